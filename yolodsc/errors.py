@@ -1,0 +1,46 @@
+"""The error tree. Whatever a user's input can cause is one of these, and says where, what was found, what was wanted.
+
+YolodscError
+├── CfgError            a .cfg file: grammar, options, shapes
+├── WeightsError        a .weights file: length, header
+├── ImageError          a picture that cannot be read or written
+├── DatasetError        a VOC tree, label folder, detections file, list or .names file
+├── DecompositionError  a network or layer that cannot be made separable as asked
+├── OptionError         a command-line option or argument
+└── MissingExtraError   an optional library that is not installed
+"""
+
+
+class YolodscError(Exception):
+    """Base of every error that bad input can cause; its text is one line."""
+
+
+class CfgError(YolodscError):
+    """A network description that cannot be read or built: ``tiny.cfg:39: [convolutional] groups=5 …``."""
+
+
+class WeightsError(YolodscError):
+    """A weights file that does not fit its network."""
+
+
+class ImageError(YolodscError):
+    """A picture that cannot be decoded or written."""
+
+
+class DatasetError(YolodscError):
+    """Ground truth, detections, names or lists that cannot be used."""
+
+
+class DecompositionError(YolodscError):
+    """A network or layer that cannot be decomposed as asked."""
+
+
+class OptionError(YolodscError):
+    """An option that contradicts another, or an argument that names nothing."""
+
+
+class MissingExtraError(YolodscError):
+    """An optional library is missing; the text names the extra that brings it."""
+
+    def __init__(self, extra: str, *, needed_for: str) -> None:
+        super().__init__(f"{needed_for} needs the extra '{extra}': pip install 'yolodsc[{extra}]'")

@@ -1,0 +1,126 @@
+"""What every layer answers, and what it may know of the layers before it.
+
+A layer is a blueprint: a frozen value made once from a cfg section, all options read, checked and turned into numbers. It owns no
+arrays. Its weights come as a mapping in the order in which it declares them, its inputs in the order of its ``sources``.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from yolodsc.boxes import Candidates, NmsKind
+from yolodsc.cfg import Section
+from yolodsc.profile import Profile
+from yolodsc.shape import Array, Shape
+
+Weights = Mapping[str, Array]
+"""One layer's arrays by their Darknet names, raw as on disk (batch norm not folded)."""
+
+PICTURE = -1
+"""The source index of the network's input."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preceding:
+    """What a section can see while its layer is built: the input picture, and the layers before it."""
+
+    picture: Shape
+    layers: tuple["Layer", ...]
+    profile: Profile
+
+    @property
+    def index(self) -> int:
+        """The index that the layer being built will have."""
+        return len(self.layers)
+
+    def shape(self, index: int) -> Shape:
+        """Output shape of the layer at an absolute index; of the picture for -1."""
+        return self.picture if index == PICTURE else self.layers[index].shape
+
+    def resolve(self, section: Section, key: str, index: int) -> int:
+        """Absolute index of a layer named as cfg files do: negative counts back from here."""
+        absolute = self.index + index if index < 0 else index
+        if not 0 <= absolute < self.index:
+            raise section.error(
+                f"{key}={index} names layer {absolute}; wanted one of the {self.index} before this", key=key
+            )
+        return absolute
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """One section of the cfg, ready to run.
+
+    Attributes
+    ----------
+    section
+        The section as written; its ``line`` is the place for errors.
+    index
+        Number in the network, from 0 for the first section after ``[net]``.
+    sources
+        Absolute indices of the layers whose outputs it reads, -1 for the picture. `forward` gets them in this order.
+    inputs
+        Shapes of those outputs.
+    shape
+        Shape of its own output.
+    """
+
+    training: ClassVar[frozenset[str]] = frozenset()
+    """Keys that only training reads: known, ignored, not reported as unused."""
+
+    section: Section
+    index: int
+    sources: tuple[int, ...]
+    inputs: tuple[Shape, ...]
+    shape: Shape
+
+    @classmethod
+    def build(cls, section: Section, preceding: Preceding) -> Self:
+        """Read, check and resolve all options of a section; a `CfgError` names file, line, found, wanted."""
+        raise NotImplementedError
+
+    @property
+    def type(self) -> str:
+        """The section's canonical name, Darknet's long form (``convolutional``, never ``conv``)."""
+        raise NotImplementedError
+
+    def weight_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Names and shapes of the arrays in the ``.weights`` file, in file order; empty for most layers."""
+        return {}
+
+    def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
+        """Run the reference kernel: ``inputs`` in the order of ``sources``, each (C, H, W); returns ``shape``."""
+        raise NotImplementedError
+
+    def multiply_adds(self) -> int:
+        """Multiplications with accumulation for one picture."""
+        return 0
+
+    def bflops(self) -> float:
+        """Darknet's own count of operations for one picture, in 10^9 (what ``summary`` prints)."""
+        return 2.0 * self.multiply_adds() / 1e9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head(Layer):
+    """A layer whose output is boxes: ``[yolo]``, ``[Gaussian_yolo]``, ``[region]``, ``[detection]``.
+
+    Attributes
+    ----------
+    classes
+        How many class scores each box has.
+    nms_kind, beta_nms
+        What the cfg asks of non-maximum suppression; Darknet obeys the last head of the network.
+    """
+
+    classes: int
+    nms_kind: NmsKind = "default"
+    beta_nms: float = 0.6
+
+    def decode(self, output: Array, *, picture: Shape, thresh: float) -> Candidates:
+        """Boxes of one picture out of this layer's own output (C, H, W).
+
+        Boxes are relative to the network's input ``picture`` (letterbox not undone). The order is Darknet's: cell by cell, anchor
+        by anchor. Kept are boxes whose objectness exceeds ``thresh`` (strictly; NaN never does); class scores at or under it are 0.
+        """
+        raise NotImplementedError

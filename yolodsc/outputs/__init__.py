@@ -1,0 +1,1 @@
+"""Result writers, one file per format."""
