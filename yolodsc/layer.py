@@ -16,6 +16,9 @@ from yolodsc.shape import Array, Shape
 Weights = Mapping[str, Array]
 """One layer's arrays by their Darknet names, raw as on disk (batch norm not folded)."""
 
+LARGEST = 2**28
+"""The most numbers that one layer may put out (1 GiB), so that a cfg can't ask for memory without end."""
+
 PICTURE = -1
 """The source index of the network's input."""
 
@@ -33,6 +36,16 @@ class Preceding:
         """The index that the layer being built will have."""
         return len(self.layers)
 
+    @property
+    def previous(self) -> int:
+        """The index of the layer just before, whose output most layers read."""
+        return len(self.layers) - 1
+
+    @property
+    def input(self) -> Shape:
+        """The shape of that output."""
+        return self.shape(self.previous)
+
     def shape(self, index: int) -> Shape:
         """Output shape of the layer at an absolute index; of the picture for -1."""
         return self.picture if index == PICTURE else self.layers[index].shape
@@ -45,6 +58,20 @@ class Preceding:
                 f"{key}={index} names layer {absolute}; wanted one of the {self.index} before this", key=key
             )
         return absolute
+
+    def place(self, section: Section, shape: Shape, *, sources: tuple[int, ...] | None = None) -> dict[str, Any]:
+        """The fields that every layer has, as keyword arguments; ``sources`` is the layer before unless given.
+
+        A `CfgError` where nothing is left of the map, or where its size is beyond reason.
+        """
+        if sources is None:
+            sources = (self.previous,)
+        inputs = tuple(map(self.shape, sources))
+        if min(shape) < 1:
+            raise section.error(f"input {inputs[0]} gives output {shape}; wanted at least 1x1x1")
+        if shape.size > LARGEST:
+            raise section.error(f"output {shape} has {shape.size} numbers; at most {LARGEST} are run")
+        return {"section": section, "index": self.index, "sources": sources, "inputs": inputs, "shape": shape}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +92,8 @@ class Layer:
         Shape of its own output.
     """
 
+    type: ClassVar[str]
+    """The section's canonical name, Darknet's long form: ``convolutional``, never ``conv``."""
     training: ClassVar[frozenset[str]] = frozenset()
     """Keys that only training reads: known, ignored, not reported as unused."""
 
@@ -79,14 +108,18 @@ class Layer:
         """Read, check and resolve all options of a section; a `CfgError` names file, line, found, wanted."""
         raise NotImplementedError
 
-    @property
-    def type(self) -> str:
-        """The section's canonical name, Darknet's long form (``convolutional``, never ``conv``)."""
-        raise NotImplementedError
-
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Names and shapes of the arrays in the ``.weights`` file, in file order; empty for most layers."""
+        """Names and shapes of the layer's arrays in the order of the ``.weights`` file; empty for most layers."""
         return {}
+
+    def stored(self) -> tuple[str, ...]:
+        """Which of those arrays the file holds, in order: none with ``dontload=1``."""
+        return () if self.section.flag("dontload") else tuple(self.weight_shapes())
+
+    def stored_transposed(self, *, old_format: bool) -> frozenset[str]:
+        """Which of them lie in the file with the first axis last; ``old_format`` is the header's transpose rule."""
+        del old_format
+        return frozenset()
 
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
         """Run the reference kernel: ``inputs`` in the order of ``sources``, each (C, H, W); returns ``shape``."""

@@ -1,0 +1,210 @@
+"""The cfg dialect: text to sections and back.
+
+A file is lines. White space is deleted anywhere in a line before anything else; then the first character decides: ``[`` opens a
+section, ``#`` and ``;`` and nothing are skipped, the rest are options. The first of several equal keys counts, numbers are what C's
+``atoi`` and ``atof`` would read (so ``stride=2 # half`` is 2), strings are taken whole. Source: ``parser.c: read_cfg``,
+``option_list.c``, ``utils.c: strip``.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from yolodsc.errors import CfgError
+
+_INTEGER = re.compile(r"[+-]?\d{1,20}", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(\d{1,40}(\.\d{0,400})?|\.\d{1,400})([eE][+-]?\d{1,8})?", re.ASCII)
+_WHITE_SPACE = str.maketrans("", "", " \t\r\n\v\f\ufeff\0")
+_INT_MAX = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One ``key=value`` line; ``value`` is None where the line has no ``=``, which counts as absent."""
+
+    key: str
+    value: str | None
+    line: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One ``[type]`` with its options in file order. Two sections are equal when their text is; lines don't count."""
+
+    type: str
+    options: tuple[Option, ...] = ()
+    line: int = field(default=0, compare=False)
+    file: str = field(default="<cfg>", compare=False)
+    _asked: set[str] = field(default_factory=set, compare=False, repr=False)
+
+    def error(self, message: str, *, key: str | None = None) -> CfgError:
+        """A `CfgError` that begins with file, line and section; the line is that of ``key`` where it is given."""
+        option = None if key is None else self._find(key)
+        line = self.line if option is None else option.line
+        return CfgError(f"{self.file}:{line}: [{self.type}] {message}")
+
+    def has(self, key: str) -> bool:
+        """Whether the key is there with a value."""
+        return self.text(key) is not None
+
+    def text(self, key: str, default: str | None = None) -> str | None:
+        """The value as written, without white space."""
+        option = self._find(key)
+        return default if option is None or option.value is None else option.value
+
+    def integer(self, key: str, default: int, *, minimum: int = -_INT_MAX) -> int:
+        """The leading integer of the value, as ``atoi`` reads it; a `CfgError` where there is none."""
+        value = self.text(key)
+        return default if value is None else self._integer(key, value, minimum)
+
+    def number(self, key: str, default: float) -> float:
+        """The leading decimal number of the value, as ``atof`` reads it; a `CfgError` where there is none."""
+        value = self.text(key)
+        return default if value is None else self._number(key, value)
+
+    def flag(self, key: str, *, default: bool = False) -> bool:
+        """An integer read as yes (not 0) or no."""
+        return bool(self.integer(key, int(default)))
+
+    def integers(self, key: str) -> tuple[int, ...]:
+        """A comma-separated list; empty when the key is absent. A ``#`` ends it."""
+        return tuple(self._integer(key, item, -_INT_MAX) for item in self._items(key))
+
+    def numbers(self, key: str) -> tuple[float, ...]:
+        """A comma-separated list; empty when the key is absent. A ``#`` ends it."""
+        return tuple(self._number(key, item) for item in self._items(key))
+
+    def choice(self, key: str, default: str, choices: frozenset[str]) -> str:
+        """One of ``choices``, exactly as written there; a `CfgError` lists them."""
+        value = self.text(key, default)
+        if value not in choices:
+            raise self.error(f"{key}={value} is unknown; wanted one of {', '.join(sorted(choices))}", key=key)
+        return value
+
+    def replaced(self, **values: str | int | None) -> "Section":
+        """A copy with keys set (the first of equal keys, or appended) or, for None, removed."""
+        options = [o for o in self.options if o.key not in values]
+        kept = {o.key: i for i, o in reversed(list(enumerate(self.options)))}
+        for key, value in values.items():
+            if value is not None:
+                options.insert(min(kept.get(key, len(options)), len(options)), Option(key, str(value)))
+        return Section(self.type, tuple(options), self.line, self.file)
+
+    def unused(self, *, ignored: frozenset[str] = frozenset()) -> Iterator[str]:
+        """A line for each option that nobody read: unknown keys, and second values of a key."""
+        first: dict[str, int] = {}
+        for option in self.options:
+            place = f"{self.file}:{option.line}: [{self.type}]"
+            if option.key in first:
+                yield f"{place} {option.key} is given again; line {first[option.key]} counts"
+            elif option.key not in self._asked and option.key not in ignored:
+                yield f"{place} unused option {option.key}"
+            first.setdefault(option.key, option.line)
+
+    def _find(self, key: str) -> Option | None:
+        self._asked.add(key)
+        return next((option for option in self.options if option.key == key), None)
+
+    def _items(self, key: str) -> list[str]:
+        value = (self.text(key) or "").split("#", 1)[0]
+        return [item for item in value.split(",") if item]
+
+    def _integer(self, key: str, value: str, minimum: int) -> int:
+        match = _INTEGER.match(value)
+        if match is None:
+            raise self.error(f"{key}={_short(value)} is not an integer", key=key)
+        number = int(match[0])
+        if not -_INT_MAX <= number <= _INT_MAX or number < minimum:
+            raise self.error(f"{key}={_short(value)} is out of range; wanted {minimum} to {_INT_MAX}", key=key)
+        return number
+
+    def _number(self, key: str, value: str) -> float:
+        match = _NUMBER.match(value)
+        if match is None or abs(float(match[0])) > 3e38:
+            raise self.error(f"{key}={_short(value)} is not a single-precision number", key=key)
+        return float(match[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Cfg:
+    """A whole file: ``[net]``, then one section a layer.
+
+    ``notes`` are remarks on lines that Darknet drops; they don't count in comparison.
+    """
+
+    sections: tuple[Section, ...]
+    file: str = field(default="<cfg>", compare=False)
+    notes: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def net(self) -> Section:
+        """The ``[net]`` section."""
+        return self.sections[0]
+
+    def format(self) -> str:
+        """The text of the file; ``parse`` of it gives an equal value."""
+        return "\n".join(_format_section(section) for section in self.sections)
+
+
+def read(path: str | Path) -> Cfg:
+    """Parse a ``.cfg`` file; a `CfgError` where it cannot be read or is not one."""
+    try:
+        raw = Path(path).read_bytes()
+    except OSError as error:
+        raise CfgError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except ValueError:  # a NUL in the path
+        raise CfgError(f"{str(path)!r}: not a file name") from None
+    return parse(raw.decode("utf-8", errors="surrogateescape"), file=str(path))
+
+
+def parse(text: str, *, file: str = "<cfg>") -> Cfg:
+    """Sections of a cfg text. The first must be ``[net]`` or ``[network]``."""
+    sections: list[Section] = []
+    options: list[Option] = []
+    notes: list[str] = []
+    for number, raw in enumerate(text.split("\n"), start=1):
+        line = raw.translate(_WHITE_SPACE)
+        if not line or line[0] in "#;":
+            continue
+        if line[0] == "[":
+            _close(sections, options)
+            sections.append(Section(_section_type(line, file, number), (), number, file))
+        elif not sections:
+            raise CfgError(f"{file}:{number}: option {_short(line)} stands before any section; wanted [net] first")
+        elif line.find("=") == len(line) - 1:
+            notes.append(f"{file}:{number}: [{sections[-1].type}] {_short(line)} has no value and is dropped")
+        else:
+            key, equals, value = line.partition("=")
+            options.append(Option(key, value if equals else None, number))
+    _close(sections, options)
+    if not sections:
+        raise CfgError(f"{file}: no section found; wanted [net] first")
+    if sections[0].type not in ("net", "network"):
+        raise sections[0].error("comes first; wanted [net]")
+    return Cfg(tuple(sections), file, tuple(notes))
+
+
+def _close(sections: list[Section], options: list[Option]) -> None:
+    """Give the options read so far to the section that they belong to."""
+    if sections:
+        last = sections[-1]
+        sections[-1] = Section(last.type, tuple(options), last.line, last.file)
+    options.clear()
+
+
+def _section_type(line: str, file: str, number: int) -> str:
+    if not line.endswith("]") or len(line) < 3:
+        raise CfgError(f"{file}:{number}: {_short(line)} is not a section; wanted [type] alone on its line")
+    return line[1:-1]
+
+
+def _format_section(section: Section) -> str:
+    lines = [o.key if o.value is None else f"{o.key}={o.value}" for o in section.options]
+    return "\n".join([f"[{section.type}]", *lines, ""])
+
+
+def _short(text: str) -> str:
+    """Text fit for one line of an error."""
+    printable = text.encode("ascii", "backslashreplace").decode()
+    return printable if len(printable) <= 60 else f"{printable[:57]}..."

@@ -1,0 +1,91 @@
+"""``[maxpool]``: largest value of each window, over space or over channels (``maxpool_layer.c``)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from yolodsc.cfg import Section
+from yolodsc.layer import Layer, Preceding, Weights
+from yolodsc.reference.convolution import BLUR_GEOMETRY, blur
+from yolodsc.reference.pooling import maxpool, maxpool_depth, pooled
+from yolodsc.shape import Array, Shape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaxpoolLayer(Layer):
+    """Windows of ``size`` every ``stride`` pixels, from -(padding // 2) on; cells outside don't take part.
+
+    Attributes
+    ----------
+    size, stride_x, stride_y
+        As in the cfg.
+    padding
+        Total of both sides, ``size - 1`` by default: a 2x2 pool of stride 1 therefore looks right and down only.
+    maxpool_depth
+        0, or the number of output channels of a maximum over channels g, g + n, g + 2n, …
+    antialiasing
+        0, or the mode of the blur that has the strides while the pool runs at stride 1.
+    """
+
+    type: ClassVar[str] = "maxpool"
+    training: ClassVar[frozenset[str]] = frozenset({"maxpool_zero_nonmax"})
+
+    size: int
+    stride_x: int
+    stride_y: int
+    padding: int
+    maxpool_depth: int
+    antialiasing: int
+
+    @classmethod
+    def build(cls, section: Section, preceding: Preceding) -> Self:
+        """Darknet: ``parser.c: parse_maxpool``, ``maxpool_layer.c: make_maxpool_layer``."""
+        stride = section.integer("stride", 1, minimum=1)
+        stride_x = section.integer("stride_x", stride, minimum=1)
+        stride_y = section.integer("stride_y", stride, minimum=1)
+        size = section.integer("size", stride, minimum=1)
+        padding = section.integer("padding", size - 1, minimum=0)
+        depth = section.integer("out_channels", 1, minimum=1) if section.flag("maxpool_depth") else 0
+        antialiasing = section.integer("antialiasing", 0, minimum=0)
+        channels, height, width = preceding.input
+        if antialiasing not in (0, *BLUR_GEOMETRY):
+            raise section.error(f"antialiasing={antialiasing}; wanted 0, 1 or 2", key="antialiasing")
+        if depth:
+            if depth > channels:
+                raise section.error(f"out_channels={depth} of {channels} channels", key="out_channels")
+            shape = Shape(depth, height, width)
+        elif antialiasing:
+            blur_size, blur_padding = BLUR_GEOMETRY[antialiasing]
+            sharp = [pooled(side, size=size, stride=1, padding=padding) for side in (height, width)]
+            height, width = (
+                pooled(side, size=blur_size, stride=step, padding=2 * blur_padding)
+                for side, step in zip(sharp, (stride_y, stride_x), strict=True)
+            )
+            shape = Shape(channels, height, width)
+        else:
+            height = pooled(height, size=size, stride=stride_y, padding=padding)
+            width = pooled(width, size=size, stride=stride_x, padding=padding)
+            shape = Shape(channels, height, width)
+        return cls(
+            **preceding.place(section, shape),
+            size=size,
+            stride_x=stride_x,
+            stride_y=stride_y,
+            padding=padding,
+            maxpool_depth=depth,
+            antialiasing=0 if depth else antialiasing,
+        )
+
+    def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
+        """Darknet: ``forward_maxpool_layer``; the edge defect of AlexeyAB's AVX build is not followed."""
+        (x,) = inputs
+        if self.maxpool_depth:
+            return maxpool_depth(x, out_channels=self.maxpool_depth)
+        if not self.antialiasing:
+            return maxpool(x, size=self.size, stride_y=self.stride_y, stride_x=self.stride_x, padding=self.padding)
+        sharp = maxpool(x, size=self.size, stride_y=1, stride_x=1, padding=self.padding)
+        return blur(sharp, antialiasing=self.antialiasing, stride_y=self.stride_y, stride_x=self.stride_x)
+
+    def bflops(self) -> float:
+        """Comparisons, ``size`` squared an output number."""
+        return self.size**2 * self.shape.size / 1e9

@@ -1,0 +1,137 @@
+"""``[region]``: the head of YOLOv2 and YOLO9000 (``region_layer.c``)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+
+from yolodsc.boxes import Candidates
+from yolodsc.cfg import Section
+from yolodsc.layer import Head, Preceding, Weights
+from yolodsc.layers.yolo import centres, class_scores, confident
+from yolodsc.profile import Profile
+from yolodsc.reference.activations import logistic
+from yolodsc.shape import Array, Shape
+from yolodsc.tree import Tree, softmax, tree_of
+
+TREE_THRESH = 0.5
+"""How probable a class of a tree must be to be reported (``network.c: custom_get_region_detections``)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegionLayer(Head):
+    """Per anchor: x, y, w, h, objectness, classes; planar, unlike AlexeyAB's own buffer, which goes cell by cell.
+
+    Attributes
+    ----------
+    anchors : ((width, height), …)
+        In grid cells.
+    softmax
+        Class scores compete; without it and without a tree they are what the profile says.
+    tree, map
+        The hierarchy of YOLO9000, and the classes of it that are reported as 0, 1, 2, …
+    """
+
+    type: ClassVar[str] = "region"
+    training: ClassVar[frozenset[str]] = frozenset(
+        "jitter rescore thresh classfix absolute random bias_match coord_scale object_scale noobject_scale mask_scale "
+        "class_scale log max focal_loss".split()
+    )
+
+    coords: int
+    anchors: tuple[tuple[float, float], ...]
+    softmax: bool
+    background: bool
+    tree: Tree | None
+    map: tuple[int, ...]
+    profile: Profile
+
+    @classmethod
+    def build(cls, section: Section, preceding: Preceding) -> Self:
+        """Darknet: ``parser.c: parse_region``."""
+        num = section.integer("num", 1, minimum=1)
+        classes = section.integer("classes", 20, minimum=1)
+        coords = section.integer("coords", 4, minimum=4)
+        wanted = num * (classes + coords + 1)
+        if preceding.input.channels != wanted:
+            found = f"{preceding.input.channels} channels come in for num={num}, classes={classes}, coords={coords}"
+            raise section.error(f"{found}; wanted {wanted}: filters={wanted} in the layer before", key="classes")
+        listed = section.numbers("anchors")
+        pairs = tuple(tuple((*listed[2 * n : 2 * n + 2], 0.5, 0.5)[:2]) for n in range(num))
+        return cls(
+            **preceding.place(section, preceding.input),
+            classes=classes,
+            coords=coords,
+            anchors=pairs,
+            softmax=section.flag("softmax"),
+            background=section.flag("background"),
+            tree=tree_of(section, classes=classes),
+            map=_read_map(section, classes),
+            profile=preceding.profile,
+        )
+
+    def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
+        """Darknet: ``forward_region_layer`` of AlexeyAB: x and y stay raw until they are decoded."""
+        out = inputs[0].reshape(len(self.anchors), -1, *self.shape[1:]).copy()
+        classes = self.coords + 1
+        if not self.background:
+            out[:, self.coords] = logistic(out[:, self.coords])
+        for anchor in out:  # (coords + 1 + classes, H, W)
+            if self.tree:
+                anchor[classes:] = self.tree.softmax(anchor[classes:])
+            elif self.softmax:
+                first = self.coords if self.background else classes
+                anchor[first:] = softmax(anchor[first:])
+            elif self.profile.region_scores == "logistic":
+                anchor[classes:] = logistic(anchor[classes:])
+        return out.reshape(self.shape)
+
+    def decode(self, output: Array, *, picture: Shape, thresh: float) -> Candidates:
+        """Darknet: ``get_region_box``, ``custom_get_region_detections``."""
+        entries = output.reshape(len(self.anchors), -1, *self.shape[1:])
+        found, anchors, rows, columns = confident(entries, self._confidence(entries, thresh), thresh)
+        grid = np.array([self.shape.width, self.shape.height], np.float32)
+        boxes = np.empty((len(found), 4), np.float32)
+        boxes[:, :2] = centres(logistic(found[:, :2]), rows, columns, self.shape)
+        with np.errstate(over="ignore"):
+            boxes[:, 2:] = np.exp(found[:, 2:4]) * np.array(self.anchors, np.float32)[anchors] / grid
+        objectness, classes = found[:, self.coords], found[:, self.coords + 1 :]
+        if self.tree:
+            return Candidates(boxes, objectness, self._tree_scores(self.tree, objectness, classes, thresh))
+        return Candidates(boxes, objectness, class_scores(objectness, classes, thresh))
+
+    def _confidence(self, entries: Array, thresh: float) -> Array:
+        """What must exceed ``thresh``: the best class score where scores are raw and may exceed 1, else the objectness."""
+        objectness = entries[:, self.coords]
+        if self.softmax or self.tree or self.profile.region_scores == "logistic":
+            return objectness
+        return objectness * entries[:, self.coords + 1 :].max(axis=1)
+
+    def _tree_scores(self, tree: Tree, objectness: Array, conditional: Array, thresh: float) -> Array:
+        """Scores of a hierarchy: of the mapped classes, or of the deepest class that is probable enough."""
+        probabilities = tree.probabilities(conditional.T).T  # (N, classes)
+        if self.map:
+            return class_scores(objectness, probabilities[:, list(self.map)], thresh)
+        probable = probabilities > TREE_THRESH
+        deepest = probabilities.shape[1] - 1 - probable[:, ::-1].argmax(axis=1)
+        rows = np.flatnonzero(probable.any(axis=1) & (objectness > thresh))
+        scores = np.zeros_like(probabilities)
+        scores[rows, deepest[rows]] = probabilities[rows, deepest[rows]]
+        return scores
+
+
+def _read_map(section: Section, classes: int) -> tuple[int, ...]:
+    """The classes that a ``map=`` file lists; Darknet reads 200 of them whatever the file holds, here all count."""
+    name = section.text("map")
+    if name is None:
+        return ()
+    candidates = [Path(name), Path(section.file).parent / name, Path(section.file).parent.parent / name]
+    path = next((path for path in candidates if path.is_file()), None)
+    if path is None:
+        raise section.error(f"map={name}: no such file", key="map")
+    words = path.read_text(errors="surrogateescape").split()
+    if not words or not all(word.isdecimal() and int(word) < classes for word in words):
+        raise section.error(f"{path}: wanted class numbers under {classes}", key="map")
+    return tuple(map(int, words))
