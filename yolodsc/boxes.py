@@ -1,15 +1,20 @@
-"""Boxes in both formats, their overlaps, and Darknet's three kinds of non-maximum suppression.
+"""Boxes in both formats, their overlaps, and Darknet's kinds of non-maximum suppression.
 
 ``boxes_xywh`` are centre based, ``boxes_xyxy`` corner based; relative to the picture unless said otherwise.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+
+import numpy as np
 
 from yolodsc.shape import Array
 
 NmsKind = Literal["default", "greedynms", "diounms", "cornersnms"]
 """``[yolo] nms_kind``: plain IoU, DIoU with the fixed exponent 0.6, DIoU with ``beta_nms``; cornersnms is plain IoU too."""
+
+GREEDY_EXPONENT = 0.6
+"""The exponent of ``greedynms``, whatever ``beta_nms`` says (``box.c: box_diou``)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,3 +33,96 @@ class Candidates:
     boxes_xywh: Array
     objectness: Array
     probabilities: Array
+
+    def __len__(self) -> int:
+        return len(self.objectness)
+
+
+def joined(parts: list[Candidates]) -> Candidates:
+    """The candidates of several heads in the order of the heads; all have the same classes."""
+    return Candidates(
+        np.concatenate([part.boxes_xywh for part in parts]),
+        np.concatenate([part.objectness for part in parts]),
+        np.concatenate([part.probabilities for part in parts]),
+    )
+
+
+def to_xyxy(boxes_xywh: Array) -> Array:
+    """Corners (left, top, right, bottom) of (N, 4) boxes given by centre and size."""
+    centres, half = boxes_xywh[:, :2], boxes_xywh[:, 2:] / 2
+    return np.concatenate([centres - half, centres + half], axis=1)
+
+
+def to_xywh(boxes_xyxy: Array) -> Array:
+    """Centre and size of (N, 4) boxes given by corners."""
+    first, last = boxes_xyxy[:, :2], boxes_xyxy[:, 2:]
+    return np.concatenate([(first + last) / 2, last - first], axis=1)
+
+
+def iou(box: Array, others: Array) -> Array:
+    """Intersection over union of one box (4,) with others (N, 4), centre based; 0 where either is empty (``box.c: box_iou``)."""
+    low, high = np.maximum(_low(box), _low(others)), np.minimum(_high(box), _high(others))
+    sides = np.maximum(high - low, 0)
+    intersection = sides[:, 0] * sides[:, 1]
+    union = box[2] * box[3] + others[:, 2] * others[:, 3] - intersection
+    return np.divide(intersection, union, out=np.zeros_like(union), where=(intersection != 0) & (union != 0))
+
+
+def diou(box: Array, others: Array, *, exponent: float) -> Array:
+    """IoU less (d² / c²) ** exponent: centre distance over the diagonal of the enclosing box (``box.c: box_diounms``)."""
+    sides = np.maximum(_high(box), _high(others)) - np.minimum(_low(box), _low(others))
+    diagonal = (sides**2).sum(axis=1)
+    distance = ((others[:, :2] - box[:2]) ** 2).sum(axis=1)
+    apart = np.divide(distance, diagonal, out=np.zeros_like(diagonal), where=diagonal != 0)
+    return iou(box, others) - apart ** np.float32(exponent)
+
+
+def nms(candidates: Candidates, *, kind: NmsKind, thresh: float, beta: float = GREEDY_EXPONENT) -> Candidates:
+    """Non-maximum suppression, class by class: probabilities of boxes that overlap a better one become 0.
+
+    Equal probabilities keep their order. Units matter for the DIoU kinds, which are not invariant to uneven scaling: Darknet's ``test``
+    and ``map`` work on relative boxes. Source: ``box.c: do_nms_sort, diounms_sort``.
+
+    Parameters
+    ----------
+    thresh
+        Overlap beyond which (strictly) the weaker box goes.
+    beta
+        Exponent of ``diounms``.
+    """
+    probabilities = np.where(candidates.objectness[:, None] == 0, np.float32(0), candidates.probabilities)
+    with np.errstate(invalid="ignore", over="ignore"):
+        for column in probabilities.T:  # (N,), a view
+            rows = np.flatnonzero(column)
+            rows = rows[np.argsort(-column[rows], kind="stable")]
+            column[_suppressed(candidates.boxes_xywh, rows, kind=kind, thresh=thresh, beta=beta)] = 0
+    return replace(candidates, probabilities=probabilities)
+
+
+def _suppressed(boxes: Array, rows: np.ndarray, *, kind: NmsKind, thresh: float, beta: float) -> np.ndarray:
+    """Which of the rows, best first, overlap a better one that stays."""
+    alive = np.ones(len(rows), bool)
+    for rank in range(len(rows)):
+        if not alive[rank]:
+            continue
+        later = rank + 1 + np.flatnonzero(alive[rank + 1 :])
+        if not len(later):
+            break
+        alive[later[_overlap(boxes[rows[rank]], boxes[rows[later]], kind=kind, beta=beta) > thresh]] = False
+    return rows[~alive]
+
+
+def _overlap(box: Array, others: Array, *, kind: NmsKind, beta: float) -> Array:
+    if kind == "greedynms":
+        return diou(box, others, exponent=GREEDY_EXPONENT)
+    if kind == "diounms":
+        return diou(box, others, exponent=beta)
+    return iou(box, others)
+
+
+def _low(boxes: Array) -> Array:
+    return boxes[..., :2] - boxes[..., 2:] / 2
+
+
+def _high(boxes: Array) -> Array:
+    return boxes[..., :2] + boxes[..., 2:] / 2

@@ -150,6 +150,11 @@ class Head(Layer):
     nms_kind: NmsKind = "default"
     beta_nms: float = 0.6
 
+    @property
+    def reported(self) -> int:
+        """How many classes `decode` reports; fewer than ``classes`` where a ``map`` picks some."""
+        return self.classes
+
     def decode(self, output: Array, *, picture: Shape, thresh: float) -> Candidates:
         """Boxes of one picture out of this layer's own output (C, H, W).
 

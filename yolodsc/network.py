@@ -12,6 +12,7 @@ from yolodsc import cfg as cfg_format
 from yolodsc import weights as weights_format
 from yolodsc.cfg import Cfg, Section
 from yolodsc.errors import CfgError
+from yolodsc.files import write_bytes
 from yolodsc.layer import LARGEST, Head, Layer, Preceding, Weights
 from yolodsc.layers import LAYER_TYPES, UNSUPPORTED_TYPES
 from yolodsc.layers.convolutional import ConvolutionalLayer
@@ -131,7 +132,7 @@ class Network:
 
     def save(self, cfg: str | Path, weights: str | Path) -> None:
         """Write the pair; a network that was read and not changed gives back the weights file byte by byte."""
-        weights_format.write_bytes(cfg, self.cfg.format().encode("utf-8", errors="surrogateescape"))
+        write_bytes(cfg, self.cfg.format().encode("utf-8", errors="surrogateescape"), error=CfgError)
         weights_format.write(weights, self.layers, self.weights, header=self.header)
 
     @classmethod

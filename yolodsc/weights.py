@@ -4,9 +4,7 @@ Each layer says which arrays it stores and in which order, so reading and writin
 the layers want before the first array is cut. Source: ``parser.c: load_weights_upto, save_weights_upto``.
 """
 
-import os
 import struct
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -15,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from yolodsc.errors import WeightsError
+from yolodsc.files import write_bytes
 from yolodsc.layer import Layer, Weights
 from yolodsc.shape import Array
 
@@ -109,24 +108,7 @@ def write(path: str | Path, layers: Sequence[Layer], arrays: Sequence[Weights], 
             if name in transposed:
                 array = array.reshape(len(array), -1).T
             parts.append(np.ascontiguousarray(array, "<f4").tobytes())
-    write_bytes(path, b"".join(parts))
-
-
-def write_bytes(path: str | Path, content: bytes) -> None:
-    """Put a file in its place in one step, by way of a temporary one beside it."""
-    path = Path(path)
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            Path(temporary).chmod(0o666 & ~_umask())
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise WeightsError(f"{path}: cannot be written: {error.strerror or error}") from None
+    write_bytes(path, b"".join(parts), error=WeightsError)
 
 
 def initial(layer: Layer) -> dict[str, Array]:
@@ -184,9 +166,3 @@ def _cut(layer: Layer, numbers: Array, *, old_format: bool) -> Mapping[str, Arra
             part = part.reshape(-1, shape[0]).T
         arrays[name] = part.reshape(shape).astype(np.float32)
     return arrays
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

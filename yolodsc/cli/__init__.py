@@ -1,1 +1,81 @@
-"""One file per subcommand."""
+"""The command line: one file per subcommand, imported when it is called; the only place that prints.
+
+Exit status: 0, 1 when some of many pictures failed, 2 when an option or an input stops the run, 130 after Ctrl-C.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Annotated, Any
+
+import click
+import typer
+from typer.core import TyperGroup
+
+import yolodsc
+from yolodsc.errors import YolodscError
+
+COMMANDS = ("detect", "summary")
+"""Subcommands in the order of ``--help``; ``yolodsc.cli.NAME`` holds the function ``NAME``."""
+
+
+class Commands(TyperGroup):
+    """Finds subcommands by the table and imports only the one that is called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Import and wrap one subcommand; None for an unknown name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"yolodsc.cli.{cmd_name}")
+        single = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+        single.command(cmd_name)(getattr(module, cmd_name))
+        return typer.main.get_command(single)
+
+
+app = typer.Typer(cls=Commands, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+def _version(value: bool) -> None:
+    if value:
+        print(f"yolodsc {yolodsc.__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    ctx: typer.Context,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Version.")] = False,
+) -> None:
+    """Darknet YOLO networks in pure NumPy and Numba."""
+    if ctx.invoked_subcommand is None:
+        print(ctx.get_help())
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; returns the exit status."""
+    command = typer.main.get_command(app)
+    try:
+        return int(command.main(args=list(arguments), prog_name="yolodsc", standalone_mode=False) or 0)
+    except YolodscError as error:
+        return _complain(str(error))
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:  # usage errors: whatever class the option parser gives them, they know their text
+        if not hasattr(error, "format_message"):
+            raise
+        return _complain(error.format_message())
+
+
+def _complain(message: str) -> int:
+    print(f"yolodsc: {' '.join(message.split())}", file=sys.stderr)
+    return 2

@@ -72,6 +72,11 @@ class RegionLayer(Head):
             profile=preceding.profile,
         )
 
+    @property
+    def reported(self) -> int:
+        """The mapped classes, or all."""
+        return len(self.map) or self.classes
+
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
         """Darknet: ``forward_region_layer`` of AlexeyAB: x and y stay raw until they are decoded."""
         out = inputs[0].reshape(len(self.anchors), -1, *self.shape[1:]).copy()

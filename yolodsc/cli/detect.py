@@ -1,0 +1,123 @@
+"""``yolodsc detect``."""
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from yolodsc.cli import options
+from yolodsc.cli.progress import progress
+from yolodsc.cli.table import aligned
+from yolodsc.detect import Detector, Found, class_numbers
+from yolodsc.detections import Detections
+from yolodsc.errors import OptionError
+from yolodsc.outputs import Writer
+from yolodsc.profile import profile_named
+from yolodsc.sources import pictures
+
+
+def detect(  # noqa: PLR0917
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="SOURCE…", help="Pictures, directories, globs, a .txt list, or - for a list on stdin."),
+    ] = None,
+    model: options.Model = None,
+    cfg: options.CfgFile = None,
+    weights: options.WeightsFile = None,
+    names: options.NamesFile = None,
+    data: options.DataFile = None,
+    thresh: options.Thresh = None,
+    nms: options.NmsThresh = None,
+    profile: options.ProfileName = "alexeyab",
+    letterbox: options.Letterbox = None,
+    classes: Annotated[str | None, typer.Option(metavar="A,B", help="Report only these classes.")] = None,
+    threads: options.Threads = 1,
+    save: Annotated[Path | None, typer.Option(metavar="DIR", help="Write pictures with boxes drawn on them.")] = None,
+    json: Annotated[Path | None, typer.Option(metavar="F", help="Write Darknet's JSON.")] = None,
+    csv: Annotated[Path | None, typer.Option(metavar="F", help="Write path,class,score,xmin,ymin,xmax,ymax.")] = None,
+    txt: Annotated[Path | None, typer.Option(metavar="DIR", help="Write YOLO label files with scores.")] = None,
+    crops: Annotated[Path | None, typer.Option(metavar="DIR", help="Write every object as a picture.")] = None,
+    exif: options.Exif = None,
+    partial: options.Partial = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
+) -> int:
+    """Find objects in pictures."""
+    files = options.model_files(model, cfg, weights, names)
+    if not sources:
+        raise OptionError("no SOURCE given; wanted pictures, directories, globs, a .txt list, or -")
+    paths = pictures(sources)
+    detector = Detector.from_files(
+        files.cfg,
+        files.weights,
+        files.names,
+        data=data,
+        profile=profile_named(profile),
+        partial=partial,
+        thresh=thresh,
+        nms_thresh=nms,
+        geometry=None if letterbox is None else "letterbox" if letterbox else "stretch",
+        exif=exif,
+        threads=threads,
+    )
+    if classes is not None:
+        detector.classes = class_numbers(detector.names, classes)
+    if not quiet:
+        for note in detector.network.notes:
+            print(f"yolodsc: {note}", file=sys.stderr)
+    failed = 0
+    with ExitStack() as stack:
+        writers = [*_writers(paths, save=save, json=json, csv=csv, txt=txt, crops=crops)]
+        for writer in writers:
+            stack.callback(writer.close)
+        stack.callback(detector.close)
+        for found in progress(detector.many(paths), total=len(paths), quiet=quiet):
+            failed += not _report(found, writers, quiet=quiet)
+    return 1 if failed else 0
+
+
+def _report(found: Found, writers: list[Writer], *, quiet: bool) -> bool:
+    """Write and print one picture's results; False where there are none."""
+    if found.detections is None or found.picture is None:
+        print(f"yolodsc: {found.error}", file=sys.stderr)
+        return False
+    for writer in writers:
+        writer.add(found.detections, found.picture)
+    if not quiet:
+        count = len(found.detections)
+        objects = f"{count} object{'' if count == 1 else 's'}"
+        size = f"{found.detections.width}x{found.detections.height}"
+        print(f"{found.path}: {size}, {objects}, {found.seconds * 1000:.0f} ms")
+        for line in _boxes(found.detections):
+            print(f"  {line}")
+    return True
+
+
+def _boxes(detections: Detections) -> list[str]:
+    """A table of classes, scores and pixels."""
+    if not len(detections):
+        return []
+    rows = [("class", "score", "left", "top", "right", "bottom")]
+    for name, score, box in zip(detections.class_names(), detections.scores, detections.boxes_xyxy, strict=True):
+        rows.append((name, f"{score:.3f}", *(f"{side:.0f}" for side in box)))
+    return aligned(rows, left=1)
+
+
+def _writers(
+    paths: list[str], *, save: Path | None, json: Path | None, csv: Path | None, txt: Path | None, crops: Path | None
+) -> list[Writer]:
+    """The writers that the options ask for; an `OptionError` where a result file is one of the pictures."""
+    from yolodsc.outputs.annotated import AnnotatedWriter
+    from yolodsc.outputs.crops import CropWriter
+    from yolodsc.outputs.csv_file import CsvWriter
+    from yolodsc.outputs.json_file import JsonWriter
+    from yolodsc.outputs.txt_files import TxtWriter
+
+    inputs = {str(Path(path).resolve()) for path in paths}
+    for option, path in (("--json", json), ("--csv", csv)):
+        if path is not None and str(path.resolve()) in inputs:
+            raise OptionError(f"{option} {path}: is one of the pictures")
+    folders = ((AnnotatedWriter, save), (TxtWriter, txt), (CropWriter, crops))
+    writers: list[Writer] = [kind(folder, inputs=paths) for kind, folder in folders if folder is not None]
+    return [*writers, *([JsonWriter(json)] if json else []), *([CsvWriter(csv)] if csv else [])]

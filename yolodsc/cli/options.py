@@ -1,0 +1,42 @@
+"""Options that several subcommands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from yolodsc import models
+from yolodsc.errors import OptionError
+from yolodsc.models import ModelFiles
+
+Model = Annotated[str | None, typer.Option(metavar="NAME|DIR", help="A shipped network, or a folder with one network.")]
+CfgFile = Annotated[Path | None, typer.Option("--cfg", metavar="F", help="The network's .cfg file.")]
+WeightsFile = Annotated[Path | None, typer.Option("--weights", metavar="F", help="The network's .weights file.")]
+NamesFile = Annotated[Path | None, typer.Option("--names", metavar="F", help="Class names, one a line.")]
+DataFile = Annotated[Path | None, typer.Option("--data", metavar="F", help="A .data file that points to the names.")]
+ProfileName = Annotated[str, typer.Option("--profile", help="Whose numbers: alexeyab, pjreddie or opencv.")]
+Partial = Annotated[bool, typer.Option("--partial", help="Accept weights files that are too short or too long.")]
+Threads = Annotated[int, typer.Option("--threads", min=1, metavar="N", help="Threads for one picture.")]
+Thresh = Annotated[
+    float | None, typer.Option("--thresh", min=0.0, max=1.0, help="Least score; .25 unless the profile differs.")
+]
+NmsThresh = Annotated[float | None, typer.Option("--nms", min=0.0, max=1.0, help="Greatest overlap; .45.")]
+Letterbox = Annotated[
+    bool | None, typer.Option("--letterbox/--stretch", help="How pictures are fitted; the cfg says it else.")
+]
+Exif = Annotated[bool | None, typer.Option("--exif/--no-exif", help="Turn pictures as their EXIF orientation says.")]
+
+
+def model_files(model: str | None, cfg: Path | None, weights: Path | None, names: Path | None) -> ModelFiles:
+    """The network that the options name; an `OptionError` where they name none or two."""
+    if cfg is None and weights is None:
+        if model is None:
+            raise OptionError("no network given; wanted --model NAME|DIR, or --cfg F --weights F")
+        files = models.resolve(model)
+        return ModelFiles(files.cfg, files.weights, names or files.names)
+    if model is not None:
+        raise OptionError("--model and --cfg/--weights name two networks; wanted one")
+    if cfg is None or weights is None:
+        missing = "--cfg" if cfg is None else "--weights"
+        raise OptionError(f"{missing} is missing; --cfg and --weights go together")
+    return ModelFiles(cfg, weights, names)

@@ -1,0 +1,82 @@
+"""``yolodsc summary``."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from yolodsc import cfg as cfg_format
+from yolodsc.cli import options
+from yolodsc.cli.table import aligned
+from yolodsc.errors import OptionError
+from yolodsc.files import write_bytes
+from yolodsc.network import Network
+from yolodsc.profile import profile_named
+from yolodsc.summary import Row, Summary, summarise
+
+
+def summary(
+    model: options.Model = None,
+    cfg: options.CfgFile = None,
+    weights: options.WeightsFile = None,
+    profile: options.ProfileName = "alexeyab",
+    partial: options.Partial = False,
+    json: Annotated[Path | None, typer.Option(metavar="F", help="Write the table as JSON.")] = None,
+) -> int:
+    """List a network's layers, their cost, and what separable convolutions would cost."""
+    network = _network(model, cfg, weights, profile=profile, partial=partial)
+    for note in network.notes:
+        print(f"yolodsc: {note}", file=sys.stderr)
+    table = summarise(network)
+    if json is not None:
+        import json as json_format
+
+        write_bytes(json, json_format.dumps(table.to_json(), indent=1).encode() + b"\n", error=OptionError)
+    for line in _lines(table):
+        print(line)
+    return 0
+
+
+def _network(model: str | None, cfg: Path | None, weights: Path | None, *, profile: str, partial: bool) -> Network:
+    """The named network; of a cfg alone, without weights."""
+    chosen = profile_named(profile)
+    if cfg is not None and weights is None and model is None:
+        return Network.build(cfg_format.read(cfg), profile=chosen)
+    files = options.model_files(model, cfg, weights, None)
+    return Network.load(files.cfg, files.weights, profile=chosen, partial=partial)
+
+
+def _lines(table: Summary) -> list[str]:
+    heading = ("", "type", "filters  size/stride", "input", "", "output", "BFLOPs", "parameters", "as separable")
+    lines = aligned([heading, *map(_cells, table.rows)], left=4)
+    saving = table.bflops / table.separable_bflops if table.separable_bflops else 1.0
+    return [
+        *lines,
+        f"total {table.bflops:.3f} BFLOPs, {table.parameters} parameters ({4 * table.parameters / 1e6:.2f} MB)",
+        f"with separable convolutions {table.separable_bflops:.3f} BFLOPs ({saving:.2f} times fewer)",
+    ]
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    layer = row.layer
+    separable = ""
+    if row.separable_bflops:
+        separable = f"{row.separable_bflops:.3f} ({row.bflops / row.separable_bflops:.2f}x)"
+    return (
+        str(layer.index),
+        layer.type,
+        row.options(),
+        _size(layer.inputs[0]),
+        "->",
+        _size(layer.shape),
+        f"{row.bflops:.3f}" if row.bflops else "",
+        str(row.parameters) if row.parameters else "",
+        separable,
+    )
+
+
+def _size(shape: tuple[int, int, int]) -> str:
+    """Width x height x channels, as Darknet prints it."""
+    channels, height, width = shape
+    return f"{width}x{height}x{channels}"

@@ -1,0 +1,212 @@
+"""`Detector`: pictures in, `Detections` out."""
+
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from yolodsc import engine, image, models
+from yolodsc.boxes import joined, nms
+from yolodsc.detections import Detections
+from yolodsc.errors import CfgError, ImageError, OptionError, YolodscError
+from yolodsc.image import Geometry, Picture, Placement
+from yolodsc.names import fitted, names_of_data, read_names
+from yolodsc.network import Network
+from yolodsc.profile import ALEXEYAB, Profile
+from yolodsc.shape import Array
+
+READ_AHEAD = 4
+"""Pictures that are decoded while the network works on an earlier one."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """One picture of many: its detections and the picture itself, or why it could not be read.
+
+    ``seconds`` is the time of the network and of everything after it, without reading.
+    """
+
+    path: str
+    detections: Detections | None = None
+    picture: Picture | None = None
+    error: YolodscError | None = None
+    seconds: float = 0.0
+
+
+class Detector:
+    """A network ready to find objects.
+
+    Parameters
+    ----------
+    network
+        Must have a head.
+    names
+        One for every class; class numbers where not given.
+    thresh, nms_thresh
+        Least score and greatest overlap, both strict; the profile's unless given.
+    geometry
+        How pictures are fitted; unless given, as profile and cfg say.
+    classes
+        Report only these class numbers.
+    exif
+        Turn pictures as their EXIF orientation says; as the profile does unless given.
+    threads
+        How many threads one picture may use.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        names: tuple[str, ...] = (),
+        *,
+        thresh: float | None = None,
+        nms_thresh: float | None = None,
+        geometry: Geometry | None = None,
+        classes: Collection[int] | None = None,
+        exif: bool | None = None,
+        threads: int = 1,
+    ) -> None:
+        if not network.heads:
+            wanted = "wanted [yolo], [Gaussian_yolo], [region] or [detection]"
+            raise CfgError(f"{network.cfg.file}: no detection head in this network; {wanted}")
+        profile = network.profile
+        self.network = network
+        self.names = names or tuple(str(number) for number in range(reported_classes(network)))
+        self.thresh = profile.thresh if thresh is None else thresh
+        self.nms_thresh = profile.nms_thresh if nms_thresh is None else nms_thresh
+        self.geometry = geometry or default_geometry(network)
+        self.classes = classes
+        self.exif = profile.exif if exif is None else exif
+        self.runner = engine.compile(network, threads=threads)
+
+    @classmethod
+    def from_files(
+        cls,
+        cfg: str | Path,
+        weights: str | Path,
+        names: str | Path | None = None,
+        *,
+        data: str | Path | None = None,
+        profile: Profile = ALEXEYAB,
+        partial: bool = False,
+        **options: Any,
+    ) -> Self:
+        """A detector from files; ``names`` or ``data`` unless a ``.names`` file lies beside. ``options`` as for the class."""
+        network = Network.load(cfg, weights, profile=profile, partial=partial)
+        beside = models.names_beside(Path(cfg), Path(weights))
+        place = names or data or beside
+        if names is None and data is not None:
+            listed = names_of_data(data)
+        else:
+            listed = read_names(place) if place else ()
+        if listed and network.heads:
+            listed = fitted(listed, classes=reported_classes(network), place=str(place))
+        return cls(network, listed, **options)
+
+    def __call__(self, picture: str | Path | NDArray[Any]) -> Detections:
+        """Find objects in a file, or in (H, W, 3) RGB bytes (grey and RGBA work too)."""
+        channels = self.network.picture.channels
+        if isinstance(picture, str | Path):
+            return self._detect(image.read(picture, channels=channels, exif=self.exif), path=str(picture))
+        if not isinstance(picture, np.ndarray):
+            picture = np.asarray(picture)
+        return self._detect(image.from_array(picture, channels=channels), path=None)
+
+    def many(self, paths: Iterable[str]) -> Iterator[Found]:
+        """Find objects in many files, in order, reading ahead; a file that cannot be read is reported in its place."""
+        with ThreadPoolExecutor(2, thread_name_prefix="read") as readers:
+            waiting: deque[tuple[str, Future[Picture]]] = deque()
+            remaining = iter(paths)
+            while True:
+                while len(waiting) < READ_AHEAD and (path := next(remaining, None)) is not None:
+                    waiting.append((path, readers.submit(self._read, path)))
+                if not waiting:
+                    return
+                yield self._found(*waiting.popleft())
+
+    def close(self) -> None:
+        """Release the runner's threads and memory."""
+        self.runner.close()
+
+    def _read(self, path: str) -> Picture:
+        return image.read(path, channels=self.network.picture.channels, exif=self.exif)
+
+    def _found(self, path: str, reading: "Future[Picture]") -> Found:
+        try:
+            picture = reading.result()
+            start = perf_counter()
+            detections = self._detect(picture, path=path)
+        except ImageError as error:
+            return Found(path, error=error)
+        return Found(path, detections, picture, seconds=perf_counter() - start)
+
+    def _detect(self, picture: Picture, *, path: str | None) -> Detections:
+        height, width = picture.shape[:2]
+        fitted_picture, placement = image.fit(
+            picture, self.network.picture, profile=self.network.profile, geometry=self.geometry
+        )
+        outputs = self.runner(fitted_picture)
+        return self.detections(outputs, placement, width=width, height=height, path=path)
+
+    def detections(
+        self, outputs: dict[int, Array], placement: Placement, *, width: int, height: int, path: str | None = None
+    ) -> Detections:
+        """Decode, undo the geometry, suppress: from the heads' outputs by layer index to detections in pixels."""
+        network, profile = self.network, self.network.profile
+        floor = max(self.thresh, profile.score_floor)
+        candidates = joined(
+            [head.decode(outputs[head.index], picture=network.picture, thresh=floor) for head in network.heads]
+        )
+        last = network.heads[-1]
+        kept = nms(
+            type(candidates)(placement.undo(candidates.boxes_xywh), candidates.objectness, candidates.probabilities),
+            kind=last.nms_kind if profile.nms == "cfg" else "default",
+            thresh=self.nms_thresh,
+            beta=last.beta_nms,
+        )
+        found = Detections.from_candidates(kept, names=self.names, width=width, height=height, path=path)
+        return found if self.classes is None else found.of_classes(self.classes)
+
+
+def reported_classes(network: Network) -> int:
+    """How many classes the heads report; a `CfgError` where they differ."""
+    counts = {head.reported for head in network.heads}
+    if len(counts) > 1:
+        raise CfgError(
+            f"{network.cfg.file}: heads of {' and '.join(map(str, sorted(counts)))} classes; wanted one count"
+        )
+    return counts.pop()
+
+
+def default_geometry(network: Network) -> Geometry:
+    """What profile and cfg say of fitting pictures."""
+    if network.profile.geometry == "cfg":
+        return "letterbox" if network.letter_box else "stretch"
+    return network.profile.geometry
+
+
+def load(model: str | Path, *, profile: Profile = ALEXEYAB, **options: Any) -> Detector:
+    """A detector by the name of a shipped network, or from a directory with one ``.cfg``, ``.weights`` and ``.names``."""
+    files = models.resolve(str(model))
+    return Detector.from_files(files.cfg, files.weights, files.names, profile=profile, **options)
+
+
+def class_numbers(names: tuple[str, ...], wanted: str) -> list[int]:
+    """Class numbers of a comma-separated list of names or numbers; an `OptionError` for a name that there is not."""
+    numbers = []
+    for item in filter(None, (part.strip() for part in wanted.split(","))):
+        if item in names:
+            numbers.append(names.index(item))
+        elif item.isdecimal() and int(item) < len(names):
+            numbers.append(int(item))
+        else:
+            raise OptionError(
+                f"--classes {item}: unknown class; wanted {', '.join(names[:8])}{' …' * (len(names) > 8)}"
+            )
+    return numbers

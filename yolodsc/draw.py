@@ -1,0 +1,85 @@
+"""Boxes and labels on pictures, readable at any size."""
+
+import colorsys
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from yolodsc.shape import Array, Ints
+
+_GOLDEN = 0.61803398875
+"""Steps of the golden ratio around the colour wheel keep neighbouring class numbers far apart."""
+
+Colour = tuple[int, int, int]
+
+
+def annotated(
+    picture: NDArray[np.uint8], boxes_xyxy: Array, *, labels: Sequence[str], class_ids: Ints
+) -> NDArray[np.uint8]:
+    """A copy of (H, W, 1 or 3) with a frame and a label for each box, as (H, W, 3).
+
+    Parameters
+    ----------
+    boxes_xyxy : (N, 4)
+        Pixels, best first; the best is drawn last, on top.
+    labels
+        One line of text a box.
+    class_ids : (N,)
+        Choose the colours: the same for a class in every picture.
+    """
+    rgb = np.broadcast_to(picture, (*picture.shape[:2], 3))
+    image = Image.fromarray(np.ascontiguousarray(rgb))
+    canvas = ImageDraw.Draw(image)
+    longest = max(image.size)
+    font = ImageFont.load_default(size=min(max(11.0, longest / 42), 64.0))
+    line = max(1, round(longest / 320))
+    drawn = [
+        (_clipped(box, image.size), label, colour_of(int(class_id)))
+        for box, label, class_id in zip(boxes_xyxy, labels, class_ids, strict=True)
+        if np.isfinite(box).all()
+    ]
+    for box, _, colour in reversed(drawn):
+        canvas.rectangle(box, outline=colour, width=line)
+    for box, label, colour in reversed(drawn):
+        _draw_label(canvas, box, label, colour=colour, font=font, size=image.size)
+    return np.asarray(image)
+
+
+def colour_of(class_id: int) -> Colour:
+    """A bright colour, far from that of the neighbouring classes."""
+    hue = (0.02 + class_id * _GOLDEN) % 1.0
+    value = 1.0 if class_id % 2 == 0 else 0.88
+    red, green, blue = colorsys.hsv_to_rgb(hue, 0.85, value)
+    return round(255 * red), round(255 * green), round(255 * blue)
+
+
+def _clipped(box: Array, size: tuple[int, int]) -> tuple[float, float, float, float]:
+    """The part of a box inside the picture, in order even where the box is outside altogether."""
+    left, right = (min(max(float(x), 0.0), size[0] - 1.0) for x in (box[0], box[2]))
+    top, bottom = (min(max(float(y), 0.0), size[1] - 1.0) for y in (box[1], box[3]))
+    return left, top, max(left, right), max(top, bottom)
+
+
+def _draw_label(
+    canvas: ImageDraw.ImageDraw,
+    box: tuple[float, float, float, float],
+    label: str,
+    *,
+    colour: Colour,
+    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    size: tuple[int, int],
+) -> None:
+    """Text on a filled plate above the box, or just inside it where there is no room above; never beyond the picture."""
+    text = label.replace("\n", " ")
+    left, top, right, bottom = canvas.textbbox((0, 0), text, font=font)
+    margin = max(1.0, (bottom - top) / 5)
+    width, height = right - left + 2 * margin, bottom - top + 2 * margin
+    x = max(0.0, min(box[0], size[0] - width))
+    y = box[1] - height if box[1] >= height else box[1]
+    y = max(0.0, min(y, size[1] - height))
+    luminance = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
+    canvas.rectangle((x, y, x + width, y + height), fill=colour)
+    ink = (0, 0, 0) if luminance > 120 else (255, 255, 255)
+    canvas.text((x + margin - left, y + margin - top), text, fill=ink, font=font)

@@ -1,0 +1,137 @@
+"""The FastDSC runner: a list of steps over buffers that are allocated once."""
+
+from collections.abc import Sequence
+from threading import Lock
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from yolodsc.engine.fastdsc.convolution import Pointwise, Step, convolution_step
+from yolodsc.layer import PICTURE, Layer, Weights
+from yolodsc.layers.convolutional import ConvolutionalLayer
+from yolodsc.layers.maxpool import MaxpoolLayer
+from yolodsc.network import Network
+from yolodsc.shape import Array
+
+
+class FastDscRunner:
+    """Runs one network; may be called from several threads, one picture at a time.
+
+    Parameters
+    ----------
+    threads
+        How many threads the matrix products may use.
+    outputs
+        Absolute indices of the layers to hand back.
+    pointwise
+        ``flat`` is FastDSC; ``im2col`` what it is compared with.
+    """
+
+    def __init__(
+        self, network: Network, *, threads: int, outputs: Sequence[int], pointwise: Pointwise = "flat"
+    ) -> None:
+        self.network = network
+        self.threads = threads
+        self._lock = Lock()
+        self._picture = np.zeros(network.picture, np.float32)
+        self._buffers: dict[int, Array] = {PICTURE: self._picture}
+        self._steps: list[tuple[int, Step]] = []
+        self._outputs = tuple(outputs)
+        for index in _needed(network, outputs):
+            layer, weights = network.layers[index], network.weights[index]
+            inputs = [self._buffers[source] for source in layer.sources]
+            out = self._buffers[index] = np.empty(layer.shape, np.float32)
+            self._steps.append((index, _step(layer, weights, inputs, out, pointwise)))
+        self._blas = _blas()
+
+    def __call__(self, pictures: Array) -> dict[int, Array]:
+        """Outputs by layer index for one picture (C, H, W), or for a batch (N, C, H, W)."""
+        if pictures.ndim == self._picture.ndim:
+            return self._run(pictures)
+        results = [self._run(picture) for picture in pictures]
+        return {
+            index: np.stack([result[index] for result in results])
+            if results
+            else np.empty((0, *self.network.layers[index].shape), np.float32)
+            for index in self._outputs
+        }
+
+    def steps(self) -> list[tuple[int, Step]]:
+        """Layer index and step of everything that runs, in order, for taking times."""
+        return self._steps
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _run(self, picture: Array) -> dict[int, Array]:
+        with self._lock, self._blas.limit(limits=self.threads, user_api="blas"):
+            self._picture[:] = picture
+            with np.errstate(all="ignore"):
+                for _, step in self._steps:
+                    step()
+            return {index: self._buffers[index].copy() for index in self._outputs}
+
+
+def _blas():  # type: ignore[no-untyped-def]
+    """The handle on BLAS's own threads; looking for the libraries takes milliseconds, so once."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+def _needed(network: Network, outputs: Sequence[int]) -> list[int]:
+    """Layers that the outputs depend on, in order."""
+    wanted = set(outputs)
+    for layer in reversed(network.layers):
+        if layer.index in wanted:
+            wanted.update(layer.sources)
+    return sorted(wanted - {PICTURE})
+
+
+def _step(layer: Layer, weights: Weights, inputs: list[Array], out: Array, pointwise: Pointwise) -> Step:
+    """The fast step where there is one, else the layer's own forward into the buffer."""
+    if isinstance(layer, ConvolutionalLayer) and not (layer.xnor or layer.antialiasing):
+        return convolution_step(layer, weights, inputs[0], out, pointwise=pointwise)
+    if isinstance(layer, MaxpoolLayer) and not (layer.maxpool_depth or layer.antialiasing):
+        return _maxpool_step(layer, inputs[0], out)
+
+    def plain() -> None:
+        out[:] = layer.forward(inputs, weights)
+
+    return plain
+
+
+def _maxpool_step(layer: MaxpoolLayer, x: Array, out: Array) -> Step:
+    """Running maxima of shifted views, rows first, then columns."""
+    (channels, height, width), margin = x.shape, layer.padding // 2
+    rows = (layer.shape.height - 1) * layer.stride_y + layer.size
+    columns = (layer.shape.width - 1) * layer.stride_x + layer.size
+    lowest = np.finfo(np.float32).min
+    padded = np.full((channels, max(rows, margin + height), max(columns, margin + width)), lowest, np.float32)
+    middle = padded[:, margin : margin + height, margin : margin + width]
+    tall = np.empty((channels, layer.shape.height, padded.shape[2]), np.float32)
+    stop_y, stop_x = (layer.shape.height - 1) * layer.stride_y + 1, (layer.shape.width - 1) * layer.stride_x + 1
+    row_views = [padded[:, k : k + stop_y : layer.stride_y] for k in range(layer.size)]
+    column_views = [tall[:, :, k : k + stop_x : layer.stride_x] for k in range(layer.size)]
+
+    def step() -> None:
+        middle[:] = x
+        _maximum(row_views, tall)
+        _maximum(column_views, out)
+
+    return step
+
+
+def _maximum(views: list[Array], out: Array) -> None:
+    out[:] = views[0]
+    for view in views[1:]:
+        np.maximum(out, view, out=out)

@@ -1,0 +1,50 @@
+"""Files that appear whole or not at all."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from yolodsc.errors import YolodscError
+
+
+@contextmanager
+def replacing(path: str | Path, *, error: type[YolodscError], mode: str = "wb") -> Iterator[IO]:  # type: ignore[type-arg]
+    """A file to write into, which takes the place of ``path`` in one step when the block ends well.
+
+    Parameters
+    ----------
+    error
+        What to raise where the file cannot be written; the text says why.
+    mode
+        ``wb``, or ``w`` for UTF-8 text with ``\\n`` line ends.
+    """
+    path = Path(path)
+    text = {} if "b" in mode else {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
+        try:
+            with os.fdopen(handle, mode, **text) as file:  # type: ignore[call-overload]
+                yield file
+            Path(temporary).chmod(0o666 & ~_umask())
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except (OSError, ValueError) as reason:
+        raise error(f"{path}: cannot be written: {getattr(reason, 'strerror', None) or reason}") from None
+
+
+def write_bytes(path: str | Path, content: bytes, *, error: type[YolodscError]) -> None:
+    """Put ``content`` in place of ``path`` in one step."""
+    with replacing(path, error=error) as file:
+        file.write(content)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,204 @@
+"""Pictures: files to bytes, bytes to the network's input, with Darknet's own resize and letterbox.
+
+A picture is (H, W, C) uint8, RGB or grey, until `fit` makes the planar float32 (C, H, W) in 0..1 that networks read.
+"""
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from yolodsc.errors import ImageError
+from yolodsc.files import replacing
+from yolodsc.profile import Profile
+from yolodsc.shape import Array, Shape
+
+Picture = NDArray[np.uint8]
+"""(H, W, C) with C = 1 or 3, RGB."""
+
+Geometry = Literal["stretch", "letterbox"]
+
+MOST_PIXELS = 2**27
+"""Larger pictures are refused: they are decompression bombs more often than photographs."""
+
+GREY = np.float32(0.5)
+"""What letterboxing leaves around the picture (``image.c: letterbox_image``)."""
+
+_UNIT = (np.arange(256) / 255.0).astype(np.float32)
+"""Byte to unit interval, divided in double as Darknet does."""
+
+_STB_GREY = np.array([77, 150, 29], np.uint32)
+"""stb_image's weights of red, green and blue, over 256."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where the picture lies in the network's input, relative to it: what `undo` needs.
+
+    Attributes
+    ----------
+    scale : (x, y)
+        Size of the picture's image in the input.
+    offset : (x, y)
+        Its left upper corner: the fractional half of what is left, though pixels are pasted at the integer half.
+    """
+
+    scale: tuple[float, float] = (1.0, 1.0)
+    offset: tuple[float, float] = (0.0, 0.0)
+
+    def undo(self, boxes_xywh: Array) -> Array:
+        """Boxes (N, 4) relative to the picture, from boxes relative to the input (``yolo_layer.c: correct_yolo_boxes``)."""
+        scale = np.array([*self.scale, *self.scale], np.float32)
+        offset = np.array([*self.offset, 0, 0], np.float32)
+        return (boxes_xywh - offset) / scale
+
+
+def read(path: str | Path, *, channels: int = 3, exif: bool = False) -> Picture:
+    """Decode a file to RGB (``channels=3``) or grey (1); alpha is dropped, 16 bits are cut to 8, of animations the first frame.
+
+    Parameters
+    ----------
+    exif
+        Turn the picture as its EXIF orientation says. Darknet doesn't.
+
+    Raises
+    ------
+    ImageError
+        The file is missing, no picture, damaged, or has more than `MOST_PIXELS`.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path) as image:
+                width, height = image.size
+                if width * height > MOST_PIXELS:
+                    raise ImageError(f"{path}: {width}x{height} pixels; at most {MOST_PIXELS} are read")
+                return from_pillow(ImageOps.exif_transpose(image) if exif else image, channels=channels)
+    except ImageError:
+        raise
+    except FileNotFoundError:
+        raise ImageError(f"{path}: no such file") from None
+    except Exception as error:  # decoders raise whatever their authors chose
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0:1] or type(error).__name__
+        text = reason if isinstance(reason, str) else reason[0]
+        raise ImageError(f"{path}: cannot be read as a picture: {text}") from None
+
+
+def from_pillow(image: Image.Image, *, channels: int = 3) -> Picture:
+    """A Pillow picture of any mode as (H, W, channels) bytes."""
+    if channels not in (1, 3):
+        raise ImageError(f"the network reads {channels} channels; pictures give 1 or 3")
+    if image.mode in ("I", "F") or image.mode.startswith("I;"):
+        pixels = _deep_grey(np.asarray(image))
+    elif image.mode in ("1", "L", "LA"):
+        pixels = np.asarray(image.convert("L"))
+    else:
+        return from_array(np.asarray(image.convert("RGB")), channels=channels)
+    return from_array(pixels, channels=channels)
+
+
+def from_array(pixels: NDArray[Any], *, channels: int = 3) -> Picture:
+    """Bytes (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) as (H, W, channels); an `ImageError` for anything else."""
+    if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or not pixels.size:
+        raise ImageError(f"array of {pixels.dtype} {pixels.shape}; wanted uint8 (height, width, 1, 3 or 4)")
+    picture = pixels[..., None] if pixels.ndim == 2 else pixels
+    if picture.shape[2] == 4:
+        picture = picture[..., :3]
+    if picture.shape[2] not in (1, 3):
+        raise ImageError(f"array of {picture.shape[2]} channels; wanted 1, 3 or 4")
+    if picture.shape[2] == channels:
+        return picture
+    if channels == 3:
+        return np.repeat(picture, 3, axis=2)
+    return ((picture @ _STB_GREY) >> 8).astype(np.uint8)[..., None]
+
+
+def _deep_grey(pixels: NDArray[Any]) -> Picture:
+    """Grey of more than 8 bits: the upper 8 of 16, as stb_image cuts them; small values are taken for 8 bits already."""
+    if pixels.dtype.kind == "f" or pixels.max() < 256:
+        return np.clip(pixels, 0, 255).astype(np.uint8)
+    return np.clip(pixels.astype(np.int64) >> 8, 0, 255).astype(np.uint8)
+
+
+def to_planar(picture: Picture) -> Array:
+    """(H, W, C) bytes to (C, H, W) in 0..1 (``image.c: load_image_stb``)."""
+    return _UNIT[np.ascontiguousarray(picture.transpose(2, 0, 1))]
+
+
+def resize(x: Array, *, width: int, height: int) -> Array:
+    """Darknet's bilinear resize of (C, H, W), bit for bit: corners aligned, rows first, no smoothing.
+
+    Where rounding puts the last row's source just above the last input row, Darknet forgets the second term and the row is almost
+    black; so it is here. Source: ``image.c: resize_image``.
+    """
+    if x.shape[1:] == (height, width):
+        return x.copy()
+    left, shift = _sampled(x.shape[2], width)
+    top, weight = _sampled(x.shape[1], height)
+    below = np.minimum(top + 1, x.shape[1] - 1)
+    rows, inverse = np.unique(np.concatenate([top, below]), return_inverse=True)
+    used = x[:, rows]  # (C, rows that count, W)
+    part = (1 - shift) * used.take(left, axis=2) + shift * used.take(np.minimum(left + 1, x.shape[2] - 1), axis=2)
+    part[:, :, -1] = used[:, :, -1]
+    upper, lower = inverse[:height], inverse[height:]
+    out = (1 - weight)[:, None] * part[:, upper]
+    if x.shape[1] > 1:
+        out[:, :-1] += weight[:-1, None] * part[:, lower[:-1]]
+    return out
+
+
+def _sampled(side: int, target: int) -> tuple[NDArray[np.int64], Array]:
+    """Source index and fraction of every target position, in single precision."""
+    scale = np.float32(side - 1) / np.float32(target - 1) if target > 1 else np.float32(0)
+    position = np.arange(target, dtype=np.float32) * scale
+    index = position.astype(np.int64)
+    return index, position - index.astype(np.float32)
+
+
+def fit(picture: Picture, shape: Shape, *, profile: Profile, geometry: Geometry) -> tuple[Array, Placement]:
+    """A picture as the network's input of ``shape``, and where it lies there."""
+    if geometry == "stretch":
+        return _resized(picture, shape.width, shape.height, profile), Placement()
+    width, height = letterboxed(picture.shape[1], picture.shape[0], shape)
+    canvas = np.full(shape, GREY, np.float32)
+    left, top = (shape.width - width) // 2, (shape.height - height) // 2
+    canvas[:, top : top + height, left : left + width] = _resized(picture, width, height, profile)
+    scale = (width / shape.width, height / shape.height)
+    offset = ((shape.width - width) / 2 / shape.width, (shape.height - height) / 2 / shape.height)
+    return canvas, Placement(scale, offset)
+
+
+def letterboxed(width: int, height: int, shape: Shape) -> tuple[int, int]:
+    """Largest size with the picture's aspect that fits, cut to whole pixels (``image.c: letterbox_image``)."""
+    if np.float32(shape.width) / np.float32(width) < np.float32(shape.height) / np.float32(height):
+        return shape.width, max(1, height * shape.width // width)
+    return max(1, width * shape.height // height), shape.height
+
+
+def _resized(picture: Picture, width: int, height: int, profile: Profile) -> Array:
+    if profile.resize == "darknet":
+        return resize(to_planar(picture), width=width, height=height)
+    import cv2
+
+    out = cv2.resize(np.ascontiguousarray(picture), (width, height), interpolation=cv2.INTER_LINEAR)
+    return to_planar(out.reshape(height, width, -1))
+
+
+WRITABLE = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm"})
+"""Endings that `write` knows."""
+
+
+def write(path: str | Path, picture: Picture) -> None:
+    """Write a picture in the format of the file's ending (JPEG at quality 92), whole or not at all."""
+    ending = Path(path).suffix.lower()
+    if ending not in WRITABLE:
+        raise ImageError(f"{path}: unknown ending; wanted one of {' '.join(sorted(WRITABLE))}")
+    image = Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else np.ascontiguousarray(picture))
+    form = Image.registered_extensions()[ending]
+    options = {"quality": 92} if form in ("JPEG", "WEBP") else {}
+    with replacing(path, error=ImageError) as file:
+        image.save(file, format=form, **options)

@@ -1,0 +1,60 @@
+"""Where a network's files are: ``--model NAME|DIR`` to cfg, weights and names."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from yolodsc.errors import OptionError
+
+SHIPPED = Path(__file__).parent.parent
+"""The folder whose ``cfg/`` and ``weights/`` hold the networks that come with the program."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """Paths of one network; ``names`` is None where there is no list of names."""
+
+    cfg: Path
+    weights: Path
+    names: Path | None
+
+
+def resolve(model: str) -> ModelFiles:
+    """The files of a directory that holds one network, or of a shipped network by name.
+
+    Raises
+    ------
+    OptionError
+        There is no such network, or the directory holds none or several.
+    """
+    if Path(model).is_dir():
+        return _in_directory(Path(model))
+    cfg, weights = SHIPPED / "cfg" / f"{model}.cfg", SHIPPED / "weights" / f"{model}.weights"
+    if not (cfg.is_file() and weights.is_file()):
+        names = ", ".join(shipped()) or "none yet"
+        raise OptionError(f"--model {model}: neither a directory nor a shipped network (shipped: {names})")
+    return ModelFiles(cfg, weights, names_beside(cfg, weights))
+
+
+def shipped() -> list[str]:
+    """Names of the networks that come with the program."""
+    weights = {path.stem for path in (SHIPPED / "weights").glob("*.weights")}
+    return sorted(path.stem for path in (SHIPPED / "cfg").glob("*.cfg") if path.stem in weights)
+
+
+def names_beside(cfg: Path, weights: Path) -> Path | None:
+    """The ``.names`` file with the stem of either file, in either folder."""
+    candidates = [path.with_suffix(".names") for path in (cfg, weights)]
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _in_directory(folder: Path) -> ModelFiles:
+    cfg, weights = _only(folder, ".cfg"), _only(folder, ".weights")
+    names = sorted(folder.glob("*.names"))
+    return ModelFiles(cfg, weights, names[0] if len(names) == 1 else names_beside(cfg, weights))
+
+
+def _only(folder: Path, ending: str) -> Path:
+    found = sorted(folder.glob(f"*{ending}"))
+    if len(found) != 1:
+        raise OptionError(f"--model {folder}: {len(found)} {ending} files; wanted one (or --cfg and --weights)")
+    return found[0]

@@ -1,0 +1,54 @@
+"""Class names: ``.names`` files, and the ``.data`` files that point to them."""
+
+from pathlib import Path
+
+from yolodsc.errors import DatasetError
+
+
+def read_names(path: str | Path) -> tuple[str, ...]:
+    """One name a line, blanks at the end of lines kept; empty lines at the end of the file don't count."""
+    names = _lines(path)
+    while names and not names[-1].strip():
+        names.pop()
+    if not names:
+        raise DatasetError(f"{path}: no names; wanted one a line")
+    return tuple(names)
+
+
+def read_data(path: str | Path) -> dict[str, str]:
+    """The options of a ``.data`` file: the first of equal keys counts (``option_list.c: read_data_cfg``)."""
+    options: dict[str, str] = {}
+    for line in _lines(path):
+        bare = "".join(line.split())
+        key, equals, value = bare.partition("=")
+        if bare[:1] not in ("", "#", ";") and equals and value:
+            options.setdefault(key, value)
+    return options
+
+
+def names_of_data(path: str | Path) -> tuple[str, ...]:
+    """Names by way of a ``.data`` file; relative paths are tried from the working directory, then from the file's own."""
+    options = read_data(path)
+    name = options.get("names") or options.get("labels")
+    if name is None:
+        raise DatasetError(f"{path}: no names=; wanted the path of a .names file")
+    beside = Path(path).parent
+    found = next((p for p in (Path(name), beside / name, beside.parent / name) if p.is_file()), None)
+    if found is None:
+        raise DatasetError(f"{path}: names={name}: no such file")
+    return read_names(found)
+
+
+def fitted(names: tuple[str, ...], *, classes: int, place: str) -> tuple[str, ...]:
+    """The names, if there is one for every class; a `DatasetError` otherwise."""
+    if len(names) != classes:
+        raise DatasetError(f"{place}: {len(names)} names; the network has {classes} classes")
+    return names
+
+
+def _lines(path: str | Path) -> list[str]:
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig", errors="replace")
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    return [line.rstrip("\r") for line in text.split("\n")]

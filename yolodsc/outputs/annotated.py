@@ -1,0 +1,24 @@
+"""``--save``: pictures with boxes drawn on them, under their own names."""
+
+from pathlib import Path
+
+from yolodsc import image
+from yolodsc.detections import Detections
+from yolodsc.image import Picture
+from yolodsc.outputs.naming import OutputNames
+
+
+class AnnotatedWriter:
+    """A copy of each picture with its detections; in the picture's own format where that can be written, else PNG."""
+
+    def __init__(self, folder: str | Path, *, inputs: list[str]) -> None:
+        self._names = OutputNames(folder, inputs=inputs)
+
+    def add(self, detections: Detections, picture: Picture) -> None:
+        """One file."""
+        suffix = Path(detections.path or "").suffix
+        kept = suffix if suffix.lower() in image.WRITABLE else ".png"
+        image.write(self._names.path(detections.path, suffix=kept), detections.draw(picture))
+
+    def close(self) -> None:
+        """Nothing is left open."""

@@ -1,0 +1,34 @@
+"""``--crops``: every detection as a picture of its own."""
+
+import re
+from math import ceil, floor
+from pathlib import Path
+
+import numpy as np
+
+from yolodsc import image
+from yolodsc.detections import Detections
+from yolodsc.image import Picture
+from yolodsc.outputs.naming import OutputNames
+
+
+class CropWriter:
+    """``dog_1_bicycle.jpg``: stem, rank by score, class; boxes are clipped to the picture."""
+
+    def __init__(self, folder: str | Path, *, inputs: list[str]) -> None:
+        self._names = OutputNames(folder, inputs=inputs)
+
+    def add(self, detections: Detections, picture: Picture) -> None:
+        """One file a detection that has at least one pixel inside the picture."""
+        for rank, (name, box) in enumerate(zip(detections.class_names(), detections.boxes_xyxy, strict=True), 1):
+            if not np.isfinite(box).all():
+                continue
+            left, top = (max(0, floor(side)) for side in box[:2])
+            right, bottom = ceil(box[2]), ceil(box[3])
+            crop = picture[top : max(bottom, 0), left : max(right, 0)]
+            if crop.size:
+                addition = f"_{rank}_{re.sub(r'[^\w.-]+', '-', name)}"
+                image.write(self._names.path(detections.path, suffix=".jpg", addition=addition), crop)
+
+    def close(self) -> None:
+        """Nothing is left open."""

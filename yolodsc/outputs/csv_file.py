@@ -1,0 +1,32 @@
+"""``--csv``: one line a detection, pixels."""
+
+import csv
+from contextlib import ExitStack
+from pathlib import Path
+
+from yolodsc.detections import Detections
+from yolodsc.errors import ImageError
+from yolodsc.files import replacing
+from yolodsc.image import Picture
+
+COLUMNS = ("path", "class", "score", "xmin", "ymin", "xmax", "ymax")
+
+
+class CsvWriter:
+    """``path,class,score,xmin,ymin,xmax,ymax`` with a heading."""
+
+    def __init__(self, path: str | Path) -> None:
+        self._stack = ExitStack()
+        self._rows = csv.writer(self._stack.enter_context(replacing(path, error=ImageError, mode="w")))
+        self._rows.writerow(COLUMNS)
+
+    def add(self, detections: Detections, picture: Picture) -> None:
+        """A row for each detection."""
+        del picture
+        rows = zip(detections.class_names(), detections.scores, detections.boxes_xyxy, strict=True)
+        for name, score, box in rows:
+            self._rows.writerow([detections.path, name, f"{score:.6f}", *(f"{side:.2f}" for side in box)])
+
+    def close(self) -> None:
+        """Put the file in place."""
+        self._stack.close()

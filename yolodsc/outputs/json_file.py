@@ -1,0 +1,32 @@
+"""``--json``: the schema of ``darknet detector test -out``, with strings escaped."""
+
+import json
+from contextlib import ExitStack
+from pathlib import Path
+
+from yolodsc.detections import Detections
+from yolodsc.errors import ImageError
+from yolodsc.files import replacing
+from yolodsc.image import Picture
+
+
+class JsonWriter:
+    """A list of frames, written as they come."""
+
+    def __init__(self, path: str | Path) -> None:
+        self._stack = ExitStack()
+        self._file = self._stack.enter_context(replacing(path, error=ImageError, mode="w"))
+        self._file.write("[")
+        self._frames = 0
+
+    def add(self, detections: Detections, picture: Picture) -> None:
+        """One frame, numbered from 1."""
+        del picture
+        separator = ",\n" if self._frames else "\n"
+        self._frames += 1
+        self._file.write(separator + json.dumps(detections.to_json(frame_id=self._frames), indent=1))
+
+    def close(self) -> None:
+        """End the list."""
+        self._file.write("\n]\n")
+        self._stack.close()

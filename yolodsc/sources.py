@@ -1,0 +1,63 @@
+"""``SOURCE…`` on the command line: pictures, directories, globs, lists, standard input."""
+
+import glob
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from yolodsc.errors import OptionError
+
+PICTURE_ENDINGS = frozenset(
+    ".jpg .jpeg .jpe .jfif .png .bmp .dib .webp .tif .tiff .ppm .pgm .pbm .pnm .gif .jp2 .tga .avif".split()
+)
+"""What counts as a picture inside a directory."""
+
+
+def pictures(sources: Iterable[str], *, standard_input: Iterable[str] | None = None) -> list[str]:
+    """Paths of all pictures that the sources name, in order; those of a directory sorted.
+
+    Parameters
+    ----------
+    sources
+        A picture, a directory, a pattern (``*``, ``?``, ``**``), a ``.txt`` file of paths, or ``-`` for paths on standard input.
+
+    Raises
+    ------
+    OptionError
+        A source names nothing.
+    """
+    return [path for source in sources for path in _expanded(source, standard_input)]
+
+
+def _expanded(source: str, standard_input: Iterable[str] | None) -> Iterator[str]:
+    path = Path(source)
+    if source == "-":
+        yield from _listed(sys.stdin if standard_input is None else standard_input, place="standard input")
+    elif path.is_dir():
+        yield from _in_directory(path)
+    elif path.suffix.lower() == ".txt" and path.is_file():
+        with path.open(encoding="utf-8-sig", errors="surrogateescape") as lines:
+            yield from _listed(lines, place=source)
+    elif not path.exists() and glob.has_magic(source):
+        found = sorted(p for p in glob.glob(source, recursive=True) if not Path(p).is_dir())  # noqa: PTH207
+        if not found:
+            raise OptionError(f"{source}: no file matches")
+        yield from found
+    elif not path.exists():
+        raise OptionError(f"{source}: no such file or directory")
+    else:
+        yield source
+
+
+def _in_directory(path: Path) -> list[str]:
+    found = sorted(str(p) for p in path.iterdir() if p.suffix.lower() in PICTURE_ENDINGS and p.is_file())
+    if not found:
+        raise OptionError(f"{path}: no pictures in this directory")
+    return found
+
+
+def _listed(lines: Iterable[str], *, place: str) -> list[str]:
+    found = [line.strip("\r\n") for line in lines if line.strip()]
+    if not found:
+        raise OptionError(f"{place}: no paths in this list")
+    return found
