@@ -65,7 +65,8 @@ def iou(box: Array, others: Array) -> Array:
     sides = np.maximum(high - low, 0)
     intersection = sides[:, 0] * sides[:, 1]
     union = box[2] * box[3] + others[:, 2] * others[:, 3] - intersection
-    return np.divide(intersection, union, out=np.zeros_like(union), where=(intersection != 0) & (union != 0))
+    out: Array = np.divide(intersection, union, out=np.zeros_like(union), where=(intersection != 0) & (union != 0))
+    return out
 
 
 def diou(box: Array, others: Array, *, exponent: float) -> Array:
@@ -74,14 +75,15 @@ def diou(box: Array, others: Array, *, exponent: float) -> Array:
     diagonal = (sides**2).sum(axis=1)
     distance = ((others[:, :2] - box[:2]) ** 2).sum(axis=1)
     apart = np.divide(distance, diagonal, out=np.zeros_like(diagonal), where=diagonal != 0)
-    return iou(box, others) - apart ** np.float32(exponent)
+    overlap: Array = iou(box, others) - apart ** np.float32(exponent)
+    return overlap
 
 
 def nms(candidates: Candidates, *, kind: NmsKind, thresh: float, beta: float = GREEDY_EXPONENT) -> Candidates:
     """Non-maximum suppression, class by class: probabilities of boxes that overlap a better one become 0.
 
-    Equal probabilities keep their order. Units matter for the DIoU kinds, which are not invariant to uneven scaling: Darknet's ``test``
-    and ``map`` work on relative boxes. Source: ``box.c: do_nms_sort, diounms_sort``.
+    Equal probabilities keep their order. Units matter for the DIoU kinds, which uneven scaling changes: Darknet's ``test`` and
+    ``map`` work on relative boxes. Source: ``box.c: do_nms_sort, diounms_sort``.
 
     Parameters
     ----------
@@ -121,8 +123,8 @@ def _overlap(box: Array, others: Array, *, kind: NmsKind, beta: float) -> Array:
 
 
 def _low(boxes: Array) -> Array:
-    return boxes[..., :2] - boxes[..., 2:] / 2
+    return (boxes[..., :2] - boxes[..., 2:] / 2).astype(np.float32, copy=False)
 
 
 def _high(boxes: Array) -> Array:
-    return boxes[..., :2] + boxes[..., 2:] / 2
+    return (boxes[..., :2] + boxes[..., 2:] / 2).astype(np.float32, copy=False)

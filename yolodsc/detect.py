@@ -148,9 +148,7 @@ class Detector:
 
     def _detect(self, picture: Picture, *, path: str | None) -> Detections:
         height, width = picture.shape[:2]
-        fitted_picture, placement = image.fit(
-            picture, self.network.picture, profile=self.network.profile, geometry=self.geometry
-        )
+        fitted_picture, placement = image.fit(picture, self.network.picture, profile=self.network.profile, geometry=self.geometry)
         outputs = self.runner(fitted_picture)
         return self.detections(outputs, placement, width=width, height=height, path=path)
 
@@ -160,9 +158,7 @@ class Detector:
         """Decode, undo the geometry, suppress: from the heads' outputs by layer index to detections in pixels."""
         network, profile = self.network, self.network.profile
         floor = max(self.thresh, profile.score_floor)
-        candidates = joined(
-            [head.decode(outputs[head.index], picture=network.picture, thresh=floor) for head in network.heads]
-        )
+        candidates = joined([head.decode(outputs[head.index], picture=network.picture, thresh=floor) for head in network.heads])
         last = network.heads[-1]
         kept = nms(
             type(candidates)(placement.undo(candidates.boxes_xywh), candidates.objectness, candidates.probabilities),
@@ -178,9 +174,7 @@ def reported_classes(network: Network) -> int:
     """How many classes the heads report; a `CfgError` where they differ."""
     counts = {head.reported for head in network.heads}
     if len(counts) > 1:
-        raise CfgError(
-            f"{network.cfg.file}: heads of {' and '.join(map(str, sorted(counts)))} classes; wanted one count"
-        )
+        raise CfgError(f"{network.cfg.file}: heads of {' and '.join(map(str, sorted(counts)))} classes; wanted one count")
     return counts.pop()
 
 
@@ -206,7 +200,5 @@ def class_numbers(names: tuple[str, ...], wanted: str) -> list[int]:
         elif item.isdecimal() and int(item) < len(names):
             numbers.append(int(item))
         else:
-            raise OptionError(
-                f"--classes {item}: unknown class; wanted {', '.join(names[:8])}{' …' * (len(names) > 8)}"
-            )
+            raise OptionError(f"--classes {item}: unknown class; wanted {', '.join(names[:8])}{' …' * (len(names) > 8)}")
     return numbers

@@ -76,7 +76,8 @@ class Detections:
 
     def boxes_xywh_relative(self) -> Array:
         """(N, 4) centre and size relative to the picture, as in Darknet's labels."""
-        return to_xywh(self.boxes_xyxy) / np.array([self.width, self.height] * 2, np.float32)
+        pixels = np.array([self.width, self.height] * 2, np.float32)
+        return (to_xywh(self.boxes_xyxy) / pixels).astype(np.float32, copy=False)
 
     def to_json(self, *, frame_id: int = 1) -> dict[str, Any]:
         """One frame of the file that ``darknet detector test -out`` writes (``image.c: detection_to_json``)."""

@@ -15,9 +15,7 @@ _GOLDEN = 0.61803398875
 Colour = tuple[int, int, int]
 
 
-def annotated(
-    picture: NDArray[np.uint8], boxes_xyxy: Array, *, labels: Sequence[str], class_ids: Ints
-) -> NDArray[np.uint8]:
+def annotated(picture: NDArray[np.uint8], boxes_xyxy: Array, *, labels: Sequence[str], class_ids: Ints) -> NDArray[np.uint8]:
     """A copy of (H, W, 1 or 3) with a frame and a label for each box, as (H, W, 3).
 
     Parameters

@@ -19,7 +19,7 @@ def replacing(path: str | Path, *, error: type[YolodscError], mode: str = "wb") 
     error
         What to raise where the file cannot be written; the text says why.
     mode
-        ``wb``, or ``w`` for UTF-8 text with ``\\n`` line ends.
+        ``wb``, or ``w`` for UTF-8 text without translation of line ends.
     """
     path = Path(path)
     text = {} if "b" in mode else {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}

@@ -105,7 +105,7 @@ def from_array(pixels: NDArray[Any], *, channels: int = 3) -> Picture:
     """Bytes (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) as (H, W, channels); an `ImageError` for anything else."""
     if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or not pixels.size:
         raise ImageError(f"array of {pixels.dtype} {pixels.shape}; wanted uint8 (height, width, 1, 3 or 4)")
-    picture = pixels[..., None] if pixels.ndim == 2 else pixels
+    picture: Picture = pixels[..., None] if pixels.ndim == 2 else pixels
     if picture.shape[2] == 4:
         picture = picture[..., :3]
     if picture.shape[2] not in (1, 3):
@@ -126,7 +126,8 @@ def _deep_grey(pixels: NDArray[Any]) -> Picture:
 
 def to_planar(picture: Picture) -> Array:
     """(H, W, C) bytes to (C, H, W) in 0..1 (``image.c: load_image_stb``)."""
-    return _UNIT[np.ascontiguousarray(picture.transpose(2, 0, 1))]
+    planar: Array = _UNIT[np.ascontiguousarray(picture.transpose(2, 0, 1))]
+    return planar
 
 
 def resize(x: Array, *, width: int, height: int) -> Array:
@@ -145,7 +146,7 @@ def resize(x: Array, *, width: int, height: int) -> Array:
     part = (1 - shift) * used.take(left, axis=2) + shift * used.take(np.minimum(left + 1, x.shape[2] - 1), axis=2)
     part[:, :, -1] = used[:, :, -1]
     upper, lower = inverse[:height], inverse[height:]
-    out = (1 - weight)[:, None] * part[:, upper]
+    out: Array = (1 - weight)[:, None] * part[:, upper]
     if x.shape[1] > 1:
         out[:, :-1] += weight[:-1, None] * part[:, lower[:-1]]
     return out
@@ -185,7 +186,7 @@ def _resized(picture: Picture, width: int, height: int, profile: Profile) -> Arr
     import cv2
 
     out = cv2.resize(np.ascontiguousarray(picture), (width, height), interpolation=cv2.INTER_LINEAR)
-    return to_planar(out.reshape(height, width, -1))
+    return to_planar(out.reshape(height, width, -1).astype(np.uint8, copy=False))
 
 
 WRITABLE = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm"})

@@ -54,9 +54,7 @@ class Preceding:
         """Absolute index of a layer named as cfg files do: negative counts back from here."""
         absolute = self.index + index if index < 0 else index
         if not 0 <= absolute < self.index:
-            raise section.error(
-                f"{key}={index} names layer {absolute}; wanted one of the {self.index} before this", key=key
-            )
+            raise section.error(f"{key}={index} names layer {absolute}; wanted one of the {self.index} before this", key=key)
         return absolute
 
     def place(self, section: Section, shape: Shape, *, sources: tuple[int, ...] | None = None) -> dict[str, Any]:

@@ -93,9 +93,7 @@ class Network:
         notes = (file.note,) if file.note else ()
         return blueprint.with_weights(file.arrays, header=file.header, notes=notes)
 
-    def with_weights(
-        self, weights: Sequence[Weights], *, header: Header | None = None, notes: tuple[str, ...] = ()
-    ) -> Self:
+    def with_weights(self, weights: Sequence[Weights], *, header: Header | None = None, notes: tuple[str, ...] = ()) -> Self:
         """The same layers with other arrays; layers with ``share_index`` get the mapping of the layer they name."""
         linked: list[Weights] = []
         for layer, own in zip(self.layers, weights, strict=True):

@@ -34,7 +34,7 @@ class Tree:
 
     def probabilities(self, conditional: Array) -> Array:
         """Absolute out of conditional probabilities (classes, …): products down the tree (``hierarchy_predictions``)."""
-        absolute = conditional.copy()
+        absolute: Array = conditional.copy()
         for child, parent in enumerate(self.parents):
             if parent >= 0:
                 absolute[child] *= absolute[parent]
@@ -45,7 +45,8 @@ def softmax(x: Array, *, temperature: float = 1.0) -> Array:
     """Softmax over the first axis, the maximum subtracted (``blas.c: softmax``)."""
     scaled = x / np.float32(temperature)
     exponential = np.exp(scaled - scaled.max(axis=0))
-    return exponential / exponential.sum(axis=0)
+    probabilities: Array = exponential / exponential.sum(axis=0)
+    return probabilities
 
 
 def tree_of(section: Section, *, classes: int) -> Tree | None:
@@ -68,7 +69,7 @@ def tree_of(section: Section, *, classes: int) -> Tree | None:
 
 def read_tree(path: Path) -> Tree:
     """Lines of ``name parent`` (``tree.c: read_tree``)."""
-    parents = []
+    parents: list[int] = []
     for number, line in enumerate(path.read_text(errors="surrogateescape").splitlines(), start=1):
         words = line.split()
         if not words:

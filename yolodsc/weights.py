@@ -1,7 +1,7 @@
 """``.weights`` files: a header of 16 or 20 bytes, then float32 numbers without names, layer after layer.
 
-Each layer says which arrays it stores and in which order, so reading and writing are one loop. The file's length is compared with what
-the layers want before the first array is cut. Source: ``parser.c: load_weights_upto, save_weights_upto``.
+Each layer says which arrays it stores and in which order, so reading and writing are one loop. The file's length is compared with
+what the layers want before the first array is cut. Source: ``parser.c: load_weights_upto, save_weights_upto``.
 """
 
 import struct
@@ -113,9 +113,7 @@ def write(path: str | Path, layers: Sequence[Layer], arrays: Sequence[Weights], 
 
 def initial(layer: Layer) -> dict[str, Array]:
     """What a layer's arrays hold before anything is read: scales 1, everything else 0."""
-    return {
-        name: np.full(shape, 1 if name == "scales" else 0, np.float32) for name, shape in layer.weight_shapes().items()
-    }
+    return {name: np.full(shape, 1 if name == "scales" else 0, np.float32) for name, shape in layer.weight_shapes().items()}
 
 
 def _stored(layer: Layer) -> Iterator[tuple[str, tuple[int, ...]]]:

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Annotated, Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -63,9 +62,7 @@ def run(arguments: Sequence[str]) -> int:
         return int(command.main(args=list(arguments), prog_name="yolodsc", standalone_mode=False) or 0)
     except YolodscError as error:
         return _complain(str(error))
-    except click.exceptions.Exit as done:
-        return done.exit_code
-    except (KeyboardInterrupt, click.exceptions.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -18,7 +18,7 @@ from yolodsc.profile import profile_named
 from yolodsc.sources import pictures
 
 
-def detect(  # noqa: PLR0917
+def detect(
     sources: Annotated[
         list[str] | None,
         typer.Argument(metavar="SOURCE…", help="Pictures, directories, globs, a .txt list, or - for a list on stdin."),
@@ -98,7 +98,7 @@ def _boxes(detections: Detections) -> list[str]:
     """A table of classes, scores and pixels."""
     if not len(detections):
         return []
-    rows = [("class", "score", "left", "top", "right", "bottom")]
+    rows: list[tuple[str, ...]] = [("class", "score", "left", "top", "right", "bottom")]
     for name, score, box in zip(detections.class_names(), detections.scores, detections.boxes_xyxy, strict=True):
         rows.append((name, f"{score:.3f}", *(f"{side:.0f}" for side in box)))
     return aligned(rows, left=1)

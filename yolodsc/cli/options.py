@@ -17,13 +17,9 @@ DataFile = Annotated[Path | None, typer.Option("--data", metavar="F", help="A .d
 ProfileName = Annotated[str, typer.Option("--profile", help="Whose numbers: alexeyab, pjreddie or opencv.")]
 Partial = Annotated[bool, typer.Option("--partial", help="Accept weights files that are too short or too long.")]
 Threads = Annotated[int, typer.Option("--threads", min=1, metavar="N", help="Threads for one picture.")]
-Thresh = Annotated[
-    float | None, typer.Option("--thresh", min=0.0, max=1.0, help="Least score; .25 unless the profile differs.")
-]
+Thresh = Annotated[float | None, typer.Option("--thresh", min=0.0, max=1.0, help="Least score; .25 unless the profile differs.")]
 NmsThresh = Annotated[float | None, typer.Option("--nms", min=0.0, max=1.0, help="Greatest overlap; .45.")]
-Letterbox = Annotated[
-    bool | None, typer.Option("--letterbox/--stretch", help="How pictures are fitted; the cfg says it else.")
-]
+Letterbox = Annotated[bool | None, typer.Option("--letterbox/--stretch", help="How pictures are fitted; the cfg says it else.")]
 Exif = Annotated[bool | None, typer.Option("--exif/--no-exif", help="Turn pictures as their EXIF orientation says.")]
 
 

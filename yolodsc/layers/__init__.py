@@ -68,7 +68,5 @@ LAYER_TYPES: dict[str, type[Layer]] = {
 }
 """Section names, Darknet's aliases included (``parser.c: string_to_layer_type``)."""
 
-UNSUPPORTED_TYPES = frozenset(
-    "rnn gru lstm crnn conv_lstm history contrastive deconvolutional deconv iseg l2norm logistic".split()
-)
+UNSUPPORTED_TYPES = frozenset("rnn gru lstm crnn conv_lstm history contrastive deconvolutional deconv iseg l2norm logistic".split())
 """Sections that a Darknet knows and this program does not run."""

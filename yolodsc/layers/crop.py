@@ -22,9 +22,7 @@ class CropLayer(Layer):
     def build(cls, section: Section, preceding: Preceding) -> Self:
         """Darknet: ``parser.c: parse_crop``."""
         channels, height, width = preceding.input
-        shape = Shape(
-            channels, section.integer("crop_height", 1, minimum=1), section.integer("crop_width", 1, minimum=1)
-        )
+        shape = Shape(channels, section.integer("crop_height", 1, minimum=1), section.integer("crop_width", 1, minimum=1))
         if shape.height > height or shape.width > width:
             raise section.error(f"crop of {shape.height}x{shape.width} out of {preceding.input}", key="crop_height")
         return cls(**preceding.place(section, shape), noadjust=section.flag("noadjust"))

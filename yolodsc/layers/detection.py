@@ -50,9 +50,7 @@ class DetectionLayer(Head):
         coords = section.integer("coords", 1, minimum=1)
         wanted = side**2 * ((1 + coords) * num + classes)
         if preceding.input.size != wanted:
-            found = (
-                f"{preceding.input.size} numbers come in for side={side}, num={num}, classes={classes}, coords={coords}"
-            )
+            found = f"{preceding.input.size} numbers come in for side={side}, num={num}, classes={classes}, coords={coords}"
             raise section.error(f"{found}; wanted {wanted}", key="side")
         if coords != 4:
             raise section.error(f"coords={coords}; wanted 4", key="coords")

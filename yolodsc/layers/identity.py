@@ -29,9 +29,7 @@ class DropoutLayer(IdentityLayer):
     """``[dropout]``: drops nothing outside training (``dropout_layer.c: forward_dropout_layer``)."""
 
     type: ClassVar[str] = "dropout"
-    training: ClassVar[frozenset[str]] = frozenset(
-        {"probability", "dropblock", "dropblock_size_rel", "dropblock_size_abs"}
-    )
+    training: ClassVar[frozenset[str]] = frozenset({"probability", "dropblock", "dropblock_size_rel", "dropblock_size_abs"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from yolodsc.shape import Array, Shape
 class LocalLayer(Layer):
     """Locally connected; biases for every output number.
 
-    ``pad`` is a flag in the output's size and a number of pixels in the sampling, so only size 3 with pad 1 (or no pad) is consistent.
+    ``pad`` is a flag in the output's size and a number of pixels in the sampling: only size 3 with pad 1, or no pad, is consistent.
     """
 
     type: ClassVar[str] = "local"
@@ -60,9 +60,7 @@ class LocalLayer(Layer):
         (x,) = inputs
         reach_y = (self.shape.height - 1) * self.stride + self.size
         reach_x = (self.shape.width - 1) * self.stride + self.size
-        below, right = (
-            max(reach - side - self.pad, 0) for reach, side in zip((reach_y, reach_x), x.shape[1:], strict=True)
-        )
+        below, right = (max(reach - side - self.pad, 0) for reach, side in zip((reach_y, reach_x), x.shape[1:], strict=True))
         padded = np.pad(x, ((0, 0), (self.pad, below), (self.pad, right)))
         seen = sliding_window_view(padded, (self.size, self.size), axis=(1, 2))  # (C, .., .., K, K)
         seen = seen[:, :: self.stride, :: self.stride][:, : self.shape.height, : self.shape.width]

@@ -58,9 +58,7 @@ class ShortcutLayer(Layer):
             **preceding.place(section, preceding.input, sources=sources),
             activation=section.choice("activation", "linear", ACTIVATION_NAMES),
             weights_type=_WEIGHTS_TYPES[weights_type],
-            weights_normalization=_NORMALIZATIONS[
-                section.choice("weights_normalization", "none", frozenset(_NORMALIZATIONS))
-            ],
+            weights_normalization=_NORMALIZATIONS[section.choice("weights_normalization", "none", frozenset(_NORMALIZATIONS))],
             alpha=section.number("alpha", 1.0),
             beta=section.number("beta", 1.0),
         )

@@ -27,7 +27,7 @@ class CropWriter:
             right, bottom = ceil(box[2]), ceil(box[3])
             crop = picture[top : max(bottom, 0), left : max(right, 0)]
             if crop.size:
-                addition = f"_{rank}_{re.sub(r'[^\w.-]+', '-', name)}"
+                addition = f"_{rank}_" + re.sub(r"[^\w.-]+", "-", name)
                 image.write(self._names.path(detections.path, suffix=".jpg", addition=addition), crop)
 
     def close(self) -> None:

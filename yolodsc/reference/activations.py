@@ -1,7 +1,7 @@
 """All of Darknet's activations, forward (``activations.h``).
 
-Each takes and returns float32 of any shape, except the ``normalize_channels`` family, which looks across the first axis. AlexeyAB's CPU
-build returns 0 for relu6, swish and mish in some layers; these are computed properly here.
+Each takes and returns float32 of any shape, except the ``normalize_channels`` family, which looks across the first axis.
+AlexeyAB's CPU build returns 0 for relu6, swish and mish in some layers; these are computed properly here.
 """
 
 from collections.abc import Callable
@@ -96,7 +96,7 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "ramp": lambda x: np.maximum(x, 0) + np.float32(0.1) * x,
     "leaky": _leaky,
     "revleaky": _leaky,
-    "tanh": lambda x: np.tanh(x),
+    "tanh": np.tanh,
     "plse": plse,
     "stair": stair,
     "hardtan": lambda x: np.clip(x, -1, 1),

@@ -6,9 +6,7 @@ from yolodsc.profile import Profile
 from yolodsc.shape import Array
 
 
-def convolution(
-    x: Array, weights: Array, *, groups: int, stride_y: int, stride_x: int, padding: int, dilation: int
-) -> Array:
+def convolution(x: Array, weights: Array, *, groups: int, stride_y: int, stride_x: int, padding: int, dilation: int) -> Array:
     """Cross-correlation with zero padding, no bias.
 
     Parameters
@@ -27,8 +25,7 @@ def convolution(
     """
     filters, channels, size, _ = weights.shape
     height, width = (
-        (side + 2 * padding - size) // stride + 1
-        for side, stride in zip(x.shape[1:], (stride_y, stride_x), strict=True)
+        (side + 2 * padding - size) // stride + 1 for side, stride in zip(x.shape[1:], (stride_y, stride_x), strict=True)
     )
     reach_y = (height - 1) * stride_y + (size - 1) * dilation + 1
     reach_x = (width - 1) * stride_x + (size - 1) * dilation + 1
@@ -53,9 +50,7 @@ def _padded(x: Array, margin: int, height: int, width: int) -> Array:
     return out
 
 
-def batch_norm(
-    x: Array, *, scales: Array, biases: Array, rolling_mean: Array, rolling_variance: Array, profile: Profile
-) -> Array:
+def batch_norm(x: Array, *, scales: Array, biases: Array, rolling_mean: Array, rolling_variance: Array, profile: Profile) -> Array:
     """(x - mean) / deviation * scale + bias per channel of (C, H, W), with the profile's epsilon."""
     factor, offset = folded_norm(
         scales=scales,

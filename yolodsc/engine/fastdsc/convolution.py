@@ -20,9 +20,7 @@ Pointwise = Literal["flat", "im2col"]
 """How pointwise layers run: FastDSC's product on the flattened map, or the im2col that it does away with (for comparison)."""
 
 
-def convolution_step(
-    layer: ConvolutionalLayer, weights: Weights, x: Array, out: Array, *, pointwise: Pointwise
-) -> Step:
+def convolution_step(layer: ConvolutionalLayer, weights: Weights, x: Array, out: Array, *, pointwise: Pointwise) -> Step:
     """The step of a convolution without ``xnor`` and ``antialiasing``; ``x`` (C, H, W) and ``out`` (F, OH, OW) are bound."""
     kernel, bias = folded(layer, weights)
     if layer.pointwise and pointwise == "flat":
@@ -45,7 +43,11 @@ def convolution_step(
 def _flat_product(kernel: Array, x: Array, out: Array) -> Step:
     matrix = np.ascontiguousarray(kernel.reshape(kernel.shape[:2]))  # (F, C)
     flat_x, flat_out = x.reshape(len(x), -1), out.reshape(len(out), -1)
-    return lambda: np.matmul(matrix, flat_x, out=flat_out)  # type: ignore[func-returns-value]
+
+    def product() -> None:
+        np.matmul(matrix, flat_x, out=flat_out)
+
+    return product
 
 
 def _im2col_product(layer: ConvolutionalLayer, kernel: Array, x: Array, out: Array) -> Step:

@@ -28,9 +28,7 @@ class FastDscRunner:
         ``flat`` is FastDSC; ``im2col`` what it is compared with.
     """
 
-    def __init__(
-        self, network: Network, *, threads: int, outputs: Sequence[int], pointwise: Pointwise = "flat"
-    ) -> None:
+    def __init__(self, network: Network, *, threads: int, outputs: Sequence[int], pointwise: Pointwise = "flat") -> None:
         self.network = network
         self.threads = threads
         self._lock = Lock()
@@ -67,9 +65,7 @@ class FastDscRunner:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
     def _run(self, picture: Array) -> dict[int, Array]:
