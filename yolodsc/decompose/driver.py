@@ -1,0 +1,242 @@
+"""From a network and pictures to a decomposed network: layer after layer, each seeing what the ones before have become."""
+
+import time
+from collections.abc import Mapping
+
+import numpy as np
+import scipy.linalg
+
+from yolodsc.decompose import choices, milliseconds, refine, samples
+from yolodsc.decompose.choices import KEEP, Choice
+from yolodsc.decompose.samples import Original
+from yolodsc.decompose.sensitivity import Bench, Fitted, plan
+from yolodsc.decompose.settings import Decomposition, LayerResult, Progress, Settings
+from yolodsc.decompose.surgery import Chain, assemble, joined, regular
+from yolodsc.decompose.target import Target, candidates, convolutions, obstacle
+from yolodsc.errors import DecompositionError
+from yolodsc.factor.gram import Gram, Matrix
+from yolodsc.layers.convolutional import ConvolutionalLayer
+from yolodsc.network import Network
+from yolodsc.shape import Array
+
+SENSITIVITY_PICTURES = 32
+RIDGES = (1e-3, 1e-2, 1e-1)
+
+
+def decompose(network: Network, pictures: Array, settings: Settings, *, progress: Progress | None = None) -> Decomposition:
+    """Make a network's regular convolutions separable.
+
+    Parameters
+    ----------
+    pictures : (N, C, H, W)
+        Unlabelled pictures as the network reads them; the last ``settings.held_back`` of them only measure.
+    progress
+        Called now and then.
+
+    Raises
+    ------
+    DecompositionError
+        Nothing to decompose, unknown layers, too few pictures, a budget that cannot be met.
+    """
+    begin = time.perf_counter()
+    tell = progress or (lambda what, share: None)
+    targets = candidates(network)
+    _check(network, targets, pictures, settings)
+    targets = {i: t for i, t in targets.items() if i not in settings.keep}
+    tell("running the original network", 0.0)
+    everything = convolutions(network)
+    originals = samples.of_original(
+        network, everything, pictures, count=settings.patches, seed=settings.seed, threads=settings.threads
+    )
+    taken, fitted = _choices(network, targets, originals, pictures, settings, tell)
+    work = _Work(network, pictures, settings, everything, originals, taken, fitted)
+    for step, index in enumerate(everything):
+        tell(f"layer {index}: {taken.get(index, KEEP)}", 0.5 + 0.5 * step / len(everything))
+        work.layer(index)
+    decomposed = assemble(network, work.chains)
+    error = work.output_error(decomposed)
+    results = tuple(work.results[i] for i in sorted(work.results))
+    tell("done", 1.0)
+    return Decomposition(decomposed, results, error, settings, time.perf_counter() - begin)
+
+
+class _Work:
+    """The state of one run: chains so far, and what is known of every layer."""
+
+    def __init__(
+        self,
+        network: Network,
+        pictures: Array,
+        settings: Settings,
+        everything: Mapping[int, Target],
+        originals: Mapping[int, Original],
+        taken: Mapping[int, Choice],
+        fitted: Fitted,
+    ) -> None:
+        self.network, self.pictures, self.settings = network, pictures, settings
+        self.everything, self.originals, self.taken, self.fitted = everything, originals, taken, fitted
+        self.calibration = _calibration(pictures, settings)
+        self.chains: dict[int, Chain] = {}
+        self.results: dict[int, LayerResult] = {}
+
+    def layer(self, index: int) -> None:
+        """Replace, or solve anew, one convolution."""
+        target, choice = self.everything[index], self.taken.get(index, KEEP)
+        if choice == KEEP and not (self.chains and self.settings.ours):
+            self._note(target, choice, regular(target), 0.0, 0.0)
+            return
+        X = self._patches(target)
+        cut = self.calibration * self.originals[index].places.rows.shape[1]
+        Y = self.originals[index].Y
+        gram, held_back = samples.gram(target, X[:cut], Y[:cut]), samples.gram(target, X[cut:], Y[cut:])
+        if choice == KEEP:
+            chain, W = _solved(target, gram, held_back)
+        else:
+            chain, W = self._decomposed(target, choice, gram, X[:cut], Y[:cut])
+        self.chains[index] = chain
+        self._note(target, choice, chain, gram.error(W), held_back.error(W))
+
+    def output_error(self, decomposed: Network) -> float:
+        """On the held-back pictures."""
+        pictures, threads = self.pictures[self.calibration :], self.settings.threads
+        outputs = (samples.outputs_of(network, pictures, threads=threads) for network in (self.network, decomposed))
+        return samples.output_error(*outputs)
+
+    def _decomposed(self, target: Target, choice: Choice, gram: Gram, X: Array, Y: Array) -> tuple[Chain, Matrix]:
+        settings, groups = self.settings, target.layer.groups
+        crosses = self._crosses(target, X) if choice.method == "paper-multilayer" else None
+        start = self.fitted.get((target.index, choice))
+        grams = choices.split(gram, groups)
+        forms = choices.fit(target, grams, choice, crosses=crosses, seed=settings.seed, start=start, iterations=80)
+        W = choices.dense(forms)
+        biases = gram.bias(W)
+        if settings.ours and settings.refine and groups == 1:
+            forms[0], biases = refine.refined(
+                forms[0],
+                biases,
+                X,
+                Y,
+                activation=target.layer.activation,
+                window=self.originals[target.index].places.window,
+                iterations=settings.refine,
+            )
+            W = choices.dense(forms)
+        return joined([form.balanced() for form in forms], biases), W
+
+    def _patches(self, target: Target) -> Array:
+        """What the network as it is now shows to the convolution; the original network for methods that look at nothing else."""
+        chains = self.chains if self.settings.asymmetric else {}
+        current = assemble(self.network, chains)
+        source = target.layer.sources[0]
+        lengths = [len(chains[i].stages) if i in chains else 1 for i in range(source + 1)]
+        places = self.originals[target.index].places
+        return samples.inputs(current, target, sum(lengths) - 1, places, self.pictures, threads=self.settings.threads)
+
+    def _crosses(self, target: Target, X: Array) -> list[Matrix]:
+        """Moments of current with original patches, for Algorithm 3."""
+        places = self.originals[target.index].places
+        pictures = self.pictures[: self.calibration]
+        original = samples.inputs(self.network, target, target.layer.sources[0], places, pictures, threads=self.settings.threads)
+        x, x0 = X.astype(np.float64), original.astype(np.float64)
+        cross = (x - x.mean(axis=0)).T @ (x0 - x0.mean(axis=0)) / len(x)
+        rows = len(cross) // target.layer.groups
+        return [cross[g * rows : (g + 1) * rows, g * rows : (g + 1) * rows] for g in range(target.layer.groups)]
+
+    def _note(self, target: Target, choice: Choice, chain: Chain, error: float, held_back: float) -> None:
+        layer = target.layer
+        reason = obstacle(self.network, layer) or ("asked to be kept" if layer.index in self.settings.keep else "")
+        if choice == KEEP and not reason:
+            reason = "best kept within the budget"
+        parameters = sum(stage.weights.size for stage in chain.stages) + len(chain.biases)
+        before, after = layer.multiply_adds(), choices.multiply_adds(target, choice)
+        costs = (target.weights.size + layer.filters, parameters)
+        self.results[layer.index] = LayerResult(layer.index, choice, (before, after), costs, error, held_back, reason)
+
+
+def _choices(
+    network: Network,
+    targets: Mapping[int, Target],
+    originals: Mapping[int, Original],
+    pictures: Array,
+    settings: Settings,
+    tell: Progress,
+) -> tuple[dict[int, Choice], Fitted]:
+    """Which form each target takes: the one asked for, or the plan within the budget with the fits that it is made of."""
+    if settings.method != "auto":
+        return {i: _uniform(t, settings) for i, t in targets.items()}, {}
+    part = pictures[:: max(1, len(pictures) // SENSITIVITY_PICTURES)][:SENSITIVITY_PICTURES]
+    bench = Bench(network, part, settings.threads)
+    rows = _calibration(pictures, settings)
+    costs: dict[int, dict[Choice, float]] = {}
+    timer = milliseconds.Timer(settings.threads) if settings.budget_ms else None
+    for step, (i, target) in enumerate(targets.items()):
+        tell(f"layer {i}: every form", 0.05 + 0.3 * step / len(targets))
+        places = originals[i].places
+        X = samples.inputs(network, target, target.layer.sources[0], places, pictures[:rows], threads=settings.threads)
+        gram = samples.gram(target, X, originals[i].Y[: len(X)])
+        offered = bench.add(target, gram, seed=settings.seed)
+        if timer:
+            costs[i] = {c: timer.chain(target, bench.chains.get((i, c)) or regular(target)) for c in offered}
+        else:
+            costs[i] = {c: float(choices.multiply_adds(target, c)) for c in offered}
+    kept = {i: options[KEEP] for i, options in costs.items()}
+    whole, budget = _total(network), settings.budget * _total(network)
+    if timer and settings.budget_ms:
+        whole, budget = timer.network(network), settings.budget_ms
+    tell("allocating the budget", 0.35)
+    taken = plan(bench, costs, budget=budget - (whole - sum(kept.values())))
+    return taken, bench.forms
+
+
+def _uniform(target: Target, settings: Settings) -> Choice:
+    """The method asked for, where it is cheaper than the layer itself; the layer itself elsewhere."""
+    choice = choices.equal_cost(target, settings.method, settings.rank)  # type: ignore[arg-type]
+    cheaper = choices.multiply_adds(target, choice) < target.layer.multiply_adds()
+    return choice if cheaper else KEEP
+
+
+def _solved(target: Target, gram: Gram, held_back: Gram) -> tuple[Chain, Matrix]:
+    """The convolution with the weights that make up best for what its inputs have become.
+
+    Ridge regression towards the weights that it had; the ridge, infinite included, is the best on the held-back pictures.
+    """
+    groups = target.layer.groups
+    old = [W.copy() for W in target.matrices()]
+    parts = choices.split(gram, groups)
+    tries = [old]
+    for ridge in RIDGES:
+        solved = []
+        for W, part in zip(old, parts, strict=True):
+            lift = ridge * (np.diag(part.G) + np.trace(part.G) / len(part.G)) + 1e-30
+            change = scipy.linalg.solve(part.G + np.diag(lift), part.T - part.G @ W, assume_a="pos")
+            solved.append(W + change)
+        tries.append(solved)
+    best = min(tries, key=lambda matrices: held_back.error(_block_diagonal(matrices)))
+    kernel = np.concatenate([W.T for W in best]).reshape(target.weights.shape)
+    W = _block_diagonal(best)
+    return regular(target, weights=kernel, biases=gram.bias(W)), W
+
+
+def _block_diagonal(matrices: list[Matrix]) -> Matrix:
+    return matrices[0] if len(matrices) == 1 else np.asarray(scipy.linalg.block_diag(*matrices))
+
+
+def _calibration(pictures: Array, settings: Settings) -> int:
+    """How many of the pictures are fitted on."""
+    return len(pictures) - max(1, round(len(pictures) * settings.held_back))
+
+
+def _total(network: Network) -> float:
+    return float(sum(layer.multiply_adds() for layer in network.layers))
+
+
+def _check(network: Network, targets: Mapping[int, Target], pictures: Array, settings: Settings) -> None:
+    if len(pictures) < 2:
+        raise DecompositionError(f"{len(pictures)} pictures; wanted at least 2, better 300")
+    wrong = [i for i in settings.keep if not 0 <= i < len(network.layers)]
+    if wrong:
+        raise DecompositionError(f"keep names layer {wrong[0]}; the network has {len(network.layers)}")
+    if not targets:
+        found = [layer for layer in network.layers if isinstance(layer, ConvolutionalLayer)]
+        why = "; ".join(f"layer {layer.index}: {obstacle(network, layer)}" for layer in found[:4])
+        raise DecompositionError(f"{network.cfg.file}: nothing to decompose ({why or 'no convolutions'})")

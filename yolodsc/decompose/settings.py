@@ -1,0 +1,96 @@
+"""What a decomposition is asked for, and what comes out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from yolodsc.decompose.choices import METHODS, PAPER, Choice, Method
+from yolodsc.errors import DecompositionError
+from yolodsc.network import Network
+
+Progress = Callable[[str, float], None]
+"""Told what is being done, and the share of the whole that is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to decompose a network.
+
+    Attributes
+    ----------
+    method
+        ``auto``, or one form for every layer.
+    rank
+        Filters a channel; for ``pdp`` and ``channel`` as many components as cost the same as that rank.
+    budget
+        For ``auto``: share of the network's multiplications.
+    budget_ms
+        For ``auto``, instead: milliseconds of the whole network on the engine with ``threads``.
+    keep
+        Layers to leave as they are.
+    patches
+        Places a picture. The paper's 10 over-fit layers of 128 channels by 3 %.
+    refine
+        Iterations of refinement behind activation and pool; 0 for none. The paper's methods are never refined.
+    held_back
+        Share of the pictures that only measure errors.
+    """
+
+    method: Method | str = "auto"
+    rank: float = 1.0
+    budget: float = 0.25
+    budget_ms: float | None = None
+    keep: tuple[int, ...] = ()
+    patches: int = 100
+    refine: int = 40
+    held_back: float = 0.1
+    seed: int = 0
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        if self.method != "auto" and self.method not in METHODS:
+            raise DecompositionError(f"method {self.method} is unknown; wanted auto, {', '.join(METHODS)}")
+        if not 0 < self.budget <= 1:
+            raise DecompositionError(f"budget of {self.budget:g}; wanted a share of the multiplications, above 0 and up to 1")
+        if self.rank <= 0:
+            raise DecompositionError(f"rank {self.rank:g}; wanted more than 0")
+
+    @property
+    def ours(self) -> bool:
+        """Whether kept layers are solved anew and forms refined: in all methods but the paper's."""
+        return self.method not in PAPER
+
+    @property
+    def asymmetric(self) -> bool:
+        """Whether patches come from the network as decomposed so far: not in Algorithms 1 and 2, and never without data."""
+        return self.method not in {"weights", "paper-plain", "paper-compensated"}
+
+
+@dataclass(frozen=True, slots=True)
+class LayerResult:
+    """What became of one convolution.
+
+    ``error`` is ||Y - Y'|| / ||Y|| before the activation, on the calibration pictures; ``held_back`` the same on those that the fit has not
+    seen. Costs are (before, after) pairs; ``reason`` says why a layer was left alone.
+    """
+
+    index: int
+    choice: Choice
+    multiply_adds: tuple[int, int]
+    parameters: tuple[int, int]
+    error: float = 0.0
+    held_back: float = 0.0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decomposition:
+    """The new network and the account of how it came about.
+
+    ``output_error`` is ||O - O'|| / ||O - mean|| over what the heads read, on the held-back pictures.
+    """
+
+    network: Network
+    layers: tuple[LayerResult, ...]
+    output_error: float
+    settings: Settings
+    seconds: float

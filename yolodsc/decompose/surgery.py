@@ -1,0 +1,116 @@
+"""Putting chains of convolutions in the place of single ones: sections, indices, arrays."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from yolodsc.cfg import Cfg, Option, Section
+from yolodsc.decompose.target import Target, convolutions
+from yolodsc.factor.forms import Form, Stage
+from yolodsc.factor.gram import Matrix
+from yolodsc.layer import Weights
+from yolodsc.layers.convolutional import ConvolutionalLayer
+from yolodsc.network import Network
+
+_REFERENCES = ("layers", "from", "share_index")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chain:
+    """What stands in for one convolution: stages without bias, and the bias (F,) of the last one.
+
+    The inner stages have none: before a zero-padded convolution it would change the values at the borders.
+    """
+
+    stages: tuple[Stage, ...]
+    biases: Matrix
+
+
+def regular(target: Target, *, weights: Matrix | None = None, biases: Matrix | None = None) -> Chain:
+    """The convolution itself, batch norm folded, or with other numbers in it."""
+    kernel = target.weights if weights is None else weights
+    stage = Stage(kernel, target.layer.groups, spatial=True)
+    return Chain((stage,), target.biases if biases is None else biases)
+
+
+def joined(forms: Sequence[Form], biases: Matrix) -> Chain:
+    """One chain for all groups of a convolution: stages side by side, their groups added."""
+    parallel = zip(*(form.stages() for form in forms), strict=True)
+    stages = (
+        Stage(np.concatenate([s.weights for s in group]), sum(s.groups for s in group), group[0].spatial) for group in parallel
+    )
+    return Chain(tuple(stages), biases)
+
+
+def assemble(network: Network, chains: Mapping[int, Chain]) -> Network:
+    """The network with some convolutions replaced, every other batch norm of a convolution folded, and references renumbered."""
+    every = {i: regular(target) for i, target in convolutions(network).items()} | dict(chains)
+    lengths = [len(every[layer.index].stages) if layer.index in every else 1 for layer in network.layers]
+    last = [int(end) - 1 for end in np.cumsum(lengths)]
+    sections: list[Section] = [network.cfg.net]
+    arrays: list[Weights] = []
+    for layer, weights in zip(network.layers, network.weights, strict=True):
+        if layer.index in every and isinstance(layer, ConvolutionalLayer):
+            sections += chain_sections(layer, every[layer.index])
+            arrays += chain_arrays(every[layer.index])
+        else:
+            sections.append(_renumbered(layer.section, layer.index, last))
+            arrays.append(weights)
+    blueprint = Network.build(Cfg(tuple(sections), network.cfg.file), profile=network.profile)
+    return blueprint.with_weights(arrays, header=network.header)
+
+
+def truncated(network: Network, index: int) -> Network:
+    """The layers up to and including one."""
+    part = Network.build(Cfg(network.cfg.sections[: index + 2], network.cfg.file), profile=network.profile)
+    return part.with_weights(network.weights[: index + 1])
+
+
+def chain_sections(layer: ConvolutionalLayer, chain: Chain) -> list[Section]:
+    """The cfg sections of a chain."""
+    return [_section(layer, stage, last=stage is chain.stages[-1]) for stage in chain.stages]
+
+
+def chain_arrays(chain: Chain) -> list[Weights]:
+    """Float32 arrays of each stage; inner biases are zero."""
+    out: list[Weights] = []
+    for stage in chain.stages:
+        biases = chain.biases if stage is chain.stages[-1] else np.zeros(len(stage.weights))
+        out.append({"biases": biases.astype(np.float32), "weights": stage.weights.astype(np.float32)})
+    return out
+
+
+def _section(layer: ConvolutionalLayer, stage: Stage, *, last: bool) -> Section:
+    """The cfg section of one stage; the last bears the activation, the spatial one the geometry."""
+    options: dict[str, int | str] = {"filters": len(stage.weights), "size": stage.weights.shape[2], "stride": 1}
+    if stage.groups > 1:
+        options["groups"] = stage.groups
+    if stage.spatial:
+        options |= _geometry(layer)
+    options["activation"] = layer.activation if last else "linear"
+    return Section("convolutional", tuple(Option(key, str(value)) for key, value in options.items()))
+
+
+def _geometry(layer: ConvolutionalLayer) -> dict[str, int | str]:
+    options: dict[str, int | str] = {"stride": layer.stride_x}
+    if layer.stride_x != layer.stride_y:
+        options |= {"stride_x": layer.stride_x, "stride_y": layer.stride_y}
+    padding = {"pad": 1} if layer.padding == layer.size // 2 else {"padding": layer.padding}
+    options |= padding
+    if layer.dilation > 1:
+        options["dilation"] = layer.dilation
+    if layer.antialiasing:
+        options["antialiasing"] = layer.antialiasing
+    return options
+
+
+def _renumbered(section: Section, index: int, last: Sequence[int]) -> Section:
+    """The section with every reference to a layer moved to where that layer's output is now; relative ones stay relative."""
+    new = last[index]
+    values: dict[str, str | int | None] = {}
+    for key in _REFERENCES:
+        if section.has(key):
+            moved = [last[i] if i >= 0 else last[index + i] - new for i in section.integers(key)]
+            values[key] = ",".join(map(str, moved))
+    return section.replaced(**values)

@@ -1,0 +1,91 @@
+"""Which convolutions can be decomposed, and the matrix that each one is."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from yolodsc.factor.gram import Matrix
+from yolodsc.layer import Weights
+from yolodsc.layers.convolutional import ConvolutionalLayer
+from yolodsc.network import Network
+from yolodsc.reference.convolution import folded_norm
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Target:
+    """One convolution with its batch norm folded in.
+
+    Attributes
+    ----------
+    layer
+        The blueprint.
+    weights : (F, C / groups, K, K)
+        Float64, scaled by the batch norm.
+    biases : (F,)
+    """
+
+    layer: ConvolutionalLayer
+    weights: Matrix
+    biases: Matrix
+
+    @property
+    def index(self) -> int:
+        """Number of the layer in its network."""
+        return self.layer.index
+
+    @property
+    def before(self) -> int:
+        """Pixels of the input."""
+        shape = self.layer.inputs[0]
+        return shape.height * shape.width
+
+    @property
+    def after(self) -> int:
+        """Pixels of the output."""
+        return self.layer.shape.height * self.layer.shape.width
+
+    def matrices(self) -> list[Matrix]:
+        """Dense weights of every group: (C K K / groups, F / groups) each."""
+        groups = np.split(self.weights, self.layer.groups)
+        return [np.ascontiguousarray(part.reshape(len(part), -1).T) for part in groups]
+
+
+def folded(layer: ConvolutionalLayer, weights: Weights) -> Target:
+    """A convolution with its batch norm as the network's profile computes it."""
+    kernel, biases = weights["weights"].astype(np.float64), weights["biases"].astype(np.float64)
+    if layer.batch_normalize:
+        norm = {name: weights[name] for name in ("scales", "biases", "rolling_mean", "rolling_variance")}
+        factor, biases = folded_norm(**norm, profile=layer.profile)
+        kernel = kernel * factor[:, None, None, None]
+    return Target(layer, kernel, biases)
+
+
+def convolutions(network: Network) -> dict[int, Target]:
+    """All convolutions whose arrays are their own and may change: without ``share_index`` (on either side) and ``xnor``."""
+    convs = [layer for layer in network.layers if isinstance(layer, ConvolutionalLayer)]
+    shared = {layer.share_index for layer in convs} | {layer.index for layer in convs if layer.share_index is not None}
+    free = [layer for layer in convs if layer.index not in shared and not layer.xnor]
+    return {layer.index: folded(layer, network.weights[layer.index]) for layer in free}
+
+
+def obstacle(network: Network, layer: ConvolutionalLayer) -> str | None:
+    """Why a convolution cannot or need not be decomposed, or None."""
+    if layer.size == 1:
+        return "pointwise already"
+    if layer.depthwise:
+        return "depthwise already"
+    if layer.share_index is not None:
+        return f"uses the weights of layer {layer.share_index}"
+    if any(isinstance(other, ConvolutionalLayer) and other.share_index == layer.index for other in network.layers):
+        return "other layers use its weights"
+    if layer.xnor:
+        return "xnor"
+    if layer.antialiasing:
+        return "antialiasing"
+    return None
+
+
+def candidates(network: Network) -> dict[int, Target]:
+    """The convolutions that `obstacle` lets through."""
+    free = convolutions(network)
+    return {i: target for i, target in free.items() if obstacle(network, target.layer) is None}
