@@ -101,10 +101,11 @@ class Detector:
         network = Network.load(cfg, weights, profile=profile, partial=partial)
         beside = models.names_beside(Path(cfg), Path(weights))
         place = names or data or beside
+        listed: tuple[str, ...] = ()
         if names is None and data is not None:
             listed = names_of_data(data)
-        else:
-            listed = read_names(place) if place else ()
+        elif place:
+            listed = read_names(place)
         if listed and network.heads:
             listed = fitted(listed, classes=reported_classes(network), place=str(place))
         return cls(network, listed, **options)

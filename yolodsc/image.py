@@ -113,15 +113,19 @@ def from_array(pixels: NDArray[Any], *, channels: int = 3) -> Picture:
     if picture.shape[2] == channels:
         return picture
     if channels == 3:
-        return np.repeat(picture, 3, axis=2)
-    return ((picture @ _STB_GREY) >> 8).astype(np.uint8)[..., None]
+        repeated: Picture = np.repeat(picture, 3, axis=2)
+        return repeated
+    grey: Picture = ((picture @ _STB_GREY) >> 8).astype(np.uint8)[..., None]
+    return grey
 
 
 def _deep_grey(pixels: NDArray[Any]) -> Picture:
     """Grey of more than 8 bits: the upper 8 of 16, as stb_image cuts them; small values are taken for 8 bits already."""
     if pixels.dtype.kind == "f" or pixels.max() < 256:
-        return np.clip(pixels, 0, 255).astype(np.uint8)
-    return np.clip(pixels.astype(np.int64) >> 8, 0, 255).astype(np.uint8)
+        shallow: Picture = np.clip(pixels, 0, 255).astype(np.uint8)
+        return shallow
+    cut: Picture = np.clip(pixels.astype(np.int64) >> 8, 0, 255).astype(np.uint8)
+    return cut
 
 
 def to_planar(picture: Picture) -> Array:

@@ -162,6 +162,10 @@ class ConvolutionalLayer(Layer):
         """One a weight and output pixel; with antialiasing at stride 1."""
         return int(np.prod(self.kernel_shape())) * self.convolved.height * self.convolved.width
 
+    def bflops(self) -> float:
+        """Two a multiplication; a binary network packs 32 into a word (``make_convolutional_layer``)."""
+        return Layer.bflops(self) / (32 if self.xnor else 1)
+
     def _normalized(self, out: Array, weights: Mapping[str, Array]) -> Array:
         if not self.batch_normalize:
             return out + weights["biases"][:, None, None]

@@ -81,13 +81,14 @@ def anchor_options(section: Section, preceding: Preceding, *, entries: int) -> d
     classes = section.integer("classes", 20, minimum=1)
     total = section.integer("num", 1, minimum=1)
     mask = section.integers("mask") or tuple(range(min(total, preceding.input.channels)))
-    if not all(0 <= number < total for number in mask):
-        raise section.error(f"mask={','.join(map(str, mask))} of num={total}; wanted 0 to {total - 1}", key="mask")
+    listed = section.numbers("anchors")
+    known = max(total, len(listed) // 2)  # a shipped cfg says num=16 and lists and uses 20
+    if not all(0 <= number < known for number in mask):
+        raise section.error(f"mask={','.join(map(str, mask))} of {known} anchors; wanted 0 to {known - 1}", key="mask")
     wanted = len(mask) * (classes + entries)
     if preceding.input.channels != wanted:
         found = f"{preceding.input.channels} channels come in for {len(mask)} anchors and classes={classes}"
         raise section.error(f"{found}; wanted {wanted}: filters={wanted} in the layer before", key="classes")
-    listed = section.numbers("anchors")[: 2 * total]
     pairs = [tuple((*listed[2 * n : 2 * n + 2], 0.5, 0.5)[:2]) for n in mask]
     return {
         **preceding.place(section, preceding.input),

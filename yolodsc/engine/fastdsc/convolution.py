@@ -86,7 +86,7 @@ def _depthwise_step(layer: ConvolutionalLayer, kernel: Array, bias: Array, x: Ar
 
 
 def padded_input(layer: ConvolutionalLayer, x: Array) -> tuple[Step, Array]:
-    """A step that copies ``x`` into the middle of a buffer with zero margins, and that buffer; neither where no tap leaves ``x``."""
+    """A step that copies ``x`` into a buffer with zero margins, and that buffer; nothing and ``x`` where no tap leaves it."""
     channels, height, width = x.shape
     margin = layer.padding * layer.dilation
     span = (layer.size - 1) * layer.dilation + 1

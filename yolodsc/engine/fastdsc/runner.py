@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from threading import Lock
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -77,7 +77,7 @@ class FastDscRunner:
             return {index: self._buffers[index].copy() for index in self._outputs}
 
 
-def _blas():  # type: ignore[no-untyped-def]
+def _blas() -> Any:
     """The handle on BLAS's own threads; looking for the libraries takes milliseconds, so once."""
     from threadpoolctl import ThreadpoolController
 

@@ -1,0 +1,15 @@
+"""[batchnorm]: four numbers a channel."""
+
+import numpy as np
+
+from tests.networks import last, network, picture
+
+
+def test_normalises_every_channel() -> None:
+    """(x - mean) / sqrt(variance + 1e-5) * scale + bias."""
+    net = network("batchnorm")
+    w = {name: array[:, None, None] for name, array in net.weights[0].items()}
+    x = picture(net)
+
+    wanted = (x - w["rolling_mean"]) / np.sqrt(w["rolling_variance"] + 1e-5) * w["scales"] + w["biases"]
+    np.testing.assert_allclose(last(net, x), wanted, rtol=1e-4, atol=1e-5)

@@ -1,0 +1,39 @@
+"""[maxpool] against a loop over every window."""
+
+import numpy as np
+import pytest
+
+from tests.networks import last, network, picture
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "size=2 stride=2",
+        "size=2 stride=1",
+        "size=3 stride=2 padding=0",
+        "size=5 stride=1",
+        "size=3 stride_x=1 stride_y=2",
+        "stride=3",
+    ],
+)
+def test_equals_a_loop_over_every_window(options: str) -> None:
+    """Windows begin at -(padding // 2) and cells outside the map don't take part, on odd sizes too."""
+    net = network(f"maxpool {options}", channels=2, height=7, width=9)
+    (layer,) = net.layers
+    x = picture(net) - 10
+
+    out = last(net, x)
+
+    for c, y, column in np.ndindex(*layer.shape):
+        top, left = y * layer.stride_y - layer.padding // 2, column * layer.stride_x - layer.padding // 2
+        window = x[c, max(top, 0) : top + layer.size, max(left, 0) : left + layer.size]
+        assert out[c, y, column] == window.max()
+
+
+def test_depth_takes_every_nth_channel() -> None:
+    """maxpool_depth=1 with out_channels=2 is the maximum over channels g, g + 2, g + 4."""
+    net = network("maxpool maxpool_depth=1 out_channels=2", channels=6)
+    x = picture(net)
+
+    assert (last(net, x) == np.stack([x[0::2].max(axis=0), x[1::2].max(axis=0)])).all()

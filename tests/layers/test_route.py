@@ -1,0 +1,49 @@
+"""[route]: order, groups, and what does not fit."""
+
+import numpy as np
+import pytest
+
+from tests.networks import network, picture
+from yolodsc.errors import CfgError
+
+TWO = "convolutional filters=4 size=1\nconvolutional filters=2 size=1\n"
+
+
+def test_channels_come_in_listed_order() -> None:
+    """Absolute and relative indices mean the same layers."""
+    net = network(TWO + "route layers=-1,0")
+
+    outputs = net.forward(picture(net))
+
+    np.testing.assert_array_equal(outputs[2], np.concatenate([outputs[1], outputs[0]]))
+
+
+def test_groups_take_a_slice_of_each_source() -> None:
+    """groups=2 group_id=1 is the second half of every listed layer."""
+    net = network(TWO + "route layers=0,1 groups=2 group_id=1")
+
+    outputs = net.forward(picture(net))
+
+    np.testing.assert_array_equal(outputs[2], np.concatenate([outputs[0][2:], outputs[1][1:]]))
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        ("", "names no layers"),
+        ("layers=7", "names layer 7"),
+        ("layers=-9", "names layer -7"),
+        ("layers=0 groups=3", "groups=3 must divide 4 channels"),
+        ("layers=0 groups=2 group_id=2", "group_id=2 of groups=2"),
+    ],
+)
+def test_what_cannot_be_built_is_named(options: str, found: str) -> None:
+    """Missing layers and groups that don't divide are refused."""
+    with pytest.raises(CfgError, match=found):
+        network(TWO + f"route {options}")
+
+
+def test_maps_of_different_size_are_refused() -> None:
+    """Concatenation wants one height and width."""
+    with pytest.raises(CfgError, match="wanted one height and width"):
+        network("convolutional filters=2\nmaxpool size=2 stride=2\nroute layers=0,1")

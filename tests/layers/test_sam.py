@@ -1,0 +1,23 @@
+"""[sam]: a product of two maps."""
+
+import numpy as np
+import pytest
+
+from tests.networks import network, picture
+from yolodsc.errors import CfgError
+
+
+def test_product_number_by_number() -> None:
+    """The layer before times the layer named by from, then the activation."""
+    net = network("convolutional filters=4 size=1\nconvolutional filters=4 size=1\nsam from=-2 activation=leaky")
+
+    outputs = net.forward(picture(net))
+
+    product = outputs[0] * outputs[1]
+    np.testing.assert_allclose(outputs[2], np.where(product > 0, product, 0.1 * product), rtol=1e-5)
+
+
+def test_unequal_shapes_are_refused() -> None:
+    """Darknet would read beyond its buffer."""
+    with pytest.raises(CfgError, match="wanted equal shapes"):
+        network("convolutional filters=4 size=1\nconvolutional filters=2 size=1\nsam from=-2")

@@ -1,0 +1,202 @@
+"""The command line as a user meets it."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import GOLDEN
+from yolodsc import cli, image
+
+STEM = GOLDEN / "micro/yolo-v4"
+NETWORK = ["--cfg", f"{STEM}.cfg", "--weights", f"{STEM}.weights"]
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A folder of three pictures of noise."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for name in ("a.png", "b.jpg", "c.png"):
+        image.write(folder / name, rng.integers(0, 256, (76, 100, 3), dtype=np.uint8))
+    return folder
+
+
+def test_detect_prints_a_line_a_picture_then_its_boxes(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And exits with 0."""
+    status = cli.run(["detect", str(pictures / "a.png"), *NETWORK, "--thresh", ".5"])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert status == 0
+    assert lines[0].startswith(f"{pictures / 'a.png'}: 100x76, {len(lines) - 2} objects, ")
+    assert lines[1].split() == ["class", "score", "left", "top", "right", "bottom"]
+
+
+def test_detect_writes_every_format(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All of one run agree."""
+    out = tmp_path / "out"
+    options = ["--save", str(out), "--json", str(out / "r.json"), "--csv", str(out / "r.csv"), "--txt", str(out / "txt")]
+
+    status = cli.run(["detect", str(pictures), *NETWORK, "--quiet", "--crops", str(out / "crops"), *options])
+
+    frames = json.loads((out / "r.json").read_text())
+    count = sum(len(frame["objects"]) for frame in frames)
+    assert status == 0
+    assert capsys.readouterr().out == ""
+    assert [Path(frame["filename"]).name for frame in frames] == ["a.png", "b.jpg", "c.png"]
+    assert len(list(csv.reader((out / "r.csv").open()))) == count + 1
+    assert sum(len(path.read_text().splitlines()) for path in (out / "txt").iterdir()) == count
+    assert {path.name for path in out.glob("*.[pj]*g")} == {"a.png", "b.jpg", "c.png"}
+
+
+def test_a_picture_that_cannot_be_read_is_reported_and_the_rest_goes_on(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The exit status is 1 at the end."""
+    (pictures / "b.jpg").write_bytes(b"broken")
+
+    status = cli.run(["detect", str(pictures), *NETWORK])
+
+    captured = capsys.readouterr()
+    assert status == 1
+    assert captured.err.count("\n") == 1
+    assert "b.jpg: cannot be read as a picture" in captured.err
+    assert captured.out.count("100x76") == 2
+
+
+def test_lists_globs_and_standard_input_name_pictures(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each in its order."""
+    listed = tmp_path / "list.txt"
+    listed.write_text(f"{pictures / 'c.png'}\n\n{pictures / 'a.png'}\n")
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{pictures / 'b.jpg'}\n"))
+
+    cli.run(["detect", str(listed), str(pictures / "*.jpg"), "-", *NETWORK, "--thresh", "1"])
+
+    names = [Path(line.split(":")[0]).name for line in capsys.readouterr().out.splitlines()]
+    assert names == ["c.png", "a.png", "b.jpg", "b.jpg"]
+
+
+def test_classes_may_be_names_or_numbers(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Others are left out."""
+    names = tmp_path / "five.names"
+    names.write_text("cat\ndog\ncow\nbus\ncar\n")
+
+    cli.run(["detect", str(pictures / "a.png"), *NETWORK, "--names", str(names), "--classes", "dog,4"])
+
+    rows = [line.split()[0] for line in capsys.readouterr().out.splitlines()[2:]]
+    assert set(rows) <= {"dog", "car"}
+    assert rows
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (["detect", "nothing.jpg", *NETWORK], "nothing.jpg: no such file or directory"),
+        (["detect", "nothing*.jpg", *NETWORK], "no file matches"),
+        (["detect", *NETWORK], "no SOURCE given"),
+        (["detect", "x.jpg"], "no network given"),
+        (["detect", "{a}", "--cfg", f"{STEM}.cfg"], "--weights is missing"),
+        (["detect", "{a}", *NETWORK, "--model", "x"], "two networks"),
+        (["detect", "{a}", "--model", "nosuch"], "neither a directory nor a shipped network"),
+        (["detect", "{a}", "--cfg", "none.cfg", "--weights", "none.weights"], "none.cfg: cannot be read: No such file"),
+        (["detect", "{a}", "--cfg", f"{STEM}.cfg", "--weights", f"{GOLDEN}/micro/spp.weights"], "numbers are"),
+        (["detect", "{a}", "--cfg", f"{GOLDEN}/micro/spp.cfg", "--weights", f"{GOLDEN}/micro/spp.weights"], "no detection head"),
+        (["detect", "{a}", *NETWORK, "--profile", "yolov9"], "wanted one of alexeyab, pjreddie, opencv"),
+        (["detect", "{a}", *NETWORK, "--classes", "zebra"], "--classes zebra: unknown class"),
+        (["detect", "{a}", *NETWORK, "--thresh", "2"], "--thresh"),
+        (["detect", "{a}", *NETWORK, "--threads", "0"], "--threads"),
+        (["detect", "{a}", *NETWORK, "--names", "none.names"], "none.names: cannot be read"),
+        (["detect", "{a}", *NETWORK, "--names", f"{STEM}.cfg"], "the network has 5 classes"),
+        (["detect", "{a}", *NETWORK, "--json", "{a}"], "is one of the pictures"),
+        (["detect", "{a}", *NETWORK, "--save", "/proc/no/such"], "cannot be written"),
+        (["detect", "--bogus"], "No such option"),
+        (["bogus"], "No such command"),
+        (["summary", "--cfg", "none.cfg"], "none.cfg: cannot be read"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(
+    arguments: list[str], found: str, pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On standard error, with exit status 2, and no input is touched."""
+    picture = pictures / "a.png"
+    before = picture.read_bytes()
+
+    status = cli.run([argument.replace("{a}", str(picture)) for argument in arguments])
+
+    captured = capsys.readouterr()
+    assert status == 2
+    assert found in captured.err
+    assert captured.err.count("\n") == 1
+    assert captured.err.startswith("yolodsc: ")
+    assert picture.read_bytes() == before
+
+
+def test_a_data_file_points_to_the_names(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Relative to itself where there is nothing in the working directory."""
+    (tmp_path / "five.names").write_text("cat\ndog\ncow\nbus\ncar\n")
+    (tmp_path / "five.data").write_text("classes = 5\nnames = five.names\n")
+
+    status = cli.run(["detect", str(pictures / "a.png"), *NETWORK, "--data", str(tmp_path / "five.data")])
+
+    assert status == 0
+    assert {line.split()[0] for line in capsys.readouterr().out.splitlines()[2:]} <= {"cat", "dog", "cow", "bus", "car"}
+
+
+def test_a_model_may_be_a_folder(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With one cfg and one weights file."""
+    folder = tmp_path / "net"
+    folder.mkdir()
+    for ending in ("cfg", "weights"):
+        (folder / f"n.{ending}").write_bytes(Path(f"{STEM}.{ending}").read_bytes())
+
+    assert cli.run(["detect", str(pictures / "a.png"), "--model", str(folder)]) == 0
+    (folder / "m.cfg").write_text("")
+    assert cli.run(["detect", str(pictures / "a.png"), "--model", str(folder)]) == 2
+    assert "2 .cfg files; wanted one" in capsys.readouterr().err
+
+
+def test_partial_goes_on_and_says_so(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the numbers that there are."""
+    short = tmp_path / "short.weights"
+    short.write_bytes(Path(f"{STEM}.weights").read_bytes()[:-40])
+    arguments = ["detect", str(pictures / "a.png"), "--cfg", f"{STEM}.cfg", "--weights", str(short)]
+
+    assert cli.run(arguments) == 2
+    assert cli.run([*arguments, "--partial"]) == 0
+    assert "10 of" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_summary_lists_layers_and_totals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a cfg alone, too; the JSON has a row a layer."""
+    path = tmp_path / "s.json"
+
+    status = cli.run(["summary", "--cfg", f"{STEM}.cfg", "--json", str(path)])
+
+    lines, table = capsys.readouterr().out.splitlines(), json.loads(path.read_text())
+    assert status == 0
+    assert len(table["layers"]) == len(lines) - 3 == 11
+    assert table["layers"][1]["output"] == [8, 16, 24]
+    assert table["layers"][1]["parameters"] == 8 * 8 * 9 + 4 * 8
+    assert lines[-1].startswith("with separable convolutions")
+
+
+def test_separable_cost_follows_the_articles_formula(tmp_path: Path) -> None:
+    """k²MN against k²M + MN: 23.86 times for k=5, N=512."""
+    (tmp_path / "a.cfg").write_text("[net]\nheight=8\nwidth=8\nchannels=7\n[conv]\nsize=5\npad=1\nfilters=512\n")
+
+    cli.run(["summary", "--cfg", str(tmp_path / "a.cfg"), "--json", str(tmp_path / "s.json")])
+
+    (row,) = json.loads((tmp_path / "s.json").read_text())["layers"]
+    assert round(row["bflops"] / row["separable_bflops"], 2) == 23.84 or abs(row["bflops"] / row["separable_bflops"] - 23.86) < 0.03
+
+
+def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a subcommand there is help."""
+    assert cli.run(["--version"]) == 0
+    assert cli.run([]) == 0
+    assert cli.run(["detect", "--help"]) == 0
+    assert "yolodsc 0." in capsys.readouterr().out

@@ -1,0 +1,142 @@
+"""`Detections` and what is made of them."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from yolodsc import image
+from yolodsc.boxes import Candidates
+from yolodsc.detections import Detections
+from yolodsc.outputs.annotated import AnnotatedWriter
+from yolodsc.outputs.crops import CropWriter
+from yolodsc.outputs.csv_file import CsvWriter
+from yolodsc.outputs.json_file import JsonWriter
+from yolodsc.outputs.txt_files import TxtWriter
+
+NAMES = ('plain "quoted"\\', "naïve 猫")
+PICTURE = np.full((50, 100, 3), 128, np.uint8)
+
+
+def two(path: str = "pictures/a.b.jpg") -> Detections:
+    """One box of two classes, one of one."""
+    candidates = Candidates(
+        np.float32([[0.5, 0.5, 0.2, 0.4], [0.05, 0.1, 0.3, 0.4]]),
+        np.float32([0.9, 0.8]),
+        np.float32([[0.3, 0.6], [0.0, 0.4]]),
+    )
+    return Detections.from_candidates(candidates, names=NAMES, width=100, height=50, path=path)
+
+
+def test_rows_are_boxes_times_classes_best_first() -> None:
+    """Darknet is multi-label; corners are in pixels and not clipped."""
+    found = two()
+
+    np.testing.assert_allclose(found.scores, [0.6, 0.4, 0.3])
+    assert found.class_ids.tolist() == [1, 1, 0]
+    np.testing.assert_allclose(found.boxes_xyxy[1], [-10, -5, 20, 15], atol=1e-4)
+
+
+def test_of_classes_keeps_only_these() -> None:
+    """In their order."""
+    assert two().of_classes([0]).class_names() == [NAMES[0]]
+    assert len(two().of_classes([])) == 0
+
+
+def test_json_is_valid_whatever_the_names(tmp_path: Path) -> None:
+    """Quotes and backslashes are escaped; the schema is Darknet's."""
+    path = tmp_path / "new" / "a.json"
+    writer = JsonWriter(path)
+    writer.add(two("C:\\pictures\\1.jpg"), PICTURE)
+    writer.add(two()[:0], PICTURE)
+    writer.close()
+
+    first, second = json.loads(path.read_text())
+
+    assert (first["frame_id"], first["filename"]) == (1, "C:\\pictures\\1.jpg")
+    assert first["objects"][2] == {
+        "class_id": 0,
+        "name": NAMES[0],
+        "relative_coordinates": {"center_x": 0.5, "center_y": 0.5, "width": 0.2, "height": 0.4},
+        "confidence": 0.3,
+    }
+    assert (second["frame_id"], second["objects"]) == (2, [])
+
+
+def test_nothing_appears_before_the_file_is_whole(tmp_path: Path) -> None:
+    """An old file stays until then."""
+    path = tmp_path / "a.json"
+    path.write_text("old")
+
+    writer = JsonWriter(path)
+    writer.add(two(), PICTURE)
+
+    assert path.read_text() == "old"
+    writer.close()
+    assert json.loads(path.read_text())
+
+
+def test_csv_has_a_row_a_detection(tmp_path: Path) -> None:
+    """Names are quoted where they must be."""
+    writer = CsvWriter(tmp_path / "a.csv")
+    writer.add(two(), PICTURE)
+    writer.close()
+
+    with (tmp_path / "a.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+
+    assert rows[0] == ["path", "class", "score", "xmin", "ymin", "xmax", "ymax"]
+    assert rows[3] == ["pictures/a.b.jpg", NAMES[0], "0.300000", "40.00", "15.00", "60.00", "35.00"]
+
+
+def test_label_files_keep_the_whole_stem_and_never_collide(tmp_path: Path) -> None:
+    """a.b.jpg becomes a.b.txt; a second picture of that name a.b_2.txt."""
+    writer = TxtWriter(tmp_path, inputs=[])
+    writer.add(two(), PICTURE)
+    writer.add(two("elsewhere/a.b.png")[:0], PICTURE)
+    writer.close()
+
+    assert (tmp_path / "a.b.txt").read_text().splitlines()[2] == "0 0.500000 0.500000 0.200000 0.400000 0.300000"
+    assert (tmp_path / "a.b_2.txt").read_text() == ""
+
+
+def test_annotated_pictures_never_overwrite_an_input(tmp_path: Path) -> None:
+    """Saved into the folder of the pictures, they get another name."""
+    source = tmp_path / "a.png"
+    image.write(source, PICTURE)
+    before = source.read_bytes()
+
+    AnnotatedWriter(tmp_path, inputs=[str(source)]).add(two(str(source)), PICTURE)
+
+    assert source.read_bytes() == before
+    assert (image.read(tmp_path / "a_2.png") != PICTURE).any()
+
+
+def test_crops_are_clipped_to_the_picture(tmp_path: Path) -> None:
+    """Stem, rank, class in the name; boxes outside give no file."""
+    CropWriter(tmp_path, inputs=[]).add(two("a.jpg"), PICTURE)
+
+    sizes = {path.name: image.read(path).shape[:2] for path in tmp_path.iterdir()}
+
+    assert sizes == {"a_1_naïve-猫.jpg": (20, 20), "a_2_naïve-猫.jpg": (15, 20), "a_3_plain-quoted-.jpg": (20, 20)}
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 400), (76, 100), (900, 1300)])
+def test_drawing_works_at_any_size(size: tuple[int, int]) -> None:
+    """Also where boxes are outside, not finite, or the label is wider than the picture."""
+    picture = np.zeros((*size, 3), np.uint8)
+    boxes = np.float32([[-50, -50, 2000, 2000], [5000, 5000, 6000, 6000], [0, 0, np.nan, 1]])
+    found = Detections(boxes, np.float32([0.9] * 3), np.float32([1] * 3), np.array([0, 1, 0]), NAMES, size[1], size[0])
+
+    drawn = found.draw(picture)
+
+    assert drawn.shape == picture.shape
+    assert drawn.any()
+    assert not picture.any()
+
+
+def test_grey_pictures_are_drawn_on_in_colour() -> None:
+    """(H, W, 1) becomes (H, W, 3)."""
+    assert two().draw(PICTURE[..., :1]).shape == (50, 100, 3)

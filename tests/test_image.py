@@ -1,0 +1,185 @@
+"""Decoding, Darknet's resize and letterbox, and the way back."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from tests.conftest import GOLDEN
+from yolodsc import image
+from yolodsc.errors import ImageError
+from yolodsc.profile import ALEXEYAB, OPENCV, PJREDDIE
+from yolodsc.shape import Shape
+
+CASES = sorted(path.stem for path in (GOLDEN / "images").glob("*.npz"))
+
+
+@pytest.mark.parametrize("profile", [ALEXEYAB, PJREDDIE], ids=lambda profile: profile.name)
+@pytest.mark.parametrize("case", CASES)
+def test_resize_and_letterbox_equal_darknets_bit_for_bit(case: str, profile) -> None:
+    """Both programs, stretched and letterboxed."""
+    name, size = case.rsplit("_", 1)
+    width, height = map(int, size.split("x"))
+    picture = image.read(GOLDEN / f"images/{name}.png")
+    with np.load(GOLDEN / f"images/{case}.npz") as golden:
+        for geometry, key in (("stretch", "resize"), ("letterbox", "letterbox")):
+            out, _ = image.fit(picture, Shape(3, height, width), profile=profile, geometry=geometry)
+
+            np.testing.assert_array_equal(out, golden[f"{key}_{profile.name}"])
+
+
+@pytest.mark.parametrize(("source", "target"), [(480, 240), (480, 336), (400, 332), (720, 342), (333, 320)])
+def test_the_last_row_goes_dark_where_darknets_does(source: int, target: int) -> None:
+    """Rounding puts its source just above the last input row, and the second term is skipped."""
+    out = image.resize(np.ones((1, source, 4), np.float32), width=4, height=target)
+
+    assert out[0, -1].max() < 1e-4
+    assert out[0, -2].min() > 0.999
+
+
+@pytest.mark.parametrize(("source", "target"), [(480, 416), (375, 312), (500, 512), (1, 4), (4, 1), (7, 7)])
+def test_the_last_row_stays_bright_elsewhere(source: int, target: int) -> None:
+    """Also for maps of a single row, where Darknet divides by zero."""
+    out = image.resize(np.ones((1, source, 4), np.float32), width=4, height=target)
+
+    np.testing.assert_allclose(out, 1, rtol=1e-5)
+
+
+@given(st.integers(1, 400), st.integers(1, 400), st.integers(1, 200), st.integers(1, 200))
+def test_letterboxed_boxes_come_back(width: int, height: int, net_width: int, net_height: int) -> None:
+    """The box of the whole picture covers the pasted part within a pixel, and undo makes it the whole again."""
+    shape = Shape(1, net_height, net_width)
+    canvas, placement = image.fit(np.zeros((height, width, 1), np.uint8), shape, profile=ALEXEYAB, geometry="letterbox")
+    rows, columns = np.nonzero(canvas[0] == 0)
+    pasted = [
+        (columns.min() + columns.max() + 1) / 2 / net_width,
+        (rows.min() + rows.max() + 1) / 2 / net_height,
+        (np.ptp(columns) + 1) / net_width,
+        (np.ptp(rows) + 1) / net_height,
+    ]
+
+    box = placement.undo(np.float32([pasted]))[0]
+
+    error = np.abs(box - [0.5, 0.5, 1, 1]) * [*placement.scale, *placement.scale] * [net_width, net_height] * 1
+    assert error.max() <= 0.5 + 1e-3
+
+
+def test_opencv_profile_resizes_as_opencv() -> None:
+    """Half-pixel centres, on bytes."""
+    import cv2
+
+    picture = np.random.default_rng(0).integers(0, 256, (37, 53, 3), dtype=np.uint8)
+
+    out, _ = image.fit(picture, Shape(3, 16, 24), profile=OPENCV, geometry="stretch")
+
+    np.testing.assert_allclose(out, cv2.resize(picture, (24, 16)).transpose(2, 0, 1) / 255, atol=1e-6)
+
+
+def save(path: Path, pixels: np.ndarray, mode: str | None = None, **options) -> Path:
+    """Write pixels by way of Pillow."""
+    picture = Image.fromarray(pixels)
+    (picture.convert(mode) if mode else picture).save(path, **options)
+    return path
+
+
+RED = np.tile(np.uint8([200, 20, 40]), (6, 8, 1))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "CMYK"])
+def test_colour_files_of_every_kind_are_read(tmp_path: Path, mode: str) -> None:
+    """Alpha is dropped, palettes and inks are converted."""
+    path = save(tmp_path / f"a{'.tif' if mode == 'CMYK' else '.png'}", RED, mode)
+
+    picture = image.read(path)
+
+    assert picture.shape == (6, 8, 3)
+    assert np.abs(picture.astype(int) - RED).max() <= 2
+
+
+@pytest.mark.parametrize(
+    ("pixels", "mode", "wanted"),
+    [
+        (np.full((6, 8), 99, np.uint8), None, 99),
+        (np.full((6, 8), 99, np.uint8), "LA", 99),
+        (np.full((6, 8), 0xABCD, np.uint16), None, 0xAB),
+        (np.full((6, 8), 255, np.uint8), "1", 255),
+    ],
+)
+def test_grey_files_of_every_kind_are_read(tmp_path: Path, pixels: np.ndarray, mode: str | None, wanted: int) -> None:
+    """8 and 16 bits, 1 bit, grey with alpha; for networks of 1 and of 3 channels."""
+    path = save(tmp_path / "a.png", pixels, mode)
+
+    assert (image.read(path) == wanted).all()
+    assert image.read(path, channels=1).shape == (6, 8, 1)
+    assert (image.read(path, channels=1) == wanted).all()
+
+
+def test_colour_becomes_grey_as_in_stb(tmp_path: Path) -> None:
+    """(77 R + 150 G + 29 B) >> 8."""
+    path = save(tmp_path / "a.png", RED)
+
+    assert (image.read(path, channels=1) == (77 * 200 + 150 * 20 + 29 * 40) >> 8).all()
+
+
+def test_exif_orientation_is_followed_only_when_asked(tmp_path: Path) -> None:
+    """Darknet doesn't."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = save(tmp_path / "a.jpg", RED, exif=exif)
+
+    assert image.read(path).shape == (6, 8, 3)
+    assert image.read(path, exif=True).shape == (8, 6, 3)
+
+
+@pytest.mark.parametrize(
+    ("content", "found"), [(None, "no such file"), (b"", "cannot be read"), (b"not a picture", "cannot be read")]
+)
+def test_what_is_no_picture_is_an_error_of_one_line(tmp_path: Path, content: bytes | None, found: str) -> None:
+    """Missing, empty, something else."""
+    path = tmp_path / "a.jpg"
+    if content is not None:
+        path.write_bytes(content)
+
+    with pytest.raises(ImageError, match=found) as error:
+        image.read(path)
+
+    assert "\n" not in str(error.value)
+
+
+def test_truncated_files_are_errors(tmp_path: Path) -> None:
+    """Darknet would go on with a black picture."""
+    path = save(tmp_path / "a.jpg", np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
+    path.write_bytes(path.read_bytes()[:900])
+
+    with pytest.raises(ImageError, match="cannot be read"):
+        image.read(path)
+
+
+@given(st.binary(max_size=120))
+def test_no_bytes_break_the_reader(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    """Any file is read, or refused with an error of ours."""
+    path = tmp_path_factory.getbasetemp() / "fuzz.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + content)
+
+    with pytest.raises(ImageError):
+        image.read(path)
+
+
+def test_huge_pictures_are_refused_before_they_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decompression bombs."""
+    monkeypatch.setattr(image, "MOST_PIXELS", 40)
+
+    with pytest.raises(ImageError, match="8x6 pixels; at most 40"):
+        image.read(save(tmp_path / "a.png", RED))
+
+
+@pytest.mark.parametrize(
+    "pixels", [np.zeros((4, 4, 2), np.uint8), np.zeros((4, 4, 3)), np.zeros(4, np.uint8), np.zeros((0, 4, 3), np.uint8)]
+)
+def test_arrays_that_are_no_pictures_are_refused(pixels: np.ndarray) -> None:
+    """Type and shape are named."""
+    with pytest.raises(ImageError, match="wanted"):
+        image.from_array(pixels)
