@@ -1,5 +1,7 @@
 """Claims about the fits that hold for any layer and any inputs."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -58,9 +60,7 @@ def test_moments_do_not_depend_on_the_batches(seed: int, cut: int) -> None:
 def test_separable_layers_are_recovered(seed: int) -> None:
     """A layer that was depthwise and pointwise all along comes back with an error under 1e-6."""
     random = np.random.default_rng(seed)
-    true = DepthwisePointwise(
-        random.standard_normal((CHANNELS, 1, TAPS)), random.standard_normal((CHANNELS, 1, FILTERS))
-    )
+    true = DepthwisePointwise(random.standard_normal((CHANNELS, 1, TAPS)), random.standard_normal((CHANNELS, 1, FILTERS)))
     X, W = patches(seed), true.dense()
     gram = moments(X, X @ W, channels=CHANNELS)
 
@@ -110,7 +110,7 @@ def test_error_never_grows_with_rank(seed: int) -> None:
 
     errors = [als_error(gram, W, rank) for rank in range(1, TAPS + 1)]
 
-    assert all(b <= a * (1 + 1e-6) + 1e-6 for a, b in zip(errors, errors[1:], strict=False))
+    assert all(b <= a * (1 + 1e-6) + 1e-6 for a, b in pairwise(errors))
     assert errors[-1] < 1e-4
 
 
@@ -129,7 +129,7 @@ def test_error_never_grows_with_components(seed: int) -> None:
         form = pdp.fit(gram, components=components, iterations=25, start=form)
         errors.append(gram.error(form.dense()))
 
-    assert all(b <= a * (1 + 1e-5) for a, b in zip(errors, errors[1:], strict=False))
+    assert all(b <= a * (1 + 1e-5) for a, b in pairwise(errors))
 
 
 @given(seeds)

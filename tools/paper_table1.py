@@ -25,9 +25,7 @@ def one_run(seed: int) -> dict[str, float]:
         "channel decomposition": paper.channel(gram, filters=FILTERS // 9),
         "depthwise, plain": paper.plain(W, gram),
         "depthwise, compensated": paper.compensated(W, gram),
-        "depthwise, compensated, absolute error (eq. 8 as printed)": paper.compensated_absolute(
-            W, X, channels=CHANNELS
-        ),
+        "depthwise, compensated, absolute error (eq. 8 as printed)": paper.compensated_absolute(W, X, channels=CHANNELS),
     }
     return {name: gram.error(form.dense()) for name, form in forms.items()}
 

@@ -1,6 +1,7 @@
 """Decomposition of a whole network: regular convolutions become chains of depthwise and pointwise ones.
 
-`decompose` takes a network and pictures; `Settings` says how; the `Decomposition` that comes back holds an ordinary network and the account.
+`decompose` takes a network and pictures; `Settings` says how; the `Decomposition` that comes back holds an ordinary network and
+the account.
 """
 
 from yolodsc.decompose.driver import decompose

@@ -21,8 +21,8 @@ class Option:
 def allocate(layers: Mapping[int, list[Option]], *, budget: float) -> dict[int, Choice]:
     """The least sum of losses that a Lagrangian sweep finds within ``budget``, improved by single exchanges.
 
-    For each price of a unit of cost every layer takes its best option on its own: O(layers options) a price, 400 prices. What is left of the
-    budget then goes to single layers, the exchange with the greatest gain first.
+    For each price of a unit of cost every layer takes its best option on its own: O(layers options) a price, 400 prices. What is
+    left of the budget then goes to single layers, the exchange with the greatest gain first.
 
     Raises
     ------

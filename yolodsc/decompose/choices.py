@@ -63,8 +63,8 @@ def options(target: Target) -> list[Choice]:
     """What ``auto`` looks at: the layer itself, and every form of interest that is cheaper."""
     c, taps = target.layer.inputs[0].channels // target.layer.groups, target.layer.size**2
     found = [Choice("bs")]
-    found += [Choice("als", r) for r in (1, 2) if c * r * taps <= 2400 and c > 3]
-    steps = [equal_cost(target, "pdp", rank) for rank in (0.35, 0.5, 0.75, 1, 1.25, 1.5, 2, 2.5, 3, 4, 5)]
+    found += [Choice("als", r) for r in (1, 2) if c * r * taps <= 1200 and c > 3]
+    steps = [equal_cost(target, "pdp", rank) for rank in (0.5, 0.75, 1, 1.5, 2, 2.5, 3, 4)]
     found += [choice for choice in dict.fromkeys(steps) if choice.rank > 1]
     most = 0.9 * target.layer.multiply_adds()
     return [KEEP] + [choice for choice in found if multiply_adds(target, choice) < most]
@@ -99,7 +99,9 @@ def fit(
     return out
 
 
-def _fit(W: Matrix, gram: Gram, choice: Choice, *, cross: Matrix | None, seed: int, iterations: int, start: Form | None) -> Form:
+def _fit(  # noqa: PLR0911 one line a method
+    W: Matrix, gram: Gram, choice: Choice, *, cross: Matrix | None, seed: int, iterations: int, start: Form | None
+) -> Form:
     rank = choice.rank
     match choice.method:
         case "weights":

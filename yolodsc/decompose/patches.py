@@ -18,7 +18,8 @@ class Places:
     ----------
     rows, columns : (pictures, M)
     window
-        Pixels that one max-pool window takes in: M is a multiple of it, and consecutive places are one window. 1 without such a pool.
+        Pixels that one max-pool window takes in: M is a multiple of it, and consecutive places are one window. 1 without such a
+        pool.
     """
 
     rows: Ints

@@ -1,8 +1,8 @@
 """Refining a fitted form on what counts: the output behind the activation, and behind the max pool that follows it.
 
-The fits see the layer's linear part alone. A rectifier forgives errors of negative outputs, a max pool those of the smaller three of four.
-The loss here is the mean squared difference after both, on the patches themselves; L-BFGS moves all factors and the bias from the fitted
-values, so the loss only falls. O(N C K^2 F) an iteration.
+The fits see the layer's linear part alone. A rectifier forgives errors of negative outputs, a max pool those of the smaller
+three of four. The loss here is the mean squared difference after both, on the patches themselves; L-BFGS moves all factors and
+the bias from the fitted values, so the loss only falls. O(N C K^2 F) an iteration.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ import scipy.optimize
 
 from yolodsc.factor.forms import Form, with_factors
 from yolodsc.factor.gram import Matrix
-from yolodsc.shape import Array
+from yolodsc.shape import Array, Ints
 
 SLOPES = {"leaky": 0.1, "relu": 0.0, "linear": 1.0}
 """Activations with a kink at 0 (or none), by their slope below it. Other activations are fitted as if they were linear."""
@@ -64,7 +64,7 @@ def _rectified(z: Array, slope: float) -> Array:
     return np.where(z > 0, z, z * np.float32(slope))
 
 
-def _pooled(out: Array, window: int) -> tuple[Array, Array | None]:
+def _pooled(out: Array, window: int) -> tuple[Array, Ints | None]:
     """Greatest of each window's rows (N / window, F), and which row that is."""
     if window == 1:
         return out, None
@@ -73,7 +73,7 @@ def _pooled(out: Array, window: int) -> tuple[Array, Array | None]:
     return np.take_along_axis(stacked, winners[:, None], axis=1)[:, 0], winners
 
 
-def _spread(gradient: Array, winners: Array | None, window: int) -> Array:
+def _spread(gradient: Array, winners: Ints | None, window: int) -> Array:
     """The gradient of `_pooled`: everything goes to the winners."""
     if winners is None:
         return gradient

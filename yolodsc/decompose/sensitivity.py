@@ -35,7 +35,7 @@ class Bench:
         offered = choices.options(target)
         grams, start = choices.split(gram, target.layer.groups), None
         for choice in offered[1:]:
-            forms = choices.fit(target, grams, choice, seed=seed, iterations=40, start=start)
+            forms = choices.fit(target, grams, choice, seed=seed, iterations=25, start=start)
             start = forms if choice.method == "pdp" else start
             self.forms[target.index, choice] = forms
             self.chains[target.index, choice] = joined(forms, gram.bias(choices.dense(forms)))
@@ -53,8 +53,9 @@ class Bench:
 def plan(bench: Bench, costs: Mapping[int, Mapping[Choice, float]], *, budget: float, rounds: int = 2) -> dict[int, Choice]:
     """Choices within the budget: first from each layer's own loss, then from what an exchange does to the whole.
 
-    Losses of single layers add up to too much (.68 where .40 is measured): so with a plan in place, every layer's neighbouring forms are
-    measured within it, and the plan is made again from those differences, ``rounds`` times at most, as long as the whole gets better.
+    Losses of single layers add up to too much (.68 where .40 is measured): so with a plan in place, every layer's neighbouring
+    forms are measured within it, and the plan is made again from those differences, ``rounds`` times at most, as long as the
+    whole gets better.
     """
     layers = {i: [Option(c, cost, bench.loss({i: c})) for c, cost in options.items()] for i, options in costs.items()}
     best = allocate(layers, budget=budget)

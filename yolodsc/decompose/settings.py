@@ -69,8 +69,8 @@ class Settings:
 class LayerResult:
     """What became of one convolution.
 
-    ``error`` is ||Y - Y'|| / ||Y|| before the activation, on the calibration pictures; ``held_back`` the same on those that the fit has not
-    seen. Costs are (before, after) pairs; ``reason`` says why a layer was left alone.
+    ``error`` is ||Y - Y'|| / ||Y|| before the activation, on the calibration pictures; ``held_back`` the same on those that the
+    fit has not seen. Costs are (before, after) pairs; ``reason`` says why a layer was left alone.
     """
 
     index: int

@@ -68,7 +68,7 @@ def convolutions(network: Network) -> dict[int, Target]:
     return {layer.index: folded(layer, network.weights[layer.index]) for layer in free}
 
 
-def obstacle(network: Network, layer: ConvolutionalLayer) -> str | None:
+def obstacle(network: Network, layer: ConvolutionalLayer) -> str | None:  # noqa: PLR0911 one line a reason
     """Why a convolution cannot or need not be decomposed, or None."""
     if layer.size == 1:
         return "pointwise already"

@@ -23,9 +23,7 @@ def fit(W: Matrix, gram: Gram, *, iterations: int = 15) -> PointwiseDepthwise:
     return PointwiseDepthwise(P, S)
 
 
-def _filter(
-    by_tap: Matrix, by_channel: Matrix, target: Matrix, start: Matrix, iterations: int
-) -> tuple[Matrix, Matrix]:
+def _filter(by_tap: Matrix, by_channel: Matrix, target: Matrix, start: Matrix, iterations: int) -> tuple[Matrix, Matrix]:
     """One filter's p (C,) and s (K K,), alternating until the explained part grows by less than 1e-6."""
     c, taps = start.shape
     s = np.linalg.svd(start, full_matrices=False)[2][0]

@@ -36,12 +36,13 @@ class DepthwisePointwise:
     @property
     def rank(self) -> int:
         """The depth multiplier R."""
-        return self.D.shape[1]
+        return int(self.D.shape[1])
 
     def dense(self) -> Matrix:
         """(C K K, F)."""
         c, _, taps = self.D.shape
-        return np.matmul(self.D.transpose(0, 2, 1), self.P).reshape(c * taps, -1)
+        product: Matrix = np.matmul(self.D.transpose(0, 2, 1), self.P)
+        return product.reshape(c * taps, -1)
 
     def gradient(self, dense: Matrix) -> tuple[Matrix, ...]:
         """Of a function of the dense weights, by its gradient there, with respect to the factors."""
@@ -119,8 +120,9 @@ class PointwiseDepthwise:
 class Pdp:
     """Pointwise to M channels, one filter each, pointwise to F: ``A`` (C, M), ``S`` (M, K K), ``B`` (M, F).
 
-    The weights are the sum of M rank-one tensors: a CP decomposition, measured in the metric of the data. With A restricted to copies of
-    channels it would be a depthwise layer with a different number of filters for each channel, so this form has fractional multipliers too.
+    The weights are the sum of M rank-one tensors: a CP decomposition, measured in the metric of the data. With A restricted to
+    copies of channels it would be a depthwise layer with a different number of filters for each channel, so this form has
+    fractional multipliers too.
     """
 
     name: ClassVar[str] = "pw-dw-pw"
@@ -234,4 +236,5 @@ def with_factors(form: Form, factors: tuple[Matrix, ...]) -> Form:
         case Pdp():
             return Pdp(*factors)
         case Narrow():
-            return Narrow(*factors, form.channels)
+            W1, W2 = factors
+            return Narrow(W1, W2, form.channels)

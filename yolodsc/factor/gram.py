@@ -49,14 +49,12 @@ class Gram:
         """Moments of inputs of unit variance without correlation: fits on them are data-free."""
         rows, filters = weights.shape
         yy = float(np.sum(weights**2))
-        return cls(
-            np.eye(rows), weights.copy(), yy, np.zeros(rows), np.zeros(filters), channels, rows // channels, samples=0
-        )
+        return cls(np.eye(rows), weights.copy(), yy, np.zeros(rows), np.zeros(filters), channels, rows // channels, samples=0)
 
     @property
     def filters(self) -> int:
         """F."""
-        return self.T.shape[1]
+        return int(self.T.shape[1])
 
     def block(self, channel: int) -> slice:
         """Rows of one input channel."""

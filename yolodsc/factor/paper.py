@@ -36,9 +36,9 @@ def plain(W: Matrix, gram: Gram, *, rank: int = 1) -> DepthwisePointwise:
 def compensated(W: Matrix, gram: Gram, *, rank: int = 1) -> DepthwisePointwise:
     """Algorithm 2 (eq. 8, 9) with the signed error: channel by channel, each fits its output plus what the ones before it missed.
 
-    The residual is kept as ``R = X'(Y - X W')``, W' being the weights so far, so each step is one reduced-rank regression and an update of
-    R: O((C K^2)^2 F) in all. Where the targets come from another network than the patches (Algorithm 3), R starts with their whole
-    difference, not only that of the channels already visited; `multilayer` is the paper's own order.
+    The residual is kept as ``R = X'(Y - X W')``, W' being the weights so far, so each step is one reduced-rank regression and an
+    update of R: O((C K^2)^2 F) in all. Where the targets come from another network than the patches (Algorithm 3), R starts with
+    their whole difference, not only that of the channels already visited; `multilayer` is the paper's own order.
     """
     rank = min(rank, gram.taps, W.shape[1])
     current, R = W.copy(), gram.T - gram.G @ W
@@ -72,14 +72,16 @@ def compensated_absolute(W: Matrix, X: Floats, *, channels: int) -> DepthwisePoi
 
 
 def multilayer(W: Matrix, gram: Gram, cross: Matrix, *, rank: int = 1) -> DepthwisePointwise:
-    """Algorithm 3 (eq. 10): patches X from the decomposed network, targets Y' from the original, errors visited in the paper's order.
+    """Algorithm 3 (eq. 10): patches X from the decomposed network, targets Y' from the original, errors visited in the paper's
+    order.
 
     Parameters
     ----------
     cross : (C K K, C K K)
         ``X' X0 / N`` of the decomposed network's patches X with the original's X0, centred.
 
-    The paper hands the error matrix E of one layer on to the next, whose number of columns differs; it starts at 0 here. O((C K^2)^2 F).
+    The paper hands the error matrix E of one layer on to the next, whose number of columns differs; it starts at 0 here. O((C
+    K^2)^2 F).
     """
     rank = min(rank, gram.taps, W.shape[1])
     R = np.zeros_like(gram.T)

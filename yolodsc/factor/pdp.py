@@ -39,7 +39,7 @@ def fit(gram: Gram, *, components: int, iterations: int = 60, seed: int = 0, sta
 
     z = np.concatenate([(A * scale).ravel(), S.ravel()])
     options = {"maxiter": iterations, "maxcor": 20}
-    z = scipy.optimize.minimize(objective, z, jac=True, method="L-BFGS-B", options=options).x
+    z = scipy.optimize.minimize(objective, z, jac=True, method="L-BFGS-B", options=options).x  # type: ignore[call-overload]
     found, _ = _projected(gram, z[: c * m].reshape(c, m) / scale, z[c * m :].reshape(m, taps))
     return found.balanced()
 

@@ -1,0 +1,94 @@
+"""``yolodsc decompose``."""
+
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from yolodsc.cli import options
+from yolodsc.decompose import Settings, calibration, report
+from yolodsc.decompose import decompose as decompose_network
+from yolodsc.decompose.settings import Progress
+from yolodsc.errors import OptionError
+from yolodsc.network import Network
+from yolodsc.profile import profile_named
+from yolodsc.sources import pictures
+
+
+def decompose(
+    images: Annotated[str, typer.Option(metavar="DIR|LIST", help="Unlabelled pictures to calibrate on.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the new pair goes.")],
+    model: options.Model = None,
+    cfg: options.CfgFile = None,
+    weights: options.WeightsFile = None,
+    names: options.NamesFile = None,
+    count: Annotated[int, typer.Option(min=2, metavar="N", help="How many of the pictures.")] = 300,
+    name: Annotated[str | None, typer.Option(help="Stem of the new files.")] = None,
+    method: Annotated[
+        str, typer.Option(help="auto, pdp, als, bs, channel, weights, paper-plain, paper-compensated, paper-multilayer.")
+    ] = "auto",
+    rank: Annotated[float, typer.Option(metavar="R", help="Filters a channel; pdp and channel: as many as cost the same.")] = 1.0,
+    budget: Annotated[float, typer.Option(metavar="SHARE", help="auto: share of the multiplications that may be left.")] = 0.25,
+    budget_ms: Annotated[float | None, typer.Option(metavar="MS", help="auto: milliseconds a picture, on this machine.")] = None,
+    keep: Annotated[str, typer.Option(metavar="0,12", help="Layers to leave alone.")] = "",
+    seed: Annotated[int, typer.Option(help="Of the places that are sampled.")] = 0,
+    report_to: Annotated[Path | None, typer.Option("--report", metavar="DIR", help="Tables, JSON and a picture.")] = None,
+    profile: options.ProfileName = "alexeyab",
+    threads: options.Threads = 1,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
+) -> int:
+    """Make the regular convolutions of a trained network separable."""
+    files = options.model_files(model, cfg, weights, names)
+    settings = Settings(
+        method=method, rank=rank, budget=budget, budget_ms=budget_ms, keep=_numbers(keep), seed=seed, threads=threads
+    )
+    stem = name or f"{files.cfg.stem}-separable"
+    network = Network.load(files.cfg, files.weights, profile=profile_named(profile))
+    _free(out, stem)
+    shown = calibration.read(network, pictures([images]), count=count, seed=seed)
+    with _progress(quiet) as tell:
+        result = decompose_network(network, shown, settings, progress=tell)
+    out.mkdir(parents=True, exist_ok=True)
+    result.network.save(out / f"{stem}.cfg", out / f"{stem}.weights")
+    if files.names is not None:
+        shutil.copyfile(files.names, out / f"{stem}.names")
+    comparison = report.compare(network, result.network, shown[-max(len(shown) // 10, 1) :], threads=threads)
+    if report_to is not None:
+        report.write(report_to, result, comparison)
+    if not quiet:
+        print(report.markdown(result, comparison), end="")
+    return 0
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(",") if part)
+    except ValueError:
+        raise OptionError(f"--keep {text}: wanted layer numbers with commas, such as 0,12") from None
+
+
+def _free(out: Path, stem: str) -> None:
+    """Nothing is overwritten."""
+    for ending in ("cfg", "weights", "names"):
+        if (out / f"{stem}.{ending}").exists():
+            raise OptionError(f"{out / stem}.{ending} is there already; wanted another --out or --name")
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Progress]:
+    """A bar on a terminal, nothing elsewhere."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda what, share: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=1.0)
+        yield lambda what, share: bar.update(task, description=what, completed=share)

@@ -1,0 +1,41 @@
+"""``yolodsc separate``: the paper's Figure 3 for one layer."""
+
+from typing import Annotated
+
+import typer
+
+from yolodsc.cli import options
+from yolodsc.cli.table import aligned
+from yolodsc.decompose import calibration, single
+from yolodsc.errors import OptionError
+from yolodsc.network import Network
+from yolodsc.profile import profile_named
+from yolodsc.sources import pictures
+
+
+def separate(
+    images: Annotated[str, typer.Option(metavar="DIR|LIST", help="Unlabelled pictures to calibrate on.")],
+    layer: Annotated[int, typer.Option(metavar="I", help="The convolution, by its number in the network.")],
+    model: options.Model = None,
+    cfg: options.CfgFile = None,
+    weights: options.WeightsFile = None,
+    count: Annotated[int, typer.Option(min=2, metavar="N", help="How many of the pictures; a tenth is held back.")] = 300,
+    ranks: Annotated[str, typer.Option(metavar="1,2,3", help="Filters a channel to try.")] = "1,2,3",
+    seed: Annotated[int, typer.Option(help="Of the places that are sampled.")] = 0,
+    profile: options.ProfileName = "alexeyab",
+    threads: options.Threads = 1,
+) -> int:
+    """Print the relative error of one layer by method and rank."""
+    files = options.model_files(model, cfg, weights, None)
+    network = Network.load(files.cfg, files.weights, profile=profile_named(profile))
+    shown = calibration.read(network, pictures([images]), count=count, seed=seed)
+    try:
+        wanted = [float(rank) for rank in ranks.split(",")]
+    except ValueError:
+        raise OptionError(f"--ranks {ranks}: wanted numbers with commas, such as 1,2,3") from None
+    rows = single.errors(network, layer, shown, ranks=wanted, seed=seed, threads=threads)
+    table = [("method", "rank", "MMAC", "calibration", "held back")]
+    table += [(r.method, f"{r.rank:g}", f"{r.multiply_adds / 1e6:.2f}", f"{r.error:.4f}", f"{r.held_back:.4f}") for r in rows]
+    for line in aligned(table, left=1):
+        print(line)
+    return 0

@@ -1,0 +1,136 @@
+"""The account of a decomposition: tables in Markdown, JSON, a picture; and the whole networks compared."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from yolodsc import boxes, engine
+from yolodsc.boxes import Candidates
+from yolodsc.decompose import milliseconds
+from yolodsc.decompose.settings import Decomposition
+from yolodsc.errors import MissingExtraError, WeightsError
+from yolodsc.files import replacing
+from yolodsc.network import Network
+from yolodsc.shape import Array
+
+AGREED_SCORE, AGREED_OVERLAP = 0.25, 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two networks on the same pictures; every pair is (original, decomposed)."""
+
+    multiply_adds: tuple[int, int]
+    bytes: tuple[int, int]
+    milliseconds: tuple[float, float]
+    agreement: float | None
+    """F1 of the decomposed network's detections at .25 against the original's, IoU over .5, class for class."""
+
+
+def compare(original: Network, decomposed: Network, pictures: Array, *, threads: int) -> Comparison:
+    """Cost and agreement; times are the best of interleaved rounds."""
+    timer = milliseconds.Timer(threads)
+    times = [(timer.network(original), timer.network(decomposed)) for _ in range(3)]
+    both = original, decomposed
+    total = [sum(layer.multiply_adds() for layer in network.layers) for network in both]
+    sizes = [sum(a.nbytes for arrays in network.weights for a in arrays.values()) + network.header.size for network in both]
+    agreement = _agreement(original, decomposed, pictures, threads) if original.heads else None
+    first, second = (min(column) for column in zip(*times, strict=True))
+    return Comparison((total[0], total[1]), (sizes[0], sizes[1]), (first, second), agreement)
+
+
+def markdown(result: Decomposition, comparison: Comparison | None = None) -> str:
+    """Both tables."""
+    lines = ["| layer | form | MMAC | parameters | error, calibration | error, held back | |", "|---|---|---|---|---|---|---|"]
+    for r in result.layers:
+        cost = f"{r.multiply_adds[0] / 1e6:.2f} → {r.multiply_adds[1] / 1e6:.2f}"
+        size = f"{r.parameters[0]} → {r.parameters[1]}"
+        lines.append(f"| {r.index} | {r.choice} | {cost} | {size} | {r.error:.3f} | {r.held_back:.3f} | {r.reason} |")
+    lines += ["", f"Output error on held-back pictures: {result.output_error:.3f}. Time taken: {result.seconds:.0f} s."]
+    if comparison is not None:
+        lines += ["", "| | original | decomposed | ratio |", "|---|---|---|---|", *_rows(comparison)]
+        if comparison.agreement is not None:
+            lines += ["", f"Detections that agree (F1, score .25, IoU .5): {comparison.agreement:.3f}"]
+    return "\n".join(lines) + "\n"
+
+
+def write(folder: Path, result: Decomposition, comparison: Comparison) -> None:
+    """``report.md``, ``report.json`` and, where Matplotlib is installed, ``report.png``; MissingExtraError without it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    data = {
+        "settings": asdict(result.settings),
+        "seconds": result.seconds,
+        "output_error": result.output_error,
+        "layers": [asdict(layer) for layer in result.layers],
+        "network": asdict(comparison),
+    }
+    for name, text in (("report.md", markdown(result, comparison)), ("report.json", json.dumps(data, indent=1) + "\n")):
+        with replacing(folder / name, error=WeightsError) as file:
+            file.write(text.encode())
+    _draw(folder / "report.png", result)
+
+
+def _rows(c: Comparison) -> list[str]:
+    pairs = (
+        ("MMAC", c.multiply_adds[0] / 1e6, c.multiply_adds[1] / 1e6),
+        ("weights, kB", c.bytes[0] / 1e3, c.bytes[1] / 1e3),
+        ("ms a picture", *c.milliseconds),
+    )
+    return [f"| {name} | {a:.2f} | {b:.2f} | {b / a:.3f} |" for name, a, b in pairs]
+
+
+def _draw(path: Path, result: Decomposition) -> None:
+    """Error and cost of every layer."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MissingExtraError("plots", needed_for="the report's picture") from None
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True)
+    labels = [f"{r.index}\n{r.choice}" for r in result.layers]
+    at = np.arange(len(labels))
+    above.bar(at, [r.held_back for r in result.layers], color="tab:red")
+    above.set_ylabel("relative error,\nheld-back pictures")
+    for shift, column, label in ((-0.2, 0, "original"), (0.2, 1, "decomposed")):
+        below.bar(at + shift, [r.multiply_adds[column] / 1e6 for r in result.layers], width=0.4, label=label)
+    below.set_ylabel("MMAC")
+    below.set_xticks(at, labels, fontsize=7)
+    below.legend()
+    with replacing(path, error=WeightsError) as file:
+        figure.savefig(file, format="png", dpi=120)
+
+
+def _agreement(original: Network, decomposed: Network, pictures: Array, threads: int) -> float:
+    wanted, found = (_detections(network, pictures, threads) for network in (original, decomposed))
+    hits = sum(_matched(a, b) for a, b in zip(wanted, found, strict=True))
+    total = sum(int(np.count_nonzero(c.probabilities)) for c in (*wanted, *found))
+    return 2 * hits / total if total else 1.0
+
+
+def _detections(network: Network, pictures: Array, threads: int) -> list[Candidates]:
+    out = []
+    with engine.compile(network, threads=threads) as runner:
+        for picture in pictures:
+            outputs = runner(picture)
+            parts = [h.decode(outputs[h.index], picture=network.picture, thresh=AGREED_SCORE) for h in network.heads]
+            out.append(boxes.nms(boxes.joined(parts), kind="default", thresh=network.profile.nms_thresh))
+    return out
+
+
+def _matched(wanted: Candidates, found: Candidates) -> int:
+    """Pairs of the same class with IoU over .5, best overlap first for each found box in falling order of score."""
+    hits = 0
+    for k in range(wanted.probabilities.shape[1]):
+        free = list(np.flatnonzero(wanted.probabilities[:, k]))
+        rows = np.flatnonzero(found.probabilities[:, k])
+        for row in rows[np.argsort(-found.probabilities[rows, k], kind="stable")]:
+            if not free:
+                break
+            overlaps = boxes.iou(found.boxes_xywh[row], wanted.boxes_xywh[free])
+            best = int(overlaps.argmax())
+            if overlaps[best] > AGREED_OVERLAP:
+                hits += 1
+                free.pop(best)
+    return hits

@@ -1,0 +1,62 @@
+"""One layer on its own: relative error by method and rank (He et al. 2019, Figure 3)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from yolodsc.decompose import choices, patches, samples
+from yolodsc.decompose.choices import METHODS, Method
+from yolodsc.decompose.target import candidates, obstacle
+from yolodsc.errors import DecompositionError
+from yolodsc.layers.convolutional import ConvolutionalLayer
+from yolodsc.network import Network
+from yolodsc.shape import Array
+
+
+@dataclass(frozen=True, slots=True)
+class SingleError:
+    """One method at one rank: cost of the layer, ||Y - Y'|| / ||Y|| on pictures seen and on pictures held back."""
+
+    method: Method
+    rank: float
+    multiply_adds: int
+    error: float
+    held_back: float
+
+
+def errors(
+    network: Network, index: int, pictures: Array, *, ranks: Sequence[float], count: int = 100, seed: int = 0, threads: int = 1
+) -> list[SingleError]:
+    """Errors of every method on one convolution of the original network; a tenth of the pictures is held back.
+
+    Raises
+    ------
+    DecompositionError
+        The layer is not there, or not one to decompose.
+    """
+    targets = candidates(network)
+    if index not in targets:
+        raise DecompositionError(f"layer {index}: {_why(network, index)}")
+    target = targets[index]
+    places = patches.choose(network, target.layer, pictures=len(pictures), count=count, seed=seed)
+    X = samples.inputs(network, target, target.layer.sources[0], places, pictures, threads=threads)
+    Y = samples.apply(target, X)
+    cut = (len(pictures) - max(1, len(pictures) // 10)) * places.rows.shape[1]
+    fitted, held_back = samples.gram(target, X[:cut], Y[:cut]), samples.gram(target, X[cut:], Y[cut:])
+    out = []
+    for method in (m for m in METHODS if m != "paper-multilayer"):
+        for rank in ranks if method != "bs" else (1.0,):
+            choice = choices.equal_cost(target, method, rank)
+            forms = choices.fit(target, choices.split(fitted, target.layer.groups), choice, seed=seed)
+            W = choices.dense(forms)
+            cost = choices.multiply_adds(target, choice)
+            out.append(SingleError(method, rank, cost, fitted.error(W), held_back.error(W)))
+    return out
+
+
+def _why(network: Network, index: int) -> str:
+    if not 0 <= index < len(network.layers):
+        return f"the network has {len(network.layers)}"
+    layer = network.layers[index]
+    if not isinstance(layer, ConvolutionalLayer):
+        return f"is a [{layer.type}]; wanted [convolutional]"
+    return obstacle(network, layer) or "cannot be decomposed"
