@@ -107,7 +107,7 @@ class _Work:
         crosses = self._crosses(target, X) if choice.method == "paper-multilayer" else None
         start = self.fitted.get((target.index, choice))
         grams = choices.split(gram, groups)
-        forms = choices.fit(target, grams, choice, crosses=crosses, seed=settings.seed, start=start, iterations=40 if start else 80)
+        forms = choices.fit(target, grams, choice, crosses=crosses, seed=settings.seed, start=start, iterations=80)
         W = choices.dense(forms)
         biases = gram.bias(W)
         if settings.ours and settings.refine and groups == 1:

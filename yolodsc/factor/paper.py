@@ -72,8 +72,9 @@ def compensated_absolute(W: Matrix, X: Floats, *, channels: int) -> DepthwisePoi
 
 
 def multilayer(W: Matrix, gram: Gram, cross: Matrix, *, rank: int = 1) -> DepthwisePointwise:
-    """Algorithm 3 (eq. 10): patches X from the decomposed network, targets Y' from the original, errors visited in the paper's
-    order.
+    """Algorithm 3 (eq. 10): patches X from the decomposed network, targets Y' from the original.
+
+    Errors are added up in the paper's order, channel by channel.
 
     Parameters
     ----------

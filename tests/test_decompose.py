@@ -1,0 +1,341 @@
+"""Decomposition of whole networks: surgery, sampling, refinement, plan, and what comes out."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from yolodsc import cfg as cfg_format
+from yolodsc.decompose import Settings, choices, decompose, patches, refine, samples, surgery
+from yolodsc.decompose.allocate import Option, allocate
+from yolodsc.decompose.choices import KEEP, METHODS, Choice
+from yolodsc.decompose.target import candidates, convolutions, obstacle
+from yolodsc.errors import DecompositionError
+from yolodsc.factor import paper
+from yolodsc.factor.gram import moments
+from yolodsc.network import Network
+from yolodsc.shape import Array
+
+CHAIN = """
+[net]
+width=24
+height=20
+channels=3
+[convolutional]
+batch_normalize=1
+filters=8
+size=3
+pad=1
+activation=leaky
+[maxpool]
+size=2
+stride=2
+[convolutional]
+batch_normalize=1
+filters=16
+size=3
+pad=1
+activation=leaky
+[convolutional]
+filters=12
+size=1
+activation=linear
+"""
+
+TANGLED = """
+[net]
+width=16
+height=16
+channels=4
+[convolutional]
+batch_normalize=1
+filters=8
+size=3
+stride=2
+pad=1
+activation=mish
+[convolutional]
+filters=8
+size=3
+pad=1
+groups=2
+activation=relu
+[shortcut]
+from=-2
+activation=linear
+[convolutional]
+filters=8
+size=5
+padding=2
+activation=leaky
+[route]
+layers=-1,0
+[convolutional]
+filters=6
+size=3
+pad=1
+dilation=2
+activation=linear
+[route]
+layers=1
+[convolutional]
+filters=8
+size=3
+stride_x=2
+stride_y=1
+pad=1
+activation=leaky
+"""
+
+
+def network(text: str, *, seed: int = 0) -> Network:
+    """A network with random weights of sensible size."""
+    random = np.random.default_rng(seed)
+    blank = Network.build(cfg_format.parse(text))
+    arrays = []
+    for layer in blank.layers:
+        new = {}
+        for name, shape in layer.weight_shapes().items():
+            values = random.standard_normal(shape) / np.sqrt(np.prod(shape[1:]))
+            new[name] = (np.abs(values) + 0.5 if name in ("scales", "rolling_variance") else values).astype(np.float32)
+        arrays.append(new)
+    return blank.with_weights(arrays)
+
+
+def shown(net: Network, *, count: int = 24, seed: int = 1) -> Array:
+    """Smooth random pictures."""
+    c, h, w = net.picture
+    noise = np.random.default_rng(seed).random((count, c, h + 2, w + 2))
+    return sum(noise[:, :, y : y + h, x : x + w] for y in range(3) for x in range(3)).astype(np.float32) / 9
+
+
+def outputs(net: Network, pictures: Array) -> list[Array]:
+    """The last layer's output for each picture, on the reference kernels."""
+    return [net.forward(picture)[-1] for picture in pictures]
+
+
+@pytest.mark.parametrize("text", [CHAIN, TANGLED])
+def test_folding_alone_changes_nothing(text: str) -> None:
+    """A network put together again with no chain replaced gives the same numbers."""
+    net = network(text)
+
+    again = surgery.assemble(net, {})
+
+    for a, b in zip(outputs(net, shown(net, count=2)), outputs(again, shown(net, count=2)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("text", [CHAIN, TANGLED])
+def test_full_rank_changes_nothing(text: str) -> None:
+    """With as many filters a channel as the kernel has taps, the chains are the layers: strides, groups, dilation and references hold."""
+    net = network(text)
+    targets = candidates(net)
+    chains = {
+        i: surgery.joined([paper.weight_svd(W, channels=t.weights.shape[1], rank=t.layer.size**2) for W in t.matrices()], t.biases)
+        for i, t in targets.items()
+    }
+
+    again = surgery.assemble(net, chains)
+
+    assert len(again.layers) == len(net.layers) + len(chains)
+    for a, b in zip(outputs(net, shown(net, count=2)), outputs(again, shown(net, count=2)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_costs_are_those_of_the_network(method: str) -> None:
+    """Multiplications counted beforehand are those of the network that comes out."""
+    net = network(TANGLED)
+
+    result = decompose(net, shown(net), Settings(method=method, rank=1, refine=0, patches=20))
+
+    total = sum(layer.multiply_adds() for layer in result.network.layers)
+    assert total == sum(r.multiply_adds[1] for r in result.layers)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_handles_every_convolution(method: str) -> None:
+    """Groups, strides, dilation, 5x5 and shortcuts come out as a network of the same output shape, with finite numbers."""
+    net = network(TANGLED)
+
+    result = decompose(net, shown(net), Settings(method=method, patches=20, refine=3))
+
+    assert result.network.layers[-1].shape == net.layers[-1].shape
+    assert np.isfinite(result.output_error)
+    assert all(np.isfinite(out).all() for out in outputs(result.network, shown(net, count=2)))
+
+
+def test_auto_stays_within_its_budget() -> None:
+    """The plan costs no more than the share of multiplications asked for, and a larger budget is no worse."""
+    net = network(CHAIN)
+    whole = sum(layer.multiply_adds() for layer in net.layers)
+    errors = []
+
+    for budget in (0.45, 0.9):
+        result = decompose(net, shown(net), Settings(budget=budget, patches=20, refine=5))
+        assert sum(layer.multiply_adds() for layer in result.network.layers) <= budget * whole
+        errors.append(result.output_error)
+
+    assert errors[1] <= errors[0]
+
+
+def test_budgets_out_of_reach_are_refused() -> None:
+    """One line says what the cheapest forms take."""
+    net = network(CHAIN)
+
+    with pytest.raises(DecompositionError, match="the cheapest forms take"):
+        decompose(net, shown(net), Settings(budget=0.01, patches=10))
+
+
+def test_kept_layers_stay_whole() -> None:
+    """A layer named in keep has one section still, and the report says why."""
+    net = network(CHAIN)
+
+    result = decompose(net, shown(net), Settings(method="als", keep=(0,), patches=20))
+
+    (first,) = [r for r in result.layers if r.index == 0]
+    assert first.choice == KEEP
+    assert first.reason == "asked to be kept"
+    assert [layer.type for layer in result.network.layers][:2] == ["convolutional", "maxpool"]
+
+
+def test_shared_weights_are_left_alone(golden: Path) -> None:
+    """Layers that share arrays are kept, on both sides, with the reason."""
+    net = Network.load(golden / "micro/share-weights.cfg", golden / "micro/share-weights.weights")
+    sharing = [layer for layer in net.layers if getattr(layer, "share_index", None) is not None]
+
+    assert sharing
+    for layer in sharing:
+        assert layer.index not in convolutions(net)
+        assert layer.share_index not in convolutions(net)
+        assert "weights of layer" in str(obstacle(net, layer))
+
+
+def test_pointwise_networks_are_refused() -> None:
+    """Where there is nothing to decompose one line says so."""
+    text = "[net]\nwidth=8\nheight=8\nchannels=3\n[convolutional]\nfilters=4\nsize=1\nactivation=linear\n"
+    net = network(text)
+
+    with pytest.raises(DecompositionError, match="pointwise already"):
+        decompose(net, shown(net), Settings())
+
+
+def test_results_do_not_depend_on_threads() -> None:
+    """One thread or two give one network, to the precision of single numbers."""
+    net = network(CHAIN)
+
+    one, two = (decompose(net, shown(net), Settings(method="pdp", patches=20, threads=n)).network for n in (1, 2))
+
+    for a, b in zip(outputs(one, shown(net, count=2)), outputs(two, shown(net, count=2)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3)
+
+
+def test_seeds_repeat() -> None:
+    """The same seed gives the same network bit for bit; another seed another one."""
+    net = network(CHAIN)
+
+    one, two, other = (decompose(net, shown(net), Settings(method="pdp", patches=10, seed=s)).network for s in (3, 3, 4))
+
+    first, second, third = (out(n) for n in (one, two, other) for out in (lambda n: n.weights[1]["weights"],))
+    assert np.array_equal(first, second)
+    assert not np.array_equal(first, third)
+
+
+@pytest.mark.parametrize("text", [CHAIN, TANGLED])
+def test_patches_times_weights_are_the_convolution(text: str) -> None:
+    """What is gathered at a place is what the layer sees there, zero padding included."""
+    net = network(text)
+    (picture,) = shown(net, count=1)
+    seen = [*net.forward(picture), picture]
+
+    for i, target in convolutions(net).items():
+        height, width = target.layer.shape[1:]
+        rows, columns = (part.ravel() for part in np.mgrid[:height, :width])
+        X = patches.gather(seen[target.layer.sources[0]], target.layer, rows, columns)
+        linear = surgery.assemble(net, {}).layers[i].section.replaced(activation="linear")
+        alone = surgery.truncated(surgery.assemble(net, {}), i)
+        sections = (*alone.cfg.sections[:-1], linear)
+        bare = Network.build(cfg_format.Cfg(sections)).with_weights(alone.weights)
+        expected = bare.forward(picture)[-1].reshape(target.layer.filters, -1).T
+        np.testing.assert_allclose(samples.apply(target, X), expected, rtol=1e-3, atol=1e-4)
+
+
+def test_places_come_in_whole_pool_windows() -> None:
+    """Before a 2x2 max pool four consecutive places are one window."""
+    net = network(CHAIN)
+    layer = candidates(net)[0].layer
+
+    places = patches.choose(net, layer, pictures=3, count=16, seed=0)
+
+    assert places.window == 4
+    windows = places.rows.reshape(3, -1, 4) // 2
+    assert (windows == windows[:, :, :1]).all()
+
+
+@given(st.integers(0, 1000), st.sampled_from([1, 4]))
+def test_refinement_never_raises_the_loss(seed: int, window: int) -> None:
+    """Behind rectifier and pool the refined form is at least as close as the fitted one."""
+    random = np.random.default_rng(seed)
+    X = random.standard_normal((200, 27)).astype(np.float32)
+    W = random.standard_normal((27, 6))
+    Y = (X @ W).astype(np.float32)
+    gram = moments(X, Y, channels=3)
+    form = paper.compensated(W, gram)
+
+    better, biases = refine.refined(form, gram.bias(form.dense()), X, Y, activation="leaky", window=window, iterations=10)
+
+    def loss(dense: np.ndarray, b: np.ndarray) -> float:
+        both = [np.where(z > 0, z, 0.1 * z).reshape(-1, window, 6).max(axis=1) for z in (Y, X @ dense + b)]
+        return float(np.sum((both[0] - both[1]) ** 2))
+
+    assert loss(better.dense(), biases) <= loss(form.dense(), gram.bias(form.dense())) * (1 + 1e-5)
+
+
+@given(st.lists(st.lists(st.tuples(st.floats(1, 100), st.floats(0, 1)), min_size=1, max_size=4), min_size=1, max_size=4))
+def test_plans_fit_their_budget(layers: list[list[tuple[float, float]]]) -> None:
+    """Whatever the options are, the plan costs no more than the budget, and no single exchange betters it."""
+    options = {
+        i: [Option(Choice("pdp", k + 1), cost, loss) for k, (cost, loss) in enumerate(layer)] for i, layer in enumerate(layers)
+    }
+    budget = 1.2 * sum(min(o.cost for o in layer) for layer in options.values())
+
+    plan = allocate(options, budget=budget)
+
+    taken = {i: next(o for o in options[i] if o.choice == choice) for i, choice in plan.items()}
+    spent = sum(o.cost for o in taken.values())
+    assert spent <= budget
+    for i, layer in options.items():
+        for o in layer:
+            assert spent - taken[i].cost + o.cost > budget or o.loss >= taken[i].loss
+
+
+def test_equal_cost_is_not_more() -> None:
+    """Components of pdp and filters of channel decomposition at rank 1 cost no more than depthwise and pointwise."""
+    target = candidates(network(CHAIN))[2]
+    wanted = choices.multiply_adds(target, Choice("als", 1))
+
+    for method in ("pdp", "channel"):
+        assert choices.multiply_adds(target, choices.equal_cost(target, method, 1)) <= wanted
+
+
+@pytest.mark.parametrize("text", [CHAIN, TANGLED])
+def test_opencv_reads_the_pair_and_agrees(text: str, tmp_path: Path) -> None:
+    """The new pair is an ordinary Darknet pair: OpenCV's importer gives the reference's outputs."""
+    cv2 = pytest.importorskip("cv2")
+    net = network(
+        text.replace("[convolutional]\nfilters=6\nsize=3\npad=1\ndilation=2", "[convolutional]\nfilters=6\nsize=3\npad=1")
+    )
+    if "stride_x" in text:
+        net = network(text[: text.index("[route]\nlayers=1\n")].replace("dilation=2\n", "").replace("mish", "leaky"))
+    result = decompose(net, shown(net), Settings(method="pdp", patches=20, refine=3))
+    cfg, weights = tmp_path / "new.cfg", tmp_path / "new.weights"
+    result.network.save(cfg, weights)
+    (picture,) = shown(net, count=1)
+
+    reader = cv2.dnn.readNetFromDarknet(str(cfg), str(weights))
+    reader.setInput(picture[None])
+    found = reader.forward()[0]
+
+    np.testing.assert_allclose(found, Network.load(cfg, weights).forward(picture)[-1], rtol=1e-3, atol=1e-4)
