@@ -129,7 +129,7 @@ def test_folding_alone_changes_nothing(text: str) -> None:
 
 @pytest.mark.parametrize("text", [CHAIN, TANGLED])
 def test_full_rank_changes_nothing(text: str) -> None:
-    """With as many filters a channel as the kernel has taps, the chains are the layers: strides, groups, dilation and references hold."""
+    """With as many filters a channel as the kernel has taps, chains equal layers: strides, groups, dilation and references hold."""
     net = network(text)
     targets = candidates(net)
     chains = {

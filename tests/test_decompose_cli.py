@@ -1,0 +1,114 @@
+"""The commands decompose and separate, on a small network."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from yolodsc import cfg as cfg_format
+from yolodsc.cli import run
+from yolodsc.network import Network
+
+TEXT = """
+[net]
+width=16
+height=16
+channels=3
+[convolutional]
+filters=8
+size=3
+pad=1
+activation=leaky
+[convolutional]
+filters=8
+size=3
+pad=1
+activation=leaky
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A pair tiny.cfg, tiny.weights, tiny.names and a folder of eight pictures."""
+    random = np.random.default_rng(0)
+    blank = Network.build(cfg_format.parse(TEXT))
+    arrays = [
+        {name: random.standard_normal(shape).astype(np.float32) for name, shape in layer.weight_shapes().items()}
+        for layer in blank.layers
+    ]
+    blank.with_weights(arrays).save(tmp_path / "tiny.cfg", tmp_path / "tiny.weights")
+    (tmp_path / "tiny.names").write_text("one\n")
+    (tmp_path / "pictures").mkdir()
+    for n in range(8):
+        Image.fromarray(random.integers(0, 255, (20, 20, 3), np.uint8)).save(tmp_path / f"pictures/{n}.png")
+    return tmp_path
+
+
+def command(folder: Path, *more: str) -> list[str]:
+    """One run of decompose."""
+    pair = ["--cfg", str(folder / "tiny.cfg"), "--weights", str(folder / "tiny.weights"), "--names", str(folder / "tiny.names")]
+    return ["decompose", *pair, "--images", str(folder / "pictures"), "--out", str(folder / "out"), *more]
+
+
+def test_decompose_writes_pair_and_report(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The three files of the new network, and the report as text, JSON and picture."""
+    status = run(command(folder, "--budget", "0.7", "--report", str(folder / "report")))
+
+    assert status == 0
+    assert sorted(path.name for path in (folder / "out").iterdir()) == [
+        "tiny-separable.cfg",
+        "tiny-separable.names",
+        "tiny-separable.weights",
+    ]
+    new = Network.load(folder / "out/tiny-separable.cfg", folder / "out/tiny-separable.weights")
+    account = json.loads((folder / "report/report.json").read_text())
+    assert account["network"]["multiply_adds"][1] == sum(layer.multiply_adds() for layer in new.layers)
+    assert {path.name for path in (folder / "report").iterdir()} == {"report.md", "report.json", "report.png"}
+    assert "error, held back" in capsys.readouterr().out
+
+
+def test_milliseconds_are_a_budget_too(folder: Path) -> None:
+    """With a generous number of milliseconds the plan is found and written."""
+    assert run(command(folder, "--budget-ms", "1000", "--quiet")) == 0
+
+
+def test_nothing_is_overwritten(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A second run to the same place is refused in one line."""
+    assert run(command(folder, "--method", "als", "--quiet")) == 0
+
+    status = run(command(folder, "--method", "als", "--quiet"))
+
+    assert status == 2
+    assert "is there already" in capsys.readouterr().err
+
+
+def test_unknown_methods_are_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The message lists the methods."""
+    status = run(command(folder, "--method", "magic"))
+
+    assert status == 2
+    assert "paper-multilayer" in capsys.readouterr().err
+
+
+def test_separate_prints_errors_by_method(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line for each method and rank."""
+    pair = ["--cfg", str(folder / "tiny.cfg"), "--weights", str(folder / "tiny.weights")]
+
+    status = run(["separate", *pair, "--images", str(folder / "pictures"), "--layer", "1", "--ranks", "1,2"])
+
+    assert status == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:2] == ["method", "rank"]
+    assert sum(line.startswith("als") for line in lines) == 2
+
+
+def test_separate_refuses_other_layers(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A number beyond the network is named."""
+    pair = ["--cfg", str(folder / "tiny.cfg"), "--weights", str(folder / "tiny.weights")]
+
+    status = run(["separate", *pair, "--images", str(folder / "pictures"), "--layer", "9"])
+
+    assert status == 2
+    assert "layer 9: the network has 2" in capsys.readouterr().err
