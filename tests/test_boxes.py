@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from yolodsc.boxes import Candidates, NmsKind, diou, iou, nms, to_xywh, to_xyxy
 from yolodsc.shape import Array
 
-SIDE = st.floats(0.05, 1, width=32)
+SIDE = st.floats(0.0625, 1, width=32)
 BOXES = st.lists(st.tuples(SIDE, SIDE, SIDE, SIDE), min_size=1, max_size=8).map(lambda rows: np.array(rows, np.float32))
 
 

@@ -1,6 +1,5 @@
 """The command line as a user meets it."""
 
-import csv
 import io
 import json
 from pathlib import Path
@@ -28,7 +27,7 @@ def pictures(tmp_path: Path) -> Path:
 
 def test_detect_prints_a_line_a_picture_then_its_boxes(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """And exits with 0."""
-    status = cli.run(["detect", str(pictures / "a.png"), *NETWORK, "--thresh", ".5"])
+    status = cli.run(["detect", str(pictures / "a.png"), *NETWORK, "--thresh", ".05"])
 
     lines = capsys.readouterr().out.splitlines()
     assert status == 0
@@ -41,14 +40,15 @@ def test_detect_writes_every_format(pictures: Path, tmp_path: Path, capsys: pyte
     out = tmp_path / "out"
     options = ["--save", str(out), "--json", str(out / "r.json"), "--csv", str(out / "r.csv"), "--txt", str(out / "txt")]
 
-    status = cli.run(["detect", str(pictures), *NETWORK, "--quiet", "--crops", str(out / "crops"), *options])
+    status = cli.run(["detect", str(pictures), *NETWORK, "--quiet", "--thresh", ".05", "--crops", str(out / "crops"), *options])
 
     frames = json.loads((out / "r.json").read_text())
     count = sum(len(frame["objects"]) for frame in frames)
     assert status == 0
     assert capsys.readouterr().out == ""
     assert [Path(frame["filename"]).name for frame in frames] == ["a.png", "b.jpg", "c.png"]
-    assert len(list(csv.reader((out / "r.csv").open()))) == count + 1
+    assert count > 3
+    assert len((out / "r.csv").read_text().splitlines()) == count + 1
     assert sum(len(path.read_text().splitlines()) for path in (out / "txt").iterdir()) == count
     assert {path.name for path in out.glob("*.[pj]*g")} == {"a.png", "b.jpg", "c.png"}
 
@@ -85,7 +85,7 @@ def test_classes_may_be_names_or_numbers(pictures: Path, tmp_path: Path, capsys:
     names = tmp_path / "five.names"
     names.write_text("cat\ndog\ncow\nbus\ncar\n")
 
-    cli.run(["detect", str(pictures / "a.png"), *NETWORK, "--names", str(names), "--classes", "dog,4"])
+    cli.run(["detect", str(pictures / "a.png"), *NETWORK, "--names", str(names), "--classes", "dog,4", "--thresh", ".05"])
 
     rows = [line.split()[0] for line in capsys.readouterr().out.splitlines()[2:]]
     assert set(rows) <= {"dog", "car"}
@@ -185,13 +185,13 @@ def test_summary_lists_layers_and_totals(tmp_path: Path, capsys: pytest.CaptureF
 
 
 def test_separable_cost_follows_the_articles_formula(tmp_path: Path) -> None:
-    """k²MN against k²M + MN: 23.86 times for k=5, N=512."""
+    """k²MN against k²M + MN: 23.84 times for k=5, N=512, which the article rounds to 23.86."""
     (tmp_path / "a.cfg").write_text("[net]\nheight=8\nwidth=8\nchannels=7\n[conv]\nsize=5\npad=1\nfilters=512\n")
 
     cli.run(["summary", "--cfg", str(tmp_path / "a.cfg"), "--json", str(tmp_path / "s.json")])
 
     (row,) = json.loads((tmp_path / "s.json").read_text())["layers"]
-    assert round(row["bflops"] / row["separable_bflops"], 2) == 23.84 or abs(row["bflops"] / row["separable_bflops"] - 23.86) < 0.03
+    assert row["bflops"] / row["separable_bflops"] == pytest.approx(25 * 512 / (25 + 512))
 
 
 def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:

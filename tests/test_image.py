@@ -63,7 +63,7 @@ def test_letterboxed_boxes_come_back(width: int, height: int, net_width: int, ne
 
     box = placement.undo(np.float32([pasted]))[0]
 
-    error = np.abs(box - [0.5, 0.5, 1, 1]) * [*placement.scale, *placement.scale] * [net_width, net_height] * 1
+    error = np.abs(box - [0.5, 0.5, 1, 1]) * [*placement.scale, *placement.scale] * ([net_width, net_height] * 2)
     assert error.max() <= 0.5 + 1e-3
 
 
@@ -88,15 +88,15 @@ def save(path: Path, pixels: np.ndarray, mode: str | None = None, **options) -> 
 RED = np.tile(np.uint8([200, 20, 40]), (6, 8, 1))
 
 
-@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "CMYK"])
-def test_colour_files_of_every_kind_are_read(tmp_path: Path, mode: str) -> None:
+@pytest.mark.parametrize(("mode", "tolerance"), [("RGB", 0), ("RGBA", 0), ("P", 51), ("CMYK", 2)])
+def test_colour_files_of_every_kind_are_read(tmp_path: Path, mode: str, tolerance: int) -> None:
     """Alpha is dropped, palettes and inks are converted."""
     path = save(tmp_path / f"a{'.tif' if mode == 'CMYK' else '.png'}", RED, mode)
 
     picture = image.read(path)
 
     assert picture.shape == (6, 8, 3)
-    assert np.abs(picture.astype(int) - RED).max() <= 2
+    assert np.abs(picture.astype(int) - RED).max() <= tolerance
 
 
 @pytest.mark.parametrize(
@@ -134,9 +134,10 @@ def test_exif_orientation_is_followed_only_when_asked(tmp_path: Path) -> None:
     assert image.read(path, exif=True).shape == (8, 6, 3)
 
 
-@pytest.mark.parametrize(
-    ("content", "found"), [(None, "no such file"), (b"", "cannot be read"), (b"not a picture", "cannot be read")]
-)
+BROKEN = [(None, "no such file"), (b"", "cannot be read"), (b"not a picture", "cannot be read")]
+
+
+@pytest.mark.parametrize(("content", "found"), BROKEN)
 def test_what_is_no_picture_is_an_error_of_one_line(tmp_path: Path, content: bytes | None, found: str) -> None:
     """Missing, empty, something else."""
     path = tmp_path / "a.jpg"
@@ -176,10 +177,8 @@ def test_huge_pictures_are_refused_before_they_are_decoded(tmp_path: Path, monke
         image.read(save(tmp_path / "a.png", RED))
 
 
-@pytest.mark.parametrize(
-    "pixels", [np.zeros((4, 4, 2), np.uint8), np.zeros((4, 4, 3)), np.zeros(4, np.uint8), np.zeros((0, 4, 3), np.uint8)]
-)
-def test_arrays_that_are_no_pictures_are_refused(pixels: np.ndarray) -> None:
+@pytest.mark.parametrize(("shape", "kind"), [((4, 4, 2), "u1"), ((4, 4, 3), "f8"), ((4,), "u1"), ((0, 4, 3), "u1")])
+def test_arrays_that_are_no_pictures_are_refused(shape: tuple[int, ...], kind: str) -> None:
     """Type and shape are named."""
     with pytest.raises(ImageError, match="wanted"):
-        image.from_array(pixels)
+        image.from_array(np.zeros(shape, kind))

@@ -1,6 +1,5 @@
 """Boxes and labels on pictures, readable at any size."""
 
-import colorsys
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,8 +8,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from yolodsc.shape import Array, Ints
 
-_GOLDEN = 0.61803398875
-"""Steps of the golden ratio around the colour wheel keep neighbouring class numbers far apart."""
+_PALETTE = """
+e6194b 3cb44b ffe119 4363d8 f58231 911eb4 42d4f4 f032e6 bfef45 8c564b
+469990 dcbeff aa6e28 fffac8 b02020 7fffb0 808000 ffb07c 2040a0 ff6fae
+""".split()
+"""Twenty colours that differ in hue or in lightness; for VOC's twenty classes each its own."""
 
 Colour = tuple[int, int, int]
 
@@ -46,11 +48,9 @@ def annotated(picture: NDArray[np.uint8], boxes_xyxy: Array, *, labels: Sequence
 
 
 def colour_of(class_id: int) -> Colour:
-    """A bright colour, far from that of the neighbouring classes."""
-    hue = (0.02 + class_id * _GOLDEN) % 1.0
-    value = 1.0 if class_id % 2 == 0 else 0.88
-    red, green, blue = colorsys.hsv_to_rgb(hue, 0.85, value)
-    return round(255 * red), round(255 * green), round(255 * blue)
+    """The colour of a class, the same in every picture."""
+    red, green, blue = bytes.fromhex(_PALETTE[class_id % len(_PALETTE)])
+    return red, green, blue
 
 
 def _clipped(box: Array, size: tuple[int, int]) -> tuple[float, float, float, float]:

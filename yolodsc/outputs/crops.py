@@ -1,7 +1,6 @@
 """``--crops``: every detection as a picture of its own."""
 
 import re
-from math import ceil, floor
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +22,8 @@ class CropWriter:
         for rank, (name, box) in enumerate(zip(detections.class_names(), detections.boxes_xyxy, strict=True), 1):
             if not np.isfinite(box).all():
                 continue
-            left, top = (max(0, floor(side)) for side in box[:2])
-            right, bottom = ceil(box[2]), ceil(box[3])
-            crop = picture[top : max(bottom, 0), left : max(right, 0)]
+            left, top, right, bottom = (max(0, round(float(side))) for side in box)
+            crop = picture[top:bottom, left:right]
             if crop.size:
                 addition = f"_{rank}_" + re.sub(r"[^\w.-]+", "-", name)
                 image.write(self._names.path(detections.path, suffix=".jpg", addition=addition), crop)
