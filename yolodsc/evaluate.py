@@ -10,15 +10,19 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from yolodsc import image
+from yolodsc.boxes import joined
 from yolodsc.datasets import Dataset
 from yolodsc.detect import Detector
+from yolodsc.detections import Detections
 from yolodsc.errors import DatasetError, ImageError
 from yolodsc.files import replacing
 from yolodsc.image import Picture
 from yolodsc.metrics import Found, Rule, RuleResult, score
 from yolodsc.metrics.errors import Breakdown, breakdown
+from yolodsc.shape import Array
 
 JOURNAL = "detections.jsonl"
 """One line a picture, uncut, in full precision: what ``--resume`` continues."""
@@ -179,9 +183,24 @@ def _scored(name: str, path: Path, reading: "Future[tuple[Picture, float]]", dat
     outputs = detector.runner(fitted)
     middle = perf_counter()
     found = detector.detections(outputs, placement, width=width, height=height, path=str(path))
+    found = found[_array_order(found, detector, outputs)]
     seconds = (read, middle - start, perf_counter() - middle)
     boxes = (found.boxes_xyxy.astype(np.float64) + dataset.origin).tolist()
     return Scored(name, found.class_ids.tolist(), found.scores.astype(np.float64).tolist(), boxes, seconds)
+
+
+def _array_order(found: Detections, detector: Detector, outputs: dict[int, Array]) -> NDArray[np.int64]:
+    """The order of Darknet's array after suppression, on which its TP and FP at a threshold depend: (N,).
+
+    ``box.c: do_nms_sort`` sorts the array by each class in turn, so that the last class decides, then the one before it.
+    A box is known again by its objectness.
+    """
+    heads, picture = detector.network.heads, detector.network.picture
+    decoded = joined([head.decode(outputs[head.index], picture=picture, thresh=detector.thresh) for head in heads])
+    order = np.lexsort(-decoded.probabilities.T)
+    objectness = decoded.objectness[order]
+    rank = {float(value): i for i, value in reversed(list(enumerate(objectness)))}
+    return np.argsort([rank.get(float(value), len(rank)) for value in found.objectness], kind="stable")
 
 
 def table_of(dataset: Dataset, scored: Sequence[Scored]) -> Found:

@@ -1,0 +1,90 @@
+"""The command on published cases: what other programs said of the same detections."""
+
+import json
+import tarfile
+
+import pytest
+
+from yolodsc.cli import run
+
+
+@pytest.fixture(scope="module")
+def official(shared, tmp_path_factory):
+    """The full annotations of VOC2007 with its image sets."""
+    folder = tmp_path_factory.mktemp("voc")
+    with tarfile.open(shared / "data/voc/official/VOC2007_Annotations_all.tar.gz") as archive:
+        archive.extractall(folder, filter="data")
+    (folder / "VOC2007/ImageSets").symlink_to(shared / "data/voc/official/ImageSets")
+    return folder / "VOC2007"
+
+
+def evaluated(tmp_path, *arguments):
+    """Run the command; its JSON."""
+    assert run(["evaluate", *map(str, arguments), "--quiet", "--json", str(tmp_path / "out.json")]) == 0
+    return json.loads((tmp_path / "out.json").read_text())
+
+
+@pytest.mark.parametrize("case", ["voc07test_tinyyolo_qfdong", "voc07test_yolov3_zengyian"])
+def test_full_voc_test_set_is_reproduced(case, official, shared, tmp_path):
+    """Per-class AP of detections on 4,952 pictures, 11 points and all points."""
+    with tarfile.open(shared / f"data/evalcases/{case}.tar.gz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    expected = json.loads((shared / f"data/evalcases/{case}.expected.json").read_text())["per_class"]
+
+    rules = evaluated(tmp_path, "--voc", official, "--set", "test", "--detections", tmp_path / case)["rules"]
+
+    for name, figures in expected.items():
+        found = rules["py-faster-rcnn-07"]["classes"][name]
+        assert found["ap"] == pytest.approx(figures["ap07_ours"], abs=1e-6)
+        assert found["ap"] == pytest.approx(figures.get("ap07_published", found["ap"]), abs=3e-6)
+        assert (found["positives"], found["detections"]) == (figures["npos"], figures["ndet"])
+        assert rules["py-faster-rcnn"]["classes"][name]["ap"] == pytest.approx(figures["ap_area_ours"], abs=1e-6)
+
+
+def test_coco_figures_are_reproduced(shared, tmp_path):
+    """The twelve figures of COCO's own example."""
+    folder = shared / "data/evalcases/coco_fakebbox100"
+    expected = json.loads((folder / "expected.json").read_text())
+
+    truth = ("--gt", folder / "instances_val2014_100.json", "--format", "coco")
+    rules = evaluated(tmp_path, *truth, "--detections", folder / "fakebbox100_results.json")["rules"]
+
+    for name, value in zip(expected["keys"], expected["bbox"], strict=True):
+        assert rules["coco"][name] == pytest.approx(value, abs=1e-6)
+
+
+def test_cartucho_folders_are_reproduced(shared, tmp_path):
+    """Text files of Cartucho's example."""
+    folder = shared / "data/evalcases/cartucho85"
+    expected = json.loads((folder / "computed_by_us.json").read_text())
+
+    files = ("--gt", folder / "ground-truth", "--detections", folder / "detection-results", "--format", "cartucho")
+    found = evaluated(tmp_path, *files)["rules"]["cartucho"]
+
+    assert found["mean_ap"] == pytest.approx(expected["mAP"], abs=1e-6)
+
+
+def test_toy_of_object_detection_metrics_is_reproduced(shared, tmp_path):
+    """Rafaelpadilla's example at IoU .5, both interpolations."""
+    folder = shared / "data/evalcases/odm_toy"
+    expected = json.loads((folder / "expected.json").read_text())
+
+    rules = evaluated(tmp_path, "--gt", folder / "gts", "--detections", folder / "dets", "--format", "rafael")["rules"]
+
+    assert rules["voc07"]["mean_ap"] == pytest.approx(expected["11point"]["0.5"], abs=1e-6)
+    assert rules["voc10"]["mean_ap"] == pytest.approx(expected["every_point"]["0.5"], abs=1e-6)
+
+
+def test_missing_class_file_is_left_out_of_the_mean(shared, official, tmp_path):
+    """A folder without the file of one class has a mean over nineteen."""
+    with tarfile.open(shared / "data/evalcases/voc07test_yolov3_zengyian.tar.gz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    folder = tmp_path / "voc07test_yolov3_zengyian"
+    (folder / "comp4_det_test_cow.txt").unlink()
+
+    content = evaluated(tmp_path, "--voc", official, "--detections", folder)
+
+    aps = [found["ap"] for found in content["rules"]["darknet"]["classes"].values()]
+    assert content["missing"] == ["cow"]
+    assert len(aps) == 19
+    assert content["rules"]["darknet"]["mean_ap"] == pytest.approx(sum(aps) / 19)
