@@ -10,7 +10,7 @@ import numpy as np
 from yolodsc.boxes import Candidates
 from yolodsc.cfg import Section
 from yolodsc.layer import Head, Preceding, Weights
-from yolodsc.layers.yolo import centres, class_scores, confident
+from yolodsc.layers.yolo import anchor_pairs, centres, class_scores, confident
 from yolodsc.profile import Profile
 from yolodsc.reference.activations import logistic
 from yolodsc.shape import Array, Shape
@@ -58,8 +58,7 @@ class RegionLayer(Head):
         if preceding.input.channels != wanted:
             found = f"{preceding.input.channels} channels come in for num={num}, classes={classes}, coords={coords}"
             raise section.error(f"{found}; wanted {wanted}: filters={wanted} in the layer before", key="classes")
-        listed = section.numbers("anchors")
-        pairs = tuple(tuple((*listed[2 * n : 2 * n + 2], 0.5, 0.5)[:2]) for n in range(num))
+        pairs = anchor_pairs(section.numbers("anchors"), range(num))
         return cls(
             **preceding.place(section, preceding.input),
             classes=classes,

@@ -1,6 +1,6 @@
 """``[yolo]``: the head of YOLOv3, v4 and v7 (``yolo_layer.c``)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, cast
 
@@ -48,7 +48,7 @@ class AnchorHead(Head):
 
     def anchor_sizes(self, anchors: Ints, picture: Shape) -> Array:
         """(N, 2) relative width and height of the anchors with these numbers."""
-        sizes = np.array(self.anchors, np.float32) / np.array([picture.width, picture.height], np.float32)
+        sizes: Array = (np.array(self.anchors) / np.array([picture.width, picture.height])).astype(np.float32)
         return sizes[anchors]
 
 
@@ -64,13 +64,22 @@ def confident(entries: Array, objectness: Array, thresh: float) -> tuple[Array, 
 def centres(offsets: Array, rows: Ints, columns: Ints, shape: Shape) -> Array:
     """(N, 2) relative centres of boxes whose offsets in their cells are given."""
     cells = np.stack([columns, rows], axis=1).astype(np.float32)
-    return (cells + offsets) / np.array([shape.width, shape.height], np.float32)
+    return ((cells + offsets) / np.array([shape.width, shape.height], np.float32)).astype(np.float32, copy=False)
 
 
 def class_scores(objectness: Array, classes: Array, thresh: float) -> Array:
     """(N, K) objectness times class scores, 0 at or under ``thresh``."""
     scores = objectness[:, None] * classes
     return np.where(scores > thresh, scores, np.float32(0))
+
+
+def anchor_pairs(listed: Sequence[float], numbers: Iterable[int]) -> tuple[tuple[float, float], ...]:
+    """Widths and heights of the anchors with these numbers; 0.5 where the list is too short, as Darknet's initial value is."""
+    return tuple((_item(listed, 2 * number), _item(listed, 2 * number + 1)) for number in numbers)
+
+
+def _item(listed: Sequence[float], index: int) -> float:
+    return listed[index] if index < len(listed) else 0.5
 
 
 def anchor_options(section: Section, preceding: Preceding, *, entries: int) -> dict[str, Any]:
@@ -89,11 +98,10 @@ def anchor_options(section: Section, preceding: Preceding, *, entries: int) -> d
     if preceding.input.channels != wanted:
         found = f"{preceding.input.channels} channels come in for {len(mask)} anchors and classes={classes}"
         raise section.error(f"{found}; wanted {wanted}: filters={wanted} in the layer before", key="classes")
-    pairs = [tuple((*listed[2 * n : 2 * n + 2], 0.5, 0.5)[:2]) for n in mask]
     return {
         **preceding.place(section, preceding.input),
         "classes": classes,
-        "anchors": tuple(pairs),
+        "anchors": anchor_pairs(listed, mask),
         "scale_x_y": section.number("scale_x_y", 1.0),
         "nms_kind": cast(NmsKind, _NMS_KINDS.get(section.text("nms_kind") or "", "default")),
         "beta_nms": section.number("beta_nms", 0.6),
