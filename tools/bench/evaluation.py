@@ -1,4 +1,4 @@
-"""All nine rules on one million detections beside a plain Python ``voc_eval`` and pycocotools: ``python tools/bench/evaluation.py``.
+"""All nine rules on a million detections beside a plain ``voc_eval`` and pycocotools: ``python tools/bench/evaluation.py``.
 
 The detections are synthetic: 4,952 pictures, 20 classes, 2.4 objects a picture, boxes scattered around objects and elsewhere.
 """
