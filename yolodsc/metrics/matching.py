@@ -58,7 +58,9 @@ class Bench:
         if ties not in self._orders:
             found = self.found
             if ties == "given":
-                self._orders[ties] = np.lexsort((-found.score, found.class_id))
+                by_score = np.argsort(-found.score, kind="stable")
+                small = np.min_scalar_type(int(found.class_id.max(initial=0)))  # 8 and 16 bits are sorted by radix
+                self._orders[ties] = by_score[np.argsort(found.class_id[by_score].astype(small), kind="stable")]
             elif np.all(np.diff(found.picture) >= 0):
                 self._orders[ties] = self.order("given")
             else:
