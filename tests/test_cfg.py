@@ -91,6 +91,7 @@ def test_unknown_and_repeated_options_are_noted_with_their_lines() -> None:
         ("[net]\ninputs=4\n[connected]\noutput=99999999999", r"a.cfg:4: .* out of range"),
         ("[net]\ninputs=4\n[dropout]\n[route]\nlayers=-1,x", r"a.cfg:5: \[route\] layers=x is not an integer"),
         ("[net]\nheight=99999\nwidth=99999\nchannels=99", "at most"),
+        ("[net]\nheight=16384\nwidth=16384\nchannels=1\n" + "[dropout]\n" * 20, "its layers put out .* at most"),
         ("[net]\ninputs=100000\n[connected]\noutput=100000000", "at most"),
     ],
 )

@@ -22,6 +22,8 @@ def replacing(path: str | Path, *, error: type[YolodscError], mode: str = "wb") 
         ``wb``, or ``w`` for UTF-8 text without translation of line ends.
     """
     path = Path(path)
+    if path.is_dir():
+        raise error(f"{path}: cannot be written: is a directory")
     text = {} if "b" in mode else {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,6 +38,15 @@ def replacing(path: str | Path, *, error: type[YolodscError], mode: str = "wb") 
             raise
     except (OSError, ValueError) as reason:
         raise error(f"{path}: cannot be written: {getattr(reason, 'strerror', None) or reason}") from None
+
+
+def folder(path: str | Path, *, error: type[YolodscError]) -> Path:
+    """A directory to write into, made where there is none yet."""
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as reason:
+        raise error(f"{path}: cannot be a directory: {getattr(reason, 'strerror', None) or reason}") from None
+    return Path(path)
 
 
 def write_bytes(path: str | Path, content: bytes, *, error: type[YolodscError]) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from yolodsc.errors import ImageError
 from yolodsc.files import replacing
@@ -80,6 +80,8 @@ def read(path: str | Path, *, channels: int = 3, exif: bool = False) -> Picture:
                 return from_pillow(ImageOps.exif_transpose(image) if exif else image, channels=channels)
     except ImageError:
         raise
+    except UnidentifiedImageError:
+        raise ImageError(f"{path}: cannot be read as a picture: unknown format") from None
     except FileNotFoundError:
         raise ImageError(f"{path}: no such file") from None
     except Exception as error:  # decoders raise whatever their authors chose

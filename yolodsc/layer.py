@@ -28,7 +28,7 @@ class Preceding:
     """What a section can see while its layer is built: the input picture, and the layers before it."""
 
     picture: Shape
-    layers: tuple["Layer", ...]
+    layers: Sequence["Layer"]
     profile: Profile
 
     @property

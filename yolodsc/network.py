@@ -23,6 +23,9 @@ from yolodsc.weights import Header
 MOST_WEIGHTS = 2**30
 """The most numbers that a network's weights may have (4 GiB)."""
 
+MOST_OUTPUTS = 2**32
+"""The most numbers that all layers together may put out (16 GiB); the largest shipped cfg puts out 1.5 * 2^30."""
+
 _NET_TRAINING = frozenset(
     "batch subdivisions time_steps learning_rate learning_rate_min batches_per_cycle batches_cycle_mult momentum decay policy "
     "steps scales seq_scales step scale power gamma burn_in max_batches max_epochs seen mosaic mosaic_bound cutmix mixup angle "
@@ -137,19 +140,22 @@ class Network:
     def _blueprint(cls, cfg: Cfg, profile: Profile) -> Self:
         """The network without arrays: everything that can be wrong with the cfg is found here."""
         picture = _picture(cfg.net)
-        layers: tuple[Layer, ...] = ()
+        layers: list[Layer] = []
         for section in cfg.sections[1:]:
-            layers += (_build_layer(section, Preceding(picture, layers, profile)),)
+            layers.append(_build_layer(section, Preceding(picture, layers, profile)))
         if not layers:
             raise cfg.net.error("is the only section; wanted at least one layer")
         total = sum(prod(shape) for layer in layers for shape in layer.weight_shapes().values())
         if total > MOST_WEIGHTS:
             raise CfgError(f"{cfg.file}: {total} weights; at most {MOST_WEIGHTS} are run")
+        numbers = sum(layer.shape.size for layer in layers)
+        if numbers > MOST_OUTPUTS:
+            raise CfgError(f"{cfg.file}: its layers put out {numbers} numbers; at most {MOST_OUTPUTS} are run")
         letter_box = cfg.net.flag("letter_box")
         notes = cfg.notes + tuple(cfg.net.unused(ignored=_NET_TRAINING))
         for layer in layers:
             notes += tuple(layer.section.unused(ignored=layer.training | _LAYER_TRAINING))
-        return cls(cfg, layers, (), picture, letter_box, profile, Header(), notes)
+        return cls(cfg, tuple(layers), (), picture, letter_box, profile, Header(), notes)
 
 
 def _picture(net: Section) -> Shape:

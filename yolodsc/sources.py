@@ -33,7 +33,7 @@ def _expanded(source: str, standard_input: Iterable[str] | None) -> Iterator[str
     path = Path(source)
     if source == "-":
         yield from _listed(sys.stdin if standard_input is None else standard_input, place="standard input")
-    elif path.is_dir():
+    elif source and path.is_dir():
         yield from _in_directory(path)
     elif path.suffix.lower() == ".txt" and path.is_file():
         with path.open(encoding="utf-8-sig", errors="surrogateescape") as lines:
@@ -43,8 +43,8 @@ def _expanded(source: str, standard_input: Iterable[str] | None) -> Iterator[str
         if not found:
             raise OptionError(f"{source}: no file matches")
         yield from found
-    elif not path.exists():
-        raise OptionError(f"{source}: no such file or directory")
+    elif not source or not path.exists():
+        raise OptionError(f"{source or repr(source)}: no such file or directory")
     else:
         yield source
 

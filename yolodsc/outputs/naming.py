@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from yolodsc import files
+from yolodsc.errors import ImageError
+
 
 class OutputNames:
     """Hands out paths in one folder.
@@ -16,7 +19,7 @@ class OutputNames:
     """
 
     def __init__(self, folder: str | Path, *, inputs: Iterable[str] = ()) -> None:
-        self.folder = Path(folder)
+        self.folder = files.folder(folder, error=ImageError)
         self._taken = {str(Path(path).resolve()) for path in inputs}
 
     def path(self, source: str | None, *, suffix: str, addition: str = "") -> Path:
