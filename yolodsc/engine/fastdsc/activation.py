@@ -1,4 +1,4 @@
-"""Activations applied in place."""
+"""Which activations the kernels apply themselves, and the others in place."""
 
 from collections.abc import Callable
 
@@ -7,31 +7,23 @@ import numpy as np
 from yolodsc.reference.activations import activate
 from yolodsc.shape import Array
 
+NO_LIMIT = np.float32(np.inf)
 
-def _leaky(x: Array) -> None:
-    np.maximum(x, x * np.float32(0.1), out=x)
-
-
-def _relu(x: Array) -> None:
-    np.maximum(x, 0, out=x)
-
-
-def _relu6(x: Array) -> None:
-    np.clip(x, 0, 6, out=x)
-
-
-_IN_PLACE: dict[str, Callable[[Array], None]] = {
-    "linear": lambda x: None,
-    "leaky": _leaky,
-    "relu": _relu,
-    "relu6": _relu6,
+BENDS: dict[str, tuple[np.float32, np.float32]] = {
+    "linear": (np.float32(1), NO_LIMIT),
+    "leaky": (np.float32(0.1), NO_LIMIT),
+    "revleaky": (np.float32(0.1), NO_LIMIT),
+    "relie": (np.float32(0.01), NO_LIMIT),
+    "relu": (np.float32(0), NO_LIMIT),
+    "relu6": (np.float32(0), np.float32(6)),
 }
+"""Slope below 0 and greatest value of the activations that are a bend and a cut."""
 
 
-def in_place(activation: str) -> Callable[[Array], None]:
-    """A function that overwrites (C, H, W) with its activation."""
-    if activation in _IN_PLACE:
-        return _IN_PLACE[activation]
+def after(activation: str) -> Callable[[Array], None] | None:
+    """What is left to do to (C, H, W) when the kernel has applied its bend: nothing, or the whole activation in place."""
+    if activation in BENDS:
+        return None
 
     def general(x: Array) -> None:
         x[:] = activate(x, activation)

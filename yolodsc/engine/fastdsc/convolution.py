@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from yolodsc.engine.fastdsc.activation import in_place
+from yolodsc.engine.fastdsc.activation import BENDS, after
 from yolodsc.engine.folding import folded
 from yolodsc.layer import Weights
 from yolodsc.layers.convolutional import ConvolutionalLayer
@@ -29,13 +29,22 @@ def convolution_step(layer: ConvolutionalLayer, weights: Weights, x: Array, out:
         return _depthwise_step(layer, kernel, bias, x, out)
     else:
         product = _im2col_product(layer, kernel, x, out)
-    column = bias[:, None, None]
-    activate = in_place(layer.activation)
+    return _bent(layer, product, bias, out)
+
+
+def _bent(layer: ConvolutionalLayer, product: Step, bias: Array, out: Array) -> Step:
+    """The product, then bias and activation."""
+    from yolodsc.engine.fastdsc.bend import bend
+
+    flat = out.reshape(len(out), -1)
+    slope, limit = BENDS.get(layer.activation, BENDS["linear"])
+    finish = after(layer.activation)
 
     def step() -> None:
         product()
-        np.add(out, column, out=out)
-        activate(out)
+        bend(flat, bias, slope, limit)
+        if finish:
+            finish(out)
 
     return step
 
@@ -75,12 +84,14 @@ def _depthwise_step(layer: ConvolutionalLayer, kernel: Array, bias: Array, x: Ar
     fill, padded = padded_input(layer, x)
     planes = np.ascontiguousarray(kernel[:, 0])  # (F, K, K)
     stride = (layer.stride_y, layer.stride_x)
-    activate = in_place(layer.activation)
+    slope, limit = BENDS.get(layer.activation, BENDS["linear"])
+    finish = after(layer.activation)
 
     def step() -> None:
         fill()
-        depthwise(padded, planes, bias, stride, layer.dilation, out)
-        activate(out)
+        depthwise(padded, planes, bias, stride, layer.dilation, slope, limit, out)
+        if finish:
+            finish(out)
 
     return step
 

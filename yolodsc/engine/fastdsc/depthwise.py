@@ -1,13 +1,49 @@
-"""Depthwise convolution as one Numba kernel."""
+"""Depthwise convolution as one Numba kernel.
 
+Each output row is accumulated over the kernel's rows; the taps of a row are unrolled for the sizes in use (3 and 5), so that a row is
+read once for all of them and the inner loop is a sum of shifted products that LLVM turns into vector code. A loop over single taps
+takes 3.6 to 4.3 times as long (all depthwise layers of two MobileNetV2 detectors, one thread). Bias and the common activations are
+applied while the row is still in the cache.
+"""
+
+import numpy as np
 from numba import njit
 
 from yolodsc.shape import Array
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def depthwise(padded: Array, kernel: Array, bias: Array, stride: tuple[int, int], dilation: int, out: Array) -> None:
-    """Convolve every plane with its own filters.
+@njit(nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+def _add_taps(row: Array, source: Array, w: Array, step: int, dilation: int) -> None:
+    """Add to ``row`` what one row of the kernel makes of one row of the input."""
+    size, width = len(w), len(row)
+    if size == 3 and dilation == 1 and step == 1:
+        for x in range(width):
+            row[x] += w[0] * source[x] + w[1] * source[x + 1] + w[2] * source[x + 2]
+    elif size == 3 and dilation == 1 and step == 2:
+        for x in range(width):
+            row[x] += w[0] * source[2 * x] + w[1] * source[2 * x + 1] + w[2] * source[2 * x + 2]
+    elif size == 5 and dilation == 1 and step == 1:
+        for x in range(width):
+            first = w[0] * source[x] + w[1] * source[x + 1] + w[2] * source[x + 2]
+            row[x] += first + w[3] * source[x + 3] + w[4] * source[x + 4]
+    else:
+        for kx in range(size):
+            for x in range(width):
+                row[x] += w[kx] * source[kx * dilation + x * step]
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+def depthwise(
+    padded: Array,
+    kernel: Array,
+    bias: Array,
+    stride: tuple[int, int],
+    dilation: int,
+    slope: np.float32,
+    limit: np.float32,
+    out: Array,
+) -> None:
+    """Convolve every plane with its own filters, add the bias, bend at 0 and cut.
 
     Parameters
     ----------
@@ -18,6 +54,8 @@ def depthwise(padded: Array, kernel: Array, bias: Array, stride: tuple[int, int]
     bias : (F,)
     stride
         Rows, columns.
+    slope, limit
+        Of the activation max(v, slope * v), at most limit: 1 and infinity are linear, 0.1 leaky, 0 relu, 0 and 6 relu6.
     out : (F, OH, OW)
     """
     filters, size, _ = kernel.shape
@@ -29,13 +67,6 @@ def depthwise(padded: Array, kernel: Array, bias: Array, stride: tuple[int, int]
             row = out[f, y]
             row[:] = bias[f]
             for ky in range(size):
-                source = plane[y * stride[0] + ky * dilation]
-                for kx in range(size):
-                    weight = kernel[f, ky, kx]
-                    first = kx * dilation
-                    if stride[1] == 1:
-                        for x in range(width):
-                            row[x] += weight * source[first + x]
-                    else:
-                        for x in range(width):
-                            row[x] += weight * source[first + x * stride[1]]
+                _add_taps(row, plane[y * stride[0] + ky * dilation], kernel[f, ky], stride[1], dilation)
+            for x in range(width):
+                row[x] = min(max(row[x], slope * row[x]), limit)
