@@ -1,8 +1,9 @@
 """Depthwise convolution as one Numba kernel.
 
-Each output row is accumulated over the kernel's rows. The taps of a row are unrolled for the sizes in use (3 and 5), so that the inner
-loop is a sum of shifted products that LLVM turns into vector code: a loop over single taps takes 3.6 to 4.3 times as long (all
-depthwise layers of two MobileNetV2 detectors, one thread). Bias and common activations are applied while the row is in the cache.
+Each output row is accumulated over the kernel's rows. The taps of a row are unrolled for the sizes in use (3 and 5), so that the
+inner loop is a sum of shifted products that LLVM turns into vector code: a loop over single taps takes 3.6 to 4.3 times as long
+(all depthwise layers of two MobileNetV2 detectors, one thread). Bias and common activations are applied while the row is in the
+cache.
 """
 
 import numpy as np
