@@ -83,13 +83,20 @@ class Section:
         return value
 
     def replaced(self, **values: str | int | None) -> "Section":
-        """A copy with keys set (the first of equal keys, or appended) or, for None, removed."""
-        options = [o for o in self.options if o.key not in values]
-        kept = {o.key: i for i, o in reversed(list(enumerate(self.options)))}
-        for key, value in values.items():
+        """A copy with other values: the first of equal keys changes in its place, new keys come last, None removes a key."""
+        options, left = [], dict(values)
+        for option in self.options:
+            if option.key in left:
+                value = left.pop(option.key)
+            elif values.get(option.key, "") is None:
+                value = None
+            else:
+                options.append(option)
+                continue
             if value is not None:
-                options.insert(min(kept.get(key, len(options)), len(options)), Option(key, str(value)))
-        return Section(self.type, tuple(options), self.line, self.file)
+                options.append(Option(option.key, str(value), option.line))
+        added = [Option(key, str(value)) for key, value in left.items() if value is not None]
+        return Section(self.type, (*options, *added), self.line, self.file)
 
     def unused(self, *, ignored: frozenset[str] = frozenset()) -> Iterator[str]:
         """A line for each option that nobody read: unknown keys, and second values of a key."""

@@ -6,8 +6,9 @@ from typing import ClassVar, Self
 
 from yolodsc.cfg import Section
 from yolodsc.layer import Layer, Preceding, Weights
-from yolodsc.reference.pooling import local_avgpool, pooled
-from yolodsc.shape import Array, Shape
+from yolodsc.layers.maxpool import window_options, windowed
+from yolodsc.reference.pooling import local_avgpool
+from yolodsc.shape import Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,18 +25,8 @@ class LocalAvgpoolLayer(Layer):
     @classmethod
     def build(cls, section: Section, preceding: Preceding) -> Self:
         """Darknet: ``parser.c: parse_local_avgpool``."""
-        stride = section.integer("stride", 1, minimum=1)
-        stride_x = section.integer("stride_x", stride, minimum=1)
-        stride_y = section.integer("stride_y", stride, minimum=1)
-        size = section.integer("size", stride, minimum=1)
-        padding = section.integer("padding", size - 1, minimum=0)
-        channels, height, width = preceding.input
-        shape = Shape(
-            channels,
-            pooled(height, size=size, stride=stride_y, padding=padding),
-            pooled(width, size=size, stride=stride_x, padding=padding),
-        )
-        return cls(**preceding.place(section, shape), size=size, stride_x=stride_x, stride_y=stride_y, padding=padding)
+        options = window_options(section)
+        return cls(**preceding.place(section, windowed(preceding.input, **options)), **options)
 
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
         """Mean over the part of each window inside the map."""

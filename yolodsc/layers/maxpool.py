@@ -40,41 +40,21 @@ class MaxpoolLayer(Layer):
     @classmethod
     def build(cls, section: Section, preceding: Preceding) -> Self:
         """Darknet: ``parser.c: parse_maxpool``, ``maxpool_layer.c: make_maxpool_layer``."""
-        stride = section.integer("stride", 1, minimum=1)
-        stride_x = section.integer("stride_x", stride, minimum=1)
-        stride_y = section.integer("stride_y", stride, minimum=1)
-        size = section.integer("size", stride, minimum=1)
-        padding = section.integer("padding", size - 1, minimum=0)
+        options = window_options(section)
         depth = section.integer("out_channels", 1, minimum=1) if section.flag("maxpool_depth") else 0
         antialiasing = section.integer("antialiasing", 0, minimum=0)
-        channels, height, width = preceding.input
         if antialiasing not in (0, *BLUR_GEOMETRY):
             raise section.error(f"antialiasing={antialiasing}; wanted 0, 1 or 2", key="antialiasing")
+        if depth > preceding.input.channels:
+            raise section.error(f"out_channels={depth} of {preceding.input.channels} channels", key="out_channels")
+        antialiasing = 0 if depth else antialiasing
         if depth:
-            if depth > channels:
-                raise section.error(f"out_channels={depth} of {channels} channels", key="out_channels")
-            shape = Shape(depth, height, width)
+            shape = preceding.input._replace(channels=depth)
         elif antialiasing:
-            blur_size, blur_padding = BLUR_GEOMETRY[antialiasing]
-            sharp = [pooled(side, size=size, stride=1, padding=padding) for side in (height, width)]
-            height, width = (
-                pooled(side, size=blur_size, stride=step, padding=2 * blur_padding)
-                for side, step in zip(sharp, (stride_y, stride_x), strict=True)
-            )
-            shape = Shape(channels, height, width)
+            shape = _blurred(preceding.input, antialiasing=antialiasing, **options)
         else:
-            height = pooled(height, size=size, stride=stride_y, padding=padding)
-            width = pooled(width, size=size, stride=stride_x, padding=padding)
-            shape = Shape(channels, height, width)
-        return cls(
-            **preceding.place(section, shape),
-            size=size,
-            stride_x=stride_x,
-            stride_y=stride_y,
-            padding=padding,
-            maxpool_depth=depth,
-            antialiasing=0 if depth else antialiasing,
-        )
+            shape = windowed(preceding.input, **options)
+        return cls(**preceding.place(section, shape), **options, maxpool_depth=depth, antialiasing=antialiasing)
 
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
         """Darknet: ``forward_maxpool_layer``; the edge defect of AlexeyAB's AVX build is not followed."""
@@ -89,3 +69,31 @@ class MaxpoolLayer(Layer):
     def bflops(self) -> float:
         """Comparisons, ``size`` squared an output number."""
         return self.size**2 * self.shape.size / 1e9
+
+
+def window_options(section: Section) -> dict[str, int]:
+    """Size, strides and padding of a pool, as keyword arguments."""
+    stride = section.integer("stride", 1, minimum=1)
+    size = section.integer("size", stride, minimum=1)
+    return {
+        "size": size,
+        "stride_x": section.integer("stride_x", stride, minimum=1),
+        "stride_y": section.integer("stride_y", stride, minimum=1),
+        "padding": section.integer("padding", size - 1, minimum=0),
+    }
+
+
+def windowed(shape: Shape, *, size: int, stride_x: int, stride_y: int, padding: int) -> Shape:
+    """What a pool makes of a map."""
+    return Shape(
+        shape.channels,
+        pooled(shape.height, size=size, stride=stride_y, padding=padding),
+        pooled(shape.width, size=size, stride=stride_x, padding=padding),
+    )
+
+
+def _blurred(shape: Shape, *, antialiasing: int, size: int, stride_x: int, stride_y: int, padding: int) -> Shape:
+    """The pool at stride 1, then the blur with the strides."""
+    blur_size, blur_padding = BLUR_GEOMETRY[antialiasing]
+    sharp = windowed(shape, size=size, stride_x=1, stride_y=1, padding=padding)
+    return windowed(sharp, size=blur_size, stride_x=stride_x, stride_y=stride_y, padding=2 * blur_padding)
