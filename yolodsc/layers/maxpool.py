@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from yolodsc.cfg import Section
 from yolodsc.layer import Layer, Preceding, Weights
@@ -71,7 +71,7 @@ class MaxpoolLayer(Layer):
         return self.size**2 * self.shape.size / 1e9
 
 
-def window_options(section: Section) -> dict[str, int]:
+def window_options(section: Section) -> dict[str, Any]:
     """Size, strides and padding of a pool, as keyword arguments."""
     stride = section.integer("stride", 1, minimum=1)
     size = section.integer("size", stride, minimum=1)
