@@ -17,6 +17,10 @@ GREEDY_EXPONENT = 0.6
 """The exponent of ``greedynms``, whatever ``beta_nms`` says (``box.c: box_diou``)."""
 
 
+_BLOCK = 32
+"""Boxes whose overlaps are computed at once."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
     """What heads decode from one picture, before suppression: Darknet's array of ``detection``.
@@ -60,11 +64,11 @@ def to_xywh(boxes_xyxy: Array) -> Array:
 
 
 def iou(box: Array, others: Array) -> Array:
-    """Intersection over union of one box (4,) with others (N, 4), centre based; 0 where either is empty (``box.c: box_iou``)."""
+    """Intersection over union of centre-based boxes whose leading axes broadcast; 0 where one is empty (``box.c: box_iou``)."""
     low, high = np.maximum(_low(box), _low(others)), np.minimum(_high(box), _high(others))
     sides = np.maximum(high - low, 0)
-    intersection = sides[:, 0] * sides[:, 1]
-    union = box[2] * box[3] + others[:, 2] * others[:, 3] - intersection
+    intersection = sides[..., 0] * sides[..., 1]
+    union = box[..., 2] * box[..., 3] + others[..., 2] * others[..., 3] - intersection
     out: Array = np.divide(intersection, union, out=np.zeros_like(union), where=(intersection != 0) & (union != 0))
     return out
 
@@ -72,8 +76,9 @@ def iou(box: Array, others: Array) -> Array:
 def diou(box: Array, others: Array, *, exponent: float) -> Array:
     """IoU less (d² / c²) ** exponent: centre distance over the diagonal of the enclosing box (``box.c: box_diounms``)."""
     sides = np.maximum(_high(box), _high(others)) - np.minimum(_low(box), _low(others))
-    diagonal = (sides**2).sum(axis=1)
-    distance = ((others[:, :2] - box[:2]) ** 2).sum(axis=1)
+    diagonal = sides[..., 0] ** 2 + sides[..., 1] ** 2
+    apart_xy = others[..., :2] - box[..., :2]
+    distance = apart_xy[..., 0] ** 2 + apart_xy[..., 1] ** 2
     apart = np.divide(distance, diagonal, out=np.zeros_like(diagonal), where=diagonal != 0)
     overlap: Array = iou(box, others) - apart ** np.float32(exponent)
     return overlap
@@ -102,16 +107,21 @@ def nms(candidates: Candidates, *, kind: NmsKind, thresh: float, beta: float = G
 
 
 def _suppressed(boxes: Array, rows: np.ndarray, *, kind: NmsKind, thresh: float, beta: float) -> np.ndarray:
-    """Which of the rows, best first, overlap a better one that stays."""
-    alive = np.ones(len(rows), bool)
-    for rank in range(len(rows)):
-        if not alive[rank]:
-            continue
-        later = rank + 1 + np.flatnonzero(alive[rank + 1 :])
-        if not len(later):
-            break
-        alive[later[_overlap(boxes[rows[rank]], boxes[rows[later]], kind=kind, beta=beta) > thresh]] = False
-    return rows[~alive]
+    """Which of the rows, best first, overlap a better one that stays.
+
+    The best that are left are compared with all that are left, a block at a time: a crowd needs few large NumPy calls.
+    """
+    gone = [rows[:0]]
+    while len(rows):
+        count = min(_BLOCK, len(rows))
+        over = _overlap(boxes[rows[:count], None], boxes[rows], kind=kind, beta=beta) > thresh  # (count, rows)
+        alive = np.ones(len(rows), bool)
+        for rank in range(count):
+            if alive[rank]:
+                alive[rank + 1 :] &= ~over[rank, rank + 1 :]
+        gone.append(rows[~alive])
+        rows = rows[count:][alive[count:]]
+    return np.concatenate(gone)
 
 
 def _overlap(box: Array, others: Array, *, kind: NmsKind, beta: float) -> Array:

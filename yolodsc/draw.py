@@ -14,6 +14,9 @@ e6194b 3cb44b ffe119 4363d8 f58231 911eb4 42d4f4 f032e6 bfef45 8c564b
 """.split()
 """Twenty colours that differ in hue or in lightness; for VOC's twenty classes each its own."""
 
+_WIDE_FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "arial.ttf", "Arial Unicode.ttf")
+"""Fonts of common systems that know more than ASCII."""
+
 Colour = tuple[int, int, int]
 
 
@@ -33,7 +36,7 @@ def annotated(picture: NDArray[np.uint8], boxes_xyxy: Array, *, labels: Sequence
     image = Image.fromarray(np.ascontiguousarray(rgb))
     canvas = ImageDraw.Draw(image)
     longest = max(image.size)
-    font = ImageFont.load_default(size=min(max(11.0, longest / 42), 64.0))
+    size = min(max(11.0, longest / 42), 64.0)
     line = max(1, round(longest / 320))
     drawn = [
         (_clipped(box, image.size), label, colour_of(int(class_id)))
@@ -43,7 +46,8 @@ def annotated(picture: NDArray[np.uint8], boxes_xyxy: Array, *, labels: Sequence
     for box, _, colour in reversed(drawn):
         canvas.rectangle(box, outline=colour, width=line)
     for box, label, colour in reversed(drawn):
-        _draw_label(canvas, box, label, colour=colour, font=font, size=image.size)
+        text = " ".join(label.split())
+        _draw_label(canvas, box, text, colour=colour, font=_font(text, size), size=image.size)
     return np.asarray(image)
 
 
@@ -60,17 +64,27 @@ def _clipped(box: Array, size: tuple[int, int]) -> tuple[float, float, float, fl
     return left, top, max(left, right), max(top, bottom)
 
 
+def _font(text: str, size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Pillow's own font, which knows ASCII only; for other text one of the system's, if there is one."""
+    if not text.isascii():
+        for name in _WIDE_FONTS:
+            try:
+                return ImageFont.truetype(name, size)
+            except OSError:  # not on this system
+                continue
+    return ImageFont.load_default(size=size)
+
+
 def _draw_label(
     canvas: ImageDraw.ImageDraw,
     box: tuple[float, float, float, float],
-    label: str,
+    text: str,
     *,
     colour: Colour,
     font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
     size: tuple[int, int],
 ) -> None:
     """Text on a filled plate above the box, or just inside it where there is no room above; never beyond the picture."""
-    text = label.replace("\n", " ")
     left, top, right, bottom = canvas.textbbox((0, 0), text, font=font)
     margin = max(1.0, (bottom - top) / 5)
     width, height = right - left + 2 * margin, bottom - top + 2 * margin

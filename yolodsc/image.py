@@ -144,16 +144,26 @@ def resize(x: Array, *, width: int, height: int) -> Array:
     """
     if x.shape[1:] == (height, width):
         return x.copy()
-    left, shift = _sampled(x.shape[2], width)
-    top, weight = _sampled(x.shape[1], height)
-    below = np.minimum(top + 1, x.shape[1] - 1)
+    rows, _, _, _ = _rows(x.shape[1], height)
+    return _interpolated(x[:, rows], source_height=x.shape[1], width=width, height=height)
+
+
+def _rows(source: int, height: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], Array]:
+    """Input rows that a resize reads; where among them each output row finds its upper and lower one; the lower one's weight."""
+    top, weight = _sampled(source, height)
+    below = np.minimum(top + 1, source - 1)
     rows, inverse = np.unique(np.concatenate([top, below]), return_inverse=True)
-    used = x[:, rows]  # (C, rows that count, W)
-    part = (1 - shift) * used.take(left, axis=2) + shift * used.take(np.minimum(left + 1, x.shape[2] - 1), axis=2)
+    return rows, inverse[:height], inverse[height:], weight
+
+
+def _interpolated(used: Array, *, source_height: int, width: int, height: int) -> Array:
+    """The resize of a picture of which only the rows that it reads are given, (C, rows, W)."""
+    _, upper, lower, weight = _rows(source_height, height)
+    left, shift = _sampled(used.shape[2], width)
+    part = (1 - shift) * used.take(left, axis=2) + shift * used.take(np.minimum(left + 1, used.shape[2] - 1), axis=2)
     part[:, :, -1] = used[:, :, -1]
-    upper, lower = inverse[:height], inverse[height:]
     out: Array = (1 - weight)[:, None] * part[:, upper]
-    if x.shape[1] > 1:
+    if source_height > 1:
         out[:, :-1] += weight[:-1, None] * part[:, lower[:-1]]
     return out
 
@@ -188,7 +198,10 @@ def letterboxed(width: int, height: int, shape: Shape) -> tuple[int, int]:
 
 def _resized(picture: Picture, width: int, height: int, profile: Profile) -> Array:
     if profile.resize == "darknet":
-        return resize(to_planar(picture), width=width, height=height)
+        if picture.shape[:2] == (height, width):
+            return to_planar(picture)
+        rows, _, _, _ = _rows(picture.shape[0], height)  # the others need not become floats
+        return _interpolated(to_planar(picture[rows]), source_height=picture.shape[0], width=width, height=height)
     import cv2
 
     out = cv2.resize(np.ascontiguousarray(picture), (width, height), interpolation=cv2.INTER_LINEAR)
