@@ -18,6 +18,9 @@ _WIDE_FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "arial.ttf", "Arial Uni
 """Fonts of common systems that know more than ASCII."""
 
 Colour = tuple[int, int, int]
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+Plate = tuple[float, float, float, float]
+"""Left, top, right, bottom in pixels."""
 
 
 def annotated(picture: NDArray[np.uint8], boxes_xyxy: Array, *, labels: Sequence[str], class_ids: Ints) -> NDArray[np.uint8]:
@@ -45,9 +48,13 @@ def annotated(picture: NDArray[np.uint8], boxes_xyxy: Array, *, labels: Sequence
     ]
     for box, _, colour in reversed(drawn):
         canvas.rectangle(box, outline=colour, width=line)
-    for box, label, colour in reversed(drawn):
+    plates: list[Plate] = []
+    for box, label, colour in drawn:  # the best first: it has the choice of places
         text = " ".join(label.split())
-        _draw_label(canvas, box, text, colour=colour, font=_font(text, size), size=image.size)
+        font = _font(text, size)
+        plate = _placed(_plate_size(canvas, text, font), box, plates, image.size)
+        plates.append(plate)
+        _draw_label(canvas, plate, text, colour=colour, font=font)
     return np.asarray(image)
 
 
@@ -57,14 +64,14 @@ def colour_of(class_id: int) -> Colour:
     return red, green, blue
 
 
-def _clipped(box: Array, size: tuple[int, int]) -> tuple[float, float, float, float]:
+def _clipped(box: Array, size: tuple[int, int]) -> Plate:
     """The part of a box inside the picture, in order even where the box is outside altogether."""
     left, right = (min(max(float(x), 0.0), size[0] - 1.0) for x in (box[0], box[2]))
     top, bottom = (min(max(float(y), 0.0), size[1] - 1.0) for y in (box[1], box[3]))
     return left, top, max(left, right), max(top, bottom)
 
 
-def _font(text: str, size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def _font(text: str, size: float) -> Font:
     """Pillow's own font, which knows ASCII only; for other text one of the system's, if there is one."""
     if not text.isascii():
         for name in _WIDE_FONTS:
@@ -75,23 +82,32 @@ def _font(text: str, size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFon
     return ImageFont.load_default(size=size)
 
 
-def _draw_label(
-    canvas: ImageDraw.ImageDraw,
-    box: tuple[float, float, float, float],
-    text: str,
-    *,
-    colour: Colour,
-    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
-    size: tuple[int, int],
-) -> None:
-    """Text on a filled plate above the box, or just inside it where there is no room above; never beyond the picture."""
+def _plate_size(canvas: ImageDraw.ImageDraw, text: str, font: Font) -> tuple[float, float]:
+    """Width and height of a label with its margins."""
     left, top, right, bottom = canvas.textbbox((0, 0), text, font=font)
     margin = max(1.0, (bottom - top) / 5)
-    width, height = right - left + 2 * margin, bottom - top + 2 * margin
-    x = max(0.0, min(box[0], size[0] - width))
-    y = box[1] - height if box[1] >= height else box[1]
-    y = max(0.0, min(y, size[1] - height))
+    return right - left + 2 * margin, bottom - top + 2 * margin
+
+
+def _placed(size: tuple[float, float], box: Plate, taken: list[Plate], picture: tuple[int, int]) -> Plate:
+    """Above the box, or else inside it, below it or at its foot: the first place inside the picture that no other label has."""
+    width, height = size
+    left = max(0.0, min(box[0], picture[0] - width))
+    wanted = [box[1] - height, box[1], box[3], box[3] - height]
+    tops = [top for top in wanted if 0 <= top <= picture[1] - height] or [max(0.0, min(box[1], picture[1] - height))]
+    plates = [(left, top, left + width, top + height) for top in tops]
+    return next((plate for plate in plates if not any(_meet(plate, other) for other in taken)), plates[0])
+
+
+def _meet(a: Plate, b: Plate) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def _draw_label(canvas: ImageDraw.ImageDraw, plate: Plate, text: str, *, colour: Colour, font: Font) -> None:
+    """Text on a filled plate, in black or white, whichever is easier to read."""
+    left, top, right, _ = canvas.textbbox((0, 0), text, font=font)
+    margin = (plate[2] - plate[0] - (right - left)) / 2
     luminance = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
-    canvas.rectangle((x, y, x + width, y + height), fill=colour)
+    canvas.rectangle(plate, fill=colour)
     ink = (0, 0, 0) if luminance > 120 else (255, 255, 255)
-    canvas.text((x + margin - left, y + margin - top), text, fill=ink, font=font)
+    canvas.text((plate[0] + margin - left, plate[1] + margin - top), text, fill=ink, font=font)
