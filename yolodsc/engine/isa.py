@@ -1,0 +1,96 @@
+"""Instruction sets: which vectors a machine has, and which tiles keep its multipliers busy.
+
+A kernel tile holds ``pixels x vectors`` accumulators in registers. It must be large enough to hide the latency of the
+multiply-add and small enough not to spill: 32 registers carry 12 x 2 (92 % of peak), 16 registers 6 x 2; 10 x 2 on AVX2 spills
+and runs at a third of the speed. Vectors need not be the longest there are: a Zen 4 core runs two 256-bit or one 512-bit
+multiply-add a cycle, so that maps of 8 or 24 channels are better cut into vectors of 8, while an Intel server core has half its
+speed there. ``lane_cost`` says so, per vector.
+"""
+
+import os
+import platform
+from dataclasses import dataclass
+from functools import cache
+
+from yolodsc.errors import OptionError
+
+AMD = ("znver", "bdver", "btver")
+
+
+@dataclass(frozen=True, slots=True)
+class Isa:
+    """One instruction set as the code generator sees it.
+
+    Attributes
+    ----------
+    name
+        What ``--isa`` calls it.
+    cpu, features
+        LLVM's target; part of the key of the kernel cache.
+    registers
+        Vector registers.
+    lane_cost
+        Time of one multiply-add of that many floats, longest first, relative to the longest; the lengths of vectors there are.
+    """
+
+    name: str
+    cpu: str
+    features: str
+    registers: int
+    lane_cost: tuple[tuple[int, float], ...]
+
+    @property
+    def lanes(self) -> int:
+        """Floats in the longest vector."""
+        return self.lane_cost[0][0]
+
+    def pixels(self, vectors: int) -> int:
+        """Most pixels a tile of that many vectors may have: accumulators, weights and one broadcast fit the registers."""
+        return {1: 12, 2: 12, 3: 8, 4: 6}[vectors] if self.registers == 32 else {1: 8, 2: 5, 3: 4, 4: 2}[vectors]
+
+
+def _lanes(longest: int, *, narrow_is_cheap: bool) -> tuple[tuple[int, float], ...]:
+    lengths = [n for n in (16, 8, 4) if n <= longest]
+    if longest == 16:
+        return tuple((n, {16: 1.0, 8: 0.53, 4: 0.5}[n] if narrow_is_cheap else 1.0) for n in lengths)
+    return tuple((n, 1.0) for n in lengths)
+
+
+@cache
+def host() -> tuple[str, dict[str, bool]]:
+    """LLVM's name of this processor and its features."""
+    import llvmlite.binding as llvm
+
+    return llvm.get_host_cpu_name(), dict(llvm.get_host_cpu_features())
+
+
+def _flags(wanted: dict[str, bool]) -> str:
+    return ",".join(("+" if on else "-") + name for name, on in sorted(wanted.items()))
+
+
+@cache
+def available() -> dict[str, Isa]:
+    """The instruction sets this machine can run, best first."""
+    cpu, features = host()
+    found: list[Isa] = []
+    if platform.machine().lower() in {"aarch64", "arm64"}:
+        return {"neon": Isa("neon", cpu, _flags(features), 32, _lanes(4, narrow_is_cheap=False))}
+    if features.get("avx512f") and features.get("avx512vl") and features.get("avx512dq"):
+        lanes = _lanes(16, narrow_is_cheap=cpu.startswith(AMD))
+        found.append(Isa("avx512", cpu, _flags(features), 32, lanes))
+    if features.get("avx2") and features.get("fma"):
+        found.append(Isa("avx2", "haswell", "", 16, _lanes(8, narrow_is_cheap=False)))
+    if features.get("sse2"):
+        found.append(Isa("sse", "x86-64", "", 16, _lanes(4, narrow_is_cheap=False)))
+    return {isa.name: isa for isa in found}
+
+
+def choose(name: str | None = None) -> Isa:
+    """The instruction set called ``name``, of YOLODSC_ISA, or the best there is; an `OptionError` lists them."""
+    name = name or os.environ.get("YOLODSC_ISA") or None
+    known = available()
+    if name is None and known:
+        return next(iter(known.values()))
+    if name not in known:
+        raise OptionError(f"--isa {name}: this machine has {', '.join(known) or 'none that kernels are made for'}")
+    return known[name]

@@ -1,0 +1,1 @@
+"""Micro-kernels: functions that write LLVM IR, one family a file."""

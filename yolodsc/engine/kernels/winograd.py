@@ -1,0 +1,132 @@
+"""The two ends of Winograd's F(4x4, 3x3): 6x6 pixels to 36 transformed numbers, and 36 sums to 4x4 pixels.
+
+Lavin and Gray (arXiv:1509.09308), points 0, 1, -1, 2, -2: 36 multiplications for 16 outputs instead of 144. The matrix products in
+between are the convolution tile's, with tiles in place of pixels. In float32 the error stays at 1 to 3e-6 of the layer's maximum.
+Transformed numbers lie as ``[36][block][tile][lanes]``.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from yolodsc.engine.code import Code
+from yolodsc.engine.epilogue import ACTIVATIONS
+
+KERNEL_TRANSFORM = np.array(
+    [[1 / 4, 0, 0], [-1 / 6, -1 / 6, -1 / 6], [-1 / 6, 1 / 6, -1 / 6], [1 / 24, 1 / 12, 1 / 6], [1 / 24, -1 / 12, 1 / 6], [0, 0, 1]]
+)  # (6, 3) float64
+
+
+def transformed(kernel: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(F, C, 3, 3) to (36, F, C), in float64."""
+    g = KERNEL_TRANSFORM
+    u = np.tensordot(kernel.astype(np.float64), g, axes=([2], [1]))  # (F, C, 3, 6): second axis of the kernel, then rows
+    u = np.tensordot(u, g, axes=([2], [1]))  # (F, C, 6 rows, 6 columns)
+    return np.ascontiguousarray(u.transpose(2, 3, 0, 1)).reshape(36, *kernel.shape[:2])
+
+
+def _down(c: Code, d: list[str]) -> list[str]:
+    """Six numbers through B transposed."""
+    k = c.constant
+    a, b = c.fma(d[2], k(-4), d[4]), c.fma(d[1], k(-4), d[3])
+    e, f = c.arith("fsub", d[4], d[2]), c.arith("fsub", d[3], d[1])
+    return [
+        c.fma(d[0], k(4), c.fma(d[2], k(-5), d[4])),
+        c.arith("fadd", a, b),
+        c.arith("fsub", a, b),
+        c.fma(f, k(2), e),
+        c.fma(f, k(-2), e),
+        c.fma(d[1], k(4), c.fma(d[3], k(-5), d[5])),
+    ]
+
+
+def _up(c: Code, m: list[str]) -> list[str]:
+    """Six sums through A transposed."""
+    k = c.constant
+    near, far = c.arith("fadd", m[1], m[2]), c.arith("fadd", m[3], m[4])
+    tilt, steep = c.arith("fsub", m[1], m[2]), c.arith("fsub", m[3], m[4])
+    return [
+        c.arith("fadd", c.arith("fadd", m[0], near), far),
+        c.fma(steep, k(2), tilt),
+        c.fma(far, k(4), near),
+        c.arith("fadd", c.fma(steep, k(8), tilt), m[5]),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class WinogradInput:
+    """6x6 pixels every 4 to 36 numbers."""
+
+    lanes: int
+
+    arguments = ("x", "v", "blocks", "block_x", "block_v", "tile_rows", "tile_row_x", "row_x", "tiles", "position_v")
+
+    def emit(self, name: str) -> str:
+        """LLVM IR of the kernel; ``x`` points to the top left pixel of the first tile, margin included."""
+        c = Code(name, self.lanes)
+        width = self.lanes * 4
+        x, v = c.pointer(0), c.pointer(1)
+        blocks, block_x, block_v, tile_rows, tile_row_x, row_x, tiles, position = (c.argument(i) for i in range(2, 10))
+        with c.loop(blocks, [("ptr", x), ("ptr", v)]) as block:
+            x0, v0 = block.carried
+            with c.loop(tile_rows, [("ptr", x0), ("ptr", v0)]) as row:
+                x1, v1 = row.carried
+                with c.loop(tiles, [("ptr", x1), ("ptr", v1)]) as tile:
+                    x2, v2 = tile.carried
+                    below, rows = x2, []
+                    for _ in range(6):
+                        rows.append(_down(c, [c.load(below, k * width) for k in range(6)]))
+                        below = c.at(below, row_x)
+                    columns = [_down(c, [rows[i][j] for i in range(6)]) for j in range(6)]
+                    place = v2
+                    for i in range(6):
+                        for j in range(6):
+                            c.store(columns[j][i], place)
+                            place = c.at(place, position)
+                    tile.again(c.at(x2, 4 * width), c.at(v2, width))
+                row.again(c.at(x1, tile_row_x), tile.carried[1])
+            block.again(c.at(x0, block_x), c.at(v0, block_v))
+        return c.text()
+
+
+@dataclass(frozen=True, slots=True)
+class WinogradOutput:
+    """36 sums to 4x4 pixels, bias and activation applied."""
+
+    lanes: int
+    activation: str
+
+    arguments = ("m", "biases", "y", "blocks", "block_m", "block_y", "tile_rows", "tile_row_y", "row_y", "tiles", "position_m")
+
+    def emit(self, name: str) -> str:
+        """LLVM IR of the kernel; partial tiles write into the margin."""
+        c = Code(name, self.lanes)
+        width = self.lanes * 4
+        m, biases, y = c.pointer(0), c.pointer(1), c.pointer(2)
+        blocks, block_m, block_y, tile_rows, tile_row_y, row_y, tiles, position = (c.argument(i) for i in range(3, 11))
+        with c.loop(blocks, [("ptr", m), ("ptr", biases), ("ptr", y)]) as block:
+            m0, b, y0 = block.carried
+            bias = c.load(b)
+            with c.loop(tile_rows, [("ptr", m0), ("ptr", y0)]) as row:
+                m1, y1 = row.carried
+                with c.loop(tiles, [("ptr", m1), ("ptr", y1)]) as tile:
+                    m2, y2 = tile.carried
+                    place, rows = m2, []
+                    for _ in range(6):
+                        sums = []
+                        for _ in range(6):
+                            sums.append(c.load(place))
+                            place = c.at(place, position)
+                        rows.append(_up(c, sums))
+                    columns = [_up(c, [rows[i][j] for i in range(6)]) for j in range(4)]
+                    below = y2
+                    for i in range(4):
+                        for j in range(4):
+                            value = c.arith("fadd", columns[j][i], bias)
+                            c.store(ACTIVATIONS[self.activation](c, value), below, j * width)
+                        below = c.at(below, row_y)
+                    tile.again(c.at(m2, width), c.at(y2, 4 * width))
+                row.again(tile.carried[0], c.at(y1, tile_row_y))
+            block.again(c.at(m0, block_m), c.at(b, width), c.at(y0, block_y))
+        return c.text()
