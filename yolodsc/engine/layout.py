@@ -15,8 +15,8 @@ from typing import Any
 
 from yolodsc.shape import Shape
 
-CONSTANTS, ARENA, PICTURE_BASE, SCRATCH, OUTPUTS = range(5)
-"""Bases: weights and tables; maps; the picture; a thread's own space; from here on one for each output."""
+CONSTANTS, ARENA, PICTURE_BASE, SCRATCH = range(4)
+"""Bases: weights and tables; maps and planes; the picture; a thread's own space."""
 
 PAGE, LINE = 4096, 64
 
@@ -88,7 +88,7 @@ class Map:
 
 @dataclass(eq=False, slots=True)
 class Plane:
-    """A planar (C, H, W) array in the arena, the picture or an output."""
+    """A planar (C, H, W) array in the arena, or the picture."""
 
     shape: Shape
     base: int = ARENA

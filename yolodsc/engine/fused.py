@@ -1,0 +1,164 @@
+"""The fused runner: a plan laid out, written down and compiled, with as many threads as asked for."""
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from yolodsc.engine.arena import lay_out, lives_of
+from yolodsc.engine.isa import Isa, choose
+from yolodsc.engine.layout import ARENA, Plane
+from yolodsc.engine.objects import Compiler
+from yolodsc.engine.operations.operation import Site
+from yolodsc.engine.operations.planes import Plain
+from yolodsc.engine.planner import Plan, Planner
+from yolodsc.engine.scheduler import Crew, HelperKernel, LeadKernel, WorkerKernel
+from yolodsc.engine.tape import Constants, Item, Tape, aligned, assemble, kernels_of
+from yolodsc.network import Network
+from yolodsc.shape import Array
+
+Progress = Callable[[int, int], None]
+
+
+@cache
+def compiler(isa: Isa) -> Compiler:
+    """One compiler an instruction set and process."""
+    return Compiler(isa)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Everything about a network that does not change from picture to picture; shared by all its threads and streams.
+
+    Attributes
+    ----------
+    spans
+        For each operation of the plan, first and last + 1 of its rows on the tape (a phase each); empty for plain layers.
+    """
+
+    plan: Plan
+    tape: Tape
+    spans: tuple[tuple[int, int], ...]
+    constants: NDArray[np.uint8]
+    arena: int
+    scratch: int
+    drivers: tuple[int, int, int]
+
+
+def program(network: Network, *, threads: int, outputs: Sequence[int], isa: Isa, progress: Progress | None = None) -> Program:
+    """Plan, lay out, write down, compile."""
+    plan = Planner(network, outputs, isa).plan
+    kept: list[tuple[Sequence[Plane], Sequence[Plane]]] = [(list(plan.outputs.values()), [])]
+    arena = lay_out(lives_of([(op.reads, op.writes) for op in plan.operations] + kept))
+    site = Site(isa, threads, Constants())
+    phases: list[list[Item]] = []
+    spans: list[tuple[int, int]] = []
+    for operation in plan.operations:
+        written = [] if isinstance(operation, Plain) else operation.phases(site)
+        spans.append((len(phases), len(phases) + len(written)))
+        phases += written
+    drivers = (WorkerKernel(), LeadKernel(), HelperKernel())
+    addresses = compiler(isa).load([*kernels_of(phases), *drivers], progress)
+    tape = assemble(phases, addresses)
+    places = tuple(addresses[driver] for driver in drivers)
+    return Program(plan, tape, tuple(spans), site.constants.buffer(), arena, site.scratch, places)  # type: ignore[arg-type]
+
+
+class FusedRunner:
+    """Runs one network; may be called from several Python threads, one call running at a time."""
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        threads: int,
+        outputs: Sequence[int],
+        isa: str | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self.network = network
+        self.threads = max(1, threads)
+        self.isa = choose(isa)
+        self.outputs = tuple(outputs)
+        self.program = program(network, threads=self.threads, outputs=outputs, isa=self.isa, progress=progress)
+        self._lock = threading.Lock()
+        self._process = 0
+        self._parts = _parts(self.program)
+        self._open()
+
+    def __call__(self, pictures: Array) -> dict[int, Array]:
+        """Outputs by layer index for one picture (C, H, W), or for a batch (N, C, H, W)."""
+        layers = self.network.layers
+        if pictures.ndim == 3:
+            out = {index: np.empty(layers[index].shape, np.float32) for index in self.outputs}
+            self._run(pictures, out)
+            return out
+        batch = {index: np.empty((len(pictures), *layers[index].shape), np.float32) for index in self.outputs}
+        for number, picture in enumerate(pictures):
+            self._run(picture, {index: array[number] for index, array in batch.items()})
+        return batch
+
+    def close(self) -> None:
+        """Release threads and memory."""
+        with self._lock:
+            self._crew.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _open(self) -> None:
+        """Arena, threads, their tables of bases."""
+        self._process = os.getpid()
+        self._arena = aligned(self.program.arena)
+        self._scratch = [aligned(self.program.scratch) for _ in range(self.threads)]
+        self._picture = np.zeros(self.network.picture, np.float32)
+        bases = np.zeros((self.threads, 8), np.int64)
+        for row, scratch in zip(bases, self._scratch, strict=True):
+            row[:4] = [a.ctypes.data for a in (self.program.constants, self._arena, self._picture, scratch)]
+        self._bases = bases
+        self._crew = Crew(self.program.tape, self.program.drivers, bases)
+
+    def _run(self, picture: Array, out: dict[int, Array]) -> None:
+        with self._lock:
+            if self._process != os.getpid():
+                self._open()
+            self._picture[:] = picture
+            for first, last, plain in self._parts:
+                self._crew.run(first, last)
+                if plain is not None:
+                    self._reference(plain)
+            for index, array in out.items():
+                array[:] = self.array(self.program.plan.outputs[index])
+
+    def array(self, plane: Plane) -> Array:
+        """A plane as an array."""
+        if plane.base != ARENA:
+            return self._picture
+        return self._arena[plane.offset : plane.offset + plane.size].view(np.float32).reshape(plane.shape)
+
+    def _reference(self, operation: Plain) -> None:
+        inputs = [self.array(plane) for plane in operation.inputs]
+        with np.errstate(all="ignore"):
+            self.array(operation.y)[:] = operation.forward(inputs)
+
+
+def _parts(made: Program) -> list[tuple[int, int, Plain | None]]:
+    """Runs of native operations, each followed by a plain layer or nothing."""
+    parts: list[tuple[int, int, Plain | None]] = []
+    start = 0
+    for operation, (first, _) in zip(made.plan.operations, made.spans, strict=True):
+        if isinstance(operation, Plain):
+            parts.append((start, first, operation))
+            start = first
+    return [*parts, (start, len(made.tape.operations), None)]
+
+

@@ -1,0 +1,92 @@
+"""The first convolution: straight from the planar picture, no conversion of its layout.
+
+A strip of rows is copied into the thread's own space with its zero margins; there a "segment" is one row of one channel and a "quad" the
+K columns of the kernel, so three channels cost three channels (packed into blocks they would cost four, or eight).
+"""
+
+from dataclasses import dataclass
+
+from yolodsc.engine.kernels.maps import ClearKernel, SpanKernel
+from yolodsc.engine.layout import SCRATCH, Map, Plane, word
+from yolodsc.engine.operations.convolution import Geometry
+from yolodsc.engine.operations.operation import Operation, Site, margin_steps, split
+from yolodsc.engine.operations.pool import bits
+from yolodsc.engine.packing import pack
+from yolodsc.engine.tape import Item, Step
+from yolodsc.engine.tiles import tiles
+from yolodsc.shape import Array
+
+import numpy as np
+
+STRIP_BYTES = 96 * 1024
+"""Most bytes of a strip of the picture with its margins."""
+
+
+@dataclass(eq=False)
+class FirstConvolution(Operation):
+    """A regular convolution of a plane with few channels."""
+
+    x: Plane
+    y: Map
+    kernel: Array
+    bias: Array
+    geometry: Geometry
+    activation: str
+
+    def items(self, site: Site) -> list[Item]:
+        """One item a strip of rows."""
+        y, g = self.y, self.geometry
+        channels, height, width = self.x.shape
+        margin = g.margin(height, width, y.height, y.width)
+        self.row = (margin.left + width + margin.right) * 4
+        self.row += -self.row % 64 + 64
+        size = g.size
+        matrix = self.kernel.transpose(1, 2, 3, 0).reshape(channels * size * size, -1)
+        chosen = tiles(site.isa, y.lanes, y.blocks, y.width)
+        self.product = pack(
+            site.constants, matrix, self.bias, chosen,
+            lanes=y.lanes, stride=4 * g.stride_x, unroll=size, activation=self.activation, width=y.width,
+        )  # fmt: skip
+        self.detail = " ".join(f"{t.pixels}x{t.vectors}x{y.lanes}" for t in chosen)
+        tall = max(1, STRIP_BYTES // (channels * g.stride_y * self.row))
+        parts = max(-(-y.height // tall), site.parts(self.macs, y.height))
+        return [self._item(site, a, b) + margin_steps(y, a, b) for a, b in split(y.height, parts)]
+
+    def _item(self, site: Site, a: int, b: int) -> Item:
+        y, g = self.y, self.geometry
+        channels, height, _ = self.x.shape
+        top, rows = a * g.stride_y - g.reach, (b - a - 1) * g.stride_y + (g.size - 1) * g.dilation + 1
+        plane = rows * self.row
+        site.scratch = max(site.scratch, channels * plane)
+        entries = [(c * plane + k * g.dilation * self.row, 1) for c in range(channels) for k in range(g.size)]
+        table = site.constants.add(np.array(entries, np.int64))
+        first, last = max(top, 0), min(top + rows, height)
+        steps = self._copied(top, first, last, rows)
+        return steps + self.product.steps(
+            x=word(SCRATCH, 0), table=table, segments=len(entries), y=y.at(0, a), block_y=y.block,
+            rows=b - a, row_x=self.row * g.stride_y, row_y=y.row,
+        )  # fmt: skip
+
+    def _copied(self, top: int, first: int, last: int, rows: int) -> list[Step]:
+        """Rows ``first`` to ``last`` - 1 of all channels at their places in the strip, zeros around them."""
+        g = self.geometry
+        channels, _, width = self.x.shape
+        right = self.row // 4 - g.reach - width
+        where = {"blocks": channels, "block_y": rows * self.row, "row_y": self.row}
+        steps = []
+        for y, x, tall, wide in (
+            (0, 0, rows, g.reach),
+            (0, g.reach + width, rows, right),
+            (0, 0, first - top, self.row // 4),
+            (last - top, 0, top + rows - last, self.row // 4),
+        ):
+            if tall > 0 and wide > 0:
+                place = word(SCRATCH, y * self.row + x * 4)
+                steps.append(Step(ClearKernel(1), {"y": place, **where, "rows": tall, "vectors": wide}))
+        if last > first:
+            kernel = SpanKernel(max(n for n in (16, 8, 4, 1) if n <= min(width, self.y.lanes)), "linear")
+            ends = {"x": self.x.at(0, first), "y": word(SCRATCH, (first - top) * self.row + g.reach * 4), "planes": channels}
+            walk = {"plane_x": self.x.shape.height * width * 4, "plane_y": rows * self.row, "rows": last - first}
+            span = {"row_x": width * 4, "row_y": self.row, "floats": width, "scale": bits(1.0)}
+            steps.append(Step(kernel, ends | walk | span))
+        return steps
