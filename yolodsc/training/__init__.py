@@ -1,0 +1,1 @@
+"""Training: gradients of a network, losses, optimizers, schedules, augmentation."""
