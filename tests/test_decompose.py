@@ -182,11 +182,30 @@ def test_auto_stays_within_its_budget() -> None:
 
 
 def test_budgets_out_of_reach_are_refused() -> None:
-    """One line says what the cheapest forms take."""
+    """One line says what the cheapest forms take, in the budget's own unit."""
     net = network(CHAIN)
 
-    with pytest.raises(DecompositionError, match="the cheapest forms take"):
+    with pytest.raises(DecompositionError, match=r"budget of 0\.01: the network with the cheapest forms takes 0\.\d+ of its cost"):
         decompose(net, shown(net), Settings(budget=0.01, patches=10))
+    with pytest.raises(DecompositionError, match=r"budget of 1e-06 ms: the network with the cheapest forms takes .* ms"):
+        decompose(net, shown(net), Settings(budget_ms=1e-6, patches=10))
+
+
+def test_budgets_in_milliseconds_choose_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the clock says that all decomposed forms are slower, nothing is decomposed; where they are faster, all is."""
+    net = network(CHAIN)
+    monkeypatch.setattr("yolodsc.decompose.milliseconds.Timer.network", lambda timer, network: 10.0)
+
+    counts = []
+    for stages_cost in (4.0, 0.25):
+        monkeypatch.setattr(
+            "yolodsc.decompose.milliseconds.Timer.chain",
+            lambda timer, target, chain, slow=stages_cost: slow if len(chain.stages) > 1 else 1.0,
+        )
+        result = decompose(net, shown(net), Settings(budget_ms=10.0 if stages_cost > 1 else 8.6, patches=20, refine=5))
+        counts.append(len(result.network.layers))
+
+    assert counts[0] == len(net.layers) < counts[1]
 
 
 def test_kept_layers_stay_whole() -> None:
@@ -308,7 +327,9 @@ def test_plans_fit_their_budget(layers: list[list[tuple[float, float]]]) -> None
     assert spent <= budget
     for i, layer in options.items():
         for o in layer:
-            assert spent - taken[i].cost + o.cost > budget or o.loss >= taken[i].loss
+            others = [taken[k] for k in options if k != i]
+            exchanged = sum(other.cost for other in others) + o.cost, sum(other.loss for other in others) + o.loss
+            assert exchanged[0] > budget * (1 - 1e-9) or exchanged[1] >= sum(t.loss for t in taken.values()) - 1e-9
 
 
 def test_equal_cost_is_not_more() -> None:

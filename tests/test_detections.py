@@ -137,6 +137,19 @@ def test_drawing_works_at_any_size(size: tuple[int, int]) -> None:
     assert not picture.any()
 
 
+def test_long_labels_shrink_until_they_fit() -> None:
+    """The plate of a label leaves a column of the picture free that a label at full size would run over."""
+    names = ("an extraordinarily long name",)
+    box, one = np.float32([[0, 40, 399, 79]]), np.float32([1])
+    wide = Detections(box, one, one, np.array([0]), names, 400, 80).draw(np.zeros((80, 400, 3), np.uint8))
+    narrow = Detections(box, one, one, np.array([0]), names, 150, 80).draw(np.zeros((80, 150, 3), np.uint8))
+
+    plate = (wide[30] != 0).any(axis=1).sum(), (narrow[36] != 0).any(axis=1).sum()
+
+    assert 150 < plate[0] < 400
+    assert plate[1] <= 150
+
+
 def test_grey_pictures_are_drawn_on_in_colour() -> None:
     """(H, W, 1) becomes (H, W, 3)."""
     assert two().draw(PICTURE[..., :1]).shape == (50, 100, 3)

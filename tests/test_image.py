@@ -117,6 +117,23 @@ def test_grey_files_of_every_kind_are_read(tmp_path: Path, pixels: np.ndarray, m
     assert (image.read(path, channels=1) == wanted).all()
 
 
+@pytest.mark.parametrize(
+    ("pixels", "wanted"),
+    [
+        (np.full((6, 8), 0.5, np.float32), 128),
+        (np.full((6, 8), 99.0, np.float32), 99),
+        (np.full((6, 8), 0xABCD_0000 >> 1, np.int32), 0xAB),
+        (np.full((6, 8), 200, np.int32), 200),
+    ],
+)
+def test_deep_tiffs_are_neither_black_nor_white(tmp_path: Path, pixels: np.ndarray, wanted: int) -> None:
+    """Real numbers within 0..1 are shares of white; of 32 bits the upper 8 that are in use count."""
+    path = tmp_path / "a.tif"
+    Image.fromarray(pixels).save(path)
+
+    assert (image.read(path) == wanted).all()
+
+
 def test_colour_becomes_grey_as_in_stb(tmp_path: Path) -> None:
     """(77 R + 150 G + 29 B) >> 8."""
     path = save(tmp_path / "a.png", RED)

@@ -51,7 +51,7 @@ def annotated(picture: NDArray[np.uint8], boxes_xyxy: Array, *, labels: Sequence
     plates: list[Plate] = []
     for box, label, colour in drawn:  # the best first: it has the choice of places
         text = " ".join(label.split())
-        font = _font(text, size)
+        font = _fitting(canvas, text, size, width=image.size[0])
         plate = _placed(_plate_size(canvas, text, font), box, plates, image.size)
         plates.append(plate)
         _draw_label(canvas, plate, text, colour=colour, font=font)
@@ -80,6 +80,13 @@ def _font(text: str, size: float) -> Font:
             except OSError:  # not on this system
                 continue
     return ImageFont.load_default(size=size)
+
+
+def _fitting(canvas: ImageDraw.ImageDraw, text: str, size: float, *, width: int) -> Font:
+    """The font at the size wanted, or at the size that makes the label as wide as the picture; at 6 pixels reading ends."""
+    font = _font(text, size)
+    wide = _plate_size(canvas, text, font)[0]
+    return font if wide <= width else _font(text, max(6.0, size * width / wide))
 
 
 def _plate_size(canvas: ImageDraw.ImageDraw, text: str, font: Font) -> tuple[float, float]:

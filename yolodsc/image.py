@@ -122,11 +122,17 @@ def from_array(pixels: NDArray[Any], *, channels: int = 3) -> Picture:
 
 
 def _deep_grey(pixels: NDArray[Any]) -> Picture:
-    """Grey of more than 8 bits: the upper 8 of 16, as stb_image cuts them; small values are taken for 8 bits already."""
-    if pixels.dtype.kind == "f" or pixels.max() < 256:
-        shallow: Picture = np.clip(pixels, 0, 255).astype(np.uint8)
-        return shallow
-    cut: Picture = np.clip(pixels.astype(np.int64) >> 8, 0, 255).astype(np.uint8)
+    """Grey of more than 8 bits, or real numbers.
+
+    The upper 8 of 16 bits, as stb_image cuts them, or of as many as the largest value takes beyond that; integers below 256 are
+    taken for 8 bits already, real numbers within 0..1 for shares of white.
+    """
+    top = float(np.nanmax(pixels, initial=0.0))
+    if pixels.dtype.kind == "f":
+        shares = np.nan_to_num(pixels, nan=0.0) * (255 if top <= 1 else 1)
+        return np.clip(np.rint(shares), 0, 255).astype(np.uint8)
+    bits = 8 if top < 2**8 else max(16, int(top).bit_length())
+    cut: Picture = np.clip(pixels.astype(np.int64) >> (bits - 8), 0, 255).astype(np.uint8)
     return cut
 
 

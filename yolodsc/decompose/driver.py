@@ -183,9 +183,21 @@ def _choices(
     whole, budget = _total(network), settings.budget * _total(network)
     if timer and settings.budget_ms:
         whole, budget = timer.network(network), settings.budget_ms
+    rest = whole - sum(kept.values())
+    _check_budget(budget, rest + sum(min(options.values()) for options in costs.values()), whole, settings)
     tell("allocating the budget", 0.35)
-    taken = plan(bench, costs, budget=budget - (whole - sum(kept.values())))
-    return taken, bench.forms
+    return plan(bench, costs, budget=budget - rest), bench.forms
+
+
+def _check_budget(budget: float, least: float, whole: float, settings: Settings) -> None:
+    """A `DecompositionError` in the budget's own unit where not even the cheapest forms fit it."""
+    if least <= budget:
+        return
+    if settings.budget_ms:
+        raise DecompositionError(f"budget of {budget:.3g} ms: the network with the cheapest forms takes {least:.3g} ms")
+    raise DecompositionError(
+        f"budget of {budget / whole:.3g}: the network with the cheapest forms takes {least / whole:.3g} of its cost"
+    )
 
 
 def _uniform(target: Target, settings: Settings) -> Choice:
