@@ -97,8 +97,6 @@ def test_classes_may_be_names_or_numbers(pictures: Path, tmp_path: Path, capsys:
     [
         (["detect", "nothing.jpg", *NETWORK], "nothing.jpg: no such file or directory"),
         (["detect", "nothing*.jpg", *NETWORK], "no file matches"),
-        (["detect", *NETWORK], "no SOURCE given"),
-        (["detect", "x.jpg"], "no network given"),
         (["detect", "{a}", "--cfg", f"{STEM}.cfg"], "--weights is missing"),
         (["detect", "{a}", *NETWORK, "--model", "x"], "two networks"),
         (["detect", "{a}", "--model", "nosuch"], "neither a directory nor a shipped network"),
@@ -136,6 +134,30 @@ def test_what_is_wrong_is_said_in_one_line(
     assert captured.err.count("\n") == 1
     assert captured.err.startswith("yolodsc: ")
     assert picture.read_bytes() == before
+
+
+def test_without_a_source_the_extra_is_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where scikit-image is missing, the error says how to get it."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+
+    status = cli.run(["detect", *NETWORK])
+
+    assert status == 2
+    assert "pip install 'yolodsc[demo]'" in capsys.readouterr().err
+
+
+def test_without_a_source_the_sample_photographs_are_saved(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three pictures, in a folder that the first line names."""
+    pytest.importorskip("skimage", reason="the extra demo is not installed")
+    monkeypatch.chdir(tmp_path)
+
+    status = cli.run(["detect", *NETWORK])
+
+    assert status == 0
+    assert "detections/" in capsys.readouterr().err
+    assert sorted(path.stem for path in (tmp_path / "detections").iterdir()) == ["astronaut", "chelsea", "motorcycle_left"]
 
 
 def test_a_data_file_points_to_the_names(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -186,7 +186,7 @@ def default_geometry(network: Network) -> Geometry:
     return network.profile.geometry
 
 
-def load(model: str | Path, *, profile: Profile = ALEXEYAB, **options: Any) -> Detector:
+def load(model: str | Path = models.DEFAULT, *, profile: Profile = ALEXEYAB, **options: Any) -> Detector:
     """A detector by the name of a shipped network, or from a directory with one ``.cfg``, ``.weights`` and ``.names``."""
     files = models.resolve(str(model))
     return Detector.from_files(files.cfg, files.weights, files.names, profile=profile, **options)

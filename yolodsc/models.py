@@ -5,8 +5,13 @@ from pathlib import Path
 
 from yolodsc.errors import OptionError
 
-SHIPPED = Path(__file__).parent.parent
-"""The folder whose ``cfg/`` and ``weights/`` hold the networks that come with the program."""
+_INSTALLED = Path(__file__).parent / "shipped"
+
+SHIPPED = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parent.parent
+"""The folder whose ``cfg/`` and ``weights/`` hold the networks that come with the program: in the wheel, or in the checkout."""
+
+DEFAULT = "dsc-nano-voc"
+"""The shipped network that serves where none is named: the 20 classes of PASCAL VOC."""
 
 
 @dataclass(frozen=True, slots=True)

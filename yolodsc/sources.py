@@ -1,11 +1,12 @@
 """``SOURCE…`` on the command line: pictures, directories, globs, lists, standard input."""
 
 import glob
+import importlib.util
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from yolodsc.errors import OptionError
+from yolodsc.errors import MissingExtraError, OptionError
 
 PICTURE_ENDINGS = frozenset(
     ".jpg .jpeg .jpe .jfif .png .bmp .dib .webp .tif .tiff .ppm .pgm .pbm .pnm .gif .jp2 .tga .avif".split()
@@ -27,6 +28,22 @@ def pictures(sources: Iterable[str], *, standard_input: Iterable[str] | None = N
         A source names nothing.
     """
     return [path for source in sources for path in _expanded(source, standard_input)]
+
+
+def samples() -> list[str]:
+    """Paths of three photographs that come with scikit-image: a cat, an astronaut, a motorbike.
+
+    Raises
+    ------
+    MissingExtraError
+        scikit-image is not installed, or came without them.
+    """
+    found = importlib.util.find_spec("skimage")
+    folder = Path(found.origin).parent / "data" if found and found.origin else None
+    paths = [folder / f"{name}.png" for name in ("chelsea", "astronaut", "motorcycle_left")] if folder else []
+    if not (paths and all(path.is_file() for path in paths)):
+        raise MissingExtraError("demo", needed_for="no SOURCE given; the set of sample photographs")
+    return [str(path) for path in paths]
 
 
 def _expanded(source: str, standard_input: Iterable[str] | None) -> Iterator[str]:

@@ -15,7 +15,7 @@ from yolodsc.detections import Detections
 from yolodsc.errors import OptionError
 from yolodsc.outputs import Writer
 from yolodsc.profile import profile_named
-from yolodsc.sources import pictures
+from yolodsc.sources import pictures, samples
 
 
 def detect(
@@ -43,11 +43,12 @@ def detect(
     partial: options.Partial = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> int:
-    """Find objects in pictures."""
+    """Find objects in pictures: the sample photographs of scikit-image where no SOURCE is given."""
     files = options.model_files(model, cfg, weights, names)
-    if not sources:
-        raise OptionError("no SOURCE given; wanted pictures, directories, globs, a .txt list, or -")
-    paths = pictures(sources)
+    paths = pictures(sources) if sources else samples()
+    if not sources and save is None:
+        save = Path("detections")
+        print(f"yolodsc: no SOURCE given; sample photographs, saved with their boxes in {save}/", file=sys.stderr)
     detector = Detector.from_files(
         files.cfg,
         files.weights,

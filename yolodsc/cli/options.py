@@ -9,7 +9,7 @@ from yolodsc import models
 from yolodsc.errors import OptionError
 from yolodsc.models import ModelFiles
 
-Model = Annotated[str | None, typer.Option(metavar="NAME|DIR", help="A shipped network, or a folder with one network.")]
+Model = Annotated[str | None, typer.Option(metavar="NAME|DIR", help="A shipped network, or a folder with one network; dsc-nano-voc.")]
 CfgFile = Annotated[Path | None, typer.Option("--cfg", metavar="F", help="The network's .cfg file.")]
 WeightsFile = Annotated[Path | None, typer.Option("--weights", metavar="F", help="The network's .weights file.")]
 NamesFile = Annotated[Path | None, typer.Option("--names", metavar="F", help="Class names, one a line.")]
@@ -24,11 +24,9 @@ Exif = Annotated[bool | None, typer.Option("--exif/--no-exif", help="Turn pictur
 
 
 def model_files(model: str | None, cfg: Path | None, weights: Path | None, names: Path | None) -> ModelFiles:
-    """The network that the options name; an `OptionError` where they name none or two."""
+    """The network that the options name, the default where they name none; an `OptionError` where they name two."""
     if cfg is None and weights is None:
-        if model is None:
-            raise OptionError("no network given; wanted --model NAME|DIR, or --cfg F --weights F")
-        files = models.resolve(model)
+        files = models.resolve(model or models.DEFAULT)
         return ModelFiles(files.cfg, files.weights, names or files.names)
     if model is not None:
         raise OptionError("--model and --cfg/--weights name two networks; wanted one")
