@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.engine.arena import lay_out, lives_of
+from yolodsc.engine.arena import Buffer, lay_out, lives_of
 from yolodsc.engine.isa import Isa, choose
 from yolodsc.engine.layout import ARENA, Plane
 from yolodsc.engine.objects import Compiler
@@ -54,8 +54,8 @@ class Program:
 def program(network: Network, *, threads: int, outputs: Sequence[int], isa: Isa, progress: Progress | None = None) -> Program:
     """Plan, lay out, write down, compile."""
     plan = Planner(network, outputs, isa).plan
-    kept: list[tuple[Sequence[Plane], Sequence[Plane]]] = [(list(plan.outputs.values()), [])]
-    arena = lay_out(lives_of([(op.reads, op.writes) for op in plan.operations] + kept))
+    uses: list[tuple[Sequence[Buffer], Sequence[Buffer]]] = [(op.reads, op.writes) for op in plan.operations]
+    arena = lay_out(lives_of([*uses, (list(plan.outputs.values()), [])]))
     site = Site(isa, threads, Constants())
     phases: list[list[Item]] = []
     spans: list[tuple[int, int]] = []
@@ -66,8 +66,8 @@ def program(network: Network, *, threads: int, outputs: Sequence[int], isa: Isa,
     drivers = (WorkerKernel(), LeadKernel(), HelperKernel())
     addresses = compiler(isa).load([*kernels_of(phases), *drivers], progress)
     tape = assemble(phases, addresses)
-    places = tuple(addresses[driver] for driver in drivers)
-    return Program(plan, tape, tuple(spans), site.constants.buffer(), arena, site.scratch, places)  # type: ignore[arg-type]
+    worker, lead, helper = (addresses[driver] for driver in drivers)
+    return Program(plan, tape, tuple(spans), site.constants.buffer(), arena, site.scratch, (worker, lead, helper))
 
 
 class FusedRunner:
@@ -160,5 +160,3 @@ def _parts(made: Program) -> list[tuple[int, int, Plain | None]]:
             parts.append((start, first, operation))
             start = first
     return [*parts, (start, len(made.tape.operations), None)]
-
-

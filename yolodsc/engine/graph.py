@@ -1,7 +1,7 @@
 """The network as the planner sees it: what is needed, what is only another name, who reads whom, which layers have kernels.
 
-Everything here is a question about layers; nothing knows of memory. A layer has kernels if `fast` says so; any other runs on its own
-reference between planes, so that an unusual option costs speed and never correctness.
+Everything here is a question about layers; nothing knows of memory. A layer has kernels if `fast` says so; any other runs on its
+own reference between planes, so that an unusual option costs speed and never correctness.
 """
 
 from collections.abc import Sequence
@@ -145,5 +145,3 @@ def fast(layer: Layer) -> bool:
         case AvgpoolLayer() | RouteLayer() | YoloLayer():
             return True
     return is_convolution(layer) or is_sum(layer) or is_pool(layer)
-
-

@@ -1,7 +1,7 @@
 """Weights in the order in which tiles eat them: ``[group][segment][k][vectors * lanes]``, each group one forward walk.
 
-Lanes of the input that are not the layer's own get rows of zeros, so concatenations with gaps cost a few multiplications and no copy.
-Walking from aligned addresses is worth 8 % (measured with all arrays shifted by 4 bytes).
+Lanes of the input that are not the layer's own get rows of zeros, so concatenations with gaps cost a few multiplications and no
+copy. Walking from aligned addresses is worth 8 % (measured with all arrays shifted by 4 bytes).
 """
 
 from collections.abc import Sequence

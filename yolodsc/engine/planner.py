@@ -1,16 +1,17 @@
 """From layers to operations: what is fused with what, and in which layout each output lies.
 
-The planner walks the layers once, in order. A layer that is part of a fused operation is emitted with it; views of outputs are made as
-readers ask for them, and conversions appear only where a reader wants another layout. Addresses come later (`arena`), so that margins
-may still grow when a later reader needs them.
+The planner walks the layers once, in order. A layer that is part of a fused operation is emitted with it; views of outputs are
+made as readers ask for them, and conversions appear only where a reader wants another layout. Addresses come later (`arena`), so
+that margins may still grow when a later reader needs them.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from yolodsc.engine.folding import folded
-from yolodsc.engine.graph import Graph, fast, is_convolution, is_depthwise, is_pointwise, is_sum
+from yolodsc.engine.graph import Graph, fast, is_depthwise, is_pointwise, is_sum
 from yolodsc.engine.isa import Isa
 from yolodsc.engine.layout import PICTURE_BASE, Map, Plane, View, joined, sliced, whole
 from yolodsc.engine.operations.convolution import Convolution, Geometry
@@ -18,7 +19,7 @@ from yolodsc.engine.operations.depthwise import Block, Depthwise, ExpandedDepthw
 from yolodsc.engine.operations.first import FirstConvolution
 from yolodsc.engine.operations.operation import Operation, maps
 from yolodsc.engine.operations.planes import FromPlane, Plain, Span, Spans, ToPlane
-from yolodsc.engine.operations.pool import Average, Maxpool, Pair, Upsample, Windows
+from yolodsc.engine.operations.pool import Average, Binary, Maxpool, Pair, Upsample, Windows
 from yolodsc.engine.operations.winograd import Winograd, worthwhile
 from yolodsc.layer import PICTURE, Layer
 from yolodsc.layers.activation import ActivationLayer
@@ -110,7 +111,7 @@ class Planner:
     def _emit(self, layer: Layer) -> None:
         if not fast(layer):
             return self._plain(layer)
-        emit: Callable[[Layer], None] = {
+        emitters: dict[type[Layer], Callable[[Any], None]] = {
             ConvolutionalLayer: self._convolution,
             MaxpoolLayer: self._maxpool,
             RouteLayer: self._route,
@@ -121,8 +122,8 @@ class Planner:
             SamLayer: partial(self._product, operation="multiply"),
             ActivationLayer: self._activation,
             YoloLayer: self._yolo,
-        }[type(layer)]
-        return emit(layer)
+        }
+        return emitters[type(layer)](layer)
 
     def _plain(self, layer: Layer) -> None:
         inputs = tuple(self.plane(source) for source in self.graph.sources(layer.index))
@@ -176,12 +177,12 @@ class Planner:
             total = whole(y, total.channels)
         return self._done(layer.index, total)
 
-    def _product(self, layer: ScaleChannelsLayer | SamLayer, *, operation: str) -> None:
+    def _product(self, layer: ScaleChannelsLayer | SamLayer, *, operation: Binary) -> None:
         r, x = (self.view(source) for source in self.graph.sources(layer.index))
         if r.channels != x.channels:
             return self._plain(layer)
         y = self._map(layer.index, layer.shape, len(x.blocks))
-        self._add(Pair(layer.type, (layer.index,), 0, maps(x, r), (y,), x, r, y, operation, layer.activation))  # type: ignore[arg-type]
+        self._add(Pair(layer.type, (layer.index,), 0, maps(x, r), (y,), x, r, y, operation, layer.activation))
         return self._done(layer.index, whole(y, x.channels))
 
     def _yolo(self, layer: YoloLayer) -> None:
@@ -223,7 +224,9 @@ class Planner:
         x, y = self.planes[source], self._map(layer.index, layer.shape)
         name = f"first {layer.size}x{layer.size}"
         macs = layer.multiply_adds()
-        operation = FirstConvolution(name, (layer.index,), macs, (x,), (y,), x, y, *self._arrays(layer), geometry(layer), layer.activation)
+        operation = FirstConvolution(
+            name, (layer.index,), macs, (x,), (y,), x, y, *self._arrays(layer), geometry(layer), layer.activation
+        )
         self._add(operation)
         self._done(layer.index, whole(y, layer.filters))
 
@@ -233,8 +236,19 @@ class Planner:
         macs = layer.multiply_adds()
         plain = (layer.size, layer.stride_x, layer.stride_y, layer.dilation) == (3, 1, 1, 1)
         if plain and layer.padding <= 1 and worthwhile(layer.inputs[0].channels, layer.filters, *layer.shape[1:]):
-            options = {"x": x, "y": y, "kernel": kernel, "bias": bias, "padding": layer.padding, "activation": layer.activation}
-            self._add(Winograd("winograd 3x3", layer.index, macs, **options))  # type: ignore[arg-type]
+            self._add(
+                Winograd(
+                    "winograd 3x3",
+                    layer.index,
+                    macs,
+                    x=x,
+                    y=y,
+                    kernel=kernel,
+                    bias=bias,
+                    padding=layer.padding,
+                    activation=layer.activation,
+                )
+            )
             self._done(layer.index, whole(y, layer.filters))
             return
         sum_, residual = self._residual(layer.index, whole(y, layer.filters))
@@ -249,7 +263,7 @@ class Planner:
         if reader is None:
             return None, None
         layer, sources = self.network.layers[reader], self.graph.sources(reader)
-        if not is_sum(layer) or layer.activation != "linear" or len(sources) != 2:  # type: ignore[attr-defined]
+        if not isinstance(layer, ShortcutLayer) or not is_sum(layer) or layer.activation != "linear" or len(sources) != 2:
             return None, None
         other = sources[0] if sources[1] == index else sources[1]
         view = self.views.get(other)
@@ -370,4 +384,3 @@ def _even_margins(views: Sequence[View]) -> None:
             for other in others:
                 changed |= first.margin.cover(other.margin)
                 changed |= other.margin.cover(first.margin)
-

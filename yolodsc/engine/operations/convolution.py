@@ -1,13 +1,12 @@
 """Regular convolutions without im2col: pointwise over the flattened map, k x k through a table of taps.
 
-Pointwise layers between maps without margins run over the whole map as one row, so that the tiles waste nothing at the ends of rows.
+Pointwise layers between maps without margins run over the whole map as one row, so that the tiles waste nothing at the ends of
+rows.
 """
 
 from dataclasses import dataclass
 
-
-
-from yolodsc.engine.layout import Margin, Map, View
+from yolodsc.engine.layout import Map, Margin, View
 from yolodsc.engine.operations.operation import Operation, Site, margin_steps, split, strips
 from yolodsc.engine.packing import QUAD, Product, contraction, pack, segment_table
 from yolodsc.engine.tape import Item
@@ -112,9 +111,14 @@ class Convolution(Operation):
             start = min(a * least, end - least)
             found.append(
                 product.steps(
-                    x=x.at() + start * x.lanes * 4, table=table[0], segments=table[1], y=y.at(first) + start * y.pixel,
-                    block_y=y.block, width=end - start, residual=self._residual(first, 0, start),
-                )  # fmt: skip
+                    x=x.at() + start * x.lanes * 4,
+                    table=table[0],
+                    segments=table[1],
+                    y=y.at(first) + start * y.pixel,
+                    block_y=y.block,
+                    width=end - start,
+                    residual=self._residual(first, 0, start),
+                )
             )
         return found
 
@@ -135,7 +139,9 @@ class Convolution(Operation):
         return height * width * self.x.lanes * 4 * len(self.x.blocks)
 
 
-def pointwise(site: Site, x: View, kernel: Array, bias: Array, *, lanes: int, activation: str, width: int) -> tuple[Product, tuple[int, int]]:
+def pointwise(
+    site: Site, x: View, kernel: Array, bias: Array, *, lanes: int, activation: str, width: int
+) -> tuple[Product, tuple[int, int]]:
     """A 1x1 product over rows of ``width`` pixels of a view, and its table: a part of a fused block."""
     blocks = -(-len(kernel) // lanes)
     product = pack(
@@ -143,5 +149,3 @@ def pointwise(site: Site, x: View, kernel: Array, bias: Array, *, lanes: int, ac
         lanes=lanes, stride=x.lanes * 4, unroll=QUAD, activation=activation, width=width,
     )  # fmt: skip
     return product, segment_table(site.constants, x, [(0, 0)])
-
-

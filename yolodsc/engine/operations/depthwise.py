@@ -1,8 +1,9 @@
 """Depthwise convolutions, alone and fused with the pointwise ones around them (inverted residuals).
 
-A block of MobileNetV2 makes six times its input's channels and throws them away again. `Block` keeps them in a ring of rows: expand a row,
-convolve K rows depthwise, project the result, residual added, one strip of rows a thread; the wide map never exists. For small maps
-`ExpandedDepthwise` does expand and depthwise for a few channels at a time in the first-level cache; the projection is its own operation.
+A block of MobileNetV2 makes six times its input's channels and throws them away again. `Block` keeps them in a ring of rows:
+expand a row, convolve K rows depthwise, project the result, residual added, one strip of rows a thread; the wide map never exists.
+For small maps `ExpandedDepthwise` does expand and depthwise for a few channels at a time in the first-level cache; the projection
+is its own operation.
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from yolodsc.engine.kernels.depthwise import DepthwiseKernel
 from yolodsc.engine.layout import Map, Margin, View
 from yolodsc.engine.operations.convolution import Geometry, pointwise
 from yolodsc.engine.operations.operation import Operation, Site, margin_steps, split
+from yolodsc.engine.packing import Product
 from yolodsc.engine.tape import Item, Step
 from yolodsc.engine.tiles import pixels
 from yolodsc.shape import Array
@@ -240,9 +242,8 @@ def _zero_row(m: Map, row: int) -> list[Step]:
     return [Step(ClearKernel(m.lanes), where)]
 
 
-def _shape(product: object) -> str:
-    parts = product.parts  # type: ignore[attr-defined]
-    return "+".join(f"{p.tile.pixels}x{p.tile.vectors}x{product.lanes}" for p in parts)  # type: ignore[attr-defined]
+def _shape(product: Product) -> str:
+    return "+".join(f"{part.tile.pixels}x{part.tile.vectors}x{product.lanes}" for part in product.parts)
 
 
 @dataclass(eq=False)
@@ -273,9 +274,7 @@ class ExpandedDepthwise(Operation):
         site.own(wide)
         own = slice(first * n, last * n)
         e = self.expand
-        product, table = pointwise(
-            site, x, e.kernel[own], e.bias[own], lanes=n, activation=e.activation, width=width
-        )
+        product, table = pointwise(site, x, e.kernel[own], e.bias[own], lanes=n, activation=e.activation, width=width)
         kernel = self.filters.kernel_for(n, y.width, site.isa.registers)
         self.detail = f"{_shape(product)} {kernel.pixels}x{n}"
         row = x.blocks[0][0].row
@@ -287,8 +286,17 @@ class ExpandedDepthwise(Operation):
         sources = [wide.at(0, k - g.reach, -g.reach) for k in range(g.size)]
         steps.append(
             depthwise_step(
-                kernel, arrays, sources, y.at(first), width=y.width, blocks=last - first, block_x=wide.block, block_y=y.block,
-                rows=y.height, row_x=wide.row * g.stride_y, row_y=y.row,
-            )  # fmt: skip
+                kernel,
+                arrays,
+                sources,
+                y.at(first),
+                width=y.width,
+                blocks=last - first,
+                block_x=wide.block,
+                block_y=y.block,
+                rows=y.height,
+                row_x=wide.row * g.stride_y,
+                row_y=y.row,
+            )
         )
         return steps + margin_steps(y, 0, y.height, (first, last))

@@ -1,10 +1,12 @@
 """The first convolution: straight from the planar picture, no conversion of its layout.
 
-A strip of rows is copied into the thread's own space with its zero margins; there a "segment" is one row of one channel and a "quad" the
-K columns of the kernel, so three channels cost three channels (packed into blocks they would cost four, or eight).
+A strip of rows is copied into the thread's own space with its zero margins; there a "segment" is one row of one channel and a
+"quad" the K columns of the kernel, so three channels cost three channels (packed into blocks they would cost four, or eight).
 """
 
 from dataclasses import dataclass
+
+import numpy as np
 
 from yolodsc.engine.kernels.maps import ClearKernel, SpanKernel
 from yolodsc.engine.layout import SCRATCH, Map, Plane, word
@@ -15,8 +17,6 @@ from yolodsc.engine.packing import pack
 from yolodsc.engine.tape import Item, Step
 from yolodsc.engine.tiles import tiles
 from yolodsc.shape import Array
-
-import numpy as np
 
 STRIP_BYTES = 96 * 1024
 """Most bytes of a strip of the picture with its margins."""

@@ -1,5 +1,6 @@
 """Pools, sums, products, upsampling: one pass over a map each."""
 
+import itertools
 import struct
 from dataclasses import dataclass
 from typing import Literal
@@ -9,6 +10,8 @@ from yolodsc.engine.layout import Map, View
 from yolodsc.engine.operations.operation import Operation, Site, margin_steps, split
 from yolodsc.engine.tape import Item, Step
 from yolodsc.engine.tiles import pixels
+
+Binary = Literal["add", "multiply", "gate", "copy"]
 
 
 def bits(number: float) -> int:
@@ -98,7 +101,7 @@ class Pair(Operation):
     x: View
     r: View | None
     y: Map
-    operation: Literal["add", "multiply", "gate", "copy"]
+    operation: Binary
     activation: str
 
     def items(self, site: Site) -> list[Item]:
@@ -118,7 +121,7 @@ class Pair(Operation):
             return [(start, end)]
         cuts = {start, end} | {first for first, _ in self.r.runs() if start < first < end}
         ordered = sorted(cuts)
-        return list(zip(ordered, ordered[1:], strict=False))
+        return list(itertools.pairwise(ordered))
 
     def _step(self, kernel: PairKernel, first: int, count: int, top: int, end: int) -> Step:
         x, r, y = self.x, self.r, self.y

@@ -1,8 +1,8 @@
 """3 x 3 convolutions of stride 1 through Winograd's F(4x4, 3x3): a quarter of the multiplications.
 
-A strip of tiles is transformed, multiplied and transformed back while it lies in the second-level cache. Where the transformed weights
-are larger than that cache the whole map is one strip, so that they are read once; threads then share its three phases. Worth it while
-there are enough tiles for the weights: 36 numbers are read where the direct form reads 9.
+A strip of tiles is transformed, multiplied and transformed back while it lies in the second-level cache. Where the transformed
+weights are larger than that cache the whole map is one strip, so that they are read once; threads then share its three phases.
+Worth it while there are enough tiles for the weights: 36 numbers are read where the direct form reads 9.
 """
 
 from dataclasses import dataclass
@@ -121,9 +121,7 @@ class Winograd(Operation):
             for position in range(36)
             for (a, _), product in zip(halves, products, strict=True)
         ]
-        restored = [
-            self._restored(strip, a, b) + margin_steps(self.y, 0, self.y.height, (a, b)) for a, b in split(outputs, parts)
-        ]
+        restored = [self._restored(strip, a, b) + margin_steps(self.y, 0, self.y.height, (a, b)) for a, b in split(outputs, parts)]
         return [[self._transformed(strip, a, b) for a, b in split(inputs, parts)], multiplied, restored]
 
     def _products(self, site: Site, width: int, first: int = 0, last: int = 0) -> list[Product]:
