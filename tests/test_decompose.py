@@ -1,6 +1,7 @@
 """Decomposition of whole networks: surgery, sampling, refinement, plan, and what comes out."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from yolodsc import cfg as cfg_format
 from yolodsc.decompose import Settings, choices, decompose, patches, refine, samples, surgery
 from yolodsc.decompose.allocate import Option, allocate
 from yolodsc.decompose.choices import KEEP, METHODS, Choice
+from yolodsc.decompose.crew import Crew
 from yolodsc.decompose.target import candidates, convolutions, obstacle
 from yolodsc.errors import DecompositionError
 from yolodsc.factor import paper
@@ -241,14 +243,15 @@ def test_pointwise_networks_are_refused() -> None:
         decompose(net, shown(net), Settings())
 
 
-def test_results_do_not_depend_on_threads() -> None:
-    """One thread or two give one network, to the precision of single numbers."""
+@pytest.mark.parametrize("ask", [{"method": "pdp"}, {"method": "auto", "budget": 0.5, "refine": 5}])
+def test_results_do_not_depend_on_threads(ask: dict[str, Any]) -> None:
+    """One thread or three give one network, bit for bit."""
     net = network(CHAIN)
 
-    one, two = (decompose(net, shown(net), Settings(method="pdp", patches=20, threads=n)).network for n in (1, 2))
+    one, three = (decompose(net, shown(net), Settings(patches=20, threads=n, **ask)).network for n in (1, 3))
 
-    for a, b in zip(outputs(one, shown(net, count=2)), outputs(two, shown(net, count=2)), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3)
+    for a, b in zip(one.weights, three.weights, strict=True):
+        assert all(np.array_equal(a[name], b[name]) for name in a)
 
 
 def test_seeds_repeat() -> None:
@@ -303,7 +306,9 @@ def test_refinement_never_raises_the_loss(seed: int, window: int) -> None:
     gram = moments(X, Y, channels=3)
     form = paper.compensated(W, gram)
 
-    better, biases = refine.refined(form, gram.bias(form.dense()), X, Y, activation="leaky", window=window, iterations=10)
+    with Crew(1) as crew:
+        ask = {"activation": "leaky", "window": window, "iterations": 10, "crew": crew}
+        better, biases = refine.refined(form, gram.bias(form.dense()), X, Y, **ask)
 
     def loss(dense: np.ndarray, b: np.ndarray) -> float:
         both = [np.where(z > 0, z, 0.1 * z).reshape(-1, window, 6).max(axis=1) for z in (Y, X @ dense + b)]

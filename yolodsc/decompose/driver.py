@@ -8,6 +8,7 @@ import scipy.linalg
 
 from yolodsc.decompose import choices, milliseconds, refine, samples
 from yolodsc.decompose.choices import KEEP, Choice
+from yolodsc.decompose.crew import Crew
 from yolodsc.decompose.samples import Original
 from yolodsc.decompose.sensitivity import Bench, Fitted, plan
 from yolodsc.decompose.settings import Decomposition, LayerResult, Progress, Settings
@@ -39,25 +40,33 @@ def decompose(network: Network, pictures: Array, settings: Settings, *, progress
         Nothing to decompose, unknown layers, too few pictures, a budget that cannot be met.
     """
     begin = time.perf_counter()
-    tell = progress or (lambda what, share: None)
     targets = candidates(network)
     _check(network, targets, pictures, settings)
     targets = {i: t for i, t in targets.items() if i not in settings.keep}
+    with Crew(settings.threads) as crew:
+        work = _decomposed(network, targets, pictures, settings, crew, progress or (lambda what, share: None))
+        decomposed = assemble(network, work.chains)
+        error = work.output_error(decomposed)
+    results = tuple(work.results[i] for i in sorted(work.results))
+    return Decomposition(decomposed, results, error, settings, time.perf_counter() - begin)
+
+
+def _decomposed(
+    network: Network, targets: Mapping[int, Target], pictures: Array, settings: Settings, crew: Crew, tell: Progress
+) -> "_Work":
+    """Everything chosen and fitted."""
     tell("running the original network", 0.0)
     everything = convolutions(network)
     originals = samples.of_original(
         network, everything, pictures, count=settings.patches, seed=settings.seed, threads=settings.threads
     )
-    taken, fitted = _choices(network, targets, originals, pictures, settings, tell)
-    work = _Work(network, pictures, settings, everything, originals, taken, fitted)
+    taken, fitted = _choices(network, targets, originals, pictures, settings, crew, tell)
+    work = _Work(network, pictures, settings, crew, everything, originals, taken, fitted)
     for step, index in enumerate(everything):
         tell(f"layer {index}: {taken.get(index, KEEP)}", 0.5 + 0.5 * step / len(everything))
         work.layer(index)
-    decomposed = assemble(network, work.chains)
-    error = work.output_error(decomposed)
-    results = tuple(work.results[i] for i in sorted(work.results))
     tell("done", 1.0)
-    return Decomposition(decomposed, results, error, settings, time.perf_counter() - begin)
+    return work
 
 
 class _Work:
@@ -68,12 +77,13 @@ class _Work:
         network: Network,
         pictures: Array,
         settings: Settings,
+        crew: Crew,
         everything: Mapping[int, Target],
         originals: Mapping[int, Original],
         taken: Mapping[int, Choice],
         fitted: Fitted,
     ) -> None:
-        self.network, self.pictures, self.settings = network, pictures, settings
+        self.network, self.pictures, self.settings, self.crew = network, pictures, settings, crew
         self.everything, self.originals, self.taken, self.fitted = everything, originals, taken, fitted
         self.calibration = _calibration(pictures, settings)
         self.chains: dict[int, Chain] = {}
@@ -119,6 +129,7 @@ class _Work:
                 activation=target.layer.activation,
                 window=self.originals[target.index].places.window,
                 iterations=settings.refine,
+                crew=self.crew,
             )
             W = choices.dense(forms)
         return joined([form.balanced() for form in forms], biases), W
@@ -159,6 +170,7 @@ def _choices(
     originals: Mapping[int, Original],
     pictures: Array,
     settings: Settings,
+    crew: Crew,
     tell: Progress,
 ) -> tuple[dict[int, Choice], Fitted]:
     """Which form each target takes: the one asked for, or the plan within the budget with the fits that it is made of."""
@@ -167,18 +179,19 @@ def _choices(
     part = pictures[:: max(1, len(pictures) // SENSITIVITY_PICTURES)][:SENSITIVITY_PICTURES]
     bench = Bench(network, part, settings.threads)
     rows = _calibration(pictures, settings)
-    costs: dict[int, dict[Choice, float]] = {}
     timer = milliseconds.Timer(settings.threads) if settings.budget_ms else None
-    for step, (i, target) in enumerate(targets.items()):
-        tell(f"layer {i}: every form", 0.05 + 0.3 * step / len(targets))
+
+    def offered(i: int) -> list[Choice]:
         places = originals[i].places
-        X = samples.inputs(network, target, target.layer.sources[0], places, pictures[:rows], threads=settings.threads)
-        gram = samples.gram(target, X, originals[i].Y[: len(X)])
-        offered = bench.add(target, gram, seed=settings.seed)
-        if timer:
-            costs[i] = {c: timer.chain(target, bench.chains.get((i, c)) or regular(target)) for c in offered}
-        else:
-            costs[i] = {c: float(choices.multiply_adds(target, c)) for c in offered}
+        X = samples.inputs(network, targets[i], targets[i].layer.sources[0], places, pictures[:rows], threads=1)
+        return bench.add(targets[i], samples.gram(targets[i], X, originals[i].Y[: len(X)]), seed=settings.seed)
+
+    costs: dict[int, dict[Choice, float]] = {}
+    for step, (i, forms) in enumerate(zip(targets, crew.map(offered, targets), strict=True)):
+        tell(f"layer {i}: every form", 0.05 + 0.3 * step / len(targets))
+        costs[i] = {c: float(choices.multiply_adds(targets[i], c)) for c in forms}
+    if timer:
+        costs = {i: {c: timer.chain(t, bench.chains.get((i, c)) or regular(t)) for c in costs[i]} for i, t in targets.items()}
     kept = {i: options[KEEP] for i, options in costs.items()}
     whole, budget = _total(network), settings.budget * _total(network)
     if timer and settings.budget_ms:
