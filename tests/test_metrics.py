@@ -13,8 +13,8 @@ BEST = [name for name in RULES if name != "coco"]
 POINTS = {
     "voc07": [0.1 * i for i in range(6)] + [1 - 0.1 * i for i in range(4, -1, -1)],
     "py-faster-rcnn-07": list(np.arange(0.0, 1.1, 0.1)),
-    "darknet-11": [i / 10 for i in range(11)],
-    "darknet-101": [i / 100 for i in range(101)],
+    "darknet-11": [i * 0.1 for i in range(11)],
+    "darknet-101": [i * 0.01 for i in range(101)],
 }
 
 
@@ -189,16 +189,20 @@ def test_darknet_calls_it_wrong_unless_listed():
     assert results["listed"].classes[0].false_positives == 1
 
 
-def test_recall_of_three_tenths_reaches_the_exact_point_only():
-    """10 objects, 3 found: Darknet's i/10 is reached at 3/10, NumPy's and MATLAB's 3 * 0.1 is not."""
-    boxes = [(0, 0, (100.0 * i, 0.0, 100.0 * i + 50, 50.0), False) for i in range(10)]
-    truth, detections = tables(boxes, [(0, 0, boxes[i][2], 0.9 - 0.1 * i) for i in range(3)])
+@pytest.mark.parametrize(("name", "positives", "found", "ap"), [
+    ("voc07", 10, 3, 3 / 11), ("voc07", 10, 6, 7 / 11),
+    ("py-faster-rcnn-07", 10, 3, 3 / 11), ("py-faster-rcnn-07", 10, 6, 6 / 11),
+    ("darknet-11", 10, 3, 3 / 11), ("darknet-11", 10, 6, 6 / 11), ("darknet-11", 10, 5, 6 / 11),
+    ("darknet-101", 100, 35, 35 / 101), ("darknet-101", 100, 7, 8 / 101),
+])  # fmt: skip
+def test_a_recall_of_tenths_may_miss_its_point_by_a_bit(name, positives, found, ap):
+    """3 of 10 found: 3 * 0.1 is one bit more than 3 / 10; MATLAB counts from both ends, so that 6 of 10 reach its seventh point."""
+    boxes = [(0, 0, (100.0 * i, 0.0, 100.0 * i + 50, 50.0), False) for i in range(positives)]
+    truth, detections = tables(boxes, [(0, 0, boxes[i][2], 1 - 0.001 * i) for i in range(found)])
 
-    results = score([RULES[n] for n in POINTS], truth, detections, classes=1, pictures=1)
+    result = score([RULES[name]], truth, detections, classes=1, pictures=1)[name]
 
-    assert results["darknet-11"].mean_ap == pytest.approx(4 / 11)
-    assert results["py-faster-rcnn-07"].mean_ap == pytest.approx(3 / 11)
-    assert results["voc07"].mean_ap == pytest.approx(3 / 11)
+    assert result.mean_ap == pytest.approx(ap, abs=1e-12)
 
 
 def test_equal_scores_keep_the_order_given():

@@ -4,7 +4,7 @@ Programs report 2 to 17 points apart for the same detections. Everything in whic
 nothing else in the package knows the name of a rule.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from yolodsc.errors import OptionError
 from yolodsc.metrics.tables import Doubles
 
-Interpolation = Literal["area", "11 arange", "11 colon", "11 exact", "101 exact", "101 linspace"]
+Interpolation = Literal["area", "11 arange", "11 colon", "11 product", "101 product", "101 exact", "101 linspace"]
 """How a curve becomes a number: the area under its envelope, or the mean of the envelope at so many recalls."""
 
 _COLON = np.array([0.1 * i for i in range(6)] + [1 - 0.1 * i for i in range(4, -1, -1)])
@@ -20,12 +20,12 @@ RECALL_POINTS: dict[Interpolation, Doubles | None] = {
     "area": None,
     "11 arange": np.arange(0.0, 1.1, 0.1),  # NumPy: 3 * 0.1 and 6 * 0.1 exceed 0.3 and 0.6 by one bit
     "11 colon": _COLON,  # MATLAB's 0:0.1:1 counts from both ends, so that only 3 * 0.1 exceeds
-    "11 exact": np.arange(11) / 10.0,
+    "11 product": np.arange(11) * (1 / 10),  # Darknet writes i / 10, its compiler (-Ofast) multiplies: the printed APs show it
+    "101 product": np.arange(101) * (1 / 100),
     "101 exact": np.arange(101) / 100.0,
     "101 linspace": np.linspace(0.0, 1.0, 101),
 }
-"""The recalls themselves. A curve that reaches recall 3/10 exactly has reached ``11 exact``'s fourth, but not
-NumPy's."""
+"""The recalls themselves. A curve that reaches recall 3/10 exactly has not reached 3 * 0.1, which is one bit more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,8 +116,8 @@ _PRESETS = (
     ),
     Rule(name="py-faster-rcnn", program="py-faster-rcnn voc_eval.py", offset=1.0, accept=">", interpolation="area"),
     _darknet("darknet", "0", "area"),
-    _darknet("darknet-11", "11", "11 exact"),
-    _darknet("darknet-101", "101", "101 exact"),
+    _darknet("darknet-11", "11", "11 product"),
+    _darknet("darknet-101", "101", "101 product"),
     Rule(
         name="coco",
         program="pycocotools COCOeval, bbox",
@@ -152,3 +152,17 @@ def rules_named(names: str) -> tuple[Rule, ...]:
     if unknown or not wanted:
         raise OptionError(f"--rules {names}: {unknown or 'nothing'} is no rule; wanted some of {', '.join(RULES)}")
     return tuple(RULES[name] for name in dict.fromkeys(wanted))
+
+
+def adjusted(rule: Rule, *, iou: float | None = None, difficult: Literal["drop", "list"] = "drop") -> Rule:
+    """The rule with the overlap and the way with difficult objects that its program was asked for.
+
+    Parameters
+    ----------
+    iou
+        Stands for the one overlap of a rule (Darknet: ``-iou_thresh``); COCO's ten stay.
+    difficult
+        Darknet without (``drop``) or with (``list``) ``difficult=`` in its ``.data``; other programs have no choice.
+    """
+    changed = rule if iou is None or len(rule.iou) > 1 else replace(rule, iou=(iou,))
+    return changed if changed.difficult == "ignore" else replace(changed, difficult=difficult)
