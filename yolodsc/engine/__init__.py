@@ -3,7 +3,7 @@
 Everything above this floor sees these two names only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -30,8 +30,15 @@ class Runner(Protocol):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
 
 
-def compile(network: Network, threads: int = 1, outputs: Sequence[int] | None = None) -> Runner:  # noqa: A001
-    """Plan a network for repeated running.
+def compile(  # noqa: A001
+    network: Network,
+    threads: int = 1,
+    outputs: Sequence[int] | None = None,
+    *,
+    isa: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Runner:
+    """Plan a network for repeated running: fused kernels where this machine can have them, else FastDSC.
 
     Parameters
     ----------
@@ -39,9 +46,25 @@ def compile(network: Network, threads: int = 1, outputs: Sequence[int] | None = 
         The most threads that one call uses.
     outputs
         Layers whose outputs are handed back: the heads unless given, or the last layer where there is no head.
+    isa
+        Instruction set to make kernels for, one of `isa.available`, or ``"none"`` for FastDSC; YOLODSC_ISA or the best
+        unless given.
+    progress
+        Called with (done, all) while kernels are compiled that the cache does not have.
+
+    Raises
+    ------
+    OptionError
+        For an ``isa`` that this machine cannot run.
     """
-    from yolodsc.engine.fastdsc import FastDscRunner
+    from yolodsc.engine.choice import choice
 
     if outputs is None:
         outputs = [head.index for head in network.heads] or [network.output]
+    if chosen := choice(isa).isa:
+        from yolodsc.engine.fused import FusedRunner
+
+        return FusedRunner(network, threads=threads, outputs=outputs, isa=chosen, progress=progress)
+    from yolodsc.engine.fastdsc import FastDscRunner
+
     return FastDscRunner(network, threads=threads, outputs=outputs)

@@ -189,13 +189,9 @@ class Code:
         """The whole module."""
         body = "\n".join(self.lines)
         v, n = self.vector, self.lanes
-        integer = f"<{n} x i32>"
         return (
             f"declare {v} @llvm.fmuladd.v{n}f32({v}, {v}, {v})\n"
-            f"declare {v} @llvm.floor.v{n}f32({v})\ndeclare {v} @llvm.fabs.v{n}f32({v})\n"
-            f"declare {integer} @llvm.smax.v{n}i32({integer}, {integer})\n"
             "declare i64 @llvm.smin.i64(i64, i64)\ndeclare i64 @llvm.smax.i64(i64, i64)\n"
-            "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)\ndeclare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)\n"
             f"define void @{self.name}({self.signature}) #0 {{\nentry:\n{body}\n  ret void\n}}\n"
             'attributes #0 = { nounwind "min-legal-vector-width"="512" "prefer-vector-width"="512" "frame-pointer"="none" }\n'
         )

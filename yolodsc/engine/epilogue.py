@@ -9,6 +9,9 @@ a vector and needs no library call. Formulas: Darknet ``activations.h``; mish is
 from yolodsc.engine.code import Code
 
 LOG2E = 1.44269504088896341
+ROUND = 1.5 * 2**23
+"""Added to a small number, it leaves the nearest integer in the low bits."""
+
 LN2_HIGH, LN2_LOW = 0.693359375, -2.12194440e-4
 EXP = (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
 
@@ -17,15 +20,15 @@ def exponential(c: Code, x: str) -> str:
     """``e ** x`` in every lane, 0 and infinity clamped to the smallest and largest normal results."""
     i = f"<{c.lanes} x i32>"
     x = c.smaller(c.greater(x, c.constant(-87.3)), c.constant(88.0))
-    n = c.let(f"call {c.vector} @llvm.floor.v{c.lanes}f32({c.vector} {c.fma(x, c.constant(LOG2E), c.constant(0.5))})")
+    rounded = c.fma(x, c.constant(LOG2E), c.constant(ROUND))
+    n = c.arith("fsub", rounded, c.constant(ROUND))
     r = c.fma(n, c.constant(-LN2_HIGH), x)
     r = c.fma(n, c.constant(-LN2_LOW), r)
     p = c.constant(EXP[0])
     for coefficient in EXP[1:]:
         p = c.fma(p, r, c.constant(coefficient))
     p = c.arith("fadd", c.fma(p, c.arith("fmul", r, r), r), c.constant(1.0))
-    power = c.let(f"fptosi {c.vector} {n} to {i}")
-    shifted = c.let(f"shl {i} {power}, {c.integers(23)}")
+    shifted = c.let(f"shl {i} {c.let(f'bitcast {c.vector} {rounded} to {i}')}, {c.integers(23)}")
     bits = c.let(f"bitcast {c.vector} {p} to {i}")
     return c.let(f"bitcast {i} {c.let(f'add {i} {bits}, {shifted}')} to {c.vector}")
 

@@ -4,7 +4,6 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from types import TracebackType
 from typing import Self
 
@@ -12,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolodsc.engine.arena import Buffer, lay_out, lives_of
-from yolodsc.engine.isa import Isa, choose
+from yolodsc.engine.isa import Isa
 from yolodsc.engine.layout import ARENA, Plane
-from yolodsc.engine.objects import Compiler
+from yolodsc.engine.objects import compiler
 from yolodsc.engine.operations.operation import Site
 from yolodsc.engine.operations.planes import Plain
 from yolodsc.engine.planner import Plan, Planner
@@ -24,12 +23,6 @@ from yolodsc.network import Network
 from yolodsc.shape import Array
 
 Progress = Callable[[int, int], None]
-
-
-@cache
-def compiler(isa: Isa) -> Compiler:
-    """One compiler an instruction set and process."""
-    return Compiler(isa)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +72,12 @@ class FusedRunner:
         *,
         threads: int,
         outputs: Sequence[int],
-        isa: str | None = None,
+        isa: Isa,
         progress: Progress | None = None,
     ) -> None:
         self.network = network
         self.threads = max(1, threads)
-        self.isa = choose(isa)
+        self.isa = isa
         self.outputs = tuple(outputs)
         self.program = program(network, threads=self.threads, outputs=outputs, isa=self.isa, progress=progress)
         self._lock = threading.Lock()
@@ -120,7 +113,7 @@ class FusedRunner:
         self._process = os.getpid()
         self._arena = aligned(self.program.arena)
         self._scratch = [aligned(self.program.scratch) for _ in range(self.threads)]
-        self._picture = np.zeros(self.network.picture, np.float32)
+        self._picture = aligned(self.network.picture.size * 4).view(np.float32).reshape(self.network.picture)
         bases = np.zeros((self.threads, 8), np.int64)
         for row, scratch in zip(bases, self._scratch, strict=True):
             row[:4] = [a.ctypes.data for a in (self.program.constants, self._arena, self._picture, scratch)]

@@ -117,6 +117,13 @@ def is_depthwise(layer: Layer) -> bool:
     return isinstance(layer, ConvolutionalLayer) and is_convolution(layer) and layer.depthwise and layer.size <= 9
 
 
+def is_fusable(layer: Layer) -> bool:
+    """A depthwise convolution that may be part of a fused block: one filter a channel, one stride, no dilation."""
+    if not isinstance(layer, ConvolutionalLayer) or not is_depthwise(layer):
+        return False
+    return layer.stride_x == layer.stride_y and layer.filters == layer.groups and layer.dilation == 1
+
+
 def is_sum(layer: Layer) -> bool:
     """A shortcut that is a plain sum of equal shapes."""
     if not isinstance(layer, ShortcutLayer) or layer.weights_type != "none" or layer.activation not in ACTIVATIONS:

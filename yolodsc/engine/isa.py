@@ -7,7 +7,6 @@ multiply-add a cycle, so that maps of 8 or 24 channels are better cut into vecto
 speed there. ``lane_cost`` says so, per vector.
 """
 
-import os
 import platform
 from dataclasses import dataclass
 from functools import cache
@@ -85,12 +84,11 @@ def available() -> dict[str, Isa]:
     return {isa.name: isa for isa in found}
 
 
-def choose(name: str | None = None) -> Isa:
-    """The instruction set called ``name``, of YOLODSC_ISA, or the best there is; an `OptionError` lists them."""
-    name = name or os.environ.get("YOLODSC_ISA") or None
+def choose(name: str | None = None) -> Isa | None:
+    """The instruction set called ``name``, or the best there is (None where there is none); an `OptionError` lists them."""
     known = available()
-    if name is None and known:
-        return next(iter(known.values()))
+    if name is None:
+        return next(iter(known.values()), None)
     if name not in known:
-        raise OptionError(f"--isa {name}: this machine has {', '.join(known) or 'none that kernels are made for'}")
+        raise OptionError(f"--isa {name}: wanted {', '.join([*known, 'none'])} on this machine")
     return known[name]

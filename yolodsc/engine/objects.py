@@ -12,6 +12,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -34,6 +35,12 @@ def cache_directory() -> Path:
         return Path(chosen)
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "yolodsc" / "kernels"
+
+
+@cache
+def compiler(isa: Isa) -> "Compiler":
+    """One compiler an instruction set and process."""
+    return Compiler(isa)
 
 
 class Compiler:

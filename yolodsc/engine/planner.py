@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from yolodsc.engine.folding import folded
-from yolodsc.engine.graph import Graph, fast, is_depthwise, is_pointwise, is_sum
+from yolodsc.engine.graph import Graph, fast, is_depthwise, is_fusable, is_pointwise, is_sum
 from yolodsc.engine.isa import Isa
 from yolodsc.engine.layout import PICTURE_BASE, Map, Plane, View, joined, sliced, whole
 from yolodsc.engine.operations.convolution import Convolution, Geometry
@@ -204,7 +204,7 @@ class Planner:
         """Whether the depthwise layer that is the only reader of a pointwise one will emit both."""
         reader = self.graph.only_reader(index)
         layers = self.network.layers
-        return reader is not None and is_pointwise(layers[index]) and is_depthwise(layers[reader])
+        return reader is not None and is_pointwise(layers[index]) and is_fusable(layers[reader])
 
     def _convolution(self, layer: ConvolutionalLayer) -> None:
         if is_depthwise(layer):
@@ -290,7 +290,7 @@ class Planner:
 
     def _depthwise(self, layer: ConvolutionalLayer) -> None:
         """A depthwise layer with the pointwise layers and the shortcut around it that nobody else sees."""
-        if layer.stride_x != layer.stride_y or layer.filters != layer.groups:
+        if not is_fusable(layer):
             return self._multiplied(layer)
         expand = self._expansion(layer)
         project = self.graph.only_reader(layer.index)

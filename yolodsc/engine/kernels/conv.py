@@ -80,8 +80,8 @@ class ConvKernel:
 
     def _sums(self, c: Code, x: str, weights: str, biases: str, table: str, segments: str) -> list[str]:
         """Accumulate all segments for one tile; returns ``vectors * pixels`` values."""
-        start = [c.load(biases, v * self.lanes * 4) for v in range(self.vectors)]
-        start = [value for value in start for _ in range(self.pixels)]
+        bias = [c.load(biases, v * self.lanes * 4) for v in range(self.vectors)]
+        start = [c.constant(0.0)] * self.vectors * self.pixels
         kind = c.vector
         with c.loop(segments, [("ptr", weights), ("ptr", table), *((kind, s) for s in start)]) as segment:
             w, entry, *sums = segment.carried
@@ -97,7 +97,8 @@ class ConvKernel:
                 step = self.unroll * self.vectors * self.lanes * 4
                 quad.again(c.at(xq, self.unroll * 4), c.at(wq, step), *acc)
             segment.again(quad.carried[1], c.at(entry, 16), *quad.carried[2:])
-        return segment.carried[2:]
+        sums = segment.carried[2:]
+        return [c.arith("fadd", value, bias[number // self.pixels]) for number, value in enumerate(sums)]
 
     def _finish(self, c: Code, sums: list[str], y: str, block_y: str, residual: list[str], block_residual: str) -> None:
         """Activation, residual, store."""

@@ -177,5 +177,6 @@ class Average(Operation):
                 m = x.blocks[first + a][0]
                 where = {"x": x.at(first + a), "y": y.at(first + a), "blocks": b - a, "block_x": m.block, "block_y": y.block}
                 walk = {"rows": height, "row_x": m.row, "pixels": width, "scale": bits(1 / (height * width))}
-                found.append([Step(AverageKernel(y.lanes), where | walk)])
+                margins = margin_steps(y, 0, 1, (first + a, first + b))
+                found.append([Step(AverageKernel(y.lanes), where | walk), *margins])
         return found

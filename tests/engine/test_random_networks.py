@@ -1,0 +1,85 @@
+"""The fused engine against the reference on networks that hypothesis makes up, between guard zones."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.engine.guards import Guards
+from tests.engine.random_networks import networks
+from tests.networks import network, picture
+from yolodsc.engine.fused import FusedRunner
+from yolodsc.engine.isa import Isa, available
+from yolodsc.network import Network
+from yolodsc.shape import Array
+
+NAMES = ("avx512", "avx2", "sse", "neon")
+
+
+def instruction_set(name: str) -> Isa:
+    """One that this machine runs; the test is skipped elsewhere."""
+    if name not in available():
+        pytest.skip(f"this processor has no {name}")
+    return available()[name]
+
+
+def error(network: Network, index: int, output: Array, wanted: Sequence[Array]) -> float:
+    """Largest difference, relative to the largest number of the layer and of what it reads."""
+    layer = network.layers[index]
+    largest = max(float(np.abs(wanted[i]).max()) for i in (index, *(s for s in layer.sources if s >= 0)))
+    return float(np.abs(output - wanted[index]).max()) / max(largest, 1e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=120)
+@given(made=networks(), threads=st.integers(1, 4), everything=st.booleans(), batch=st.integers(1, 3))
+def test_any_network_equals_the_reference(name: str, made: Network, threads: int, everything: bool, batch: int) -> None:
+    """Every layer that is handed back, within 1e-5; nothing is read before it is written, nothing written outside its map."""
+    isa = instruction_set(name)
+    outputs = range(len(made.layers)) if everything else [len(made.layers) - 1]
+    pictures = np.stack([picture(made, seed=number) for number in range(batch)])
+    with np.errstate(all="ignore"):
+        wanted = [made.forward(x) for x in pictures]
+
+    with pytest.MonkeyPatch.context() as patch:
+        guards = Guards(patch)
+        with FusedRunner(made, threads=threads, outputs=outputs, isa=isa) as runner:
+            guards.watch(runner)
+            found = runner(pictures)
+
+    for number, reference in enumerate(wanted):
+        for index in outputs:
+            if np.isfinite(reference[index]).all():
+                assert error(made, index, found[index][number], reference) < 1e-5, made.layers[index].type
+    assert guards.broken() == 0
+
+
+BLOCKS = """
+convolutional filters=13 size=3 stride=2 pad=1 activation=leaky batch_normalize=1
+convolutional filters=40 size=1 activation=relu6 batch_normalize=1
+convolutional filters=40 groups=40 size=3 pad=1 activation=relu6 batch_normalize=1
+convolutional filters=13 size=1 activation=linear batch_normalize=1
+shortcut from=-4 activation=linear
+maxpool size=5 stride=1
+route layers=-1,-2
+convolutional filters=33 size=3 pad=1 activation=mish batch_normalize=1
+convolutional filters=24 size=1 activation=linear
+yolo classes=3 num=3 mask=0,1,2 anchors=10,12,10,12,10,12
+"""
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 67), (61, 2), (37, 41), (96, 100)])
+def test_blocks_of_any_size_equal_the_reference(height: int, width: int, name: str) -> None:
+    """Fused blocks, pools, joins and Winograd on maps of one pixel, of prime sides, and larger than a strip."""
+    isa = instruction_set(name)
+    made = network(BLOCKS, height=height, width=width)
+    x = picture(made)
+    wanted = made.forward(x)
+
+    with FusedRunner(made, threads=3, outputs=[len(wanted) - 1], isa=isa) as runner:
+        found = runner(x)
+
+    assert error(made, len(wanted) - 1, found[len(wanted) - 1], wanted) < 1e-5

@@ -1,0 +1,165 @@
+"""The runner of the fused engine: threads, streams of calls, forks, odd inputs, and what serves where kernels cannot be had."""
+
+import multiprocessing
+import os
+import threading
+
+import numpy as np
+import pytest
+
+from tests.engine.test_random_networks import BLOCKS, error
+from tests.networks import network, picture
+from yolodsc import engine
+from yolodsc.engine.choice import choice
+from yolodsc.engine.fastdsc import FastDscRunner
+from yolodsc.errors import OptionError
+from yolodsc.network import Network
+
+LAST = 9
+
+
+@pytest.fixture(scope="module")
+def small() -> Network:
+    """A network with a fused block, a pyramid of pools, a concatenation and a head."""
+    return network(BLOCKS, height=48, width=40)
+
+
+@pytest.mark.parametrize("threads", [2, 4])
+def test_a_thousand_runs_are_bit_identical(small: Network, threads: int) -> None:
+    """Whichever thread takes which item, the numbers are the same."""
+    x = picture(small)
+    with engine.compile(small, threads=1) as single:
+        first = single(x)[LAST]
+
+    with engine.compile(small, threads=threads) as runner:
+        different = sum(not np.array_equal(runner(x)[LAST], first) for _ in range(500))
+
+    assert different == 0
+
+
+def test_several_python_threads_share_a_runner(small: Network) -> None:
+    """Each gets the outputs of its own picture."""
+    pictures = [picture(small, seed=number) for number in range(4)]
+    wanted = [small.forward(x)[LAST] for x in pictures]
+    errors: list[float] = []
+
+    with engine.compile(small, threads=2) as runner:
+
+        def work(number: int) -> None:
+            for _ in range(25):
+                found = runner(pictures[number])[LAST]
+                errors.append(float(np.abs(found - wanted[number]).max() / np.abs(wanted[number]).max()))
+
+        workers = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+
+    assert len(errors) == 100
+    assert max(errors) < 1e-5
+
+
+def _fork_and_run(runner: engine.Runner, made: Network, queue: "multiprocessing.Queue[bytes]") -> None:
+    queue.put(runner(picture(made))[LAST].tobytes())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_runner_works_after_fork(small: Network) -> None:
+    """The child has no helpers of its parent's, and makes its own."""
+    context = multiprocessing.get_context("fork")
+    queue: multiprocessing.Queue[bytes] = context.Queue()
+    with engine.compile(small, threads=3) as runner:
+        wanted = runner(picture(small))[LAST].tobytes()
+
+        child = context.Process(target=_fork_and_run, args=(runner, small, queue))
+        child.start()
+        found = queue.get(timeout=60)
+        child.join()
+
+        assert found == wanted
+        assert runner(picture(small))[LAST].tobytes() == wanted
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38])
+def test_numbers_that_are_none_do_not_stop_a_run(small: Network, value: float) -> None:
+    """And the next picture is right again."""
+    x, bad = picture(small), picture(small)
+    bad[:, 5:9, 3:30] = value
+    wanted = small.forward(x)
+
+    with engine.compile(small, threads=2) as runner:
+        runner(bad)
+        found = runner(x)
+
+    assert error(small, LAST, found[LAST], wanted) < 1e-5
+
+
+def test_outputs_belong_to_the_caller(small: Network) -> None:
+    """A later run changes nothing of what an earlier one gave."""
+    with engine.compile(small, outputs=[4, 6, LAST]) as runner:
+        first = runner(picture(small))
+        kept = {index: array.copy() for index, array in first.items()}
+        runner(picture(small, seed=9))
+
+    for index, array in first.items():
+        np.testing.assert_array_equal(array, kept[index])
+        assert array.flags.owndata
+
+
+def test_a_batch_gives_what_its_pictures_give(small: Network) -> None:
+    """Also one that is a view with strides, and an empty one."""
+    pictures = np.stack([picture(small, seed=number) for number in range(6)])
+
+    with engine.compile(small, threads=2) as runner:
+        batch = runner(pictures[::-2])[LAST]
+        single = [runner(x)[LAST] for x in pictures[::-2]]
+        empty = runner(pictures[:0])[LAST]
+
+    np.testing.assert_array_equal(batch, np.stack(single))
+    assert empty.shape == (0, *small.layers[LAST].shape)
+
+
+def test_helpers_that_went_to_sleep_wake_up(small: Network) -> None:
+    """After a pause, and when the runner is closed."""
+    x = picture(small)
+    before = threading.active_count()
+    with engine.compile(small, threads=4) as runner:
+        first = runner(x)[LAST]
+        threading.Event().wait(0.2)
+        second = runner(x)[LAST]
+
+    np.testing.assert_array_equal(first, second)
+    assert threading.active_count() == before
+
+
+def test_none_is_fastdsc(small: Network) -> None:
+    """``isa="none"`` forces the path that serves where kernels cannot be had."""
+    with engine.compile(small, isa="none") as runner:
+        found = runner(picture(small))
+
+        assert isinstance(runner, FastDscRunner)
+    assert error(small, LAST, found[LAST], small.forward(picture(small))) < 1e-5
+
+
+def test_fastdsc_serves_where_llvm_does_not(small: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reason is kept for ``yolodsc info``."""
+    from yolodsc.engine import objects
+
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("LLVM IR parsing error")
+
+    monkeypatch.setattr(objects.Compiler, "load", refuse)
+    choice.cache_clear()
+
+    with engine.compile(small) as runner:
+        assert isinstance(runner, FastDscRunner)
+    assert "LLVM IR parsing error" in choice(None).reason
+    choice.cache_clear()
+
+
+def test_an_unknown_instruction_set_is_refused(small: Network) -> None:
+    """In one line that lists what there is."""
+    with pytest.raises(OptionError, match=r"--isa mmx: wanted .*none"):
+        engine.compile(small, isa="mmx")
