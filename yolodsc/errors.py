@@ -6,6 +6,7 @@ YolodscError
 ├── ImageError          a picture that cannot be read or written
 ├── DatasetError        a VOC tree, label folder, detections file, list or .names file
 ├── DecompositionError  a network or layer that cannot be made separable as asked
+├── ConversionError     a network that another format or form cannot express
 ├── OptionError         a command-line option or argument
 └── MissingExtraError   an optional library that is not installed
 """
@@ -33,6 +34,10 @@ class DatasetError(YolodscError):
 
 class DecompositionError(YolodscError):
     """A network or layer that cannot be decomposed as asked."""
+
+
+class ConversionError(YolodscError):
+    """A network or layer that cannot be written in another format or form."""
 
 
 class OptionError(YolodscError):

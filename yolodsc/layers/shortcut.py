@@ -73,7 +73,7 @@ class ShortcutLayer(Layer):
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
         """Darknet: ``blas.c: shortcut_multilayer_cpu`` and, where heights differ, pjreddie's ``shortcut_cpu``."""
         previous, *others = inputs
-        factors = self._factors(weights)  # (inputs, C or 1)
+        factors = self.factors(weights)  # (inputs, C or 1)
         out = previous * factors[0][:, None, None]
         for source, factor in zip(others, factors[1:], strict=True):
             _add(out, source, factor)
@@ -83,8 +83,11 @@ class ShortcutLayer(Layer):
         """One addition an output number for each source."""
         return self.shape.size * (len(self.sources) - 1) / 1e9
 
-    def _factors(self, weights: Weights) -> Array:
-        """Weights as AlexeyAB's fused network uses them (``network.c: fuse_conv_batchnorm``), floor of 0.001 included."""
+    def factors(self, weights: Weights) -> Array:
+        """Factors (inputs, C or 1) of the sum, as AlexeyAB's fused network has them (``network.c: fuse_conv_batchnorm``).
+
+        The floor of 0.001 is included.
+        """
         if self.weights_type == "none":
             plain = [self.alpha] + [self.beta] * (len(self.sources) - 1)
             return np.array(plain, np.float32)[:, None]

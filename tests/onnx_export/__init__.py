@@ -1,0 +1,1 @@
+"""The ONNX export against ONNX Runtime."""

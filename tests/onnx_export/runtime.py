@@ -1,0 +1,49 @@
+"""One network on the plain kernels and, as an ONNX model, in ONNX Runtime."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from yolodsc.network import Network
+from yolodsc.onnx_export import Heads, export_onnx
+from yolodsc.shape import Array
+
+TOLERANCE = 2e-5
+"""Of an output's largest number; the largest difference of all networks here and in the reference material is 5e-6."""
+
+
+def onnx_outputs(path: Path, pictures: Array) -> dict[str, Array]:
+    """What ONNX Runtime makes of a model file for pictures (N, C, H, W): outputs by name."""
+    runtime: Any = pytest.importorskip("onnxruntime")
+    onnx: Any = pytest.importorskip("onnx")
+    onnx.checker.check_model(onnx.load(path), full_check=True)
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = runtime.InferenceSession(path, options)
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(None, {"picture": pictures}), strict=True))
+
+
+def difference(network: Network, folder: Path, *, heads: Heads = "activated", pictures: int = 2, seed: int = 0) -> float:
+    """The largest difference of any layer's output, relative to the output's largest number."""
+    x = np.random.default_rng(seed).uniform(0, 1, (pictures, *network.picture)).astype(np.float32)
+    path = folder / "network.onnx"
+    export_onnx(network, path, outputs=range(len(network.layers)), heads=heads, dynamic_batch=True)
+    found = onnx_outputs(path, x)
+    outputs = [network.forward(picture) for picture in x]
+    return max(_relative(found[f"layer_{i}"], _wanted(network, outputs, i, heads)) for i in range(len(network.layers)))
+
+
+def _wanted(network: Network, outputs: Sequence[Sequence[Array]], index: int, heads: Heads) -> Array:
+    raw = heads == "raw" and network.layers[index] in network.heads
+    source = network.layers[index].sources[0] if raw else index
+    return np.stack([one[source] for one in outputs])
+
+
+def _relative(found: Array, wanted: Array) -> float:
+    assert found.shape == wanted.shape
+    assert np.isfinite(wanted).all()
+    return float(np.abs(found - wanted).max() / max(np.abs(wanted).max(), 1e-6))

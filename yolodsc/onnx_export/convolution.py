@@ -1,0 +1,113 @@
+"""``[convolutional]``, ``[connected]``, ``[local]``, ``[batchnorm]``: layers with weights, batch norm folded."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from yolodsc.layer import Weights
+from yolodsc.layers.batchnorm import BatchnormLayer
+from yolodsc.layers.connected import ConnectedLayer
+from yolodsc.layers.convolutional import ConvolutionalLayer
+from yolodsc.layers.local import LocalLayer
+from yolodsc.onnx_export.activations import activated
+from yolodsc.onnx_export.graph import Graph
+from yolodsc.onnx_export.windows import convolved
+from yolodsc.reference.convolution import BLUR_GEOMETRY, binarized_weights, folded_norm
+from yolodsc.shape import Array, Shape
+
+
+def convolutional(graph: Graph, layer: ConvolutionalLayer, inputs: Sequence[str], weights: Weights) -> str:
+    """Conv with bias, activation, and the blur of ``antialiasing``."""
+    (x,) = inputs
+    kernel, biases = weights["weights"], weights["biases"]
+    if layer.xnor:
+        x, kernel = _signs(graph, x), binarized_weights(kernel)
+    if layer.batch_normalize:
+        factor, biases = _norm(layer, weights)
+        kernel = (kernel * factor[:, None, None, None]).astype(np.float32)
+    out = convolved(
+        graph,
+        x,
+        graph.constant(kernel, "weights"),
+        graph.constant(biases, "biases"),
+        map_=layer.inputs[0],
+        shape=layer.convolved,
+        size=layer.size,
+        strides=(1, 1) if layer.antialiasing else (layer.stride_y, layer.stride_x),
+        margin=layer.padding * layer.dilation,
+        groups=layer.groups,
+        dilation=layer.dilation,
+    )
+    out = activated(graph, out, layer.activation)
+    if not layer.antialiasing:
+        return out
+    strides = (layer.stride_y, layer.stride_x)
+    return blurred(graph, out, layer.convolved, layer.shape, antialiasing=layer.antialiasing, strides=strides)
+
+
+def blurred(graph: Graph, x: str, map_: Shape, shape: Shape, *, antialiasing: int, strides: tuple[int, int]) -> str:
+    """The fixed depthwise blur of an anti-aliased layer (`yolodsc.reference.convolution.blur`)."""
+    size, padding = BLUR_GEOMETRY[antialiasing]
+    row = np.array([1, 2, 1] if size == 3 else [1, 1], np.float32)
+    kernel = np.outer(row, row) / row.sum() ** 2  # (K, K)
+    weights = graph.constant(np.broadcast_to(kernel, (map_.channels, 1, size, size)), "blur")
+    biases = graph.constant(np.zeros(map_.channels, np.float32), "no_biases")
+    return convolved(
+        graph, x, weights, biases, map_=map_, shape=shape, size=size, strides=strides, margin=padding, groups=map_.channels
+    )
+
+
+def connected(graph: Graph, layer: ConnectedLayer, inputs: Sequence[str], weights: Weights) -> str:
+    """Gemm on the flattened map."""
+    matrix, biases = weights["weights"], weights["biases"]  # (F, C H W), (F,)
+    if layer.batch_normalize:
+        factor, biases = _norm(layer, weights)
+        matrix = (matrix * factor[:, None]).astype(np.float32)
+    flat = graph.reshape(inputs[0], layer.inputs[0].size)
+    product = graph.add("Gemm", flat, graph.constant(matrix, "weights"), graph.constant(biases, "biases"), transB=1)
+    return activated(graph, graph.reshape(product, *layer.shape), layer.activation)
+
+
+def local(graph: Graph, layer: LocalLayer, inputs: Sequence[str], weights: Weights) -> str:
+    """Columns by a convolution with unit kernels, then one matrix product a location."""
+    channels, taps = layer.inputs[0].channels, layer.size**2
+    units = np.tile(np.eye(taps, dtype=np.float32).reshape(taps, 1, layer.size, layer.size), (channels, 1, 1, 1))
+    column = Shape(channels * taps, *layer.shape[1:])
+    columns = convolved(
+        graph,
+        inputs[0],
+        graph.constant(units, "units"),
+        graph.constant(np.zeros(len(units), np.float32), "no_biases"),
+        map_=layer.inputs[0],
+        shape=column,
+        size=layer.size,
+        strides=(layer.stride, layer.stride),
+        margin=layer.pad,
+        groups=channels,
+    )
+    locations = layer.shape.height * layer.shape.width
+    seen = graph.transpose(graph.reshape(columns, column.channels, locations), 2, 1, 0)  # (locations, C K K, N)
+    product = graph.add("MatMul", graph.constant(weights["weights"], "weights"), seen)  # (locations, F, N)
+    out = graph.reshape(graph.transpose(product, 2, 1, 0), *layer.shape)
+    biases = graph.constant(weights["biases"].reshape(1, *layer.shape), "biases")
+    return activated(graph, graph.add("Add", out, biases), layer.activation)
+
+
+def batchnorm(graph: Graph, layer: BatchnormLayer, inputs: Sequence[str], weights: Weights) -> str:
+    """Factor and offset a channel."""
+    factor, offset = _norm(layer, weights)
+    column = (1, -1, 1, 1)
+    scaled = graph.add("Mul", inputs[0], graph.constant(factor.astype(np.float32).reshape(column), "factors"))
+    return graph.add("Add", scaled, graph.constant(offset.reshape(column), "offsets"))
+
+
+def _norm(layer: ConvolutionalLayer | ConnectedLayer | BatchnormLayer, weights: Weights) -> tuple[np.ndarray, Array]:
+    """Factor (F,) in float64 and offset (F,) in float32 of a layer's batch norm."""
+    arrays = {name: array for name, array in weights.items() if name != "weights"}
+    factor, offset = folded_norm(**arrays, profile=layer.profile)
+    return factor, offset.astype(np.float32)
+
+
+def _signs(graph: Graph, x: str) -> str:
+    """+1 above 0, else -1."""
+    return graph.add("Where", graph.add("Greater", x, graph.number(0)), graph.number(1), graph.number(-1))
