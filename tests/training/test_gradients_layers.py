@@ -1,0 +1,104 @@
+"""Gradients of every layer, beside PyTorch's autograd in float64."""
+
+import numpy as np
+import pytest
+
+from tests.networks import network
+from yolodsc.network import Network
+from yolodsc.training.model import FROZEN, LIVE, Model, Statistics
+
+CONVOLUTIONS = {
+    "pointwise": "convolutional filters=5 activation=leaky",
+    "pointwise-bn": "convolutional filters=5 activation=leaky batch_normalize=1",
+    "pointwise-stride": "convolutional filters=5 stride=2 activation=leaky",
+    "regular": "convolutional filters=5 size=3 pad=1 activation=relu",
+    "regular-bn": "convolutional filters=5 size=3 pad=1 activation=leaky batch_normalize=1",
+    "regular-stride": "convolutional filters=5 size=3 stride=2 pad=1 activation=linear",
+    "regular-strides": "convolutional filters=4 size=5 stride_x=1 stride_y=3 pad=1 activation=relu6",
+    "regular-dilated": "convolutional filters=4 size=3 dilation=2 pad=1 activation=leaky",
+    "regular-groups": "convolutional filters=4 groups=2 size=3 pad=1 activation=leaky batch_normalize=1",
+    "depthwise": "convolutional filters=4 groups=4 size=3 pad=1 activation=leaky",
+    "depthwise-bn": "convolutional filters=4 groups=4 size=3 pad=1 activation=relu batch_normalize=1",
+    "depthwise-stride": "convolutional filters=4 groups=4 size=3 stride=2 pad=1 activation=relu6",
+    "depthwise-5": "convolutional filters=4 groups=4 size=5 pad=1 activation=leaky",
+    "depthwise-5-stride": "convolutional filters=4 groups=4 size=5 stride=2 pad=1 activation=linear batch_normalize=1",
+    "depthwise-7-stride-3": "convolutional filters=4 groups=4 size=7 stride=3 pad=1 activation=leaky",
+    "depthwise-dilated": "convolutional filters=4 groups=4 size=3 dilation=2 pad=1 activation=leaky",
+    "depthwise-no-padding": "convolutional filters=4 groups=4 size=3 activation=leaky",
+    "depthwise-strides": "convolutional filters=4 groups=4 size=3 stride_x=2 stride_y=1 pad=1 activation=leaky",
+    "depthwise-multiplier": "convolutional filters=12 groups=4 size=3 pad=1 activation=leaky batch_normalize=1",
+    "depthwise-1x1": "convolutional filters=4 groups=4 size=1 activation=leaky",
+    "depthwise-swish": "convolutional filters=4 groups=4 size=3 pad=1 activation=swish batch_normalize=1",
+}
+ACTIVATIONS = "linear leaky relu relu6 logistic swish mish tanh hard_mish elu gelu".split()
+LAYERS = {
+    "maxpool": "maxpool size=2 stride=2",
+    "maxpool-stride-1": "maxpool size=5 stride=1",
+    "maxpool-2-stride-1": "maxpool size=2 stride=1",
+    "maxpool-overlap": "maxpool size=3 stride=2",
+    "route-groups": "route layers=-1 groups=2 group_id=1",
+    "route-two": "route layers=-1,-2",
+    "route-twice": "route layers=-1,-1",
+    "route-one": "route layers=-2",
+    "shortcut": "shortcut from=-2 activation=linear",
+    "shortcut-leaky": "shortcut from=-2 activation=leaky",
+    "shortcut-factors": "shortcut from=-2 activation=linear alpha=0.5 beta=2",
+    "upsample": "upsample stride=2 scale=0.5",
+    "dropout": "dropout probability=0.5",
+    "activation": "activation activation=mish",
+}
+"""Each between two convolutions of 4 channels and one."""
+
+
+def check(built: Network, outputs: list[int], *, statistics: Statistics = FROZEN, count: int = 6, tolerance: float = 1e-4) -> None:
+    """Outputs and gradients equal PyTorch's, relative to the largest number of each array."""
+    pytest.importorskip("torch", reason="needs PyTorch as the oracle of gradients")
+    from tests.training.peer import outcome
+
+    rng = np.random.default_rng(3)
+    pictures = rng.standard_normal((count, *built.picture)).astype(np.float32)
+    with Model(built, outputs=outputs, statistics=statistics) as model:
+        found = model.forward(pictures)
+        gradients = {index: rng.standard_normal(out.shape).astype(np.float32) for index, out in found.items()}
+        model.backward(gradients)
+        wanted, slopes = outcome(built, pictures, gradients, live=statistics is LIVE)
+
+        for index in outputs:
+            np.testing.assert_allclose(found[index], wanted[index], atol=1e-5 * np.abs(wanted[index]).max())
+        assert {(p.layer, p.name) for p in model.parameters} == set(slopes)
+        for p in model.parameters:
+            wanted_gradient = slopes[p.layer, p.name]
+            scale = np.abs(wanted_gradient).max()
+            np.testing.assert_allclose(p.gradient, wanted_gradient, atol=tolerance * scale, err_msg=f"{p.layer} {p.name}")
+
+
+@pytest.mark.parametrize("line", CONVOLUTIONS.values(), ids=CONVOLUTIONS.keys())
+def test_gradients_of_a_convolution_equal_autograd(line: str) -> None:
+    """Kernel, bias, scale and what goes on to the layer before."""
+    built = network(f"convolutional filters=4 activation=leaky\n{line}", height=9, width=11)
+
+    check(built, [1])
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("kind", ["size=1", "size=3 pad=1", "size=3 pad=1 groups=4"])
+def test_gradients_through_an_activation_equal_autograd(activation: str, kind: str) -> None:
+    """Of every kind of convolution."""
+    line = f"convolutional filters=4 {kind} activation={activation} batch_normalize=1"
+    built = network(f"convolutional filters=4 activation=linear\n{line}\nconvolutional filters=3 activation=linear")
+
+    check(built, [2])
+
+
+@pytest.mark.parametrize("line", LAYERS.values(), ids=LAYERS.keys())
+def test_gradients_through_a_layer_equal_autograd(line: str) -> None:
+    """Between convolutions, so that what goes back is seen in full."""
+    text = f"""
+    convolutional filters=4 activation=linear
+    convolutional filters=4 size=3 pad=1 activation=leaky batch_normalize=1
+    {line}
+    convolutional filters=3 activation=linear
+    """
+    built = network(text)
+
+    check(built, [3])

@@ -1,0 +1,50 @@
+"""One small file for each layer that can be trained; `operation` finds it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from yolodsc.errors import YolodscError
+from yolodsc.layer import Layer
+from yolodsc.layers.convolutional import ConvolutionalLayer
+from yolodsc.training.layers.activation import ActivationOperation
+from yolodsc.training.layers.depthwise import Depthwise
+from yolodsc.training.layers.maxpool import Maxpool
+from yolodsc.training.layers.place import Operation, Place
+from yolodsc.training.layers.pointwise import Pointwise
+from yolodsc.training.layers.regular import Regular
+from yolodsc.training.layers.route import Route
+from yolodsc.training.layers.shortcut import Shortcut
+from yolodsc.training.layers.upsample import Upsample
+
+
+def _convolution(place: Place[ConvolutionalLayer]) -> Operation:
+    if place.layer.pointwise:
+        return Pointwise(place)
+    return Depthwise(place) if place.layer.depthwise else Regular(place)
+
+
+OPERATIONS: dict[str, Callable[[Place[Any]], Operation]] = {
+    "convolutional": _convolution,
+    "activation": ActivationOperation,
+    "maxpool": Maxpool,
+    "route": Route,
+    "shortcut": Shortcut,
+    "upsample": Upsample,
+}
+"""By the layers' canonical names."""
+
+PASSING = frozenset({"dropout", "cost", "empty", "yolo", "region", "Gaussian_yolo"})
+"""Layers whose input is their output: heads (raw), and what does nothing."""
+
+
+def check(layer: Layer) -> None:
+    """A `YolodscError` for a layer that has no backward pass."""
+    if layer.type not in OPERATIONS and layer.type not in PASSING:
+        raise YolodscError(f"layer {layer.index} [{layer.type}] cannot be trained: it has no backward pass")
+    if isinstance(layer, ConvolutionalLayer) and (layer.xnor or layer.antialiasing):
+        raise layer.section.error("with xnor or antialiasing cannot be trained")
+
+
+def operation(place: Place[Any]) -> Operation:
+    """The operation of a layer at its place."""
+    return OPERATIONS[place.layer.type](place)

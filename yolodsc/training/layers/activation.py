@@ -1,0 +1,84 @@
+"""Bias and activation of a map, forward and backward; ``[activation]`` itself."""
+
+import numpy as np
+
+from yolodsc.errors import YolodscError
+from yolodsc.layer import Layer
+from yolodsc.layers.activation import ActivationLayer
+from yolodsc.reference.activations import activate
+from yolodsc.shape import Array
+from yolodsc.training.layers.place import Place, flat
+from yolodsc.training.layers.slopes import SLOPES
+
+_NO_LIMIT = np.float32(np.inf)
+BENDS: dict[str, tuple[np.float32, np.float32]] = {
+    "linear": (np.float32(1), _NO_LIMIT),
+    "leaky": (np.float32(0.1), _NO_LIMIT),
+    "revleaky": (np.float32(0.1), _NO_LIMIT),
+    "relie": (np.float32(0.01), _NO_LIMIT),
+    "relu": (np.float32(0), _NO_LIMIT),
+    "relu6": (np.float32(0), np.float32(6)),
+}
+"""Slope below 0 and greatest value of the activations that are a bend and a cut."""
+
+
+class Activation:
+    """A bias and an activation over one output.
+
+    Attributes
+    ----------
+    before : (C, N)
+        Where the operation puts its numbers: the output itself, or memory of its own where the derivative needs them.
+    """
+
+    def __init__(self, layer: Layer, name: str, out: Array) -> None:
+        if name not in BENDS and name not in SLOPES:
+            raise YolodscError(f"layer {layer.index} [{layer.type}]: activation={name} cannot be trained")
+        self._name = name
+        self._out = flat(out)
+        self.before = self._out if name in BENDS else np.empty_like(self._out)
+        self._none = np.zeros(len(out), np.float32)
+        self._sums = np.empty(len(out), np.float32)
+
+    def forward(self, bias: Array | None = None) -> None:
+        """Output from ``before`` and a bias (C,)."""
+        from yolodsc.training.layers.bend import bend
+
+        bias = self._none if bias is None else bias
+        if self._name in BENDS:
+            bend(self._out, bias, *BENDS[self._name])
+        else:
+            np.add(self.before, bias[:, None], out=self.before)
+            self._out[:] = activate(self.before, self._name)
+
+    def backward(self, gradient: Array, bias_gradient: Array | None = None) -> None:
+        """Overwrite the gradient (C, N) of the output with that of ``before``; its sums go to the bias's."""
+        from yolodsc.training.layers.bend import unbend
+
+        sums = self._sums if bias_gradient is None else bias_gradient
+        if self._name in BENDS:
+            unbend(gradient, self._out, *BENDS[self._name], sums)
+        else:
+            gradient *= SLOPES[self._name](self.before, self._out)
+            gradient.sum(axis=1, out=sums)
+
+
+class ActivationOperation:
+    """``[activation]``."""
+
+    def __init__(self, place: Place[ActivationLayer]) -> None:
+        self._x = flat(place.inputs[0])
+        self._gradient = place.gradient
+        self._target = place.targets[0]
+        self._activation = Activation(place.layer, place.layer.activation, place.out)
+
+    def forward(self) -> None:
+        """Copy, then in place."""
+        self._activation.before[:] = self._x
+        self._activation.forward()
+
+    def backward(self) -> None:
+        """Through the derivative."""
+        self._activation.backward(flat(self._gradient))
+        if self._target:
+            self._target.put(self._gradient)

@@ -1,0 +1,33 @@
+"""``[maxpool]``: the gradient goes to the first of the largest cells of each window (``maxpool_layer.c``)."""
+
+import numpy as np
+
+from yolodsc.layers.maxpool import MaxpoolLayer
+from yolodsc.training.layers.place import Place
+
+
+class Maxpool:
+    """Windows over space, of any size and stride."""
+
+    def __init__(self, place: Place[MaxpoolLayer]) -> None:
+        layer = place.layer
+        if layer.maxpool_depth or layer.antialiasing:
+            raise layer.section.error("with maxpool_depth or antialiasing cannot be trained")
+        self._x, self._out, self._gradient = place.inputs[0], place.out, place.gradient
+        self._target = place.targets[0]
+        self._geometry = (layer.size, (layer.stride_y, layer.stride_x), layer.padding // 2)
+
+    def forward(self) -> None:
+        """Largest of each window."""
+        from yolodsc.training.layers.windows import largest
+
+        largest(self._x, *self._geometry, self._out)
+
+    def backward(self) -> None:
+        """Gradients to where the values came from."""
+        from yolodsc.training.layers.windows import give_back
+
+        if self._target:
+            if not self._target.add:
+                self._target.array[:] = np.float32(0)
+            give_back(self._gradient, self._x, self._out, *self._geometry, self._target.array)

@@ -1,0 +1,53 @@
+"""``[shortcut]``: the sum's gradient goes to every summand (``shortcut_layer.c: backward_shortcut_layer``)."""
+
+import numpy as np
+
+from yolodsc.layers.shortcut import ShortcutLayer
+from yolodsc.shape import Array
+from yolodsc.training.layers.activation import Activation
+from yolodsc.training.layers.place import Place, flat
+
+
+class Shortcut:
+    """Sum of maps of one size; of other channel counts those in common."""
+
+    def __init__(self, place: Place[ShortcutLayer]) -> None:
+        layer = place.layer
+        if layer.weights_type != "none":
+            raise layer.section.error("with weights_type cannot be trained")
+        if any(x.shape[2:] != place.out.shape[2:] for x in place.inputs):
+            raise layer.section.error("of maps of different sizes cannot be trained")
+        self._inputs, self._out, self._gradient, self._targets = place.inputs, place.out, place.gradient, place.targets
+        self._factors = [np.float32(layer.alpha)] + [np.float32(layer.beta)] * (len(place.inputs) - 1)
+        self._activation = Activation(layer, layer.activation, place.out)
+        self._linear = layer.activation == "linear"
+        self._before = self._activation.before.reshape(place.out.shape)
+
+    def forward(self) -> None:
+        """Add up, then the activation."""
+        first, *others = self._inputs
+        np.multiply(first, self._factors[0], out=self._before)
+        for x, factor in zip(others, self._factors[1:], strict=True):
+            common = min(len(x), len(self._before))
+            part = self._before[:common]
+            np.add(part, x[:common] if factor == 1 else factor * x[:common], out=part)
+        if not self._linear:
+            self._activation.forward()
+
+    def backward(self) -> None:
+        """The same gradient for all, times their factors."""
+        if not self._linear:
+            self._activation.backward(flat(self._gradient))
+        for target, factor in zip(self._targets, self._factors, strict=True):
+            if target is not None:
+                common = min(len(target.array), len(self._gradient))
+                _put(target.array, self._gradient[:common], factor, add=target.add)
+
+
+def _put(target: Array, gradient: Array, factor: np.float32, *, add: bool) -> None:
+    """Store or add in the first channels; the others have no part in the sum."""
+    if not add:
+        target[len(gradient) :] = 0
+        np.multiply(gradient, factor, out=target[: len(gradient)])
+    else:
+        target[: len(gradient)] += gradient if factor == 1 else factor * gradient

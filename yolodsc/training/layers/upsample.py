@@ -1,0 +1,38 @@
+"""``[upsample]``: every pixel gets the sum of its copies' gradients (``blas.c: upsample_cpu``)."""
+
+import numpy as np
+
+from yolodsc.layers.upsample import UpsampleLayer
+from yolodsc.shape import Array
+from yolodsc.training.layers.place import Place
+
+
+class Upsample:
+    """Nearest neighbour; a negative stride sums blocks, so that forward and backward change places."""
+
+    def __init__(self, place: Place[UpsampleLayer]) -> None:
+        self._stride, self._scale = place.layer.stride, np.float32(place.layer.scale)
+        self._x, self._out, self._gradient, self._target = place.inputs[0], place.out, place.gradient, place.targets[0]
+
+    def forward(self) -> None:
+        """Copies, or sums of blocks."""
+        if self._stride > 0:
+            self._blocks(self._out)[:] = (self._x * self._scale)[:, :, :, None, :, None]
+        else:
+            self._out[:] = self._blocks(self._x).sum(axis=(3, 5)) * self._scale
+
+    def backward(self) -> None:
+        """Sums of blocks, or copies."""
+        if self._target is None:
+            return
+        if self._stride > 0:
+            self._target.put(self._blocks(self._gradient).sum(axis=(3, 5)) * self._scale)
+        else:
+            copies = np.broadcast_to((self._gradient * self._scale)[:, :, :, None, :, None], self._blocks(self._x).shape)
+            self._target.put(copies.reshape(self._x.shape))
+
+    def _blocks(self, large: Array) -> Array:
+        """(C, n, H, s, W, s) view of the larger of both maps."""
+        channels, pictures, height, width = large.shape
+        s = abs(self._stride)
+        return large.reshape(channels, pictures, height // s, s, width // s, s)
