@@ -23,10 +23,11 @@ from yolodsc.datasets.voc import read_voc
 from yolodsc.decompose import Settings, calibration, decompose
 from yolodsc.decompose.milliseconds import Timer
 from yolodsc.detect import Detector
-from yolodsc.evaluate import detections_of, evaluate, table_of
+from yolodsc.evaluate import evaluate
 from yolodsc.metrics import rules_named
 from yolodsc.names import read_names
 from yolodsc.network import Network
+from yolodsc.valid import detections_of, table_of
 
 
 def main() -> None:

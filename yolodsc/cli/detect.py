@@ -3,18 +3,17 @@
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from yolodsc.cli import options
 from yolodsc.cli.progress import progress
 from yolodsc.cli.table import aligned
-from yolodsc.detect import Detector, Found, class_numbers
+from yolodsc.detect import Found, class_numbers
 from yolodsc.detections import Detections
 from yolodsc.errors import OptionError
 from yolodsc.outputs import Writer
-from yolodsc.profile import profile_named
 from yolodsc.sources import pictures, samples
 
 
@@ -49,19 +48,8 @@ def detect(
     if not sources and save is None:
         save = Path("detections")
         print(f"yolodsc: no SOURCE given; sample photographs, saved with their boxes in {save}/", file=sys.stderr)
-    detector = Detector.from_files(
-        files.cfg,
-        files.weights,
-        files.names,
-        data=data,
-        profile=profile_named(profile),
-        partial=partial,
-        thresh=thresh,
-        nms_thresh=nms,
-        geometry=None if letterbox is None else "letterbox" if letterbox else "stretch",
-        exif=exif,
-        threads=threads,
-    )
+    fitting: dict[str, Any] = {"thresh": thresh, "nms": nms, "letterbox": letterbox, "exif": exif}
+    detector = options.detector(files, data=data, profile=profile, partial=partial, threads=threads, **fitting)
     if classes is not None:
         detector.classes = class_numbers(detector.names, classes)
     if not quiet:

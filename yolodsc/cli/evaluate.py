@@ -1,29 +1,38 @@
 """``yolodsc evaluate``."""
 
 import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal, cast
 
 import typer
 
 from yolodsc.cli import options
-from yolodsc.cli.evaluation_table import comparison_lines, evaluation_lines
+from yolodsc.cli.evaluation_table import comparison_lines, evaluation_lines, write_csv
 from yolodsc.cli.progress import progress
-from yolodsc.datasets import Dataset, Report, place
-from yolodsc.datasets.coco_json import load_json, read_coco, read_results
-from yolodsc.datasets.comp4 import read_comp4, write_comp4
-from yolodsc.datasets.text import read_folder, read_folder_detections
-from yolodsc.datasets.voc import read_annotations, read_voc
+from yolodsc.datasets import Dataset, Report
+from yolodsc.datasets.coco_json import load_json
+from yolodsc.datasets.comp4 import write_comp4
+from yolodsc.datasets.formats import Format, FormatName, read_detections, read_truth
+from yolodsc.datasets.journal import JOURNAL, Scored, appending, continued
+from yolodsc.datasets.text import Corners, with_difficult
+from yolodsc.datasets.voc import read_voc
 from yolodsc.detect import Detector
 from yolodsc.errors import DatasetError, OptionError
-from yolodsc.evaluate import JOURNAL, Scored, detections_of, read_journal, speed_of, table_of, write_json
+from yolodsc.evaluate import Evaluation, write_json
 from yolodsc.evaluate import evaluate as scored_by
-from yolodsc.metrics import Found, rules_named
-from yolodsc.names import read_names
-from yolodsc.profile import profile_named
+from yolodsc.files import folder as made
+from yolodsc.metrics import Rule, adjusted, rules_named
+from yolodsc.models import ModelFiles
+from yolodsc.names import names_of_data, read_names
+from yolodsc.valid import detections_of, settings_of, speed_of, table_of
 
 MAP_THRESH = 0.005
 """Darknet's ``detector map``: least score of detections that are scored."""
+CHOICES = ("drop", "list")
+"""What ``--difficult`` may be besides a file."""
+NOTES = 20
+"""How many notes are printed; ``--json`` has all."""
 
 
 def evaluate(
@@ -31,10 +40,12 @@ def evaluate(
     chosen: Annotated[str, typer.Option("--set", metavar="NAME|F", help="Image set of the tree, or a file of ids.")] = "test",
     gt: Annotated[Path | None, typer.Option(metavar="DIR|F", help="Ground truth in another --format.")] = None,
     form: Annotated[str, typer.Option("--format", metavar="F", help="voc, yolo, cartucho, coco or rafael.")] = "voc",
-    images: Annotated[Path | None, typer.Option(metavar="DIR", help="Pictures of a COCO ground truth.")] = None,
+    images: Annotated[Path | None, typer.Option(metavar="DIR", help="Pictures, where --gt does not say it.")] = None,
     boxes: Annotated[str, typer.Option(metavar="K", help="Boxes of text files: xywh, xyxy or auto.")] = "auto",
     detections: Annotated[Path | None, typer.Option(metavar="DIR|F", help="Score these; run nothing.")] = None,
     rules: Annotated[str, typer.Option(metavar="A,B", help="Rules to apply.")] = "all",
+    iou: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Overlap of a match, .5; coco has its ten.")] = None,
+    difficult: Annotated[str, typer.Option(metavar="drop|list|F", help="Darknet's rules: difficult= in .data.")] = "drop",
     model: options.Model = None,
     cfg: options.CfgFile = None,
     weights: options.WeightsFile = None,
@@ -60,56 +71,39 @@ def evaluate(
     """Score a network, or detections from files, by every rule in use."""
     if compare is not None:
         return _compare(*compare)
-    wanted = rules_named(rules)
-    report = Report(strict=strict)
-    listed = read_names(names) if names is not None else ()
-    detector = None
-    if detections is None:
-        files = options.model_files(model, cfg, weights, names)
-        detector = Detector.from_files(
-            files.cfg,
-            files.weights,
-            files.names,
-            data=data,
-            profile=profile_named(profile),
-            partial=partial,
-            thresh=thresh,
-            nms_thresh=nms,
-            geometry=None if letterbox is None else "letterbox" if letterbox else "stretch",
-            exif=exif,
-            threads=threads,
-        )
-        listed = detector.names
-    dataset, categories = _dataset(voc, chosen, gt, form, images, boxes, listed, report)
+    network = any(option is not None for option in (model, cfg, weights))
+    _consistent(detections, network=network, keep=save_detections is not None, resume=resume)
+    wanted, report = _rules(rules, iou, difficult), Report(strict=strict)
+    form_ = Format(name=cast(FormatName, form), corners=cast(Corners, boxes), names=_names(names, data), images=images)
+    truth = _Truth(voc, chosen, gt, form_, None if difficult in CHOICES else Path(difficult))
     scored: list[Scored] = []
     missing: frozenset[int] = frozenset()
-    failed = False
-    if detector is not None:
-        dataset = dataset.with_names(detector.names)
-        with_dir = _run(dataset, detector, scored, save_detections, resume=resume, quiet=quiet, chosen=Path(chosen).stem)
-        failed = with_dir
-        found = table_of(dataset, scored)
+    if detections is None:
+        files = options.model_files(model, cfg, weights, names)
+        fitting: dict[str, Any] = {"thresh": thresh, "nms": nms, "letterbox": letterbox, "exif": exif}
+        detector = options.detector(files, data=data, profile=profile, partial=partial, threads=threads, **fitting)
+        dataset = truth.read(detector.names, report).with_names(detector.names)
+        keep = None if save_detections is None else _Keep(save_detections, files, resume, Path(chosen).stem)
+        scored = _run(dataset, detector, keep, quiet=quiet)
         report.notes += [entry.error for entry in scored if entry.error]
+        found = table_of(dataset, scored)
     else:
-        found, missing = _read_detections(detections, form, dataset, categories, boxes, listed, report)  # type: ignore[arg-type]
+        dataset = truth.read(form_.names, report)
+        found, missing = read_detections(detections, dataset, form_, report)
     evaluation = scored_by(dataset, found, wanted, missing=missing, thresh=at, notes=report.notes, speed=speed_of(scored))
-    if json is not None:
-        write_json(json, evaluation.to_json())
-    if csv is not None:
-        from yolodsc.cli.evaluation_table import write_csv
+    _write(evaluation, json=json, csv=csv, plots=plots)
+    _print(evaluation, quiet=quiet)
+    return 1 if any(entry.error for entry in scored) else 0
 
-        write_csv(csv, evaluation)
-    if plots is not None:
-        from yolodsc.plots import write_plots
 
-        write_plots(plots, evaluation)
-    for note in evaluation.notes[:20]:
-        print(f"yolodsc: {note}", file=sys.stderr)
-    if len(evaluation.notes) > 20:
-        print(f"yolodsc: … and {len(evaluation.notes) - 20} more (all of them in --json)", file=sys.stderr)
-    if not quiet:
-        print("\n".join(evaluation_lines(evaluation)))
-    return 1 if failed else 0
+def _consistent(detections: Path | None, *, network: bool, keep: bool, resume: bool) -> None:
+    """Refuse options that exclude or need each other."""
+    if detections is not None and network:
+        raise OptionError("--detections and a network name two things to score; wanted one")
+    if detections is not None and (keep or resume):
+        raise OptionError("--save-detections and --resume need a network that is run; --detections names what was found before")
+    if resume and not keep:
+        raise OptionError("--resume continues what --save-detections DIR has; wanted both")
 
 
 def _compare(a: Path, b: Path) -> int:
@@ -119,84 +113,95 @@ def _compare(a: Path, b: Path) -> int:
     return 0
 
 
-def _dataset(
-    voc: Path | None,
-    chosen: str,
-    gt: Path | None,
-    form: str,
-    images: Path | None,
-    boxes: str,
-    names: tuple[str, ...],
-    report: Report,
-) -> tuple[Dataset, dict[int, str] | None]:
-    """The ground truth that the options name; for COCO its categories too."""
-    if boxes not in {"auto", "xywh", "xyxy"}:
-        raise OptionError(f"--boxes {boxes}: wanted auto, xywh or xyxy")
-    if voc is not None:
-        return read_voc(voc, chosen, report, names=names), None
-    assert gt is not None
-    if form == "coco":
-        return read_coco(gt, report, pictures=images)
-    if form not in {"voc", "yolo", "cartucho", "rafael"}:
-        raise OptionError(f"--format {form}: wanted voc, yolo, cartucho, coco or rafael")
-    if not gt.exists():
-        raise DatasetError(f"{gt}: no such file or folder")
-    ids = sorted(path.stem for path in gt.glob("*.xml")) if gt.is_dir() else []
-    if ids or form == "voc":
-        return read_annotations(gt, ids, report, names=names), None
-    return read_folder(gt, form, report, names=names, corners=boxes), None  # type: ignore[arg-type]
+def _rules(names: str, iou: float | None, difficult: str) -> list[Rule]:
+    """The rules that the options name; Darknet's with difficult objects where a list of them is at hand."""
+    listed: Literal["drop", "list"] = "drop" if difficult == "drop" else "list"
+    return [adjusted(rule, iou=iou, difficult=listed) for rule in rules_named(names)]
 
 
-def _read_detections(
-    place_: Path, form: str, dataset: Dataset, categories: dict[int, str] | None, boxes: str, names: tuple[str, ...], report: Report
-) -> tuple[Found, frozenset[int]]:
-    if place_.is_file():
-        return place(dataset, read_results(place_, dataset, report, categories=categories), report), frozenset()
-    if not place_.is_dir():
-        raise DatasetError(f"{place_}: no such file or folder")
-    if (place_ / JOURNAL).is_file():
-        known = read_journal(place_ / JOURNAL, dataset.names)
-        return table_of(dataset, [entry for entry in known if entry.id in set(dataset.ids)]), frozenset()
-    if (form == "voc" and any(place_.glob("*_det_*.txt"))) or form == "coco":
-        rows, missing = read_comp4(place_, dataset.names, report)
-        return place(dataset, rows, report), missing
-    if form == "voc" and not any(path.stem in set(dataset.ids) for path in place_.glob("*.txt")):
-        rows, missing = read_comp4(place_, dataset.names, report)
-        return place(dataset, rows, report), missing
-    text_form = "cartucho" if form == "voc" else form
-    rows = read_folder_detections(place_, text_form, dataset, report, names=names, corners=boxes)  # type: ignore[arg-type]
-    return place(dataset, rows, report), frozenset()
+def _names(names: Path | None, data: Path | None) -> tuple[str, ...]:
+    if names is not None:
+        return read_names(names)
+    return () if data is None else names_of_data(data)
 
 
-def _run(
-    dataset: Dataset, detector: Detector, scored: list[Scored], folder: Path | None, *, resume: bool, quiet: bool, chosen: str
-) -> bool:
-    """Fill ``scored`` picture by picture, keeping a journal in ``folder``; whether any picture failed."""
-    if resume and folder is None:
-        raise OptionError("--resume continues what --save-detections DIR has; wanted both")
-    if folder is None:
-        scored += progress(detections_of(dataset, detector), total=len(dataset.ids), quiet=quiet)
-        return any(entry.error for entry in scored)
-    import json as json_lines
+@dataclass(frozen=True, slots=True)
+class _Truth:
+    """The options that say where the ground truth is."""
 
-    folder.mkdir(parents=True, exist_ok=True)
-    journal = folder / JOURNAL
-    if journal.exists() and not resume:
-        raise OptionError(f"{journal}: exists; wanted --resume to continue it, or another folder")
-    known = set(dataset.ids)
-    scored += [entry for entry in read_journal(journal, detector.names) if entry.id in known] if resume else []
-    done = {entry.id for entry in scored}
-    with journal.open("w", encoding="utf-8") as file:
-        file.write(json_lines.dumps({"names": list(detector.names), "thresh": detector.thresh}) + "\n")
-        file.writelines(entry.line() for entry in scored)
-        try:
-            total = len(dataset.ids) - len(done)
-            for entry in progress(detections_of(dataset, detector, skip=done), total=total, quiet=quiet):
-                scored.append(entry)
+    voc: Path | None
+    chosen: str
+    gt: Path | None
+    form: Format
+    difficult: Path | None
+
+    def read(self, names: tuple[str, ...], report: Report) -> Dataset:
+        """Ground truth with classes in the order of ``names``."""
+        if (self.voc is None) == (self.gt is None):
+            raise OptionError("the ground truth is missing or named twice; wanted --voc DIR or --gt DIR")
+        if self.voc is not None:
+            dataset = read_voc(self.voc, self.chosen, report, names=names)
+        else:
+            dataset = read_truth(cast(Path, self.gt), replace(self.form, names=names), report)
+        return dataset if self.difficult is None else with_difficult(dataset, self.difficult, report)
+
+
+@dataclass(frozen=True, slots=True)
+class _Keep:
+    """Where detections are kept while a network runs, and under which names."""
+
+    folder: Path
+    files: ModelFiles
+    resume: bool
+    chosen: str
+
+
+def _run(dataset: Dataset, detector: Detector, keep: _Keep | None, *, quiet: bool) -> list[Scored]:
+    """Run the network over the pictures, in their order; what is found is on disk as soon as it is found."""
+    try:
+        if keep is None:
+            return list(progress(detections_of(dataset, detector), total=len(dataset.ids), quiet=quiet))
+        return _kept(dataset, detector, keep, quiet=quiet)
+    finally:
+        detector.close()
+
+
+def _kept(dataset: Dataset, detector: Detector, keep: _Keep, *, quiet: bool) -> list[Scored]:
+    path = made(keep.folder, error=DatasetError) / JOURNAL
+    if path.exists() and not keep.resume:
+        raise OptionError(f"{path}: exists; wanted --resume to continue it, or another folder")
+    settings = settings_of(detector, dataset, cfg=keep.files.cfg, weights=keep.files.weights)
+    order = {name: i for i, name in enumerate(dataset.ids)}
+    scored = {entry.id: entry for entry in continued(path, settings) if entry.id in order}
+    remaining = progress(detections_of(dataset, detector, skip=set(scored)), total=len(order) - len(scored), quiet=quiet)
+    try:
+        with appending(path, settings) as journal:
+            for entry in remaining:
+                scored[entry.id] = entry
                 if entry.error is None:
-                    file.write(entry.line())
-        finally:
-            order = {name: i for i, name in enumerate(dataset.ids)}
-            scored.sort(key=lambda entry: order[entry.id])
-            write_comp4(folder, dataset, table_of(dataset, scored), chosen=chosen)
-    return any(entry.error for entry in scored)
+                    journal.write(entry.line())
+    finally:
+        in_order = sorted(scored.values(), key=lambda entry: order[entry.id])
+        write_comp4(keep.folder, dataset, table_of(dataset, in_order), chosen=keep.chosen)
+    return in_order
+
+
+def _write(evaluation: Evaluation, *, json: Path | None, csv: Path | None, plots: Path | None) -> None:
+    if json is not None:
+        write_json(json, evaluation.to_json())
+    if csv is not None:
+        write_csv(csv, evaluation)
+    if plots is not None:
+        from yolodsc.plots import write_plots
+
+        write_plots(plots, evaluation)
+
+
+def _print(evaluation: Evaluation, *, quiet: bool) -> None:
+    """Notes on standard error, the table on standard output."""
+    more = len(evaluation.notes) - NOTES
+    last = [f"… and {more} more (all of them in --json)"] if more > 0 else []
+    for note in [*evaluation.notes[:NOTES], *last]:
+        print(f"yolodsc: {note}", file=sys.stderr)
+    if not quiet:
+        print("\n".join(evaluation_lines(evaluation)))

@@ -1,5 +1,6 @@
 """What ``yolodsc evaluate`` prints, and its CSV."""
 
+import csv
 from pathlib import Path
 
 from yolodsc.cli.table import aligned
@@ -18,7 +19,10 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
     rows.append(["mean", *(_percent(result.mean_ap) for result in results)])
     lines = [*aligned(rows, left=1), "", *_counts(evaluation), ""]
     for result in (result for result in results if result.figures):
-        lines += [f"{result.rule.name}: " + ", ".join(f"{key} {100 * value:.2f}" for key, value in result.figures.items())]
+        lines += [
+            f"{result.rule.name}: "
+            + ", ".join(f"{key} {_percent(value if value >= 0 else None)}" for key, value in result.figures.items())
+        ]
     costs, counts = evaluation.errors.costs, evaluation.errors.counts
     lines.append("errors (TIDE), AP lost: " + ", ".join(f"{kind} {100 * costs[kind]:.2f} ({counts[kind]})" for kind in costs))
     if evaluation.speed:
@@ -55,8 +59,6 @@ def comparison_lines(differences: dict[str, Difference]) -> list[str]:
 
 def write_csv(path: Path, evaluation: Evaluation) -> None:
     """One line a rule and class."""
-    import csv
-
     with replacing(path, error=DatasetError, mode="w") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow("rule class ap positives detections tp fp precision recall best_f1 best_f1_score".split())

@@ -1,15 +1,21 @@
 """Options that several subcommands share."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from yolodsc import models
 from yolodsc.errors import OptionError
 from yolodsc.models import ModelFiles
+from yolodsc.profile import profile_named
 
-Model = Annotated[str | None, typer.Option(metavar="NAME|DIR", help="A shipped network, or a folder with one network; dsc-nano-voc.")]
+if TYPE_CHECKING:
+    from yolodsc.detect import Detector
+
+Model = Annotated[
+    str | None, typer.Option(metavar="NAME|DIR", help="A shipped network, or a folder with one network; dsc-nano-voc.")
+]
 CfgFile = Annotated[Path | None, typer.Option("--cfg", metavar="F", help="The network's .cfg file.")]
 WeightsFile = Annotated[Path | None, typer.Option("--weights", metavar="F", help="The network's .weights file.")]
 NamesFile = Annotated[Path | None, typer.Option("--names", metavar="F", help="Class names, one a line.")]
@@ -34,3 +40,33 @@ def model_files(model: str | None, cfg: Path | None, weights: Path | None, names
         missing = "--cfg" if cfg is None else "--weights"
         raise OptionError(f"{missing} is missing; --cfg and --weights go together")
     return ModelFiles(cfg, weights, names)
+
+
+def detector(
+    files: ModelFiles,
+    *,
+    data: Path | None,
+    profile: str,
+    partial: bool,
+    thresh: float | None,
+    nms: float | None,
+    letterbox: bool | None,
+    exif: bool | None,
+    threads: int,
+) -> "Detector":
+    """The detector that the options of `detect` and `evaluate` describe."""
+    from yolodsc.detect import Detector
+
+    return Detector.from_files(
+        files.cfg,
+        files.weights,
+        files.names,
+        data=data,
+        profile=profile_named(profile),
+        partial=partial,
+        thresh=thresh,
+        nms_thresh=nms,
+        geometry=None if letterbox is None else "letterbox" if letterbox else "stretch",
+        exif=exif,
+        threads=threads,
+    )

@@ -29,8 +29,8 @@ def load_json(path: Path) -> Any:
             raise DatasetError(f"{path}:{error.lineno}: no JSON: {error.msg}") from None
 
 
-def read_coco(path: Path, report: Report, *, pictures: Path | None = None) -> tuple[Dataset, dict[int, str]]:
-    """Ground truth; pictures in the order of their ids, as pycocotools walks them. Also the names of categories by id."""
+def read_coco(path: Path, report: Report, *, pictures: Path | None = None) -> Dataset:
+    """Ground truth; pictures in the order of their ids, as pycocotools walks them."""
     content = load_json(path)
     try:
         images = sorted(content["images"], key=lambda entry: entry["id"])
@@ -56,10 +56,10 @@ def read_coco(path: Path, report: Report, *, pictures: Path | None = None) -> tu
     sizes = np.array([(entry.get("width", np.nan), entry.get("height", np.nan)) for entry in images], np.float64).reshape(-1, 2)
     paths = None if pictures is None else tuple(pictures / entry["file_name"] for entry in images)
     names = tuple(categories.values())
-    return Dataset(names, tuple(str(entry["id"]) for entry in images), truth, sizes, paths), categories
+    return Dataset(names, tuple(str(entry["id"]) for entry in images), truth, sizes, paths, categories=categories)
 
 
-def read_results(path: Path, dataset: Dataset, report: Report, *, categories: dict[int, str] | None = None) -> Rows:
+def read_results(path: Path, dataset: Dataset, report: Report) -> Rows:
     """Detections from JSON, COCO's or Darknet's; boxes come out in the dataset's coordinates."""
     entries = load_json(path)
     if not isinstance(entries, list):
@@ -67,13 +67,13 @@ def read_results(path: Path, dataset: Dataset, report: Report, *, categories: di
     try:
         if (entries and "relative_coordinates" in json.dumps(entries[0])) or (entries and "objects" in entries[0]):
             return _darknet(entries, dataset, report)
-        return _coco(entries, dataset, categories)
+        return _coco(entries, dataset)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DatasetError(f"{path}: a detection lacks a field ({type(error).__name__}: {error})") from None
 
 
-def _coco(entries: list[dict[str, Any]], dataset: Dataset, categories: dict[int, str] | None) -> Rows:
-    known = categories or dict(enumerate(dataset.names))
+def _coco(entries: list[dict[str, Any]], dataset: Dataset) -> Rows:
+    known = dataset.categories or dict(enumerate(dataset.names))
     boxes = np.array([entry["bbox"] for entry in entries], np.float64).reshape(-1, 4)
     boxes[:, 2:] += boxes[:, :2]
     names = [known.get(entry["category_id"], str(entry["category_id"])) for entry in entries]

@@ -1,6 +1,6 @@
 """A dataset as a value, and how detections given by names find their place in it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -9,6 +9,9 @@ import numpy as np
 from yolodsc.errors import DatasetError
 from yolodsc.metrics import Found, Truth
 from yolodsc.metrics.tables import Doubles
+
+PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".tif", ".tiff")
+"""Endings of pictures in either case, the preferred one first."""
 
 
 @dataclass(slots=True)
@@ -44,11 +47,13 @@ class Dataset:
     sizes : (P, 2) float64
         Width and height; NaN where unknown.
     paths
-        Where the pictures lie, None where there are none.
+        Where the pictures lie or should lie, None where nobody knows.
     origin
         Coordinate of the left and upper edge's pixel: 1 in VOC, 0 elsewhere.
     relative
         Whether boxes are relative to pictures of unknown size, so that rules of whole pixels make no sense.
+    categories
+        COCO's names by id, for results that have ids only.
     """
 
     names: tuple[str, ...]
@@ -58,6 +63,7 @@ class Dataset:
     paths: tuple[Path, ...] | None = None
     origin: float = 0.0
     relative: bool = False
+    categories: Mapping[int, str] | None = None
 
     @property
     def limits(self) -> Doubles:
@@ -140,7 +146,7 @@ def _spellings(index: dict[str, int], *, by_stem: bool) -> dict[str, int]:
     return spellings
 
 
-def truth_of(rows: Sequence[tuple[int, int, Sequence[float], bool]]) -> Truth:
+def truth_of(rows: Sequence[tuple[int, int, Sequence[float] | Doubles, bool]]) -> Truth:
     """Columns out of rows of picture, class, box and difficult."""
     return Truth.of(
         np.array([row[0] for row in rows], np.int64),
@@ -148,3 +154,26 @@ def truth_of(rows: Sequence[tuple[int, int, Sequence[float], bool]]) -> Truth:
         np.array([row[2] for row in rows], np.float64).reshape(-1, 4),
         np.array([row[3] for row in rows], bool),
     )
+
+
+def pictures_in(folder: Path, ids: Iterable[str]) -> tuple[Path, ...]:
+    """The picture of each id, whatever its ending; where there is none, the path of the JPEG that should be there."""
+    known: dict[str, Path] = {}
+    listed = [path for path in folder.iterdir() if path.suffix.lower() in PICTURES] if folder.is_dir() else []
+    for path in sorted(listed, key=lambda path: PICTURES.index(path.suffix.lower())):
+        known.setdefault(path.stem, path)
+    return tuple(known.get(name, folder / f"{name}.jpg") for name in ids)
+
+
+def picture_sizes(paths: Sequence[Path]) -> Doubles:
+    """Width and height of each picture (P, 2) float64, read from its header; NaN where that cannot be done."""
+    from PIL import Image
+
+    sizes = np.full((len(paths), 2), np.nan)
+    for i, path in enumerate(paths):
+        try:
+            with Image.open(path) as picture:
+                sizes[i] = picture.size
+        except OSError:
+            continue  # whoever reads the picture reports it
+    return sizes

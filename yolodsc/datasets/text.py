@@ -1,18 +1,21 @@
 """Folders with one text file a picture: YOLO's, Cartucho's and rafaelpadilla's."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from yolodsc.datasets.dataset import Dataset, Report, Rows, truth_of
+from yolodsc.datasets.dataset import Dataset, Report, Rows, picture_sizes, pictures_in, truth_of
 from yolodsc.errors import DatasetError
 from yolodsc.metrics.tables import Doubles
+from yolodsc.names import read_names
 
 Format = Literal["yolo", "cartucho", "rafael"]
 Corners = Literal["auto", "xywh", "xyxy"]
-PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".tiff")
+_CUT = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".tiff")
 _FOLDERS = tuple((f"/images/{part}/", f"/labels/{part}/") for part in ("train2017", "val2017", "train2014", "val2014"))
 
 
@@ -20,58 +23,109 @@ def label_path(picture: str) -> Path:
     """Where Darknet looks for the labels of a picture (``utils.c: replace_image_to_label``)."""
     text = picture.strip().replace("\\", "/")
     for image_folder, label_folder in (*_FOLDERS, ("/JPEGImages/", "/labels/")):
-        text = text.replace(image_folder, label_folder)
+        text = text.replace(image_folder, label_folder, 1)
     path = Path(text)
-    return path.with_suffix(".txt") if path.suffix.lower() in PICTURES else Path(text + ".txt")
+    return path.with_suffix(".txt") if path.suffix.lower() in _CUT else Path(text + ".txt")
 
 
-def read_folder(place: Path, form: Format, report: Report, *, names: Sequence[str] = (), corners: Corners = "auto") -> Dataset:
-    """Ground truth: a folder of label files, or (``yolo``) a list of pictures."""
-    pictures: list[Path] | None = None
-    if place.is_file():
-        lines = [line.strip() for line in place.read_text(encoding="utf-8").splitlines() if line.strip()]
-        pictures = [path if path.is_absolute() or path.exists() else place.parent / path for path in map(Path, lines)]
-        files = [label_path(str(path)) for path in pictures]
-    else:
-        files = sorted(path for path in place.glob("*.txt") if path.name not in {"classes.txt", "train.txt", "test.txt"})
-    if not files:
-        raise DatasetError(f"{place}: no label files; wanted one .txt a picture")
-    ids = [path.stem for path in (pictures or files)]
-    if pictures is None and form == "yolo":
-        pictures = _beside(place, ids)
-    sizes = _sizes(pictures, len(ids))
-    entries = [(p, *entry) for p, path in enumerate(files) for entry in _lines(path, 4, report)]
-    class_names = [_named(entry[1], names) for entry in entries]
-    numbers = np.array([entry[2] for entry in entries], np.float64).reshape(-1, 4)
-    classes = list(names) + sorted(set(class_names) - set(names), key=_natural)
-    picture = np.array([entry[0] for entry in entries], np.int64)
-    boxes = _corners(numbers, form, corners, sizes[picture], "ground truth", report)
-    relative = form == "yolo" and bool(np.isnan(sizes).any())
-    rows = [(p, classes.index(n), box, bool(e[3])) for p, n, box, e in zip(picture, class_names, boxes, entries, strict=True)]
-    return Dataset(tuple(classes), tuple(ids), truth_of(rows), sizes, tuple(pictures) if pictures else None, relative=relative)
+def read_folder(
+    place: Path,
+    form: Format,
+    report: Report,
+    *,
+    names: Sequence[str] = (),
+    corners: Corners = "auto",
+    images: Path | None = None,
+) -> Dataset:
+    """Ground truth: a folder of label files, or (``yolo``) a list of pictures; ``images`` says where the pictures lie."""
+    pictures = _listed(place) if place.is_file() else None
+    files = [label_path(str(path)) for path in pictures] if pictures else _label_files(place)
+    ids = _ids(pictures or files)
+    if pictures is None and (form == "yolo" or images):
+        pictures = _beside(place, ids, images)
+    sizes = np.full((len(ids), 2), np.nan) if pictures is None else picture_sizes(pictures)
+    known = tuple(names) or _names_of(place)
+    rows = _labelled(files, form, report, names=known, corners=corners, sizes=sizes)
+    classes = known + tuple(sorted({row[1] for row in rows} - set(known), key=_natural))
+    truth = truth_of([(picture, classes.index(name), box, difficult) for picture, name, box, difficult in rows])
+    return Dataset(classes, ids, truth, sizes, pictures, relative=form == "yolo" and bool(np.isnan(sizes).any()))
+
+
+def with_difficult(dataset: Dataset, listed: Path, report: Report) -> Dataset:
+    """The dataset with the objects of Darknet's ``difficult=`` list: the pictures in the same order, with labels of their own."""
+    files = [label_path(str(path)) for path in _listed(listed)]
+    if len(files) != len(dataset.ids):
+        raise DatasetError(f"{listed}: {len(files)} pictures; wanted the {len(dataset.ids)} of the ground truth, in its order")
+    rows = _labelled(files, "yolo", report, names=dataset.names, corners="auto", sizes=dataset.sizes)
+    index = {name: i for i, name in enumerate(dataset.names)}
+    added = truth_of([(picture, index[name], box, True) for picture, name, box, _ in rows if name in index])
+    if len(added) < len(rows):
+        report.problem(f"{listed}: {len(rows) - len(added)} objects of classes that the ground truth does not have; skipped")
+    return replace(dataset, truth=dataset.truth.with_more(added))
 
 
 def read_folder_detections(
     folder: Path, form: Format, dataset: Dataset, report: Report, *, names: Sequence[str] = (), corners: Corners = "auto"
 ) -> Rows:
     """Detections: ``class score box`` a line; ``yolo``: ``class cx cy w h score``, as Ultralytics writes."""
-    files = sorted(folder.glob("*.txt"))
-    if not files:
-        raise DatasetError(f"{folder}: no .txt files in it; wanted one a picture")
-    entries = [(path.stem, *entry) for path in files for entry in _lines(path, 5, report)]
+    files = _label_files(folder)
+    entries = [(path.stem, *entry) for path in files for entry in _lines(path, 5, form, report)]
     table = np.array([entry[2] for entry in entries], np.float64).reshape(-1, 5)
     score, numbers = (table[:, 4], table[:, :4]) if form == "yolo" else (table[:, 0], table[:, 1:])
     index = {name: i for i, name in enumerate(dataset.ids)}
     unknown = np.full((1, 2), np.nan)
     sizes = np.concatenate([dataset.sizes, unknown])[[index.get(entry[0], -1) for entry in entries]]
     boxes = _corners(numbers, form, corners, sizes, "detections", report) + (dataset.origin if form == "yolo" else 0.0)
-    return Rows([entry[0] for entry in entries], [_named(entry[1], names) for entry in entries], score, boxes)
+    known = tuple(names) or dataset.names
+    return Rows([entry[0] for entry in entries], [_named(entry[1], known) for entry in entries], score, boxes)
 
 
-def _lines(path: Path, columns: int, report: Report) -> Iterator[tuple[str, list[float], bool]]:
-    """Class, numbers and the word ``difficult`` of each line; class names may have blanks."""
+def _labelled(
+    files: Sequence[Path], form: Format, report: Report, *, names: Sequence[str], corners: Corners, sizes: Doubles
+) -> list[tuple[int, str, Doubles, bool]]:
+    """Picture, class, corners and difficult of every object in the label files, one file a picture."""
+    entries = [(p, *entry) for p, path in enumerate(files) for entry in _lines(path, 4, form, report)]
+    numbers = np.array([entry[2] for entry in entries], np.float64).reshape(-1, 4)
+    picture = np.array([entry[0] for entry in entries], np.int64)
+    boxes = _corners(numbers, form, corners, sizes[picture], "ground truth", report)
+    return [(entry[0], _named(entry[1], names), box, entry[3]) for entry, box in zip(entries, boxes, strict=True)]
+
+
+def _listed(place: Path) -> tuple[Path, ...]:
+    """The pictures of a list, one a line; relative ones as they stand, or beside the list."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = place.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
+    except OSError as error:
+        raise DatasetError(f"{place}: cannot be read: {error.strerror or error}") from None
+    paths = [Path(line.strip().replace("\\", "/")) for line in lines if line.strip()]
+    if not paths:
+        raise DatasetError(f"{place}: empty; wanted one picture a line")
+    return tuple(path if path.is_absolute() or path.exists() else place.parent / path for path in paths)
+
+
+def _label_files(folder: Path) -> list[Path]:
+    files = sorted(path for path in folder.glob("*.txt") if path.name not in {"classes.txt", "train.txt", "test.txt"})
+    if not files:
+        raise DatasetError(f"{folder}: no label files; wanted one .txt a picture")
+    return files
+
+
+def _ids(paths: Sequence[Path]) -> tuple[str, ...]:
+    """File names without extension; with their folders where that alone is ambiguous."""
+    stems = tuple(path.stem for path in paths)
+    return stems if len(set(stems)) == len(stems) else tuple(str(path.with_suffix("")) for path in paths)
+
+
+def _names_of(place: Path) -> tuple[str, ...]:
+    """LabelImg's ``classes.txt`` beside the labels, where there is one."""
+    file = place / "classes.txt"
+    return read_names(file) if file.is_file() else ()
+
+
+def _lines(path: Path, columns: int, form: Format, report: Report) -> Iterator[tuple[str, list[float], bool]]:
+    """Class, numbers and the word ``difficult`` of each line; class names may have blanks, YOLO's numbers don't."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
     except FileNotFoundError:
         report.problem(f"{path}: no such file; taken as a picture without objects")
         return
@@ -82,9 +136,10 @@ def _lines(path: Path, columns: int, report: Report) -> Iterator[tuple[str, list
         difficult = words[-1] == "difficult"
         words = words[:-1] if difficult else words
         try:
-            if len(words) <= columns:
+            numbers = [float(word) for word in words[-columns:]]
+            if len(words) <= columns or (form == "yolo" and len(words) > columns + 1) or not all(map(isfinite, numbers)):
                 raise ValueError
-            yield " ".join(words[:-columns]), [float(word) for word in words[-columns:]], difficult
+            yield " ".join(words[:-columns]), numbers, difficult
         except ValueError:
             report.problem(f"{path.name}:{number}: {line.strip()[:40]!r} is no class and {columns} numbers; skipped")
 
@@ -114,25 +169,12 @@ def _natural(name: str) -> tuple[int, str]:
     return (int(name), "") if name.isdecimal() else (10**9, name)
 
 
-def _beside(folder: Path, ids: Iterable[str]) -> list[Path] | None:
-    """Pictures next to their labels, or in the sibling folders where YOLO datasets keep them; None unless all are there."""
+def _beside(folder: Path, ids: Sequence[str], given: Path | None) -> tuple[Path, ...] | None:
+    """Pictures where ``given`` says, next to their labels, or where YOLO datasets keep them; None unless all are there."""
+    if given is not None:
+        return pictures_in(given, ids)
     for place in (folder, folder.parent / "images", folder.parent / "JPEGImages"):
-        found = [next((place / f"{name}{end}" for end in PICTURES if (place / f"{name}{end}").is_file()), None) for name in ids]
-        if found and all(found):
-            return [path for path in found if path is not None]
+        found = pictures_in(place, ids)
+        if all(path.is_file() for path in found):
+            return found
     return None
-
-
-def _sizes(pictures: Sequence[Path] | None, count: int) -> Doubles:
-    sizes = np.full((count, 2), np.nan)
-    if pictures is None:
-        return sizes
-    from PIL import Image
-
-    for i, path in enumerate(pictures):
-        try:
-            with Image.open(path) as picture:
-                sizes[i] = picture.size
-        except OSError:
-            continue  # whoever reads the picture reports it
-    return sizes

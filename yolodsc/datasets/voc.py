@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from yolodsc.datasets.dataset import Dataset, Report, truth_of
+from yolodsc.datasets.dataset import Dataset, Report, picture_sizes, pictures_in, truth_of
 from yolodsc.errors import DatasetError
+from yolodsc.metrics.tables import Doubles
 
 NAMES = (
     "aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person pottedplant sheep sofa "
@@ -76,33 +77,21 @@ def read_annotations(
     classes += sorted(seen - set(classes))
     index = {name: i for i, name in enumerate(classes)}
     rows = [(p, index[n], box, hard) for p, annotation in enumerate(read.values()) for n, box, hard in annotation.objects]
-    paths, sizes = _pictures(read, pictures, report)
+    sizes = np.array([annotation.size for annotation in read.values()], np.float64)
+    paths = None if pictures is None else pictures_in(pictures, read)
+    if paths is not None:
+        sizes = _checked(sizes, paths, report)
     return Dataset(tuple(classes), tuple(read), truth_of(rows), sizes, paths, origin=1.0)
 
 
-def _pictures(
-    read: dict[str, Annotation], folder: Path | None, report: Report
-) -> tuple[tuple[Path, ...] | None, "np.ndarray[tuple[int, int], np.dtype[np.float64]]"]:
-    """Paths of the pictures where they are all there, and sizes: the picture's own where it and the XML disagree."""
-    sizes = np.array([annotation.size for annotation in read.values()], np.float64)
-    paths = tuple(folder / f"{name}.jpg" for name in read) if folder is not None else ()
-    if not paths or not all(path.is_file() for path in paths):
-        return None, sizes
-    from PIL import Image
-
-    for i, path in enumerate(paths):
-        try:
-            with Image.open(path) as picture:
-                actual = picture.size
-        except OSError:
-            continue  # whoever reads the picture reports it
-        if actual != tuple(sizes[i]):
-            if not np.isnan(sizes[i]).any():
-                report.problem(
-                    f"{path.stem}.xml: size {sizes[i, 0]:g}x{sizes[i, 1]:g}, but the picture has {actual[0]}x{actual[1]}"
-                )
-            sizes[i] = actual
-    return paths, sizes
+def _checked(sizes: Doubles, paths: Sequence[Path], report: Report) -> Doubles:
+    """Sizes (P, 2): the picture's own where it and the XML disagree."""
+    actual = picture_sizes(paths)
+    known = ~np.isnan(actual)
+    for i in np.flatnonzero((known & ~np.isnan(sizes) & (actual != sizes)).any(axis=1)).tolist():
+        told, own = ("x".join(f"{side:g}" for side in pair) for pair in (sizes[i], actual[i]))
+        report.problem(f"{paths[i].stem}.xml: size {told}, but the picture has {own}")
+    return np.where(known, actual, sizes)
 
 
 def _annotation(path: Path, report: Report) -> Annotation | None:

@@ -20,8 +20,8 @@ RECALL_POINTS: dict[Interpolation, Doubles | None] = {
     "area": None,
     "11 arange": np.arange(0.0, 1.1, 0.1),  # NumPy: 3 * 0.1 and 6 * 0.1 exceed 0.3 and 0.6 by one bit
     "11 colon": _COLON,  # MATLAB's 0:0.1:1 counts from both ends, so that only 3 * 0.1 exceeds
-    "11 product": np.arange(11) * (1 / 10),  # Darknet writes i / 10, its compiler (-Ofast) multiplies: the printed APs show it
-    "101 product": np.arange(101) * (1 / 100),
+    "11 product": np.arange(11.0) * (1 / 10),  # Darknet writes i / 10, its compiler (-Ofast) multiplies: the printed APs show it
+    "101 product": np.arange(101.0) * (1 / 100),
     "101 exact": np.arange(101) / 100.0,
     "101 linspace": np.linspace(0.0, 1.0, 101),
 }

@@ -50,6 +50,10 @@ class Truth:
     def __getitem__(self, rows: Ints | Flags) -> Self:
         return type(self)(*(getattr(self, column.name)[rows] for column in fields(self)))
 
+    def with_more(self, other: Self) -> Self:
+        """These objects and the other ones after them."""
+        return type(self)(*(np.concatenate([getattr(self, c.name), getattr(other, c.name)]) for c in fields(self)))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:

@@ -1,0 +1,126 @@
+"""The journal of a run: what was found, one line a picture, uncut and in full precision, so that a run can be continued."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from yolodsc.datasets.dataset import Dataset, Rows
+from yolodsc.errors import DatasetError
+
+JOURNAL = "detections.jsonl"
+"""Its name in the folder of ``--save-detections``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One picture's detections as plain lists, or why there are none; seconds of reading, network and what comes after."""
+
+    id: str
+    class_ids: list[int]
+    scores: list[float]
+    boxes: list[list[float]]
+    seconds: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    error: str | None = None
+
+    def line(self) -> str:
+        """The journal's line."""
+        entry = {"id": self.id, "class": self.class_ids, "score": self.scores, "box": self.boxes, "seconds": self.seconds}
+        return json.dumps(entry) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """What a run has left behind: the settings that its detections depend on, and the pictures that it finished."""
+
+    settings: Mapping[str, Any]
+    entries: Sequence[Scored]
+
+    def rows(self, dataset: Dataset) -> Rows:
+        """All detections by name, in the dataset's coordinates."""
+        names = self.settings["names"]
+        boxes = np.array([box for entry in self.entries for box in entry.boxes], np.float64).reshape(-1, 4)
+        return Rows(
+            [entry.id for entry in self.entries for _ in entry.scores],
+            [names[class_id] for entry in self.entries for class_id in entry.class_ids],
+            np.array([score for entry in self.entries for score in entry.scores], np.float64),
+            boxes + (dataset.origin - self.settings["origin"]),
+            open=True,
+        )
+
+
+def read_journal(path: Path) -> Journal | None:
+    """The journal of an interrupted run, without a last line that was cut off; None where not even the first one is whole."""
+    lines = _whole(path).decode("utf-8", "replace").splitlines()
+    if not lines:
+        return None
+    settings, entries = _parsed(path, 1, lines[0]), []
+    if not {"names", "origin"} <= settings.keys():
+        raise _broken(path, 1)
+    for number, line in enumerate(lines[1:], 2):
+        entry = _parsed(path, number, line)
+        try:
+            read, network, post = entry.get("seconds", (0.0, 0.0, 0.0))
+            entries.append(Scored(entry["id"], entry["class"], entry["score"], entry["box"], (read, network, post)))
+        except (KeyError, TypeError, ValueError):
+            raise _broken(path, number) from None
+    return Journal(settings, entries)
+
+
+def _parsed(path: Path, number: int, line: str) -> dict[str, Any]:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        raise _broken(path, number) from None
+    if not isinstance(entry, dict):
+        raise _broken(path, number)
+    return entry
+
+
+def _broken(path: Path, number: int) -> DatasetError:
+    return DatasetError(f"{path}:{number}: no line of a run; delete the file to begin anew")
+
+
+def continued(path: Path, settings: Mapping[str, Any]) -> Sequence[Scored]:
+    """The pictures that an earlier run with the same settings finished; a `DatasetError` where the settings differ."""
+    journal = read_journal(path) if path.exists() else None
+    if journal is None:
+        return ()
+    for key, wanted in settings.items():
+        found = journal.settings.get(key)
+        if found != wanted:
+            told = "another file" if key in ("cfg", "weights") else f"{_short(found)}, now {_short(wanted)}"
+            raise DatasetError(f"{path}: a run with other settings, {key}: {told}; wanted the same, or another folder")
+    return journal.entries
+
+
+@contextmanager
+def appending(path: Path, settings: Mapping[str, Any]) -> Iterator[TextIO]:
+    """The journal opened for more lines, each on disk as soon as it is written; begun with the settings where it is new."""
+    whole = len(_whole(path)) if path.exists() else 0
+    try:
+        with path.open("a", encoding="utf-8", buffering=1) as file:
+            file.truncate(whole)
+            if not whole:
+                file.write(json.dumps(settings) + "\n")
+            yield file
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def _whole(path: Path) -> bytes:
+    """The file up to its last line end."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from None
+    return content[: content.rfind(b"\n") + 1]
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
