@@ -1,0 +1,105 @@
+"""Every engine is given the same network: their maps are compared, not their times."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.networks import network
+from yolodsc.bench.peers import ENGINES, PEERS, find
+from yolodsc.bench.peers.ncnn_model import write
+from yolodsc.bench.subject import Subject, subject
+from yolodsc.bench.timing import compare
+from yolodsc.errors import OptionError
+
+BLOCKS = """
+convolutional filters=8 size=3 stride=2 pad=1 batch_normalize=1 activation=leaky
+maxpool size=2 stride=1
+convolutional filters=16 size=1 batch_normalize=1 activation=relu6
+convolutional filters=16 groups=16 size=3 pad=1 batch_normalize=1 activation=swish
+convolutional filters=8 size=1 batch_normalize=1 activation=linear
+shortcut from=1 activation=linear
+route layers=-1 groups=2 group_id=1
+convolutional filters=6 size=3 stride=2 pad=1 activation=mish
+upsample stride=2
+route layers=-1,2
+avgpool
+convolutional filters=22 size=1 activation=logistic
+scale_channels from=9 activation=linear
+convolutional filters=7 size=1 activation=linear
+"""
+
+
+def made(tmp_path: Path, layers: str = BLOCKS) -> Subject:
+    """A small network as every engine's files."""
+    return subject("small", network(layers, height=16, width=16), tmp_path)
+
+
+@pytest.mark.parametrize("engine", [name for name in PEERS if name != "opencv"])
+def test_an_engine_computes_what_ours_computes(engine: str, tmp_path: Path) -> None:
+    """Batch norm is folded with Darknet's epsilon for all of them."""
+    pytest.importorskip(find(engine).distribution)
+
+    results, absent = compare(made(tmp_path), [engine], threads=2, rounds=1, seed=0, peak_gflops=None)
+
+    assert not absent
+    assert [result.engine for result in results] == ["yolodsc", engine]
+    assert results[1].max_relative_difference < 1e-5
+
+
+def test_opencv_reads_the_darknet_pair_itself(tmp_path: Path) -> None:
+    """Its epsilon of batch norm is another, so that its maps are near ours only."""
+    layers = BLOCKS.replace("relu6", "relu").replace("activation=mish", "activation=leaky")
+
+    results, absent = compare(made(tmp_path, layers), ["opencv"], threads=1, rounds=1, seed=0, peak_gflops=None)
+
+    assert not absent
+    assert results[1].max_relative_difference < 0.01
+
+
+def test_a_network_that_an_engine_cannot_run_is_timed_without_it(tmp_path: Path) -> None:
+    """The layer is named."""
+    odd = made(tmp_path, "convolutional filters=4 size=1 activation=loggy")
+
+    results, absent = compare(odd, ["ncnn"], threads=1, rounds=1, seed=0, peak_gflops=None)
+
+    assert [result.engine for result in results] == ["yolodsc"]
+    assert absent[0].reason == "OptionError: activation=loggy is not written for ncnn"
+
+
+def test_ncnn_counts_layers_and_blobs_as_its_format_wants(tmp_path: Path) -> None:
+    """Every blob is written once and read once."""
+    small = network(BLOCKS, height=16, width=16)
+
+    write(small, [13, 5], param=tmp_path / "n.param", binary=tmp_path / "n.bin")
+
+    magic, counts, *lines = (tmp_path / "n.param").read_text().splitlines()
+    words = [line.split() for line in lines]
+    read = [blob for w in words for blob in w[4 : 4 + int(w[2])]]
+    written = [blob for w in words for blob in w[4 + int(w[2]) : 4 + int(w[2]) + int(w[3])]]
+    assert (magic, counts) == ("7767517", f"{len(lines)} {len(written)}")
+    assert len(set(written)) == len(written)
+    assert sorted(written) == sorted([*read, "out5", "out13"])
+
+
+def test_engines_have_names_that_can_be_asked_for() -> None:
+    """Others are refused with the list."""
+    assert all(find(name).__name__ == kind for name, kind in ENGINES.items())
+    with pytest.raises(OptionError, match=r"--peers tflite: wanted some of opencv, onnxruntime, openvino, ncnn, torch"):
+        find("tflite")
+
+
+def test_pictures_and_random_weights_are_the_same_every_time(tmp_path: Path) -> None:
+    """So that two runs of a comparison compare."""
+    from yolodsc.bench.subject import picture, random
+
+    (tmp_path / "tiny.cfg").write_text(
+        "[net]\nwidth=8\nheight=8\nchannels=3\n[convolutional]\nfilters=4\nsize=3\nbatch_normalize=1\n"
+    )
+
+    (name, first), (_, second) = random(tmp_path / "tiny.cfg"), random(tmp_path / "tiny.cfg")
+
+    assert name == "tiny"
+    assert all(np.array_equal(first.weights[0][key], second.weights[0][key]) for key in first.weights[0])
+    assert np.array_equal(picture(first.picture), picture(second.picture))
+    assert np.all(first.forward(picture(first.picture))[-1].std(axis=(1, 2)) > 0)

@@ -1,0 +1,159 @@
+"""FastDSC's own claim, measured: one separable network by three methods, layer by layer and in total, on one thread.
+
+``DSC`` copies the map of every pointwise convolution as im2col does before its matrix product, as Darknet and its kin do.
+``FastDSC`` (Yoo, Choi, Choi 2018) leaves the copy out. Both share depthwise kernel and buffers, so that the copy is the only
+difference. ``fused`` is the engine. A round runs each method once, in an order drawn anew; times are medians over rounds.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+from time import perf_counter
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from yolodsc import engine
+from yolodsc.bench.subject import picture, read_by_heads
+from yolodsc.bench.timing import LEAST_ROUNDS
+from yolodsc.engine import Runner
+from yolodsc.engine.fastdsc.runner import FastDscRunner
+from yolodsc.engine.fused import FusedRunner
+from yolodsc.engine.operations.operation import Operation
+from yolodsc.layer import Layer
+from yolodsc.layers.convolutional import ConvolutionalLayer
+from yolodsc.network import Network
+from yolodsc.shape import Array, Shape
+
+Times = dict[int, float]
+"""Times by the last layer of what was timed; the total under `WHOLE`."""
+
+WHOLE = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A depthwise or pointwise layer; ``fused_ms`` is None where it is part of what a later row times.
+
+    Attributes
+    ----------
+    fused_layers
+        All layers that ``fused_ms`` covers.
+    """
+
+    layer: int
+    kind: str
+    shape: Shape
+    multiply_adds: int
+    dsc_ms: float
+    fastdsc_ms: float
+    fused_ms: float | None
+    fused_layers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ablation:
+    """Rows of the separable layers, and totals of the whole network, reading and handing out included."""
+
+    model: str
+    rows: tuple[Row, ...]
+    dsc_ms: float
+    fastdsc_ms: float
+    fused_ms: float
+
+
+def ablate(model: str, network: Network, *, seconds: float, seed: int) -> Ablation:
+    """Time the three methods on one network for about that long."""
+    outputs = read_by_heads(network)
+    x = picture(network.picture)
+    rng = np.random.default_rng(seed)
+    with (
+        threadpool_limits(1, user_api="blas"),
+        FastDscRunner(network, threads=1, outputs=outputs, pointwise="im2col") as dsc,
+        FastDscRunner(network, threads=1, outputs=outputs) as fastdsc,
+        engine.compile(network, 1, outputs) as fused,
+    ):
+        methods: dict[str, Callable[[], Times]] = {
+            "dsc": lambda: _stepwise(dsc, x),
+            "fastdsc": lambda: _stepwise(fastdsc, x),
+            "fused": lambda: _fused(fused, x),
+        }
+        times: dict[str, list[Times]] = {method: [] for method in methods}
+        for method in methods.values():  # wakes caches
+            method()
+        end = perf_counter() + seconds
+        while len(times["dsc"]) < LEAST_ROUNDS or perf_counter() < end:
+            for name in map(str, rng.permutation(list(methods))):
+                times[name].append(methods[name]())
+        covers = _covers(fused)
+    middle = {method: _medians(taken) for method, taken in times.items()}
+    rows = [_row(layer, middle, covers) for layer in network.layers if _kind(layer) and layer.index in middle["dsc"]]
+    totals = {f"{method}_ms": taken[WHOLE] for method, taken in middle.items()}
+    return Ablation(model=model, rows=tuple(rows), **totals)
+
+
+def _kind(layer: Layer) -> str:
+    if not isinstance(layer, ConvolutionalLayer):
+        return ""
+    return "depthwise" if layer.depthwise else "pointwise" if layer.pointwise else ""
+
+
+def _row(layer: Layer, times: dict[str, Times], covers: dict[int, tuple[int, ...]]) -> Row:
+    return Row(
+        layer=layer.index,
+        kind=_kind(layer),
+        shape=layer.shape,
+        multiply_adds=layer.multiply_adds(),
+        dsc_ms=times["dsc"][layer.index],
+        fastdsc_ms=times["fastdsc"][layer.index],
+        fused_ms=times["fused"].get(layer.index),
+        fused_layers=covers.get(layer.index, ()),
+    )
+
+
+def _stepwise(runner: FastDscRunner, x: Array) -> Times:
+    """A whole run, and then each step by itself."""
+    start = perf_counter()
+    runner(x)
+    times = {WHOLE: perf_counter() - start}
+    with np.errstate(all="ignore"):
+        for index, step in runner.steps():
+            start = perf_counter()
+            step()
+            times[index] = perf_counter() - start
+    return times
+
+
+def _fused(runner: Runner, x: Array) -> Times:
+    """A whole run, and then each operation by itself, in order, on what the run left behind."""
+    start = perf_counter()
+    runner(x)
+    times = {WHOLE: perf_counter() - start}
+    if isinstance(runner, FusedRunner):
+        for operation, (first, last) in _operations(runner):
+            start = perf_counter()
+            runner._crew.run(first, last)
+            taken = perf_counter() - start
+            times[operation.layers[-1]] = times.get(operation.layers[-1], 0.0) + taken
+    return times
+
+
+def _covers(runner: Runner) -> dict[int, tuple[int, ...]]:
+    """Layers by the last of each operation."""
+    covers: dict[int, tuple[int, ...]] = {}
+    if isinstance(runner, FusedRunner):
+        for operation, _ in _operations(runner):
+            last = operation.layers[-1]
+            covers[last] = tuple(sorted({*covers.get(last, ()), *operation.layers}))
+    return covers
+
+
+def _operations(runner: FusedRunner) -> list[tuple[Operation, tuple[int, int]]]:
+    """Native operations with their rows on the tape."""
+    program = runner.program
+    pairs = zip(program.plan.operations, program.spans, strict=True)
+    return [(operation, span) for operation, span in pairs if operation.layers and span[0] < span[1]]
+
+
+def _medians(taken: list[Times]) -> Times:
+    return {index: 1000 * median(times[index] for times in taken) for index in taken[0]}

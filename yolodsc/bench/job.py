@@ -1,0 +1,54 @@
+"""What a worker process has to do, as JSON on its command line."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from yolodsc.shape import Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One engine on one network.
+
+    Attributes
+    ----------
+    cfg, weights, onnx
+        Paths of the network, for Darknet's readers and for the others. Batch norm is folded in ``onnx``.
+    picture
+        Path of a ``.npy`` with the input, (C, H, W) float32.
+    outputs
+        Indices of the layers whose maps are handed back: those that heads read, so that nobody is timed decoding boxes.
+    streams
+        How many independent pictures are under way at once; ``threads`` is for each of them.
+    """
+
+    engine: str
+    cfg: str
+    weights: str
+    onnx: str
+    picture: str
+    outputs: tuple[int, ...]
+    threads: int = 1
+    streams: int = 1
+
+    def to_json(self) -> str:
+        """The line that `from_json` reads."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The job that was written."""
+        fields = json.loads(text)
+        return cls(**{**fields, "outputs": tuple(fields["outputs"])})
+
+    def input(self) -> Array:
+        """The picture (C, H, W)."""
+        return np.load(self.picture)
+
+    def beside(self, ending: str) -> Path:
+        """A file of this job's own, next to the picture."""
+        return Path(self.picture).with_name(f"{self.engine}-{self.threads}-{self.streams}{ending}")

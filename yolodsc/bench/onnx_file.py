@@ -1,0 +1,13 @@
+"""The ONNX file that ONNX Runtime and OpenVINO read: our own export."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from yolodsc.network import Network
+
+
+def export(network: Network, path: str | Path, *, outputs: Sequence[int]) -> None:
+    """Write the network up to ``outputs``; a `YolodscError` where it cannot be said in ONNX."""
+    from yolodsc.onnx_export import export_onnx
+
+    export_onnx(network, path, outputs=outputs)

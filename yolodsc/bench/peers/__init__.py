@@ -1,0 +1,44 @@
+"""Who takes part: a written table of engines, each a class in a file of its own, imported where it runs."""
+
+from collections.abc import Iterable
+from importlib import import_module
+
+from yolodsc.bench.peers.engine import Engine
+from yolodsc.errors import OptionError
+
+ENGINES = {
+    "yolodsc": "Yolodsc",
+    "opencv": "OpenCV",
+    "onnxruntime": "OnnxRuntime",
+    "openvino": "OpenVino",
+    "ncnn": "Ncnn",
+    "torch": "Torch",
+}
+"""Name on the command line and of the module here, and its class."""
+
+PEERS = tuple(name for name in ENGINES if name != "yolodsc")
+
+READ_ONNX = ("onnxruntime", "openvino")
+"""Who takes no part where there is no ONNX file."""
+
+__all__ = ["ENGINES", "PEERS", "READ_ONNX", "Engine", "find", "versions"]
+
+
+def find(name: str) -> type[Engine]:
+    """The class of an engine; an `ImportError` where its library is missing comes when it is opened."""
+    if name not in ENGINES:
+        raise OptionError(f"--peers {name}: wanted some of {', '.join(PEERS)}")
+    engine: type[Engine] = getattr(import_module(f"yolodsc.bench.peers.{name}"), ENGINES[name])
+    return engine
+
+
+def versions(names: Iterable[str]) -> dict[str, str | None]:
+    """Versions by name, None for what is not installed."""
+    return {name: _version(find(name)) for name in names}
+
+
+def _version(engine: type[Engine]) -> str | None:
+    try:
+        return engine.version()
+    except ImportError:
+        return None

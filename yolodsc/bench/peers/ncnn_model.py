@@ -1,0 +1,134 @@
+"""A network as ncnn's ``.param`` and ``.bin``: batch norm folded, activations inside convolutions where ncnn has them there.
+
+Source: ncnn's ``docs/developer-guide/operators.md`` and ``param-and-model-file-structure.md``. A blob may be read once only: where
+several layers read one, a ``Split`` makes copies in name.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from yolodsc.bench.subject import needed
+from yolodsc.engine.folding import folded
+from yolodsc.errors import OptionError
+from yolodsc.layer import PICTURE, Layer, Weights
+from yolodsc.layers.avgpool import AvgpoolLayer
+from yolodsc.layers.convolutional import ConvolutionalLayer
+from yolodsc.layers.maxpool import MaxpoolLayer
+from yolodsc.layers.route import RouteLayer
+from yolodsc.layers.scale_channels import ScaleChannelsLayer
+from yolodsc.layers.shortcut import ShortcutLayer
+from yolodsc.layers.upsample import UpsampleLayer
+from yolodsc.network import Network
+
+INPUT = "picture"
+INSIDE = {"relu": "9=1", "leaky": "9=2 -23310=1,0.1", "relu6": "9=3 -23310=2,0,6", "logistic": "9=4", "mish": "9=5"}
+ALONE = {"relu": "ReLU", "leaky": "ReLU 0=0.1", "relu6": "Clip 0=0 1=6", "logistic": "Sigmoid", "mish": "Mish", "swish": "Swish"}
+
+
+def output(index: int) -> str:
+    """Name of the blob that hands out a layer's map."""
+    return f"out{index}"
+
+
+def write(network: Network, outputs: Sequence[int], *, param: Path, binary: Path) -> None:
+    """Write the pair; an `OptionError` names a layer that this knows no ncnn layer for."""
+    model = _Model(network, tuple(outputs))
+    for layer in needed(network, tuple(outputs)):
+        model.add(layer, network.weights[layer.index])
+    blobs = sum(int(line.split()[3]) for line in model.lines)
+    param.write_text(f"7767517\n{len(model.lines)} {blobs}\n" + "".join(line + "\n" for line in model.lines))
+    binary.write_bytes(b"".join(model.data))
+
+
+@dataclass
+class _Model:
+    """Lines and bytes while they are written."""
+
+    network: Network
+    outputs: tuple[int, ...]
+    lines: list[str] = field(default_factory=list)
+    data: list[bytes] = field(default_factory=list)
+    unread: dict[int, list[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.readers = Counter(source for layer in needed(self.network, self.outputs) for source in layer.sources)
+        self._line("Input", [], [INPUT])
+        self._share(PICTURE, INPUT)
+
+    def add(self, layer: Layer, weights: Weights) -> None:
+        """One layer with what ncnn needs around it."""
+        inputs = [self.unread[source].pop(0) for source in layer.sources]
+        names = self._names(layer.index)
+        blob = names[0] if len(names) == 1 else f"map{layer.index}"
+        match layer:
+            case ConvolutionalLayer(xnor=False, antialiasing=0, dilation=1):
+                kind, options = self._convolution(layer, weights)
+                inside = INSIDE.get(layer.activation, "")
+                self._bent(kind, inputs, blob, f"{options} {inside}".strip(), "linear" if inside else layer.activation)
+            case ShortcutLayer(weights_type="none", alpha=1.0, beta=1.0) if set(layer.inputs) == {layer.shape} and len(inputs) == 2:
+                self._bent("BinaryOp", inputs, blob, "0=0", layer.activation)
+            case ScaleChannelsLayer(scale_wh=False):
+                self._bent("BinaryOp", inputs[::-1], blob, "0=2", layer.activation)
+            case MaxpoolLayer(maxpool_depth=0, antialiasing=0):
+                self._line("Pooling", inputs, [blob], _pooling(layer))
+            case AvgpoolLayer():
+                self._line("Pooling", inputs, [f"{blob}_flat"], "0=1 4=1")
+                self._line("Reshape", [f"{blob}_flat"], [blob], f"0=1 1=1 2={layer.shape.channels}")
+            case UpsampleLayer(scale=1.0) if layer.stride > 0:
+                self._line("Interp", inputs, [blob], f"0=1 1={layer.stride} 2={layer.stride}")
+            case RouteLayer(groups=1):
+                self._line("Concat" if len(inputs) > 1 else "Noop", inputs, [blob], "0=0" if len(inputs) > 1 else "")
+            case RouteLayer() if len(inputs) == 1:
+                first = layer.group_id * layer.shape.channels
+                self._line("Crop", inputs, [blob], f"-23309=1,{first} -23310=1,{first + layer.shape.channels} -23311=1,0")
+            case Layer(type="dropout" | "empty"):
+                self._line("Noop", inputs, [blob])
+            case _:
+                raise OptionError(f"layer {layer.index} [{layer.type}] with these options is not written for ncnn")
+        self._share(layer.index, blob)
+
+    def _convolution(self, layer: ConvolutionalLayer, weights: Weights) -> tuple[str, str]:
+        kernel, bias = folded(layer, weights)
+        self.data += [b"\0\0\0\0", kernel.astype("<f4").tobytes(), bias.astype("<f4").tobytes()]  # 0: float32 follows
+        size = f"0={layer.filters} 1={layer.size} 3={layer.stride_x} 13={layer.stride_y} 4={layer.padding}"
+        return (
+            "Convolution" if layer.groups == 1 else "ConvolutionDepthWise",
+            f"{size} 5=1 6={kernel.size}" + (f" 7={layer.groups}" if layer.groups > 1 else ""),
+        )
+
+    def _bent(self, kind: str, inputs: Sequence[str], blob: str, options: str, activation: str) -> None:
+        """A layer, and its activation as another where it has one."""
+        if activation == "linear":
+            self._line(kind, inputs, [blob], options)
+            return
+        if activation not in ALONE:
+            raise OptionError(f"activation={activation} is not written for ncnn")
+        self._line(kind, inputs, [f"{blob}_raw"], options)
+        bend, *parameters = ALONE[activation].split()
+        self._line(bend, [f"{blob}_raw"], [blob], " ".join(parameters))
+
+    def _names(self, index: int) -> list[str]:
+        """Names under which a map is read, one for each reader and one for whoever asks for the output."""
+        names = [f"map{index}_{number}" for number in range(self.readers[index])]
+        return [*names, output(index)] if index in self.outputs else names
+
+    def _share(self, index: int, blob: str) -> None:
+        names = self._names(index) if index != PICTURE or self.readers[PICTURE] > 1 else [blob]
+        if names != [blob]:
+            self._line("Split", [blob], names)
+        self.unread[index] = names
+
+    def _line(self, kind: str, inputs: Sequence[str], outputs: Sequence[str], options: str = "") -> None:
+        words = [kind, f"l{len(self.lines)}", str(len(inputs)), str(len(outputs)), *inputs, *outputs, options]
+        self.lines.append(" ".join(words).rstrip())
+
+
+def _pooling(layer: MaxpoolLayer) -> str:
+    """Maximum with Darknet's margins, which may differ left and right; ncnn's fill never wins."""
+    (height, width), margin = layer.inputs[0][1:], layer.padding // 2
+    right = max(0, (layer.shape.width - 1) * layer.stride_x + layer.size - width - margin)
+    bottom = max(0, (layer.shape.height - 1) * layer.stride_y + layer.size - height - margin)
+    window = f"0=0 1={layer.size} 2={layer.stride_x} 12={layer.stride_y}"
+    return f"{window} 3={margin} 13={margin} 14={right} 15={bottom} 5=1"

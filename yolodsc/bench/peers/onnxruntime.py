@@ -1,0 +1,27 @@
+"""ONNX Runtime on its CPU provider, with its own defaults but for the number of threads."""
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+from yolodsc.bench.job import Job
+from yolodsc.bench.peers.engine import Engine
+from yolodsc.shape import Array
+
+
+class OnnxRuntime(Engine):
+    """One session; graph optimisation at its highest, which is the default."""
+
+    distribution = "onnxruntime"
+
+    def __init__(self, job: Job) -> None:
+        runtime: Any = import_module("onnxruntime")
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = job.threads, 1
+        self.session = runtime.InferenceSession(job.onnx, options, providers=["CPUExecutionProvider"])
+        self.input = self.session.get_inputs()[0].name
+
+    def __call__(self, picture: Array) -> Sequence[Any]:
+        """Run."""
+        maps: Sequence[Any] = self.session.run(None, {self.input: picture[None]})
+        return maps

@@ -1,0 +1,40 @@
+"""OpenVINO on the CPU in float32: its latency mode for one picture, its throughput mode for streams."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, Self
+
+from yolodsc.bench.job import Job
+from yolodsc.bench.peers.engine import Engine
+from yolodsc.shape import Array
+
+
+class OpenVino(Engine):
+    """One request of a compiled model."""
+
+    distribution = "openvino"
+
+    def __init__(self, job: Job, compiled: Any = None) -> None:
+        self.library: Any = import_module("openvino")
+        latency = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": job.threads}
+        self.request = (compiled or self._compiled(job, latency)).create_infer_request()
+        self.count = len(job.outputs)
+
+    def __call__(self, picture: Array) -> list[Array]:
+        """Run, without copies of what OpenVINO can read and hand over in place."""
+        self.request.set_input_tensor(self.library.Tensor(picture[None], shared_memory=True))
+        self.request.infer()
+        return [self.request.get_output_tensor(number).data for number in range(self.count)]
+
+    @classmethod
+    def open_streams(cls, job: Job) -> list[Self]:
+        """Requests of one model that is compiled for as many streams."""
+        count = job.streams
+        options = {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": count, "INFERENCE_NUM_THREADS": count * job.threads}
+        compiled = cls._compiled(job, options)
+        return [cls(job, compiled) for _ in range(count)]
+
+    @classmethod
+    def _compiled(cls, job: Job, options: Mapping[str, Any]) -> Any:
+        core = import_module("openvino").Core()
+        return core.compile_model(job.onnx, "CPU", {**options, "INFERENCE_PRECISION_HINT": "f32"})

@@ -1,0 +1,95 @@
+"""The handle on a worker process."""
+
+import json
+import os
+import subprocess
+import sys
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from yolodsc.bench.job import Job
+from yolodsc.errors import YolodscError
+from yolodsc.shape import Array
+
+
+class AbsentError(YolodscError):
+    """An engine that does not take part: not installed, or not able to run the network. The text says why."""
+
+
+class Worker:
+    """One engine with one network in a process of its own, idle unless it is asked.
+
+    Raises
+    ------
+    AbsentError
+        The engine cannot be had; the process is gone then.
+    """
+
+    def __init__(self, job: Job) -> None:
+        threads = str(job.threads)
+        pools = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), threads)
+        self.job = job
+        with job.beside(".log").open("w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "yolodsc.bench.worker", job.to_json()],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env={**os.environ, **pools},
+            )
+        try:
+            hello = self._answer()
+        except BaseException:
+            self.close()
+            raise
+        self.peak_rss_mb = float(hello["peak_rss_mb"])
+
+    def milliseconds(self, runs: int) -> list[float]:
+        """Times of that many runs in a row."""
+        return list(self._ask({"runs": runs})["milliseconds"])
+
+    def pictures_per_second(self, seconds: float) -> float:
+        """Throughput of all streams."""
+        return float(self._ask({"seconds": seconds})["pictures_per_second"])
+
+    def outputs(self) -> list[Array]:
+        """The maps it computed, flat, in the order of the job's outputs."""
+        with np.load(self.job.beside(".npz")) as file:
+            return [file[name].ravel() for name in file.files]
+
+    def close(self) -> None:
+        """End the process."""
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                pipe.close()
+        try:
+            self.process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _ask(self, command: dict[str, Any]) -> dict[str, Any]:
+        pipe = self.process.stdin
+        if pipe is not None:
+            pipe.write(json.dumps(command) + "\n")
+            pipe.flush()
+        return self._answer()
+
+    def _answer(self) -> dict[str, Any]:
+        line = self.process.stdout.readline() if self.process.stdout else ""
+        if not line:
+            log = self.job.beside(".log").read_text(errors="replace").strip().splitlines()
+            raise AbsentError(f"its process ended: {log[-1] if log else 'without a word'}")
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise AbsentError(answer["error"])
+        return answer

@@ -1,0 +1,78 @@
+"""What a user waits for and what it takes: import, first and later starts of ``yolodsc detect``, memory of a warm process."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+import numpy as np
+
+from yolodsc.bench.process import Worker
+from yolodsc.bench.subject import Subject
+from yolodsc.bench.timing import OURS, Absent, started
+from yolodsc.errors import OptionError
+from yolodsc.image import write
+
+WARM_STARTS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """Seconds of whole processes on one picture; ``cold_s`` with empty caches, the others medians with full ones."""
+
+    model: str
+    import_s: float
+    cold_s: float
+    warm_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """The most memory that a process has which has opened the network and run it a few times."""
+
+    model: str
+    engine: str
+    peak_rss_mb: float
+
+
+def start(subject: Subject, *, repeats: int = WARM_STARTS) -> Start:
+    """Time processes one after the other, caches of their own included."""
+    with TemporaryDirectory() as folder:
+        picture = Path(folder) / "picture.png"
+        pixels = np.random.default_rng(0).integers(0, 256, (*subject.network.picture[1:], 3), np.uint8)
+        write(picture, pixels)
+        caches = {"YOLODSC_CACHE": f"{folder}/kernels", "NUMBA_CACHE_DIR": f"{folder}/numba"}
+        files = ["--cfg", subject.job.cfg, "--weights", subject.job.weights]
+        detect = ["-m", "yolodsc", "detect", str(picture), *files, "--thresh", "0.99"]
+        cold = _seconds(detect, caches)
+        warm = median(_seconds(detect, caches) for _ in range(repeats))
+        bare = median(_seconds(["-c", "pass"], caches) for _ in range(repeats))
+        imported = median(_seconds(["-c", "import yolodsc"], caches) for _ in range(repeats))
+    return Start(model=subject.name, import_s=imported - bare, cold_s=cold, warm_s=warm)
+
+
+def memory(subject: Subject, engines: Sequence[str]) -> tuple[list[Memory], list[Absent]]:
+    """Peak of each process by itself, one thread; our kernels come from the cache, as in every start but the first."""
+    Worker(replace(subject.job, engine=OURS)).close()
+    with ExitStack() as stack:
+        workers, absent = started(subject, [OURS, *engines], stack, threads=1)
+        peaks = [Memory(model=subject.name, engine=name, peak_rss_mb=worker.peak_rss_mb) for name, worker in workers.items()]
+    return peaks, absent
+
+
+def _seconds(arguments: list[str], environment: dict[str, str]) -> float:
+    """Wall-clock time of one Python process."""
+    begin = perf_counter()
+    done = subprocess.run(
+        [sys.executable, *arguments], env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
+    taken = perf_counter() - begin
+    if done.returncode:
+        raise OptionError(f"python {' '.join(arguments[:3])}: exit status {done.returncode}: {done.stderr.strip()[-200:]}")
+    return taken

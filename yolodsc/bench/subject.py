@@ -1,0 +1,112 @@
+"""Networks to be timed, as files in a folder that all engines can read."""
+
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+import numpy as np
+
+from yolodsc import cfg as cfg_format
+from yolodsc import models
+from yolodsc.bench.job import Job
+from yolodsc.errors import YolodscError
+from yolodsc.layer import Layer
+from yolodsc.network import Network
+from yolodsc.shape import Array, Shape
+
+SEED = 2018
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A network on disk.
+
+    Attributes
+    ----------
+    job
+        What every engine is given; ``engine``, ``threads`` and ``streams`` are replaced for each.
+    multiply_adds
+        Of one picture up to the outputs, counting direct convolutions.
+    onnx_error
+        Why there is no ONNX file; empty where there is one.
+    """
+
+    name: str
+    network: Network
+    job: Job
+    multiply_adds: int
+    onnx_error: str
+
+
+def subject(name: str, network: Network, folder: Path) -> Subject:
+    """Write a network and a picture for it into ``folder``, an existing directory."""
+    outputs = read_by_heads(network)
+    job = Job(
+        engine="",
+        cfg=str(folder / "network.cfg"),
+        weights=str(folder / "network.weights"),
+        onnx=str(folder / "network.onnx"),
+        picture=str(folder / "picture.npy"),
+        outputs=outputs,
+    )
+    network.save(job.cfg, job.weights)
+    np.save(job.picture, picture(network.picture))
+    multiply_adds = sum(layer.multiply_adds() for layer in needed(network, outputs))
+    return Subject(name, network, job, multiply_adds, _export(network, job))
+
+
+def named(model: str) -> tuple[str, Network]:
+    """A shipped network, or the one in a directory."""
+    files = models.resolve(model)
+    return files.cfg.stem, Network.load(files.cfg, files.weights)
+
+
+def random(cfg: Path, *, seed: int = SEED) -> tuple[str, Network]:
+    """The network of a cfg with random weights: for speed, one set of finite numbers is as good as another."""
+    network = Network.build(cfg_format.read(cfg))
+    rng = np.random.default_rng(seed)
+    weights = [{name: _random(rng, name, array) for name, array in own.items()} for own in network.weights]
+    return cfg.stem, network.with_weights(weights)
+
+
+def picture(shape: Shape, *, seed: int = SEED) -> Array:
+    """Blocks of colour with noise, (C, H, W) in 0..1."""
+    rng = np.random.default_rng(seed)
+    channels, height, width = shape
+    coarse = rng.random((channels, -(-height // 8), -(-width // 8)))
+    blocks = coarse.repeat(8, axis=1).repeat(8, axis=2)[:, :height, :width]
+    return (0.7 * blocks + 0.3 * rng.random(shape)).astype(np.float32)
+
+
+def read_by_heads(network: Network) -> tuple[int, ...]:
+    """Layers whose maps heads read, in order; the last layer where there is no head."""
+    return tuple(sorted({head.sources[0] for head in network.heads})) or (network.output,)
+
+
+def needed(network: Network, outputs: tuple[int, ...]) -> list[Layer]:
+    """The layers that the outputs depend on, in order."""
+    wanted = set(outputs)
+    for layer in reversed(network.layers):
+        if layer.index in wanted:
+            wanted.update(layer.sources)
+    return [layer for layer in network.layers if layer.index in wanted]
+
+
+def _random(rng: np.random.Generator, name: str, array: Array) -> Array:
+    """Variances and scales about 1, small biases, weights as He 2015 eq. 10, which keeps the size of maps."""
+    if name == "rolling_variance":
+        return rng.uniform(0.5, 1.5, array.shape).astype(np.float32)
+    if name == "scales":
+        return rng.uniform(0.8, 1.2, array.shape).astype(np.float32)
+    deviation = 0.1 if array.ndim < 2 else (2 / prod(array.shape[1:])) ** 0.5
+    return (deviation * rng.standard_normal(array.shape)).astype(np.float32)
+
+
+def _export(network: Network, job: Job) -> str:
+    from yolodsc.bench.onnx_file import export
+
+    try:
+        export(network, job.onnx, outputs=job.outputs)
+    except YolodscError as error:
+        return str(error)
+    return ""

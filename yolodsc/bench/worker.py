@@ -1,0 +1,117 @@
+"""The process that runs one engine: ``python -m yolodsc.bench.worker JOB``, commands on stdin, answers on stdout, all JSON lines.
+
+An engine's threads may spin for a while after a run (ONNX Runtime's: 100 ms), and would take processors from whoever is next. So an
+answer is given only when this process has come to rest.
+"""
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter, process_time, sleep
+from typing import Any
+
+import numpy as np
+
+from yolodsc.bench.job import Job
+from yolodsc.bench.peers import Engine, find
+from yolodsc.shape import Array
+
+WARM_UP = 3
+"""Runs before anything is timed."""
+
+
+def main(job: Job) -> None:
+    """Open, report, obey until stdin ends."""
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print must not mix with answers
+
+    def answer(fields: dict[str, Any]) -> None:
+        print(json.dumps(fields), file=answers, flush=True)
+
+    try:
+        engine, picture = find(job.engine), job.input()
+        sessions = engine.open_streams(job) if job.streams > 1 else [engine.open(job)]
+        for session in sessions:
+            for _ in range(WARM_UP):
+                outputs = session(picture)
+    except ModuleNotFoundError as error:
+        answer({"error": f"{error.name} is not installed"})
+        return
+    except Exception as error:  # whatever a peer raises means that it does not take part
+        answer({"error": f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"})
+        return
+    np.savez(job.beside(".npz"), *outputs)
+    rest()
+    answer({"peak_rss_mb": peak_rss_mb()})
+    for line in sys.stdin:
+        command = json.loads(line)
+        if "runs" in command:
+            answer({"milliseconds": timed(sessions[0], picture, runs=command["runs"])})
+        else:
+            answer({"pictures_per_second": flow(sessions, picture, seconds=command["seconds"])})
+
+
+def timed(session: Engine, picture: Array, *, runs: int) -> list[float]:
+    """Milliseconds of each run after one that wakes threads and caches."""
+    session(picture)
+    times = []
+    for _ in range(runs):
+        start = perf_counter()
+        session(picture)
+        times.append(1000 * (perf_counter() - start))
+    rest()
+    return times
+
+
+def flow(sessions: Sequence[Engine], picture: Array, *, seconds: float) -> float:
+    """Pictures a second of all sessions together, each in a thread of its own."""
+    counts = [0] * len(sessions)
+    gate = threading.Barrier(len(sessions) + 1)
+
+    def work(number: int) -> None:
+        gate.wait()
+        end = perf_counter() + seconds
+        while perf_counter() < end:
+            sessions[number](picture)
+            counts[number] += 1
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(len(sessions))]
+    for thread in threads:
+        thread.start()
+    gate.wait()
+    start = perf_counter()
+    for thread in threads:
+        thread.join()
+    rate = sum(counts) / (perf_counter() - start)
+    rest()
+    return rate
+
+
+def rest(*, at_most: float = 1.0) -> None:
+    """Wait until no thread of this process has run for 15 ms."""
+    end, quiet = perf_counter() + at_most, 0
+    used = process_time()
+    while quiet < 3 and perf_counter() < end:
+        sleep(0.005)
+        now = process_time()
+        quiet = quiet + 1 if now - used < 0.001 else 0
+        used = now
+
+
+def peak_rss_mb() -> float:
+    """The most memory that this process has had, in MiB."""
+    status = Path("/proc/self/status")
+    if status.exists():  # getrusage would count what the parent had when it forked
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
+    import resource
+
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+if __name__ == "__main__":
+    main(Job.from_json(sys.argv[1]))
