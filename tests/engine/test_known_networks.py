@@ -1,0 +1,95 @@
+"""The fused engine against the reference on networks that exist: one a feature, and real ones."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import GOLDEN, SHARED
+from tests.engine.test_random_networks import NAMES, instruction_set
+from tests.networks import picture
+from yolodsc.engine.fused import FusedRunner
+from yolodsc.engine.isa import available
+from yolodsc.network import Network
+from yolodsc.shape import Array
+
+MICRO = sorted(path.stem for path in (GOLDEN / "micro").glob("*.cfg"))
+REAL = sorted(path.parent.name for path in (SHARED / "data/models").glob("*/*.weights") if path.parent.name != "_odd")
+TOLERANCE = 1e-5
+
+
+@cache
+def referred(stem: Path) -> tuple[Network, Array, list[Array]]:
+    """A network, a picture, and what the reference makes of it; once for all tests."""
+    made = Network.load(f"{stem}.cfg", f"{stem}.weights")
+    x = np.abs(picture(made)) / 4 if stem.is_relative_to(SHARED) else picture(made)
+    with np.errstate(all="ignore"):
+        return made, x, made.forward(x)
+
+
+def error(output: Array, wanted: Array) -> float:
+    """Largest difference, relative to the largest number."""
+    return float(np.abs(output - wanted).max() / np.abs(wanted).max())
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("micro", MICRO)
+def test_every_layer_of_a_micro_network_equals_the_reference(micro: str, name: str) -> None:
+    """Each one handed back, in a batch of two, whatever the instruction set and the number of threads."""
+    isa = instruction_set(name)
+    made, x, wanted = referred(GOLDEN / "micro" / micro)
+    outputs = range(len(made.layers))
+
+    for threads in (1, 2, 3, 4):
+        with FusedRunner(made, threads=threads, outputs=outputs, isa=isa) as runner:
+            found = runner(np.stack([x[:, ::-1], x]))
+
+        worst = max(error(found[index][1], wanted[index]) for index in outputs)
+        assert worst < TOLERANCE, threads
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("micro", MICRO)
+def test_the_last_layer_of_a_micro_network_equals_the_reference(micro: str, name: str) -> None:
+    """With everything before it fused as far as it can be."""
+    isa = instruction_set(name)
+    made, x, wanted = referred(GOLDEN / "micro" / micro)
+    last = made.output
+
+    with FusedRunner(made, threads=2, outputs=[last], isa=isa) as runner:
+        found = runner(x)
+
+    assert error(found[last], wanted[last]) < TOLERANCE
+
+
+@pytest.mark.usefixtures("shared")
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("real", REAL or ["no real networks here"])
+def test_the_heads_of_a_real_network_equal_the_reference(real: str, name: str) -> None:
+    """Whatever the instruction set and the number of threads, with all fusions; with four threads some inner layers too."""
+    isa = instruction_set(name)
+    made, x, wanted = referred(SHARED / "data/models" / real / next((SHARED / "data/models" / real).glob("*.weights")).stem)
+    heads = [head.index for head in made.heads] or [made.output]
+    inner = range(2, len(made.layers), 9)
+
+    for threads in (1, 2, 3, 4):
+        outputs = sorted({*heads, *(inner if threads == 4 else ())})
+        with FusedRunner(made, threads=threads, outputs=outputs, isa=isa) as runner:
+            found = runner(x)
+
+        worst = {index: error(found[index], wanted[index]) for index in outputs}
+        assert max(worst.values()) < TOLERANCE, (threads, worst)
+
+
+@pytest.mark.usefixtures("shared")
+@pytest.mark.skipif(not REAL, reason="no real networks here")
+def test_every_layer_of_a_real_network_equals_the_reference() -> None:
+    """Nothing is fused where everything is handed back."""
+    made, x, wanted = referred(SHARED / "data/models/yoloface-500k-v1/yoloface-500k-v1")
+    outputs = range(len(made.layers))
+
+    with FusedRunner(made, threads=3, outputs=outputs, isa=next(iter(available().values()))) as runner:
+        found = runner(x)
+
+    assert max(error(found[index], wanted[index]) for index in outputs) < TOLERANCE
