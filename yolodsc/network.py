@@ -1,7 +1,7 @@
 """`Network`: a cfg/weights pair as one frozen value."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from pathlib import Path
 from typing import Self
@@ -112,6 +112,18 @@ class Network:
             header or self.header,
             self.notes + notes,
         )
+
+    def resized(self, height: int, width: int) -> Self:
+        """The network reading pictures of another size; a `CfgError` where a layer's arrays depend on it."""
+        if (height, width) == self.picture[1:]:
+            return self
+        net = self.cfg.net.replaced(height=height, width=width)
+        built = type(self)._blueprint(replace(self.cfg, sections=(net, *self.cfg.sections[1:])), self.profile)
+        for old, new in zip(self.layers, built.layers, strict=True):
+            if old.weight_shapes() != new.weight_shapes():
+                was = f"{self.picture.height}x{self.picture.width}"
+                raise new.section.error(f"has weights for pictures of {was}, not of {height}x{width}")
+        return built.with_weights(self.weights, header=self.header)
 
     @property
     def heads(self) -> tuple[Head, ...]:

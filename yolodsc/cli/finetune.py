@@ -1,0 +1,176 @@
+"""``yolodsc finetune``."""
+
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from yolodsc import models
+from yolodsc.cli import options
+from yolodsc.datasets import Report
+from yolodsc.datasets.voc import read_voc
+from yolodsc.detect import default_geometry, reported_classes
+from yolodsc.errors import OptionError
+from yolodsc.finetune import Settings, Trainer
+from yolodsc.finetune.objective import Loss
+from yolodsc.finetune.trainer import Progress
+from yolodsc.finetune.validation import Validation
+from yolodsc.names import fitted, read_names
+from yolodsc.network import Network
+from yolodsc.profile import profile_named
+from yolodsc.training.augment import Augmentation
+from yolodsc.training.checkpoint import FILE
+from yolodsc.training.initial import initialised
+from yolodsc.training.labels import read_labels
+from yolodsc.training.pictures import training_pictures
+
+Pair = tuple[Path, Path]
+
+
+def finetune(
+    student: Annotated[Pair, typer.Option(metavar="CFG WEIGHTS", help="The network that learns.")],
+    images: Annotated[str, typer.Option(metavar="DIR|LIST", help="Pictures to learn from.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the pair, checkpoints and curves go.")],
+    teacher: Annotated[Pair | None, typer.Option(metavar="CFG WEIGHTS", help="The network to learn from.")] = None,
+    labels: Annotated[bool, typer.Option("--labels", help="Learn from Darknet label files too.")] = False,
+    epochs: Annotated[float, typer.Option(help="Passes over the pictures.")] = 10,
+    lr: Annotated[float, typer.Option(help="Highest learning rate.")] = 1e-4,
+    batch: Annotated[int, typer.Option(min=1, help="Pictures a step.")] = 32,
+    size: Annotated[int | None, typer.Option(min=32, help="Side of the pictures; the student's input unless given.")] = None,
+    name: Annotated[str | None, typer.Option(help="Stem of the new files.")] = None,
+    names: options.NamesFile = None,
+    val: Annotated[str | None, typer.Option(metavar="VOC:SET", help="Score on this image set after every epoch.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the training in --out was interrupted.")] = False,
+    scratch: Annotated[bool, typer.Option("--scratch", help="Begin with random weights; WEIGHTS is not read.")] = False,
+    optimizer: Annotated[str, typer.Option(help="adam or sgd.")] = "adam",
+    momentum: Annotated[float, typer.Option(help="Of sgd; adam's beta1.")] = 0.9,
+    decay: Annotated[float, typer.Option(help="Weight decay of kernels.")] = 5e-4,
+    schedule: Annotated[str, typer.Option(help="cosine or steps.")] = "cosine",
+    warmup: Annotated[float, typer.Option(min=0, help="Epochs in which the rate rises.")] = 0.25,
+    average: Annotated[float, typer.Option(help="Decay of the average of weights that is saved; 0 saves the last ones.")] = 0.998,
+    clip: Annotated[float, typer.Option(min=0, help="Greatest norm of all gradients; 0: any.")] = 10.0,
+    heads: Annotated[float, typer.Option(min=0, help="Weight of the teacher's heads.")] = 1.0,
+    features: Annotated[float, typer.Option(min=0, help="Weight of the teacher's maps.")] = 1.0,
+    label_weight: Annotated[float, typer.Option(min=0, help="Weight of the labels.")] = 1.0,
+    statistics: Annotated[str, typer.Option(help="Of batch norm: frozen or live.")] = "frozen",
+    flip: Annotated[bool, typer.Option(help="Mirror half of the pictures.")] = True,
+    jitter: Annotated[float, typer.Option(min=0, max=0.9, help="Share by which sides move.")] = 0.2,
+    hue: Annotated[float, typer.Option(min=0, max=0.5, help="Greatest turn of the hue.")] = 0.1,
+    saturation: Annotated[float, typer.Option(min=1, help="Greatest factor of the saturation.")] = 1.5,
+    exposure: Annotated[float, typer.Option(min=1, help="Greatest factor of the value.")] = 1.5,
+    seed: Annotated[int, typer.Option(min=0, help="Of order, augmentation, initial weights.")] = 0,
+    profile: options.ProfileName = "alexeyab",
+    threads: options.Threads = 1,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
+) -> int:
+    """Train a network further, from a teacher, from labels, or both."""
+    if teacher is None and not labels:
+        raise OptionError("nothing to learn from; wanted --teacher CFG WEIGHTS, --labels, or both")
+    settings = Settings(
+        epochs=epochs, batch=batch, rate=lr, size=size, optimizer=optimizer, momentum=momentum, decay=decay, schedule=schedule,
+        warmup=warmup, average=average, clip=clip, heads=heads, features=features, labels=label_weight if labels else 0.0,
+        statistics=statistics, augmentation=Augmentation(flip, jitter, hue, saturation, exposure), seed=seed,
+    )  # fmt: skip
+    stem = name or f"{student[0].stem}-finetuned"
+    _free(out, stem, resume=resume)
+    learner = _learner(student, profile, scratch=scratch, seed=seed)
+    known = names or models.names_beside(*student) or (models.names_beside(*teacher) if teacher else None)
+    validation = _validation(val, learner, known, threads=threads)
+    paths = training_pictures(images)
+    objects, missing = read_labels(paths, classes=reported_classes(learner)) if labels else ([], 0)
+    if missing and not quiet:
+        print(f"{missing} of {len(paths)} pictures have no label file: taken to hold no object", file=sys.stderr)
+    trainer = Trainer(
+        learner,
+        settings,
+        paths=paths,
+        labels=objects,
+        teacher=Network.load(*teacher, profile=profile_named(profile)) if teacher else None,
+        geometry=default_geometry(learner),
+        folder=out,
+        threads=threads,
+        resume=resume,
+    )
+    try:
+        with _progress(trainer, quiet) as tell:
+            result = trainer.run(progress=tell, validate=validation, about={"command": " ".join(sys.argv[1:])})
+    finally:
+        trainer.close()
+    result.network.save(out / f"{stem}.cfg", out / f"{stem}.weights")
+    if known:
+        shutil.copyfile(known, out / f"{stem}.names")
+    if not quiet:
+        print(f"{out / stem}.cfg .weights: {_said(result.history.epochs[-1])}")
+    return 0
+
+
+def _learner(files: Pair, profile: str, *, scratch: bool, seed: int) -> Network:
+    from yolodsc import cfg
+
+    if scratch:
+        return initialised(Network.build(cfg.read(files[0]), profile=profile_named(profile)), seed=seed)
+    return Network.load(*files, profile=profile_named(profile))
+
+
+def _free(out: Path, stem: str, *, resume: bool) -> None:
+    """Nothing is overwritten."""
+    for ending in ("cfg", "weights", "names"):
+        if (out / f"{stem}.{ending}").exists():
+            raise OptionError(f"{out / stem}.{ending} is there already; wanted another --out or --name")
+    if not resume and (out / FILE).exists():
+        raise OptionError(f"{out / FILE}: of another training; wanted --resume or another --out")
+
+
+def _validation(val: str | None, network: Network, names: Path | None, *, threads: int) -> Validation | None:
+    """What ``--val TREE:SET`` names, in the order of the network's classes."""
+    if val is None:
+        return None
+    tree, _, chosen = val.rpartition(":")
+    if not tree:
+        raise OptionError(f"--val {val}: wanted TREE:SET, such as VOCdevkit/VOC2007:test")
+    report = Report()
+    if names is None:
+        raise OptionError("--val: the classes have no names; wanted --names F")
+    known = fitted(read_names(names), classes=reported_classes(network), place=str(names))
+    return Validation(read_voc(Path(tree), chosen, report, names=known), known, threads)
+
+
+@contextmanager
+def _progress(trainer: Trainer, quiet: bool) -> Iterator[Progress | None]:
+    """A bar on a terminal, a line an epoch elsewhere."""
+    if quiet:
+        yield None
+        return
+    print(f"learning from {', '.join(trainer.parts)}; {trainer.steps} steps", file=sys.stderr)
+    if not sys.stderr.isatty():
+        yield lambda step, loss: _line(trainer, loss)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=trainer.steps, completed=trainer.step)
+
+        def tell(step: int, loss: Loss) -> None:
+            bar.update(task, completed=step, description=f"loss {loss.total:.3f}")
+            _line(trainer, loss)
+
+        yield tell
+
+
+def _line(trainer: Trainer, loss: Loss) -> None:
+    """Printed with the first step after an epoch."""
+    if trainer.step % trainer.per_epoch == 1 and trainer.history.epochs:
+        print(_said(trainer.history.epochs[-1]), file=sys.stderr)
+
+
+def _said(entry: dict[str, Any]) -> str:
+    parts = ", ".join(f"{name} {entry[name]:.4f}" for name in ("heads", "features", "labels") if name in entry)
+    scored = f", mAP {100 * entry['map']:.2f}" if "map" in entry else ""
+    return f"epoch {entry['epoch']:g}: loss {entry['total']:.4f} ({parts}){scored}, {entry['pictures_per_second']:.1f} pictures/s"

@@ -1,0 +1,85 @@
+"""What a student loses on a batch, by part, and the gradients of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from yolodsc.finetune.settings import Settings
+from yolodsc.finetune.teacher import Teacher
+from yolodsc.network import Network
+from yolodsc.shape import Array
+from yolodsc.training.loss.distillation import head_loss, map_loss
+from yolodsc.training.loss.grid import Grid, grids
+from yolodsc.training.loss.region import region_loss
+from yolodsc.training.loss.truths import Truths
+from yolodsc.training.loss.yolo import yolo_loss
+from yolodsc.training.pictures import Batch
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Loss:
+    """Values by part (``heads``, ``features``, ``labels``), already weighted, and gradients by layer index."""
+
+    parts: dict[str, float]
+    gradients: dict[int, Array]
+
+    @property
+    def total(self) -> float:
+        """The sum of all parts."""
+        return sum(self.parts.values())
+
+
+class Objective:
+    """Teacher and labels, weighed.
+
+    Attributes
+    ----------
+    outputs
+        Layers of the student whose outputs are wanted: heads (raw), and maps.
+    """
+
+    def __init__(self, student: Network, teacher: Teacher | None, settings: Settings) -> None:
+        self._grids = grids(student)
+        self._teacher, self._settings = teacher, settings
+        self._copied = teacher.heads if teacher and settings.heads else ()
+        self._features = teacher.features if teacher and settings.features else ()
+        self._boxes = teacher is not None and not teacher.heads
+        self._label_weight = settings.labels or (1.0 if self._boxes else 0.0)
+        self.outputs = [*(grid.index for grid in self._grids), *(pair.student for pair in self._features)]
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What there is to lose, in words."""
+        boxes = ("the teacher's boxes",) if self._boxes else ()
+        named = ((self._copied, "the teacher's heads"), (self._features, f"{len(self._features)} of its maps"))
+        labels = ("labels",) if self._settings.labels else ()
+        return (*(text for there, text in named if there), *boxes, *labels)
+
+    def __call__(self, batch: Batch, outputs: dict[int, Array]) -> Loss:
+        """Loss of the student's outputs (by `outputs`' indices) on the batch."""
+        loss = Loss({}, {index: np.zeros_like(out) for index, out in outputs.items()})
+        labels: Sequence[Array] = batch.labels
+        if self._teacher:
+            told = self._teacher(batch.pictures)
+            for grid, raw in self._copied:
+                self._add(loss, "heads", grid.index, head_loss(grid, outputs[grid.index], told[raw]), self._settings.heads)
+            for pair in self._features:
+                share = self._settings.features / len(self._features)
+                self._add(loss, "features", pair.student, map_loss(outputs[pair.student], told[pair.teacher]), share)
+            if self._boxes:
+                labels = self._teacher.boxes(told, labels)
+        if self._label_weight:
+            truths = Truths.joined(labels)
+            for grid in self._grids:
+                self._add(loss, "labels", grid.index, _detection(grid, outputs[grid.index], truths), self._label_weight)
+        return loss
+
+    def _add(self, loss: Loss, part: str, index: int, found: tuple[float, Array], weight: float) -> None:
+        value, gradient = found
+        loss.parts[part] = loss.parts.get(part, 0.0) + weight * value
+        loss.gradients[index] += np.float32(weight) * gradient
+
+
+def _detection(grid: Grid, logits: Array, truths: Truths) -> tuple[float, Array]:
+    return (region_loss if grid.softmax else yolo_loss)(grid, logits, truths)

@@ -1,0 +1,190 @@
+"""The loop: batch, forward, loss, backward, step; checkpoints on the way."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import numpy as np
+
+from yolodsc.errors import YolodscError
+from yolodsc.finetune.history import History
+from yolodsc.finetune.objective import Loss, Objective
+from yolodsc.finetune.settings import Settings
+from yolodsc.finetune.teacher import Teacher
+from yolodsc.image import Geometry
+from yolodsc.network import Network
+from yolodsc.shape import Array
+from yolodsc.training.average import Average
+from yolodsc.training.checkpoint import FILE, Checkpoint, digest_of
+from yolodsc.training.model import Model, Statistics
+from yolodsc.training.optimizer import clip, optimizer_named
+from yolodsc.training.pictures import Batch, Batches, Shelf
+from yolodsc.training.schedule import Schedule
+
+CHECKPOINT_EVERY = 300.0
+"""Seconds between checkpoints within an epoch."""
+
+Progress = Callable[[int, Loss], None]
+"""Called after every step with the number of steps done and its loss."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Training:
+    """The trained network, of the student's own picture size, and what happened."""
+
+    network: Network
+    history: History
+
+
+class Trainer:
+    """A student with everything that it learns from.
+
+    Parameters
+    ----------
+    paths, labels
+        Pictures, and (M, 5) objects of each (class, centre, size); no labels at all where none are used.
+    geometry
+        How pictures are fitted.
+    folder
+        For checkpoints and curves.
+    resume
+        Go on from the folder's checkpoint.
+
+    Raises
+    ------
+    YolodscError
+        Networks that don't fit each other, a layer without backward pass, a missing or foreign checkpoint.
+    """
+
+    def __init__(
+        self,
+        student: Network,
+        settings: Settings,
+        *,
+        paths: Sequence[str],
+        folder: Path,
+        labels: Sequence[Array] = (),
+        teacher: Network | None = None,
+        geometry: Geometry = "stretch",
+        threads: int = 1,
+        resume: bool = False,
+    ) -> None:
+        self.settings, self._student, self._folder = settings, student, folder
+        side = (settings.size, settings.size) if settings.size else student.picture[1:]
+        networks = (student, teacher) if teacher else (student,)
+        self._digest = digest_of(asdict(settings) | {"labels": [own.tolist() for own in labels]}, networks, list(paths))
+        known = Checkpoint.read(folder / FILE, digest=self._digest) if resume else None
+        small = (student.with_weights(known.weights) if known else student).resized(*side)
+        self._teacher = Teacher(teacher.resized(*side), small, threads=threads) if teacher else None
+        self._objective = Objective(small, self._teacher, settings)
+        self._model = Model(small, outputs=self._objective.outputs, threads=threads, statistics=Statistics(settings.statistics))
+        self._optimizer = optimizer_named(
+            settings.optimizer, self._model.parameters, decay=settings.decay, momentum=settings.momentum
+        )
+        self._average = Average(self._model.parameters, settings.average)
+        shelf = Shelf(paths, small.picture.channels, student.profile.exif)
+        self._batches = Batches(
+            shelf, labels, small.picture, geometry, settings.augmentation, min(settings.batch, len(paths)), settings.seed, threads
+        )
+        self.steps = max(round(settings.epochs * self._batches.per_epoch), 1)
+        self._schedule = Schedule(settings.schedule, settings.rate, self.steps, round(settings.warmup * self._batches.per_epoch))
+        self.step, self.history = 0, History()
+        if known:
+            self.step, self.history = known.step, History(known.history)
+            self._optimizer.restore(known.optimizer)
+            self._average.restore(known.average)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What the student learns from, in words."""
+        return self._objective.parts
+
+    @property
+    def per_epoch(self) -> int:
+        """Steps of an epoch."""
+        return self._batches.per_epoch
+
+    def run(
+        self,
+        *,
+        progress: Progress | None = None,
+        validate: Callable[[Network], float] | None = None,
+        about: Mapping[str, Any] | None = None,
+    ) -> Training:
+        """Train to the end; an interruption (KeyboardInterrupt) leaves a checkpoint behind.
+
+        Parameters
+        ----------
+        validate
+            From the network to its mean AP, called after every epoch.
+        about
+            What ``history.json`` says besides.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        saved = monotonic()
+        try:
+            for loss in self._walk():
+                if progress:
+                    progress(self.step, loss)
+                if self._ends_epoch():
+                    self._end_epoch(validate, about or {})
+                if self._ends_epoch() or monotonic() - saved > CHECKPOINT_EVERY:
+                    self.checkpoint()
+                    saved = monotonic()
+        except KeyboardInterrupt:
+            self.checkpoint()
+            raise
+        return Training(self.network(), self.history)
+
+    def network(self) -> Network:
+        """The student with averaged weights, where an average is kept."""
+        present = self._model.network()
+        if self.settings.average:
+            present = self._average.network(present)
+        return self._student.with_weights(present.weights)
+
+    def checkpoint(self) -> None:
+        """Put the state of the training on disk."""
+        weights = [dict(own) for own in self._model.network().weights]
+        state = Checkpoint(self._digest, self.step, weights, self._optimizer.state(), self._average.state(), self.history.state())
+        state.write(self._folder / FILE)
+
+    def close(self) -> None:
+        """End threads, give memory back."""
+        self._model.close()
+        if self._teacher:
+            self._teacher.close()
+
+    def _walk(self) -> Iterator[Loss]:
+        """Steps from where the training stands; state changes between two of them only."""
+        with closing(self._batches.between(self.step, self.steps)) as batches:
+            start = monotonic()
+            for batch in batches:
+                loss = self._step(batch)
+                self.history.add(loss.parts, seconds=monotonic() - start, pictures=len(batch.pictures))
+                self.step += 1
+                start = monotonic()
+                yield loss
+
+    def _step(self, batch: Batch) -> Loss:
+        outputs = self._model.forward(batch.pictures)
+        loss = self._objective(batch, outputs)
+        self._model.backward(loss.gradients)
+        norm = clip(self._model.parameters, most=self.settings.clip)
+        if not (np.isfinite(loss.total) and np.isfinite(norm)):
+            raise YolodscError(f"step {batch.step}: the loss is no longer a number; wanted a lower --lr")
+        self._optimizer.step(rate=self._schedule.at(batch.step))
+        self._average.update()
+        return loss
+
+    def _ends_epoch(self) -> bool:
+        return self.step % self.per_epoch == 0 or self.step == self.steps
+
+    def _end_epoch(self, validate: Callable[[Network], float] | None, about: Mapping[str, Any]) -> None:
+        entry = self.history.close(step=self.step, rate=self._schedule.at(self.step - 1))
+        if validate:
+            entry["map"] = validate(self.network())
+        self.history.write(self._folder, about)

@@ -1,0 +1,59 @@
+"""Darknet label files: where they are, what they say."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from yolodsc.datasets.text import label_path
+from yolodsc.errors import DatasetError
+from yolodsc.shape import Array
+
+
+def read_labels(pictures: Sequence[str], *, classes: int) -> tuple[list[Array], int]:
+    """Objects (M, 5) of every picture: class, centre, size, relative; and how many pictures have no label file.
+
+    A picture without a file has no objects, as for Darknet.
+
+    Raises
+    ------
+    DatasetError
+        No picture has a file, or a line is no object of one of the network's classes.
+    """
+    files = [label_file(picture) for picture in pictures]
+    missing = sum(file is None for file in files)
+    if missing == len(files):
+        raise DatasetError(
+            f"{pictures[0]}: no label file {label_path(pictures[0])}, nor for any other picture; wanted --labels' files"
+        )
+    return [np.zeros((0, 5), np.float32) if file is None else _read(file, classes) for file in files], missing
+
+
+def label_file(picture: str) -> Path | None:
+    """The picture's label file: where Darknet looks, or in ``labels`` beside a folder ``images``; None where neither is."""
+    places = [label_path(picture)]
+    parts = places[0].parts
+    if "images" in parts:
+        last = len(parts) - 1 - parts[::-1].index("images")
+        places.append(Path(*parts[:last], "labels", *parts[last + 1 :]))
+    return next((place for place in places if place.is_file()), None)
+
+
+def _read(file: Path, classes: int) -> Array:
+    rows = []
+    for number, line in enumerate(file.read_text(encoding="utf-8-sig", errors="replace").splitlines(), 1):
+        if line.strip():
+            rows.append(_row(line, classes, place=f"{file}:{number}"))
+    return np.array(rows, np.float32).reshape(-1, 5)
+
+
+def _row(line: str, classes: int, *, place: str) -> list[float]:
+    try:
+        kind, x, y, w, h = map(float, line.split()[:5])
+    except ValueError:
+        raise DatasetError(f"{place}: {line.strip()[:40]!r}; wanted class x y w h") from None
+    if not (kind.is_integer() and 0 <= kind < classes):
+        raise DatasetError(f"{place}: class {kind:g}; the network has classes 0 to {classes - 1}")
+    if not (0 < w <= 2 and 0 < h <= 2 and -1 <= x <= 2 and -1 <= y <= 2):
+        raise DatasetError(f"{place}: box {x:g} {y:g} {w:g} {h:g}; wanted centre and size relative to the picture")
+    return [kind, x, y, w, h]

@@ -1,0 +1,59 @@
+"""Objects of a batch, and the overlap of every predicted box with them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from yolodsc.boxes import iou
+from yolodsc.shape import Array
+from yolodsc.training.loss.grid import Doubles
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Truths:
+    """All objects of a batch, in the order of its pictures.
+
+    Attributes
+    ----------
+    picture, class_id : (K,) int64
+    boxes_xywh : (K, 4) float32
+        Relative to the picture.
+    """
+
+    picture: Ints
+    class_id: Ints
+    boxes_xywh: Array
+
+    @classmethod
+    def joined(cls, labels: Sequence[Array]) -> Self:
+        """Out of one array (M, 5) a picture: class, centre, size."""
+        rows = np.concatenate([*labels, np.zeros((0, 5), np.float32)])
+        picture = np.repeat(np.arange(len(labels)), [len(own) for own in labels])
+        return cls(picture, rows[:, 0].astype(np.int64), np.ascontiguousarray(rows[:, 1:], np.float32))
+
+    def __len__(self) -> int:
+        return len(self.picture)
+
+
+def best_overlaps(boxes: Array, truths: Truths) -> tuple[Array, Ints]:
+    """For every box (N, P, 4) the best IoU with a truth of its picture, and that truth's row (-1: none): (N, P) each."""
+    best = np.zeros(boxes.shape[:2], np.float32)
+    which = np.full(boxes.shape[:2], -1, np.int64)
+    for k, (n, truth) in enumerate(zip(truths.picture, truths.boxes_xywh, strict=True)):
+        overlap = iou(truth, boxes[n])  # (P,)
+        better = overlap > best[n]
+        best[n][better] = overlap[better]
+        which[n][better] = k
+    return best, which
+
+
+def shape_overlaps(sizes: Array, anchors: Doubles) -> Doubles:
+    """IoU of sizes (K, 2) with anchors (A, 2) when both are centred on one point: (K, A)."""
+    shared = np.minimum(sizes[:, None], anchors).prod(axis=2)
+    out: Doubles = shared / (sizes.prod(axis=1)[:, None] + anchors.prod(axis=1) - shared)
+    return out
