@@ -1,0 +1,53 @@
+"""``yolodsc convert``."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from yolodsc.cli import options
+from yolodsc.convert import Model, first_layers, fold_batch_norm, fold_separable, read, write, written
+from yolodsc.errors import OptionError
+from yolodsc.profile import profile_named
+
+
+class Heads(StrEnum):
+    """What an ``.onnx`` file puts out."""
+
+    activated = "activated"
+    raw = "raw"
+
+
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A .cfg, .weights, .npz or .safetensors file.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="The same, or .onnx. A .cfg and its .weights go together.")],
+    weights: Annotated[Path | None, typer.Option(metavar="F", help="Weights of a .cfg that have another name.")] = None,
+    partial: Annotated[int | None, typer.Option(metavar="N", help="Keep the first N layers, as darknet partial does.")] = None,
+    batch_norm: Annotated[bool, typer.Option("--fold-batch-norm", help="Batch norm into weights and biases.")] = False,
+    separable: Annotated[bool, typer.Option("--fold-separable", help="Depthwise and pointwise layers into regular ones.")] = False,
+    heads: Annotated[Heads | None, typer.Option(help="ONNX: activated as Darknet puts them out, or raw; activated.")] = None,
+    dynamic_batch: Annotated[bool, typer.Option("--dynamic-batch", help="ONNX: any number of pictures at once.")] = False,
+    profile: options.ProfileName = "alexeyab",
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files.")] = False,
+) -> int:
+    """Write a network in another format or form."""
+    _check(target, heads=heads, dynamic_batch=dynamic_batch, force=force)
+    model = read(source, weights=weights, profile=profile_named(profile))
+    if partial is not None:
+        model = Model.of(first_layers(model.network, partial))
+    if separable:
+        model = Model.of(fold_separable(model.network))
+    if batch_norm:
+        model = Model.of(fold_batch_norm(model.network))
+    write(model, target, heads=(heads or Heads.activated).value, dynamic_batch=dynamic_batch)
+    return 0
+
+
+def _check(target: Path, *, heads: Heads | None, dynamic_batch: bool, force: bool) -> None:
+    """Nothing is overwritten unasked, and options of ONNX go with ONNX."""
+    for path in written(target):
+        if path.exists() and not force:
+            raise OptionError(f"{path} is there already; wanted another name, or --force")
+    if target.suffix.lower() != ".onnx" and (heads or dynamic_batch):
+        raise OptionError(f"--{'heads' if heads else 'dynamic-batch'} goes with an .onnx file; found {target}")

@@ -1,0 +1,48 @@
+"""Batch norm into weights and biases."""
+
+from typing import TypeGuard
+
+import numpy as np
+
+from yolodsc.cfg import Cfg
+from yolodsc.layer import Layer, Weights
+from yolodsc.layers.connected import ConnectedLayer
+from yolodsc.layers.convolutional import ConvolutionalLayer
+from yolodsc.network import Network
+from yolodsc.reference.convolution import folded_norm
+
+
+def fold_batch_norm(network: Network) -> Network:
+    """The network without ``batch_normalize``: its factors in the weights, its offsets in the biases (``fuse_conv_batchnorm``).
+
+    The profile's epsilon is in the result. Left as they are: ``[batchnorm]`` sections, whose removal would renumber layers, and
+    layers with ``xnor`` (the signs of unscaled weights count) or with arrays that the file does not hold (``dontload``).
+    """
+    folded: set[int] = set()
+    sections, arrays = [network.cfg.net], []
+    for layer, weights in zip(network.layers, network.weights, strict=True):
+        if _foldable(layer, folded):
+            folded.add(layer.index)
+            sections.append(layer.section.replaced(batch_normalize=None, cbn=None))
+            arrays.append(_folded(layer, weights) if layer.weight_shapes() else weights)
+        else:
+            sections.append(layer.section)
+            arrays.append(weights)
+    blueprint = Network.build(Cfg(tuple(sections), network.cfg.file), profile=network.profile)
+    return blueprint.with_weights(arrays, header=network.header)
+
+
+def _foldable(layer: Layer, folded: set[int]) -> TypeGuard[ConvolutionalLayer | ConnectedLayer]:
+    """Layers with ``share_index`` go with the layer that they share."""
+    if isinstance(layer, ConvolutionalLayer) and (layer.share_index is not None or layer.xnor):
+        return layer.share_index in folded
+    normalized = isinstance(layer, ConvolutionalLayer | ConnectedLayer) and layer.batch_normalize
+    return normalized and layer.stored() == tuple(layer.weight_shapes())
+
+
+def _folded(layer: ConvolutionalLayer | ConnectedLayer, weights: Weights) -> Weights:
+    norm = {name: array for name, array in weights.items() if name != "weights"}
+    factor, offset = folded_norm(**norm, profile=layer.profile)  # (F,), (F,)
+    kernel = weights["weights"]
+    scaled = kernel * factor.reshape(-1, *[1] * (kernel.ndim - 1))
+    return {"biases": offset.astype(np.float32), "weights": scaled.astype(np.float32)}

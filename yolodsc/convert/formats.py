@@ -1,0 +1,107 @@
+"""Files by their ending: a pair ``.cfg``/``.weights``, ``.npz``, ``.safetensors``, and ``.onnx`` to write."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from yolodsc import weights as weights_format
+from yolodsc.convert import archives
+from yolodsc.errors import ConversionError
+from yolodsc.files import replacing, write_bytes
+from yolodsc.network import Network
+from yolodsc.onnx_export import Heads, export_onnx
+from yolodsc.profile import ALEXEYAB, Profile
+
+READABLE = (".cfg", ".weights", ".npz", ".safetensors")
+WRITABLE = (*READABLE, ".onnx")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """A network and the text of its cfg, comments and all, as it was read."""
+
+    network: Network
+    text: str
+
+    @classmethod
+    def of(cls, network: Network) -> Self:
+        """A network with the text that its sections give."""
+        return cls(network, network.cfg.format())
+
+
+def read(path: str | Path, *, weights: str | Path | None = None, profile: Profile = ALEXEYAB) -> Model:
+    """Read a network from any of the formats.
+
+    Parameters
+    ----------
+    path
+        A ``.cfg`` or ``.weights`` file, whose other half has the same stem; or an ``.npz`` or ``.safetensors`` that `write` made.
+    weights
+        The other half of a ``.cfg`` that has another name.
+
+    Raises
+    ------
+    ConversionError, CfgError, WeightsError
+    MissingExtraError
+        A ``.safetensors`` file without the library.
+    """
+    path = Path(path)
+    ending = _ending(path, READABLE)
+    if weights is not None and ending != ".cfg":
+        raise ConversionError(f"{path}: weights of another name go with a .cfg only")
+    if ending in (".cfg", ".weights"):
+        return _read_pair(path.with_suffix(".cfg"), Path(weights or path.with_suffix(".weights")), profile)
+    archive = archives.read_npz(path) if ending == ".npz" else archives.read_safetensors(path)
+    network = archives.unpacked(archive, path, profile)
+    return Model(network, archive.notes["cfg"])
+
+
+def written(path: str | Path) -> tuple[Path, ...]:
+    """The files that `write` makes for a path; a `ConversionError` where it has no ending of a format."""
+    path = Path(path)
+    if _ending(path, WRITABLE) in (".cfg", ".weights"):
+        return path.with_suffix(".cfg"), path.with_suffix(".weights")
+    return (path,)
+
+
+def write(model: Model, path: str | Path, *, heads: Heads = "activated", dynamic_batch: bool = False) -> None:
+    """Write a network in the format of the path's ending; files appear whole or not at all, in the place of what was there.
+
+    ``heads`` and ``dynamic_batch`` are `yolodsc.onnx_export.export_onnx`'s. Of ``.cfg`` or ``.weights`` both are written.
+
+    Raises
+    ------
+    ConversionError, WeightsError
+        What cannot be expressed or written.
+    MissingExtraError
+        ``.safetensors`` or ``.onnx`` without the library.
+    """
+    path = Path(path)
+    ending = _ending(path, WRITABLE)
+    if ending == ".onnx":
+        export_onnx(model.network, path, heads=heads, dynamic_batch=dynamic_batch)
+    elif ending in (".cfg", ".weights"):
+        _write_pair(model, *written(path))
+    else:
+        archive = archives.packed(model.network, model.text)
+        content = archives.npz(archive) if ending == ".npz" else archives.safetensors(archive)
+        write_bytes(path, content, error=ConversionError)
+
+
+def _read_pair(cfg: Path, weights: Path, profile: Profile) -> Model:
+    network = Network.load(cfg, weights, profile=profile)
+    return Model(network, cfg.read_bytes().decode("utf-8", errors="surrogateescape"))
+
+
+def _write_pair(model: Model, cfg: Path, weights: Path) -> None:
+    """The cfg takes its place only when the weights are in theirs."""
+    with replacing(cfg, error=ConversionError) as file:
+        file.write(model.text.encode("utf-8", errors="surrogateescape"))
+        weights_format.write(weights, model.network.layers, model.network.weights, header=model.network.header)
+
+
+def _ending(path: Path, known: tuple[str, ...]) -> str:
+    ending = path.suffix.lower()
+    if ending not in known:
+        raise ConversionError(f"{path}: wanted a file that ends in {', '.join(known)}")
+    return ending

@@ -1,0 +1,18 @@
+"""The beginning of a network, as ``darknet partial`` keeps it."""
+
+from yolodsc.cfg import Cfg
+from yolodsc.errors import ConversionError
+from yolodsc.network import Network
+from yolodsc.weights import Header
+
+
+def first_layers(network: Network, count: int) -> Network:
+    """The first ``count`` layers with their weights.
+
+    As in Darknet the pictures seen start at 0 and the header is that of today's files (``darknet.c: partial``), so that the weights
+    file is what training another network begins with. A `ConversionError` where there are not so many layers.
+    """
+    if not 1 <= count <= len(network.layers):
+        raise ConversionError(f"the first {count} layers: the network has {len(network.layers)}; wanted 1 to as many")
+    blueprint = Network.build(Cfg(network.cfg.sections[: count + 1], network.cfg.file), profile=network.profile)
+    return blueprint.with_weights(network.weights[:count], header=Header())

@@ -1,0 +1,121 @@
+"""Depthwise and pointwise convolution with nothing between them are one regular convolution (He et al. 2019, section 4.3)."""
+
+from collections.abc import Iterator, Sequence
+from typing import TypeGuard
+
+import numpy as np
+
+from yolodsc.cfg import Cfg, Section
+from yolodsc.errors import ConversionError
+from yolodsc.layer import Layer, Weights
+from yolodsc.layers.convolutional import ConvolutionalLayer
+from yolodsc.network import Network
+from yolodsc.reference.convolution import folded_norm
+
+_REFERENCES = ("layers", "from", "share_index")
+
+Pair = tuple[ConvolutionalLayer, ConvolutionalLayer]
+
+
+def fold_separable(network: Network) -> Network:
+    """The network with each depthwise and pointwise pair as one convolution; all references to layers renumbered.
+
+    The depthwise layer's batch norm goes into the kernel, the pointwise layer keeps its own. A pair is folded where the depthwise
+    layer is linear and only the pointwise layer reads it, and where neither is ``xnor``, blurred, shared or without stored arrays.
+
+    Raises
+    ------
+    ConversionError
+        There is no such pair.
+    """
+    pairs = {pointwise.index: (depthwise, pointwise) for depthwise, pointwise in _pairs(network)}
+    if not pairs:
+        wanted = "a depthwise convolution with activation=linear and a pointwise one behind it"
+        raise ConversionError(f"{network.cfg.file}: nothing to fold; wanted {wanted}")
+    gone = {depthwise.index for depthwise, _ in pairs.values()}
+    numbers = _numbers(len(network.layers), gone)
+    sections: list[Section] = [network.cfg.net]
+    arrays: list[Weights] = []
+    for layer, weights in zip(network.layers, network.weights, strict=True):
+        if layer.index in pairs:
+            depthwise, pointwise = pairs[layer.index]
+            sections.append(_section(depthwise, pointwise))
+            arrays.append(_arrays(depthwise, network.weights[depthwise.index], weights))
+        elif layer.index not in gone:
+            sections.append(_renumbered(layer.section, layer.index, numbers))
+            arrays.append(weights)
+    blueprint = Network.build(Cfg(tuple(sections), network.cfg.file), profile=network.profile)
+    return blueprint.with_weights(arrays, header=network.header)
+
+
+def _pairs(network: Network) -> Iterator[Pair]:
+    readers: dict[int, int] = {}
+    shared: set[int] = set()
+    for layer in network.layers:
+        for source in layer.sources:
+            readers[source] = readers.get(source, 0) + 1
+        if isinstance(layer, ConvolutionalLayer) and layer.share_index is not None:
+            shared |= {layer.index, layer.share_index}
+    for first, second in zip(network.layers, network.layers[1:], strict=False):
+        if not (_plain(first, shared) and _plain(second, shared)):
+            continue
+        depthwise, pointwise = first, second
+        linear = depthwise.activation == "linear" and readers[depthwise.index] == 1
+        if depthwise.depthwise and linear and pointwise.pointwise:
+            yield depthwise, pointwise
+
+
+def _plain(layer: Layer, shared: set[int]) -> TypeGuard[ConvolutionalLayer]:
+    """A convolution that is a linear map with arrays of its own."""
+    if not isinstance(layer, ConvolutionalLayer) or layer.index in shared:
+        return False
+    return not (layer.xnor or layer.antialiasing) and layer.stored() == tuple(layer.weight_shapes())
+
+
+def _section(depthwise: ConvolutionalLayer, pointwise: ConvolutionalLayer) -> Section:
+    """The pointwise section with the depthwise layer's geometry."""
+    strides: dict[str, int | None] = {"stride": depthwise.stride_x, "stride_x": None, "stride_y": None}
+    if depthwise.stride_x != depthwise.stride_y:
+        strides |= {"stride_x": depthwise.stride_x, "stride_y": depthwise.stride_y}
+    padded = depthwise.padding == depthwise.size // 2
+    return pointwise.section.replaced(
+        size=depthwise.size,
+        pad=1 if padded else None,
+        padding=None if padded else depthwise.padding,
+        dilation=depthwise.dilation if depthwise.dilation > 1 else None,
+        groups=None,
+        **strides,
+    )
+
+
+def _arrays(depthwise: ConvolutionalLayer, inner: Weights, outer: Weights) -> Weights:
+    """Arrays of the regular convolution; what the depthwise bias adds goes into the bias, or out of the mean."""
+    kernel, bias = inner["weights"].astype(np.float64), inner["biases"].astype(np.float64)  # (C m, 1, K, K), (C m,)
+    if depthwise.batch_normalize:
+        norm = {name: array for name, array in inner.items() if name != "weights"}
+        factor, bias = folded_norm(**norm, profile=depthwise.profile)
+        kernel = kernel * factor[:, None, None, None]
+    size = depthwise.size
+    matrix = outer["weights"][:, :, 0, 0].astype(np.float64)  # (F, C m)
+    terms = matrix[:, :, None, None] * kernel[:, 0]  # (F, C m, K, K)
+    channels = depthwise.inputs[0].channels
+    dense = terms.reshape(len(matrix), channels, -1, size, size).sum(axis=2)
+    added = matrix @ bias  # (F,)
+    moved = {"rolling_mean": outer["rolling_mean"] - added} if "rolling_mean" in outer else {"biases": outer["biases"] + added}
+    return {name: np.asarray(array, np.float32) for name, array in {**outer, **moved, "weights": dense}.items()}
+
+
+def _numbers(count: int, gone: set[int]) -> list[int]:
+    """New index of every layer; of one that is gone, that of the layer behind it."""
+    kept = np.array([index not in gone for index in range(count)])
+    return [int(number) for number in np.cumsum(kept) - kept]
+
+
+def _renumbered(section: Section, index: int, numbers: Sequence[int]) -> Section:
+    """The section with every reference to a layer moved; relative ones stay relative."""
+    values: dict[str, str] = {}
+    for key in _REFERENCES:
+        if section.has(key):
+            moved = [numbers[i] if i >= 0 else numbers[index + i] - numbers[index] for i in section.integers(key)]
+            values[key] = ",".join(map(str, moved))
+    return section.replaced(**values)
