@@ -5,10 +5,16 @@ Everything above this floor sees these two names only.
 
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
+from yolodsc.engine.entry import Entry
 from yolodsc.network import Network
 from yolodsc.shape import Array
+
+if TYPE_CHECKING:
+    from yolodsc.engine.fastdsc import FastDscRunner
+    from yolodsc.engine.fused import FusedRunner
+    from yolodsc.engine.isa import Isa
 
 
 class Runner(Protocol):
@@ -19,6 +25,10 @@ class Runner(Protocol):
 
         The arrays belong to the caller.
         """
+        ...
+
+    def entries(self) -> list[Entry]:
+        """The plan: an entry an operation, in order."""
         ...
 
     def close(self) -> None:
@@ -36,6 +46,7 @@ def compile(  # noqa: A001
     outputs: Sequence[int] | None = None,
     *,
     isa: str | None = None,
+    streams: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Runner:
     """Plan a network for repeated running: fused kernels where this machine can have them, else FastDSC.
@@ -49,6 +60,8 @@ def compile(  # noqa: A001
     isa
         Instruction set to make kernels for, one of `isa.available`, or ``"none"`` for FastDSC; YOLODSC_ISA or the best
         unless given.
+    streams
+        How many calls may run at the same time, each with ``threads`` threads and buffers of its own.
     progress
         Called with (done, all) while kernels are compiled that the cache does not have.
 
@@ -61,10 +74,24 @@ def compile(  # noqa: A001
 
     if outputs is None:
         outputs = [head.index for head in network.heads] or [network.output]
-    if chosen := choice(isa).isa:
-        from yolodsc.engine.fused import FusedRunner
+    chosen = choice(isa).isa
+    first = _fused(network, threads, outputs, chosen, progress) if chosen else _fastdsc(network, threads, outputs)
+    if streams == 1:
+        return first
+    from yolodsc.engine.streams import Streams
 
-        return FusedRunner(network, threads=threads, outputs=outputs, isa=chosen, progress=progress)
+    return Streams([first, *(first.twin() for _ in range(streams - 1))])
+
+
+def _fused(
+    network: Network, threads: int, outputs: Sequence[int], isa: "Isa", progress: Callable[[int, int], None] | None
+) -> "FusedRunner":
+    from yolodsc.engine.fused import FusedRunner
+
+    return FusedRunner(network, threads=threads, outputs=outputs, isa=isa, progress=progress)
+
+
+def _fastdsc(network: Network, threads: int, outputs: Sequence[int]) -> "FastDscRunner":
     from yolodsc.engine.fastdsc import FastDscRunner
 
     return FastDscRunner(network, threads=threads, outputs=outputs)

@@ -3,7 +3,9 @@
 import os
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -11,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolodsc.engine.arena import Buffer, lay_out, lives_of
+from yolodsc.engine.blas import held
+from yolodsc.engine.entry import Entry
 from yolodsc.engine.isa import Isa
-from yolodsc.engine.layout import ARENA, Plane
+from yolodsc.engine.layout import ARENA, Map, Plane
 from yolodsc.engine.objects import compiler
-from yolodsc.engine.operations.operation import Site
+from yolodsc.engine.operations.operation import Operation, Site
 from yolodsc.engine.operations.planes import Plain
 from yolodsc.engine.planner import Plan, Planner
 from yolodsc.engine.scheduler import Crew, HelperKernel, LeadKernel, WorkerKernel
@@ -38,6 +42,7 @@ class Program:
     plan: Plan
     tape: Tape
     spans: tuple[tuple[int, int], ...]
+    sizes: tuple[int, ...]
     constants: NDArray[np.uint8]
     arena: int
     scratch: int
@@ -52,15 +57,18 @@ def program(network: Network, *, threads: int, outputs: Sequence[int], isa: Isa,
     site = Site(isa, threads, Constants())
     phases: list[list[Item]] = []
     spans: list[tuple[int, int]] = []
+    sizes: list[int] = []
     for operation in plan.operations:
+        before = site.constants.size
         written = [] if isinstance(operation, Plain) else operation.phases(site)
         spans.append((len(phases), len(phases) + len(written)))
+        sizes.append(site.constants.size - before)
         phases += written
     drivers = (WorkerKernel(), LeadKernel(), HelperKernel())
     addresses = compiler(isa).load([*kernels_of(phases), *drivers], progress)
     tape = assemble(phases, addresses)
     worker, lead, helper = (addresses[driver] for driver in drivers)
-    return Program(plan, tape, tuple(spans), site.constants.buffer(), arena, site.scratch, (worker, lead, helper))
+    return Program(plan, tape, tuple(spans), tuple(sizes), site.constants.buffer(), arena, site.scratch, (worker, lead, helper))
 
 
 class FusedRunner:
@@ -74,15 +82,18 @@ class FusedRunner:
         outputs: Sequence[int],
         isa: Isa,
         progress: Progress | None = None,
+        shared: Program | None = None,
     ) -> None:
+        """``shared``: the program of another runner of the same network, threads and outputs."""
         self.network = network
         self.threads = max(1, threads)
         self.isa = isa
         self.outputs = tuple(outputs)
-        self.program = program(network, threads=self.threads, outputs=outputs, isa=self.isa, progress=progress)
+        self.program = shared or program(network, threads=self.threads, outputs=outputs, isa=isa, progress=progress)
         self._lock = threading.Lock()
         self._process = 0
         self._parts = _parts(self.program)
+        self._hold = partial(held, self.threads) if any(plain for *_, plain in self._parts) else nullcontext
         self._open()
 
     def __call__(self, pictures: Array) -> dict[int, Array]:
@@ -96,6 +107,27 @@ class FusedRunner:
         for number, picture in enumerate(pictures):
             self._run(picture, {index: array[number] for index, array in batch.items()})
         return batch
+
+    def twin(self) -> Self:
+        """Another runner of the same program, with buffers and threads of its own."""
+        return type(self)(self.network, threads=self.threads, outputs=self.outputs, isa=self.isa, shared=self.program)
+
+    def entries(self) -> list[Entry]:
+        """The plan: an entry an operation, in order."""
+        made = self.program
+        return [
+            Entry(
+                name=operation.name,
+                layers=operation.layers,
+                shape=self.network.layers[operation.layers[-1]].shape if operation.layers else self.network.picture,
+                layout=f"c{place.lanes}" if isinstance(place := operation.writes[0], Map) else "planes",
+                tile=operation.detail,
+                macs=operation.macs,
+                bytes=sum(buffer.size for buffer in (*operation.reads, *operation.writes)) + size,
+                run=partial(self._again, operation, span),
+            )
+            for operation, span, size in zip(made.plan.operations, made.spans, made.sizes, strict=True)
+        ]
 
     def close(self) -> None:
         """Release threads and memory."""
@@ -121,7 +153,7 @@ class FusedRunner:
         self._crew = Crew(self.program.tape, self.program.drivers, bases)
 
     def _run(self, picture: Array, out: dict[int, Array]) -> None:
-        with self._lock:
+        with self._lock, self._hold():
             if self._process != os.getpid():
                 self._open()
             self._picture[:] = picture
@@ -131,6 +163,13 @@ class FusedRunner:
                     self._reference(plain)
             for index, array in out.items():
                 array[:] = self.array(self.program.plan.outputs[index])
+
+    def _again(self, operation: Operation, span: tuple[int, int]) -> None:
+        with self._lock, self._hold():
+            if isinstance(operation, Plain):
+                self._reference(operation)
+            else:
+                self._crew.run(*span)
 
     def array(self, plane: Plane) -> Array:
         """A plane as an array."""

@@ -72,6 +72,8 @@ class Compiler:
                 if progress is not None:
                     progress(number, len(missing))
                 images.append((kernel, *self._image(kernel)))
+            if missing and progress is not None:
+                progress(len(missing), len(missing))
             self._link(images)
             return {kernel: self.addresses[kernel] for kernel in kernels}
 
@@ -113,7 +115,10 @@ def _keep(file: Path, data: bytes) -> None:
     """Write ``data`` beside and rename; a cache that cannot be written is no error."""
     with contextlib.suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(dir=file.parent)
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-        Path(beside).replace(file)
+        handle, beside = tempfile.mkstemp(dir=file.parent, prefix=".")
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(data)
+            Path(beside).replace(file)
+        except OSError:
+            Path(beside).unlink(missing_ok=True)

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from threading import Lock
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
+from yolodsc.engine.blas import held
+from yolodsc.engine.entry import Entry
 from yolodsc.engine.fastdsc.convolution import Pointwise, Step, convolution_step
 from yolodsc.layer import PICTURE, Layer, Weights
 from yolodsc.layers.convolutional import ConvolutionalLayer
@@ -31,6 +33,7 @@ class FastDscRunner:
     def __init__(self, network: Network, *, threads: int, outputs: Sequence[int], pointwise: Pointwise = "flat") -> None:
         self.network = network
         self.threads = threads
+        self._pointwise: Pointwise = pointwise
         self._lock = Lock()
         self._picture = np.zeros(network.picture, np.float32)
         self._buffers: dict[int, Array] = {PICTURE: self._picture}
@@ -41,7 +44,6 @@ class FastDscRunner:
             inputs = [self._buffers[source] for source in layer.sources]
             out = self._buffers[index] = np.empty(layer.shape, np.float32)
             self._steps.append((index, _step(layer, weights, inputs, out, pointwise)))
-        self._blas = _blas()
 
     def __call__(self, pictures: Array) -> dict[int, Array]:
         """Outputs by layer index for one picture (C, H, W), or for a batch (N, C, H, W)."""
@@ -59,6 +61,14 @@ class FastDscRunner:
         """Layer index and step of everything that runs, in order, for taking times."""
         return self._steps
 
+    def entries(self) -> list[Entry]:
+        """An entry a layer."""
+        return [_entry(self.network.layers[index], self.network.weights[index], step) for index, step in self._steps]
+
+    def twin(self) -> Self:
+        """Another runner with buffers of its own."""
+        return type(self)(self.network, threads=self.threads, outputs=self._outputs, pointwise=self._pointwise)
+
     def close(self) -> None:
         """Nothing to release."""
 
@@ -69,19 +79,12 @@ class FastDscRunner:
         self.close()
 
     def _run(self, picture: Array) -> dict[int, Array]:
-        with self._lock, self._blas.limit(limits=self.threads, user_api="blas"):
+        with self._lock, held(self.threads):
             self._picture[:] = picture
             with np.errstate(all="ignore"):
                 for _, step in self._steps:
                     step()
             return {index: self._buffers[index].copy() for index in self._outputs}
-
-
-def _blas() -> Any:
-    """The handle on BLAS's own threads; looking for the libraries takes milliseconds, so once."""
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
 
 
 def _needed(network: Network, outputs: Sequence[int]) -> list[int]:
@@ -91,6 +94,20 @@ def _needed(network: Network, outputs: Sequence[int]) -> list[int]:
         if layer.index in wanted:
             wanted.update(layer.sources)
     return sorted(wanted - {PICTURE})
+
+
+def _entry(layer: Layer, weights: Weights, step: Step) -> Entry:
+    numbers = sum(shape.size for shape in layer.inputs) + layer.shape.size
+    return Entry(
+        name=layer.type,
+        layers=(layer.index,),
+        shape=layer.shape,
+        layout="planes",
+        tile="",
+        macs=layer.multiply_adds(),
+        bytes=4 * numbers + sum(array.nbytes for array in weights.values()),
+        run=step,
+    )
 
 
 def _step(layer: Layer, weights: Weights, inputs: list[Array], out: Array, pointwise: Pointwise) -> Step:
