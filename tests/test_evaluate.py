@@ -5,7 +5,12 @@ import tarfile
 
 import pytest
 
+from tests.test_metrics import BEST, naive_ap
 from yolodsc.cli import run
+from yolodsc.datasets import Report
+from yolodsc.datasets.formats import Format, read_detections, read_truth
+from yolodsc.metrics import RULES, score
+from yolodsc.names import read_names
 
 
 @pytest.fixture(scope="module")
@@ -64,15 +69,50 @@ def test_cartucho_folders_are_reproduced(shared, tmp_path):
     assert found["mean_ap"] == pytest.approx(expected["mAP"], abs=1e-6)
 
 
-def test_toy_of_object_detection_metrics_is_reproduced(shared, tmp_path):
-    """Rafaelpadilla's example at IoU .5, both interpolations."""
+@pytest.mark.parametrize("iou", ["0.1", "0.3", "0.5", "0.75"])
+def test_toy_of_object_detection_metrics_is_reproduced(iou, shared, tmp_path):
+    """Rafaelpadilla's example, both interpolations; his eleven points are NumPy's."""
     folder = shared / "data/evalcases/odm_toy"
     expected = json.loads((folder / "expected.json").read_text())
 
-    rules = evaluated(tmp_path, "--gt", folder / "gts", "--detections", folder / "dets", "--format", "rafael")["rules"]
+    files = ("--gt", folder / "gts", "--detections", folder / "dets", "--format", "rafael")
+    rules = evaluated(tmp_path, *files, "--iou", iou)["rules"]
 
-    assert rules["voc07"]["mean_ap"] == pytest.approx(expected["11point"]["0.5"], abs=1e-6)
-    assert rules["voc10"]["mean_ap"] == pytest.approx(expected["every_point"]["0.5"], abs=1e-6)
+    assert rules["py-faster-rcnn-07"]["mean_ap"] == pytest.approx(expected["11point"][iou], abs=1e-6)
+    assert rules["voc10"]["mean_ap"] == pytest.approx(expected["every_point"][iou], abs=1e-6)
+    assert rules["voc10"]["iou"] == [float(iou)]
+    assert len(rules["coco"]["iou"]) == 10
+
+
+@pytest.mark.parametrize(("iou", "eleven", "every"), [(".5", 88.64, 89.58), (".75", 49.24, 50.97)])
+def test_toy_example_of_the_companion_toolkit_is_reproduced(iou, eleven, every, shared, tmp_path):
+    """XML ground truth, text detections; AP of cats as the toolkit's README prints it (Padilla et al., Electronics 2021)."""
+    folder = shared / "data/evalcases/rafael_toyexample"
+
+    files = ("--gt", folder / "gts_vocpascal_format", "--detections", folder / "dets_classname_abs_xyx2y2", "--format", "rafael")
+    rules = evaluated(tmp_path, *files, "--iou", iou)["rules"]
+
+    assert 100 * rules["voc07"]["mean_ap"] == pytest.approx(eleven, abs=0.005)
+    assert 100 * rules["voc10"]["mean_ap"] == pytest.approx(every, abs=0.005)
+    assert list(rules["voc10"]["classes"]) == ["cat"]
+
+
+def test_every_rule_equals_its_loop_on_a_hundred_pictures(shared, tmp_path):
+    """Twenty classes given by number, beside the oracles of the rules."""
+    folder = shared / "data/evalcases/rafael_voc100"
+    form = Format(name="rafael", names=read_names(folder / "voc.names"))
+    dataset = read_truth(folder / "gts_pascalvoc_format", form, Report())
+    found, _ = read_detections(folder / "dets_abs_xyx2y2", dataset, form, Report())
+    truth = dataset.truth
+    objects = list(zip(truth.picture, truth.class_id, truth.boxes_xyxy.tolist(), truth.difficult, strict=True))
+    rows = list(zip(found.picture, found.class_id, found.boxes_xyxy.tolist(), found.score, strict=True))
+
+    results = score([RULES[name] for name in BEST], truth, found, classes=20, pictures=len(dataset.ids))
+
+    assert (len(dataset.ids), len(found)) == (100, 452)
+    for name, result in results.items():
+        for class_id in range(20):
+            assert result.classes[class_id].ap == pytest.approx(naive_ap(name, objects, rows, class_id), abs=1e-9)
 
 
 def test_missing_class_file_is_left_out_of_the_mean(shared, official, tmp_path):

@@ -150,6 +150,8 @@ def _corners(numbers: Doubles, form: Format, corners: Corners, sizes: Doubles, w
         half = numbers[:, 2:] / 2
         scale = np.where(np.isnan(sizes), 1.0, sizes)
         return np.concatenate([(numbers[:, :2] - half) * scale, (numbers[:, :2] + half) * scale], axis=1)
+    if len(numbers) and numbers.min() >= 0 and numbers.max() <= 1:
+        report.note(f"{what}: all numbers lie in 0..1; relative boxes are what --format yolo reads")
     if form == "cartucho" and corners == "auto":
         corners = "xyxy"
     if corners == "auto":

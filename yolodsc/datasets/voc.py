@@ -40,7 +40,8 @@ def read_voc(root: Path, chosen: str, report: Report, *, names: Sequence[str] = 
     """
     if not (root / "Annotations").is_dir():
         raise DatasetError(f"{root}: no folder 'Annotations' in it; wanted a VOC tree such as VOCdevkit/VOC2007")
-    return read_annotations(root / "Annotations", read_set(root, chosen), report, names=names, pictures=root / "JPEGImages")
+    ids, pictures = read_set(root, chosen), root / "JPEGImages"
+    return read_annotations(root / "Annotations", ids, report, names=names, usual=NAMES, pictures=pictures)
 
 
 def read_set(root: Path, chosen: str) -> list[str]:
@@ -62,9 +63,18 @@ def _id(entry: str) -> str:
 
 
 def read_annotations(
-    folder: Path, ids: Sequence[str], report: Report, *, names: Sequence[str] = (), pictures: Path | None = None
+    folder: Path,
+    ids: Sequence[str],
+    report: Report,
+    *,
+    names: Sequence[str] = (),
+    usual: Sequence[str] = (),
+    pictures: Path | None = None,
 ) -> Dataset:
-    """The annotations of given ids; pictures without a readable one are reported and left out."""
+    """The annotations of given ids; pictures without a readable one are reported and left out.
+
+    Classes are ``names``; else the ``usual`` ones where they suffice; else those of the annotations.
+    """
     read: dict[str, Annotation] = {}
     for name in ids:
         annotation = _annotation(folder / f"{name}.xml", report)
@@ -73,7 +83,7 @@ def read_annotations(
     if not read:
         raise DatasetError(f"{folder}: no readable annotation of the {len(ids)} pictures of the set")
     seen = {entry[0] for annotation in read.values() for entry in annotation.objects}
-    classes = list(names) or (NAMES if seen <= set(NAMES) else sorted(seen))
+    classes = list(names or (usual if seen <= set(usual) else ()))
     classes += sorted(seen - set(classes))
     index = {name: i for i, name in enumerate(classes)}
     rows = [(p, index[n], box, hard) for p, annotation in enumerate(read.values()) for n, box, hard in annotation.objects]

@@ -1,0 +1,133 @@
+"""Kinds of error on cases made by hand, and the bootstrap beside plain repetition of pictures."""
+
+import numpy as np
+import pytest
+
+from tests.test_metrics import tables
+from yolodsc.errors import DatasetError
+from yolodsc.metrics import RULES, score
+from yolodsc.metrics.bootstrap import compare
+from yolodsc.metrics.errors import KINDS, breakdown
+from yolodsc.metrics.resampled import resampled_ap
+from yolodsc.metrics.rules import RECALL_POINTS
+
+A, B = (0, 0, 100, 100), (200, 200, 300, 300)
+NEAR_A = (0, 0, 100, 40)  # IoU .4 with A
+NOWHERE = (400, 400, 450, 450)
+
+
+@pytest.mark.parametrize(
+    ("kind", "objects", "found", "cost", "missed"),
+    [
+        ("classification", [(0, A)], [(1, A, 0.9)], 1.0, 0),
+        ("localisation", [(0, A)], [(0, NEAR_A, 0.9)], 1.0, 0),
+        ("both", [(0, A)], [(1, NEAR_A, 0.9)], 0.0, 1),
+        ("duplicate", [(0, A), (0, B)], [(0, A, 0.9), (0, A, 0.8), (0, B, 0.7)], 1 - (51 + 50 * 2 / 3) / 101, 0),
+        ("background", [(0, A)], [(0, NOWHERE, 0.95), (0, A, 0.9)], 0.5, 0),
+        ("missed", [(0, A), (0, B)], [(0, A, 0.9)], 50 / 101, 1),
+    ],
+)
+def test_each_kind_of_error_is_named_and_priced(kind, objects, found, cost, missed):
+    """What is mended is the one thing that was wrong; a price is the mean AP gained."""
+    truth, detections = tables([(0, c, box, False) for c, box in objects], [(0, c, box, s) for c, box, s in found])
+
+    result = breakdown(truth, detections, classes=2)
+
+    assert result.counts == {name: int(name == kind) for name in KINDS} | {"missed": missed}
+    assert result.costs[kind] == pytest.approx(cost, abs=1e-12)
+
+
+def test_difficult_objects_take_no_part_in_the_breakdown():
+    """Who finds one makes no error, and it is not missed."""
+    truth, detections = tables([(0, 0, A, True), (0, 0, B, False)], [(0, 0, A, 0.9), (0, 0, B, 0.8)])
+
+    result = breakdown(truth, detections, classes=1)
+
+    assert set(result.counts.values()) == {0}
+    assert result.mean_ap == 1.0
+
+
+def test_no_detections_at_all_are_objects_missed():
+    """And nothing else."""
+    truth, detections = tables([(0, 0, A, False)], [])
+
+    result = breakdown(truth, detections, classes=1)
+
+    assert result.counts["missed"] == 1
+    assert result.mean_ap == 0.0
+
+
+def random_case(seed):
+    """Eight pictures of one class."""
+    rng = np.random.default_rng(seed)
+    corners = rng.integers(0, 30, (20, 2)) * 10.0
+    objects = [(int(rng.integers(8)), 0, (x, y, x + 50, y + 50), bool(rng.random() < 0.2)) for x, y in corners]
+    moved = [(o[0], 0, tuple(np.array(o[2]) + rng.integers(-2, 3) * 6)) for o in objects for _ in range(2)]
+    scores = rng.permutation(len(moved)) / 64
+    return objects, [(*row, s) for row, s in zip(moved, scores, strict=True)]
+
+
+@pytest.mark.parametrize("name", ["voc07", "voc10", "py-faster-rcnn-07", "darknet-101"])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_picture_drawn_twice_counts_as_two_pictures(name, seed):
+    """The bootstrap's AP of a draw is the AP of a dataset with the pictures repeated: between equal copies the envelope is flat."""
+    objects, found = random_case(seed)
+    draw = np.array([2, 1, 0, 3, 1, 0, 1, 0])
+    copies = [(p, copy) for p in range(8) for copy in range(draw[p])]
+    number = {copy: i for i, copy in enumerate(copies)}
+    repeated = tables(
+        [(number[p, k], c, box, d) for p, c, box, d in objects for k in range(draw[p])],
+        [(number[p, k], c, box, s) for p, c, box, s in found for k in range(draw[p])],
+    )
+    single = score([RULES[name]], *tables(objects, found), classes=1, pictures=8)[name].classes[0]
+    wanted = np.array([o[0] for o in objects if not o[3]])
+    recalls = RECALL_POINTS[RULES[name].interpolation]
+
+    ap = resampled_ap(single.picture, single.outcomes == 1, wanted, draw[None], np.zeros(0) if recalls is None else recalls)[0]
+    expected = score([RULES[name]], *repeated, classes=1, pictures=8)[name].classes[0].ap
+
+    assert ap == pytest.approx(expected, abs=1e-12)
+
+
+def evaluation(found, objects):
+    """What ``--json`` holds of it, as far as a comparison reads it."""
+    from yolodsc.datasets import Dataset
+    from yolodsc.evaluate import evaluate
+
+    truth, detections = tables(objects, found)
+    dataset = Dataset(("thing",), tuple(map(str, range(8))), truth, np.full((8, 2), 500.0))
+    return evaluate(dataset, detections, [RULES["voc10"]]).to_json()
+
+
+def test_nothing_lies_between_an_evaluation_and_itself():
+    """Difference and interval are 0."""
+    objects, found = random_case(0)
+    one = evaluation(found, objects)
+
+    difference = compare(one, one)[""]
+
+    assert (difference.value, difference.low, difference.high) == (0.0, 0.0, 0.0)
+
+
+def test_the_interval_is_seeded_and_holds_the_difference():
+    """The same twice; losing half of the detections shows."""
+    objects, found = random_case(1)
+    a, b = evaluation(found, objects), evaluation([row for row in found if row[3] > 0.4], objects)
+
+    first, second = compare(a, b), compare(a, b)
+
+    assert first == second
+    assert first[""].low < first[""].value < first[""].high
+    assert first["thing"].value == first[""].value
+    assert compare(a, evaluation([], objects))[""].high < 0
+
+
+def test_evaluations_of_other_pictures_are_not_compared():
+    """An error says what differs."""
+    objects, found = random_case(2)
+    a = evaluation(found, objects)
+
+    with pytest.raises(DatasetError, match="differ in their pictures"):
+        compare(a, a | {"pictures": ["x"]})
+    with pytest.raises(DatasetError, match="no evaluation"):
+        compare(a, {"rules": {}})
