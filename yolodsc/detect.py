@@ -1,7 +1,7 @@
 """`Detector`: pictures in, `Detections` out."""
 
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from yolodsc.profile import ALEXEYAB, Profile
 from yolodsc.shape import Array
 
 READ_AHEAD = 4
-"""Pictures that are decoded while the network works on an earlier one."""
+"""Pictures that are read or wait while the network works on earlier ones."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +58,10 @@ class Detector:
         Turn pictures as their EXIF orientation says; as the profile does unless given.
     threads
         How many threads one picture may use.
+    streams
+        How many pictures `many` works on at the same time.
+    isa, progress
+        As for `engine.compile`.
     """
 
     def __init__(
@@ -71,6 +75,9 @@ class Detector:
         classes: Collection[int] | None = None,
         exif: bool | None = None,
         threads: int = 1,
+        streams: int = 1,
+        isa: str | None = None,
+        progress: Callable[[int, int], None] | None = None,
     ) -> None:
         if not network.heads:
             wanted = "wanted [yolo], [Gaussian_yolo], [region] or [detection]"
@@ -83,7 +90,8 @@ class Detector:
         self.geometry = geometry or default_geometry(network)
         self.classes = classes
         self.exif = profile.exif if exif is None else exif
-        self.runner = engine.compile(network, threads=threads)
+        self.streams = streams
+        self.runner = engine.compile(network, threads=threads, streams=streams, isa=isa, progress=progress)
 
     @classmethod
     def from_files(
@@ -120,16 +128,27 @@ class Detector:
         return self._detect(image.from_array(picture, channels=channels), path=None)
 
     def many(self, paths: Iterable[str]) -> Iterator[Found]:
-        """Find objects in many files, in order, reading ahead; a file that cannot be read is reported in its place."""
-        with ThreadPoolExecutor(2, thread_name_prefix="read") as readers:
-            waiting: deque[tuple[str, Future[Picture]]] = deque()
-            remaining = iter(paths)
-            while True:
-                while len(waiting) < READ_AHEAD and (path := next(remaining, None)) is not None:
-                    waiting.append((path, readers.submit(self._read, path)))
-                if not waiting:
-                    return
-                yield self._found(*waiting.popleft())
+        """Find objects in many files, in order; a file that cannot be read is reported in its place.
+
+        Pictures are read ahead, the network works on as many as there are streams, and what the caller does with one overlaps with
+        both.
+        """
+        remaining = iter(paths)
+        with (
+            ThreadPoolExecutor(max(2, self.streams), "read") as readers,
+            ThreadPoolExecutor(self.streams, "network") as workers,
+        ):
+            waiting: deque[Future[Found]] = deque()
+            try:
+                while True:
+                    while len(waiting) < READ_AHEAD + self.streams and (path := next(remaining, None)) is not None:
+                        waiting.append(workers.submit(self._found, path, readers.submit(self._read, path)))
+                    if not waiting:
+                        return
+                    yield waiting.popleft().result()
+            finally:
+                for future in waiting:
+                    future.cancel()
 
     def close(self) -> None:
         """Release the runner's threads and memory."""

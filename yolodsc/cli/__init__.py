@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 import yolodsc
 from yolodsc.errors import YolodscError
 
-COMMANDS = ("detect", "evaluate", "decompose", "separate", "finetune", "convert", "summary", "bench")
+COMMANDS = ("detect", "evaluate", "decompose", "separate", "finetune", "convert", "summary", "info", "warmup", "bench")
 """Subcommands in the order of ``--help``; ``yolodsc.cli.NAME`` holds the function ``NAME``."""
 
 

@@ -33,6 +33,8 @@ def detect(
     letterbox: options.Letterbox = None,
     classes: Annotated[str | None, typer.Option(metavar="A,B", help="Report only these classes.")] = None,
     threads: options.Threads = 1,
+    streams: options.Streams = 1,
+    isa: options.Isa = None,
     save: Annotated[Path | None, typer.Option(metavar="DIR", help="Write pictures with boxes drawn on them.")] = None,
     json: Annotated[Path | None, typer.Option(metavar="F", help="Write Darknet's JSON.")] = None,
     csv: Annotated[Path | None, typer.Option(metavar="F", help="Write path,class,score,xmin,ymin,xmax,ymax.")] = None,
@@ -49,7 +51,8 @@ def detect(
         save = Path("detections")
         print(f"yolodsc: no SOURCE given; sample photographs, saved with their boxes in {save}/", file=sys.stderr)
     fitting: dict[str, Any] = {"thresh": thresh, "nms": nms, "letterbox": letterbox, "exif": exif}
-    detector = options.detector(files, data=data, profile=profile, partial=partial, threads=threads, **fitting)
+    running: dict[str, Any] = {"threads": threads, "streams": streams, "isa": isa, "quiet": quiet}
+    detector = options.detector(files, data=data, profile=profile, partial=partial, **fitting, **running)
     if classes is not None:
         detector.classes = class_numbers(detector.names, classes)
     if not quiet:

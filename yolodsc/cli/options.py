@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from yolodsc import models
+from yolodsc.cli.progress import Compiling
 from yolodsc.errors import OptionError
 from yolodsc.models import ModelFiles
 from yolodsc.profile import profile_named
@@ -23,6 +24,8 @@ DataFile = Annotated[Path | None, typer.Option("--data", metavar="F", help="A .d
 ProfileName = Annotated[str, typer.Option("--profile", help="Whose numbers: alexeyab, pjreddie or opencv.")]
 Partial = Annotated[bool, typer.Option("--partial", help="Accept weights files that are too short or too long.")]
 Threads = Annotated[int, typer.Option("--threads", min=1, metavar="N", help="Threads for one picture.")]
+Streams = Annotated[int, typer.Option("--streams", min=1, metavar="N", help="Pictures at the same time.")]
+Isa = Annotated[str | None, typer.Option("--isa", metavar="I", help="Instruction set: avx512, avx2, sse, neon; none is FastDSC.")]
 Thresh = Annotated[float | None, typer.Option("--thresh", min=0.0, max=1.0, help="Least score; .25 unless the profile differs.")]
 NmsThresh = Annotated[float | None, typer.Option("--nms", min=0.0, max=1.0, help="Greatest overlap; .45.")]
 Letterbox = Annotated[bool | None, typer.Option("--letterbox/--stretch", help="How pictures are fitted; the cfg says it else.")]
@@ -53,8 +56,11 @@ def detector(
     letterbox: bool | None,
     exif: bool | None,
     threads: int,
+    streams: int = 1,
+    isa: str | None = None,
+    quiet: bool = False,
 ) -> "Detector":
-    """The detector that the options of `detect` and `evaluate` describe."""
+    """The detector that the options of `detect` and `evaluate` describe; says so where its kernels take long to compile."""
     from yolodsc.detect import Detector
 
     return Detector.from_files(
@@ -69,4 +75,7 @@ def detector(
         geometry=None if letterbox is None else "letterbox" if letterbox else "stretch",
         exif=exif,
         threads=threads,
+        streams=streams,
+        isa=isa,
+        progress=None if quiet else Compiling(),
     )

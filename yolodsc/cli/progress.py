@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator
+from time import perf_counter
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -25,3 +26,21 @@ def progress(items: Iterable[Item], *, total: int, quiet: bool = False, unit: st
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn(unit), Rate(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         yield from bar.track(items, total=total)
+
+
+class Compiling:
+    """Says that kernels are being compiled, once that has taken a second: progress for `engine.compile`, on standard error."""
+
+    def __init__(self) -> None:
+        self.start = perf_counter()
+        self.said = False
+
+    def __call__(self, done: int, total: int) -> None:
+        """``done`` of ``total`` kernels are there: a line that is written again on a terminal, else written once."""
+        if perf_counter() - self.start < 1 and not self.said:
+            return
+        terminal = sys.stderr.isatty()
+        if terminal or not self.said:
+            line = f"yolodsc: compiling kernels (first run on this machine) {done}/{total}"
+            print(f"\r{line}" if terminal else line, end="" if terminal and done < total else "\n", file=sys.stderr, flush=True)
+        self.said = True

@@ -2,18 +2,26 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import numpy as np
 import typer
 
 from yolodsc import cfg as cfg_format
+from yolodsc import engine
 from yolodsc.cli import options
+from yolodsc.cli.plan_table import plan_json, plan_lines
 from yolodsc.cli.table import aligned
+from yolodsc.engine.choice import choice
+from yolodsc.engine.entry import seconds_of
 from yolodsc.errors import OptionError
 from yolodsc.files import write_bytes
 from yolodsc.network import Network
 from yolodsc.profile import profile_named
 from yolodsc.summary import Row, Summary, summarise
+
+ROUNDS = 50
+"""How often every operation is timed."""
 
 
 def summary(
@@ -22,20 +30,46 @@ def summary(
     weights: options.WeightsFile = None,
     profile: options.ProfileName = "alexeyab",
     partial: options.Partial = False,
+    plan: Annotated[bool, typer.Option("--plan", help="List the operations that the engine runs.")] = False,
+    time: Annotated[bool, typer.Option("--time", help="Take their times; with --plan.")] = False,
+    threads: options.Threads = 1,
+    isa: options.Isa = None,
     json: Annotated[Path | None, typer.Option(metavar="F", help="Write the table as JSON.")] = None,
 ) -> int:
-    """List a network's layers, their cost, and what separable convolutions would cost."""
+    """List a network's layers, their cost, and what separable convolutions would cost; or the plan of the engine."""
     network = _network(model, cfg, weights, profile=profile, partial=partial)
     for note in network.notes:
         print(f"yolodsc: {note}", file=sys.stderr)
+    if plan or time:
+        return _plan(network, time=time, threads=threads, isa=isa, json=json)
     table = summarise(network)
     if json is not None:
-        import json as json_format
-
-        write_bytes(json, json_format.dumps(table.to_json(), indent=1).encode() + b"\n", error=OptionError)
+        _write(json, table.to_json())
     for line in _lines(table):
         print(line)
     return 0
+
+
+def _plan(network: Network, *, time: bool, threads: int, isa: str | None, json: Path | None) -> int:
+    """Print what the engine runs in place of the layers."""
+    chosen = choice(isa)
+    with engine.compile(network, threads=threads, isa=isa) as runner:
+        entries, x = runner.entries(), np.zeros(network.picture, np.float32)
+        seconds, whole = seconds_of(entries, lambda: runner(x), rounds=ROUNDS) if time else (None, 0.0)
+    if json is not None:
+        _write(json, {"isa": chosen.name, "threads": threads, "plan": plan_json(entries, seconds)})
+    print("\n".join(plan_lines(entries, seconds)))
+    macs = sum(entry.macs for entry in entries)
+    taken = f", {whole * 1000:.2f} ms a picture, {2e-9 * macs / whole:.1f} GFLOP/s" if time else ""
+    plural = "" if threads == 1 else "s"
+    print(f"total {macs / 1e6:.2f} MMAC{taken}; {threads} thread{plural}, {chosen.name} ({chosen.reason})")
+    return 0
+
+
+def _write(path: Path, table: Any) -> None:
+    import json
+
+    write_bytes(path, json.dumps(table, indent=1).encode() + b"\n", error=OptionError)
 
 
 def _network(model: str | None, cfg: Path | None, weights: Path | None, *, profile: str, partial: bool) -> Network:

@@ -21,6 +21,11 @@ class Choice:
     isa: Isa | None
     reason: str
 
+    @property
+    def name(self) -> str:
+        """What ``--isa`` calls it."""
+        return self.isa.name if self.isa else NONE
+
 
 @cache
 def choice(name: str | None = None) -> Choice:

@@ -1,0 +1,81 @@
+"""``yolodsc info``."""
+
+import os
+import platform
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import yolodsc
+from yolodsc import models
+from yolodsc.cli import options
+from yolodsc.cli.table import aligned
+from yolodsc.engine.choice import choice
+from yolodsc.engine.isa import available, host
+from yolodsc.engine.objects import cache_directory
+
+LIBRARIES = ("numpy", "numba", "llvmlite", "opencv-python", "pillow")
+EXTRAS = ("scikit-image", "matplotlib", "onnx", "safetensors")
+
+
+def info(isa: options.Isa = None) -> int:
+    """Versions, processor, which kernels serve here and why, caches, threads: what a report of a fault should say."""
+    for line in aligned([*_versions(), *_kernels(isa), *_threads()], left=2):
+        print(line)
+    return 0
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    yield "yolodsc", yolodsc.__version__
+    yield "python", f"{platform.python_version()} on {platform.platform(terse=True)}"
+    for name in LIBRARIES:
+        yield name, _version(name)
+    yield "extras", ", ".join(f"{name} {_version(name)}" for name in EXTRAS)
+    yield "networks", ", ".join(models.shipped()) or "none"
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _kernels(isa: str | None) -> Iterator[tuple[str, str]]:
+    chosen = choice(isa)
+    yield "processor", _processor()
+    yield "kernels", f"{chosen.isa.name if chosen.isa else 'none, so FastDSC serves'}: {chosen.reason}"
+    if chosen.isa is not None:
+        yield "others", ", ".join([*(name for name in available() if name != chosen.isa.name), "none"])
+    files = list(cache_directory().glob("*.o"))
+    size = sum(file.stat().st_size for file in files)
+    writable = "" if os.access(_existing(cache_directory()), os.W_OK) else ", read-only"
+    yield "kernel cache", f"{cache_directory()}: {len(files)} kernels, {size / 1e6:.2f} MB{writable}"
+
+
+def _processor() -> str:
+    """The system's name of it, and LLVM's."""
+    named = platform.processor() or platform.machine()
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        lines = information.read_text(errors="replace").splitlines()
+        named = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), named)
+    try:
+        return f"{named} ({host()[0]})"
+    except (ImportError, OSError):
+        return named
+
+
+def _existing(path: Path) -> Path:
+    """The folder, or the nearest one above that there is."""
+    return next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+
+
+def _threads() -> Iterator[tuple[str, str]]:
+    from threadpoolctl import threadpool_info
+
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    yield "cores", f"{usable} usable of {os.cpu_count() or 1}"
+    for library in threadpool_info():
+        if library["user_api"] == "blas":
+            yield "BLAS", f"{library['internal_api']} {library['version']}, {library['num_threads']} threads"

@@ -1,0 +1,54 @@
+"""``yolodsc warmup``."""
+
+import os
+from pathlib import Path
+from time import perf_counter
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from yolodsc import engine, models
+from yolodsc.cli import options
+from yolodsc.cli.progress import Compiling
+from yolodsc.engine.choice import choice
+from yolodsc.engine.objects import cache_directory, compiler
+from yolodsc.models import ModelFiles
+from yolodsc.network import Network
+from yolodsc.profile import profile_named
+
+
+def warmup(
+    model: options.Model = None,
+    cfg: options.CfgFile = None,
+    weights: options.WeightsFile = None,
+    profile: options.ProfileName = "alexeyab",
+    partial: options.Partial = False,
+    threads: Annotated[int | None, typer.Option(min=1, metavar="N", help="For runs with N threads; 1 and all cores.")] = None,
+    isa: options.Isa = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
+) -> int:
+    """Compile a network's kernels before its first run; those of all shipped networks where none is named."""
+    counts = [threads] if threads else sorted({1, os.cpu_count() or 1})
+    for files in _chosen(model, cfg, weights):
+        network = Network.load(files.cfg, files.weights, profile=profile_named(profile), partial=partial)
+        start, before = perf_counter(), _compiled(isa)
+        for count in counts:
+            with engine.compile(network, threads=count, isa=isa, progress=None if quiet else Compiling()) as runner:
+                runner(np.zeros(network.picture, np.float32))
+        if not quiet:
+            kernels = _compiled(isa) - before
+            print(f"{files.cfg}: {kernels} kernels compiled in {perf_counter() - start:.1f} s, kept in {cache_directory()}")
+    return 0
+
+
+def _chosen(model: str | None, cfg: Path | None, weights: Path | None) -> list[ModelFiles]:
+    if model is None and cfg is None and weights is None:
+        return [models.resolve(name) for name in models.shipped()]
+    return [options.model_files(model, cfg, weights, None)]
+
+
+def _compiled(isa: str | None) -> int:
+    """How many kernels this process has compiled."""
+    chosen = choice(isa).isa
+    return compiler(chosen).compiled if chosen else 0
