@@ -142,7 +142,7 @@ class Detector:
             try:
                 while True:
                     while len(waiting) < READ_AHEAD + self.streams and (path := next(remaining, None)) is not None:
-                        waiting.append(workers.submit(self._found, path, readers.submit(self._read, path)))
+                        waiting.append(workers.submit(self._found, path, readers.submit(self._ready, path)))
                     if not waiting:
                         return
                     yield waiting.popleft().result()
@@ -154,23 +154,28 @@ class Detector:
         """Release the runner's threads and memory."""
         self.runner.close()
 
-    def _read(self, path: str) -> Picture:
-        return image.read(path, channels=self.network.picture.channels, exif=self.exif)
+    def _ready(self, path: str) -> tuple[Picture, Array, Placement]:
+        """A file's picture, as the network reads it, and where it lies there."""
+        picture = image.read(path, channels=self.network.picture.channels, exif=self.exif)
+        return picture, *self._fit(picture)
 
-    def _found(self, path: str, reading: "Future[Picture]") -> Found:
+    def _fit(self, picture: Picture) -> tuple[Array, Placement]:
+        return image.fit(picture, self.network.picture, profile=self.network.profile, geometry=self.geometry)
+
+    def _found(self, path: str, reading: "Future[tuple[Picture, Array, Placement]]") -> Found:
         try:
-            picture = reading.result()
-            start = perf_counter()
-            detections = self._detect(picture, path=path)
+            picture, x, placement = reading.result()
         except ImageError as error:
             return Found(path, error=error)
+        start = perf_counter()
+        height, width = picture.shape[:2]
+        detections = self.detections(self.runner(x), placement, width=width, height=height, path=path)
         return Found(path, detections, picture, seconds=perf_counter() - start)
 
     def _detect(self, picture: Picture, *, path: str | None) -> Detections:
         height, width = picture.shape[:2]
-        fitted_picture, placement = image.fit(picture, self.network.picture, profile=self.network.profile, geometry=self.geometry)
-        outputs = self.runner(fitted_picture)
-        return self.detections(outputs, placement, width=width, height=height, path=path)
+        x, placement = self._fit(picture)
+        return self.detections(self.runner(x), placement, width=width, height=height, path=path)
 
     def detections(
         self, outputs: dict[int, Array], placement: Placement, *, width: int, height: int, path: str | None = None

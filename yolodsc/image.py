@@ -28,9 +28,6 @@ MOST_PIXELS = 2**27
 GREY = np.float32(0.5)
 """What letterboxing leaves around the picture (``image.c: letterbox_image``)."""
 
-_UNIT = (np.arange(256) / 255.0).astype(np.float32)
-"""Byte to unit interval, divided in double as Darknet does."""
-
 _STB_GREY = np.array([77, 150, 29], np.uint32)
 """stb_image's weights of red, green and blue, over 256."""
 
@@ -138,7 +135,8 @@ def _deep_grey(pixels: NDArray[Any]) -> Picture:
 
 def to_planar(picture: Picture) -> Array:
     """(H, W, C) bytes to (C, H, W) in 0..1 (``image.c: load_image_stb``)."""
-    planar: Array = _UNIT[np.ascontiguousarray(picture.transpose(2, 0, 1))]
+    planar: Array = picture.transpose(2, 0, 1).astype(np.float32, order="C")
+    planar /= np.float32(255)  # the same 256 numbers as divided in double and rounded, as Darknet does
     return planar
 
 
@@ -166,11 +164,18 @@ def _interpolated(used: Array, *, source_height: int, width: int, height: int) -
     """The resize of a picture of which only the rows that it reads are given, (C, rows, W)."""
     _, upper, lower, weight = _rows(source_height, height)
     left, shift = _sampled(used.shape[2], width)
-    part = (1 - shift) * used.take(left, axis=2) + shift * used.take(np.minimum(left + 1, used.shape[2] - 1), axis=2)
+    part = used.take(left, axis=2)
+    part *= 1 - shift
+    right = used.take(np.minimum(left + 1, used.shape[2] - 1), axis=2)
+    right *= shift
+    part += right
     part[:, :, -1] = used[:, :, -1]
-    out: Array = (1 - weight)[:, None] * part[:, upper]
+    out: Array = part.take(upper, axis=1)
+    out *= (1 - weight)[:, None]
     if source_height > 1:
-        out[:, :-1] += weight[:-1, None] * part[:, lower[:-1]]
+        below = part.take(lower[:-1], axis=1)
+        below *= weight[:-1, None]
+        out[:, :-1] += below
     return out
 
 
