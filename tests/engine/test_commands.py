@@ -1,0 +1,148 @@
+"""The engine's part of the command line: info, warmup, summary --plan, --isa, --streams, and the line about kernels."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import GOLDEN
+from yolodsc import cli, image
+from yolodsc.cli import progress
+from yolodsc.cli.progress import Compiling
+from yolodsc.engine.choice import choice
+from yolodsc.engine.isa import available
+
+STEM = GOLDEN / "micro/yolo-v4"
+NETWORK = ["--cfg", f"{STEM}.cfg", "--weights", f"{STEM}.weights"]
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A folder with more pictures than are read ahead, one of them broken."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(14):
+        image.write(folder / f"{number:02}.png", rng.integers(0, 256, (40 + number, 52, 3), dtype=np.uint8))
+    (folder / "07.png").write_bytes(b"broken")
+    return folder
+
+
+def test_info_names_what_a_report_of_a_fault_needs(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Versions, processor, kernels and why, cache, cores, BLAS."""
+    monkeypatch.delenv("YOLODSC_ISA", raising=False)
+    status = cli.run(["info"])
+
+    table = dict(line.split(None, 1) for line in capsys.readouterr().out.splitlines())
+    assert status == 0
+    assert {"yolodsc", "python", "numpy", "numba", "processor", "kernels", "cores", "BLAS"} <= table.keys()
+    assert table["kernels"] == f"{choice(None).name}: {choice(None).reason}"
+
+
+def test_info_says_that_fastdsc_serves(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where no kernels are wanted or can be had."""
+    cli.run(["info", "--isa", "none"])
+
+    assert "none, so FastDSC serves: asked for" in capsys.readouterr().out
+
+
+def test_warmup_compiles_once(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second one finds everything done."""
+    monkeypatch.setenv("YOLODSC_CACHE", str(tmp_path))
+
+    statuses = [cli.run(["warmup", *NETWORK, "--threads", "2"]) for _ in range(2)]
+
+    lines = capsys.readouterr().out.splitlines()
+    assert statuses == [0, 0]
+    assert len(lines) == 2
+    assert ": 0 kernels compiled in " in lines[1]
+
+
+@pytest.mark.parametrize("name", [*available(), "none"])
+def test_the_plan_covers_every_multiplication(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On any instruction set; with times the JSON has them too."""
+    cli.run(["summary", *NETWORK, "--plan", "--isa", name])
+    plan = capsys.readouterr().out.splitlines()
+
+    status = cli.run(["summary", *NETWORK, "--time", "--isa", name, "--threads", "2", "--json", str(tmp_path / "plan.json")])
+
+    timed, table = capsys.readouterr().out.splitlines(), json.loads((tmp_path / "plan.json").read_text())
+    assert status == 0
+    assert plan[0].split() == ["layers", "operation", "output", "layout", "tile", "MMAC", "KB"]
+    assert timed[0].split()[-2:] == ["ms", "GFLOP/s"]
+    assert len(plan) == len(timed) == len(table["plan"]) + 2
+    assert plan[-1] == f"total {sum(entry['macs'] for entry in table['plan']) / 1e6:.2f} MMAC; 1 thread, {name} (asked for)"
+    assert all(entry["ms"] > 0 for entry in table["plan"])
+    assert {layer for entry in table["plan"] for layer in entry["layers"]} >= {0, 1, 2}
+
+
+def test_streams_change_nothing_but_time(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Order, boxes and the report of what cannot be read are the same."""
+    results = []
+    for streams in ("1", "3"):
+        out = tmp_path / f"{streams}.json"
+        arguments = [str(pictures), *NETWORK, "--thresh", ".05", "--streams", streams, "--threads", "2", "--json", str(out)]
+        status = cli.run(["detect", *arguments, "--quiet"])
+        results.append((status, out.read_text(), capsys.readouterr().err))
+
+    assert results[0] == results[1]
+    assert results[0][0] == 1
+    assert "07.png: cannot be read as a picture" in results[0][2]
+    assert len(json.loads(results[0][1])) == 13
+
+
+@pytest.mark.parametrize("isa", [*available(), "none"])
+def test_detect_runs_on_the_instruction_set_that_is_asked_for(
+    isa: str, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And finds the same."""
+    found = []
+    for name in (next(iter(available())), isa):
+        out = tmp_path / f"{name}.csv"
+        cli.run(["detect", str(pictures / "03.png"), *NETWORK, "--thresh", ".05", "--isa", name, "--csv", str(out), "--quiet"])
+        found.append([line.split(",") for line in out.read_text().splitlines()[1:]])
+
+    assert len(found[0]) == len(found[1]) > 0
+    boxes = [np.array([[float(cell) for cell in row[2:]] for row in rows]) for rows in found]
+    np.testing.assert_allclose(boxes[1], boxes[0], rtol=1e-4, atol=1e-3)
+    assert capsys.readouterr().err == ""
+
+
+def test_an_instruction_set_that_is_not_there_is_said_in_one_line(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With those that are."""
+    status = cli.run(["detect", str(pictures / "03.png"), *NETWORK, "--isa", "z80"])
+
+    assert status == 2
+    assert capsys.readouterr().err.startswith("yolodsc: --isa z80: wanted ")
+
+
+def test_compiling_is_said_once_it_has_taken_a_second(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line where standard error is no terminal; none before a second is over."""
+    now = [0.0]
+    monkeypatch.setattr(progress, "perf_counter", lambda: now[0])
+    report = Compiling()
+    for done, seconds in enumerate((0.0, 0.5, 0.9)):
+        now[0] = seconds
+        report(done, 9)
+    early = capsys.readouterr().err
+
+    for done in range(3, 10):
+        now[0] += 1
+        report(done, 9)
+
+    assert early == ""
+    assert capsys.readouterr().err == "yolodsc: compiling kernels (first run on this machine) 3/9\n"
+
+
+def test_on_a_terminal_the_line_counts(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """In place, and ends when all is done."""
+    monkeypatch.setattr(progress.sys.stderr, "isatty", lambda: True, raising=False)
+    report = Compiling()
+    report.start -= 5
+
+    for done in range(3):
+        report(done, 2)
+
+    said = "yolodsc: compiling kernels (first run on this machine)"
+    assert capsys.readouterr().err == f"\r{said} 0/2\r{said} 1/2\r{said} 2/2\n"

@@ -1,0 +1,214 @@
+"""The cache of compiled kernels: what is kept, what is never trusted, and what happens where nothing can be kept."""
+
+import errno
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.engine.test_random_networks import BLOCKS
+from tests.networks import network, picture
+from yolodsc import engine
+from yolodsc.engine import fused, objects
+from yolodsc.engine.choice import choice
+from yolodsc.engine.isa import Isa
+from yolodsc.engine.objects import Compiler
+from yolodsc.network import Network
+from yolodsc.shape import Array
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """A kernel ``void (ptr)`` that stores a number: what another version of a generator would write differently."""
+
+    number: int
+
+    def emit(self, name: str) -> str:
+        """LLVM IR."""
+        return f"define void @{name}(ptr %p) {{\n  store i64 {self.number}, ptr %p\n  ret void\n}}\n"
+
+
+@pytest.fixture
+def isa() -> Isa:
+    """The instruction set that kernels are made for here."""
+    chosen = choice(None).isa
+    if chosen is None:
+        pytest.skip("no kernels can be made here")
+    return chosen
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the test's own."""
+    monkeypatch.setenv("YOLODSC_CACHE", str(tmp_path / "kernels"))
+    return tmp_path / "kernels"
+
+
+def result(compiler: Compiler, kernel: Stores) -> int:
+    """What a kernel stores."""
+    import ctypes
+
+    place = ctypes.c_int64()
+    ctypes.CFUNCTYPE(None, ctypes.c_void_p)(compiler.load([kernel])[kernel])(ctypes.addressof(place))
+    return place.value
+
+
+def test_a_kernel_is_compiled_once_and_then_found(isa: Isa, folder: Path) -> None:
+    """By the next process, which a second compiler stands for."""
+    first, second = Compiler(isa), Compiler(isa)
+
+    assert result(first, Stores(7)) == result(second, Stores(7)) == 7
+
+    assert (first.compiled, second.compiled) == (1, 0)
+    assert [file.suffix for file in folder.iterdir()] == [".o"]
+
+
+def test_another_text_is_another_file(isa: Isa, folder: Path) -> None:
+    """A changed generator never meets what an old one left."""
+    result(Compiler(isa), Stores(1))
+
+    compiler = Compiler(isa)
+
+    assert result(compiler, Stores(2)) == 2
+    assert compiler.compiled == 1
+    assert len(list(folder.iterdir())) == 2
+
+
+@pytest.mark.parametrize("damage", [b"", b"yolodsc1", b"other bytes entirely" * 20])
+def test_a_damaged_file_is_compiled_again(isa: Isa, folder: Path, damage: bytes) -> None:
+    """And put right."""
+    result(Compiler(isa), Stores(5))
+    (file,) = folder.iterdir()
+    whole = file.read_bytes()
+    file.write_bytes(damage)
+
+    compiler = Compiler(isa)
+
+    assert result(compiler, Stores(5)) == 5
+    assert compiler.compiled == 1
+    assert file.read_bytes() == whole
+
+
+def test_a_bit_that_fell_over_is_seen(isa: Isa, folder: Path) -> None:
+    """Object code that does not have its own digest is not run."""
+    result(Compiler(isa), Stores(5))
+    (file,) = folder.iterdir()
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+
+    compiler = Compiler(isa)
+
+    assert result(compiler, Stores(5)) == 5
+    assert compiler.compiled == 1
+
+
+PROGRAM = """
+import hashlib, sys
+from tests.engine.test_objects import outputs, small
+sys.stdin.readline()
+print(hashlib.sha256(outputs(small()).tobytes()).hexdigest())
+"""
+
+
+def small() -> Network:
+    """Many kernels, little work."""
+    return network(BLOCKS, height=40, width=36)
+
+
+def outputs(made: Network) -> Array:
+    """Of the last layer, on the engine."""
+    with engine.compile(made, threads=2) as runner:
+        return runner(picture(made))[len(made.layers) - 1]
+
+
+@pytest.mark.usefixtures("isa")
+def test_processes_that_compile_at_once_do_not_disturb_each_other(folder: Path) -> None:
+    """Four of them on one empty cache: equal results, whole files, nothing else left behind."""
+    wanted = hashlib.sha256(outputs(small()).tobytes()).hexdigest()
+    command, root = [sys.executable, "-c", PROGRAM], Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+
+    processes = [
+        subprocess.Popen(command, cwd=root, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    found = []
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    found = [process.communicate(timeout=120)[0].strip() for process in processes]
+
+    assert found == [wanted] * 4
+    assert {file.suffix for file in folder.iterdir()} == {".o"}
+
+
+def test_a_cache_that_cannot_be_written_costs_time_only(isa: Isa, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is in it is used, what is not is compiled in every process."""
+    result(Compiler(isa), Stores(1))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(tempfile, "mkstemp", refuse)
+    compiler = Compiler(isa)
+
+    assert (result(compiler, Stores(1)), result(compiler, Stores(2))) == (1, 2)
+    assert compiler.compiled == 1
+    assert len(list(folder.iterdir())) == 1
+
+
+def test_a_full_disk_leaves_nothing_behind(isa: Isa, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither half a kernel nor the file it was written to."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+
+    assert result(Compiler(isa), Stores(3)) == 3
+
+    assert list(folder.iterdir()) == []
+
+
+def test_a_cache_folder_that_is_a_file_costs_time_only(isa: Isa, folder: Path) -> None:
+    """Nothing is put in its place."""
+    folder.write_text("not a folder")
+
+    compiler = Compiler(isa)
+
+    assert result(compiler, Stores(4)) == 4
+    assert folder.read_text() == "not a folder"
+
+
+def test_progress_counts_to_the_end(isa: Isa, folder: Path) -> None:
+    """From nothing done to everything done."""
+    calls: list[tuple[int, int]] = []
+
+    Compiler(isa).load([Stores(1), Stores(2), Stores(1)], lambda done, total: calls.append((done, total)))
+
+    assert calls == [(0, 2), (1, 2), (2, 2)]
+    assert objects.cache_directory() == folder
+
+
+def test_runs_from_an_empty_cache_and_from_a_full_one_are_bit_identical(
+    isa: Isa, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Object code read back is object code made."""
+    compilers = [Compiler(isa), Compiler(isa)]
+    runs = []
+
+    for compiler in compilers:
+        monkeypatch.setattr(fused, "compiler", lambda _, own=compiler: own)
+        runs.append(outputs(small()))
+
+    assert compilers[0].compiled == len(list(folder.iterdir())) > 10
+    assert compilers[1].compiled == 0
+    np.testing.assert_array_equal(*runs)
