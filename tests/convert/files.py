@@ -15,7 +15,12 @@ yolo classes=2 num=2 mask=0,1 anchors=1,2,3,4
 
 def pair(folder: Path, layers: str = TINY, *, name: str = "tiny") -> Path:
     """A network with random weights as ``NAME.cfg`` and ``NAME.weights``; the cfg's path."""
-    network(layers).save(folder / f"{name}.cfg", folder / f"{name}.weights")
+    return pair_of(network(layers), folder, name=name)
+
+
+def pair_of(made: Network, folder: Path, *, name: str = "tiny") -> Path:
+    """A network as ``NAME.cfg`` and ``NAME.weights``; the cfg's path."""
+    made.save(folder / f"{name}.cfg", folder / f"{name}.weights")
     return folder / f"{name}.cfg"
 
 

@@ -1,7 +1,10 @@
 """Round trips between formats, and files that are none."""
 
+import json
 import shutil
+import struct
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -192,6 +195,32 @@ def test_a_bare_array_is_no_archive(tmp_path: Path) -> None:
 
     with pytest.raises(ConversionError, match=r"not an \.npz file"):
         read(tmp_path / "array.npz")
+
+
+def test_other_members_of_an_archive_are_refused(tmp_path: Path) -> None:
+    """A text file in the zip."""
+    path = _archive(tmp_path)
+    with zipfile.ZipFile(path, "a") as file:
+        file.writestr("readme.txt", "hello")
+
+    with pytest.raises(ConversionError, match=r"readme\.txt belongs to no layer"):
+        read(path)
+
+
+@pytest.mark.parametrize("kind", ["BF16", "F8_E4M3", "I8"])
+def test_other_numbers_in_safetensors_are_refused(kind: str, tmp_path: Path) -> None:
+    """Formats that NumPy has not, and integers."""
+    cfg = "[net]\nwidth=1\nheight=1\nchannels=1\n[batchnorm]\n"
+    size = 2 if kind == "BF16" else 1
+    names = [f"layer_0.{name}" for name in ("biases", "scales", "rolling_mean", "rolling_variance")]
+    header: dict[str, object] = {
+        name: {"dtype": kind, "shape": [1], "data_offsets": [i * size, (i + 1) * size]} for i, name in enumerate(names)
+    }
+    text = json.dumps({"__metadata__": {"cfg": cfg}, **header}).encode()
+    (tmp_path / "x.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + bytes(4 * size))
+
+    with pytest.raises(ConversionError, match=r"x\.safetensors: "):
+        read(tmp_path / "x.safetensors")
 
 
 @pytest.mark.parametrize("name", ["tiny.onnx", "tiny.pt", "tiny"])

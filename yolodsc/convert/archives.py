@@ -34,7 +34,7 @@ _BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
 )
-"""What NumPy and `zipfile` raise where a file is no archive of arrays."""
+"""What NumPy, `zipfile` and safetensors raise where a file is no archive of arrays that NumPy knows."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +84,7 @@ def read_npz(path: Path) -> Archive:
     """An ``.npz`` file taken apart; nothing in it is executed."""
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            entries = {name: file[name] for name in file.files}
+            entries = {name: np.asarray(file[name]) for name in file.files}  # of members that are no arrays: bytes
     except OSError as error:
         raise _unreadable(path, error.strerror or error) from None
     except _BROKEN as error:

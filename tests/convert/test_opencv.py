@@ -1,0 +1,110 @@
+"""What this program writes, in OpenCV's importers."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.conftest import GOLDEN, SHARED
+from tests.convert.files import pair_of
+from tests.networks import network
+from yolodsc import engine
+from yolodsc.convert import first_layers, fold_batch_norm, fold_separable, read, write
+from yolodsc.decompose import Settings, decompose
+from yolodsc.network import Network
+
+REGULAR = """
+convolutional filters=8 size=3 stride=2 pad=1 batch_normalize=1 activation=leaky
+convolutional filters=12 size=3 pad=1 batch_normalize=1 activation=leaky
+convolutional filters=12 size=3 pad=1 activation=leaky
+shortcut from=-2 activation=linear
+maxpool size=2 stride=2
+convolutional filters=16 size=5 pad=1 activation=relu
+convolutional filters=14 size=1 activation=linear
+yolo classes=2 num=2 mask=0,1 anchors=1,2,3,4
+route layers=-3
+upsample stride=2
+route layers=-1,3
+convolutional filters=14 size=3 pad=1 activation=linear
+yolo classes=2 num=2 mask=0,1 anchors=1,2,3,4
+"""
+SEPARABLE = """
+convolutional filters=3 groups=3 size=3 pad=1 batch_normalize=1 activation=linear
+convolutional filters=8 size=1 batch_normalize=1 activation=leaky
+convolutional filters=8 groups=8 size=3 stride=2 pad=1 activation=linear
+convolutional filters=8 size=1 activation=relu
+"""
+METHODS = ["weights", "paper-compensated", "als", "pdp", "bs", "channel"]
+
+
+@pytest.fixture
+def dnn() -> Any:
+    """OpenCV's networks, where it still reads Darknet's files."""
+    dnn = pytest.importorskip("cv2").dnn
+    if not hasattr(dnn, "readNetFromDarknet"):
+        pytest.skip("this OpenCV reads no Darknet files")
+    return dnn
+
+
+def assert_opencv_agrees(dnn: Any, cfg: Path) -> None:
+    """Within 1e-4 of the largest number, for the linear maps that the heads read, or for the output where there is no head."""
+    made = Network.load(cfg, cfg.with_suffix(".weights"))
+    x = np.random.default_rng(0).uniform(0, 1, made.picture).astype(np.float32)
+    sources = {f"conv_{head.sources[0]}": head.sources[0] for head in made.heads} or {"": made.output}
+    with engine.compile(made, threads=1, outputs=list(sources.values())) as runner:
+        wanted = runner(x)
+
+    reader = dnn.readNetFromDarknet(str(cfg), str(cfg.with_suffix(".weights")))
+    reader.setInput(x[None])
+    for name, index in sources.items():
+        found = (reader.forward(name) if name else reader.forward())[0]
+        assert np.abs(found - wanted[index]).max() < 1e-4 * np.abs(wanted[index]).max()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_decomposed_pairs_give_the_engines_outputs(method: str, dnn: Any, tmp_path: Path) -> None:
+    """By every method: chains of grouped convolutions, renumbered routes and shortcuts."""
+    net = network(REGULAR, height=16, width=16)
+    pictures = np.random.default_rng(0).uniform(0, 1, (6, *net.picture)).astype(np.float32)
+    separable = decompose(net, pictures, Settings(method=method, patches=20, refine=3)).network
+
+    cfg = pair_of(separable, tmp_path)
+
+    assert any(getattr(layer, "groups", 1) > 1 for layer in separable.layers) or method == "channel"
+    assert_opencv_agrees(dnn, cfg)
+
+
+@pytest.mark.parametrize("form", [fold_batch_norm, fold_separable, lambda net: first_layers(net, 3)])
+def test_folded_and_cut_pairs_give_the_engines_outputs(form: Callable[[Network], Network], dnn: Any, tmp_path: Path) -> None:
+    """The other forms are ordinary pairs too."""
+    net = network(SEPARABLE, height=16, width=16)
+
+    assert_opencv_agrees(dnn, pair_of(form(net), tmp_path))
+
+
+@pytest.mark.parametrize("name", ["yolo-v3", "yolo-v4", "yolo-new-coords", "region-v2", "shortcut", "route-groups"])
+def test_onnx_files_give_the_engines_outputs(name: str, dnn: Any, tmp_path: Path) -> None:
+    """Heads included."""
+    model = read(GOLDEN / "micro" / f"{name}.cfg")
+    x = np.random.default_rng(0).uniform(0, 1, model.network.picture).astype(np.float32)
+    write(model, tmp_path / "network.onnx")
+    with engine.compile(model.network, threads=1) as runner:
+        wanted = runner(x)
+
+    reader = dnn.readNetFromONNX(str(tmp_path / "network.onnx"))
+    reader.setInput(x[None])
+    found = reader.forward([f"layer_{index}" for index in wanted])
+
+    for output, expected in zip(found, wanted.values(), strict=True):
+        assert np.abs(output[0] - expected).max() < 1e-4 * np.abs(expected).max()
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason=f"needs the reference material in {SHARED}")
+@pytest.mark.parametrize("name", ["yololite-voc-trial3-bn", "yolov4-tiny-aix2023"])
+def test_a_real_network_without_its_batch_norm_is_read(name: str, shared: Path, dnn: Any, tmp_path: Path) -> None:
+    """Trained weights, at their own size."""
+    model = read(shared / "data/models" / name / f"{name}.cfg")
+
+    assert_opencv_agrees(dnn, pair_of(fold_batch_norm(model.network), tmp_path))

@@ -1,0 +1,51 @@
+"""Networks that hypothesis makes up, through formats and folds."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from tests.convert.files import pair_of
+from tests.engine.random_networks import networks
+from tests.networks import picture
+from yolodsc.convert import fold_batch_norm, fold_separable, read, write
+from yolodsc.errors import ConversionError
+from yolodsc.network import Network
+from yolodsc.shape import Array
+
+
+def output(network: Network, x: Array) -> Array:
+    """The last layer's."""
+    with np.errstate(all="ignore"):
+        return network.forward(x)[-1]
+
+
+@settings(max_examples=60)
+@given(made=networks())
+def test_any_network_comes_back_byte_by_byte(made: Network, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Through both formats and back."""
+    folder = tmp_path_factory.mktemp("random")
+    cfg = pair_of(made, folder)
+
+    write(read(cfg), folder / "one.npz")
+    write(read(folder / "one.npz"), folder / "two.safetensors")
+    write(read(folder / "two.safetensors"), folder / "three.cfg")
+
+    assert (folder / "three.cfg").read_bytes() == cfg.read_bytes()
+    assert (folder / "three.weights").read_bytes() == cfg.with_suffix(".weights").read_bytes()
+
+
+@settings(max_examples=60)
+@given(made=networks())
+def test_any_network_puts_out_the_same_when_folded(made: Network) -> None:
+    """Batch norm, and depthwise and pointwise pairs where there are any."""
+    x = picture(made)
+    wanted = output(made, x)
+
+    folded = fold_batch_norm(made)
+    try:
+        folded = fold_separable(folded)
+    except ConversionError as error:
+        assert "nothing to fold" in str(error)
+
+    if np.isfinite(wanted).all():
+        assert np.abs(output(folded, x) - wanted).max() <= 1e-4 * max(np.abs(wanted).max(), 1e-6)
