@@ -58,6 +58,7 @@ def evaluate(
     exif: options.Exif = None,
     partial: options.Partial = False,
     threads: options.Threads = 1,
+    isa: options.Isa = None,
     at: Annotated[float, typer.Option(min=0.0, max=1.0, help="Score above which TP, FP, precision, recall are counted.")] = 0.25,
     json: Annotated[Path | None, typer.Option(metavar="F", help="Write everything as JSON.")] = None,
     csv: Annotated[Path | None, typer.Option(metavar="F", help="Write one line a rule and class.")] = None,
@@ -81,7 +82,8 @@ def evaluate(
     if detections is None:
         files = options.model_files(model, cfg, weights, names)
         fitting: dict[str, Any] = {"thresh": thresh, "nms": nms, "letterbox": letterbox, "exif": exif}
-        detector = options.detector(files, data=data, profile=profile, partial=partial, threads=threads, **fitting)
+        running: dict[str, Any] = {"threads": threads, "isa": isa, "quiet": quiet}
+        detector = options.detector(files, data=data, profile=profile, partial=partial, **fitting, **running)
         dataset = truth.read(detector.names, report).with_names(detector.names)
         keep = None if save_detections is None else _Keep(save_detections, files, resume, Path(chosen).stem)
         scored = _run(dataset, detector, keep, quiet=quiet)
