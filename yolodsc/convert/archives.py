@@ -23,17 +23,7 @@ from yolodsc.network import Network
 from yolodsc.profile import Profile
 from yolodsc.weights import Header
 
-_BROKEN = (
-    ValueError,
-    TypeError,
-    EOFError,
-    KeyError,
-    RuntimeError,
-    NotImplementedError,
-    MemoryError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+_BROKEN = (ValueError, TypeError, LookupError, AttributeError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
 """What NumPy, `zipfile` and safetensors raise where a file is no archive of arrays that NumPy knows."""
 
 
