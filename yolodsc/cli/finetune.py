@@ -1,6 +1,7 @@
 """``yolodsc finetune``."""
 
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,7 +56,7 @@ def finetune(
     clip: Annotated[float, typer.Option(min=0, help="Greatest norm of all gradients; 0: any.")] = 10.0,
     heads: Annotated[float, typer.Option(min=0, help="Weight of the teacher's heads.")] = 1.0,
     features: Annotated[float, typer.Option(min=0, help="Weight of the teacher's maps.")] = 1.0,
-    label_weight: Annotated[float, typer.Option(min=0, help="Weight of the labels.")] = 1.0,
+    label_weight: Annotated[float, typer.Option(min=0, help="Weight of the labels.")] = 0.1,
     statistics: Annotated[str, typer.Option(help="Of batch norm: frozen or live.")] = "frozen",
     flip: Annotated[bool, typer.Option(help="Mirror half of the pictures.")] = True,
     jitter: Annotated[float, typer.Option(min=0, max=0.9, help="Share by which sides move.")] = 0.2,
@@ -96,7 +97,7 @@ def finetune(
         resume=resume,
     )
     try:
-        with _progress(trainer, quiet) as tell:
+        with _progress(trainer, quiet) as tell, _stopped_gently(trainer):
             result = trainer.run(progress=tell, validate=validation, about={"command": " ".join(sys.argv[1:])})
     finally:
         trainer.close()
@@ -137,6 +138,21 @@ def _validation(val: str | None, network: Network, names: Path | None, *, thread
         raise OptionError("--val: the classes have no names; wanted --names F")
     known = fitted(read_names(names), classes=reported_classes(network), place=str(names))
     return Validation(read_voc(Path(tree), chosen, report, names=known), known, threads)
+
+
+@contextmanager
+def _stopped_gently(trainer: Trainer) -> Iterator[None]:
+    """The first Ctrl-C ends the training after the step that is on, with a checkpoint; the second at once."""
+
+    def stop(number: int, frame: object) -> None:
+        signal.signal(signal.SIGINT, before)
+        trainer.stop()
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

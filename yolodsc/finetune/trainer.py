@@ -79,7 +79,7 @@ class Trainer:
         known = Checkpoint.read(folder / FILE, digest=self._digest) if resume else None
         small = (student.with_weights(known.weights) if known else student).resized(*side)
         self._teacher = Teacher(teacher.resized(*side), small, threads=threads) if teacher else None
-        self._objective = Objective(small, self._teacher, settings)
+        self._objective = Objective(small, self._teacher, settings, threads=threads)
         self._model = Model(small, outputs=self._objective.outputs, threads=threads, statistics=Statistics(settings.statistics))
         self._optimizer = optimizer_named(
             settings.optimizer, self._model.parameters, decay=settings.decay, momentum=settings.momentum
@@ -91,7 +91,7 @@ class Trainer:
         )
         self.steps = max(round(settings.epochs * self._batches.per_epoch), 1)
         self._schedule = Schedule(settings.schedule, settings.rate, self.steps, round(settings.warmup * self._batches.per_epoch))
-        self.step, self.history = 0, History()
+        self.step, self.history, self._stopping = 0, History(), False
         if known:
             self.step, self.history = known.step, History(known.history)
             self._optimizer.restore(known.optimizer)
@@ -114,7 +114,7 @@ class Trainer:
         validate: Callable[[Network], float] | None = None,
         about: Mapping[str, Any] | None = None,
     ) -> Training:
-        """Train to the end; an interruption (KeyboardInterrupt) leaves a checkpoint behind.
+        """Train to the end, with a checkpoint after every epoch and every few minutes.
 
         Parameters
         ----------
@@ -125,19 +125,22 @@ class Trainer:
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         saved = monotonic()
-        try:
-            for loss in self._walk():
-                if progress:
-                    progress(self.step, loss)
-                if self._ends_epoch():
-                    self._end_epoch(validate, about or {})
-                if self._ends_epoch() or monotonic() - saved > CHECKPOINT_EVERY:
-                    self.checkpoint()
-                    saved = monotonic()
-        except KeyboardInterrupt:
-            self.checkpoint()
-            raise
+        for loss in self._walk():
+            ends = self.step % self.per_epoch == 0 or self.step == self.steps
+            if ends:
+                self._end_epoch(validate, about or {})
+            if progress:
+                progress(self.step, loss)
+            if ends or self._stopping or monotonic() - saved > CHECKPOINT_EVERY:
+                self.checkpoint()
+                saved = monotonic()
+            if self._stopping:
+                raise KeyboardInterrupt
         return Training(self.network(), self.history)
+
+    def stop(self) -> None:
+        """Ask for an end after the present step: `run` then leaves a checkpoint and raises KeyboardInterrupt."""
+        self._stopping = True
 
     def network(self) -> Network:
         """The student with averaged weights, where an average is kept."""
@@ -155,6 +158,7 @@ class Trainer:
     def close(self) -> None:
         """End threads, give memory back."""
         self._model.close()
+        self._objective.close()
         if self._teacher:
             self._teacher.close()
 
@@ -170,18 +174,20 @@ class Trainer:
                 yield loss
 
     def _step(self, batch: Batch) -> Loss:
+        with np.errstate(over="ignore", invalid="ignore"):  # what explodes is told from the loss
+            loss, norm = self._descend(batch)
+        if not (np.isfinite(loss.total) and np.isfinite(norm)):
+            raise YolodscError(f"step {batch.step}: the loss is no longer a number; wanted a lower --lr")
+        return loss
+
+    def _descend(self, batch: Batch) -> tuple[Loss, float]:
         outputs = self._model.forward(batch.pictures)
         loss = self._objective(batch, outputs)
         self._model.backward(loss.gradients)
         norm = clip(self._model.parameters, most=self.settings.clip)
-        if not (np.isfinite(loss.total) and np.isfinite(norm)):
-            raise YolodscError(f"step {batch.step}: the loss is no longer a number; wanted a lower --lr")
         self._optimizer.step(rate=self._schedule.at(batch.step))
         self._average.update()
-        return loss
-
-    def _ends_epoch(self) -> bool:
-        return self.step % self.per_epoch == 0 or self.step == self.steps
+        return loss, norm
 
     def _end_epoch(self, validate: Callable[[Network], float] | None, about: Mapping[str, Any]) -> None:
         entry = self.history.close(step=self.step, rate=self._schedule.at(self.step - 1))

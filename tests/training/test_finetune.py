@@ -1,0 +1,253 @@
+"""The loop: what a student learns from, checkpoints, the command line."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.training.scenes import REGION, STUDENT, YOLO, student, teacher, write_pictures
+from yolodsc.cli import run
+from yolodsc.errors import OptionError, YolodscError
+from yolodsc.finetune import Settings, Trainer
+from yolodsc.finetune.objective import Objective
+from yolodsc.finetune.teacher import Teacher, features
+from yolodsc.network import Network
+from yolodsc.training.checkpoint import FILE
+from yolodsc.training.initial import initialised
+from yolodsc.training.labels import read_labels
+from yolodsc.training.pictures import Batch
+
+SHORT = Settings(epochs=2, batch=4, rate=1e-3, labels=1.0, warmup=0, average=0.9)
+
+
+def trainer(folder: Path, paths: list[str], *, settings: Settings = SHORT, threads: int = 1, resume: bool = False) -> Trainer:
+    """A student, its teacher, and ten pictures."""
+    labels, _ = read_labels(paths, classes=2)
+    return Trainer(
+        student(), settings, paths=paths, labels=labels, teacher=teacher(), folder=folder, threads=threads, resume=resume
+    )
+
+
+def trained(folder: Path, paths: list[str], **options: object) -> Network:
+    """The network at the end."""
+    own = trainer(folder, paths, **options)  # type: ignore[arg-type]
+    try:
+        return own.run().network
+    finally:
+        own.close()
+
+
+def equal(a: Network, b: Network) -> bool:
+    """Whether all arrays are the same to the bit."""
+    pairs = [(a.weights[i][name], b.weights[i][name]) for i, own in enumerate(a.weights) for name in own]
+    return all(np.array_equal(x, y) for x, y in pairs)
+
+
+def test_a_training_is_reproducible_whatever_the_threads(tmp_path: Path) -> None:
+    """To the bit; another seed gives another network."""
+    paths = write_pictures(tmp_path, 10)
+
+    first = trained(tmp_path / "a", paths)
+
+    assert equal(first, trained(tmp_path / "b", paths, threads=3))
+    assert not equal(first, trained(tmp_path / "c", paths, settings=replace(SHORT, seed=1)))
+
+
+@pytest.mark.parametrize("after", [1, 2, 3])
+def test_an_interrupted_training_gives_the_same_network(tmp_path: Path, after: int) -> None:
+    """Wherever it was interrupted: within an epoch, or at its end."""
+    paths = write_pictures(tmp_path, 10)
+    whole = trained(tmp_path / "whole", paths)
+
+    own = trainer(tmp_path / "parts", paths)
+    with pytest.raises(KeyboardInterrupt):
+        own.run(progress=lambda step, loss: own.stop() if step == after else None)
+    own.close()
+    again = trainer(tmp_path / "parts", paths, resume=True)
+    result = again.run()
+    again.close()
+
+    assert equal(result.network, whole)
+    assert [entry["epoch"] for entry in result.history.epochs] == [1, 2]
+
+
+def test_a_training_is_resumed_only_by_the_same_options(tmp_path: Path) -> None:
+    """And only where there is one."""
+    paths = write_pictures(tmp_path, 6)
+    trained(tmp_path / "a", paths)
+
+    with pytest.raises(OptionError, match="other options, networks or pictures"):
+        trainer(tmp_path / "a", paths, settings=replace(SHORT, rate=1e-4), resume=True)
+    with pytest.raises(OptionError, match="no checkpoint"):
+        trainer(tmp_path / "b", paths, resume=True)
+    (tmp_path / "a" / FILE).write_bytes(b"torn")
+    with pytest.raises(OptionError, match="is no checkpoint"):
+        trainer(tmp_path / "a", paths, resume=True)
+
+
+def test_a_student_comes_closer_to_its_teacher(tmp_path: Path) -> None:
+    """By heads and by maps."""
+    paths = write_pictures(tmp_path, 16)
+
+    own = trainer(tmp_path, paths, settings=replace(SHORT, epochs=30, batch=8, rate=5e-3, labels=0))
+    epochs = own.run().history.epochs
+    own.close()
+
+    assert own.parts == ("the teacher's heads", "1 of its maps")
+    assert epochs[-1]["heads"] < 0.5 * epochs[0]["heads"]
+    assert epochs[-1]["features"] < 0.8 * epochs[0]["features"]
+
+
+def test_scratch_learns_the_labels(tmp_path: Path) -> None:
+    """From random weights and without a teacher, the boxes of the pictures are found."""
+    paths = write_pictures(tmp_path, 24)
+    labels, _ = read_labels(paths, classes=2)
+    settings = replace(SHORT, epochs=150, batch=8, rate=1e-2, average=0.98)
+
+    own = Trainer(initialised(student(), seed=0), settings, paths=paths, labels=labels, folder=tmp_path, threads=2)
+    epochs = own.run().history.epochs
+    own.close()
+
+    assert epochs[-1]["labels"] < 0.3 * epochs[0]["labels"]
+
+
+def test_landmarks_pair_maps_of_decomposed_networks() -> None:
+    """Whatever the number of convolutions between them; networks of other shapes have no pairs."""
+    (pair,) = features(student(), teacher())
+
+    assert (pair.student, pair.teacher) == (3, 2)
+    assert features(student(), teacher().resized(64, 64)) == ()
+
+
+def test_where_heads_differ_boxes_are_labels() -> None:
+    """The teacher's boxes serve, but for objects that are labelled."""
+    own = student(REGION)
+    with_boxes = _sure(teacher(), cell=(4, 4))
+    told = Teacher(with_boxes, own, threads=1)
+    pictures = np.zeros((2, 3, 32, 32), np.float32)
+    objective = Objective(own, told, Settings())
+    (box,) = told.boxes(told(pictures[:1]), [np.zeros((0, 5), np.float32)])
+
+    labels = [np.zeros((0, 5), np.float32), box.copy()]
+    added = told.boxes(told(pictures), labels)
+
+    assert told.heads == ()
+    assert objective.parts == ("1 of its maps", "the teacher's boxes")
+    assert len(box) >= 1
+    assert [len(rows) for rows in added] == [len(box), len(box)]
+    loss = objective(Batch(0, pictures, labels), {i: np.zeros((2, *own.layers[i].shape), np.float32) for i in objective.outputs})
+    assert loss.parts["labels"] > 0
+
+
+def _sure(network: Network, *, cell: tuple[int, int]) -> Network:
+    """A network that sees an object in every cell, whatever the picture."""
+    weights = [dict(own) for own in network.weights]
+    raw = network.heads[0].sources[0]
+    weights[raw] = {"weights": np.zeros_like(weights[raw]["weights"]), "biases": np.zeros_like(weights[raw]["biases"])}
+    weights[raw]["biases"][[4, 5]] = 6
+    return network.with_weights(weights)
+
+
+def test_a_teacher_must_know_the_same_classes() -> None:
+    """One line says how many."""
+    other = teacher(YOLO.replace("classes=2", "classes=3").replace("filters=14", "filters=16"))
+
+    with pytest.raises(OptionError, match="knows 3 classes; wanted the student's 2"):
+        Teacher(other, student(), threads=1)
+
+
+def test_a_loss_that_explodes_ends_the_training(tmp_path: Path) -> None:
+    """With advice, and without touching what is on disk."""
+    paths = write_pictures(tmp_path, 8)
+
+    with pytest.raises(YolodscError, match="lower --lr"):
+        trained(tmp_path / "a", paths, settings=replace(SHORT, rate=1e30, epochs=20, optimizer="sgd", clip=0))
+    assert not list((tmp_path / "a").glob("*.weights"))
+
+
+def _files(folder: Path) -> tuple[list[str], list[str]]:
+    """The pair of student and teacher on disk."""
+    student().save(folder / "s.cfg", folder / "s.weights")
+    teacher().save(folder / "t.cfg", folder / "t.weights")
+    (folder / "s.names").write_text("red\nblue\n")
+    return [str(folder / "s.cfg"), str(folder / "s.weights")], [str(folder / "t.cfg"), str(folder / "t.weights")]
+
+
+def _voc(folder: Path, paths: list[str]) -> Path:
+    """A VOC tree of the pictures."""
+    for name in ("Annotations", "JPEGImages", "ImageSets/Main"):
+        (folder / name).mkdir(parents=True)
+    for number, path in enumerate(paths):
+        (folder / "JPEGImages" / f"{number}.jpg").write_bytes(Path(path).read_bytes())
+        box = "<bndbox><xmin>3</xmin><ymin>3</ymin><xmax>20</xmax><ymax>20</ymax></bndbox>"
+        size = "<size><width>48</width><height>40</height><depth>3</depth></size>"
+        thing = f"<object><name>red</name><difficult>0</difficult>{box}</object>"
+        (folder / "Annotations" / f"{number}.xml").write_text(
+            f"<annotation><filename>{number}.jpg</filename>{size}{thing}</annotation>"
+        )
+    (folder / "ImageSets/Main/val.txt").write_text("".join(f"{number}\n" for number in range(len(paths))))
+    return folder
+
+
+def test_the_command_writes_an_ordinary_pair(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With names, curves and mAP; the next command reads it."""
+    paths = write_pictures(tmp_path, 6)
+    own, other = _files(tmp_path)
+    tree = _voc(tmp_path / "voc", paths[:2])
+    out = tmp_path / "out"
+
+    command = ["finetune", "--student", *own, "--teacher", *other, "--images", str(tmp_path / "images"), "--labels"]
+    code = run([*command, "--epochs", "2", "--batch", "3", "--out", str(out), "--val", f"{tree}:val", "--name", "new"])
+
+    assert code == 0
+    assert "mAP" in capsys.readouterr().out
+    assert not equal(Network.load(out / "new.cfg", out / "new.weights"), student())
+    assert (out / "new.names").read_text() == "red\nblue\n"
+    history = json.loads((out / "history.json").read_text())
+    assert [entry["epoch"] for entry in history["epochs"]] == [1, 2]
+    assert all(0 <= entry["map"] <= 1 for entry in history["epochs"])
+    assert (out / "history.png").stat().st_size > 1000
+    assert run([*command, "--out", str(out), "--name", "new"]) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert run([*command, "--out", str(out), "--name", "other"]) == 2
+    assert "of another training" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "nothing to learn from"),
+        (["--labels", "--lr", "0"], "--lr 0: wanted more than 0"),
+        (["--labels", "--optimizer", "lion"], "--optimizer lion: unknown"),
+        (["--labels", "--val", "nowhere"], "wanted TREE:SET"),
+        (["--labels", "--statistics", "none"], "wanted frozen or live"),
+        (["--labels", "--average", "1"], "--average 1: wanted 0 or more, less than 1"),
+    ],
+)
+def test_bad_options_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], said: str) -> None:
+    """And exit code 2."""
+    write_pictures(tmp_path, 2)
+    own, _ = _files(tmp_path)
+
+    code = run(["finetune", "--student", *own, "--images", str(tmp_path / "images"), "--out", str(tmp_path / "out"), *options])
+
+    error = capsys.readouterr().err
+    assert code == 2
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_another_size_trains_the_same_network(tmp_path: Path) -> None:
+    """The pair keeps the size of the student's cfg; arrays that depend on the size are refused."""
+    paths = write_pictures(tmp_path, 4)
+
+    result = trained(tmp_path / "a", paths, settings=replace(SHORT, size=64))
+
+    assert result.picture == student().picture
+    from tests.networks import network
+
+    fixed = network(STUDENT + "connected output=5 activation=linear", height=32, width=32)
+    with pytest.raises(YolodscError, match="has weights for pictures of 32x32, not of 64x64"):
+        fixed.resized(64, 64)

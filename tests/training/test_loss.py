@@ -1,0 +1,228 @@
+"""Losses: their gradients, and what they say of hand-made cases."""
+
+import numpy as np
+import pytest
+
+from tests.training.scenes import REGION, YOLO, student
+from yolodsc.network import Network
+from yolodsc.shape import Array
+from yolodsc.training.loss.distillation import head_loss, map_loss
+from yolodsc.training.loss.grid import Grid, cross_entropy, grids, log_softmax, logistic
+from yolodsc.training.loss.overlap import KINDS, overlap_loss
+from yolodsc.training.loss.region import region_loss
+from yolodsc.training.loss.truths import Truths, best_overlaps, shape_overlaps
+from yolodsc.training.loss.yolo import yolo_loss
+
+LABELS = [
+    np.array([[1, 0.31, 0.42, 0.3, 0.5], [0, 0.7, 0.66, 0.21, 0.2]], np.float32),
+    np.zeros((0, 5), np.float32),
+    np.array([[0, 0.55, 0.15, 0.7, 0.6]], np.float32),
+]
+VARIANTS = {
+    "mse": YOLO,
+    "ciou": YOLO.replace("scale_x_y=1.1", "scale_x_y=1.1 iou_loss=ciou iou_normalizer=.3 label_smooth_eps=.1"),
+    "giou": YOLO.replace("scale_x_y=1.1", "iou_loss=giou iou_thresh=.2"),
+    "truth_thresh": YOLO.replace("scale_x_y=1.1", "truth_thresh=.3"),
+    "region": REGION,
+    "region-free": REGION.replace("bias_match=1", "bias_match=0"),
+}
+
+
+def grid_of(head: str) -> Grid:
+    """The only head of the tiny student."""
+    (grid,) = grids(student(head))
+    return grid
+
+
+def logits_of(grid: Grid, *, seed: int = 2) -> Array:
+    """Random logits of three pictures."""
+    channels = len(grid.anchors) * (5 + grid.classes)
+    return np.random.default_rng(seed).standard_normal((3, channels, grid.height, grid.width)).astype(np.float32)
+
+
+def slope(function: object, x: Array, places: list[tuple[int, ...]], *, step: float) -> Array:
+    """Central differences of the first of a function's results at some places."""
+    found = []
+    for place in places:
+        high, low = x.copy(), x.copy()
+        high[place] += step
+        low[place] -= step
+        found.append((function(high)[0] - function(low)[0]) / (high[place] - low[place]))  # type: ignore[operator]
+    return np.array(found)
+
+
+def places_of(gradient: Array, count: int = 40) -> list[tuple[int, ...]]:
+    """The largest entries of a gradient and some others."""
+    order = np.argsort(-np.abs(gradient), axis=None)
+    chosen = np.concatenate([order[: count // 2], np.random.default_rng(0).choice(order, count // 2, replace=False)])
+    return [tuple(int(i) for i in np.unravel_index(k, gradient.shape)) for k in chosen]
+
+
+@pytest.mark.parametrize("head", VARIANTS.values(), ids=VARIANTS.keys())
+def test_gradients_of_detection_losses_are_their_slopes(head: str) -> None:
+    """Where no overlap crosses a threshold within the step."""
+    grid, truths = grid_of(head), Truths.joined(LABELS)
+    loss = region_loss if grid.softmax else yolo_loss
+    logits = logits_of(grid)
+
+    _, gradient = loss(grid, logits, truths)
+
+    places = places_of(gradient)
+    wanted = slope(lambda x: loss(grid, x, truths), logits, places, step=2e-3)
+    np.testing.assert_allclose([gradient[p] for p in places], wanted, atol=2e-3 * np.abs(gradient).max())
+
+
+@pytest.mark.parametrize("head", [YOLO, REGION], ids=["yolo", "region"])
+def test_gradients_of_distillation_are_its_slopes(head: str) -> None:
+    """Of both kinds of heads."""
+    grid = grid_of(head)
+    own, wanted = logits_of(grid), logits_of(grid, seed=3)
+
+    _, gradient = head_loss(grid, own, wanted)
+
+    places = places_of(gradient)
+    slopes = slope(lambda x: head_loss(grid, x, wanted), own, places, step=1e-3)
+    np.testing.assert_allclose([gradient[p] for p in places], slopes, atol=1e-3 * np.abs(gradient).max())
+
+
+@pytest.mark.parametrize("head", [YOLO, REGION], ids=["yolo", "region"])
+def test_a_student_that_says_the_same_loses_nothing(head: str) -> None:
+    """Neither value nor gradient."""
+    grid = grid_of(head)
+    logits = logits_of(grid)
+
+    value, gradient = head_loss(grid, logits, logits)
+
+    assert value == pytest.approx(0, abs=1e-6)
+    np.testing.assert_allclose(gradient, 0, atol=1e-6)
+
+
+def test_background_does_not_drown_objects() -> None:
+    """A wrong class costs the more, the surer the teacher is that there is something."""
+    grid = grid_of(YOLO)
+    teacher = np.full((1, 14, grid.height, grid.width), -6, np.float32)
+    entries = grid.entries(teacher)
+    entries[0, 0, 4, 1, 1], entries[0, 0, 4, 2, 2] = 4, -2
+    entries[0, 0, 5, 1, 1] = entries[0, 0, 5, 2, 2] = 4
+    own = np.zeros_like(teacher)
+
+    _, gradient = head_loss(grid, own, teacher)
+
+    classes = np.abs(grid.entries(gradient)[0, 0, 5])
+    assert classes[1, 1] > 5 * classes[2, 2] > 5 * classes[0, 0] > 0
+
+
+def test_gradient_of_a_map_is_its_slope() -> None:
+    """As a share of the teacher's variance."""
+    random = np.random.default_rng(0)
+    own, teacher = (random.standard_normal((2, 3, 4, 4)).astype(np.float32) for _ in range(2))
+
+    value, gradient = map_loss(own, teacher)
+
+    places = places_of(gradient, 12)
+    np.testing.assert_allclose(
+        [gradient[p] for p in places], slope(lambda x: map_loss(x, teacher), own, places, step=1e-2), rtol=1e-2, atol=1e-6
+    )
+    assert map_loss(np.broadcast_to(teacher.mean(axis=(0, 2, 3), keepdims=True), teacher.shape), teacher)[0] == pytest.approx(
+        1, rel=1e-4
+    )
+    assert value > 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradient_of_an_overlap_is_its_slope(kind: str) -> None:
+    """Of boxes that touch, and of those that don't."""
+    random = np.random.default_rng(1)
+    boxes, truths = random.uniform(0.1, 0.9, (2, 30, 4))
+
+    value, gradient = overlap_loss(boxes, truths, kind=kind)  # type: ignore[arg-type]
+
+    for column in range(4):
+        shift = np.eye(4)[column] * 1e-6
+        high, low = (overlap_loss(boxes + sign * shift, truths, kind=kind)[0] for sign in (1, -1))  # type: ignore[arg-type]
+        np.testing.assert_allclose(gradient[:, column], (high - low) / 2e-6, atol=1e-5)
+    assert (value >= 0).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_equal_boxes_lose_nothing(kind: str) -> None:
+    """And boxes apart lose more, the further apart, where the kind can see it."""
+    truth = np.array([[0.5, 0.5, 0.2, 0.3]])
+    near, far = (truth + np.array([shift, 0, 0, 0]) for shift in (0.3, 0.4))
+
+    assert overlap_loss(truth, truth, kind=kind)[0][0] == pytest.approx(0, abs=1e-9)  # type: ignore[arg-type]
+    values = [overlap_loss(box, truth, kind=kind)[0][0] for box in (near, far)]  # type: ignore[arg-type]
+    assert (values[0] < values[1]) == (kind != "iou")
+
+
+def test_one_object_makes_one_cell_answer() -> None:
+    """The anchor of the best shape, in the object's cell; Darknet's ``get_yolo_box`` inverted."""
+    grid = grid_of(YOLO)
+    truths = Truths.joined([np.array([[1, 0.55, 0.3, 16 / 32, 12 / 32]], np.float32)])
+    logits = np.zeros((1, 14, grid.height, grid.width), np.float32)
+
+    _, gradient = yolo_loss(grid, logits, truths)
+
+    entries = grid.entries(gradient)
+    row, column = int(0.3 * grid.height), int(0.55 * grid.width)
+    assert entries[0, 1, 4, row, column] == pytest.approx(-0.5)  # anchor 16,12 is the second of this head's
+    assert np.count_nonzero(entries[:, :, :4].any(axis=2)) == 1
+    np.testing.assert_allclose(entries[0, 1, 5:, row, column], [0.5, -0.5])
+    assert entries[0, 1, 2, row, column] == pytest.approx(0, abs=1e-6)
+
+
+def test_objects_of_other_heads_anchors_are_left_to_them() -> None:
+    """An object of the shape of anchor 0 (not in this head's mask) makes no cell answer."""
+    grid = grid_of(YOLO)
+    truths = Truths.joined([np.array([[0, 0.5, 0.5, 4 / 32, 4 / 32]], np.float32)])
+
+    _, gradient = yolo_loss(grid, np.zeros((1, 14, grid.height, grid.width), np.float32), truths)
+
+    assert not grid.entries(gradient)[:, :, [0, 1, 2, 3, 5, 6]].any()
+
+
+@pytest.mark.parametrize("head", [YOLO, REGION], ids=["yolo", "region"])
+def test_logits_that_say_the_labels_lose_next_to_nothing(head: str) -> None:
+    """Decoding and loss are inverse to each other."""
+    network = student(head)
+    grid = grid_of(head)
+    truths = Truths.joined([np.array([[1, 0.3, 0.62, 0.5, 0.375]], np.float32)])
+    logits = np.zeros((1, 14, grid.height, grid.width), np.float32)
+    entries = grid.entries(logits)
+    entries[:, :, 4] = -4
+
+    for _ in range(4000):
+        value, gradient = (region_loss if grid.softmax else yolo_loss)(grid, logits, truths)
+        logits -= np.float32(0.5) * gradient
+
+    decoded = network.heads[0].decode(_activated(network, logits[0]), picture=network.picture, thresh=0.5)
+    assert value < 0.1
+    np.testing.assert_allclose(decoded.boxes_xywh, [[0.3, 0.62, 0.5, 0.375]], atol=0.02)
+    assert decoded.probabilities.argmax(axis=1).tolist() == [1]
+
+
+def _activated(network: Network, logits: Array) -> Array:
+    head = network.heads[0]
+    return head.forward([logits], {})
+
+
+def test_helpers_of_the_losses_against_formulas() -> None:
+    """Logistic, cross entropy and softmax where floats overflow."""
+    x = np.array([-1000, -1, 0, 2, 1000], np.float32)
+
+    np.testing.assert_allclose(logistic(x), [0, 1 / (1 + np.e), 0.5, 1 / (1 + np.exp(-2)), 1], rtol=1e-6)
+    np.testing.assert_allclose(cross_entropy(x[1:4], logistic(x[1:4])), 0, atol=1e-6)
+    assert np.isfinite(cross_entropy(x, np.array([1, 0, 1, 0, 0], np.float32))).all()
+    np.testing.assert_allclose(np.exp(log_softmax(x, axis=0)).sum(), 1, rtol=1e-6)
+
+
+def test_overlaps_of_shapes_and_of_boxes() -> None:
+    """By hand."""
+    truths = Truths.joined([np.array([[0, 0.5, 0.5, 0.2, 0.2], [1, 0.25, 0.25, 0.5, 0.5]], np.float32)])
+    boxes = np.array([[[0.5, 0.5, 0.2, 0.1], [0.25, 0.25, 0.5, 0.5], [0.9, 0.9, 0.1, 0.1]]], np.float32)
+
+    best, which = best_overlaps(boxes, truths)
+
+    np.testing.assert_allclose(best[0], [0.5, 1, 0], atol=1e-6)
+    assert which[0].tolist() == [0, 1, -1]
+    np.testing.assert_allclose(shape_overlaps(np.array([[2, 2]], np.float32), np.array([[2.0, 1], [4, 4]])), [[0.5, 0.25]])
