@@ -15,10 +15,13 @@ import pytest
 from tests.engine.test_random_networks import BLOCKS
 from tests.networks import network, picture
 from yolodsc import engine
-from yolodsc.engine import fused, objects
+from yolodsc.engine import fused, objects, store
 from yolodsc.engine.choice import choice
+from yolodsc.engine.flat import flattened
+from yolodsc.engine.host import host
 from yolodsc.engine.isa import Isa
 from yolodsc.engine.objects import Compiler
+from yolodsc.engine.store import kept
 from yolodsc.network import Network
 from yolodsc.shape import Array
 
@@ -147,7 +150,8 @@ def test_processes_that_compile_at_once_do_not_disturb_each_other(folder: Path) 
     found = [process.communicate(timeout=120)[0].strip() for process in processes]
 
     assert found == [wanted] * 4
-    assert {file.suffix for file in folder.iterdir()} == {".o"}
+    assert not list(folder.glob(".*"))
+    assert all(kept(file.name) for file in folder.iterdir())
 
 
 def test_a_cache_that_cannot_be_written_costs_time_only(isa: Isa, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,7 +199,7 @@ def test_progress_counts_to_the_end(isa: Isa, folder: Path) -> None:
     Compiler(isa).load([Stores(1), Stores(2), Stores(1)], lambda done, total: calls.append((done, total)))
 
     assert calls == [(0, 2), (1, 2), (2, 2)]
-    assert objects.cache_directory() == folder
+    assert store.cache_directory() == folder
 
 
 def test_runs_from_an_empty_cache_and_from_a_full_one_are_bit_identical(
@@ -212,3 +216,81 @@ def test_runs_from_an_empty_cache_and_from_a_full_one_are_bit_identical(
     assert compilers[0].compiled == len(list(folder.iterdir())) > 10
     assert compilers[1].compiled == 0
     np.testing.assert_array_equal(*runs)
+
+
+@dataclass(frozen=True, slots=True)
+class Multiplies:
+    """A kernel ``void (ptr)`` that multiplies eight floats by as many different constants, which the object has beside the code."""
+
+    def emit(self, name: str) -> str:
+        """LLVM IR."""
+        numbers = ", ".join(f"float {number}.5" for number in range(8))
+        return (
+            f"define void @{name}(ptr %p) nounwind {{\n  %v = load <8 x float>, ptr %p, align 4\n"
+            f"  %w = fmul <8 x float> %v, <{numbers}>\n  store <8 x float> %w, ptr %p, align 4\n  ret void\n}}\n"
+        )
+
+
+def product(compiler: Compiler) -> Array:
+    """1..8 by the constants."""
+    import ctypes
+
+    x = np.arange(1, 9, dtype=np.float32)
+    ctypes.CFUNCTYPE(None, ctypes.c_void_p)(compiler.load([Multiplies()])[Multiplies()])(x.ctypes.data)
+    return x
+
+
+@pytest.mark.parametrize("flat", [True, False])
+def test_constants_are_found_by_their_distance_or_by_llvms_linker(
+    isa: Isa, folder: Path, flat: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Flat code and an object file do the same, made afresh and read back."""
+    if not flat:
+        monkeypatch.setattr(objects, "flattened", lambda _: None)
+    wanted = np.arange(1, 9) * (np.arange(8) + 0.5)
+
+    for _ in range(2):
+        np.testing.assert_array_equal(product(Compiler(isa)), wanted.astype(np.float32))
+
+    (file,) = folder.glob("*.o")
+    assert (kept(file.name) or b"")[:4] == (objects.FLAT if flat else objects.OBJECT)
+
+
+@pytest.mark.parametrize("image", [b"", b"MZ" + bytes(100), b"\x7fELF\x02\x01\x01" + bytes(100)])
+def test_other_systems_objects_are_left_to_llvm(image: bytes) -> None:
+    """Flattening knows one format."""
+    assert flattened(image) is None
+
+
+WARM = """
+import sys
+from tests.engine.test_objects import outputs, small
+outputs(small())
+print(sorted(name for name in sys.modules if name.startswith(("llvmlite.binding", "numba"))))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere LLVM is asked for the processor and links the kernels")
+@pytest.mark.usefixtures("isa", "folder")
+def test_a_warm_start_loads_no_compiler() -> None:
+    """Neither LLVM nor Numba: they take more memory than the network."""
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+
+    said = [
+        subprocess.run([sys.executable, "-c", WARM], cwd=root, env=environment, capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    ]
+
+    assert "llvmlite.binding" in said[0]
+    assert said[1].strip() == "[]"
+
+
+def test_a_host_that_was_kept_damaged_is_asked_for_again(folder: Path) -> None:
+    """Other bytes are no host."""
+    pytest.importorskip("llvmlite.binding")
+    first = host.__wrapped__()
+    for file in folder.glob("host-*"):
+        file.write_bytes(file.read_bytes()[:-1])
+
+    assert host.__wrapped__() == first == host.__wrapped__()

@@ -11,8 +11,9 @@ from yolodsc import models
 from yolodsc.cli import options
 from yolodsc.cli.table import aligned
 from yolodsc.engine.choice import choice
-from yolodsc.engine.isa import available, host
-from yolodsc.engine.objects import cache_directory
+from yolodsc.engine.host import host
+from yolodsc.engine.isa import available
+from yolodsc.engine.store import cache_directory
 
 LIBRARIES = ("numpy", "numba", "llvmlite", "opencv-python", "pillow")
 EXTRAS = ("scikit-image", "matplotlib", "onnx", "safetensors")
@@ -61,7 +62,7 @@ def _processor() -> str:
         lines = information.read_text(errors="replace").splitlines()
         named = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), named)
     try:
-        return f"{named} ({host()[0]})"
+        return f"{named} ({host().cpu})"
     except (ImportError, OSError):
         return named
 

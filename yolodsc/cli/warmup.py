@@ -12,7 +12,8 @@ from yolodsc import engine, models
 from yolodsc.cli import options
 from yolodsc.cli.progress import Compiling
 from yolodsc.engine.choice import choice
-from yolodsc.engine.objects import cache_directory, compiler
+from yolodsc.engine.objects import compiler
+from yolodsc.engine.store import cache_directory
 from yolodsc.models import ModelFiles
 from yolodsc.network import Network
 from yolodsc.profile import profile_named

@@ -11,6 +11,7 @@ import platform
 from dataclasses import dataclass
 from functools import cache
 
+from yolodsc.engine.host import host
 from yolodsc.errors import OptionError
 
 AMD = ("znver", "bdver", "btver")
@@ -55,14 +56,6 @@ def _lanes(longest: int, *, narrow_is_cheap: bool) -> tuple[tuple[int, float], .
     return tuple((n, 1.0) for n in lengths)
 
 
-@cache
-def host() -> tuple[str, dict[str, bool]]:
-    """LLVM's name of this processor and its features."""
-    import llvmlite.binding as llvm
-
-    return llvm.get_host_cpu_name(), dict(llvm.get_host_cpu_features())
-
-
 def _flags(wanted: dict[str, bool]) -> str:
     return ",".join(("+" if on else "-") + name for name, on in sorted(wanted.items()))
 
@@ -70,7 +63,7 @@ def _flags(wanted: dict[str, bool]) -> str:
 @cache
 def available() -> dict[str, Isa]:
     """The instruction sets this machine can run, best first."""
-    cpu, features = host()
+    cpu, features = host().cpu, host().features
     found: list[Isa] = []
     if platform.machine().lower() in {"aarch64", "arm64"}:
         return {"neon": Isa("neon", cpu, _flags(features), 32, _lanes(4, narrow_is_cheap=False))}

@@ -1,24 +1,25 @@
 """Kernels from text to addresses: compile, keep, load.
 
-LLVM's code generator runs on hand-written SSA with no optimiser before it; the object code goes to a cache of our own, one small
-file a kernel, named by a hash of its text, the processor, the features and LLVM's version, so that a changed generator can never
-meet an old file and two processes that compile the same kernel write the same bytes. A file is written beside and renamed; a
-cache that cannot be written to costs time, never the run; one that cannot be loaded is compiled again.
+LLVM's code generator runs on hand-written SSA with no optimiser before it; the code goes to a cache of our own, one small file a
+kernel, named by a hash of its text, the processor, the features and LLVM's version, so that a changed generator can never meet an
+old file and two processes that compile the same kernel write the same bytes. LLVM is loaded when there is something to compile.
 """
 
 import contextlib
 import hashlib
-import os
-import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
-from pathlib import Path
+from functools import cache, cached_property
 from typing import Any, Protocol
 
+from yolodsc.engine.flat import flattened
+from yolodsc.engine.host import host
 from yolodsc.engine.isa import Isa
+from yolodsc.engine.memory import executable
+from yolodsc.engine.store import keep, kept
 
-MAGIC = b"yolodsc1"
+FLAT, OBJECT = b"flat", b"objt"
+"""What a file of the cache holds: code that lies anywhere, or an object for LLVM's linker."""
 
 
 class Kernel(Protocol):
@@ -27,14 +28,6 @@ class Kernel(Protocol):
     def emit(self, name: str) -> str:
         """LLVM IR of the function ``name``."""
         ...
-
-
-def cache_directory() -> Path:
-    """Where object code is kept: YOLODSC_CACHE, or the user's cache folder."""
-    if chosen := os.environ.get("YOLODSC_CACHE"):
-        return Path(chosen)
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "yolodsc" / "kernels"
 
 
 @cache
@@ -47,78 +40,74 @@ class Compiler:
     """Turns kernels into addresses for one instruction set; what it has loaded stays loaded as long as the process."""
 
     def __init__(self, isa: Isa) -> None:
-        import llvmlite.binding as llvm
-
         self.isa = isa
-        self.llvm = llvm
         self.lock = threading.Lock()
         self.addresses: dict[Any, int] = {}
         self.compiled = 0
-        with contextlib.suppress(RuntimeError):  # llvmlite >= 0.45 initialises itself and refuses the call
-            llvm.initialize()
-        llvm.initialize_native_target()
-        llvm.initialize_native_asmprinter()
-        target = llvm.Target.from_triple(llvm.get_process_triple())
-        self.machine = target.create_target_machine(cpu=isa.cpu, features=isa.features, opt=3, reloc="pic", codemodel="jitdefault")
-        self.salt = repr((isa.cpu, isa.features, llvm.llvm_version_info, llvm.get_process_triple())).encode()
-        self.engine: Any = None
+        self.salt = repr((isa.cpu, isa.features, host().llvm, host().triple)).encode()
 
     def load(self, kernels: Sequence[Any], progress: Callable[[int, int], None] | None = None) -> Mapping[Any, int]:
         """Addresses of all ``kernels``; those neither loaded nor kept on disk are compiled."""
         with self.lock:
             missing = [k for k in dict.fromkeys(kernels) if k not in self.addresses]
-            images: list[tuple[Any, str, bytes]] = []
+            codes: list[tuple[Any, str, bytes]] = []
             for number, kernel in enumerate(missing):
                 if progress is not None:
                     progress(number, len(missing))
-                images.append((kernel, *self._image(kernel)))
+                codes.append((kernel, *self._code(kernel)))
             if missing and progress is not None:
                 progress(len(missing), len(missing))
-            self._link(images)
+            flat = [(kernel, code[4:]) for kernel, _, code in codes if code[:4] == FLAT]
+            if flat:
+                self.addresses.update(zip((kernel for kernel, _ in flat), executable([code for _, code in flat]), strict=True))
+            self._link([(kernel, symbol, code[4:]) for kernel, symbol, code in codes if code[:4] == OBJECT])
             return {kernel: self.addresses[kernel] for kernel in kernels}
 
-    def _image(self, kernel: Any) -> tuple[str, bytes]:
-        """Symbol and object code, from the cache or fresh."""
+    def _code(self, kernel: Any) -> tuple[str, bytes]:
+        """Symbol and code with its kind before it, from the cache or fresh."""
         text = kernel.emit("KERNEL")
         digest = hashlib.sha256(self.salt + text.encode()).hexdigest()[:32]
         symbol = f"k{digest}"
-        file = cache_directory() / f"{digest}.o"
-        with contextlib.suppress(OSError):
-            data = file.read_bytes()
-            if data[:8] == MAGIC and hashlib.sha256(data[40:]).digest() == data[8:40]:
-                return symbol, data[40:]
-        module = self.llvm.parse_assembly(text.replace("@KERNEL(", f"@{symbol}("))
-        module.triple = self.llvm.get_process_triple()
-        module.data_layout = str(self.machine.target_data)
-        image: bytes = self.machine.emit_object(module)
+        if (data := kept(f"{digest}.o")) is not None:
+            return symbol, data
+        module = self._llvm.parse_assembly(text.replace("@KERNEL(", f"@{symbol}("))
+        module.triple = host().triple
+        module.data_layout = str(self._machine.target_data)
+        image: bytes = self._machine.emit_object(module)
+        flat = flattened(image)
+        data = OBJECT + image if flat is None else FLAT + flat
         self.compiled += 1
-        _keep(file, MAGIC + hashlib.sha256(image).digest() + image)
-        return symbol, image
+        keep(f"{digest}.o", data)
+        return symbol, data
 
-    def _link(self, images: Sequence[tuple[Any, str, bytes]]) -> None:
-        """Bring object code into memory."""
-        if self.engine is None:
-            self.engine = self.llvm.create_mcjit_compiler(self.llvm.parse_assembly(""), self._own_machine())
-        for _, _, image in images:
-            self.engine.add_object_file(self.llvm.ObjectFileRef.from_data(image))
-        self.engine.finalize_object()
-        for kernel, symbol, _ in images:
-            self.addresses[kernel] = self.engine.get_function_address(symbol)
+    @cached_property
+    def _llvm(self) -> Any:
+        import llvmlite.binding as llvm
 
-    def _own_machine(self) -> Any:
-        """A target machine for the linker to own."""
-        target = self.llvm.Target.from_triple(self.llvm.get_process_triple())
-        return target.create_target_machine(cpu=self.isa.cpu, features=self.isa.features, opt=3, codemodel="jitdefault")
+        with contextlib.suppress(RuntimeError):  # llvmlite >= 0.45 initialises itself and refuses the call
+            llvm.initialize()
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        return llvm
 
+    @cached_property
+    def _machine(self) -> Any:
+        return self._target(codemodel="small")
 
-def _keep(file: Path, data: bytes) -> None:
-    """Write ``data`` beside and rename; a cache that cannot be written is no error."""
-    with contextlib.suppress(OSError):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(dir=file.parent, prefix=".")
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(data)
-            Path(beside).replace(file)
-        except OSError:
-            Path(beside).unlink(missing_ok=True)
+    @cached_property
+    def _linker(self) -> Any:
+        return self._llvm.create_mcjit_compiler(self._llvm.parse_assembly(""), self._target(codemodel="jitdefault"))
+
+    def _target(self, *, codemodel: str) -> Any:
+        target = self._llvm.Target.from_triple(host().triple)
+        return target.create_target_machine(cpu=self.isa.cpu, features=self.isa.features, opt=3, reloc="pic", codemodel=codemodel)
+
+    def _link(self, objects: Sequence[tuple[Any, str, bytes]]) -> None:
+        """Objects into memory, by LLVM's linker."""
+        if not objects:
+            return
+        for _, _, image in objects:
+            self._linker.add_object_file(self._llvm.ObjectFileRef.from_data(image))
+        self._linker.finalize_object()
+        for kernel, symbol, _ in objects:
+            self.addresses[kernel] = self._linker.get_function_address(symbol)
