@@ -1,6 +1,7 @@
 """The command on published cases: what other programs said of the same detections."""
 
 import json
+import re
 import tarfile
 
 import pytest
@@ -128,3 +129,19 @@ def test_missing_class_file_is_left_out_of_the_mean(shared, official, tmp_path):
     assert content["missing"] == ["cow"]
     assert len(aps) == 19
     assert content["rules"]["darknet"]["mean_ap"] == pytest.approx(sum(aps) / 19)
+
+
+@pytest.mark.parametrize("network", ["mobilenetv2-yolov3-nano-voc", "yololite-voc-trial3-bn"])
+def test_darknets_own_map_is_reproduced(network, shared, tmp_path):
+    """``detector map`` on 979 pictures: AP, TP and FP of every class, the mean and the average IoU, to the last digit printed."""
+    place = ("--voc", shared / "data/voc/VOCdevkit/VOC2007", "--set", "test", "--model", shared / "data/models" / network)
+
+    rules = evaluated(tmp_path, *place, "--threads", 2, "--rules", "darknet,darknet-11")["rules"]
+
+    for rule, points in (("darknet", 0), ("darknet-11", 11)):
+        text = (shared / f"data/golden/voc_map/{network}_{points}.txt").read_text()
+        printed = re.findall(r"name = (\S+), ap = ([\d.]+)%\s+\(TP = (\d+), FP = (\d+)\)", text)
+        found = rules[rule]["classes"]
+        assert [(name, f"{100 * c['ap']:.2f}", str(c["tp"]), str(c["fp"])) for name, c in found.items()] == printed
+        assert f"= {rules[rule]['mean_ap']:.6f}, or" in text
+        assert f"average IoU = {100 * rules[rule]['average_iou']:.2f} %" in text

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc import image
+from yolodsc import image, jpeg
 from yolodsc.boxes import joined
 from yolodsc.datasets import Dataset
 from yolodsc.datasets.journal import Scored
 from yolodsc.detect import Detector
 from yolodsc.detections import Detections
 from yolodsc.errors import DatasetError, ImageError
-from yolodsc.image import Placement
+from yolodsc.image import Picture, Placement
 from yolodsc.metrics import Found
 from yolodsc.shape import Array
 
@@ -72,9 +72,17 @@ def _pictures(dataset: Dataset) -> tuple[Path, ...]:
 def _read(path: Path, detector: Detector) -> _Input:
     start = perf_counter()
     network = detector.network
-    picture = image.read(path, channels=network.picture.channels, exif=detector.exif)
+    picture = _picture(path, detector)
     x, placement = image.fit(picture, network.picture, profile=network.profile, geometry=detector.geometry)
     return _Input(x, placement, picture.shape[1], picture.shape[0], perf_counter() - start)
+
+
+def _picture(path: Path, detector: Detector) -> Picture:
+    """Decoded as the profile's program does it: Darknet's figures come out to the last digit only with Darknet's pixels."""
+    network = detector.network
+    darknet = network.profile.resize == "darknet" and not detector.exif and path.suffix.lower() in (".jpg", ".jpeg")
+    decoded = jpeg.read(path, channels=network.picture.channels) if darknet else None
+    return image.read(path, channels=network.picture.channels, exif=detector.exif) if decoded is None else decoded
 
 
 def _run(name: str, reading: "Future[_Input]", detector: Detector, origin: float, finisher: ThreadPoolExecutor) -> "Future[Scored]":

@@ -1,0 +1,213 @@
+"""The segments of a JPEG file: frame, tables and where the scans lie (ITU-T T.81, annex B)."""
+
+import re
+import struct
+from dataclasses import dataclass, field
+from itertools import accumulate
+
+import numpy as np
+from numpy.typing import NDArray
+
+ZIGZAG = np.array([
+    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21, 28,
+    35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
+])  # fmt: skip
+"""Where the k-th coefficient of a file stands in a block of eight by eight (figure A.6)."""
+_END_OF_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_BASELINE, _EXTENDED, _PROGRESSIVE = 0xC0, 0xC1, 0xC2
+_DHT, _SOI, _EOI, _SOS, _DQT, _DRI, _JFIF, _ADOBE = 0xC4, 0xD8, 0xD9, 0xDA, 0xDB, 0xDD, 0xE0, 0xEE
+MOST_PIXELS = 2**27
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One plane: sampling factors, quantisation table, size in samples and (padded) in blocks, number of its first block."""
+
+    id: int
+    h: int
+    v: int
+    table: int
+    width: int
+    height: int
+    blocks_x: int
+    blocks_y: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scan:
+    """Where a scan's data are, and how they are coded.
+
+    ``tables``: numbers of DC and AC table of each component; ``counts`` (8, 16) and ``symbols`` (8, 256): the codes, four of DC,
+    four of AC; ``band`` and ``bits``: of progressive files, first and last coefficient, high and low bit.
+    """
+
+    start: int
+    stop: int
+    components: tuple[int, ...]
+    tables: tuple[tuple[int, int], ...]
+    counts: NDArray[np.uint8]
+    symbols: NDArray[np.uint8]
+    restart: int
+    band: tuple[int, int]
+    bits: tuple[int, int]
+
+
+@dataclass(slots=True)
+class Frame:
+    """What the header says, and the scans in their order."""
+
+    progressive: bool
+    width: int
+    height: int
+    h: int
+    v: int
+    units_x: int
+    units_y: int
+    components: tuple[Component, ...]
+    quantisation: dict[int, NDArray[np.int64]] = field(default_factory=dict)
+    scans: list[Scan] = field(default_factory=list)
+    rgb: bool = False
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of all components."""
+        return sum(c.blocks_x * c.blocks_y for c in self.components)
+
+
+def parse(content: bytes) -> Frame | None:
+    """Everything but the entropy-coded data; None for what is no JPEG of 8 bits, Huffman-coded, with one or three components."""
+    try:
+        frame = _Parser(content).frame()
+    except (IndexError, ValueError, struct.error):
+        return None
+    return frame if all(component.table in frame.quantisation for component in frame.components) else None
+
+
+class _Parser:
+    """Walks over the segments once."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self.counts, self.symbols = np.zeros((8, 16), np.uint8), np.zeros((8, 256), np.uint8)
+        self.quantisation: dict[int, NDArray[np.int64]] = {}
+        self.restart = 0
+        self.jfif, self.transform = False, -1
+        self.found: Frame | None = None
+
+    def frame(self) -> Frame:
+        """The frame with its scans; a ValueError where there is none."""
+        position = 2
+        if self.content[:2] != bytes((0xFF, _SOI)):
+            raise ValueError
+        while (marker := self._marker(position)) is not None and marker[0] != _EOI:
+            kind, position = marker
+            (length,) = struct.unpack_from(">H", self.content, position)
+            body = self.content[position + 2 : position + length]
+            if length < 2 or len(body) != length - 2:
+                raise ValueError
+            position += length
+            if kind == _SOS:
+                position = self._scan(body, position)
+            else:
+                self._segment(kind, body)
+        frame = self.found
+        if frame is None or not frame.scans:
+            raise ValueError
+        ids = bytes(component.id for component in frame.components)
+        frame.rgb = len(ids) == 3 and (ids == b"RGB" or (self.transform == 0 and not self.jfif))
+        frame.quantisation = self.quantisation
+        return frame
+
+    def _marker(self, position: int) -> tuple[int, int] | None:
+        """The marker at or after a position, and where its segment begins; None at the end of the file."""
+        place = self.content.find(b"\xff", position)
+        while place >= 0 and place + 1 < len(self.content):
+            if self.content[place + 1] not in (0x00, 0xFF):
+                return self.content[place + 1], place + 2
+            place = self.content.find(b"\xff", place + 1)
+        return None
+
+    def _segment(self, kind: int, body: bytes) -> None:
+        if kind == _DQT:
+            self._tables(body)
+        elif kind == _DHT:
+            self._codes(body)
+        elif kind == _DRI:
+            (self.restart,) = struct.unpack(">H", body)
+        elif kind == _JFIF:
+            self.jfif = self.jfif or body[:5] == b"JFIF\0"
+        elif kind == _ADOBE and body[:6] == b"Adobe\0":
+            self.transform = body[11]
+        elif kind in (_BASELINE, _EXTENDED, _PROGRESSIVE):
+            if self.found is not None:
+                raise ValueError
+            self.found = _frame(kind, body)
+        elif 0xC0 <= kind <= 0xCF:
+            raise ValueError
+
+    def _tables(self, body: bytes) -> None:
+        while body:
+            wide, number = body[0] >> 4, body[0] & 15
+            values = struct.unpack_from(">64H" if wide else "64B", body, 1)
+            self.quantisation[number] = np.zeros(64, np.int64)
+            self.quantisation[number][ZIGZAG] = values
+            body = body[1 + 64 * (1 + bool(wide)) :]
+
+    def _codes(self, body: bytes) -> None:
+        while body:
+            number = (body[0] >> 4) * 4 + (body[0] & 15)
+            counts, total = body[1:17], sum(body[1:17])
+            used = accumulate(count << (15 - i) for i, count in enumerate(counts))
+            if (body[0] & 15) > 3 or total > 256 or len(body) < 17 + total or max(used) > 1 << 16:
+                raise ValueError
+            self.counts[number] = list(counts)
+            self.symbols[number, :total] = list(body[17 : 17 + total])
+            body = body[17 + total :]
+
+    def _scan(self, body: bytes, start: int) -> int:
+        """Note a scan; where the next marker is."""
+        frame = self.found
+        count = body[0]
+        if frame is None or count not in (1, len(frame.components)) or len(body) < 4 + 2 * count:
+            raise ValueError
+        ids = [component.id for component in frame.components]
+        parts = [(ids.index(body[1 + 2 * i]), body[2 + 2 * i]) for i in range(count)]
+        first, last, bits = body[1 + 2 * count : 4 + 2 * count]
+        if not frame.progressive:
+            first, last, bits = 0, 63, 0
+        elif last > 63 or first > last or (first == 0 and last) or (first and count > 1) or bits & 15 > 13:
+            raise ValueError
+        end = _END_OF_SCAN.search(self.content, start)
+        stop = end.start() if end else len(self.content)
+        scan = Scan(
+            start=start,
+            stop=stop,
+            components=tuple(index for index, _ in parts),
+            tables=tuple((table >> 4 & 3, 4 + (table & 3)) for _, table in parts),
+            counts=self.counts.copy(),
+            symbols=self.symbols.copy(),
+            restart=self.restart,
+            band=(first, last),
+            bits=(bits >> 4, bits & 15),
+        )
+        frame.scans.append(scan)
+        return stop
+
+
+def _frame(kind: int, body: bytes) -> Frame:
+    precision, height, width, count = struct.unpack_from(">BHHB", body)
+    parts = [(body[6 + 3 * i], body[7 + 3 * i] >> 4, body[7 + 3 * i] & 15, body[8 + 3 * i]) for i in range(count)]
+    if precision != 8 or not height or not width or height * width > MOST_PIXELS or count not in (1, 3):
+        raise ValueError
+    if any(h not in (1, 2, 4) or v not in (1, 2, 4) for _, h, v, _ in parts) or len({part[0] for part in parts}) != count:
+        raise ValueError
+    h, v = max(part[1] for part in parts), max(part[2] for part in parts)
+    units_x, units_y = -(-width // (8 * h)), -(-height // (8 * v))
+    components, offset = [], 0
+    for number, own_h, own_v, table in parts:
+        blocks = units_x * own_h, units_y * own_v
+        size = -(-width * own_h // h), -(-height * own_v // v)
+        components.append(Component(number, own_h, own_v, table, *size, *blocks, offset))
+        offset += blocks[0] * blocks[1]
+    return Frame(kind == _PROGRESSIVE, width, height, h, v, units_x, units_y, tuple(components))
