@@ -1,6 +1,7 @@
 """Reports of ``yolodsc bench --json`` as one Markdown table: ``python tools/bench/speed_table.py A.json B.json``.
 
-A row for each network and number of threads; our median and minimum, then each engine's median and, in bold, its ratio to ours.
+A row for each network and number of threads: milliseconds, median and in brackets minimum; of the others also their ratio to ours, of
+medians and in brackets of minima. Where several reports have a row, the one of the lowest load counts.
 """
 
 import argparse
@@ -29,20 +30,25 @@ def machines(reports: list[dict[str, Any]]) -> list[str]:
 def table(reports: list[dict[str, Any]]) -> list[str]:
     """The table's lines."""
     rows: dict[tuple[str, int], dict[str, dict[str, Any]]] = defaultdict(dict)
-    for report in reports:
+    for report in sorted(reports, key=lambda report: -float(report["machine"]["load"])):
         for result in report["results"]:
             rows[result["model"], result["threads"]][result["engine"]] = result
+    keys = list(dict.fromkeys((r["model"], r["threads"]) for report in reports for r in report["results"]))
     engines = list(dict.fromkeys(name for row in rows.values() for name in row if name != OURS))
-    lines = ["| network | threads | yolodsc ms (min) | " + " | ".join(engines) + " |", "|---" * (3 + len(engines)) + "|"]
-    for (model, threads), row in rows.items():
-        ours = row[OURS]
-        cells = [f"{ours['median_ms']:.2f} ({ours['min_ms']:.2f})", *(_cell(row.get(name)) for name in engines)]
+    lines = ["| network | threads | yolodsc | " + " | ".join(engines) + " |", "|---" * (3 + len(engines)) + "|"]
+    for model, threads in keys:
+        row = rows[model, threads]
+        cells = [_times(row[OURS]), *(_cell(row.get(name), row[OURS]) for name in engines)]
         lines.append(f"| {model} | {threads} | " + " | ".join(cells) + " |")
     return lines
 
 
-def _cell(result: dict[str, Any] | None) -> str:
-    return f"{result['median_ms']:.2f} (**{result['ratio']:.2f}**)" if result else ""
+def _times(result: dict[str, Any]) -> str:
+    return f"{result['median_ms']:.2f} ({result['min_ms']:.2f})"
+
+
+def _cell(result: dict[str, Any] | None, ours: dict[str, Any]) -> str:
+    return f"{_times(result)} **{result['ratio']:.2f}** ({result['min_ms'] / ours['min_ms']:.2f})" if result else ""
 
 
 def main() -> None:

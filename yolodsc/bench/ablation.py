@@ -5,7 +5,7 @@
 difference. ``fused`` is the engine. A round runs each method once, in an order drawn anew; times are medians over rounds.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
@@ -17,9 +17,8 @@ from yolodsc import engine
 from yolodsc.bench.subject import picture, read_by_heads
 from yolodsc.bench.timing import LEAST_ROUNDS
 from yolodsc.engine import Runner
+from yolodsc.engine.entry import Entry
 from yolodsc.engine.fastdsc.runner import FastDscRunner
-from yolodsc.engine.fused import FusedRunner
-from yolodsc.engine.operations.operation import Operation
 from yolodsc.layer import Layer
 from yolodsc.layers.convolutional import ConvolutionalLayer
 from yolodsc.network import Network
@@ -73,10 +72,11 @@ def ablate(model: str, network: Network, *, seconds: float, seed: int) -> Ablati
         FastDscRunner(network, threads=1, outputs=outputs) as fastdsc,
         engine.compile(network, 1, outputs) as fused,
     ):
+        entries = [entry for entry in fused.entries() if entry.layers]
         methods: dict[str, Callable[[], Times]] = {
             "dsc": lambda: _stepwise(dsc, x),
             "fastdsc": lambda: _stepwise(fastdsc, x),
-            "fused": lambda: _fused(fused, x),
+            "fused": lambda: _fused(fused, entries, x),
         }
         times: dict[str, list[Times]] = {method: [] for method in methods}
         for method in methods.values():  # wakes caches
@@ -85,9 +85,8 @@ def ablate(model: str, network: Network, *, seconds: float, seed: int) -> Ablati
         while len(times["dsc"]) < LEAST_ROUNDS or perf_counter() < end:
             for name in map(str, rng.permutation(list(methods))):
                 times[name].append(methods[name]())
-        covers = _covers(fused)
     middle = {method: _medians(taken) for method, taken in times.items()}
-    rows = [_row(layer, middle, covers) for layer in network.layers if _kind(layer) and layer.index in middle["dsc"]]
+    rows = [_row(layer, middle, _covers(entries)) for layer in network.layers if _kind(layer) and layer.index in middle["dsc"]]
     totals = {f"{method}_ms": taken[WHOLE] for method, taken in middle.items()}
     return Ablation(model=model, rows=tuple(rows), **totals)
 
@@ -124,35 +123,26 @@ def _stepwise(runner: FastDscRunner, x: Array) -> Times:
     return times
 
 
-def _fused(runner: Runner, x: Array) -> Times:
+def _fused(runner: Runner, entries: Sequence[Entry], x: Array) -> Times:
     """A whole run, and then each operation by itself, in order, on what the run left behind."""
     start = perf_counter()
     runner(x)
     times = {WHOLE: perf_counter() - start}
-    if isinstance(runner, FusedRunner):
-        for operation, (first, last) in _operations(runner):
-            start = perf_counter()
-            runner._crew.run(first, last)
-            taken = perf_counter() - start
-            times[operation.layers[-1]] = times.get(operation.layers[-1], 0.0) + taken
+    for entry in entries:
+        start = perf_counter()
+        entry.run()
+        taken = perf_counter() - start
+        times[entry.layers[-1]] = times.get(entry.layers[-1], 0.0) + taken
     return times
 
 
-def _covers(runner: Runner) -> dict[int, tuple[int, ...]]:
+def _covers(entries: Sequence[Entry]) -> dict[int, tuple[int, ...]]:
     """Layers by the last of each operation."""
     covers: dict[int, tuple[int, ...]] = {}
-    if isinstance(runner, FusedRunner):
-        for operation, _ in _operations(runner):
-            last = operation.layers[-1]
-            covers[last] = tuple(sorted({*covers.get(last, ()), *operation.layers}))
+    for entry in entries:
+        last = entry.layers[-1]
+        covers[last] = tuple(sorted({*covers.get(last, ()), *entry.layers}))
     return covers
-
-
-def _operations(runner: FusedRunner) -> list[tuple[Operation, tuple[int, int]]]:
-    """Native operations with their rows on the tape."""
-    program = runner.program
-    pairs = zip(program.plan.operations, program.spans, strict=True)
-    return [(operation, span) for operation, span in pairs if operation.layers and span[0] < span[1]]
 
 
 def _medians(taken: list[Times]) -> Times:

@@ -1,8 +1,11 @@
 """Our own engine, as everything else uses it."""
 
+from typing import Self
+
 from yolodsc import engine
 from yolodsc.bench.job import Job
 from yolodsc.bench.peers.engine import Engine
+from yolodsc.engine import Runner
 from yolodsc.network import Network
 from yolodsc.shape import Array
 
@@ -12,9 +15,9 @@ class Yolodsc(Engine):
 
     distribution = "yolodsc"
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, runner: Runner | None = None) -> None:
         self.outputs = job.outputs
-        self.runner = engine.compile(Network.load(job.cfg, job.weights), threads=job.threads, outputs=job.outputs)
+        self.runner = runner or _compiled(job)
 
     def __call__(self, picture: Array) -> list[Array]:
         """Run."""
@@ -22,8 +25,19 @@ class Yolodsc(Engine):
         return [maps[index] for index in self.outputs]
 
     @classmethod
+    def open_streams(cls, job: Job) -> list[Self]:
+        """One runner that takes as many calls at a time."""
+        runner = _compiled(job)
+        return [cls(job, runner) for _ in range(job.streams)]
+
+    @classmethod
     def version(cls) -> str:
         """Of this program."""
         import yolodsc
 
         return yolodsc.__version__
+
+
+def _compiled(job: Job) -> Runner:
+    network = Network.load(job.cfg, job.weights)
+    return engine.compile(network, threads=job.threads, outputs=job.outputs, streams=job.streams)
