@@ -7,7 +7,8 @@ import numpy as np
 
 from yolodsc.layer import Layer, Weights
 from yolodsc.profile import Profile
-from yolodsc.shape import Array
+from yolodsc.shape import Array, Floats
+from yolodsc.training.layers.moments import Moments
 from yolodsc.training.parameter import Parameter
 
 
@@ -91,3 +92,53 @@ class FoldedArrays(LayerArrays):
 
     def _used(self) -> dict[str, Array]:
         return {name: np.empty_like(self.raw[name]) for name in ("weights", "biases")}
+
+
+class LiveArrays(LayerArrays):
+    """Batch norm with the batch's own statistics; the rolling ones follow, a hundredth of the way a step.
+
+    The variance that normalises is that of the batch, the one that goes into the rolling variance an estimate from its
+    sample, n / (n - 1) as large (``batchnorm_layer.c: forward_batchnorm_layer``, as cuDNN has it; momentum .99).
+
+    Attributes
+    ----------
+    moments
+        Of the layer's map over the chunks of the batch.
+    """
+
+    trained = ("weights", "biases", "scales")
+    momentum = 0.99
+
+    def __init__(self, layer: Layer, weights: Weights) -> None:
+        super().__init__(layer, weights)
+        self.moments = Moments(len(self.raw["biases"]))
+
+    def statistics(self) -> tuple[Floats, Floats]:
+        """Mean and variance (F,) of the last batch, float64."""
+        return self.moments.mean(Moments.MEAN), self.moments.mean(Moments.VARIANCE)
+
+    def follow(self) -> None:
+        """Move the rolling statistics towards the last batch's."""
+        mean, variance = self.statistics()
+        sample = variance * (self.moments.count / max(self.moments.count - 1, 1))
+        for name, now in (("rolling_mean", mean), ("rolling_variance", sample)):
+            self.raw[name][:] = self.momentum * self.raw[name] + (1 - self.momentum) * now
+
+    def forget(self) -> None:
+        """Give up all slots and sums."""
+        super().forget()
+        self.moments.forget()
+
+    def collect(self) -> None:
+        """The kernel's from the chunks' slots, the others from their sums."""
+        for parameter in self.parameters:
+            if parameter.name == "weights":
+                self._sum("weights", parameter.gradient)
+            else:
+                row = Moments.BIAS if parameter.name == "biases" else Moments.SCALE
+                parameter.gradient[:] = self.moments.total(row)
+
+    def _used(self) -> dict[str, Array]:
+        """The convolution itself has no bias: ``shifts`` come after the normalisation."""
+        nothing = np.zeros_like(self.raw["biases"])
+        return {"weights": self.raw["weights"], "biases": nothing, "scales": self.raw["scales"], "shifts": self.raw["biases"]}

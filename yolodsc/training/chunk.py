@@ -1,17 +1,17 @@
 """A few pictures with everything that happens to them: maps, gradients, operations."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from yolodsc.layer import PICTURE, Layer
 from yolodsc.layers.convolutional import ConvolutionalLayer
 from yolodsc.shape import Array, Shape
-from yolodsc.training.arrays import LayerArrays
+from yolodsc.training.arrays import LayerArrays, LiveArrays
 from yolodsc.training.graph import Graph
-from yolodsc.training.layers import operation
-from yolodsc.training.layers.place import Operation, Place, Scratch, Target
+from yolodsc.training.layers import normalised, operation
+from yolodsc.training.layers.place import Place, Scratch, Target
 from yolodsc.training.memory import cut, shared
 
 
@@ -27,6 +27,22 @@ class Lane:
         if count > len(self._memory):
             self._memory = np.zeros(count, np.float32)
         return self._memory
+
+
+class _Steps(NamedTuple):
+    """What one layer does to a chunk; before each step but the first, all chunks must have done the one before."""
+
+    forward: tuple[Callable[[], None], ...]
+    backward: tuple[Callable[[], None], ...]
+
+
+def _stages(layers: Iterable[tuple[Callable[[], None], ...]]) -> list[list[Callable[[], None]]]:
+    """Steps in a row, cut where chunks must wait for each other."""
+    stages: list[list[Callable[[], None]]] = [[]]
+    for first, *others in layers:
+        stages[-1].append(first)
+        stages.extend([step] for step in others)
+    return stages
 
 
 class Chunk:
@@ -51,32 +67,37 @@ class Chunk:
             self._maps[layer.index] = self._map(layer.shape)
         self._gradients = self._plan_gradients()
         self._written = {root for root in self._outputs if root in graph.trained}
-        bound: list[tuple[Layer, Operation]] = [
-            (layer, self._bind(layer)) for layer in reversed(graph.layers)
-        ]  # backwards: the first to write a gradient stores it, the others add
-        self._backward = [op for layer, op in bound if layer.index in graph.trained]
-        self._forward = [op for _, op in reversed(bound)]
+        bound = [(layer, self._bind(layer)) for layer in reversed(graph.layers)]
+        # backwards: the first to write a gradient stores it, the others add
+        self._forward = _stages([steps.forward for _, steps in reversed(bound)])
+        self._backward = _stages([steps.backward for layer, steps in bound if layer.index in graph.trained])
+        self.forward_stages, self.backward_stages = len(self._forward), len(self._backward)
 
-    def forward(self, pictures: Array) -> None:
-        """Fill all maps from the batch (N, C, H, W)."""
-        self._maps[PICTURE][:] = pictures[self.pictures].transpose(1, 0, 2, 3)
-        for op in self._forward:
-            op.forward()
+    def forward(self, stage: int, pictures: Array) -> None:
+        """Fill maps from the batch (N, C, H, W): the first ``stage`` when all chunks are at their beginning, and so on."""
+        if stage == 0:
+            self._maps[PICTURE][:] = pictures[self.pictures].transpose(1, 0, 2, 3)
+        for step in self._forward[stage]:
+            step()
 
     def output(self, index: int) -> Array:
         """(n, C, H, W) of a layer, a view."""
         return self._maps[self._graph.roots[index]].transpose(1, 0, 2, 3)
 
-    def backward(self, gradients: Mapping[int, Array]) -> None:
-        """Fill the slots of all arrays from the gradients (N, C, H, W) of outputs."""
+    def backward(self, stage: int, gradients: Mapping[int, Array]) -> None:
+        """Fill the slots of all arrays from the gradients (N, C, H, W) of outputs, stage by stage."""
+        if stage == 0:
+            self._begin(gradients)
+        for step in self._backward[stage]:
+            step()
+
+    def _begin(self, gradients: Mapping[int, Array]) -> None:
         for root in self._outputs:
             if root in self._gradients:
                 self._gradients[root].fill(0)
         for index, gradient in gradients.items():
             if self._graph.roots[index] in self._gradients:
                 self._gradients[self._graph.roots[index]] += gradient[self.pictures].transpose(1, 0, 2, 3)
-        for op in self._backward:
-            op.backward()
 
     def _map(self, shape: Shape) -> Array:
         return np.zeros((shape.channels, self._count, shape.height, shape.width), np.float32)
@@ -94,7 +115,7 @@ class Chunk:
         memory = self._lane.memory(count)
         return {index: cut(memory, offsets[index], shape) for index, shape in shapes.items()}
 
-    def _bind(self, layer: Layer) -> Operation:
+    def _bind(self, layer: Layer) -> _Steps:
         nothing = np.empty(0, np.float32)
         targets = tuple(self._target(source) for source in self._graph.sources(layer))
         own = self._arrays.get(layer.index)
@@ -108,7 +129,11 @@ class Chunk:
             own.used if own else {},
             own.slot() if own else {},
         )
-        return operation(place)
+        if isinstance(own, LiveArrays):
+            live = normalised(place, own.moments)
+            return _Steps(live.forward_steps, live.backward_steps)
+        plain = operation(place)
+        return _Steps((plain.forward,), (plain.backward,))
 
     def _target(self, source: int) -> Target | None:
         if source not in self._gradients:

@@ -11,8 +11,8 @@ import numpy as np
 from yolodsc.errors import OptionError
 from yolodsc.layers.convolutional import ConvolutionalLayer
 from yolodsc.network import Network
-from yolodsc.shape import Array, Shape
-from yolodsc.training.arrays import FoldedArrays, LayerArrays
+from yolodsc.shape import Array, Floats, Shape
+from yolodsc.training.arrays import FoldedArrays, LayerArrays, LiveArrays
 from yolodsc.training.chunk import Chunk, Lane, share_of
 from yolodsc.training.graph import Graph, resized
 from yolodsc.training.parameter import Parameter
@@ -86,14 +86,20 @@ class Model:
             self._plan(pictures.shape)
         for arrays in self._owned.values():
             arrays.refresh()
-        self._each(lambda chunk: chunk.forward(pictures))
+        self._each(lambda chunk, stage: chunk.forward(stage, pictures), self._chunks[0].forward_stages)
+        for arrays in self._live():
+            arrays.follow()
         return {index: np.concatenate([chunk.output(index) for chunk in self._chunks]) for index in self._outputs}
 
     def backward(self, gradients: Mapping[int, Array]) -> None:
         """Fill every parameter's gradient from those of the last forward pass's outputs; missing ones count as 0."""
-        self._each(lambda chunk: chunk.backward(gradients))
+        self._each(lambda chunk, stage: chunk.backward(stage, gradients), self._chunks[0].backward_stages)
         for arrays in self._owned.values():
             arrays.collect()
+
+    def batch_statistics(self) -> dict[int, tuple[Floats, Floats]]:
+        """Mean and variance (F,) of the last forward pass's pictures by layer index, where statistics are live."""
+        return {index: arrays.statistics() for index, arrays in self._owned.items() if isinstance(arrays, LiveArrays)}
 
     def network(self) -> Network:
         """The network with the present arrays, copied."""
@@ -116,9 +122,17 @@ class Model:
 
     def _arrays_of(self, index: int) -> LayerArrays:
         layer, weights = self._network.layers[index], self._network.weights[index]
-        if isinstance(layer, ConvolutionalLayer) and layer.batch_normalize:
+        if not (isinstance(layer, ConvolutionalLayer) and layer.batch_normalize):
+            return LayerArrays(layer, weights)
+        if self._statistics is Statistics.FROZEN:
             return FoldedArrays(layer, weights, self._network.profile)
-        return LayerArrays(layer, weights)
+        for run in self._graph.layers:
+            if share_of(run) == index != run.index:
+                raise run.section.error("with share_index cannot be trained on live statistics")
+        return LiveArrays(layer, weights)
+
+    def _live(self) -> list[LiveArrays]:
+        return [arrays for arrays in self._owned.values() if isinstance(arrays, LiveArrays)]
 
     def _plan(self, shape: tuple[int, ...]) -> None:
         """Bind every chunk to its memory; the first chunk, which no other exceeds, makes its lane's."""
@@ -128,7 +142,9 @@ class Model:
         self._graph = Graph.of(resized(self._network, height, width), self._outputs)
         for arrays in self._owned.values():
             arrays.forget()
-        lanes = [Lane() for _ in range(self._threads)]
+        starts = range(0, count, CHUNK)
+        alone = self._statistics is Statistics.FROZEN  # a chunk goes all the way before its lane's next one begins
+        lanes = [Lane() for _ in range(self._threads if alone else len(starts))]
         self._chunks = [
             Chunk(
                 self._graph,
@@ -136,21 +152,22 @@ class Model:
                 self._arrays,
                 pictures=slice(start, min(start + CHUNK, count)),
                 picture=Shape(channels, height, width),
-                lane=lanes[number % self._threads],
+                lane=lanes[number % len(lanes)],
             )
-            for number, start in enumerate(range(0, count, CHUNK))
+            for number, start in enumerate(starts)
         ]
         self._shape = shape
 
-    def _each(self, work: Callable[[Chunk], None]) -> None:
-        """Every chunk, those of one lane in order, with BLAS held to one thread."""
+    def _each(self, work: Callable[[Chunk, int], None], stages: int) -> None:
+        """Every chunk, those of one thread in order, stage by stage, with BLAS held to one thread."""
 
-        def lane(number: int) -> None:
+        def some(number: int, stage: int) -> None:
             for chunk in self._chunks[number :: self._threads]:
-                work(chunk)
+                work(chunk, stage)
 
         with self._blas.limit(limits=1, user_api="blas"), np.errstate(all="ignore"):
-            if self._pool is None:
-                lane(0)
-            else:
-                list(self._pool.map(lane, range(self._threads)))
+            for stage in range(stages):
+                if self._pool is None:
+                    some(0, stage)
+                else:
+                    list(self._pool.map(some, range(self._threads), [stage] * self._threads))

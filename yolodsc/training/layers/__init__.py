@@ -9,6 +9,8 @@ from yolodsc.layers.convolutional import ConvolutionalLayer
 from yolodsc.training.layers.activation import ActivationOperation
 from yolodsc.training.layers.depthwise import Depthwise
 from yolodsc.training.layers.maxpool import Maxpool
+from yolodsc.training.layers.moments import Moments
+from yolodsc.training.layers.normalised import Normalised
 from yolodsc.training.layers.place import Operation, Place
 from yolodsc.training.layers.pointwise import Pointwise
 from yolodsc.training.layers.regular import Regular
@@ -48,3 +50,8 @@ def check(layer: Layer) -> None:
 def operation(place: Place[Any]) -> Operation:
     """The operation of a layer at its place."""
     return OPERATIONS[place.layer.type](place)
+
+
+def normalised(place: Place[ConvolutionalLayer], moments: Moments) -> Normalised:
+    """A convolution with live batch norm at its place."""
+    return Normalised(place, _convolution, moments)

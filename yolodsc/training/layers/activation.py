@@ -5,6 +5,7 @@ import numpy as np
 from yolodsc.errors import YolodscError
 from yolodsc.layer import Layer
 from yolodsc.layers.activation import ActivationLayer
+from yolodsc.layers.convolutional import ConvolutionalLayer
 from yolodsc.reference.activations import activate
 from yolodsc.shape import Array
 from yolodsc.training.layers.place import Place, flat
@@ -61,6 +62,33 @@ class Activation:
         else:
             gradient *= SLOPES[self._name](self.before, self._out)
             gradient.sum(axis=1, out=sums)
+
+
+class Finish:
+    """How a convolution ends: a bend is the kernel's own last step, any other activation comes after it.
+
+    Attributes
+    ----------
+    bending
+        Slope below 0 and greatest value that the kernel applies, of the linear function where the activation is no bend.
+    before : (F, n, OH, OW)
+        What the kernel fills.
+    """
+
+    def __init__(self, layer: ConvolutionalLayer, out: Array) -> None:
+        self.bending = BENDS.get(layer.activation, BENDS["linear"])
+        self._activation = None if layer.activation in BENDS else Activation(layer, layer.activation, out)
+        self.before = self._activation.before.reshape(out.shape) if self._activation else out
+
+    def forward(self) -> None:
+        """What the kernel has left to do."""
+        if self._activation:
+            self._activation.forward()
+
+    def backward(self, gradient: Array) -> None:
+        """Overwrite the gradient (F, N) with that of what the kernel made."""
+        if self._activation:
+            self._activation.backward(gradient)
 
 
 class ActivationOperation:

@@ -1,8 +1,16 @@
-"""im2col of one picture and its transpose (``im2col.c: im2col_cpu_ext``, ``col2im.c``), by rows."""
+"""Convolution as matrix products on columns (``im2col.c: im2col_cpu_ext``, ``col2im.c``), a few rows of the output at a time.
 
+The rows of all pictures count on: row r is row r % OH of picture r // OH. So many are taken that columns and products stay in the
+cache; the columns of a whole picture would be nine times the input for 3x3, and twice as slow.
+"""
+
+import numpy as np
 from numba import njit
 
 from yolodsc.shape import Array
+
+Geometry = tuple[int, int, int, int, int]
+"""size, stride_y, stride_x, margin, dilation."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -14,48 +22,159 @@ def _inside(start: int, stride: int, side: int, count: int) -> tuple[int, int]:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def gather(x: Array, size: int, strides: tuple[int, int], margin: int, dilation: int, columns: Array) -> None:
-    """Fill (C, K, K, OH, OW) from (C, H, W): what each tap sees, 0 outside the map."""
-    channels, height, width = x.shape
-    out_height, out_width = columns.shape[3:]
-    for c in range(channels):
+def _gather(x: Array, geometry: Geometry, first_row: int, out_height: int, columns: Array) -> None:
+    """Fill (C, K, K, R, OW) from (C, n, H, W): what each tap sees, 0 outside the map."""
+    size, stride_y, stride_x, margin, dilation = geometry
+    height, width = x.shape[2:]
+    rows, out_width = columns.shape[3:]
+    for c in range(x.shape[0]):
         for ky in range(size):
             for kx in range(size):
                 left = kx * dilation - margin
-                first, last = _inside(left, strides[1], width, out_width)
-                for i in range(out_height):
-                    row = columns[c, ky, kx, i]
-                    y = i * strides[0] + ky * dilation - margin
+                first, last = _inside(left, stride_x, width, out_width)
+                for r in range(rows):
+                    row = columns[c, ky, kx, r]
+                    i, y = divmod(first_row + r, out_height)
+                    y = y * stride_y + ky * dilation - margin
                     if y < 0 or y >= height:
-                        row[:] = 0
+                        for j in range(out_width):
+                            row[j] = 0
                         continue
-                    row[:first] = 0
-                    row[last:] = 0
-                    if strides[1] == 1:
-                        row[first:last] = x[c, y, first + left : last + left]
+                    for j in range(first):
+                        row[j] = 0
+                    for j in range(last, out_width):
+                        row[j] = 0
+                    source, place = x[c, i, y, first * stride_x + left :], row[first:]
+                    if stride_x == 1:
+                        for j in range(last - first):
+                            place[j] = source[j]
                     else:
-                        for j in range(first, last):
-                            row[j] = x[c, y, j * strides[1] + left]
+                        for j in range(last - first):
+                            place[j] = source[j * stride_x]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def scatter(columns: Array, size: int, strides: tuple[int, int], margin: int, dilation: int, x: Array) -> None:
-    """Add to each pixel of (C, H, W) what the taps that see it hold."""
-    channels, height, width = x.shape
-    out_height, out_width = columns.shape[3:]
-    for c in range(channels):
+def _scatter(columns: Array, geometry: Geometry, first_row: int, out_height: int, x: Array) -> None:
+    """The transpose: add (C, K, K, R, OW) to where they came from in (C, n, H, W)."""
+    size, stride_y, stride_x, margin, dilation = geometry
+    height, width = x.shape[2:]
+    rows, out_width = columns.shape[3:]
+    for c in range(x.shape[0]):
         for ky in range(size):
             for kx in range(size):
                 left = kx * dilation - margin
-                first, last = _inside(left, strides[1], width, out_width)
-                for i in range(out_height):
-                    y = i * strides[0] + ky * dilation - margin
+                first, last = _inside(left, stride_x, width, out_width)
+                for r in range(rows):
+                    i, y = divmod(first_row + r, out_height)
+                    y = y * stride_y + ky * dilation - margin
                     if y < 0 or y >= height:
                         continue
-                    row, target = columns[c, ky, kx, i], x[c, y]
-                    if strides[1] == 1:
-                        for j in range(first, last):
-                            target[j + left] += row[j]
+                    source, place = columns[c, ky, kx, r, first:], x[c, i, y, first * stride_x + left :]
+                    if stride_x == 1:
+                        for j in range(last - first):
+                            place[j] += source[j]
                     else:
-                        for j in range(first, last):
-                            target[j * strides[1] + left] += row[j]
+                        for j in range(last - first):
+                            place[j * stride_x] += source[j]
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+def forward(
+    x: Array,
+    matrices: Array,
+    bias: Array,
+    bending: tuple[np.float32, np.float32],
+    geometry: Geometry,
+    rows: int,
+    memory: Array,
+    out: Array,
+) -> None:
+    """Convolve, add the bias, bend and cut.
+
+    Parameters
+    ----------
+    x : (C, n, H, W)
+    matrices : (G, F / G, C / G * K * K)
+    bending
+        Slope below 0 and greatest value of the activation.
+    rows
+        Of the output, at a time.
+    memory : ((C * K * K + F) * rows * OW,)
+    out : (F, n, OH, OW)
+    """
+    slope, limit = bending
+    groups, filters, taps = matrices.shape
+    size, out_width, total = geometry[0], out.shape[3], out.shape[1] * out.shape[2]
+    after = out.reshape(len(out), -1)
+    for first in range(0, total, rows):
+        n = min(rows, total - first)
+        width = n * out_width
+        columns = memory[: groups * taps * width]
+        product = memory[groups * taps * width :][: filters * width].reshape(filters, width)
+        _gather(x, geometry, first, out.shape[2], columns.reshape(len(x), size, size, n, out_width))
+        for g in range(groups):
+            np.dot(matrices[g], columns.reshape(groups, taps, width)[g], product)
+            for k in range(filters):
+                before, line, b = product[k], after[g * filters + k, first * out_width :], bias[g * filters + k]
+                for i in range(width):
+                    value = before[i] + b
+                    line[i] = min(max(value, slope * value), limit)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
+def _unbent(gradient: Array, out: Array, bending: tuple[np.float32, np.float32], before: Array) -> np.float32:
+    """Fill the gradient (n,) before bend and cut; returns its sum."""
+    one, zero = np.float32(1), np.float32(0)
+    slope, limit = bending
+    total = zero
+    for i in range(len(before)):
+        rise = one if out[i] > zero else slope
+        value = gradient[i] * (rise if out[i] < limit else zero)
+        before[i] = value
+        total += value
+    return total
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+def backward(
+    x: Array,
+    out: Array,
+    gradient: Array,
+    matrices: Array,
+    bending: tuple[np.float32, np.float32],
+    geometry: Geometry,
+    rows: int,
+    memory: Array,
+    target: Array,
+    add: bool,
+    matrix_gradients: Array,
+    bias_gradient: Array,
+) -> None:
+    """Gradients of kernels (G, F / G, taps), bias (F,) and, where ``target`` (C, n, H, W) is not empty, of the input."""
+    groups, filters, taps = matrices.shape
+    size, out_width, total = geometry[0], out.shape[3], out.shape[1] * out.shape[2]
+    after, slopes = out.reshape(len(out), -1), gradient.reshape(len(out), -1)
+    part = np.empty_like(matrices[0])
+    matrix_gradients[:] = 0
+    bias_gradient[:] = 0
+    if not add:
+        target[:] = 0
+    for first in range(0, total, rows):
+        n = min(rows, total - first)
+        width = n * out_width
+        columns = memory[: groups * taps * width]
+        grouped, before = (
+            columns.reshape(groups, taps, width),
+            memory[groups * taps * width :][: filters * width].reshape(filters, width),
+        )
+        _gather(x, geometry, first, out.shape[2], columns.reshape(len(x), size, size, n, out_width))
+        for g in range(groups):
+            for k in range(filters):
+                f, start = g * filters + k, first * out_width
+                bias_gradient[f] += _unbent(slopes[f, start:], after[f, start:], bending, before[k])
+            np.dot(before, grouped[g].T, part)
+            matrix_gradients[g] += part
+            if target.size > 0:
+                np.dot(matrices[g].T, before, grouped[g])
+        if target.size > 0:
+            _scatter(columns.reshape(len(x), size, size, n, out_width), geometry, first, out.shape[2], target)

@@ -4,7 +4,7 @@ import numpy as np
 
 from yolodsc.layers.convolutional import ConvolutionalLayer
 from yolodsc.shape import Array
-from yolodsc.training.layers.activation import BENDS, Activation
+from yolodsc.training.layers.activation import Finish
 from yolodsc.training.layers.place import Place, flat
 
 
@@ -21,10 +21,8 @@ class Depthwise:
         self._add = bool(target and target.add)
         self._kernel = flat(place.weights["weights"])  # (F, K K)
         self._kernel_gradient = flat(place.weight_gradients["weights"])
-        self._bias = place.weights.get("biases", np.zeros(layer.filters, np.float32))
-        self._bias_gradient = place.weight_gradients.get("biases", np.zeros(layer.filters, np.float32))
-        self._activation = None if layer.activation in BENDS else Activation(layer, layer.activation, place.out)
-        self._bending = BENDS.get(layer.activation, BENDS["linear"])
+        self._bias, self._bias_gradient = place.weights["biases"], place.weight_gradients["biases"]
+        self._finish = Finish(layer, place.out)
         self._margin, self._strides = layer.padding * layer.dilation, (layer.stride_y, layer.stride_x)
         self._plan(layer, CACHED)
         place.scratch.reserve(sum(self._sizes))
@@ -55,24 +53,23 @@ class Depthwise:
         from yolodsc.training.layers.planes import forward
 
         phases, line, _ = self._memory()
-        out = self._activation.before.reshape(self._out.shape) if self._activation else self._out
         geometry = (self._margin, self._strides, self._starts)
-        forward(self._x, self._kernel, self._bias, self._bending, *geometry, phases, line[-phases.size :], out)
-        if self._activation:
-            self._activation.forward()
+        forward(
+            self._x, self._kernel, self._bias, self._finish.bending, *geometry, phases, line[-phases.size :], self._finish.before
+        )
+        self._finish.forward()
 
     def backward(self) -> None:
         """Activation, bias, kernel and input in one pass."""
         from yolodsc.training.layers.planes import backward
 
-        if self._activation:
-            self._activation.backward(flat(self._gradient))
+        self._finish.backward(flat(self._gradient))
         backward(
             self._x,
             self._out,
             self._gradient,
             self._kernel,
-            self._bending,
+            self._finish.bending,
             self._margin,
             self._strides,
             self._starts,

@@ -16,18 +16,27 @@ class Maxpool:
         self._x, self._out, self._gradient = place.inputs[0], place.out, place.gradient
         self._target = place.targets[0]
         self._geometry = (layer.size, (layer.stride_y, layer.stride_x), layer.padding // 2)
+        quarter = (2 * layer.shape.height, 2 * layer.shape.width) == self._x.shape[2:]
+        self._of_four = self._geometry == (2, (2, 2), 0) and quarter
 
     def forward(self) -> None:
         """Largest of each window."""
-        from yolodsc.training.layers.windows import largest
+        from yolodsc.training.layers.windows import largest, largest_of_four
 
-        largest(self._x, *self._geometry, self._out)
+        if self._of_four:
+            largest_of_four(self._x, self._out)
+        else:
+            largest(self._x, *self._geometry, self._out)
 
     def backward(self) -> None:
         """Gradients to where the values came from."""
-        from yolodsc.training.layers.windows import give_back
+        from yolodsc.training.layers.windows import give_back, give_back_to_four
 
-        if self._target:
-            if not self._target.add:
-                self._target.array[:] = np.float32(0)
-            give_back(self._gradient, self._x, self._out, *self._geometry, self._target.array)
+        if self._target is None:
+            return
+        if self._of_four:
+            give_back_to_four(self._gradient, self._x, self._out, self._target.array, self._target.add)
+            return
+        if not self._target.add:
+            self._target.array[:] = np.float32(0)
+        give_back(self._gradient, self._x, self._out, *self._geometry, self._target.array)

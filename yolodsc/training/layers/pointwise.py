@@ -3,41 +3,59 @@
 import numpy as np
 
 from yolodsc.layers.convolutional import ConvolutionalLayer
-from yolodsc.training.layers.activation import Activation
+from yolodsc.training.layers.activation import Finish
 from yolodsc.training.layers.place import Place, flat
+
+CACHED = 24_000
+"""Numbers of input and output that are worked on together, where maps are wide."""
+NARROW = 192
+"""Fewest columns that are worth a block."""
 
 
 class Pointwise:
     """Y = W X + b; dW = dY Xᵀ, dX = Wᵀ dY."""
 
     def __init__(self, place: Place[ConvolutionalLayer]) -> None:
-        self._x = flat(place.inputs[0])
-        self._gradient = flat(place.gradient)
-        self._target = place.targets[0]
-        self._scratch = place.scratch
+        layer = place.layer
+        self._x, self._out, self._gradient = flat(place.inputs[0]), flat(place.out), flat(place.gradient)
+        target = place.targets[0]
+        self._target = np.empty((0, 0), np.float32) if target is None else flat(target.array)
+        self._add = bool(target and target.add)
         self._kernel = flat(place.weights["weights"])  # (F, C)
-        self._bias = place.weights.get("biases")
         self._kernel_gradient = flat(place.weight_gradients["weights"])
-        self._bias_gradient = place.weight_gradients.get("biases")
-        self._activation = Activation(place.layer, place.layer.activation, place.out)
-        self._flat_target = flat(self._target.array) if self._target else None
-        if self._target and self._target.add:
-            place.scratch.reserve(self._x.size)
+        self._bias, self._bias_gradient = place.weights["biases"], place.weight_gradients["biases"]
+        self._finish = Finish(layer, place.out)
+        channels, width = self._x.shape
+        self._block = CACHED // (channels + layer.filters) // 16 * 16
+        if self._block < NARROW or width < 2 * self._block:
+            self._block = width
+        self._size = (2 * channels + layer.filters) * self._block
+        self._scratch = place.scratch
+        place.scratch.reserve(self._size)
 
     def forward(self) -> None:
-        """Product, then bias and activation."""
-        np.matmul(self._kernel, self._x, out=self._activation.before)
-        self._activation.forward(self._bias)
+        """Product, bias and activation."""
+        from yolodsc.training.layers.products import forward
+
+        before = flat(self._finish.before)
+        forward(self._x, self._kernel, self._bias, self._finish.bending, self._block, self._scratch.take(self._size), before)
+        self._finish.forward()
 
     def backward(self) -> None:
         """Through the activation, then both products."""
-        self._activation.backward(self._gradient, self._bias_gradient)
-        np.matmul(self._gradient, self._x.T, out=self._kernel_gradient)
-        if self._target is None or self._flat_target is None:
-            return
-        if self._target.add:
-            part = self._scratch.take(*self._x.shape)
-            np.matmul(self._kernel.T, self._gradient, out=part)
-            np.add(self._flat_target, part, out=self._flat_target)
-        else:
-            np.matmul(self._kernel.T, self._gradient, out=self._flat_target)
+        from yolodsc.training.layers.products import backward
+
+        self._finish.backward(self._gradient)
+        backward(
+            self._x,
+            self._out,
+            self._gradient,
+            self._kernel,
+            self._finish.bending,
+            self._block,
+            self._scratch.take(self._size),
+            self._target,
+            self._add,
+            self._kernel_gradient,
+            self._bias_gradient,
+        )

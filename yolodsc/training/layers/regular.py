@@ -1,74 +1,64 @@
-"""Regular and grouped convolution: im2col of one picture at a time, then matrix products."""
+"""Regular and grouped convolution: columns of a few rows at a time, then matrix products."""
 
 import numpy as np
 
 from yolodsc.layers.convolutional import ConvolutionalLayer
-from yolodsc.shape import Array
-from yolodsc.training.layers.activation import Activation
+from yolodsc.training.layers.activation import Finish
 from yolodsc.training.layers.place import Place, flat
+
+CACHED = 100_000
+"""Numbers of columns and output that are worked on together."""
+NARROW = 128
+"""Fewest columns that are worth a product."""
 
 
 class Regular:
-    """Y = W columns(X) + b; dW = Σ dY columns(X)ᵀ over pictures, dX = columnsᵀ(Wᵀ dY)."""
+    """Y = W columns(X) + b; dW = Σ dY columns(X)ᵀ over rows, dX = columnsᵀ(Wᵀ dY)."""
 
     def __init__(self, place: Place[ConvolutionalLayer]) -> None:
         layer = place.layer
-        self._x, self._out = place.inputs[0], place.out
-        self._gradient, self._target = place.gradient, place.targets[0]
-        self._scratch, self._groups = place.scratch, layer.groups
+        self._x, self._out, self._gradient = place.inputs[0], place.out, place.gradient
+        target = place.targets[0]
+        self._target = np.empty((0, 0, 0, 0), np.float32) if target is None else target.array
+        self._add = bool(target and target.add)
         kernel = place.weights["weights"]
-        self._taps = kernel[0].size  # C / groups * K * K
-        self._matrices = kernel.reshape(layer.groups, -1, self._taps)  # (G, F / G, taps)
+        self._matrices = kernel.reshape(layer.groups, layer.filters // layer.groups, -1)  # (G, F / G, taps)
         self._matrix_gradients = place.weight_gradients["weights"].reshape(self._matrices.shape)
-        self._bias = place.weights.get("biases")
-        self._bias_gradient = place.weight_gradients.get("biases")
-        self._activation = Activation(layer, layer.activation, place.out)
-        self._geometry = (layer.size, (layer.stride_y, layer.stride_x), layer.padding * layer.dilation, layer.dilation)
-        self._columns_shape = (len(self._x), layer.size, layer.size, *place.out.shape[2:])
-        place.scratch.reserve(int(np.prod(self._columns_shape)) + self._matrices.size)
+        self._bias, self._bias_gradient = place.weights["biases"], place.weight_gradients["biases"]
+        self._finish = Finish(layer, place.out)
+        self._geometry = (layer.size, layer.stride_y, layer.stride_x, layer.padding * layer.dilation, layer.dilation)
+        height, width = place.out.shape[2:]
+        numbers = len(self._x) * layer.size**2 + layer.filters
+        self._rows = min(max(CACHED // numbers, NARROW) // width + 1, self._x.shape[1] * height)
+        self._size = numbers * self._rows * width
+        self._scratch = place.scratch
+        place.scratch.reserve(self._size)
 
     def forward(self) -> None:
-        """Picture by picture, group by group."""
-        from yolodsc.training.layers.columns import gather
+        """Convolution, bias and activation."""
+        from yolodsc.training.layers.columns import forward
 
-        columns = self._scratch.take(*self._columns_shape)
-        before = self._activation.before.reshape(self._out.shape)
-        for i in range(self._x.shape[1]):
-            gather(self._x[:, i], *self._geometry, columns)
-            for g, (matrix, part) in enumerate(zip(self._matrices, self._grouped(columns), strict=True)):
-                np.matmul(matrix, part, out=self._rows(before[:, i], g))
-        self._activation.forward(self._bias)
+        memory = self._scratch.take(self._size)
+        bending = self._finish.bending
+        forward(self._x, self._matrices, self._bias, bending, self._geometry, self._rows, memory, self._finish.before)
+        self._finish.forward()
 
     def backward(self) -> None:
         """Columns are made anew rather than kept: nine times the input for 3x3."""
-        from yolodsc.training.layers.columns import gather
+        from yolodsc.training.layers.columns import backward
 
-        self._activation.backward(flat(self._gradient), self._bias_gradient)
-        memory = self._scratch.take(int(np.prod(self._columns_shape)) + self._matrices.size)
-        product = memory[: self._matrices.size].reshape(self._matrices.shape)
-        columns = memory[self._matrices.size :].reshape(self._columns_shape)
-        self._matrix_gradients[:] = 0
-        for i in range(self._x.shape[1]):
-            gather(self._x[:, i], *self._geometry, columns)
-            for g, part in enumerate(self._grouped(columns)):
-                np.matmul(self._rows(self._gradient[:, i], g), part.T, out=product[g])
-            self._matrix_gradients += product
-            if self._target:
-                self._backward_input(i, columns, self._target.array[:, i], add=self._target.add)
-
-    def _backward_input(self, i: int, columns: Array, target: Array, *, add: bool) -> None:
-        from yolodsc.training.layers.columns import scatter
-
-        for g, (matrix, part) in enumerate(zip(self._matrices, self._grouped(columns), strict=True)):
-            np.matmul(matrix.T, self._rows(self._gradient[:, i], g), out=part)
-        if not add:
-            target[:] = 0
-        scatter(columns, *self._geometry, target)
-
-    def _grouped(self, columns: Array) -> Array:
-        return columns.reshape(self._groups, self._taps, -1)
-
-    def _rows(self, plane: Array, group: int) -> Array:
-        """Group of filters of one picture's map (F, OH, OW) as (F / G, OH OW), a view."""
-        rows = len(plane) // self._groups
-        return plane[group * rows : (group + 1) * rows].reshape(rows, -1)
+        self._finish.backward(flat(self._gradient))
+        backward(
+            self._x,
+            self._out,
+            self._gradient,
+            self._matrices,
+            self._finish.bending,
+            self._geometry,
+            self._rows,
+            self._scratch.take(self._size),
+            self._target,
+            self._add,
+            self._matrix_gradients,
+            self._bias_gradient,
+        )

@@ -26,7 +26,11 @@ class Upsample:
         if self._target is None:
             return
         if self._stride > 0:
-            self._target.put(self._blocks(self._gradient).sum(axis=(3, 5)) * self._scale)
+            blocks, (first, *others) = self._blocks(self._gradient), np.ndindex(self._stride, self._stride)
+            total = blocks[:, :, :, first[0], :, first[1]].copy()
+            for y, x in others:
+                total += blocks[:, :, :, y, :, x]
+            self._target.put(total * self._scale)
         else:
             copies = np.broadcast_to((self._gradient * self._scale)[:, :, :, None, :, None], self._blocks(self._x).shape)
             self._target.put(copies.reshape(self._x.shape))

@@ -1,0 +1,105 @@
+"""Batch norm with the batch's own statistics, beside PyTorch's autograd in float64."""
+
+import numpy as np
+import pytest
+
+from tests.networks import network
+from tests.training.test_gradients_layers import check
+from yolodsc.errors import YolodscError
+from yolodsc.training.model import LIVE, Model
+from yolodsc.training.reestimate import reestimate
+
+BLOCKS = """
+    convolutional filters=4 size=3 pad=1 activation=leaky batch_normalize=1
+    convolutional filters=8 groups=4 size=3 stride=2 pad=1 activation=relu batch_normalize=1
+    convolutional filters=6 activation={activation} batch_normalize=1
+    shortcut from=-2 activation=linear
+    convolutional filters=3 activation=linear
+"""
+
+
+@pytest.mark.parametrize("activation", ["leaky", "relu6", "mish"])
+def test_gradients_through_live_statistics_equal_autograd(activation: str) -> None:
+    """Of ten pictures in three chunks, where mean and variance depend on all of them."""
+    built = network(BLOCKS.format(activation=activation), height=10, width=12)
+
+    check(built, [4], statistics=LIVE, count=10)
+
+
+def test_rolling_statistics_follow_the_batch_a_hundredth_of_the_way() -> None:
+    """The variance as an estimate from its sample, with n - 1."""
+    built = network("convolutional filters=4 activation=leaky batch_normalize=1")
+    pictures = np.random.default_rng(0).standard_normal((6, *built.picture)).astype(np.float32)
+    kernel = built.weights[0]["weights"].reshape(4, 3).astype(np.float64)
+    numbers = np.einsum("fc,nchw->fnhw", kernel, pictures).reshape(4, -1)
+
+    with Model(built, outputs=[0], statistics=LIVE) as model:
+        model.forward(pictures)
+        after = model.network().weights[0]
+
+    before = built.weights[0]
+    np.testing.assert_allclose(after["rolling_mean"], 0.99 * before["rolling_mean"] + 0.01 * numbers.mean(axis=1), rtol=1e-5)
+    wanted = 0.99 * before["rolling_variance"] + 0.01 * numbers.var(axis=1, ddof=1)
+    np.testing.assert_allclose(after["rolling_variance"], wanted, rtol=1e-5)
+
+
+@pytest.mark.parametrize("threads", [2, 3, 4])
+def test_live_statistics_do_not_depend_on_the_number_of_threads(threads: int) -> None:
+    """Outputs, gradients and rolling statistics, bit for bit, over three steps."""
+    built = network(BLOCKS.format(activation="leaky"), height=10, width=12)
+    rng = np.random.default_rng(0)
+    batches = rng.standard_normal((3, 11, *built.picture)).astype(np.float32)
+
+    def trained(count: int) -> list[bytes]:
+        told = []
+        with Model(built, outputs=[4], threads=count, statistics=LIVE) as model:
+            for pictures in batches:
+                outputs = model.forward(pictures)
+                model.backward(outputs)
+                for p in model.parameters:
+                    p.value -= np.float32(1e-3) * p.gradient
+                told += [outputs[4].tobytes(), *(p.gradient.tobytes() for p in model.parameters)]
+            return told + [array.tobytes() for own in model.network().weights for array in own.values()]
+
+    assert trained(threads) == trained(1)
+
+
+def test_reestimated_statistics_are_those_of_all_pictures() -> None:
+    """Of the first layer exactly, in batches of different sizes."""
+    built = network(BLOCKS.format(activation="leaky"), height=10, width=12)
+    pictures = np.random.default_rng(0).standard_normal((64, *built.picture)).astype(np.float32)
+
+    apart = reestimate(built, [pictures[:16], pictures[16:40], pictures[40:]])
+    together = reestimate(built, [pictures])
+
+    for index in range(3):
+        for name in ("rolling_mean", "rolling_variance"):
+            tolerance = 1e-5 if index == 0 else 0.05
+            scale = np.abs(together.weights[index][name]).max()
+            np.testing.assert_allclose(apart.weights[index][name], together.weights[index][name], atol=tolerance * scale)
+
+
+def test_a_reestimated_network_puts_out_what_the_live_one_does() -> None:
+    """Over the same pictures in one batch."""
+    built = network(BLOCKS.format(activation="leaky"), height=10, width=12)
+    pictures = np.random.default_rng(0).standard_normal((64, *built.picture)).astype(np.float32)
+    with Model(built, outputs=[4], statistics=LIVE) as model:
+        wanted = model.forward(pictures)[4]
+
+    with Model(reestimate(built, [pictures], threads=2), outputs=[4]) as model:
+        found = model.forward(pictures)[4]
+
+    np.testing.assert_allclose(found, wanted, atol=1e-5 * np.abs(wanted).max())
+
+
+def test_arrays_that_layers_share_cannot_have_live_statistics() -> None:
+    """They would be two layers' at once."""
+    built = network(
+        """
+        convolutional filters=3 size=3 pad=1 activation=leaky batch_normalize=1
+        convolutional filters=3 size=3 pad=1 activation=leaky batch_normalize=1 share_index=0
+        """
+    )
+
+    with pytest.raises(YolodscError, match="share_index"):
+        Model(built, outputs=[1], statistics=LIVE)
