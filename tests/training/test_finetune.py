@@ -207,6 +207,7 @@ def test_the_command_writes_an_ordinary_pair(tmp_path: Path, capsys: pytest.Capt
     assert (out / "new.names").read_text() == "red\nblue\n"
     history = json.loads((out / "history.json").read_text())
     assert [entry["epoch"] for entry in history["epochs"]] == [1, 2]
+    assert history["settings"]["epochs"] == 2
     assert all(0 <= entry["map"] <= 1 for entry in history["epochs"])
     assert (out / "history.png").stat().st_size > 1000
     assert run([*command, "--out", str(out), "--name", "new"]) == 2

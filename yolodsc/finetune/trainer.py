@@ -193,4 +193,4 @@ class Trainer:
         entry = self.history.close(step=self.step, rate=self._schedule.at(self.step - 1))
         if validate:
             entry["map"] = validate(self.network())
-        self.history.write(self._folder, about)
+        self.history.write(self._folder, {"settings": asdict(self.settings), **about})
