@@ -83,3 +83,23 @@ def test_blocks_of_any_size_equal_the_reference(height: int, width: int, name: s
         found = runner(x)
 
     assert error(made, len(wanted) - 1, found[len(wanted) - 1], wanted) < 1e-5
+
+
+@pytest.mark.parametrize(("channels", "filters", "groups"), [(64, 128, 32), (64, 64, 32), (48, 72, 3), (24, 24, 8), (36, 66, 6)])
+def test_groups_that_do_not_fill_blocks_have_kernels_too(channels: int, filters: int, groups: int) -> None:
+    """A block of lanes may hold many groups, parts of groups, or a part of one; ResNeXt has 32 groups of 4."""
+    text = f"""
+convolutional filters={channels} size=1 activation=leaky
+convolutional filters={filters} size=3 stride=2 pad=1 groups={groups} activation=mish batch_normalize=1
+"""
+    made = network(text, height=17, width=15)
+    x = picture(made)
+    wanted = made.forward(x)
+
+    for isa in available().values():
+        with FusedRunner(made, threads=2, outputs=[1], isa=isa) as runner:
+            entries, found = runner.entries(), runner(x)
+
+        assert error(made, 1, found[1], wanted) < 1e-5
+        assert "convolutional" not in {entry.name for entry in entries}
+        assert sum(entry.macs for entry in entries) == sum(layer.multiply_adds() for layer in made.layers)

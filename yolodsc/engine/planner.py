@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from yolodsc.engine.folding import folded
 from yolodsc.engine.graph import Graph, fast, is_depthwise, is_fusable, is_pointwise, is_sum
 from yolodsc.engine.isa import Isa
@@ -272,19 +274,21 @@ class Planner:
         return reader, view
 
     def _grouped(self, layer: ConvolutionalLayer) -> None:
-        lanes, groups = self.lanes[layer.index], layer.groups
-        each, seen = layer.filters // groups, layer.inputs[0].channels // groups
-        if each % lanes:
-            return self._plain(layer)
+        """A group at a time; where groups do not fill blocks, a block at a time, with zeros between the groups that it holds."""
+        lanes, each, seen = self.lanes[layer.index], layer.filters // layer.groups, layer.inputs[0].channels // layer.groups
         source = self._walked(self.view(self.graph.sources(layer.index)[0]))
         y = self._map(layer.index, layer.shape)
         kernel, bias = self._arrays(layer)
-        for group in range(groups):
-            x, own = self._walked(sliced(source, group * seen, seen)), slice(group * each, (group + 1) * each)
-            blocks = (group * each // lanes, (group + 1) * each // lanes)
-            name = f"conv {layer.size}x{layer.size} group {group}"
-            macs = layer.multiply_adds() // groups
-            arrays = (kernel[own], bias[own], geometry(layer), layer.activation, None, blocks)
+        step = each // lanes if each % lanes == 0 else 1
+        for block in range(0, y.blocks, step):
+            own = slice(block * lanes, min((block + step) * lanes, layer.filters))
+            groups = (own.start // each, -(-own.stop // each))
+            x = self._walked(sliced(source, groups[0] * seen, (groups[1] - groups[0]) * seen))
+            macs = layer.multiply_adds() // layer.filters * (own.stop - own.start)
+            named = f"group {groups[0]}" if groups[1] - groups[0] == 1 else f"groups {groups[0]}-{groups[1] - 1}"
+            name = f"conv {layer.size}x{layer.size} {named}"
+            dense = _diagonal(kernel[own], own.start, each)
+            arrays = (dense, bias[own], geometry(layer), layer.activation, None, (block, block + step))
             self._add(Convolution(name, (layer.index,), macs, maps(x), (y,), x, y, *arrays))
         return self._done(layer.index, whole(y, layer.filters))
 
@@ -367,6 +371,15 @@ class Planner:
             self._add(Depthwise(name, (layer.index,), macs, maps(x), (y,), x, y, filters, j * len(x.blocks)))
             channels += [c * times + j if c >= 0 else -1 for c in x.channels]
         self._done(layer.index, whole(y, channels))
+
+
+def _diagonal(kernel: Array, first: int, each: int) -> Array:
+    """Filters (F, C, K, K) from number ``first`` on, ``each`` a group, as one group: (F, groups * C, K, K) with zeros between."""
+    count, seen, *size = kernel.shape
+    group = (first + np.arange(count)) // each - first // each
+    out = np.zeros((count, int(group[-1]) + 1, seen, *size), np.float32)
+    out[np.arange(count), group] = kernel
+    return out.reshape(count, -1, *size)
 
 
 def geometry(layer: ConvolutionalLayer) -> Geometry:
