@@ -44,6 +44,7 @@ class Compiler:
         self.lock = threading.Lock()
         self.addresses: dict[Any, int] = {}
         self.compiled = 0
+        self._machines: dict[str, Any] = {}
         self.salt = repr((isa.cpu, isa.features, host().llvm, host().triple)).encode()
 
     def load(self, kernels: Sequence[Any], progress: Callable[[int, int], None] | None = None) -> Mapping[Any, int]:
@@ -70,15 +71,21 @@ class Compiler:
         symbol = f"k{digest}"
         if (data := kept(f"{digest}.o")) is not None:
             return symbol, data
-        module = self._llvm.parse_assembly(text.replace("@KERNEL(", f"@{symbol}("))
-        module.triple = host().triple
-        module.data_layout = str(self._machine.target_data)
-        image: bytes = self._machine.emit_object(module)
-        flat = flattened(image)
-        data = OBJECT + image if flat is None else FLAT + flat
+        text = text.replace("@KERNEL(", f"@{symbol}(")
+        flat = flattened(self._object(text, codemodel="small"))
+        data = OBJECT + self._object(text, codemodel="jitdefault") if flat is None else FLAT + flat
         self.compiled += 1
         keep(f"{digest}.o", data)
         return symbol, data
+
+    def _object(self, text: str, *, codemodel: str) -> bytes:
+        """Object code; ``small``: constants lie near, ``jitdefault``: where LLVM's linker likes them."""
+        machine = self._machines.get(codemodel) or self._machines.setdefault(codemodel, self._target(codemodel=codemodel))
+        module = self._llvm.parse_assembly(text)
+        module.triple = host().triple
+        module.data_layout = str(machine.target_data)
+        image: bytes = machine.emit_object(module)
+        return image
 
     @cached_property
     def _llvm(self) -> Any:
@@ -89,10 +96,6 @@ class Compiler:
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
         return llvm
-
-    @cached_property
-    def _machine(self) -> Any:
-        return self._target(codemodel="small")
 
     @cached_property
     def _linker(self) -> Any:

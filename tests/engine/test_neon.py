@@ -1,0 +1,63 @@
+"""Kernels for a processor that the tests may not run on: LLVM makes code for it anywhere, and the code can be looked at."""
+
+import platform
+from typing import Any
+
+import pytest
+
+from tests.engine.test_random_networks import BLOCKS
+from tests.networks import network
+from yolodsc.engine.arena import lay_out, lives_of
+from yolodsc.engine.isa import Isa
+from yolodsc.engine.operations.operation import Site
+from yolodsc.engine.operations.planes import Plain
+from yolodsc.engine.planner import Planner
+from yolodsc.engine.scheduler import HelperKernel, LeadKernel, WorkerKernel
+from yolodsc.engine.tape import Constants, kernels_of
+
+TRIPLE = "aarch64-unknown-linux-gnu"
+NEON = Isa("neon", "neoverse-n1", "", 32, ((4, 1.0),))
+
+
+@pytest.fixture(scope="module")
+def machine() -> Any:
+    """LLVM's code generator for 64-bit ARM."""
+    llvm = pytest.importorskip("llvmlite.binding")
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    try:
+        target = llvm.Target.from_triple(TRIPLE)
+    except RuntimeError as reason:
+        pytest.skip(f"this LLVM has no ARM: {reason}")
+    return target.create_target_machine(cpu=NEON.cpu, features="", opt=3, reloc="pic", codemodel="small")
+
+
+def kernels() -> list[Any]:
+    """All that a network of many kinds of layers needs."""
+    made = network(BLOCKS, height=96, width=100)
+    plan = Planner(made, [len(made.layers) - 1], NEON).plan
+    lay_out(lives_of([(operation.reads, operation.writes) for operation in plan.operations]))
+    site = Site(NEON, 2, Constants())
+    phases = [phase for operation in plan.operations if not isinstance(operation, Plain) for phase in operation.phases(site)]
+    return [*kernels_of(phases), WorkerKernel(), LeadKernel(), HelperKernel()]
+
+
+def test_kernels_compile_for_neon_without_calls_and_spills(machine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tiles fit the registers, activations need no library; only the scheduler calls: steps, and the system's yield."""
+    import llvmlite.binding as llvm
+
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    made = {kernel: kernel.emit("kernel") for kernel in kernels()}
+
+    for kernel, text in made.items():
+        module = llvm.parse_assembly(text)
+        module.triple = TRIPLE
+        lines = machine.emit_assembly(module).splitlines()
+        operations = [line.split()[0] for line in lines if line.startswith("\t") and not line.startswith("\t.")]
+        kind = type(kernel).__name__
+
+        assert "bl" not in operations, kind
+        if kind in {"ConvKernel", "DepthwiseKernel"}:
+            assert "fmla" in operations, kind
+            assert not [line for line in lines if "Spill" in line], kind
+    assert len(made) > 15
