@@ -1,7 +1,7 @@
 """Reports of ``yolodsc bench --json`` as one Markdown table: ``python tools/bench/speed_table.py A.json B.json``.
 
-A row for each network and number of threads: milliseconds, median and in brackets minimum; of the others also their ratio to ours, of
-medians and in brackets of minima. Where several reports have a row, the one of the lowest load counts.
+A row for each network and number of threads: milliseconds, median and in brackets minimum; of the others also their ratio to ours,
+of medians and in brackets of minima. Where several reports have a row, the one of the lowest load counts.
 """
 
 import argparse
