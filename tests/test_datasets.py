@@ -184,6 +184,22 @@ def test_equal_names_in_two_folders_stay_two_pictures(tmp_path: Path) -> None:
     assert len(set(dataset.ids)) == 2
 
 
+def test_labels_may_lie_where_ultralytics_keeps_them(tmp_path: Path) -> None:
+    """Where Darknet would find none; none at all is an error."""
+    for folder in ("images", "labels"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "list.txt").write_text("images/a.jpg\nimages/b.jpg\n")
+    with pytest.raises(DatasetError, match=r"no label files of 2 pictures; looked for .*images/a\.txt"):
+        read_folder(tmp_path / "list.txt", "yolo", Report())
+    (tmp_path / "labels/b.txt").write_text("0 .5 .5 .2 .2\n")
+    report = Report()
+
+    dataset = read_folder(tmp_path / "list.txt", "yolo", report)
+
+    assert dataset.truth.picture.tolist() == [1]
+    assert len(report.notes) == 1
+
+
 def test_a_difficult_list_adds_difficult_objects(yolo: Path) -> None:
     """Darknet's ``difficult=``: a second list in the same order; another length is refused."""
     for name in "ab":

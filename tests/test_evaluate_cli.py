@@ -130,6 +130,9 @@ def test_another_runs_journal_is_refused(
         (["--resume"], "--resume continues what --save-detections DIR has"),
         (["--detections", "x"], "--detections and a network name two things"),
         (["--gt", "x"], "named twice"),
+        (["--voc", "nowhere"], "nowhere: no such file or folder"),
+        (["--json", "."], "--json .: is a directory"),
+        (["--voc", "."], "no folder 'Annotations' in it"),
         (["--rules", "voc7"], "is no rule; wanted some of voc07"),
         (["--format", "pascal"], "--format pascal: wanted voc, yolo"),
         (["--set", "train"], "--set train: no file"),
@@ -235,3 +238,40 @@ def test_darknets_difficult_list_is_an_option(tmp_path: Path) -> None:
         aps.append(json.loads(out.read_text())["rules"]["darknet"]["mean_ap"])
 
     assert aps == [0.5, 1.0]
+
+
+def test_a_network_of_other_classes_is_refused(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No class in common; where some are, the others are told."""
+    names = tmp_path / "x.names"
+    names.write_text("a\nb\nc\nd\ne\n")
+    evaluated(tree, tmp_path / "a.json", "--names", names, status=2)
+    names.write_text("a\n0\nc\nd\ne\n")
+    evaluated(tree, tmp_path / "a.json", "--names", names)
+
+    said = capsys.readouterr().err.splitlines()
+    assert "no object of the dataset (0, 1) is of a class of the network (a, b, c …)" in said[0]
+    assert said[1] == "yolodsc: the network does not know 1: never found"
+
+
+def test_class_names_may_be_anything(tree: Path, tmp_path: Path) -> None:
+    """Blanks, slashes, formulas, other scripts: in tables, files of detections, curves."""
+    pytest.importorskip("matplotlib")
+    names = ["tea pot", "and/or", "$x_{", "猫", "e"]
+    (tmp_path / "x.names").write_text("\n".join(names), encoding="utf-8")
+    for path in (tree / "Annotations").iterdir():
+        path.write_text(path.read_text().replace("<name>0", "<name>tea pot").replace("<name>1", "<name>and/or"))
+    keep, plots = tmp_path / "kept", tmp_path / "plots"
+
+    content = evaluated(tree, tmp_path / "a.json", "--names", tmp_path / "x.names", "--save-detections", keep, "--plots", plots)
+    (keep / "detections.jsonl").unlink()
+    again = ["evaluate", "--voc", str(tree), "--names", str(tmp_path / "x.names"), "--detections", str(keep), "--quiet"]
+    status = run([*again, "--json", str(tmp_path / "b.json")])
+
+    assert status == 0
+    counts = [
+        [c["detections"] for c in json.loads((tmp_path / f"{f}.json").read_text())["rules"]["voc07"]["classes"].values()]
+        for f in "ab"
+    ]
+    assert counts[0] == counts[1]
+    assert list(content["rules"]["voc07"]["classes"]) == names
+    assert (plots / "pr_and_or.png").is_file()

@@ -1,6 +1,8 @@
 """Curves of an evaluation as PNG (extra ``plots``) and as JSON."""
 
 import math
+import warnings
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,22 @@ from yolodsc.metrics import ClassResult
 
 def write_plots(folder: Path, evaluation: Evaluation) -> None:
     """``overview.png``, ``pr_CLASS.png``, ``f1_CLASS.png`` and ``curves.json`` by the first rule."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingExtraError("plots", needed_for="--plots") from None
+    need_matplotlib()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # class names in scripts that the font lacks
+        _write_plots(folder, evaluation)
+
+
+def need_matplotlib() -> None:
+    """A `MissingExtraError` where there is no matplotlib."""
+    if find_spec("matplotlib") is None:
+        raise MissingExtraError("plots", needed_for="--plots")
+
+
+def _write_plots(folder: Path, evaluation: Evaluation) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     first = next(iter(evaluation.results.values()))
     shown = [(n, c) for n, c in zip(evaluation.dataset.names, first.classes, strict=True) if c is not None and len(c.curve.score)]
     for name, found in shown:
@@ -39,14 +52,14 @@ def write_plots(folder: Path, evaluation: Evaluation) -> None:
 def _draw_pr(axes: Any, name: str, found: ClassResult) -> None:
     axes.step(found.curve.recall, found.curve.precision, where="post", linewidth=1.4, color="#2166ac")
     axes.fill_between(found.curve.recall, found.curve.precision, step="post", alpha=0.15, color="#2166ac")
-    axes.set_title(f"{name}: AP {'-' if found.ap is None else f'{100 * found.ap:.1f}'}", fontsize=9)
+    axes.set_title(f"{name}: AP {'-' if found.ap is None else f'{100 * found.ap:.1f}'}", fontsize=9, parse_math=False)
     _axes(axes, "recall", "precision")
 
 
 def _draw_f1(axes: Any, name: str, found: ClassResult) -> None:
     axes.plot(found.curve.score, found.curve.f1, linewidth=1.4, color="#b2182b")
     axes.axvline(found.best_f1_score, linestyle=":", color="0.4", linewidth=1)
-    axes.set_title(f"{name}: best F1 {100 * found.best_f1:.1f} at {found.best_f1_score:.3f}", fontsize=9)
+    axes.set_title(f"{name}: best F1 {100 * found.best_f1:.1f} at {found.best_f1_score:.3f}", fontsize=9, parse_math=False)
     _axes(axes, "score threshold", "F1")
 
 

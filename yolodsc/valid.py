@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from yolodsc import image, jpeg
 from yolodsc.boxes import joined
-from yolodsc.datasets import Dataset
+from yolodsc.datasets import Dataset, Report
 from yolodsc.datasets.journal import Scored
 from yolodsc.detect import Detector
 from yolodsc.detections import Detections
@@ -36,6 +36,21 @@ class _Input:
     width: int
     height: int
     seconds: float
+
+
+def with_network(dataset: Dataset, names: Sequence[str], report: Report) -> Dataset:
+    """The dataset with a network's classes first; classes that only it has are noted, and an error where all of them are such."""
+    own = [dataset.names[c] for c in np.unique(dataset.truth.class_id)]
+    strange = [name for name in own if name not in names]
+    if strange and len(strange) == len(own):
+        raise DatasetError(f"no object of the dataset ({_some(own)}) is of a class of the network ({_some(names)}); wanted --names")
+    if strange:
+        report.note(f"the network does not know {_some(strange)}: never found")
+    return dataset.with_names(names)
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + " …" * (len(names) > 3)
 
 
 def detections_of(dataset: Dataset, detector: Detector, *, skip: Iterable[str] = ()) -> Iterator[Scored]:

@@ -16,7 +16,7 @@ from yolodsc.datasets.comp4 import write_comp4
 from yolodsc.datasets.formats import Format, FormatName, read_detections, read_truth
 from yolodsc.datasets.journal import JOURNAL, Scored, appending, continued
 from yolodsc.datasets.text import Corners, with_difficult
-from yolodsc.datasets.voc import read_voc
+from yolodsc.datasets.voc import read_set, read_voc
 from yolodsc.detect import Detector
 from yolodsc.errors import DatasetError, OptionError
 from yolodsc.evaluate import Evaluation, write_json
@@ -25,7 +25,7 @@ from yolodsc.files import folder as made
 from yolodsc.metrics import Rule, adjusted, rules_named
 from yolodsc.models import ModelFiles
 from yolodsc.names import names_of_data, read_names
-from yolodsc.valid import detections_of, settings_of, speed_of, table_of
+from yolodsc.valid import detections_of, settings_of, speed_of, table_of, with_network
 
 MAP_THRESH = 0.005
 """Darknet's ``detector map``: least score of detections that are scored."""
@@ -74,9 +74,10 @@ def evaluate(
         return _compare(*compare)
     network = any(option is not None for option in (model, cfg, weights))
     _consistent(detections, network=network, keep=save_detections is not None, resume=resume)
+    _writable(json=json, csv=csv, plots=plots)
     wanted, report = _rules(rules, iou, difficult), Report(strict=strict)
     form_ = Format(name=cast(FormatName, form), corners=cast(Corners, boxes), names=_names(names, data), images=images)
-    truth = _Truth(voc, chosen, gt, form_, None if difficult in CHOICES else Path(difficult))
+    truth = _Truth(voc, chosen, gt, form_, None if difficult in CHOICES else Path(difficult)).checked()
     scored: list[Scored] = []
     missing: frozenset[int] = frozenset()
     if detections is None:
@@ -84,7 +85,7 @@ def evaluate(
         fitting: dict[str, Any] = {"thresh": thresh, "nms": nms, "letterbox": letterbox, "exif": exif}
         running: dict[str, Any] = {"threads": threads, "isa": isa, "quiet": quiet}
         detector = options.detector(files, data=data, profile=profile, partial=partial, **fitting, **running)
-        dataset = truth.read(detector.names, report).with_names(detector.names)
+        dataset = with_network(truth.read(detector.names, report), detector.names, report)
         keep = None if save_detections is None else _Keep(save_detections, files, resume, Path(chosen).stem)
         scored = _run(dataset, detector, keep, quiet=quiet)
         report.notes += [entry.error for entry in scored if entry.error]
@@ -93,8 +94,8 @@ def evaluate(
         dataset = truth.read(form_.names, report)
         found, missing = read_detections(detections, dataset, form_, report)
     evaluation = scored_by(dataset, found, wanted, missing=missing, thresh=at, notes=report.notes, speed=speed_of(scored))
-    _write(evaluation, json=json, csv=csv, plots=plots)
     _print(evaluation, quiet=quiet)
+    _write(evaluation, json=json, csv=csv, plots=plots)
     return 1 if any(entry.error for entry in scored) else 0
 
 
@@ -106,6 +107,18 @@ def _consistent(detections: Path | None, *, network: bool, keep: bool, resume: b
         raise OptionError("--save-detections and --resume need a network that is run; --detections names what was found before")
     if resume and not keep:
         raise OptionError("--resume continues what --save-detections DIR has; wanted both")
+
+
+def _writable(*, json: Path | None, csv: Path | None, plots: Path | None) -> None:
+    """Refuse, before anything runs, what could not be written at the end."""
+    for option, path in (("--json", json), ("--csv", csv)):
+        if path is not None and path.is_dir():
+            raise OptionError(f"{option} {path}: is a directory; wanted a file")
+    if plots is not None:
+        from yolodsc.plots import need_matplotlib
+
+        need_matplotlib()
+        made(plots, error=OptionError)
 
 
 def _compare(a: Path, b: Path) -> int:
@@ -137,10 +150,19 @@ class _Truth:
     form: Format
     difficult: Path | None
 
+    def checked(self) -> "_Truth":
+        """The same, if it names one place that is there."""
+        place = self.voc or self.gt
+        if place is None or (self.voc and self.gt):
+            raise OptionError("the ground truth is missing or named twice; wanted --voc DIR or --gt DIR")
+        if not place.exists():
+            raise DatasetError(f"{place}: no such file or folder")
+        if self.voc is not None:
+            read_set(self.voc, self.chosen)
+        return self
+
     def read(self, names: tuple[str, ...], report: Report) -> Dataset:
         """Ground truth with classes in the order of ``names``."""
-        if (self.voc is None) == (self.gt is None):
-            raise OptionError("the ground truth is missing or named twice; wanted --voc DIR or --gt DIR")
         if self.voc is not None:
             dataset = read_voc(self.voc, self.chosen, report, names=names)
         else:

@@ -1,12 +1,14 @@
 """What ``yolodsc evaluate`` prints, and its CSV."""
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 from yolodsc.cli.table import aligned
 from yolodsc.errors import DatasetError
 from yolodsc.evaluate import Evaluation
 from yolodsc.files import replacing
+from yolodsc.metrics import RuleResult
 from yolodsc.metrics.bootstrap import Difference
 
 
@@ -18,16 +20,22 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
         rows.append([name, *(_percent(found.ap if (found := result.classes[c]) else None) for result in results)])
     rows.append(["mean", *(_percent(result.mean_ap) for result in results)])
     lines = [*aligned(rows, left=1), "", *_counts(evaluation), ""]
-    for result in (result for result in results if result.figures):
-        lines += [
-            f"{result.rule.name}: "
-            + ", ".join(f"{key} {_percent(value if value >= 0 else None)}" for key, value in result.figures.items())
-        ]
+    lines += [f"{', '.join(rules)}: {figures}" for figures, rules in _figures(results).items()]
     costs, counts = evaluation.errors.costs, evaluation.errors.counts
     lines.append("errors (TIDE), AP lost: " + ", ".join(f"{kind} {100 * costs[kind]:.2f} ({counts[kind]})" for kind in costs))
     if evaluation.speed:
         lines.append("ms a picture: " + ", ".join(f"{stage} {time:.1f}" for stage, time in evaluation.speed.items()))
     return lines
+
+
+def _figures(results: Sequence[RuleResult]) -> dict[str, list[str]]:
+    """What rules report besides AP, and the rules that report it."""
+    told: dict[str, list[str]] = {}
+    for result in results:
+        if result.figures:
+            shown = (f"{name} {_percent(value if value >= 0 else None)}" for name, value in result.figures.items())
+            told.setdefault(", ".join(shown), []).append(result.rule.name)
+    return told
 
 
 def _counts(evaluation: Evaluation) -> list[str]:

@@ -36,7 +36,7 @@ def read_comp4(folder: Path, names: Sequence[str], report: Report) -> tuple[Rows
 
 def _file_of(folder: Path, name: str) -> Path | None:
     """The file whose name ends with the class (blanks aside); the shortest, so that ``test_car`` is not ``test_race_car``."""
-    wanted = "".join(name.split())
+    wanted = "".join(_written(name).split())
     fitting = []
     for path in folder.glob("*.txt"):
         stem = "".join(path.stem.split())
@@ -76,7 +76,12 @@ def write_comp4(folder: Path, dataset: Dataset, found: Found, *, chosen: str) ->
     """One file a class, as ``detector valid`` writes them (``detector.c: print_detector_detections``): cut at the borders."""
     cut = found.clipped()
     for class_id, name in enumerate(dataset.names):
-        with replacing(folder / f"comp4_det_{chosen}_{name}.txt", error=DatasetError, mode="w") as file:
+        with replacing(folder / f"comp4_det_{chosen}_{_written(name)}.txt", error=DatasetError, mode="w") as file:
             for i in np.flatnonzero(cut.class_id == class_id):
                 box = " ".join(f"{side:f}" for side in cut.boxes_xyxy[i])
                 file.write(f"{dataset.ids[cut.picture[i]]} {cut.score[i]:f} {box}\n")
+
+
+def _written(name: str) -> str:
+    """A class in a file's name."""
+    return name.replace("/", "_").replace("\\", "_")

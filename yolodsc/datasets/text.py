@@ -39,7 +39,7 @@ def read_folder(
 ) -> Dataset:
     """Ground truth: a folder of label files, or (``yolo``) a list of pictures; ``images`` says where the pictures lie."""
     pictures = _listed(place) if place.is_file() else None
-    files = [label_path(str(path)) for path in pictures] if pictures else _label_files(place)
+    files = _labels_of(pictures) if pictures else _label_files(place)
     ids = _ids(pictures or files)
     if pictures is None and (form == "yolo" or images):
         pictures = _beside(place, ids, images)
@@ -53,7 +53,7 @@ def read_folder(
 
 def with_difficult(dataset: Dataset, listed: Path, report: Report) -> Dataset:
     """The dataset with the objects of Darknet's ``difficult=`` list: the pictures in the same order, with labels of their own."""
-    files = [label_path(str(path)) for path in _listed(listed)]
+    files = _labels_of(_listed(listed))
     if len(files) != len(dataset.ids):
         raise DatasetError(f"{listed}: {len(files)} pictures; wanted the {len(dataset.ids)} of the ground truth, in its order")
     rows = _labelled(files, "yolo", report, names=dataset.names, corners="auto", sizes=dataset.sizes)
@@ -101,6 +101,19 @@ def _listed(place: Path) -> tuple[Path, ...]:
     if not paths:
         raise DatasetError(f"{place}: empty; wanted one picture a line")
     return tuple(path if path.is_absolute() or path.exists() else place.parent / path for path in paths)
+
+
+def _labels_of(pictures: Sequence[Path]) -> list[Path]:
+    """The label files of pictures where Darknet looks for them, else where Ultralytics does; a `DatasetError` for none at all."""
+    files = []
+    for picture in pictures:
+        path = label_path(str(picture))
+        head, folder, name = str(path).rpartition("/images/")
+        other = Path(f"{head}/labels/{name}")
+        files.append(other if folder and not path.is_file() and other.is_file() else path)
+    if not any(path.is_file() for path in files):
+        raise DatasetError(f"no label files of {len(files)} pictures; looked for {files[0]} first")
+    return files
 
 
 def _label_files(folder: Path) -> list[Path]:

@@ -38,14 +38,14 @@ def read_voc(root: Path, chosen: str, report: Report, *, names: Sequence[str] = 
     names
         Class names; by default VOC's twenty, or those of the annotations where they have others.
     """
-    if not (root / "Annotations").is_dir():
-        raise DatasetError(f"{root}: no folder 'Annotations' in it; wanted a VOC tree such as VOCdevkit/VOC2007")
     ids, pictures = read_set(root, chosen), root / "JPEGImages"
     return read_annotations(root / "Annotations", ids, report, names=names, usual=NAMES, pictures=pictures)
 
 
 def read_set(root: Path, chosen: str) -> list[str]:
     """Ids of an image set, each once; a second column (``aeroplane_test.txt``) is left aside."""
+    if not (root / "Annotations").is_dir():
+        raise DatasetError(f"{root}: no folder 'Annotations' in it; wanted a VOC tree such as VOCdevkit/VOC2007")
     places = [root / "ImageSets" / "Main" / f"{chosen}.txt", Path(chosen)]
     place = next((path for path in places if path.is_file()), None)
     if place is None:
