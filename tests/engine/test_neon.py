@@ -11,7 +11,7 @@ from yolodsc.engine.arena import lay_out, lives_of
 from yolodsc.engine.isa import Isa
 from yolodsc.engine.operations.operation import Site
 from yolodsc.engine.operations.planes import Plain
-from yolodsc.engine.planner import Planner
+from yolodsc.engine.planner import planned
 from yolodsc.engine.scheduler import HelperKernel, LeadKernel, WorkerKernel
 from yolodsc.engine.tape import Constants, kernels_of
 
@@ -35,7 +35,7 @@ def machine() -> Any:
 def kernels() -> list[Any]:
     """All that a network of many kinds of layers needs."""
     made = network(BLOCKS, height=96, width=100)
-    plan = Planner(made, [len(made.layers) - 1], NEON).plan
+    plan = planned(made, [len(made.layers) - 1], NEON)
     lay_out(lives_of([(operation.reads, operation.writes) for operation in plan.operations]))
     site = Site(NEON, 2, Constants())
     phases = [phase for operation in plan.operations if not isinstance(operation, Plain) for phase in operation.phases(site)]

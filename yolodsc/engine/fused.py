@@ -20,7 +20,8 @@ from yolodsc.engine.layout import ARENA, Map, Plane
 from yolodsc.engine.objects import compiler
 from yolodsc.engine.operations.operation import Operation, Site
 from yolodsc.engine.operations.planes import Plain
-from yolodsc.engine.planner import Plan, Planner
+from yolodsc.engine.places import Plan
+from yolodsc.engine.planner import planned
 from yolodsc.engine.scheduler import Crew, HelperKernel, LeadKernel, WorkerKernel
 from yolodsc.engine.tape import Constants, Item, Tape, aligned, assemble, kernels_of
 from yolodsc.network import Network
@@ -51,7 +52,7 @@ class Program:
 
 def program(network: Network, *, threads: int, outputs: Sequence[int], isa: Isa, progress: Progress | None = None) -> Program:
     """Plan, lay out, write down, compile."""
-    plan = Planner(network, outputs, isa).plan
+    plan = planned(network, outputs, isa)
     uses: list[tuple[Sequence[Buffer], Sequence[Buffer]]] = [(op.reads, op.writes) for op in plan.operations]
     arena = lay_out(lives_of([*uses, (list(plan.outputs.values()), [])]))
     site = Site(isa, threads, Constants())

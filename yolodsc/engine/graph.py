@@ -70,6 +70,12 @@ class Graph:
         readers = self.readers.get(index, [])
         return readers[0] if len(readers) == 1 and index not in self.kept else None
 
+    def deferred(self, index: int) -> bool:
+        """Whether the depthwise layer that is the only reader of a pointwise one will emit both."""
+        reader = self.only_reader(index)
+        layers = self.network.layers
+        return reader is not None and is_pointwise(layers[index]) and is_fusable(layers[reader])
+
     def lanes(self, isa: Isa) -> dict[int, int]:
         """Vector length of each layer's map: layers that share blocks share it."""
         parent = {index: index for index in (PICTURE, *self.needed)}
