@@ -60,6 +60,7 @@ class Model:
     def __init__(
         self, network: Network, *, outputs: Sequence[int], threads: int = 1, statistics: Statistics = Statistics.FROZEN
     ) -> None:
+        import scipy.linalg.cython_blas  # noqa: F401  # what Numba's products run on: must be there to be held
         from threadpoolctl import ThreadpoolController
 
         self._network, self._outputs, self._threads = network, tuple(outputs), threads
