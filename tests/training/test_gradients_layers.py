@@ -30,6 +30,17 @@ CONVOLUTIONS = {
     "depthwise-1x1": "convolutional filters=4 groups=4 size=1 activation=leaky",
     "depthwise-swish": "convolutional filters=4 groups=4 size=3 pad=1 activation=swish batch_normalize=1",
 }
+DEPTHWISE = {
+    "tall": (100, 40, 1, 2),
+    "tall-stride": (141, 70, 2, 1),
+    "small": (7, 7, 1, 9),
+    "small-stride": (7, 6, 2, 9),
+    "even-stride": (8, 8, 2, 9),
+    "one-pixel": (1, 1, 1, 3),
+    "one-pixel-stride": (1, 2, 2, 3),
+    "one-column": (9, 1, 1, 5),
+}
+"""Height, width, stride and pictures: maps in parts, and pictures together."""
 ACTIVATIONS = "linear leaky relu relu6 logistic swish mish tanh hard_mish elu gelu".split()
 LAYERS = {
     "maxpool": "maxpool size=2 stride=2",
@@ -78,6 +89,20 @@ def test_gradients_of_a_convolution_equal_autograd(line: str) -> None:
     built = network(f"convolutional filters=4 activation=leaky\n{line}", height=9, width=11)
 
     check(built, [1])
+
+
+@pytest.mark.parametrize(("height", "width", "stride", "count"), DEPTHWISE.values(), ids=DEPTHWISE.keys())
+def test_gradients_of_a_depthwise_convolution_equal_autograd_at_any_size(height: int, width: int, stride: int, count: int) -> None:
+    """Two filters a channel, and a second reader of the same input."""
+    lines = f"""
+    convolutional filters=3 activation=linear
+    convolutional filters=6 groups=3 size=3 pad=1 stride={stride} activation=leaky
+    route layers=-2
+    convolutional filters=3 groups=3 size=3 pad=1 stride={stride} activation=relu6
+    """
+    built = network(lines, height=height, width=width)
+
+    check(built, [1, 3], count=count)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

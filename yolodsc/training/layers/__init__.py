@@ -8,6 +8,7 @@ from yolodsc.layer import Layer
 from yolodsc.layers.convolutional import ConvolutionalLayer
 from yolodsc.training.layers.activation import ActivationOperation
 from yolodsc.training.layers.depthwise import Depthwise
+from yolodsc.training.layers.depthwise_three import DepthwiseThree, is_three
 from yolodsc.training.layers.maxpool import Maxpool
 from yolodsc.training.layers.moments import Moments
 from yolodsc.training.layers.normalised import Normalised
@@ -22,7 +23,9 @@ from yolodsc.training.layers.upsample import Upsample
 def _convolution(place: Place[ConvolutionalLayer]) -> Operation:
     if place.layer.pointwise:
         return Pointwise(place)
-    return Depthwise(place) if place.layer.depthwise else Regular(place)
+    if place.layer.depthwise:
+        return DepthwiseThree(place) if is_three(place.layer) else Depthwise(place)
+    return Regular(place)
 
 
 OPERATIONS: dict[str, Callable[[Place[Any]], Operation]] = {
