@@ -8,17 +8,22 @@ import numpy as np
 import pytest
 
 from tests.training.scenes import REGION, STUDENT, YOLO, student, teacher, write_pictures
+from yolodsc import image
 from yolodsc.cli import run
 from yolodsc.errors import OptionError, YolodscError
 from yolodsc.finetune import Settings, Trainer
 from yolodsc.finetune.objective import Objective
 from yolodsc.finetune.teacher import Teacher, features
 from yolodsc.network import Network
+from yolodsc.profile import ALEXEYAB
+from yolodsc.reference.convolution import convolution
+from yolodsc.training.augment import Augmentation
 from yolodsc.training.checkpoint import FILE
 from yolodsc.training.initial import initialised
 from yolodsc.training.labels import read_labels
 from yolodsc.training.pictures import Batch
 
+PLAIN = Augmentation(flip=False, jitter=0, hue=0, saturation=1, exposure=1)
 SHORT = Settings(epochs=2, batch=4, rate=1e-3, labels=1.0, warmup=0, average=0.9)
 
 
@@ -111,6 +116,21 @@ def test_scratch_learns_the_labels(tmp_path: Path) -> None:
     own.close()
 
     assert epochs[-1]["labels"] < 0.3 * epochs[0]["labels"]
+
+
+def test_live_statistics_end_as_the_final_weights_make_them(tmp_path: Path) -> None:
+    """Twice the same, and near those of the pictures."""
+    paths = write_pictures(tmp_path, 8)
+    settings = replace(SHORT, statistics="live", augmentation=PLAIN)
+
+    first = trained(tmp_path / "a", paths, settings=settings)
+
+    assert equal(first, trained(tmp_path / "b", paths, settings=settings, threads=2))
+    pictures = np.stack([image.fit(image.read(path), first.picture, profile=ALEXEYAB, geometry="stretch")[0] for path in paths])
+    kernel = first.weights[0]["weights"]
+    geometry = {"groups": 1, "stride_y": 2, "stride_x": 2, "padding": 1, "dilation": 1}
+    numbers = np.stack([convolution(x, kernel, **geometry) for x in pictures])
+    np.testing.assert_allclose(first.weights[0]["rolling_mean"], numbers.mean(axis=(0, 2, 3)), atol=0.02)
 
 
 def test_landmarks_pair_maps_of_decomposed_networks() -> None:

@@ -22,10 +22,14 @@ from yolodsc.training.checkpoint import FILE, Checkpoint, digest_of
 from yolodsc.training.model import Model, Statistics
 from yolodsc.training.optimizer import clip, optimizer_named
 from yolodsc.training.pictures import Batch, Batches, Shelf
+from yolodsc.training.reestimate import reestimate
 from yolodsc.training.schedule import Schedule
 
 CHECKPOINT_EVERY = 300.0
 """Seconds between checkpoints within an epoch."""
+
+REESTIMATED = 512
+"""Pictures from which batch norm's statistics are taken anew where they were live."""
 
 Progress = Callable[[int, Loss], None]
 """Called after every step with the number of steps done and its loss."""
@@ -72,7 +76,7 @@ class Trainer:
         threads: int = 1,
         resume: bool = False,
     ) -> None:
-        self.settings, self._student, self._folder = settings, student, folder
+        self.settings, self._student, self._folder, self._threads = settings, student, folder, threads
         side = (settings.size, settings.size) if settings.size else student.picture[1:]
         networks = (student, teacher) if teacher else (student,)
         self._digest = digest_of(asdict(settings) | {"labels": [own.tolist() for own in labels]}, networks, list(paths))
@@ -143,10 +147,13 @@ class Trainer:
         self._stopping = True
 
     def network(self) -> Network:
-        """The student with averaged weights, where an average is kept."""
+        """The student with averaged weights, where an average is kept, and live statistics as those weights make them."""
         present = self._model.network()
         if self.settings.average:
             present = self._average.network(present)
+        if self.settings.statistics == "live":
+            with closing(self._batches.between(0, min(REESTIMATED // self.settings.batch + 1, self.steps))) as batches:
+                present = reestimate(present, (batch.pictures for batch in batches), threads=self._threads)
         return self._student.with_weights(present.weights)
 
     def checkpoint(self) -> None:
