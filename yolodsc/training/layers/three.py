@@ -81,25 +81,16 @@ def _put_row(taps: Array, line: Array, left: Array, centre: Array, right: Array,
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
-def _dots(gradient: Array, left: Array, centre: Array, right: Array, width: int, out: Array) -> None:
-    """Add the nine products of the gradient with what each tap saw."""
-    zero = np.float32(0)
-    a, b, c, d, e, f, g, h, k = zero, zero, zero, zero, zero, zero, zero, zero, zero
-    left_1, centre_1, right_1 = left[width:], centre[width:], right[width:]
-    left_2, centre_2, right_2 = left[2 * width :], centre[2 * width :], right[2 * width :]
+def _dots(gradient: Array, left: Array, centre: Array, right: Array, out: Array) -> None:
+    """Add the products of the gradient with what three taps saw."""
+    a = b = c = np.float32(0)
     for i in range(len(gradient)):
-        value = gradient[i]
-        a += value * left[i]
-        b += value * centre[i]
-        c += value * right[i]
-        d += value * left_1[i]
-        e += value * centre_1[i]
-        f += value * right_1[i]
-        g += value * left_2[i]
-        h += value * centre_2[i]
-        k += value * right_2[i]
-    for place, total in enumerate((a, b, c, d, e, f, g, h, k)):
-        out[place] += total
+        a += gradient[i] * left[i]
+        b += gradient[i] * centre[i]
+        c += gradient[i] * right[i]
+    out[0] += a
+    out[1] += b
+    out[2] += c
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
@@ -193,20 +184,24 @@ def backward(
             for y0 in range(0, height, rows):
                 y1 = min(y0 + rows, height)
                 block = (y1 - y0 + 1) * width
-                used = memory[:, : m * block + width]
-                _stack(x[c, start : start + m], y0, y1, used[1])
-                _sides(used[1], width, used[0], used[2])
+                size = m * block + width
+                left, centre, right = memory[0, :size], memory[1, :size], memory[2, :size]
+                before, here, after = memory[3, :size], memory[4, :size], memory[5, :size]
+                line = memory[6, : size - 2 * width]
+                _stack(x[c, start : start + m], y0, y1, centre)
+                _sides(centre, width, left, right)
                 for f in range(c * multiplier, (c + 1) * multiplier):
-                    _stack(gradient[f, start : start + m], y0, y1, used[4])
-                    body = used[4][width : m * block]
-                    _dots(body, used[0], used[1], used[2], width, kernel_gradient[f])
+                    _stack(gradient[f, start : start + m], y0, y1, here)
+                    body = here[width : size - width]
+                    for ky in range(3):
+                        row, goal = ky * width, kernel_gradient[f, 3 * ky : 3 * ky + 3]
+                        _dots(body, left[row:], centre[row:], right[row:], goal)
                     if target.size == 0:
                         continue
-                    _sides(used[4], width, used[3], used[5])
-                    taps, line = kernel[f, ::-1].copy(), used[6][: m * block - width]
-                    _two_rows(taps, np.float32(0), used[3], used[4], used[5], width, line)
+                    _sides(here, width, before, after)
+                    taps = kernel[f, ::-1].copy()
+                    _two_rows(taps, np.float32(0), before, here, after, width, line)
                     for i in range(m):
-                        low = i * block + 2 * width
+                        low, more = i * block + 2 * width, add or f > c * multiplier
                         place = target[c, start + i, y0:y1].reshape(-1)
-                        more = add or f > c * multiplier
-                        _put_row(taps, line[i * block :], used[3][low:], used[4][low:], used[5][low:], more, place)
+                        _put_row(taps, line[i * block :], before[low:], here[low:], after[low:], more, place)
