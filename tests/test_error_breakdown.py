@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
 
-from tests.test_metrics import tables
+from tests.test_metrics import cases, tables
 from yolodsc.errors import DatasetError
 from yolodsc.metrics import RULES, score
 from yolodsc.metrics.bootstrap import compare
@@ -37,14 +38,46 @@ def test_each_kind_of_error_is_named_and_priced(kind, objects, found, cost, miss
     assert result.costs[kind] == pytest.approx(cost, abs=1e-12)
 
 
-def test_difficult_objects_take_no_part_in_the_breakdown():
-    """Who finds one makes no error, and it is not missed."""
+def test_difficult_objects_are_not_missed_and_cost_nothing():
+    """Who finds one is named, as TIDE does it, but has no part in AP."""
     truth, detections = tables([(0, 0, A, True), (0, 0, B, False)], [(0, 0, A, 0.9), (0, 0, B, 0.8)])
 
     result = breakdown(truth, detections, classes=1)
 
-    assert set(result.counts.values()) == {0}
+    assert result.counts == dict.fromkeys(KINDS, 0) | {"background": 1}
+    assert set(result.costs.values()) == {0.0}
     assert result.mean_ap == 1.0
+
+
+@pytest.mark.filterwarnings("ignore")  # tidecv's own
+@given(case=cases())
+def test_the_breakdown_is_tidecvs(case):
+    """Counts and costs, with difficult objects as regions to be ignored."""
+    tidecv, data = pytest.importorskip("tidecv"), pytest.importorskip("tidecv.data")
+    objects, found = case
+    if not objects or not found:
+        return
+    truth, detections = tables(objects, found)
+    ground, results = data.Data("ground"), data.Data("results")
+    for picture, class_id, (x1, y1, x2, y2), difficult in objects:
+        add = ground.add_ignore_region if difficult else ground.add_ground_truth
+        add(picture, class_id, [x1, y1, x2 - x1, y2 - y1])
+    for picture, class_id, (x1, y1, x2, y2), s in found:
+        results.add_detection(picture, class_id, s, [x1, y1, x2 - x1, y2 - y1])
+    for picture in range(3):
+        ground.add_image(picture, str(picture))  # those without objects too
+    try:
+        run = tidecv.TIDE().evaluate(ground, results, mode=tidecv.TIDE.BOX)
+        costs = run.fix_main_errors()
+    except ZeroDivisionError:  # tidecv's mean over no class at all
+        return
+
+    result = breakdown(truth, detections, classes=2)
+
+    assert 100 * result.mean_ap == pytest.approx(run.ap)
+    for name, (kind, cost) in zip(KINDS, costs.items(), strict=True):
+        assert result.counts[name] == len(run.error_dict[kind])
+        assert 100 * result.costs[name] == pytest.approx(cost, abs=1e-9)
 
 
 def test_no_detections_at_all_are_objects_missed():

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from yolodsc.metrics.tables import Doubles, Flags
 from yolodsc.shape import Ints
 
-RIGHT, CLASSIFICATION, LOCALISATION, BOTH, DUPLICATE, BACKGROUND, IGNORED = 1, 2, 3, 4, 5, 6, 7
+RIGHT, CLASSIFICATION, LOCALISATION, BOTH, DUPLICATE, BACKGROUND = 1, 2, 3, 4, 5, 6
 
 
 @nb.njit(cache=True, nogil=True)
@@ -25,8 +25,8 @@ def error_kinds(  # noqa: PLR0912, PLR0915 one kernel, one function
     region_class: Ints,
     foreground: float,
     background: float,
-) -> tuple[NDArray[np.uint8], Ints, Flags]:  # pragma: no cover
-    """Kind of each detection (N,), the object it points at (N,; -1: none), and which objects were found (M,).
+) -> tuple[NDArray[np.uint8], Flags, Ints, Flags]:  # pragma: no cover
+    """Kind of each detection (N,), whether it is ignored (N,), the object it points at (N,; -1: none), and which were found (M,).
 
     tidecv ``quantify.py: TIDEExample, TIDERun._eval_image``. Detections come by picture (``bounds``), best first; objects
     ``first[p]:last[p]`` and regions to be ignored ``ignored_first[p]:ignored_last[p]`` are those of the same picture.
@@ -34,6 +34,7 @@ def error_kinds(  # noqa: PLR0912, PLR0915 one kernel, one function
     n = boxes.shape[0]
     kinds = np.zeros(n, np.uint8)
     at = np.full(n, -1, np.int64)
+    ignored = np.zeros(n, np.bool_)
     used = np.zeros(objects.shape[0], np.bool_)
     longest, most = 0, 0
     for p in range(first.shape[0]):
@@ -65,7 +66,7 @@ def error_kinds(  # noqa: PLR0912, PLR0915 one kernel, one function
                 height = min(boxes[i, 3], regions[r, 3]) - max(boxes[i, 1], regions[r, 1])
                 inside = region_class[r] == class_id[i] and width > 0.0 and height > 0.0
                 if inside and width * height > foreground * area:
-                    kinds[i] = IGNORED
+                    ignored[i] = True
         for i in range(low, bounds[p + 1]):
             if kinds[i] != 0:
                 continue
@@ -93,4 +94,4 @@ def error_kinds(  # noqa: PLR0912, PLR0915 one kernel, one function
                 kinds[i] = BACKGROUND
             else:
                 kinds[i] = BOTH
-    return kinds, at, used
+    return kinds, ignored, at, used

@@ -15,7 +15,7 @@ from yolodsc.shape import Ints
 
 KINDS = ("classification", "localisation", "both", "duplicate", "background", "missed")
 CLASSIFICATION, LOCALISATION, BOTH, DUPLICATE, BACKGROUND = 2, 3, 4, 5, 6
-WRONG, RIGHT, IGNORED = 0, 1, 7
+RIGHT = 1
 FOREGROUND_IOU, BACKGROUND_IOU, PER_PICTURE = 0.5, 0.1, 100
 
 
@@ -33,40 +33,55 @@ class Breakdown:
 
 
 def breakdown(truth: Truth, found: Found, *, classes: int) -> Breakdown:
-    """Sort every wrong detection and every object not found into one kind; at most 100 detections a picture, as TIDE."""
+    """Sort every wrong detection and every object not found into one kind; at most 100 detections a picture, as TIDE.
+
+    Who finds a difficult object or a crowd has no part in AP, but gets a kind too, as in TIDE: mending it may find another object.
+    """
     wanted = truth[~(truth.difficult | truth.crowd)]
-    rows, kinds, objects, used = _classified(truth, wanted, found)
-    table = _Table(found.class_id[rows], found.score[rows], kinds, objects, wanted.class_id, classes)
+    table = _classified(truth, wanted, found, classes)
+    kinds = table.kinds
     usable = np.zeros(len(wanted), bool)
-    usable[objects[((kinds == CLASSIFICATION) | (kinds == LOCALISATION))]] = True
-    missed = ~(used | usable)
-    firsts = _best_claims(kinds, objects, used)
-    base = table.mean_ap(kinds == RIGHT, kinds != IGNORED)
+    usable[table.objects[(kinds == CLASSIFICATION) | (kinds == LOCALISATION)]] = True
+    missed = ~(table.used | usable)
+    base = table.mean_ap(kinds == RIGHT, ~table.ignored)
     counts = {name: int(np.count_nonzero(kinds == kind)) for name, kind in zip(KINDS, range(2, 7), strict=False)}
     counts["missed"] = int(np.count_nonzero(missed))
-    costs = {name: table.without(kind, firsts) - base for name, kind in zip(KINDS, range(2, 7), strict=False)}
+    costs = {name: table.without(kind) - base for name, kind in zip(KINDS, range(2, 7), strict=False)}
     fewer = np.bincount(wanted.class_id[missed], minlength=classes)
-    costs["missed"] = table.mean_ap(kinds == RIGHT, kinds != IGNORED, fewer=fewer) - base
+    costs["missed"] = table.mended_ap(kinds == RIGHT, ~table.ignored, fewer=fewer) - base
     return Breakdown(base, counts, {name: max(cost, 0.0) for name, cost in costs.items()})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Table:
-    """Detections by picture and score, with their kinds and the objects these point at."""
+    """Detections by picture and score, with their kinds, whether they are ignored and the objects they point at (-1: none).
+
+    ``wanted`` and ``used`` are of the objects: their classes, and which of them were found.
+    """
 
     class_id: Ints
     score: Doubles
     kinds: Outcomes
+    ignored: Flags
     objects: Ints
     wanted: Ints
+    used: Flags
     classes: int
 
-    def mean_ap(self, right: Flags, kept: Flags, *, class_id: Ints | None = None, fewer: Ints | None = None) -> float:
+    def mean_ap(self, right: Flags, kept: Flags) -> float:
         """Mean over the classes with objects or detections."""
+        positives = np.bincount(self.wanted, minlength=self.classes)
+        return self._mean_ap(right, kept, self.class_id, positives, np.zeros(len(kept), np.int64))
+
+    def mended_ap(self, right: Flags, kept: Flags, *, class_id: Ints | None = None, fewer: Ints | None = None) -> float:
+        """The same with errors mended; of equal scores those that were wrong come first (``quantify.py: TIDERun.fix_errors``)."""
         labels = self.class_id if class_id is None else class_id
         positives = np.bincount(self.wanted, minlength=self.classes) - (0 if fewer is None else fewer)
+        return self._mean_ap(right, kept, labels, positives, (self.kinds == RIGHT).astype(np.int64))
+
+    def _mean_ap(self, right: Flags, kept: Flags, labels: Ints, positives: Ints, ties: Ints) -> float:
         rows = np.flatnonzero(kept)
-        rows = rows[np.lexsort((-self.score[rows], labels[rows]))]
+        rows = rows[np.lexsort((ties[rows], -self.score[rows], labels[rows]))]
         bounds = np.searchsorted(labels[rows], np.arange(self.classes + 1))
         aps = []
         for c in range(self.classes):
@@ -76,26 +91,25 @@ class _Table:
                 aps.append(average_precision(points, "101 exact") if positives[c] else 0.0)
         return float(np.mean(aps)) if aps else 0.0
 
-    def without(self, kind: int, firsts: Flags) -> float:
+    def without(self, kind: int) -> float:
         """Mean AP when one kind is mended: the best claim on a free object becomes right, all others of the kind go."""
         of_kind = self.kinds == kind
-        mended = of_kind & firsts
+        mended = of_kind & self._best_claims()
         labels = self.class_id.copy()
         labels[mended] = self.wanted[self.objects[mended]]
-        return self.mean_ap((self.kinds == RIGHT) | mended, (self.kinds != IGNORED) & (~of_kind | mended), class_id=labels)
+        return self.mended_ap((self.kinds == RIGHT) | mended, (~self.ignored & ~of_kind) | mended, class_id=labels)
+
+    def _best_claims(self) -> Flags:
+        """Of the detections that could have found a free object, the first at each (they are sorted by picture and score)."""
+        claims = np.flatnonzero((self.kinds == CLASSIFICATION) | (self.kinds == LOCALISATION))
+        claims = claims[~self.used[self.objects[claims]]]
+        first = np.zeros(len(self.kinds), bool)
+        first[claims[np.unique(self.objects[claims], return_index=True)[1]]] = True
+        return first
 
 
-def _best_claims(kinds: Outcomes, objects: Ints, used: Flags) -> Flags:
-    """Of the detections that could have found a free object, the first at each (they are sorted by picture and score)."""
-    claims = np.flatnonzero((kinds == CLASSIFICATION) | (kinds == LOCALISATION))
-    claims = claims[~used[objects[claims]]]
-    first = np.zeros(len(kinds), bool)
-    first[claims[np.unique(objects[claims], return_index=True)[1]]] = True
-    return first
-
-
-def _classified(truth: Truth, wanted: Truth, found: Found) -> tuple[Ints, Outcomes, Ints, Flags]:
-    """Rows by picture and score, the kind of each, the object it points at (-1: none), and which objects were found."""
+def _classified(truth: Truth, wanted: Truth, found: Found, classes: int) -> _Table:
+    """Every detection with its kind."""
     from yolodsc.metrics.error_kinds import error_kinds
 
     rows = np.lexsort((-found.score, found.picture))
@@ -108,7 +122,7 @@ def _classified(truth: Truth, wanted: Truth, found: Found) -> tuple[Ints, Outcom
     ignored = truth[truth.difficult | truth.crowd]
     ignored = ignored[np.argsort(ignored.picture, kind="stable")]
     objects = wanted[by_picture]
-    kinds, at, used = error_kinds(
+    kinds, left_out, at, used = error_kinds(
         found.boxes_xyxy[rows],
         found.class_id[rows],
         np.append(starts, len(rows)),
@@ -125,4 +139,5 @@ def _classified(truth: Truth, wanted: Truth, found: Found) -> tuple[Ints, Outcom
     )
     in_order = np.zeros(len(wanted), bool)
     in_order[by_picture] = used
-    return rows, kinds, np.append(by_picture, -1)[at], in_order
+    columns = found.class_id[rows], found.score[rows], kinds, left_out, np.append(by_picture, -1)[at]
+    return _Table(*columns, wanted.class_id, in_order, classes)
