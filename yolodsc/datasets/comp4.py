@@ -49,9 +49,10 @@ def _read(path: Path, report: Report) -> tuple[list[str], "np.ndarray[tuple[int,
     text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
     tokens = text.split()
     try:
-        if len(tokens) % 6 == 0:
-            columns = [np.array(list(map(float, tokens[i::6]))) for i in range(1, 6)]
-            return tokens[0::6], np.stack(columns, axis=1)
+        if len(tokens) == 6 * (text.strip().count("\n") + bool(tokens)):
+            names = tokens[0::6]
+            del tokens[0::6]
+            return names, np.fromiter(map(float, tokens), np.float64, len(tokens)).reshape(-1, 5)
     except ValueError:
         pass  # a header or a broken line: read line by line
     ids, rows = [], []
