@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.networks import network
+from yolodsc.errors import YolodscError
 from yolodsc.network import Network
 from yolodsc.training.model import FROZEN, LIVE, Model, Statistics
 
@@ -57,6 +58,10 @@ LAYERS = {
     "upsample": "upsample stride=2 scale=0.5",
     "dropout": "dropout probability=0.5",
     "activation": "activation activation=mish",
+    "avgpool": "avgpool",
+    "reorg": "reorg stride=2",
+    "reorg-reverse": "reorg stride=2 reverse=1",
+    "sam": "sam from=-2 activation=leaky",
 }
 """Each between two convolutions of 4 channels and one."""
 
@@ -127,3 +132,58 @@ def test_gradients_through_a_layer_equal_autograd(line: str) -> None:
     built = network(text)
 
     check(built, [3])
+
+
+@pytest.mark.parametrize("activation", ["linear", "logistic"])
+def test_gradients_through_squeeze_and_excite_equal_autograd(activation: str) -> None:
+    """A gate for each channel, from the mean of the map that it scales."""
+    text = f"""
+    convolutional filters=4 size=3 pad=1 activation=leaky
+    avgpool
+    convolutional filters=4 activation=logistic
+    scale_channels from=-3 activation={activation}
+    convolutional filters=3 activation=linear
+    """
+    built = network(text, height=6, width=9)
+
+    check(built, [4])
+
+
+def test_gradients_through_gates_of_pixels_equal_autograd() -> None:
+    """One gate for all channels of a pixel."""
+    text = """
+    convolutional filters=4 size=3 pad=1 activation=leaky
+    convolutional filters=1 activation=logistic
+    scale_channels from=-2 scale_wh=1 activation=linear
+    convolutional filters=3 activation=linear
+    """
+    built = network(text, height=6, width=9)
+
+    check(built, [3])
+
+
+def test_gradients_through_spatial_pyramid_pooling_equal_autograd() -> None:
+    """Four readers of one map, put side by side."""
+    text = """
+    convolutional filters=4 size=3 pad=1 activation=leaky
+    maxpool size=5 stride=1
+    route layers=-2
+    maxpool size=9 stride=1
+    route layers=-4
+    maxpool size=13 stride=1
+    route layers=-1,-3,-5,-6
+    convolutional filters=3 activation=linear
+    """
+    built = network(text, height=9, width=11)
+
+    check(built, [7])
+
+
+def test_a_layer_without_a_backward_pass_is_refused() -> None:
+    """When the model is made, by the layer's number and name."""
+    built = network(
+        "convolutional filters=4 activation=linear\nlocal_avgpool size=2 stride=2\nconvolutional filters=1 activation=linear"
+    )
+
+    with pytest.raises(YolodscError, match=r"layer 1 \[local_avgpool\]"):
+        Model(built, outputs=[2])

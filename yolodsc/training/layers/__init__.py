@@ -7,6 +7,7 @@ from yolodsc.errors import YolodscError
 from yolodsc.layer import Layer
 from yolodsc.layers.convolutional import ConvolutionalLayer
 from yolodsc.training.layers.activation import ActivationOperation
+from yolodsc.training.layers.avgpool import Avgpool
 from yolodsc.training.layers.depthwise import Depthwise
 from yolodsc.training.layers.depthwise_three import DepthwiseThree, is_three
 from yolodsc.training.layers.maxpool import Maxpool
@@ -14,7 +15,9 @@ from yolodsc.training.layers.moments import Moments
 from yolodsc.training.layers.normalised import Normalised
 from yolodsc.training.layers.place import Operation, Place
 from yolodsc.training.layers.pointwise import Pointwise
+from yolodsc.training.layers.product import Product
 from yolodsc.training.layers.regular import Regular
+from yolodsc.training.layers.reorg import Reorg
 from yolodsc.training.layers.route import Route
 from yolodsc.training.layers.shortcut import Shortcut
 from yolodsc.training.layers.upsample import Upsample
@@ -31,8 +34,12 @@ def _convolution(place: Place[ConvolutionalLayer]) -> Operation:
 OPERATIONS: dict[str, Callable[[Place[Any]], Operation]] = {
     "convolutional": _convolution,
     "activation": ActivationOperation,
+    "avgpool": Avgpool,
     "maxpool": Maxpool,
+    "reorg": Reorg,
     "route": Route,
+    "sam": Product,
+    "scale_channels": Product,
     "shortcut": Shortcut,
     "upsample": Upsample,
 }

@@ -33,6 +33,24 @@ def _paste(columns: Array, start: int, add: bool, x: Array) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+def _bend(before: Array, bias: np.float32, bending: tuple[np.float32, np.float32], out: Array) -> None:
+    """Add the bias, bend and cut."""
+    slope, limit = bending
+    for i in range(len(before)):
+        value = before[i] + bias
+        out[i] = min(max(value, slope * value), limit)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+def _bend_in_place(row: Array, bias: np.float32, bending: tuple[np.float32, np.float32]) -> None:
+    """The same; one array, for LLVM makes scalar code where two overlap."""
+    slope, limit = bending
+    for i in range(len(row)):
+        value = row[i] + bias
+        row[i] = min(max(value, slope * value), limit)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def forward(
     x: Array, kernel: Array, bias: Array, bending: tuple[np.float32, np.float32], block: int, memory: Array, out: Array
 ) -> None:
@@ -51,23 +69,20 @@ def forward(
         Not used where one block holds everything.
     out : (F, N)
     """
-    slope, limit = bending
     (channels, width), filters = x.shape, len(kernel)
+    if block >= width:
+        np.dot(kernel, x, out)
+        for f in range(filters):
+            _bend_in_place(out[f], bias[f], bending)
+        return
     for start in range(0, width, block):
         n = min(block, width - start)
-        if n == width:
-            np.dot(kernel, x, out)
-            product = out
-        else:
-            columns = memory[: channels * n].reshape(channels, n)
-            product = memory[channels * n : (channels + filters) * n].reshape(filters, n)
-            _cut(x, start, columns)
-            np.dot(kernel, columns, product)
+        columns = memory[: channels * n].reshape(channels, n)
+        product = memory[channels * n : (channels + filters) * n].reshape(filters, n)
+        _cut(x, start, columns)
+        np.dot(kernel, columns, product)
         for f in range(filters):
-            before, after, b = product[f], out[f, start:], bias[f]
-            for i in range(n):
-                value = before[i] + b
-                after[i] = min(max(value, slope * value), limit)
+            _bend(product[f], bias[f], bending, out[f, start:])
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
