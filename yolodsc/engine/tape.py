@@ -48,9 +48,10 @@ class Constants:
         return word(CONSTANTS, place)
 
     def buffer(self) -> NDArray[np.uint8]:
-        """All of it."""
+        """All of it; what was gathered is given back on the way, so that it is never there twice."""
         out = aligned(self.size)
-        for place, array in self.arrays:
+        while self.arrays:
+            place, array = self.arrays.pop()
             out[place : place + array.nbytes] = array.reshape(-1).view(np.uint8)
         return out
 

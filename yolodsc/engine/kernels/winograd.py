@@ -5,6 +5,7 @@ between are the convolution tile's, with tiles in place of pixels. In float32 th
 Transformed numbers lie as ``[36][block][tile][lanes]``.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,18 +13,28 @@ from numpy.typing import NDArray
 
 from yolodsc.engine.code import Code
 from yolodsc.engine.epilogue import ACTIVATIONS
+from yolodsc.shape import Array
 
 KERNEL_TRANSFORM = np.array(
     [[1 / 4, 0, 0], [-1 / 6, -1 / 6, -1 / 6], [-1 / 6, 1 / 6, -1 / 6], [1 / 24, 1 / 12, 1 / 6], [1 / 24, -1 / 12, 1 / 6], [0, 0, 1]]
 )  # (6, 3) float64
 
 
-def transformed(kernel: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(F, C, 3, 3) to (36, F, C), in float64."""
-    g = KERNEL_TRANSFORM
-    u = np.tensordot(kernel.astype(np.float64), g, axes=([2], [1]))  # (F, C, 3, 6): second axis of the kernel, then rows
-    u = np.tensordot(u, g, axes=([2], [1]))  # (F, C, 6 rows, 6 columns)
-    return np.ascontiguousarray(u.transpose(2, 3, 0, 1)).reshape(36, *kernel.shape[:2])
+def transformed(kernel: Array) -> Iterator[Array]:
+    """(F, C, 3, 3) to 36 of (F, C), one after the other because all of them may be 150 MB; worked out in float64."""
+    taps = np.ascontiguousarray(kernel.transpose(2, 3, 0, 1))  # (3, 3, F, C)
+    for down in KERNEL_TRANSFORM:
+        row = _sum(down, taps)  # (3, F, C)
+        for across in KERNEL_TRANSFORM:
+            yield _sum(across, row).astype(np.float32)
+
+
+def _sum(factors: NDArray[np.float64], arrays: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Three arrays times three factors, in float64 whatever they are."""
+    out = np.multiply(arrays[0], factors[0], dtype=np.float64)
+    for factor, array in zip(factors[1:], arrays[1:], strict=True):
+        out += np.multiply(array, factor, dtype=np.float64)
+    return out
 
 
 def _down(c: Code, d: list[str]) -> list[str]:
