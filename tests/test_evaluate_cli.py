@@ -100,6 +100,14 @@ def test_an_interrupted_run_goes_on_to_the_same_result(tree: Path, tmp_path: Pat
         assert path.read_bytes() == (tmp_path / "other" / path.name).read_bytes()
 
 
+@pytest.mark.parametrize("options", [["--streams", "3"], ["--threads", "2"]])
+def test_streams_and_threads_change_nothing(options: list[str], tree: Path, tmp_path: Path) -> None:
+    """But the time."""
+    one = evaluated(tree, tmp_path / "a.json")
+
+    assert timeless(evaluated(tree, tmp_path / "b.json", *options)) == timeless(one)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -24,7 +24,7 @@ from yolodsc.metrics import Found
 from yolodsc.shape import Array
 
 READERS, READ_AHEAD = 2, 4
-"""Threads that read pictures, and how many pictures may wait on either side of the network."""
+"""Threads that read pictures, at least, and how many pictures are begun beyond those in the network."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,22 +56,27 @@ def _some(names: Sequence[str]) -> str:
 def detections_of(dataset: Dataset, detector: Detector, *, skip: Iterable[str] = ()) -> Iterator[Scored]:
     """Run a detector over the pictures of a dataset, in order.
 
-    The network works in the calling thread; pictures are read ahead, and boxes decoded behind it, in threads of their own.
+    Pictures are read ahead, the network works on as many as it has streams, boxes are decoded behind it, all in their own threads.
     """
     done = set(skip)
     remaining = ((name, path) for name, path in zip(dataset.ids, _pictures(dataset), strict=True) if name not in done)
-    with ThreadPoolExecutor(READERS, "read") as readers, ThreadPoolExecutor(1, "post") as finisher:
-        ahead: deque[tuple[str, Future[_Input]]] = deque()
-        behind: deque[Future[Scored]] = deque()
-        while True:
-            while len(ahead) < READ_AHEAD and (entry := next(remaining, None)) is not None:
-                ahead.append((entry[0], readers.submit(_read, entry[1], detector)))
-            if ahead:
-                behind.append(_run(*ahead.popleft(), detector, dataset.origin, finisher))
-            if len(behind) > READ_AHEAD or not ahead:
-                if not behind:
+    with (
+        ThreadPoolExecutor(max(READERS, detector.streams), "read") as readers,
+        ThreadPoolExecutor(detector.streams, "network") as workers,
+        ThreadPoolExecutor(1, "post") as finisher,
+    ):
+        waiting: deque[Future[Future[Scored]]] = deque()
+        try:
+            while True:
+                while len(waiting) < READ_AHEAD + detector.streams and (entry := next(remaining, None)) is not None:
+                    reading = readers.submit(_read, entry[1], detector)
+                    waiting.append(workers.submit(_run, entry[0], reading, detector, dataset.origin, finisher))
+                if not waiting:
                     return
-                yield behind.popleft().result()
+                yield waiting.popleft().result().result()
+        finally:
+            for future in waiting:
+                future.cancel()
 
 
 def _pictures(dataset: Dataset) -> tuple[Path, ...]:

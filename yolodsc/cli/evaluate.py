@@ -58,6 +58,7 @@ def evaluate(
     exif: options.Exif = None,
     partial: options.Partial = False,
     threads: options.Threads = 1,
+    streams: options.Streams = 1,
     isa: options.Isa = None,
     at: Annotated[float, typer.Option(min=0.0, max=1.0, help="Score above which TP, FP, precision, recall are counted.")] = 0.25,
     json: Annotated[Path | None, typer.Option(metavar="F", help="Write everything as JSON.")] = None,
@@ -83,7 +84,7 @@ def evaluate(
     if detections is None:
         files = options.model_files(model, cfg, weights, names)
         fitting: dict[str, Any] = {"thresh": thresh, "nms": nms, "letterbox": letterbox, "exif": exif}
-        running: dict[str, Any] = {"threads": threads, "isa": isa, "quiet": quiet}
+        running: dict[str, Any] = {"threads": threads, "streams": streams, "isa": isa, "quiet": quiet}
         detector = options.detector(files, data=data, profile=profile, partial=partial, **fitting, **running)
         dataset = with_network(truth.read(detector.names, report), detector.names, report)
         keep = None if save_detections is None else _Keep(save_detections, files, resume, Path(chosen).stem)
