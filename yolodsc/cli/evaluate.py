@@ -125,7 +125,9 @@ def _writable(*, json: Path | None, csv: Path | None, plots: Path | None) -> Non
 def _compare(a: Path, b: Path) -> int:
     from yolodsc.metrics.bootstrap import compare
 
-    print("\n".join(comparison_lines(compare(load_json(a), load_json(b)))))
+    first, second = load_json(a), load_json(b)
+    differences = compare(first, second)
+    print("\n".join(comparison_lines(differences, rule=first["matches"]["rule"], pictures=len(first["pictures"]))))
     return 0
 
 

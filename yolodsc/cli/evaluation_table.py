@@ -9,7 +9,7 @@ from yolodsc.errors import DatasetError
 from yolodsc.evaluate import Evaluation
 from yolodsc.files import replacing
 from yolodsc.metrics import RuleResult
-from yolodsc.metrics.bootstrap import Difference
+from yolodsc.metrics.bootstrap import DRAWS, Difference
 
 
 def evaluation_lines(evaluation: Evaluation) -> list[str]:
@@ -54,15 +54,15 @@ def _percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.2f}"
 
 
-def comparison_lines(differences: dict[str, Difference]) -> list[str]:
+def comparison_lines(differences: dict[str, Difference], *, rule: str, pictures: int) -> list[str]:
     """One line a class and one for the mean; a star where the interval leaves zero out."""
-    rows = [["AP %", "A", "B", "B - A", "95 % low", "high", ""]]
+    rows = [[f"AP %, {rule}", "A", "B", "B - A", "95 % low", "high", ""]]
     for name, difference in [*((n, d) for n, d in differences.items() if n), ("mean", differences[""])]:
         known = difference.low is not None and difference.high is not None
         star = "*" if known and not (difference.low or 0.0) <= 0.0 <= (difference.high or 0.0) else ""
         values = (difference.a, difference.b, difference.value, difference.low, difference.high)
         rows.append([name, *(_percent(value) for value in values), star])
-    return aligned(rows, left=1)
+    return [*aligned(rows, left=1), "", f"*: {DRAWS:,} draws of {pictures:,} pictures leave 0 outside of the interval"]
 
 
 def write_csv(path: Path, evaluation: Evaluation) -> None:
