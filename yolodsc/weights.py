@@ -85,7 +85,7 @@ def read(path: str | Path, layers: Sequence[Layer], *, partial: bool = False) ->
         raise WeightsError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
     wanted = sum(prod(shape) for layer in layers for _, shape in _stored(layer))
     header = _header(path, raw, wanted)
-    body = raw[header.size :]
+    body = memoryview(raw)[header.size :]
     numbers = np.frombuffer(body, "<f4", len(body) // 4)
     note = _misfit(path, layers, available=len(body), wanted=wanted)
     if note and not partial:

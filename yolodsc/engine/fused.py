@@ -65,6 +65,7 @@ def program(network: Network, *, threads: int, outputs: Sequence[int], isa: Isa,
         spans.append((len(phases), len(phases) + len(written)))
         sizes.append(site.constants.size - before)
         phases += written
+        operation.forget()
     drivers = (WorkerKernel(), LeadKernel(), HelperKernel())
     addresses = compiler(isa).load([*kernels_of(phases), *drivers], progress)
     tape = assemble(phases, addresses)

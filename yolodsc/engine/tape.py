@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 from yolodsc.engine.layout import CONSTANTS, LINE, word
 
+CHUNK = 2**26
+"""Bytes of constants that are gathered in one piece: what the C library gives back to the system as soon as it is free."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -35,24 +38,31 @@ Item = list[Step]
 
 @dataclass
 class Constants:
-    """Weights, biases and tables, gathered into one aligned buffer."""
+    """Weights, biases and tables, gathered in chunks and then put into one aligned buffer: hardly ever there twice."""
 
-    arrays: list[tuple[int, NDArray[Any]]] = field(default_factory=list)
+    chunks: list[NDArray[np.uint8]] = field(default_factory=list)
     size: int = 0
 
     def add(self, array: NDArray[Any]) -> int:
         """Keep an array; the word of its first number."""
-        place = self.size
-        self.arrays.append((place, np.ascontiguousarray(array)))
-        self.size += array.nbytes + -array.nbytes % LINE
+        place, data = self.size, np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+        while len(data):
+            room = len(self.chunks) * CHUNK - self.size
+            if room <= 0:
+                self.chunks.append(np.empty(CHUNK, np.uint8))
+                continue
+            self.chunks[-1][CHUNK - room : CHUNK - room + len(data)] = data[:room]
+            self.size += min(room, len(data))
+            data = data[room:]
+        self.size += -self.size % LINE
         return word(CONSTANTS, place)
 
     def buffer(self) -> NDArray[np.uint8]:
-        """All of it; what was gathered is given back on the way, so that it is never there twice."""
+        """All of it; the chunks are given back on the way."""
         out = aligned(self.size)
-        while self.arrays:
-            place, array = self.arrays.pop()
-            out[place : place + array.nbytes] = array.reshape(-1).view(np.uint8)
+        for start in range(0, self.size, CHUNK):
+            part = out[start : start + CHUNK]
+            part[:] = self.chunks.pop(0)[: len(part)]
         return out
 
 

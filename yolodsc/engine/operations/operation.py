@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from yolodsc.engine.isa import Isa
 from yolodsc.engine.kernels.maps import ClearKernel
 from yolodsc.engine.layout import SCRATCH, Map, Plane, View
@@ -70,6 +72,12 @@ class Operation:
     def items(self, site: Site) -> list[Item]:
         """Items that may run in any order and at the same time."""
         raise NotImplementedError
+
+    def forget(self) -> None:
+        """Let go of arrays of weights, which have been packed by now."""
+        for name, value in vars(self).items():
+            if isinstance(value, np.ndarray):
+                setattr(self, name, value[:0].copy())
 
 
 def split(total: int, parts: int) -> Iterator[tuple[int, int]]:
