@@ -121,6 +121,29 @@ def test_a_batch_gives_what_its_pictures_give(small: Network) -> None:
     assert empty.shape == (0, *small.layers[LAST].shape)
 
 
+@pytest.mark.parametrize("isa", [None, "none"])
+def test_pictures_of_any_memory_order_and_type_are_read(small: Network, isa: str | None) -> None:
+    """Strided, float64, at an odd address: the same numbers, and the picture is left alone."""
+    x = picture(small)
+    odd = np.zeros(x.nbytes + 2, np.uint8)[2:].view(np.uint8)
+    shifted = np.frombuffer(odd.data, np.float32).reshape(x.shape)
+    shifted[:] = x
+    ways = [x, np.asfortranarray(x), np.repeat(x, 2, axis=2)[:, :, ::2], x.astype(np.float64), shifted]
+
+    with engine.compile(small, threads=2, isa=isa) as runner:
+        found = [runner(way)[LAST] for way in ways]
+
+    for output in found[1:]:
+        np.testing.assert_array_equal(output, found[0])
+    np.testing.assert_array_equal(shifted, x)
+
+
+def test_a_picture_of_another_shape_is_refused(small: Network) -> None:
+    """Before anything of it is read."""
+    with engine.compile(small) as runner, pytest.raises(ValueError, match=r"wanted \(3, 48, 40\)"):
+        runner(picture(small)[:, :-1])
+
+
 def test_helpers_that_went_to_sleep_wake_up(small: Network) -> None:
     """After a pause, and when the runner is closed."""
     x = picture(small)
