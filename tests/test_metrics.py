@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yolodsc.metrics import RULES, Found, Truth, score
+from yolodsc.metrics.ranking import falling, ranked
 
 BEST = [name for name in RULES if name != "coco"]
 POINTS = {
@@ -203,6 +204,22 @@ def test_a_recall_of_tenths_may_miss_its_point_by_a_bit(name, positives, found, 
     result = score([RULES[name]], truth, detections, classes=1, pictures=1)[name]
 
     assert result.mean_ap == pytest.approx(ap, abs=1e-12)
+
+
+@given(scores=st.lists(st.floats(allow_nan=False) | st.sampled_from([0.0, -0.0, 0.25, 0.5]), max_size=40))
+def test_ranking_is_stable(scores):
+    """As NumPy's stable sort."""
+    values = np.array(scores, float)
+
+    np.testing.assert_array_equal(falling(values), np.argsort(-values, kind="stable"))
+
+
+@given(rows=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4)), max_size=40))
+def test_groups_are_ranked_one_by_one(rows):
+    """As by two keys."""
+    group, values = np.array([row[0] for row in rows], np.int64) * 3000, np.array([row[1] for row in rows], float) / 4
+
+    np.testing.assert_array_equal(ranked(values, group), np.lexsort((-values, group)))
 
 
 def test_equal_scores_keep_the_order_given():

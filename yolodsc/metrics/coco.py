@@ -86,9 +86,11 @@ def coco(bench: Bench, rule: Rule, classes: int) -> CocoResult:
 
 
 def _groups(bench: Bench, rule: Rule) -> _Groups:
+    from yolodsc.metrics.ranking import ranked
+
     found = bench.found
     key = found.class_id * bench.pictures + found.picture
-    rows = np.lexsort((-found.score, key))
+    rows = ranked(found.score, key)
     starts = np.flatnonzero(np.diff(key[rows], prepend=-1))
     rank = np.arange(len(rows)) - np.repeat(starts, np.diff(starts, append=len(rows)))
     kept = rank < (len(rows) if rule.per_picture is None else rule.per_picture)
@@ -127,6 +129,7 @@ def _match(bench: Bench, rule: Rule, groups: _Groups, truth: Truth, object_keys:
 
 def _precision(bench: Bench, rule: Rule, rows: Ints, outcomes: Outcomes, positives: Ints) -> Doubles:
     from yolodsc.metrics.interpolation import precision_at
+    from yolodsc.metrics.ranking import ranked
 
     recalls = RECALL_POINTS[rule.interpolation]
     if recalls is None:
@@ -134,13 +137,13 @@ def _precision(bench: Bench, rule: Rule, rows: Ints, outcomes: Outcomes, positiv
     areas, classes = positives.shape
     steps = len(rule.iou)
     class_id, score = bench.found.class_id[rows], bench.found.score[rows]
-    order = np.lexsort((-score, class_id))
+    order = ranked(score, class_id)
     bounds = np.searchsorted(class_id[order], np.arange(classes + 1))
     precision = np.full((areas, steps, len(recalls), classes), np.nan)
     flat = outcomes.reshape(areas * steps, len(rows))
     for c in range(classes):
-        ranked = order[bounds[c] : bounds[c + 1]]
-        found = precision_at(flat, ranked, np.repeat(positives[:, c], steps), recalls)
+        own = order[bounds[c] : bounds[c + 1]]
+        found = precision_at(flat, own, np.repeat(positives[:, c], steps), recalls)
         precision[..., c] = found.reshape(areas, steps, len(recalls))
     precision[np.broadcast_to((positives == 0)[:, None, None, :], precision.shape)] = np.nan
     return precision

@@ -71,17 +71,20 @@ class _Table:
     def mean_ap(self, right: Flags, kept: Flags) -> float:
         """Mean over the classes with objects or detections."""
         positives = np.bincount(self.wanted, minlength=self.classes)
-        return self._mean_ap(right, kept, self.class_id, positives, np.zeros(len(kept), np.int64))
+        return self._mean_ap(right, np.flatnonzero(kept), self.class_id, positives)
 
     def mended_ap(self, right: Flags, kept: Flags, *, class_id: Ints | None = None, fewer: Ints | None = None) -> float:
         """The same with errors mended; of equal scores those that were wrong come first (``quantify.py: TIDERun.fix_errors``)."""
         labels = self.class_id if class_id is None else class_id
         positives = np.bincount(self.wanted, minlength=self.classes) - (0 if fewer is None else fewer)
-        return self._mean_ap(right, kept, labels, positives, (self.kinds == RIGHT).astype(np.int64))
+        were_right = self.kinds == RIGHT
+        rows = np.concatenate([np.flatnonzero(kept & ~were_right), np.flatnonzero(kept & were_right)])
+        return self._mean_ap(right, rows, labels, positives)
 
-    def _mean_ap(self, right: Flags, kept: Flags, labels: Ints, positives: Ints, ties: Ints) -> float:
-        rows = np.flatnonzero(kept)
-        rows = rows[np.lexsort((ties[rows], -self.score[rows], labels[rows]))]
+    def _mean_ap(self, right: Flags, rows: Ints, labels: Ints, positives: Ints) -> float:
+        from yolodsc.metrics.ranking import ranked
+
+        rows = rows[ranked(self.score[rows], labels[rows])]
         bounds = np.searchsorted(labels[rows], np.arange(self.classes + 1))
         aps = []
         for c in range(self.classes):
@@ -111,8 +114,9 @@ class _Table:
 def _classified(truth: Truth, wanted: Truth, found: Found, classes: int) -> _Table:
     """Every detection with its kind."""
     from yolodsc.metrics.error_kinds import error_kinds
+    from yolodsc.metrics.ranking import ranked
 
-    rows = np.lexsort((-found.score, found.picture))
+    rows = ranked(found.score, found.picture)
     starts = np.flatnonzero(np.diff(found.picture[rows], prepend=-1))
     rank = np.arange(len(rows)) - np.repeat(starts, np.diff(starts, append=len(rows)))
     rows = rows[rank < PER_PICTURE]

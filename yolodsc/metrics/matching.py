@@ -56,15 +56,16 @@ class Bench:
     def order(self, ties: str) -> Ints:
         """Row numbers sorted by class, then by falling score, then as ``ties`` says."""
         if ties not in self._orders:
+            from yolodsc.metrics.ranking import ranked
+
             found = self.found
             if ties == "given":
-                by_score = np.argsort(-found.score, kind="stable")
-                small = np.min_scalar_type(int(found.class_id.max(initial=0)))  # 8 and 16 bits are sorted by radix
-                self._orders[ties] = by_score[np.argsort(found.class_id[by_score].astype(small), kind="stable")]
+                self._orders[ties] = ranked(found.score, found.class_id)
             elif np.all(np.diff(found.picture) >= 0):
                 self._orders[ties] = self.order("given")
             else:
-                self._orders[ties] = np.lexsort((found.picture, -found.score, found.class_id))
+                by_picture = np.argsort(found.picture, kind="stable")
+                self._orders[ties] = by_picture[ranked(found.score[by_picture], found.class_id[by_picture])]
         return self._orders[ties]
 
     def overlaps(self, rule: Rule, which: str) -> Overlaps:
