@@ -250,17 +250,19 @@ def test_darknets_difficult_list_is_an_option(tmp_path: Path) -> None:
     assert aps == [0.5, 1.0]
 
 
-def test_a_network_of_other_classes_is_refused(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """No class in common; where some are, the others are told."""
+def test_a_network_of_other_classes_is_told(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No class in common, which --strict refuses; where some are, the others."""
     names = tmp_path / "x.names"
     names.write_text("a\nb\nc\nd\ne\n")
-    evaluated(tree, tmp_path / "a.json", "--names", names, status=2)
+    evaluated(tree, tmp_path / "a.json", "--names", names)
+    evaluated(tree, tmp_path / "a.json", "--names", names, "--strict", status=2)
     names.write_text("a\n0\nc\nd\ne\n")
     evaluated(tree, tmp_path / "a.json", "--names", names)
 
     said = capsys.readouterr().err.splitlines()
     assert "no object of the dataset (0, 1) is of a class of the network (a, b, c …)" in said[0]
-    assert said[1] == "yolodsc: the network does not know 1: never found"
+    assert said[0] == said[1]
+    assert said[2] == "yolodsc: the network does not know 1: never found"
 
 
 def test_class_names_may_be_anything(tree: Path, tmp_path: Path) -> None:

@@ -39,12 +39,14 @@ class _Input:
 
 
 def with_network(dataset: Dataset, names: Sequence[str], report: Report) -> Dataset:
-    """The dataset with a network's classes first; classes that only it has are noted, and an error where all of them are such."""
+    """The dataset with a network's classes first; classes that only the dataset has are told."""
     own = [dataset.names[c] for c in np.unique(dataset.truth.class_id)]
     strange = [name for name in own if name not in names]
     if strange and len(strange) == len(own):
-        raise DatasetError(f"no object of the dataset ({_some(own)}) is of a class of the network ({_some(names)}); wanted --names")
-    if strange:
+        report.problem(
+            f"no object of the dataset ({_some(own)}) is of a class of the network ({_some(names)}); is it another --names?"
+        )
+    elif strange:
         report.note(f"the network does not know {_some(strange)}: never found")
     return dataset.with_names(names)
 
