@@ -35,12 +35,13 @@ def held(threads: int) -> Iterator[None]:
         with _lock:
             _holders.pop()
             if not _holders:
-                _take_over()
+                _free()
                 _limits.pop().restore_original_limits()
+                _free()
 
 
-def _take_over() -> None:
-    """Let this thread set the number: threadpoolctl >= 3.8 otherwise ignores all threads but the one that set it first."""
+def _free() -> None:
+    """Let any thread set the number: threadpoolctl >= 3.8 otherwise ignores all threads but the one that set it first."""
     for library in _libraries().lib_controllers:
         if clear := getattr(library, "clear_controlling_thread", None):
             clear(force=True)
