@@ -34,12 +34,12 @@ def test_grey_is_the_luma_that_stb_image_takes(name: str) -> None:
     assert jpeg.decode(FILES["rgb"], channels=1) is None
 
 
-@given(name=st.sampled_from(sorted(FILES)), cut=st.floats(0, 0.98))
-def test_files_that_are_cut_off_are_left_to_another_decoder(name: str, cut: float) -> None:
-    """Which reports them as it always did."""
+@pytest.mark.parametrize("name", FILES)
+def test_files_that_are_cut_off_are_left_to_another_decoder(name: str) -> None:
+    """Wherever that is, between two scans too; it reports them as it always did."""
     content = FILES[name]
 
-    assert jpeg.decode(content[: int(cut * len(content))]) is None
+    assert all(jpeg.decode(content[:length]) is None for length in range(len(content)))
 
 
 @given(

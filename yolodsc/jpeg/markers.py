@@ -100,7 +100,7 @@ class _Parser:
         position = 2
         if self.content[:2] != bytes((0xFF, _SOI)):
             raise ValueError
-        while (marker := self._marker(position)) is not None and marker[0] != _EOI:
+        while (marker := self._marker(position))[0] != _EOI:
             kind, position = marker
             (length,) = struct.unpack_from(">H", self.content, position)
             body = self.content[position + 2 : position + length]
@@ -119,14 +119,14 @@ class _Parser:
         frame.quantisation = self.quantisation
         return frame
 
-    def _marker(self, position: int) -> tuple[int, int] | None:
-        """The marker at or after a position, and where its segment begins; None at the end of the file."""
+    def _marker(self, position: int) -> tuple[int, int]:
+        """The marker at or after a position, and where its segment begins; a ValueError for a file without an end."""
         place = self.content.find(b"\xff", position)
         while place >= 0 and place + 1 < len(self.content):
             if self.content[place + 1] not in (0x00, 0xFF):
                 return self.content[place + 1], place + 2
             place = self.content.find(b"\xff", place + 1)
-        return None
+        raise ValueError
 
     def _segment(self, kind: int, body: bytes) -> None:
         if kind == _DQT:
