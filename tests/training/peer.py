@@ -15,6 +15,7 @@ def outcome(network: Network, pictures: np.ndarray, gradients: dict[int, np.ndar
     """Outputs (raw for heads), and gradients by layer and name, of the sum of outputs times ``gradients``."""
     import torch
 
+    torch.set_num_threads(1)  # several wait for each other, for minutes where the machine is busy
     arrays: list[dict[str, Any]] = []
     for layer, weights in zip(network.layers, network.weights, strict=True):
         shared = layer.share_index if isinstance(layer, ConvolutionalLayer) else None
