@@ -1,7 +1,7 @@
 """A training step beside PyTorch's: ``python tools/bench/training.py --cfg S.cfg --weights S.weights --size 224 --threads 1``.
 
-Forward, backward and Adam on one batch, batch norm with constant statistics, both programs in turn in one process. PyTorch runs its
-own modules (convolution, batch norm, activation in place) in either memory format; the quicker one counts.
+Forward, backward and Adam on one batch, batch norm with constant or live statistics, both programs in turn in one process. PyTorch
+runs its own modules (convolution, batch norm, activation in place) in either memory format; the quicker one counts.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import torch
 
 from yolodsc.layers.convolutional import ConvolutionalLayer
 from yolodsc.network import Network
-from yolodsc.training.model import Model
+from yolodsc.training.model import FROZEN, LIVE, Model, Statistics
 from yolodsc.training.optimizer import Adam
 
 ACTIVATIONS: dict[str, Callable[[], Any]] = {
@@ -107,9 +107,9 @@ def _plain(layer: Any, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
     return inputs[0]
 
 
-def ours(network: Network, pictures: np.ndarray, threads: int) -> Callable[[], object]:
+def ours(network: Network, pictures: np.ndarray, threads: int, statistics: Statistics) -> Callable[[], object]:
     """One step."""
-    model = Model(network, outputs=[head.index for head in network.heads], threads=threads)
+    model = Model(network, outputs=[head.index for head in network.heads], threads=threads, statistics=statistics)
     optimizer = Adam(model.parameters)
     gradients = {index: np.full_like(out, 1e-3) for index, out in model.forward(pictures).items()}
 
@@ -121,9 +121,11 @@ def ours(network: Network, pictures: np.ndarray, threads: int) -> Callable[[], o
     return step
 
 
-def theirs(network: Network, pictures: np.ndarray, memory_format: torch.memory_format) -> Callable[[], object]:
+def theirs(
+    network: Network, pictures: np.ndarray, statistics: Statistics, memory_format: torch.memory_format
+) -> Callable[[], object]:
     """One step."""
-    peer = Peer(network).to(memory_format=memory_format)
+    peer = Peer(network).to(memory_format=memory_format).train(statistics is LIVE)
     optimizer = torch.optim.Adam(peer.parameters(), lr=1e-6)
     x = torch.tensor(pictures).to(memory_format=memory_format)
     gradients = [torch.full_like(out, 1e-3) for out in peer(x)]
@@ -144,6 +146,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=None)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--statistics", type=Statistics, default=FROZEN, choices=list(Statistics))
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -151,9 +154,9 @@ def main() -> None:
     side = args.size or network.picture.height
     pictures = np.random.default_rng(0).random((args.batch, 3, side, side), np.float32)
     steps = {
-        "yolodsc": ours(network, pictures, args.threads),
-        "torch": theirs(network, pictures, torch.contiguous_format),
-        "torch channels_last": theirs(network, pictures, torch.channels_last),
+        "yolodsc": ours(network, pictures, args.threads, args.statistics),
+        "torch": theirs(network, pictures, args.statistics, torch.contiguous_format),
+        "torch channels_last": theirs(network, pictures, args.statistics, torch.channels_last),
     }
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in steps}
     for _ in range(args.rounds + 1):
@@ -163,7 +166,9 @@ def main() -> None:
             times[name].append((perf_counter() - start, process_time() - used))
     best = {name: np.min(own[1:], axis=0) for name, own in times.items()}  # whatever else runs can only add
     machine = f"torch {torch.__version__}, {platform.machine()} {platform.system()}"
-    print(f"{args.cfg.stem} {side}x{side}, batch {args.batch}, threads {args.threads}; {machine}")
+    print(
+        f"{args.cfg.stem} {side}x{side}, batch {args.batch}, threads {args.threads}, {args.statistics.value} statistics; {machine}"
+    )
     for name, (seconds, used) in best.items():
         print(f"  {name:20} {seconds * 1000:8.1f} ms  {args.batch / seconds:7.1f} pictures/s  {used * 1000:8.1f} ms of processors")
     ratio = np.minimum(best["torch"], best["torch channels_last"]) / best["yolodsc"]
