@@ -32,6 +32,11 @@ def error(network: Network, index: int, output: Array, wanted: Sequence[Array]) 
     return float(np.abs(output - wanted[index]).max()) / max(largest, 1e-6)
 
 
+def tame(outputs: Sequence[Array]) -> bool:
+    """Whether no number is near the end of the range: empty windows of a pool are -3e38, and sums of such depend on their order."""
+    return all(bool((np.abs(output) < 1e30).all()) for output in outputs)
+
+
 @pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=120)
 @given(made=networks(), threads=st.integers(1, 4), everything=st.booleans(), batch=st.integers(1, 3))
@@ -51,7 +56,7 @@ def test_any_network_equals_the_reference(name: str, made: Network, threads: int
 
     for number, reference in enumerate(wanted):
         for index in outputs:
-            if np.isfinite(reference[index]).all():
+            if tame(reference[: index + 1]):
                 assert error(made, index, found[index][number], reference) < 1e-5, made.layers[index].type
     assert guards.broken() == 0
 
