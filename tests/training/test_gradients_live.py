@@ -6,6 +6,8 @@ import pytest
 from tests.networks import network
 from tests.training.test_gradients_layers import check
 from yolodsc.errors import YolodscError
+from yolodsc.training.layers.moments import Moments
+from yolodsc.training.layers.normal import moments
 from yolodsc.training.model import LIVE, Model
 from yolodsc.training.reestimate import reestimate
 
@@ -90,6 +92,21 @@ def test_a_reestimated_network_puts_out_what_the_live_one_does() -> None:
         found = model.forward(pictures)[4]
 
     np.testing.assert_allclose(found, wanted, atol=1e-5 * np.abs(wanted).max())
+
+
+def test_moments_of_numbers_far_from_zero_are_exact() -> None:
+    """Even where the first numbers are unlike the others, and over chunks of different sizes."""
+    rng = np.random.default_rng(0)
+    numbers = (300 + rng.standard_normal((2, 9000))).astype(np.float32)
+    numbers[1, :1500] -= 5
+    batch = Moments(2)
+
+    for part in (numbers[:, :6000], numbers[:, 6000:]):
+        slot = batch.slot(part.shape[1])
+        moments(np.ascontiguousarray(part), slot[Moments.SUM], slot[Moments.SQUARES])
+
+    np.testing.assert_allclose(batch.mean(), numbers.mean(axis=1, dtype=np.float64), rtol=1e-7)
+    np.testing.assert_allclose(batch.variance(), numbers.var(axis=1, dtype=np.float64), rtol=1e-5)
 
 
 def test_arrays_that_layers_share_cannot_have_live_statistics() -> None:

@@ -115,7 +115,7 @@ class LiveArrays(LayerArrays):
 
     def statistics(self) -> tuple[Floats, Floats]:
         """Mean and variance (F,) of the last batch, float64."""
-        return self.moments.mean(Moments.MEAN), self.moments.mean(Moments.VARIANCE)
+        return self.moments.mean(), self.moments.variance()
 
     def follow(self) -> None:
         """Move the rolling statistics towards the last batch's."""
@@ -135,7 +135,7 @@ class LiveArrays(LayerArrays):
             if parameter.name == "weights":
                 self._sum("weights", parameter.gradient)
             else:
-                row = Moments.BIAS if parameter.name == "biases" else Moments.SCALE
+                row = Moments.BIAS if parameter.name == "biases" else Moments.PRODUCT
                 parameter.gradient[:] = self.moments.total(row)
 
     def _used(self) -> dict[str, Array]:

@@ -9,27 +9,28 @@ _RUN = 1024
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
-def total(x: Array, sums: Floats) -> None:
-    """Fill (C,) with the sums of (C, N)."""
-    for c in range(len(x)):
-        sums[c] = 0
-        for start in range(0, x.shape[1], _RUN):
-            part = np.float32(0)
-            for value in x[c, start : start + _RUN]:
-                part += value
-            sums[c] += part
+def moments(x: Array, sums: Floats, squares: Floats) -> None:
+    """Fill (C,) with the sums of (C, N) and those of squared distances from their own mean, in one pass.
 
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
-def squares(x: Array, mean: Array, sums: Floats) -> None:
-    """Fill (C,) with the sums of squared distances of (C, N) from the mean (C,)."""
+    Distances are taken from the mean of the first run, which is near enough for nothing to be lost.
+    """
+    count = x.shape[1]
     for c in range(len(x)):
-        sums[c] = 0
-        for start in range(0, x.shape[1], _RUN):
-            part = np.float32(0)
-            for value in x[c, start : start + _RUN]:
-                part += (value - mean[c]) * (value - mean[c])
-            sums[c] += part
+        head, pivot = x[c, :_RUN], np.float32(0)
+        for i in range(len(head)):
+            pivot += head[i]
+        pivot /= np.float32(len(head))
+        first = second = np.float64(0)
+        for start in range(0, count, _RUN):
+            run, once, twice = x[c, start : start + _RUN], np.float32(0), np.float32(0)
+            for i in range(len(run)):
+                distance = run[i] - pivot
+                once += distance
+                twice += distance * distance
+            first += once
+            second += twice
+        sums[c] = first + count * np.float64(pivot)
+        squares[c] = max(second - first * first / count, 0.0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
@@ -44,37 +45,57 @@ def normalise(x: Array, mean: Array, factor: Array, bias: Array, bending: tuple[
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
-def unbend(
+def slopes(
     gradient: Array,
-    out: Array,
     x: Array,
     mean: Array,
-    inverse: Array,
+    factor: Array,
+    bias: Array,
     bending: tuple[np.float32, np.float32],
     bias_sums: Floats,
-    scale_sums: Floats,
+    product_sums: Floats,
 ) -> None:
-    """Overwrite the gradient (C, N) with that before bend and cut; its sums and those of its products with the normal numbers."""
+    """Sums over (C, N) of the gradient before bend and cut, and of its products with x - mean."""
     one, zero = np.float32(1), np.float32(0)
     slope, limit = bending
     for c in range(len(x)):
-        bias_sums[c] = scale_sums[c] = 0
+        m, f, b = mean[c], factor[c], bias[c]
+        first = second = np.float64(0)
         for start in range(0, x.shape[1], _RUN):
-            g, y, v = gradient[c, start : start + _RUN], out[c, start:], x[c, start:]
-            plain = product = zero
+            g, v = gradient[c, start : start + _RUN], x[c, start:]
+            once = twice = zero
             for i in range(len(g)):
-                value = g[i] * ((one if y[i] > zero else slope) if y[i] < limit else zero)
-                g[i] = value
-                plain += value
-                product += value * (v[i] - mean[c])
-            bias_sums[c] += plain
-            scale_sums[c] += product * inverse[c]
+                distance = v[i] - m
+                y = distance * f + b
+                value = g[i] * ((one if y > zero else slope) if y < limit else zero)
+                once += value
+                twice += value * distance
+            first += once
+            second += twice
+        bias_sums[c], product_sums[c] = first, second
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
-def denormalise(gradient: Array, x: Array, mean: Array, factor: Array, plain: Array, product: Array) -> None:
-    """Overwrite the gradient g (C, N) of the normal numbers with that of x: factor * (g - plain - (x - mean) * product)."""
+def denormalise(
+    gradient: Array,
+    x: Array,
+    mean: Array,
+    factor: Array,
+    bias: Array,
+    bending: tuple[np.float32, np.float32],
+    plain: Array,
+    product: Array,
+) -> None:
+    """Overwrite the gradient (C, N) of the output with that of x.
+
+    factor * (g - plain - (x - mean) * product), g the gradient before bend and cut.
+    """
+    one, zero = np.float32(1), np.float32(0)
+    slope, limit = bending
     for c in range(len(x)):
-        g, v, m, f, p, q = gradient[c], x[c], mean[c], factor[c], plain[c], product[c]
+        g, v, m, f, b, p, q = gradient[c], x[c], mean[c], factor[c], bias[c], plain[c], product[c]
         for i in range(len(g)):
-            g[i] = f * (g[i] - p - (v[i] - m) * q)
+            distance = v[i] - m
+            y = distance * f + b
+            value = g[i] * ((one if y > zero else slope) if y < limit else zero)
+            g[i] = f * (value - p - distance * q)

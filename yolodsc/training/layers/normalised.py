@@ -29,46 +29,42 @@ class Normalised:
         self._convolution = convolution(replace(place, layer=layer, out=before))
         self._finish = Finish(place.layer, place.out)
         self._profile, self._weights = place.layer.profile, place.weights
-        self._z, self._out, self._gradient = flat(before), flat(place.out), flat(place.gradient)
+        self._z, self._gradient = flat(before), flat(place.gradient)
         self._moments, self._slot = moments, moments.slot(self._z.shape[1])
-        self._mean = self._inverse = np.zeros(len(self._z), np.float32)
-        self.forward_steps: tuple[Callable[[], None], ...] = (self._sum, self._square, self._normalise)
-        self.backward_steps: tuple[Callable[[], None], ...] = (self._slopes, self._denormalise)
+        self._mean = self._inverse = self._factor = np.zeros(len(self._z), np.float32)
+        self.forward_steps: tuple[Callable[[], None], ...] = (self._convolve, self._normalise)
+        self.backward_steps: tuple[Callable[[], None], ...] = (self._sum_slopes, self._denormalise)
 
-    def _sum(self) -> None:
-        from yolodsc.training.layers.normal import total
+    def _convolve(self) -> None:
+        from yolodsc.training.layers.normal import moments
 
         self._convolution.forward()
-        total(self._z, self._slot[Moments.MEAN])
-
-    def _square(self) -> None:
-        from yolodsc.training.layers.normal import squares
-
-        self._mean = _single(self._moments.mean(Moments.MEAN))
-        squares(self._z, self._mean, self._slot[Moments.VARIANCE])
+        moments(self._z, self._slot[Moments.SUM], self._slot[Moments.SQUARES])
 
     def _normalise(self) -> None:
         from yolodsc.training.layers.normal import normalise
 
-        self._inverse = _single(1 / self._profile.deviation(self._moments.mean(Moments.VARIANCE)))
-        factor = self._inverse * self._weights["scales"]
-        normalise(self._z, self._mean, factor, self._weights["shifts"], self._finish.bending, flat(self._finish.before))
+        self._mean = _single(self._moments.mean())
+        self._inverse = _single(1 / self._profile.deviation(self._moments.variance()))
+        self._factor = self._inverse * self._weights["scales"]
+        normalise(self._z, self._mean, self._factor, self._weights["shifts"], self._finish.bending, flat(self._finish.before))
         self._finish.forward()
 
-    def _slopes(self) -> None:
-        from yolodsc.training.layers.normal import unbend
+    def _sum_slopes(self) -> None:
+        from yolodsc.training.layers.normal import slopes
 
         self._finish.backward(self._gradient)
-        sums = self._slot[Moments.BIAS], self._slot[Moments.SCALE]
-        unbend(self._gradient, self._out, self._z, self._mean, self._inverse, self._finish.bending, *sums)
+        normal = self._mean, self._factor, self._weights["shifts"], self._finish.bending
+        slopes(self._gradient, self._z, *normal, self._slot[Moments.BIAS], self._slot[Moments.PRODUCT])
+        self._slot[Moments.PRODUCT] *= self._inverse
 
     def _denormalise(self) -> None:
         from yolodsc.training.layers.normal import denormalise
 
-        factor = self._inverse * self._weights["scales"]
-        plain = _single(self._moments.mean(Moments.BIAS))
-        product = _single(self._moments.mean(Moments.SCALE)) * self._inverse
-        denormalise(self._gradient, self._z, self._mean, factor, plain, product)
+        plain = _single(self._moments.total(Moments.BIAS) / self._moments.count)
+        product = _single(self._moments.total(Moments.PRODUCT) / self._moments.count) * self._inverse
+        normal = self._mean, self._factor, self._weights["shifts"], self._finish.bending
+        denormalise(self._gradient, self._z, *normal, plain, product)
         self._convolution.backward()
 
 
