@@ -32,10 +32,10 @@ def _gather(x: Array, geometry: Geometry, first_row: int, out_height: int, colum
             for kx in range(size):
                 left = kx * dilation - margin
                 first, last = _inside(left, stride_x, width, out_width)
+                i, line = divmod(first_row, out_height)
                 for r in range(rows):
-                    row = columns[c, ky, kx, r]
-                    i, y = divmod(first_row + r, out_height)
-                    y = y * stride_y + ky * dilation - margin
+                    row, picture, y = columns[c, ky, kx, r], i, line * stride_y + ky * dilation - margin
+                    i, line = (i, line + 1) if line + 1 < out_height else (i + 1, 0)
                     if y < 0 or y >= height:
                         for j in range(out_width):
                             row[j] = 0
@@ -44,7 +44,7 @@ def _gather(x: Array, geometry: Geometry, first_row: int, out_height: int, colum
                         row[j] = 0
                     for j in range(last, out_width):
                         row[j] = 0
-                    source, place = x[c, i, y, first * stride_x + left :], row[first:]
+                    source, place = x[c, picture, y, first * stride_x + left :], row[first:]
                     if stride_x == 1:
                         for j in range(last - first):
                             place[j] = source[j]
@@ -64,12 +64,13 @@ def _scatter(columns: Array, geometry: Geometry, first_row: int, out_height: int
             for kx in range(size):
                 left = kx * dilation - margin
                 first, last = _inside(left, stride_x, width, out_width)
+                i, line = divmod(first_row, out_height)
                 for r in range(rows):
-                    i, y = divmod(first_row + r, out_height)
-                    y = y * stride_y + ky * dilation - margin
+                    picture, y = i, line * stride_y + ky * dilation - margin
+                    i, line = (i, line + 1) if line + 1 < out_height else (i + 1, 0)
                     if y < 0 or y >= height:
                         continue
-                    source, place = columns[c, ky, kx, r, first:], x[c, i, y, first * stride_x + left :]
+                    source, place = columns[c, ky, kx, r, first:], x[c, picture, y, first * stride_x + left :]
                     if stride_x == 1:
                         for j in range(last - first):
                             place[j] += source[j]

@@ -6,10 +6,10 @@ from yolodsc.layers.convolutional import ConvolutionalLayer
 from yolodsc.training.layers.activation import Finish
 from yolodsc.training.layers.place import Place, flat
 
-CACHED = 100_000
-"""Numbers of columns and output that are worked on together."""
-NARROW = 128
-"""Fewest columns that are worth a product."""
+COLUMNS = 512
+"""So many, or a row more, are worked on together: fewer make poor products, more don't stay in the cache."""
+CACHED = 500_000
+"""Where that would be more numbers than this, columns are fewer."""
 
 
 class Regular:
@@ -29,7 +29,7 @@ class Regular:
         self._geometry = (layer.size, layer.stride_y, layer.stride_x, layer.padding * layer.dilation, layer.dilation)
         height, width = place.out.shape[2:]
         numbers = len(self._x) * layer.size**2 + layer.filters
-        self._rows = min(max(CACHED // numbers, NARROW) // width + 1, self._x.shape[1] * height)
+        self._rows = min(min(CACHED // numbers, COLUMNS) // width + 1, self._x.shape[1] * height)
         self._size = numbers * self._rows * width
         self._scratch = place.scratch
         place.scratch.reserve(self._size)
