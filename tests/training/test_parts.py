@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -10,7 +11,7 @@ from yolodsc import image
 from yolodsc.errors import DatasetError, OptionError
 from yolodsc.profile import ALEXEYAB
 from yolodsc.shape import Array, Shape
-from yolodsc.training.augment import Augmentation, Crop, augmented, cropped, moved, recoloured
+from yolodsc.training.augment import Augmentation, Crop, augmented, cropped, moved, recoloured, sharpened
 from yolodsc.training.average import Average
 from yolodsc.training.labels import read_labels
 from yolodsc.training.optimizer import clip, optimizer_named
@@ -169,6 +170,19 @@ def test_colours_change_as_told() -> None:
     assert np.ptp(grey.astype(int), axis=2).max() == 0
     assert np.abs(recoloured(picture, (1.0, 1, 1.0001)).astype(int) - picture).max() <= 12
     assert recoloured(picture[:, :, :1], (0.3, 1, 1)).shape == (60, 80, 1)
+
+
+def test_sharpening_doubles_what_a_blur_takes_away() -> None:
+    """At amount 1; none at 0; grey pictures keep their axis."""
+    random = np.random.default_rng(0)
+    picture = random.integers(100, 150, (30, 30, 3)).astype(np.uint8)
+    soft = cv2.GaussianBlur(picture, (0, 0), 1).astype(int)
+
+    found = sharpened(picture, 1.0)
+
+    assert np.abs(found.astype(int) - (2 * picture.astype(int) - soft)).max() <= 1
+    assert sharpened(picture, 0) is picture
+    assert sharpened(picture[:, :, :1], 0.5).shape == (30, 30, 1)
 
 
 def batches(paths: list[str], *, threads: int) -> Batches:

@@ -63,6 +63,9 @@ def finetune(
     hue: Annotated[float, typer.Option(min=0, max=0.5, help="Greatest turn of the hue.")] = 0.1,
     saturation: Annotated[float, typer.Option(min=1, help="Greatest factor of the saturation.")] = 1.5,
     exposure: Annotated[float, typer.Option(min=1, help="Greatest factor of the value.")] = 1.5,
+    sharpen: Annotated[
+        float, typer.Option(min=0, help="Greatest sharpening; 1.2 for pictures that were shrunk with smoothing.")
+    ] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Of order, augmentation, initial weights.")] = 0,
     profile: options.ProfileName = "alexeyab",
     threads: options.Threads = 1,
@@ -74,7 +77,7 @@ def finetune(
     settings = Settings(
         epochs=epochs, batch=batch, rate=lr, size=size, optimizer=optimizer, momentum=momentum, decay=decay, schedule=schedule,
         warmup=warmup, average=average, clip=clip, heads=heads, features=features, labels=label_weight if labels else 0.0,
-        statistics=statistics, augmentation=Augmentation(flip, jitter, hue, saturation, exposure), seed=seed,
+        statistics=statistics, augmentation=Augmentation(flip, jitter, hue, saturation, exposure, sharpen), seed=seed,
     )  # fmt: skip
     stem = name or f"{student[0].stem}-finetuned"
     _free(out, stem, resume=resume)
