@@ -1,0 +1,57 @@
+"""The networks that come with the program."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import yolodsc
+from yolodsc import models
+from yolodsc.cli import run
+from yolodsc.network import Network
+from yolodsc.sources import samples
+
+VOC = "aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person".split()
+
+
+@pytest.mark.parametrize("name", models.shipped())
+def test_a_shipped_network_is_small_and_whole(name: str) -> None:
+    """Under 4 MB and 300 million multiplications, separable, with the classes of VOC."""
+    files = models.resolve(name)
+    network = Network.load(files.cfg, files.weights)
+    detector = yolodsc.load(name)
+
+    regular = [layer for layer in network.layers if layer.type == "convolutional" and not (layer.pointwise or layer.depthwise)]
+    assert files.weights.stat().st_size < 4_000_000
+    assert sum(layer.multiply_adds() for layer in network.layers) <= 300e6
+    assert regular == []
+    assert len(detector.names) == 20
+    assert set(VOC) < set(detector.names)
+
+
+@pytest.mark.skipif(not models.shipped(), reason="no network is shipped yet")
+@pytest.mark.parametrize(("picture", "wanted"), [("chelsea", "cat"), ("astronaut", "person"), ("motorcycle_left", "motorbike")])
+def test_the_default_finds_what_the_samples_show(picture: str, wanted: str) -> None:
+    """At the default threshold."""
+    pytest.importorskip("skimage", reason="needs scikit-image's photographs (extra demo)")
+    (path,) = (path for path in samples() if Path(path).stem == picture)
+
+    detections = yolodsc.load()(path)
+
+    assert wanted in detections.class_names()
+
+
+@pytest.mark.skipif(not models.shipped(), reason="no network is shipped yet")
+def test_detect_without_anything_saves_the_samples(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first command of the README."""
+    pytest.importorskip("skimage", reason="needs scikit-image's photographs (extra demo)")
+    monkeypatch.chdir(tmp_path)
+
+    code = run(["detect"])
+
+    assert code == 0
+    assert sorted(path.stem for path in (tmp_path / "detections").iterdir()) == ["astronaut", "chelsea", "motorcycle_left"]
+    assert "cat" in capsys.readouterr().out
+    shutil.rmtree(tmp_path / "detections")
