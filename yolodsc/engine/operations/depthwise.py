@@ -257,15 +257,11 @@ class ExpandedDepthwise(Operation):
 
     def items(self, site: Site) -> list[Item]:
         """Items of whole groups of blocks; the wide maps of each are in the thread's own space."""
-        y = self.y
-        group = max(1, 32 // y.lanes)
-        if site.threads > 1:
-            while group > 1 and y.blocks // group < site.threads:
-                group //= 2
-        found = [self._item(site, first, min(first + group, y.blocks)) for first in range(0, y.blocks, group)]
-        if site.threads == 1:
-            return [[step for item in found for step in item]]
-        return found
+        blocks, threads = self.y.blocks, site.threads
+        alone = -(-blocks * self.y.lanes // 32)
+        parts = alone if threads == 1 else threads * (1 if blocks < 4 * threads else 2)
+        found = [self._item(site, first, last) for first, last in split(blocks, parts)]
+        return [[step for item in found for step in item]] if threads == 1 else found
 
     def _item(self, site: Site, first: int, last: int) -> Item:
         x, y, g, n = self.x, self.y, self.filters.geometry, self.y.lanes

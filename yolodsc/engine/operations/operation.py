@@ -10,8 +10,11 @@ from yolodsc.engine.kernels.maps import ClearKernel
 from yolodsc.engine.layout import SCRATCH, Map, Plane, View
 from yolodsc.engine.tape import Constants, Item, Step
 
-ITEM_MACS = 400_000
-"""Least work of an item: about 10 us; a ticket costs 0.1."""
+ITEM_MACS = 100_000
+"""Least work of an item: about 2 us; a ticket costs 0.1."""
+
+MOVE = 16
+"""Multiply-adds in the time that a number takes from one layout to another."""
 
 STRIP = 256 * 1024
 """Most bytes of input that one step walks over again and again: a part of the second-level cache."""
@@ -36,10 +39,11 @@ class Site:
         return place
 
     def parts(self, macs: int, most: int) -> int:
-        """How many items work of ``macs`` should be cut into, at most ``most``."""
+        """How many items work of ``macs`` should be cut into, at most ``most``: where there are enough, as many for each thread."""
         if self.threads == 1:
             return 1
-        return max(1, min(most, 3 * self.threads, max(macs // ITEM_MACS, 1)))
+        wanted = max(1, min(most, 3 * self.threads, macs // ITEM_MACS))
+        return wanted - wanted % self.threads if wanted > self.threads else wanted
 
 
 @dataclass(eq=False)

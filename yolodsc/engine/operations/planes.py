@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from yolodsc.engine.kernels.maps import ClearKernel, LaneKernel, SpanKernel
 from yolodsc.engine.layout import Map, Plane, View
-from yolodsc.engine.operations.operation import Operation, Site, margin_steps, split
+from yolodsc.engine.operations.operation import MOVE, Operation, Site, margin_steps, split
 from yolodsc.engine.operations.pool import bits
 from yolodsc.engine.tape import Item, Step
 from yolodsc.shape import Array
@@ -22,7 +22,7 @@ class FromPlane(Operation):
         """Strips of rows."""
         y, (channels, height, width) = self.y, self.x.shape
         found: list[Item] = []
-        for a, b in split(height, site.parts(self.x.shape.size, height)):
+        for a, b in split(height, site.parts(self.x.shape.size * MOVE, height)):
             steps: list[Step] = []
             if channels % y.lanes:
                 whole = {"y": y.at(y.blocks - 1, a), "blocks": 1, "rows": b - a, "row_y": y.row, "vectors": width}
@@ -48,7 +48,7 @@ class ToPlane(Operation):
         channels, height, width = self.y.shape
         places = {c: divmod(k, self.x.lanes) for k, c in enumerate(self.x.channels) if c >= 0}
         found: list[Item] = []
-        for a, b in split(channels, site.parts(self.y.shape.size, channels)):
+        for a, b in split(channels, site.parts(self.y.shape.size * MOVE, channels)):
             steps = []
             for channel in range(a, b):
                 block, lane = places[channel]

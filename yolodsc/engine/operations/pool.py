@@ -11,6 +11,9 @@ from yolodsc.engine.operations.operation import Operation, Site, margin_steps, s
 from yolodsc.engine.tape import Item, Step
 from yolodsc.engine.tiles import pixels
 
+PASS = 8
+"""Multiply-adds in the time in which a number is read and written."""
+
 Binary = Literal["add", "multiply", "gate", "copy"]
 
 
@@ -51,7 +54,7 @@ class Maxpool(Operation):
     def items(self, site: Site) -> list[Item]:
         """Runs of blocks times strips of rows."""
         y = self.y
-        work = y.height * y.width * len(self.x.blocks) * y.lanes * self.windows.size**2 // 2
+        work = y.height * y.width * len(self.x.blocks) * y.lanes * (self.windows.size**2 * 3 // 2 + PASS)
         return [
             [*self._steps(first, count, top, end), *margin_steps(y, top, end, (first, first + count))]
             for first, count, top, end in pieces(site, self.x, y.height, work)
@@ -108,7 +111,7 @@ class Pair(Operation):
         """Runs of blocks times strips of rows."""
         y = self.y
         kernel = PairKernel(y.lanes, self.operation, self.activation)
-        work = y.height * y.width * y.blocks * y.lanes
+        work = y.height * y.width * y.blocks * y.lanes * PASS
         found: list[Item] = []
         for first, count, top, end in pieces(site, self.x, y.height, work):
             steps = [self._step(kernel, a, b - a, top, end) for a, b in self._runs(first, first + count)]
@@ -150,7 +153,7 @@ class Upsample(Operation):
         x, y, s = self.x, self.y, self.factor
         height, width = x.shape
         found: list[Item] = []
-        for first, count, top, end in pieces(site, x, height, y.height * y.width * y.blocks * y.lanes):
+        for first, count, top, end in pieces(site, x, height, y.height * y.width * y.blocks * y.lanes * PASS // 2):
             m = x.blocks[first][0]
             where = {"x": x.at(first, top), "y": y.at(first, top * s), "blocks": count, "block_x": m.block, "block_y": y.block}
             walk = {"rows": end - top, "row_x": m.row, "row_y": y.row, "pixels": width}
