@@ -98,7 +98,8 @@ class LiveArrays(LayerArrays):
     """Batch norm with the batch's own statistics; the rolling ones follow, a hundredth of the way a step.
 
     The variance that normalises is that of the batch, the one that goes into the rolling variance an estimate from its
-    sample, n / (n - 1) as large (``batchnorm_layer.c: forward_batchnorm_layer``, as cuDNN has it; momentum .99).
+    sample, n / (n - 1) as large, as in cuDNN and PyTorch. The hundredth is pjreddie's (``batchnorm_layer.c:
+    forward_batchnorm_layer``; AlexeyAB's code for the CPU moves a tenth).
 
     Attributes
     ----------

@@ -1,7 +1,7 @@
 """``[scale_channels]`` and ``[sam]``: each factor's gradient is the product's times the other factor.
 
-``scale_channels_layer.c: backward_scale_channels_layer``, ``sam_layer.c: backward_sam_layer``. Darknet gives the gates of
-scale_channels the mean over a channel's pixels in place of the sum; here it is the derivative, the sum.
+``scale_channels_layer.c: backward_scale_channels_layer``, ``sam_layer.c: backward_sam_layer``. Some versions of Darknet divide a
+gate's gradient by the number of pixels that it serves; here it is the derivative, the sum.
 """
 
 import numpy as np
