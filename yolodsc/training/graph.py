@@ -1,12 +1,10 @@
 """Which layers a training step runs, on pictures of which size, and where gradients must go."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from yolodsc.cfg import Cfg
 from yolodsc.layer import PICTURE, Layer
 from yolodsc.layers.route import RouteLayer
-from yolodsc.network import Network
 from yolodsc.training.layers import PASSING, check
 
 
@@ -51,17 +49,3 @@ class Graph:
     def sources(self, layer: Layer) -> list[int]:
         """Roots of what a layer reads."""
         return [self.roots[source] for source in layer.sources]
-
-
-def resized(network: Network, height: int, width: int) -> tuple[Layer, ...]:
-    """The network's layers on pictures of another size; a `YolodscError` where a layer's arrays depend on it."""
-    net = network.cfg.net
-    if (height, width) == network.picture[1:]:
-        return network.layers
-    sized = replace(network.cfg, sections=(net.replaced(height=height, width=width), *network.cfg.sections[1:]))
-    layers = Network.build(Cfg(sized.sections, sized.file), profile=network.profile).layers
-    for old, new in zip(network.layers, layers, strict=True):
-        if old.weight_shapes() != new.weight_shapes():
-            was = f"{network.picture.height}x{network.picture.width}"
-            raise new.section.error(f"has weights for pictures of {was}, not of {height}x{width}")
-    return layers

@@ -14,7 +14,7 @@ from yolodsc.network import Network
 from yolodsc.shape import Array, Floats, Shape
 from yolodsc.training.arrays import FoldedArrays, LayerArrays, LiveArrays
 from yolodsc.training.chunk import Chunk, Lane, share_of
-from yolodsc.training.graph import Graph, resized
+from yolodsc.training.graph import Graph
 from yolodsc.training.parameter import Parameter
 
 CHUNK = 4
@@ -140,7 +140,7 @@ class Model:
         if len(shape) != 4 or shape[1] != self._network.picture.channels or shape[0] < 1:
             raise OptionError(f"pictures of {shape}; wanted (N, {self._network.picture.channels}, H, W)")
         count, channels, height, width = shape
-        self._graph = Graph.of(resized(self._network, height, width), self._outputs)
+        self._graph = Graph.of(self._network.resized(height, width).layers, self._outputs)
         for arrays in self._owned.values():
             arrays.forget()
         starts = range(0, count, CHUNK)
