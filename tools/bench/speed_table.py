@@ -1,7 +1,8 @@
 """Reports of ``yolodsc bench --json`` as one Markdown table: ``python tools/bench/speed_table.py A.json B.json``.
 
 A row for each network and number of threads: milliseconds, median and in brackets minimum; of the others also their ratio to ours,
-of medians and in brackets of minima. Where several reports have a row, the one of the lowest load counts.
+of medians and in brackets of minima. Where several reports have a row, medians are of the one with the lowest
+load, minima of all.
 """
 
 import argparse
@@ -32,7 +33,9 @@ def table(reports: list[dict[str, Any]]) -> list[str]:
     rows: dict[tuple[str, int], dict[str, dict[str, Any]]] = defaultdict(dict)
     for report in sorted(reports, key=lambda report: -float(report["machine"]["load"])):
         for result in report["results"]:
-            rows[result["model"], result["threads"]][result["engine"]] = result
+            row, engine = rows[result["model"], result["threads"]], result["engine"]
+            least = min(result["min_ms"], row[engine]["min_ms"] if engine in row else result["min_ms"])
+            row[engine] = {**result, "min_ms": least}
     keys = list(dict.fromkeys((r["model"], r["threads"]) for report in reports for r in report["results"]))
     engines = list(dict.fromkeys(name for row in rows.values() for name in row if name != OURS))
     lines = ["| network | threads | yolodsc | " + " | ".join(engines) + " |", "|---" * (3 + len(engines)) + "|"]
