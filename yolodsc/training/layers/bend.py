@@ -21,6 +21,20 @@ def bend(out: Array, bias: Array, slope: np.float32, limit: np.float32) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
+def unbent(gradient: Array, out: Array, bending: tuple[np.float32, np.float32], before: Array) -> np.float32:
+    """Fill the gradient (n,) before bend and cut, which may be the place of the one after; returns its sum."""
+    one, zero = np.float32(1), np.float32(0)
+    slope, limit = bending
+    total = zero
+    for i in range(len(before)):
+        rise = one if out[i] > zero else slope
+        value = gradient[i] * (rise if out[i] < limit else zero)
+        before[i] = value
+        total += value
+    return total
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
 def unbend(gradient: Array, out: Array, slope: np.float32, limit: np.float32, bias_gradient: Array) -> None:
     """Overwrite the gradient (F, N) of the output with that before the activation, and (F,) with its sums."""
     one, zero = np.float32(1), np.float32(0)
@@ -31,9 +45,5 @@ def unbend(gradient: Array, out: Array, slope: np.float32, limit: np.float32, bi
             for i in range(g.shape[0]):
                 total += g[i]
         else:
-            for i in range(g.shape[0]):
-                rise = one if y[i] > zero else slope
-                value = g[i] * (rise if y[i] < limit else zero)
-                g[i] = value
-                total += value
+            total = unbent(g, y, (slope, limit), g)
         bias_gradient[f] = total

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 
 from yolodsc.shape import Array
+from yolodsc.training.layers.bend import unbent
 
 Geometry = tuple[int, int, int, int, int]
 """size, stride_y, stride_x, margin, dilation."""
@@ -122,20 +123,6 @@ def forward(
                     line[i] = min(max(value, slope * value), limit)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
-def _unbent(gradient: Array, out: Array, bending: tuple[np.float32, np.float32], before: Array) -> np.float32:
-    """Fill the gradient (n,) before bend and cut; returns its sum."""
-    one, zero = np.float32(1), np.float32(0)
-    slope, limit = bending
-    total = zero
-    for i in range(len(before)):
-        rise = one if out[i] > zero else slope
-        value = gradient[i] * (rise if out[i] < limit else zero)
-        before[i] = value
-        total += value
-    return total
-
-
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 def backward(
     x: Array,
@@ -172,7 +159,7 @@ def backward(
         for g in range(groups):
             for k in range(filters):
                 f, start = g * filters + k, first * out_width
-                bias_gradient[f] += _unbent(slopes[f, start:], after[f, start:], bending, before[k])
+                bias_gradient[f] += unbent(slopes[f, start:], after[f, start:], bending, before[k])
             np.dot(before, grouped[g].T, part)
             matrix_gradients[g] += part
             if target.size > 0:

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 
 from yolodsc.shape import Array
+from yolodsc.training.layers.bend import unbent
 
 BUFFERS = 8
 """Lines of memory that `backward` needs."""
@@ -123,20 +124,6 @@ def _odd_row(taps: Array, here: Array, after: Array, below: Array, below_after: 
         row[2 * pairs] = (row[2 * pairs] if add else zero) + h * here[pairs] + b * below[pairs]
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
-def _unbend(gradient: Array, out: Array, bending: tuple[np.float32, np.float32]) -> np.float32:
-    """Overwrite the gradient (N,) with that before bend and cut; returns its sum."""
-    one, zero = np.float32(1), np.float32(0)
-    slope, limit = bending
-    total = zero
-    for i in range(len(gradient)):
-        rise = one if out[i] > zero else slope
-        value = gradient[i] * (rise if out[i] < limit else zero)
-        gradient[i] = value
-        total += value
-    return total
-
-
 @njit(cache=True, nogil=True, error_model="numpy")
 def forward(
     x: Array,
@@ -200,7 +187,7 @@ def backward(
     kernel_gradient[:] = 0
     for c in range(len(x)):
         for f in range(c * multiplier, (c + 1) * multiplier):
-            bias_gradient[f] = _unbend(gradient[f].reshape(-1), out[f].reshape(-1), bending)
+            bias_gradient[f] = unbent(gradient[f].reshape(-1), out[f].reshape(-1), bending, gradient[f].reshape(-1))
         for start in range(0, count, pictures):
             m = min(pictures, count - start)
             for y0 in range(0, height, rows):

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 
 from yolodsc.shape import Array
+from yolodsc.training.layers.bend import unbent
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -85,20 +86,6 @@ def forward(
             _bend(product[f], bias[f], bending, out[f, start:])
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
-def _unbent(gradient: Array, out: Array, bending: tuple[np.float32, np.float32], before: Array) -> np.float32:
-    """Fill the gradient (n,) before bend and cut; returns its sum."""
-    one, zero = np.float32(1), np.float32(0)
-    slope, limit = bending
-    total = zero
-    for i in range(len(before)):
-        rise = one if out[i] > zero else slope
-        value = gradient[i] * (rise if out[i] < limit else zero)
-        before[i] = value
-        total += value
-    return total
-
-
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 def backward(
     x: Array,
@@ -126,7 +113,7 @@ def backward(
         spare = memory[: channels * n].reshape(channels, n)
         before = memory[channels * n : (channels + filters) * n].reshape(filters, n)
         for f in range(filters):
-            bias_gradient[f] += _unbent(gradient[f, start:], out[f, start:], bending, before[f])
+            bias_gradient[f] += unbent(gradient[f, start:], out[f, start:], bending, before[f])
         if n == width:
             np.dot(before, x.T, part)
         else:

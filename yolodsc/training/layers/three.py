@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 
 from yolodsc.shape import Array
+from yolodsc.training.layers.bend import unbent
 
 BUFFERS = 7
 """Lines of memory that `backward` needs."""
@@ -93,20 +94,6 @@ def _dots(gradient: Array, left: Array, centre: Array, right: Array, out: Array)
     out[2] += c
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
-def _unbend(gradient: Array, out: Array, bending: tuple[np.float32, np.float32]) -> np.float32:
-    """Overwrite the gradient (N,) with that before bend and cut; returns its sum."""
-    one, zero = np.float32(1), np.float32(0)
-    slope, limit = bending
-    total = zero
-    for i in range(len(gradient)):
-        rise = one if out[i] > zero else slope
-        value = gradient[i] * (rise if out[i] < limit else zero)
-        gradient[i] = value
-        total += value
-    return total
-
-
 @njit(cache=True, nogil=True, error_model="numpy")
 def forward(
     x: Array,
@@ -178,7 +165,7 @@ def backward(
     kernel_gradient[:] = 0
     for c in range(channels):
         for f in range(c * multiplier, (c + 1) * multiplier):
-            bias_gradient[f] = _unbend(gradient[f].reshape(-1), out[f].reshape(-1), bending)
+            bias_gradient[f] = unbent(gradient[f].reshape(-1), out[f].reshape(-1), bending, gradient[f].reshape(-1))
         for start in range(0, count, pictures):
             m = min(pictures, count - start)
             for y0 in range(0, height, rows):
