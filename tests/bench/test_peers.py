@@ -59,6 +59,7 @@ def test_opencv_reads_the_darknet_pair_itself(tmp_path: Path) -> None:
 
 def test_a_network_that_an_engine_cannot_run_is_timed_without_it(tmp_path: Path) -> None:
     """The layer is named."""
+    pytest.importorskip("ncnn", reason="needs ncnn, which refuses the network")
     odd = made(tmp_path, "convolutional filters=4 size=1 activation=loggy")
 
     results, absent = compare(odd, ["ncnn"], threads=1, rounds=1, seed=0, peak_gflops=None)
