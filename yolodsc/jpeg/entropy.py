@@ -95,6 +95,14 @@ def _restarted(data: Bytes, position: int, stop: int) -> int:  # pragma: no cove
 
 
 @nb.njit(cache=True, nogil=True)
+def _refined(value: int, one: int) -> int:  # pragma: no cover
+    """A coefficient with the bit ``one`` set, away from 0, unless it is (G.1.2.3)."""
+    if abs(value) & one:
+        return value
+    return value + one if value > 0 else value - one
+
+
+@nb.njit(cache=True, nogil=True)
 def sequential(
     data: Bytes,
     start: int,
@@ -250,13 +258,12 @@ def progressive(  # noqa: PLR0911, PLR0912, PLR0915 one kernel, one function
                     while k <= band[1]:
                         at = ZIGZAG[k]
                         k += 1
-                        old = coefficients[row, at]
-                        if old:
+                        if coefficients[row, at]:
                             if count < 1:
                                 position, bits, count, starved = _filled(data, position, stop, bits, count, starved)
                             count -= 1
-                            if (bits >> count) & 1 and (abs(old) & one) == 0:
-                                coefficients[row, at] = old + one if old > 0 else old - one
+                            if (bits >> count) & 1:
+                                coefficients[row, at] = _refined(coefficients[row, at], one)
                         elif run == 0:
                             if value:
                                 coefficients[row, at] = value
@@ -267,12 +274,11 @@ def progressive(  # noqa: PLR0911, PLR0912, PLR0915 one kernel, one function
                     while refine and k <= band[1]:
                         at = ZIGZAG[k]
                         k += 1
-                        old = coefficients[row, at]
-                        if old:
+                        if coefficients[row, at]:
                             if count < 1:
                                 position, bits, count, starved = _filled(data, position, stop, bits, count, starved)
                             count -= 1
-                            if (bits >> count) & 1 and (abs(old) & one) == 0:
-                                coefficients[row, at] = old + one if old > 0 else old - one
+                            if (bits >> count) & 1:
+                                coefficients[row, at] = _refined(coefficients[row, at], one)
                     skip -= 1
     return starved <= count
