@@ -48,7 +48,7 @@ def decompose(
     )
     stem = name or f"{files.cfg.stem}-separable"
     network = Network.load(files.cfg, files.weights, profile=profile_named(profile))
-    _free(out, stem)
+    options.free(out, stem)
     shown = calibration.read(network, pictures([images]), count=count, seed=seed)
     with _progress(quiet) as tell:
         result = decompose_network(network, shown, settings, progress=tell)
@@ -69,13 +69,6 @@ def _numbers(text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.split(",") if part)
     except ValueError:
         raise OptionError(f"--keep {text}: wanted layer numbers with commas, such as 0,12") from None
-
-
-def _free(out: Path, stem: str) -> None:
-    """Nothing is overwritten."""
-    for ending in ("cfg", "weights", "names"):
-        if (out / f"{stem}.{ending}").exists():
-            raise OptionError(f"{out / stem}.{ending} is there already; wanted another --out or --name")
 
 
 @contextmanager

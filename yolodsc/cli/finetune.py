@@ -121,10 +121,8 @@ def _learner(files: Pair, profile: str, *, scratch: bool, seed: int) -> Network:
 
 
 def _free(out: Path, stem: str, *, resume: bool) -> None:
-    """Nothing is overwritten."""
-    for ending in ("cfg", "weights", "names"):
-        if (out / f"{stem}.{ending}").exists():
-            raise OptionError(f"{out / stem}.{ending} is there already; wanted another --out or --name")
+    """Neither a pair nor another training is overwritten."""
+    options.free(out, stem)
     if not resume and (out / FILE).exists():
         raise OptionError(f"{out / FILE}: of another training; wanted --resume or another --out")
 

@@ -79,3 +79,10 @@ def detector(
         isa=isa,
         progress=None if quiet else Compiling(),
     )
+
+
+def free(out: Path, stem: str) -> None:
+    """See that a pair and its names can be written without overwriting any; an `OptionError` otherwise."""
+    for ending in ("cfg", "weights", "names"):
+        if (out / f"{stem}.{ending}").exists():
+            raise OptionError(f"{out / stem}.{ending} is there already; wanted another --out or --name")

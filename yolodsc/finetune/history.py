@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from yolodsc.errors import MissingExtraError, OptionError
+from yolodsc.errors import OptionError
 from yolodsc.files import replacing
 
 FILE, PICTURE = "history.json", "history.png"
@@ -48,17 +48,14 @@ class History:
         """``history.json`` with the options beside the epochs, and ``history.png`` where Matplotlib is installed."""
         with replacing(folder / FILE, error=OptionError, mode="w") as file:
             json.dump({**about, "epochs": self.epochs}, file, indent=1)
-        try:
-            self._draw(folder / PICTURE)
-        except MissingExtraError:
-            return
+        self._draw(folder / PICTURE)
 
     def _draw(self, path: Path) -> None:
         try:
             from matplotlib.backends.backend_agg import FigureCanvasAgg
             from matplotlib.figure import Figure
         except ImportError:
-            raise MissingExtraError("plots", needed_for="curves of a training") from None
+            return
         figure = Figure(figsize=(7, 4), dpi=110, layout="constrained")
         axes = figure.add_subplot()
         for name in ("total", "heads", "features", "labels"):
