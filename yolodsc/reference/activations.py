@@ -116,3 +116,16 @@ ACTIVATION_NAMES = frozenset(ACTIVATIONS)
 def activate(x: Array, activation: str) -> Array:
     """``x`` through the named activation, as float32 of the same shape."""
     return ACTIVATIONS[activation](x).astype(np.float32, copy=False)
+
+
+NO_LIMIT = np.float32(np.inf)
+
+BENDS: dict[str, tuple[np.float32, np.float32]] = {
+    "linear": (np.float32(1), NO_LIMIT),
+    "leaky": (np.float32(0.1), NO_LIMIT),
+    "revleaky": (np.float32(0.1), NO_LIMIT),
+    "relie": (np.float32(0.01), NO_LIMIT),
+    "relu": (np.float32(0), NO_LIMIT),
+    "relu6": (np.float32(0), np.float32(6)),
+}
+"""Slope below 0 and greatest value of the activations that are a bend and a cut."""

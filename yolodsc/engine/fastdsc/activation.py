@@ -2,22 +2,8 @@
 
 from collections.abc import Callable
 
-import numpy as np
-
-from yolodsc.reference.activations import activate
+from yolodsc.reference.activations import BENDS, activate
 from yolodsc.shape import Array
-
-NO_LIMIT = np.float32(np.inf)
-
-BENDS: dict[str, tuple[np.float32, np.float32]] = {
-    "linear": (np.float32(1), NO_LIMIT),
-    "leaky": (np.float32(0.1), NO_LIMIT),
-    "revleaky": (np.float32(0.1), NO_LIMIT),
-    "relie": (np.float32(0.01), NO_LIMIT),
-    "relu": (np.float32(0), NO_LIMIT),
-    "relu6": (np.float32(0), np.float32(6)),
-}
-"""Slope below 0 and greatest value of the activations that are a bend and a cut."""
 
 
 def after(activation: str) -> Callable[[Array], None] | None:

@@ -8,10 +8,11 @@ from typing import Literal
 
 import numpy as np
 
-from yolodsc.engine.fastdsc.activation import BENDS, after
+from yolodsc.engine.fastdsc.activation import after
 from yolodsc.engine.folding import folded
 from yolodsc.layer import Weights
 from yolodsc.layers.convolutional import ConvolutionalLayer
+from yolodsc.reference.activations import BENDS
 from yolodsc.shape import Array
 
 Step = Callable[[], None]

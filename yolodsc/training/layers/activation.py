@@ -6,21 +6,10 @@ from yolodsc.errors import YolodscError
 from yolodsc.layer import Layer
 from yolodsc.layers.activation import ActivationLayer
 from yolodsc.layers.convolutional import ConvolutionalLayer
-from yolodsc.reference.activations import activate
+from yolodsc.reference.activations import BENDS, activate
 from yolodsc.shape import Array
 from yolodsc.training.layers.place import Place, flat
 from yolodsc.training.layers.slopes import SLOPES
-
-_NO_LIMIT = np.float32(np.inf)
-BENDS: dict[str, tuple[np.float32, np.float32]] = {
-    "linear": (np.float32(1), _NO_LIMIT),
-    "leaky": (np.float32(0.1), _NO_LIMIT),
-    "revleaky": (np.float32(0.1), _NO_LIMIT),
-    "relie": (np.float32(0.01), _NO_LIMIT),
-    "relu": (np.float32(0), _NO_LIMIT),
-    "relu6": (np.float32(0), np.float32(6)),
-}
-"""Slope below 0 and greatest value of the activations that are a bend and a cut."""
 
 
 class Activation:
@@ -43,7 +32,7 @@ class Activation:
 
     def forward(self, bias: Array | None = None) -> None:
         """Output from ``before`` and a bias (C,)."""
-        from yolodsc.training.layers.bend import bend
+        from yolodsc.engine.fastdsc.bend import bend
 
         bias = self._none if bias is None else bias
         if self._name in BENDS:

@@ -2,6 +2,8 @@
 
 max(v, slope * v), at most limit: 1 and infinity are linear, 0.1 leaky, 0 relu, 0 and 6 relu6. The slope at a number can be told
 from the output alone, so that nothing else is kept.
+
+Rows that are overwritten have functions of their own: LLVM makes scalar code where two arrays may be one.
 """
 
 import numpy as np
@@ -9,20 +11,31 @@ from numba import njit
 
 from yolodsc.shape import Array
 
+Bending = tuple[np.float32, np.float32]
+"""Slope below 0 and greatest value."""
+
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
-def bend(out: Array, bias: Array, slope: np.float32, limit: np.float32) -> None:
-    """Overwrite (F, N) with the activation of v + bias (F,)."""
-    for f in range(out.shape[0]):
-        row, b = out[f], bias[f]
-        for i in range(row.shape[0]):
-            value = row[i] + b
-            row[i] = min(max(value, slope * value), limit)
+def bent_row(before: Array, bias: np.float32, bending: Bending, out: Array) -> None:
+    """Fill (n,) with the activation of v + bias."""
+    slope, limit = bending
+    for i in range(len(before)):
+        value = before[i] + bias
+        out[i] = min(max(value, slope * value), limit)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+def bend_row(row: Array, bias: np.float32, bending: Bending) -> None:
+    """Overwrite (n,) with the activation of v + bias."""
+    slope, limit = bending
+    for i in range(len(row)):
+        value = row[i] + bias
+        row[i] = min(max(value, slope * value), limit)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
-def unbent(gradient: Array, out: Array, bending: tuple[np.float32, np.float32], before: Array) -> np.float32:
-    """Fill the gradient (n,) before bend and cut, which may be the place of the one after; returns its sum."""
+def unbent_row(gradient: Array, out: Array, bending: Bending, before: Array) -> np.float32:
+    """Fill (n,) with the gradient before the activation; returns its sum."""
     one, zero = np.float32(1), np.float32(0)
     slope, limit = bending
     total = zero
@@ -35,15 +48,24 @@ def unbent(gradient: Array, out: Array, bending: tuple[np.float32, np.float32], 
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
+def unbend_row(gradient: Array, out: Array, bending: Bending) -> np.float32:
+    """Overwrite the gradient (n,) of the output with that before the activation; returns its sum."""
+    one, zero = np.float32(1), np.float32(0)
+    slope, limit = bending
+    total = zero
+    for i in range(len(gradient)):
+        rise = one if out[i] > zero else slope
+        value = gradient[i] * (rise if out[i] < limit else zero)
+        gradient[i] = value
+        total += value
+    return total
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
 def unbend(gradient: Array, out: Array, slope: np.float32, limit: np.float32, bias_gradient: Array) -> None:
     """Overwrite the gradient (F, N) of the output with that before the activation, and (F,) with its sums."""
-    one, zero = np.float32(1), np.float32(0)
     for f in range(out.shape[0]):
-        g, y = gradient[f], out[f]
-        total = zero
-        if slope == one and limit == np.inf:
-            for i in range(g.shape[0]):
-                total += g[i]
+        if slope == 1 and limit == np.inf:
+            bias_gradient[f] = gradient[f].sum()
         else:
-            total = unbent(g, y, (slope, limit), g)
-        bias_gradient[f] = total
+            bias_gradient[f] = unbend_row(gradient[f], out[f], (slope, limit))

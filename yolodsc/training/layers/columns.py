@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from yolodsc.shape import Array
-from yolodsc.training.layers.bend import unbent
+from yolodsc.training.layers.bend import bent_row, unbent_row
 
 Geometry = tuple[int, int, int, int, int]
 """size, stride_y, stride_x, margin, dilation."""
@@ -104,7 +104,6 @@ def forward(
     memory : ((C * K * K + F) * rows * OW,)
     out : (F, n, OH, OW)
     """
-    slope, limit = bending
     groups, filters, taps = matrices.shape
     size, out_width, total = geometry[0], out.shape[3], out.shape[1] * out.shape[2]
     after = out.reshape(len(out), -1)
@@ -117,10 +116,8 @@ def forward(
         for g in range(groups):
             np.dot(matrices[g], columns.reshape(groups, taps, width)[g], product)
             for k in range(filters):
-                before, line, b = product[k], after[g * filters + k, first * out_width :], bias[g * filters + k]
-                for i in range(width):
-                    value = before[i] + b
-                    line[i] = min(max(value, slope * value), limit)
+                f = g * filters + k
+                bent_row(product[k], bias[f], bending, after[f, first * out_width :])
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
@@ -159,7 +156,7 @@ def backward(
         for g in range(groups):
             for k in range(filters):
                 f, start = g * filters + k, first * out_width
-                bias_gradient[f] += unbent(slopes[f, start:], after[f, start:], bending, before[k])
+                bias_gradient[f] += unbent_row(slopes[f, start:], after[f, start:], bending, before[k])
             np.dot(before, grouped[g].T, part)
             matrix_gradients[g] += part
             if target.size > 0:

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from yolodsc.shape import Array
-from yolodsc.training.layers.bend import unbent
+from yolodsc.training.layers.bend import unbend_row
 
 BUFFERS = 8
 """Lines of memory that `backward` needs."""
@@ -187,7 +187,7 @@ def backward(
     kernel_gradient[:] = 0
     for c in range(len(x)):
         for f in range(c * multiplier, (c + 1) * multiplier):
-            bias_gradient[f] = unbent(gradient[f].reshape(-1), out[f].reshape(-1), bending, gradient[f].reshape(-1))
+            bias_gradient[f] = unbend_row(gradient[f].reshape(-1), out[f].reshape(-1), bending)
         for start in range(0, count, pictures):
             m = min(pictures, count - start)
             for y0 in range(0, height, rows):

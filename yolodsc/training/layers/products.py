@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from yolodsc.shape import Array
-from yolodsc.training.layers.bend import unbent
+from yolodsc.training.layers.bend import bend_row, bent_row, unbent_row
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -31,24 +31,6 @@ def _paste(columns: Array, start: int, add: bool, x: Array) -> None:
         else:
             for i in range(len(source)):
                 place[i] = source[i]
-
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
-def _bend(before: Array, bias: np.float32, bending: tuple[np.float32, np.float32], out: Array) -> None:
-    """Add the bias, bend and cut."""
-    slope, limit = bending
-    for i in range(len(before)):
-        value = before[i] + bias
-        out[i] = min(max(value, slope * value), limit)
-
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
-def _bend_in_place(row: Array, bias: np.float32, bending: tuple[np.float32, np.float32]) -> None:
-    """The same; one array, for LLVM makes scalar code where two overlap."""
-    slope, limit = bending
-    for i in range(len(row)):
-        value = row[i] + bias
-        row[i] = min(max(value, slope * value), limit)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -74,7 +56,7 @@ def forward(
     if block >= width:
         np.dot(kernel, x, out)
         for f in range(filters):
-            _bend_in_place(out[f], bias[f], bending)
+            bend_row(out[f], bias[f], bending)
         return
     for start in range(0, width, block):
         n = min(block, width - start)
@@ -83,7 +65,7 @@ def forward(
         _cut(x, start, columns)
         np.dot(kernel, columns, product)
         for f in range(filters):
-            _bend(product[f], bias[f], bending, out[f, start:])
+            bent_row(product[f], bias[f], bending, out[f, start:])
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
@@ -113,7 +95,7 @@ def backward(
         spare = memory[: channels * n].reshape(channels, n)
         before = memory[channels * n : (channels + filters) * n].reshape(filters, n)
         for f in range(filters):
-            bias_gradient[f] += unbent(gradient[f, start:], out[f, start:], bending, before[f])
+            bias_gradient[f] += unbent_row(gradient[f, start:], out[f, start:], bending, before[f])
         if n == width:
             np.dot(before, x.T, part)
         else:
