@@ -52,6 +52,19 @@ def command(folder: Path, *more: str) -> list[str]:
     return ["decompose", *pair, "--images", str(folder / "pictures"), "--out", str(folder / "out"), *more]
 
 
+def test_size_is_of_the_new_network(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The new cfg reads pictures of --size, and the budget is a share of what the old network costs there."""
+    status = run(command(folder, "--size", "32", "--budget", "0.7"))
+
+    assert status == 0
+    new = Network.load(folder / "out/tiny-separable.cfg", folder / "out/tiny-separable.weights")
+    old = Network.load(folder / "tiny.cfg", folder / "tiny.weights").resized(32, 32)
+    assert new.picture == (3, 32, 32)
+    costs = [sum(layer.multiply_adds() for layer in network.layers) for network in (new, old)]
+    assert 0.4 < costs[0] / costs[1] <= 0.7
+    assert "| MMAC |" in capsys.readouterr().out
+
+
 def test_decompose_writes_pair_and_report(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The three files of the new network, and the report as text, JSON and picture."""
     status = run(command(folder, "--budget", "0.7", "--report", str(folder / "report")))

@@ -27,6 +27,9 @@ def decompose(
     weights: options.WeightsFile = None,
     names: options.NamesFile = None,
     count: Annotated[int, typer.Option(min=2, metavar="N", help="How many of the pictures.")] = 300,
+    size: Annotated[
+        int | None, typer.Option(min=32, metavar="N", help="Side of the pictures that it will read; the cfg's own unless given.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Stem of the new files.")] = None,
     method: Annotated[
         str, typer.Option(help="auto, pdp, als, bs, channel, weights, paper-plain, paper-compensated, paper-multilayer.")
@@ -48,6 +51,8 @@ def decompose(
     )
     stem = name or f"{files.cfg.stem}-separable"
     network = Network.load(files.cfg, files.weights, profile=profile_named(profile))
+    if size:
+        network = network.resized(size, size)
     options.free(out, stem)
     shown = calibration.read(network, pictures([images]), count=count, seed=seed)
     with _progress(quiet) as tell:
