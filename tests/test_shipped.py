@@ -8,6 +8,7 @@ import pytest
 import yolodsc
 from yolodsc import models
 from yolodsc.cli import run
+from yolodsc.errors import OptionError
 from yolodsc.network import Network
 from yolodsc.sources import samples
 
@@ -27,6 +28,20 @@ def test_a_shipped_network_is_small_and_whole(name: str) -> None:
     assert regular == []
     assert len(detector.names) == 20
     assert set(VOC) < set(detector.names)
+
+
+def test_a_folder_of_the_same_name_does_not_hide_a_shipped_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as one that a run has written: it is meant only where it is written as a path."""
+    monkeypatch.chdir(tmp_path)
+    shipped = models.resolve(models.DEFAULT)
+    Path(models.DEFAULT).mkdir()
+    assert models.resolve(models.DEFAULT) == shipped
+
+    with pytest.raises(OptionError, match="0 .cfg files"):
+        models.resolve(f"./{models.DEFAULT}")
+    shutil.copy(shipped.cfg, f"{models.DEFAULT}/own.cfg")
+    shutil.copy(shipped.weights, f"{models.DEFAULT}/own.weights")
+    assert models.resolve(f"./{models.DEFAULT}").cfg == Path(models.DEFAULT) / "own.cfg"
 
 
 @pytest.mark.skipif(not models.shipped(), reason="no network is shipped yet")

@@ -24,20 +24,22 @@ class ModelFiles:
 
 
 def resolve(model: str) -> ModelFiles:
-    """The files of a directory that holds one network, or of a shipped network by name.
+    """The files of a shipped network by name, or of a directory that holds one network.
+
+    A directory that is named as a shipped network is meant where it is written as a path, ``./NAME``.
 
     Raises
     ------
     OptionError
         There is no such network, or the directory holds none or several.
     """
-    if Path(model).is_dir():
-        return _in_directory(Path(model))
-    cfg, weights = SHIPPED / "cfg" / f"{model}.cfg", SHIPPED / "weights" / f"{model}.weights"
-    if not (cfg.is_file() and weights.is_file()):
+    if model in shipped():
+        cfg, weights = SHIPPED / "cfg" / f"{model}.cfg", SHIPPED / "weights" / f"{model}.weights"
+        return ModelFiles(cfg, weights, names_beside(cfg, weights))
+    if not Path(model).is_dir():
         names = ", ".join(shipped()) or "none yet"
         raise OptionError(f"--model {model}: neither a directory nor a shipped network (shipped: {names})")
-    return ModelFiles(cfg, weights, names_beside(cfg, weights))
+    return _in_directory(Path(model))
 
 
 def shipped() -> list[str]:
