@@ -13,7 +13,8 @@ from yolodsc.datasets.formats import Format, read_detections, read_truth
 from yolodsc.datasets.text import label_path, read_folder, with_difficult
 from yolodsc.datasets.voc import read_voc
 from yolodsc.errors import DatasetError, OptionError
-from yolodsc.metrics import RULES, score
+from yolodsc.evaluate import evaluate
+from yolodsc.metrics import RULES, Found, score
 
 BOMB = """<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x "ha"><!ENTITY y "&x;&x;&x;&x;">]>
 <annotation><object><name>&y;</name></object></annotation>"""
@@ -147,6 +148,34 @@ def test_yolo_lists_and_folders_give_the_same_dataset(yolo: Path) -> None:
     assert listed.truth.class_id.tolist() == [1, 1]
     np.testing.assert_allclose(listed.truth.boxes_xyxy[0], [80, 30, 120, 70])
     np.testing.assert_array_equal(listed.truth.boxes_xyxy, folder.truth.boxes_xyxy)
+
+
+@pytest.mark.parametrize("names", [(), ("zero", "one", "two", "three", "four", "five", "six")])
+def test_class_numbers_mean_the_same_in_labels_and_detections(yolo: Path, names: tuple[str, ...]) -> None:
+    """With names or without, also where some numbers don't occur."""
+    (yolo / "labels/b.txt").write_text("6 0.3 0.3 0.2 0.4\n")
+    (yolo / "found").mkdir()
+    for name in "ab":
+        label = (yolo / f"labels/{name}.txt").read_text().strip()
+        (yolo / f"found/{name}.txt").write_text(f"{label} 0.9\n")
+    form, report = Format(name="yolo", names=names), Report(strict=True)
+
+    dataset = read_truth(yolo / "labels", form, report)
+    found, _ = read_detections(yolo / "found", dataset, form, report)
+
+    rule = RULES["voc10"]
+    result = score([rule], dataset.truth, found, classes=len(dataset.names), pictures=2)
+    assert found.class_id.tolist() == dataset.truth.class_id.tolist()
+    assert result[rule.name].mean_ap == 1
+
+
+def test_an_unreadable_picture_is_named_where_its_size_is_needed(yolo: Path) -> None:
+    """Rules of whole pixels cannot be applied without."""
+    (yolo / "JPEGImages/b.png").write_bytes(b"no picture")
+    dataset = read_truth(yolo / "labels", Format(name="yolo"), Report())
+
+    with pytest.raises(DatasetError, match=r"b\.png cannot be read"):
+        evaluate(dataset, Found.empty(), [RULES["voc10"]])
 
 
 @pytest.mark.parametrize("line", ["1 .5 .5 .2", "1 .5 .5 .2 .4 .3 .3", "1 .5 .5 nan .4", "one .5 .5 wide .4"])

@@ -105,11 +105,13 @@ def evaluate(
 ) -> Evaluation:
     """Score ``found`` against ``dataset`` by several rules; rules of whole pixels are left out where sizes are unknown."""
     chosen = [rule for rule in rules if not (dataset.relative and rule.offset)]
-    if not chosen:
-        raise DatasetError("boxes are relative and picture sizes unknown: rules of whole pixels need the pictures")
     said = list(notes)
     if dataset.relative:
-        said.append("picture sizes unknown: boxes are compared relative to their pictures, by the continuous rules only")
+        unread = dataset.unsized()
+        which = f" ({unread[0]} cannot be read)" if unread else ""
+        if not chosen:
+            raise DatasetError(f"boxes are relative and picture sizes unknown{which}: rules of whole pixels need the pictures")
+        said.append(f"picture sizes unknown{which}: boxes are compared relative to their pictures, by the continuous rules only")
     classes, pictures = len(dataset.names), len(dataset.ids)
     results = score(chosen, dataset.truth, found, classes=classes, pictures=pictures, missing=missing, thresh=thresh)
     errors = breakdown(dataset.truth, found.clipped(), classes=classes)

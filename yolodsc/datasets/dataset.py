@@ -54,6 +54,8 @@ class Dataset:
         Whether boxes are relative to pictures of unknown size, so that rules of whole pixels make no sense.
     categories
         COCO's names by id, for results that have ids only.
+    listed
+        How many of the names came from a list that class numbers count, None for all; further ones are classes of the labels.
     """
 
     names: tuple[str, ...]
@@ -64,6 +66,7 @@ class Dataset:
     origin: float = 0.0
     relative: bool = False
     categories: Mapping[int, str] | None = None
+    listed: int | None = None
 
     @property
     def limits(self) -> Doubles:
@@ -72,12 +75,16 @@ class Dataset:
         low = np.where(np.isnan(self.sizes), -np.inf, self.origin)
         return np.concatenate([low, high], axis=1)
 
+    def unsized(self) -> list[Path]:
+        """Pictures that are known but could not be read."""
+        return [path for path, (width, _) in zip(self.paths or (), self.sizes, strict=False) if np.isnan(width)]
+
     def with_names(self, names: Sequence[str]) -> "Dataset":
         """The same with a network's classes first and in its order, and whatever other classes the labels have after them."""
         merged = tuple(names) + tuple(name for name in self.names if name not in names)
         index = np.array([merged.index(name) for name in self.names], np.int64)
         class_id = index[self.truth.class_id] if len(self.truth) else self.truth.class_id
-        return replace(self, names=merged, truth=replace(self.truth, class_id=class_id))
+        return replace(self, names=merged, truth=replace(self.truth, class_id=class_id), listed=len(names))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

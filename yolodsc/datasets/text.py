@@ -48,7 +48,7 @@ def read_folder(
     rows = _labelled(files, form, report, names=known, corners=corners, sizes=sizes)
     classes = known + tuple(sorted({row[1] for row in rows} - set(known), key=_natural))
     truth = truth_of([(picture, classes.index(name), box, difficult) for picture, name, box, difficult in rows])
-    return Dataset(classes, ids, truth, sizes, pictures, relative=form == "yolo" and bool(np.isnan(sizes).any()))
+    return Dataset(classes, ids, truth, sizes, pictures, relative=form == "yolo" and bool(np.isnan(sizes).any()), listed=len(known))
 
 
 def with_difficult(dataset: Dataset, listed: Path, report: Report) -> Dataset:
@@ -76,7 +76,7 @@ def read_folder_detections(
     unknown = np.full((1, 2), np.nan)
     sizes = np.concatenate([dataset.sizes, unknown])[[index.get(entry[0], -1) for entry in entries]]
     boxes = _corners(numbers, form, corners, sizes, "detections", report) + (dataset.origin if form == "yolo" else 0.0)
-    known = tuple(names) or dataset.names
+    known = tuple(names) or dataset.names[: dataset.listed]
     return Rows([entry[0] for entry in entries], [_named(entry[1], known) for entry in entries], score, boxes)
 
 

@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 
+from yolodsc.errors import OptionError
 from yolodsc.finetune.settings import Settings
 from yolodsc.finetune.teacher import Teacher
 from yolodsc.network import Network
@@ -48,6 +49,8 @@ class Objective:
         self._features = teacher.features if teacher and settings.features else ()
         self._boxes = teacher is not None and not teacher.heads
         self._label_weight = settings.labels or (1.0 if self._boxes else 0.0)
+        if not self.parts:
+            raise OptionError("nothing to learn from: no heads, maps or labels with a weight above 0")
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="loss")
         self.outputs = [*(grid.index for grid in self._grids), *(pair.student for pair in self._features)]
 

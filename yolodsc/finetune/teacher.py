@@ -11,10 +11,11 @@ import numpy as np
 from yolodsc import engine
 from yolodsc.boxes import iou, joined, nms
 from yolodsc.detect import reported_classes
-from yolodsc.errors import OptionError
+from yolodsc.errors import CfgError, OptionError
 from yolodsc.layer import Head, Layer
 from yolodsc.network import Network
 from yolodsc.shape import Array
+from yolodsc.training.labels import within
 from yolodsc.training.loss.grid import Grid, grids
 
 BOX_SCORE = 0.4
@@ -82,7 +83,7 @@ class Teacher:
         found = joined([head.decode(outputs[head.index], picture=picture, thresh=BOX_SCORE) for head in heads])
         found = nms(found, kind="default", thresh=self.network.profile.nms_thresh, beta=0.6)
         n, kind = np.nonzero(found.probabilities > BOX_SCORE)
-        return np.concatenate([kind[:, None], found.boxes_xywh[n]], axis=1).astype(np.float32)
+        return within(np.concatenate([kind[:, None], found.boxes_xywh[n]], axis=1).astype(np.float32))
 
 
 def features(student: Network, teacher: Network) -> tuple[Pair, ...]:
@@ -101,7 +102,10 @@ def _matched(own: Sequence[Grid], teacher: Network) -> tuple[tuple[Grid, int], .
     """The student's grids with the teacher's raw layers, in order; all of them, or none."""
     if any(not _has_logits(head) for head in teacher.heads):
         return ()
-    others = grids(teacher)
+    try:
+        others = grids(teacher)
+    except CfgError:  # heads that are not trained here can still tell boxes
+        return ()
     if len(own) != len(others) or not all(a.agrees(b) for a, b in zip(own, others, strict=True)):
         return ()
     return tuple((a, b.raw) for a, b in zip(own, others, strict=True))

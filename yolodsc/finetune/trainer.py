@@ -79,7 +79,8 @@ class Trainer:
         self.settings, self._student, self._folder, self._threads = settings, student, folder, threads
         side = (settings.size, settings.size) if settings.size else student.picture[1:]
         networks = (student, teacher) if teacher else (student,)
-        self._digest = digest_of(asdict(settings) | {"labels": [own.tolist() for own in labels]}, networks, list(paths))
+        decisive = asdict(settings) | {"labels": [own.tolist() for own in labels], "geometry": geometry, "profile": student.profile.name}
+        self._digest = digest_of(decisive, networks, list(paths))
         known = Checkpoint.read(folder / FILE, digest=self._digest) if resume else None
         small = (student.with_weights(known.weights) if known else student).resized(*side)
         self._teacher = Teacher(teacher.resized(*side), small, threads=threads) if teacher else None
@@ -177,8 +178,8 @@ class Trainer:
                 loss = self._step(batch)
                 self.history.add(loss.parts, seconds=monotonic() - start, pictures=len(batch.pictures))
                 self.step += 1
-                start = monotonic()
                 yield loss
+                start = monotonic()  # what others did meanwhile is not training
 
     def _step(self, batch: Batch) -> Loss:
         with np.errstate(over="ignore", invalid="ignore"):  # what explodes is told from the loss

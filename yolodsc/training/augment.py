@@ -13,9 +13,7 @@ from numpy.typing import NDArray
 
 from yolodsc.image import GREY, Geometry, Picture, to_planar
 from yolodsc.shape import Array, Shape
-
-SMALLEST = 0.005
-"""Objects of which less is left, relative to the picture, are dropped."""
+from yolodsc.training.labels import within
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,18 +134,12 @@ def sharpened(picture: Picture, amount: float) -> Picture:
 
 def moved(labels: Array, crop: Crop, *, width: int, height: int) -> Array:
     """Objects (M, 5) relative to the crop, cut at its border; those of which nothing is left are dropped."""
-    half = labels[:, 3:] / 2
-    low, high = labels[:, 1:3] - half, labels[:, 1:3] + half  # (M, 2)
     origin = np.array([crop.left / width, crop.top / height])
     size = np.array([crop.width / width, crop.height / height])
-    low, high = ((edge - origin) / size for edge in (low, high))
+    centre = (labels[:, 1:3] - origin) / size  # (M, 2)
     if crop.mirrored:
-        mirror = np.array([1.0, 0.0])
-        low, high = mirror + (1 - 2 * mirror) * np.where(mirror, high, low), mirror + (1 - 2 * mirror) * np.where(mirror, low, high)
-    low, high = low.clip(0, 1), high.clip(0, 1)
-    left = (high - low).min(axis=1, initial=1.0) > SMALLEST
-    out = np.concatenate([labels[:, :1], (low + high) / 2, high - low], axis=1)[left]
-    return out.astype(np.float32)
+        centre[:, 0] = 1 - centre[:, 0]
+    return within(np.concatenate([labels[:, :1], centre, labels[:, 3:] / size], axis=1)).astype(np.float32)
 
 
 def _table(values: NDArray[Any]) -> NDArray[np.uint8]:

@@ -9,6 +9,9 @@ from yolodsc.datasets.text import label_path
 from yolodsc.errors import DatasetError
 from yolodsc.shape import Array
 
+SMALLEST = 0.005
+"""Objects of which less is left, relative to the picture, are dropped."""
+
 
 def read_labels(pictures: Sequence[str], *, classes: int) -> tuple[list[Array], int]:
     """Objects (M, 5) of every picture: class, centre, size, relative; and how many pictures have no label file.
@@ -37,6 +40,14 @@ def label_file(picture: str) -> Path | None:
         last = len(parts) - 1 - parts[::-1].index("images")
         places.append(Path(*parts[:last], "labels", *parts[last + 1 :]))
     return next((place for place in places if place.is_file()), None)
+
+
+def within(objects: Array) -> Array:
+    """Objects (M, 5) cut at the picture's border; those of which nothing is left are dropped."""
+    half = objects[:, 3:] / 2
+    low, high = (objects[:, 1:3] - half).clip(0, 1), (objects[:, 1:3] + half).clip(0, 1)  # (M, 2)
+    left = (high - low).min(axis=1, initial=1.0) > SMALLEST
+    return np.concatenate([objects[:, :1], (low + high) / 2, high - low], axis=1)[left]
 
 
 def _read(file: Path, classes: int) -> Array:

@@ -74,32 +74,32 @@ class Adam:
 
 @dataclass(slots=True)
 class Sgd:
-    """Darknet's momentum: weight decay is part of the gradient, of ``weights`` only (``convolutional_layer.c: update``)."""
+    """Darknet's momentum: weight decay is part of the gradient, of ``weights`` only (``update_convolutional_layer``)."""
 
     parameters: Sequence[Parameter]
     decay: float = 0.0
     momentum: float = 0.9
-    _speed: list[Array] = field(default_factory=list)
+    _velocity: list[Array] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._speed = [np.zeros_like(p.value) for p in self.parameters]
+        self._velocity = [np.zeros_like(p.value) for p in self.parameters]
 
     def step(self, *, rate: float) -> None:
-        """The rate scales what is added to the speed, as in Darknet."""
-        for p, speed in zip(self.parameters, self._speed, strict=True):
+        """This step's rate scales the whole velocity, as in Darknet and PyTorch."""
+        for p, velocity in zip(self.parameters, self._velocity, strict=True):
             gradient = p.gradient + np.float32(self.decay) * p.value if self.decay and p.name == "weights" else p.gradient
-            np.multiply(speed, np.float32(self.momentum), out=speed)
-            np.subtract(speed, np.float32(rate) * gradient, out=speed)
-            p.value += speed
+            np.multiply(velocity, np.float32(self.momentum), out=velocity)
+            np.subtract(velocity, gradient, out=velocity)
+            p.value += np.float32(rate) * velocity
 
     def state(self) -> dict[str, Array]:
-        """Speeds."""
-        return {f"speed/{i}": speed.copy() for i, speed in enumerate(self._speed)}
+        """Velocities."""
+        return {f"velocity/{i}": velocity.copy() for i, velocity in enumerate(self._velocity)}
 
     def restore(self, state: Mapping[str, Array]) -> None:
-        """Speeds."""
-        for i, speed in enumerate(self._speed):
-            speed[...] = state[f"speed/{i}"]
+        """Velocities."""
+        for i, velocity in enumerate(self._velocity):
+            velocity[...] = state[f"velocity/{i}"]
 
 
 def optimizer_named(name: str, parameters: Sequence[Parameter], *, decay: float, momentum: float) -> Optimizer:

@@ -14,6 +14,8 @@ BACKGROUND = 0.25
 """Weight of the objectness of a cell in which the teacher sees nothing; 1 where it is sure."""
 OFFSET = 2.0
 """Weight of the offsets against log sizes: they move within 0..1."""
+FLAT = 0.01
+"""Least variance that a map counts with, as a share of its mean square: a map of one pixel has none of its own."""
 
 
 def head_loss(grid: Grid, logits: Array, teacher: Array) -> tuple[float, Array]:
@@ -54,6 +56,8 @@ def _offsets(own: Array, wanted: Array, weight: Array, gradient: Array) -> float
 def map_loss(own: Array, teacher: Array) -> tuple[float, Array]:
     """Squared distance of two maps (N, C, H, W) as a share of the teacher's variance, and its gradient (FitNets)."""
     apart = own - teacher
-    spread = float(teacher.var(axis=(0, 2, 3), dtype=np.float64).sum()) * (apart.size // apart.shape[1]) + 1e-9
+    variance, mean = (of(axis=(0, 2, 3), dtype=np.float64) for of in (teacher.var, teacher.mean))
+    least = FLAT * float((variance + mean**2).sum())
+    spread = max(float(variance.sum()), least) * (apart.size // apart.shape[1]) + 1e-9
     value = float(np.vdot(apart, apart)) / spread
     return value, apart * np.float32(2 / spread)

@@ -3,7 +3,8 @@
 Darknet writes down deltas, not a loss. These are the losses whose gradients the deltas are: binary cross entropy of objectness, of
 classes, and of offsets; half squared errors of log sizes. With ``iou_loss`` other than mse the boxes' loss is `overlap_loss`.
 Darknet passes its slope by the box on as the slope by the logit; here it goes through the logistic and the exponential.
-Left aside: ``max_delta``, ``focal_loss``, ``objectness_smooth``, ``counters_per_class``, ``badlabels``.
+Left aside: ``max_delta``, ``focal_loss``, ``objectness_smooth``, ``counters_per_class``, ``badlabels``, and the mean of slopes over the
+anchors of an object under ``iou_thresh`` (``averages_yolo_deltas``).
 """
 
 from dataclasses import dataclass, fields
@@ -15,8 +16,8 @@ from yolodsc.training.loss.grid import LARGEST_LOG, Doubles, Grid, cross_entropy
 from yolodsc.training.loss.overlap import KINDS, Kind, overlap_loss
 from yolodsc.training.loss.truths import Ints, Truths, best_overlaps, shape_overlaps
 
-NOT_ANOTHER_CLASS = 0.25
-"""A class score beyond this belongs to a box's class; a box of another class than the object's is no near miss."""
+ANY_CLASS = 0.25
+"""A box of which no class score exceeds this is background, however near to an object (``compare_yolo_class``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +90,7 @@ def _near(grid: Grid, entries: Array, boxes: Array, truths: Truths, options: Yol
     close = best > min(options.ignore_thresh, options.truth_thresh)
     ignored = np.zeros(best.shape, bool)
     n, a, y, x = np.nonzero(close & (best > options.ignore_thresh))
-    scores = logistic(entries[n, a, 5:, y, x])  # (R, classes)
-    own = scores[np.arange(len(n)), truths.class_id[which[n, a, y, x]]] if len(n) else scores[:, 0]
-    ignored[n, a, y, x] = (own > NOT_ANOTHER_CLASS) | ~(scores > NOT_ANOTHER_CLASS).any(axis=1)
+    ignored[n, a, y, x] = (logistic(entries[n, a, 5:, y, x]) > ANY_CLASS).any(axis=1)
     n, a, y, x = np.nonzero(close & (best > options.truth_thresh))
     return ignored, Assigned(n, a, y, x, which[n, a, y, x])
 
