@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -109,7 +111,19 @@ def test_classes_may_be_names_or_numbers(pictures: Path, tmp_path: Path, capsys:
         (["detect", "{a}", *NETWORK, "--threads", "0"], "--threads"),
         (["detect", "{a}", *NETWORK, "--names", "none.names"], "none.names: cannot be read"),
         (["detect", "{a}", *NETWORK, "--names", f"{STEM}.cfg"], "the network has 5 classes"),
-        (["detect", "{a}", *NETWORK, "--json", "{a}"], "is one of the pictures"),
+        (["detect", "{a}", *NETWORK, "--json", "{a}"], "is read in this run"),
+        (["detect", "{a}", *NETWORK, "--csv", f"{STEM}.cfg"], "is read in this run"),
+        (["detect", "{a}", *NETWORK, "--json", "x.out", "--csv", "x.out"], "is written by another option"),
+        (["detect", "{a}", *NETWORK, "--classes", ","], "--classes: names no class"),
+        (["detect", "{a}", *NETWORK, "--data", "none.data"], "none.data: cannot be read"),
+        (["detect", "{a}", *NETWORK, "--threads", "100000"], "--threads"),
+        (["summary", "--cfg", f"{STEM}.cfg", "--json", f"{STEM}.cfg"], "is read in this run"),
+        (["summary", "--cfg", f"{STEM}.cfg", "--isa", "sse"], "--isa goes with --plan"),
+        (["separate", *NETWORK, "--images", "{a}", "--layer", "0", "--ranks", "nan"], "--ranks nan: wanted numbers above 0"),
+        (["decompose", *NETWORK, "--images", "{a}", "--out", "{a}"], "is a file; wanted a directory"),
+        (["decompose", *NETWORK, "--images", "{a}", "--out", "x", "--rank", "nan"], "rank nan; wanted more than 0"),
+        (["decompose", *NETWORK, "--images", "{a}", "--out", "x", "--budget-ms", "0"], "budget of 0 ms; wanted more than 0"),
+        (["decompose", *NETWORK, "--images", "{a}", "--out", "x", "--names", "none.names"], "none.names: cannot be read"),
         (["detect", "{a}", *NETWORK, "--save", "/proc/no/such"], "cannot be a directory"),
         (["detect", "{a}", *NETWORK, "--crops", "{a}"], "cannot be a directory"),
         (["detect", "{a}", *NETWORK, "--json", "/"], "/: cannot be written: is a directory"),
@@ -134,6 +148,37 @@ def test_what_is_wrong_is_said_in_one_line(
     assert captured.err.count("\n") == 1
     assert captured.err.startswith("yolodsc: ")
     assert picture.read_bytes() == before
+
+
+def test_a_list_of_paths_is_never_overwritten(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor by a label file of its name."""
+    monkeypatch.chdir(pictures)
+    (pictures / "a.txt").write_text("a.png\n")
+
+    assert cli.run(["detect", "a.txt", *NETWORK, "--json", "a.txt"]) == 2
+    assert cli.run(["detect", "a.txt", *NETWORK, "--txt", "."]) == 0
+
+    assert (pictures / "a.txt").read_text() == "a.png\n"
+    assert (pictures / "a_2.txt").is_file()
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="needs /dev/full")
+def test_devices_are_written_to(pictures: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Not replaced by files."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    got: list[str] = []
+    reader = threading.Thread(target=lambda: got.append(pipe.read_text()))
+    reader.start()
+
+    assert cli.run(["detect", str(pictures / "a.png"), *NETWORK, "--csv", str(pipe), "--quiet"]) == 0
+
+    reader.join(timeout=10)
+    assert got[0].startswith("path,class,score")
+    assert pipe.is_fifo()
+    assert cli.run(["detect", str(pictures / "a.png"), *NETWORK, "--json", "/dev/full"]) == 2
+    assert "/dev/full: cannot be written: No space left" in capsys.readouterr().err
+    assert Path("/dev/full").is_char_device()
 
 
 def test_without_a_source_the_extra_is_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

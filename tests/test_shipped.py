@@ -37,7 +37,7 @@ def test_a_folder_of_the_same_name_does_not_hide_a_shipped_network(tmp_path: Pat
     Path(models.DEFAULT).mkdir()
     assert models.resolve(models.DEFAULT) == shipped
 
-    with pytest.raises(OptionError, match="0 .cfg files"):
+    with pytest.raises(OptionError, match=r"0 \.cfg files"):
         models.resolve(f"./{models.DEFAULT}")
     shutil.copy(shipped.cfg, f"{models.DEFAULT}/own.cfg")
     shutil.copy(shipped.weights, f"{models.DEFAULT}/own.weights")

@@ -79,9 +79,9 @@ class Detector:
         isa: str | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        if not network.heads:
-            wanted = "wanted [yolo], [Gaussian_yolo], [region] or [detection]"
-            raise CfgError(f"{network.cfg.file}: no detection head in this network; {wanted}")
+        for name, value in (("thresh", thresh), ("nms_thresh", nms_thresh)):
+            if value is not None and not 0 <= value <= 1:
+                raise OptionError(f"{name} {value:g}: wanted 0 to 1")
         profile = network.profile
         self.network = network
         self.names = names or tuple(str(number) for number in range(reported_classes(network)))
@@ -196,8 +196,11 @@ class Detector:
 
 
 def reported_classes(network: Network) -> int:
-    """How many classes the heads report; a `CfgError` where they differ."""
+    """How many classes the heads report; a `CfgError` where they differ, or where there is no head."""
     counts = {head.reported for head in network.heads}
+    if not counts:
+        wanted = "wanted [yolo], [Gaussian_yolo], [region] or [detection]"
+        raise CfgError(f"{network.cfg.file}: no detection head in this network; {wanted}")
     if len(counts) > 1:
         raise CfgError(f"{network.cfg.file}: heads of {' and '.join(map(str, sorted(counts)))} classes; wanted one count")
     return counts.pop()
@@ -226,4 +229,6 @@ def class_numbers(names: tuple[str, ...], wanted: str) -> list[int]:
             numbers.append(int(item))
         else:
             raise OptionError(f"--classes {item}: unknown class; wanted {', '.join(names[:8])}{' …' * (len(names) > 8)}")
+    if not numbers:
+        raise OptionError("--classes: names no class; wanted at least one")
     return numbers

@@ -9,10 +9,13 @@ from typing import IO
 
 from yolodsc.errors import YolodscError
 
+DEVICES = (Path("/dev"), Path("/dev/fd"))
+"""Where standard output may be a plain file."""
+
 
 @contextmanager
 def replacing(path: str | Path, *, error: type[YolodscError], mode: str = "wb") -> Iterator[IO]:  # type: ignore[type-arg]
-    """A file to write into, which takes the place of ``path`` in one step when the block ends well.
+    """A file to write into, which takes the place of ``path`` in one step when the block ends well; a device is written to.
 
     Parameters
     ----------
@@ -26,6 +29,10 @@ def replacing(path: str | Path, *, error: type[YolodscError], mode: str = "wb") 
         raise error(f"{path}: cannot be written: is a directory")
     text = {} if "b" in mode else {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
     try:
+        if path.exists() and (not path.is_file() or path.parent in DEVICES):
+            with path.open(mode, **text) as file:  # type: ignore[call-overload]
+                yield file
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
         try:

@@ -22,6 +22,11 @@ class ModelFiles:
     weights: Path
     names: Path | None
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All that there are."""
+        return (self.cfg, self.weights, *((self.names,) if self.names else ()))
+
 
 def resolve(model: str) -> ModelFiles:
     """The files of a shipped network by name, or of a directory that holds one network.

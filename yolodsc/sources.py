@@ -30,6 +30,11 @@ def pictures(sources: Iterable[str], *, standard_input: Iterable[str] | None = N
     return [path for source in sources for path in _expanded(source, standard_input)]
 
 
+def files_among(sources: Iterable[str]) -> list[str]:
+    """Those sources that are files themselves: pictures and lists."""
+    return [source for source in sources if source and Path(source).is_file()]
+
+
 def samples() -> list[str]:
     """Paths of three photographs that come with scikit-image: a cat, an astronaut, a motorbike.
 
@@ -75,6 +80,8 @@ def _in_directory(path: Path) -> list[str]:
 
 def _listed(lines: Iterable[str], *, place: str) -> list[str]:
     found = [line.strip("\r\n") for line in lines if line.strip()]
+    if any("\0" in line for line in found):
+        raise OptionError(f"{place}: has NUL bytes; wanted a list of paths, one a line")
     if not found:
         raise OptionError(f"{place}: no paths in this list")
     return found

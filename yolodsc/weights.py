@@ -89,7 +89,7 @@ def read(path: str | Path, layers: Sequence[Layer], *, partial: bool = False) ->
     numbers = np.frombuffer(body, "<f4", len(body) // 4)
     note = _misfit(path, layers, available=len(body), wanted=wanted)
     if note and not partial:
-        raise WeightsError(f"{note}; --partial goes on all the same")
+        raise WeightsError(f"{note}; detect, evaluate and summary take it all the same with --partial")
     arrays = []
     for layer in layers:
         taken = _cut(layer, numbers, old_format=header.transpose)

@@ -14,6 +14,7 @@ from yolodsc.errors import OptionError, YolodscError
 from yolodsc.finetune import Settings, Trainer
 from yolodsc.finetune.objective import Objective
 from yolodsc.finetune.teacher import Teacher, features
+from yolodsc.image import Geometry
 from yolodsc.network import Network
 from yolodsc.profile import ALEXEYAB
 from yolodsc.reference.convolution import convolution
@@ -92,6 +93,81 @@ def test_a_training_is_resumed_only_by_the_same_options(tmp_path: Path) -> None:
         trainer(tmp_path / "a", paths, resume=True)
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"average": 0.0},
+        {"clip": 0.01},
+        {"clip": 0.0, "rate": 0.05},
+        {"warmup": 1.0},
+        {"decay": 0.5},
+        {"features": 0.0},
+        {"heads": 0.5},
+        {"labels": 0.5},
+        {"schedule": "steps"},
+        {"optimizer": "sgd"},
+        {"momentum": 0.5},
+        {"augmentation": replace(PLAIN, hue=0.3)},
+        {"augmentation": replace(PLAIN, flip=True)},
+    ],
+    ids=str,
+)
+def test_every_setting_decides(tmp_path: Path, changed: dict[str, object]) -> None:
+    """Whatever is set otherwise, another network comes out."""
+    paths = write_pictures(tmp_path, 8)
+    settings = replace(SHORT, augmentation=PLAIN, clip=0.05)
+
+    first = trained(tmp_path / "a", paths, settings=settings)
+
+    assert not equal(first, trained(tmp_path / "b", paths, settings=replace(settings, **changed)))  # type: ignore[arg-type]
+
+
+def test_what_is_saved_is_the_average_of_the_steps(tmp_path: Path) -> None:
+    """With weights that count less, the longer ago; without an average, the last."""
+    paths = write_pictures(tmp_path, 8)
+    settings = replace(SHORT, average=0.75)
+    own = trainer(tmp_path / "a", paths, settings=settings)
+    seen = [own._model.network()]
+
+    result = own.run(progress=lambda step, loss: seen.append(own._model.network()))
+
+    own.close()
+    wanted = seen[0].weights[0]["weights"].astype(np.float64)
+    for step, present in enumerate(seen[1:], 1):
+        kept = min(0.75, step / (step + 10))  # the first ones are soon forgotten
+        wanted = kept * wanted + (1 - kept) * present.weights[0]["weights"]
+    last = trained(tmp_path / "b", paths, settings=replace(SHORT, average=0))
+    assert len(seen) == 5
+    np.testing.assert_allclose(result.network.weights[0]["weights"], wanted, atol=1e-6)
+    np.testing.assert_array_equal(last.weights[0]["weights"], seen[-1].weights[0]["weights"])
+
+
+def test_pictures_are_fitted_as_told(tmp_path: Path) -> None:
+    """Stretched and letterboxed ones make different networks, and a checkpoint of one is not gone on with as the other."""
+    paths = write_pictures(tmp_path, 4)
+    labels, _ = read_labels(paths, classes=2)
+
+    def of(folder: str, geometry: Geometry, *, resume: bool = False) -> Trainer:
+        return Trainer(student(), SHORT, paths=paths, labels=labels, folder=tmp_path / folder, geometry=geometry, resume=resume)
+
+    runs = [of("a", "stretch"), of("b", "letterbox")]
+    results = [own.run().network for own in runs]
+    for own in runs:
+        own.close()
+
+    assert not equal(*results)
+    with pytest.raises(OptionError, match="of a training with other options"):
+        of("a", "letterbox", resume=True)
+
+
+def test_without_anything_to_learn_nothing_is_trained(tmp_path: Path) -> None:
+    """Heads and maps with a weight of 0, and no labels."""
+    paths = write_pictures(tmp_path, 2)
+
+    with pytest.raises(OptionError, match="nothing to learn from"):
+        trainer(tmp_path / "a", paths, settings=replace(SHORT, heads=0, features=0, labels=0))
+
+
 def test_a_student_comes_closer_to_its_teacher(tmp_path: Path) -> None:
     """By heads and by maps."""
     paths = write_pictures(tmp_path, 16)
@@ -159,6 +235,22 @@ def test_where_heads_differ_boxes_are_labels() -> None:
     assert [len(rows) for rows in added] == [len(box), len(box)]
     loss = objective(Batch(0, pictures, labels), {i: np.zeros((2, *own.layers[i].shape), np.float32) for i in objective.outputs})
     assert loss.parts["labels"] > 0
+
+
+def test_heads_that_are_not_trained_here_can_tell_boxes() -> None:
+    """A [yolo] with new_coords: no logits to copy, boxes all the same, and none beyond the picture."""
+    other = _sure(teacher(YOLO.replace("scale_x_y=1.1", "scale_x_y=2 new_coords=1")), cell=(0, 0))
+    raw = other.heads[0].sources[0]
+    other.weights[raw]["biases"][:7] = 0.5, 0.5, 0.9, 0.9, 0.8, 0.9, 0.1  # new_coords: already logistic
+
+    told = Teacher(other, student(), threads=1)
+    (box,) = told.boxes(told(np.zeros((1, 3, 32, 32), np.float32)), [np.zeros((0, 5), np.float32)])
+
+    low, high = box[:, 1:3] - box[:, 3:] / 2, box[:, 1:3] + box[:, 3:] / 2
+    assert told.heads == ()
+    assert len(box) > 1
+    assert low.min() > -1e-6
+    assert high.max() < 1 + 1e-6
 
 
 def _sure(network: Network, *, cell: tuple[int, int]) -> Network:
@@ -240,7 +332,13 @@ def test_the_command_writes_an_ordinary_pair(tmp_path: Path, capsys: pytest.Capt
     ("options", "said"),
     [
         ([], "nothing to learn from"),
-        (["--labels", "--lr", "0"], "--lr 0: wanted more than 0"),
+        (["--labels", "--lr", "0"], "--lr 0: wanted a number above 0"),
+        (["--labels", "--epochs", "inf"], "--epochs inf: wanted a number above 0"),
+        (["--labels", "--decay", "nan"], "--decay nan: wanted a number, 0 or more"),
+        (["--labels", "--label-weight", "0"], "nothing to learn from"),
+        (["--labels", "--names", "nowhere.names"], "nowhere.names: cannot be read"),
+        (["--labels", "--names", __file__], "the network has 2 classes"),
+        (["--labels", "--out", __file__], "is a file; wanted a directory"),
         (["--labels", "--optimizer", "lion"], "--optimizer lion: unknown"),
         (["--labels", "--val", "nowhere"], "wanted TREE:SET"),
         (["--labels", "--statistics", "none"], "wanted frozen or live"),

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.training.plain_loss import region_slopes, yolo_slopes
 from tests.training.scenes import REGION, YOLO, student
 from yolodsc.network import Network
 from yolodsc.shape import Array
@@ -72,6 +73,38 @@ def test_gradients_of_detection_losses_are_their_slopes(head: str) -> None:
     np.testing.assert_allclose([gradient[p] for p in places], wanted, atol=2e-3 * np.abs(gradient).max())
 
 
+PLAIN = YOLO.replace("scale_x_y=1.1", "{}")
+OPTIONS = {
+    "ignore": PLAIN.format("ignore_thresh=.3"),
+    "certain": PLAIN.format("truth_thresh=.4 ignore_thresh=.6"),
+    "several anchors": PLAIN.format("iou_thresh=.2"),
+    "scaled": PLAIN.format("iou_normalizer=.07 cls_normalizer=.5 obj_normalizer=2 label_smooth_eps=.1"),
+    "region": REGION,
+    "region, own sizes": REGION.replace("bias_match=1", "bias_match=0"),
+    "region, rescored": REGION.replace("bias_match=1", "bias_match=1 rescore=1 thresh=.2 object_scale=5 noobject_scale=.5"),
+}
+CROWDED = [
+    *LABELS,
+    np.array([[0, 0.52, 0.53, 0.5, 0.37], [1, 0.54, 0.52, 0.49, 0.38], [1, 0.2, 0.8, 0.12, 0.12]], np.float32),
+]
+
+
+@pytest.mark.parametrize("head", OPTIONS.values(), ids=OPTIONS.keys())
+def test_detection_losses_do_what_darknet_does_cell_by_cell(head: str) -> None:
+    """Also where two objects meet in one cell, and boxes lie near to objects with and without a class of their own."""
+    grid = grid_of(head)
+    random = np.random.default_rng(5)
+    logits = random.standard_normal((4, len(grid.anchors) * (5 + grid.classes), grid.height, grid.width)).astype(np.float32)
+    entries = grid.entries(logits)
+    entries[:, :, 2:4] *= 0.3
+    entries[:, :, 5:] -= 1  # half of the boxes have no class over .25
+
+    loss, plain = (region_loss, region_slopes) if grid.softmax else (yolo_loss, yolo_slopes)
+    _, gradient = loss(grid, logits, Truths.joined(CROWDED))
+
+    np.testing.assert_allclose(grid.entries(gradient), plain(grid, logits, CROWDED), atol=2e-5)
+
+
 @pytest.mark.parametrize("head", [YOLO, REGION], ids=["yolo", "region"])
 def test_gradients_of_distillation_are_its_slopes(head: str) -> None:
     """Of both kinds of heads."""
@@ -127,6 +160,16 @@ def test_gradient_of_a_map_is_its_slope() -> None:
         1, rel=1e-4
     )
     assert value > 0
+
+
+def test_a_map_of_one_pixel_has_a_gradient_in_proportion() -> None:
+    """It varies over nothing when there is but one picture: an error of one percent must not drown all others."""
+    teacher = np.array([2.0, -1.0, 0.5], np.float32).reshape(1, 3, 1, 1)
+
+    value, gradient = map_loss(teacher * np.float32(1.01), teacher)
+
+    assert value == pytest.approx(0.01, rel=1e-3)  # a ten-thousandth of the square, of which a hundredth counts
+    assert np.abs(gradient).max() < 5
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -43,11 +43,26 @@ def test_optimizers_do_what_pytorchs_do(name: str) -> None:
         for p, other in zip(own, theirs, strict=True):
             p.gradient[...] = np.cos(p.value * (step + 1))
             other.grad = torch.tensor(p.gradient.copy())
-        optimizer.step(rate=0.1)
+        rate = 0.1 / (step + 1)
+        for group in peer.param_groups:
+            group["lr"] = rate
+        optimizer.step(rate=rate)
         peer.step()
 
     for p, other in zip(own, theirs, strict=True):
         np.testing.assert_allclose(p.value, other.detach().numpy(), rtol=2e-5, atol=2e-6)
+
+
+def test_momentum_is_scaled_by_the_present_rate() -> None:
+    """As in Darknet: v = .5 v - g, w += rate v."""
+    (own, _) = parameters()
+    sgd = optimizer_named("sgd", [own], decay=0, momentum=0.5)
+    own.value[...], own.gradient[...] = 0, 1
+
+    sgd.step(rate=0.1)
+    sgd.step(rate=0.01)
+
+    np.testing.assert_allclose(own.value, -(0.1 + 0.01 * 1.5), rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["adam", "sgd"])
@@ -233,6 +248,19 @@ def test_bad_labels_are_refused_with_their_place(tmp_path: Path, line: str, said
 
     with pytest.raises(DatasetError, match=rf"0\.txt:2: .*{said}"):
         read_labels(paths, classes=2)
+
+
+def test_labels_of_endings_that_darknet_does_not_know_are_found(tmp_path: Path) -> None:
+    """``a.webp.txt`` as Darknet would have it, ``a.txt`` as others write it."""
+    for folder in ("images", "labels"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "labels/a.txt").write_text("0 .5 .5 .2 .2\n")
+    (tmp_path / "labels/b.webp.txt").write_text("1 .5 .5 .2 .2\n")
+
+    found, missing = read_labels([str(tmp_path / f"images/{name}.webp") for name in "abc"], classes=2)
+
+    assert [rows[:, 0].tolist() for rows in found] == [[0], [1], []]
+    assert missing == 1
 
 
 def test_no_labels_at_all_are_refused(tmp_path: Path) -> None:

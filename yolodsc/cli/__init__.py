@@ -3,6 +3,7 @@
 Exit status: 0, 1 when some of many pictures failed, 2 when an option or an input stops the run, 130 after Ctrl-C.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -59,7 +60,9 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit status."""
     command = typer.main.get_command(app)
     try:
-        return int(command.main(args=list(arguments), prog_name="yolodsc", standalone_mode=False) or 0)
+        status = int(command.main(args=list(arguments), prog_name="yolodsc", standalone_mode=False) or 0)
+        sys.stdout.flush()
+        return status
     except YolodscError as error:
         return _complain(str(error))
     except (KeyboardInterrupt, typer.Abort):
@@ -67,6 +70,11 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _complain(f"standard output: {error.strerror}")
     except Exception as error:  # usage errors: whatever class the option parser gives them, they know their text
         if not hasattr(error, "format_message"):
             raise
@@ -74,5 +82,6 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _complain(message: str) -> int:
-    print(f"yolodsc: {' '.join(message.split())}", file=sys.stderr)
+    readable = message.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    print(f"yolodsc: {' '.join(readable.split())}", file=sys.stderr)
     return 2

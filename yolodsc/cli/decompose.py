@@ -14,6 +14,7 @@ from yolodsc.decompose import Settings, calibration, report
 from yolodsc.decompose import decompose as decompose_network
 from yolodsc.decompose.settings import Progress
 from yolodsc.errors import OptionError
+from yolodsc.files import folder
 from yolodsc.network import Network
 from yolodsc.profile import profile_named
 from yolodsc.sources import pictures
@@ -38,7 +39,7 @@ def decompose(
     budget: Annotated[float, typer.Option(metavar="SHARE", help="auto: share of the multiplications that may be left.")] = 0.25,
     budget_ms: Annotated[float | None, typer.Option(metavar="MS", help="auto: milliseconds a picture, on this machine.")] = None,
     keep: Annotated[str, typer.Option(metavar="0,12", help="Layers to leave alone.")] = "",
-    seed: Annotated[int, typer.Option(help="Of the places that are sampled.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the places that are sampled.")] = 0,
     report_to: Annotated[Path | None, typer.Option("--report", metavar="DIR", help="Tables, JSON and a picture.")] = None,
     profile: options.ProfileName = "alexeyab",
     threads: options.Threads = 1,
@@ -50,14 +51,17 @@ def decompose(
         method=method, rank=rank, budget=budget, budget_ms=budget_ms, keep=_numbers(keep), seed=seed, threads=threads
     )
     stem = name or f"{files.cfg.stem}-separable"
+    options.free(out, stem)
+    if report_to is not None:
+        options.may_be_folder(report_to)
     network = Network.load(files.cfg, files.weights, profile=profile_named(profile))
     if size:
         network = network.resized(size, size)
-    options.free(out, stem)
+    options.classes(files.names, network)
     shown = calibration.read(network, pictures([images]), count=count, seed=seed)
     with _progress(quiet) as tell:
         result = decompose_network(network, shown, settings, progress=tell)
-    out.mkdir(parents=True, exist_ok=True)
+    folder(out, error=OptionError)
     result.network.save(out / f"{stem}.cfg", out / f"{stem}.weights")
     if files.names is not None:
         shutil.copyfile(files.names, out / f"{stem}.names")

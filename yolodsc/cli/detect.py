@@ -12,9 +12,8 @@ from yolodsc.cli.progress import progress
 from yolodsc.cli.table import aligned
 from yolodsc.detect import Found, class_numbers
 from yolodsc.detections import Detections
-from yolodsc.errors import OptionError
 from yolodsc.outputs import Writer
-from yolodsc.sources import pictures, samples
+from yolodsc.sources import files_among, pictures, samples
 
 
 def detect(
@@ -45,8 +44,10 @@ def detect(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> int:
     """Find objects in pictures: the sample photographs of scikit-image where no SOURCE is given."""
-    files = options.model_files(model, cfg, weights, names)
+    files = options.model_files(model, cfg, weights, names, data=data)
     paths = pictures(sources) if sources else samples()
+    inputs = [*paths, *files_among(sources or ()), *(str(path) for path in (*files.paths, data) if path)]
+    options.apart({"--json": json, "--csv": csv}, inputs)
     if not sources and save is None:
         save = Path("detections")
         print(f"yolodsc: no SOURCE given; sample photographs, saved with their boxes in {save}/", file=sys.stderr)
@@ -60,7 +61,7 @@ def detect(
             print(f"yolodsc: {note}", file=sys.stderr)
     failed = 0
     with ExitStack() as stack:
-        writers = [*_writers(paths, save=save, json=json, csv=csv, txt=txt, crops=crops)]
+        writers = _writers(inputs, save=save, json=json, csv=csv, txt=txt, crops=crops)
         for writer in writers:
             stack.callback(writer.close)
         stack.callback(detector.close)
@@ -97,19 +98,15 @@ def _boxes(detections: Detections) -> list[str]:
 
 
 def _writers(
-    paths: list[str], *, save: Path | None, json: Path | None, csv: Path | None, txt: Path | None, crops: Path | None
+    inputs: list[str], *, save: Path | None, json: Path | None, csv: Path | None, txt: Path | None, crops: Path | None
 ) -> list[Writer]:
-    """The writers that the options ask for; an `OptionError` where a result file is one of the pictures."""
+    """The writers that the options ask for; files that are read in this run keep their names for themselves."""
     from yolodsc.outputs.annotated import AnnotatedWriter
     from yolodsc.outputs.crops import CropWriter
     from yolodsc.outputs.csv_file import CsvWriter
     from yolodsc.outputs.json_file import JsonWriter
     from yolodsc.outputs.txt_files import TxtWriter
 
-    inputs = {str(Path(path).resolve()) for path in paths}
-    for option, path in (("--json", json), ("--csv", csv)):
-        if path is not None and str(path.resolve()) in inputs:
-            raise OptionError(f"{option} {path}: is one of the pictures")
     folders = ((AnnotatedWriter, save), (TxtWriter, txt), (CropWriter, crops))
-    writers: list[Writer] = [kind(folder, inputs=paths) for kind, folder in folders if folder is not None]
+    writers: list[Writer] = [kind(folder, inputs=inputs) for kind, folder in folders if folder is not None]
     return [*writers, *([JsonWriter(json)] if json else []), *([CsvWriter(csv)] if csv else [])]

@@ -16,7 +16,7 @@ from yolodsc.datasets.comp4 import write_comp4
 from yolodsc.datasets.formats import Format, FormatName, read_detections, read_truth
 from yolodsc.datasets.journal import JOURNAL, Scored, appending, continued
 from yolodsc.datasets.text import Corners, with_difficult
-from yolodsc.datasets.voc import read_set, read_voc
+from yolodsc.datasets.voc import read_set, read_voc, set_file
 from yolodsc.detect import Detector
 from yolodsc.errors import DatasetError, OptionError
 from yolodsc.evaluate import Evaluation, write_json
@@ -37,7 +37,9 @@ NOTES = 20
 
 def evaluate(
     voc: Annotated[Path | None, typer.Option(metavar="DIR", help="A VOC tree, such as VOCdevkit/VOC2007.")] = None,
-    chosen: Annotated[str, typer.Option("--set", metavar="NAME|F", help="Image set of the tree, or a file of ids.")] = "test",
+    chosen: Annotated[
+        str | None, typer.Option("--set", metavar="NAME|F", help="Image set of the tree, or a file of ids; test.")
+    ] = None,
     gt: Annotated[Path | None, typer.Option(metavar="DIR|F", help="Ground truth in another --format.")] = None,
     form: Annotated[str, typer.Option("--format", metavar="F", help="voc, yolo, cartucho, coco or rafael.")] = "voc",
     images: Annotated[Path | None, typer.Option(metavar="DIR", help="Pictures, where --gt does not say it.")] = None,
@@ -75,14 +77,21 @@ def evaluate(
         return _compare(*compare)
     network = any(option is not None for option in (model, cfg, weights))
     _consistent(detections, network=network, keep=save_detections is not None, resume=resume)
+    if gt is not None and chosen is not None:
+        raise OptionError("--set names pictures of --voc; --gt has a list of its own")
+    chosen, listed = chosen or "test", None if difficult in CHOICES else Path(difficult)
+    options.apart(
+        {"--json": json, "--csv": csv}, (gt, detections, names, data, cfg, weights, listed, voc and set_file(voc, chosen))
+    )
     _writable(json=json, csv=csv, plots=plots)
     wanted, report = _rules(rules, iou, difficult), Report(strict=strict)
     form_ = Format(name=cast(FormatName, form), corners=cast(Corners, boxes), names=_names(names, data), images=images)
-    truth = _Truth(voc, chosen, gt, form_, None if difficult in CHOICES else Path(difficult)).checked()
+    truth = _Truth(voc, chosen, gt, form_, listed).checked()
     scored: list[Scored] = []
     missing: frozenset[int] = frozenset()
     if detections is None:
-        files = options.model_files(model, cfg, weights, names)
+        files = options.model_files(model, cfg, weights, names, data=data)
+        options.apart({"--json": json, "--csv": csv}, files.paths)
         fitting: dict[str, Any] = {"thresh": thresh, "nms": nms, "letterbox": letterbox, "exif": exif}
         running: dict[str, Any] = {"threads": threads, "streams": streams, "isa": isa, "quiet": quiet}
         detector = options.detector(files, data=data, profile=profile, partial=partial, **fitting, **running)
@@ -126,6 +135,9 @@ def _compare(a: Path, b: Path) -> int:
     from yolodsc.metrics.bootstrap import compare
 
     first, second = load_json(a), load_json(b)
+    for path, content in ((a, first), (b, second)):
+        if not isinstance(content, dict) or "matches" not in content:
+            raise DatasetError(f"{path}: not of evaluate --json; wanted two of its files")
     differences = compare(first, second)
     print("\n".join(comparison_lines(differences, rule=first["matches"]["rule"], pictures=len(first["pictures"]))))
     return 0

@@ -20,7 +20,6 @@ from yolodsc.finetune import Settings, Trainer
 from yolodsc.finetune.objective import Loss
 from yolodsc.finetune.trainer import Progress
 from yolodsc.finetune.validation import Validation
-from yolodsc.names import fitted, read_names
 from yolodsc.network import Network
 from yolodsc.profile import profile_named
 from yolodsc.training.augment import Augmentation
@@ -59,7 +58,7 @@ def finetune(
     label_weight: Annotated[float, typer.Option(min=0, help="Weight of the labels.")] = 0.1,
     statistics: Annotated[str, typer.Option(help="Of batch norm: frozen or live.")] = "frozen",
     flip: Annotated[bool, typer.Option(help="Mirror half of the pictures.")] = True,
-    jitter: Annotated[float, typer.Option(min=0, max=0.9, help="Share by which sides move.")] = 0.2,
+    jitter: Annotated[float, typer.Option(min=0, max=0.45, help="Share by which sides move.")] = 0.2,
     hue: Annotated[float, typer.Option(min=0, max=0.5, help="Greatest turn of the hue.")] = 0.1,
     saturation: Annotated[float, typer.Option(min=1, help="Greatest factor of the saturation.")] = 1.5,
     exposure: Annotated[float, typer.Option(min=1, help="Greatest factor of the value.")] = 1.5,
@@ -83,7 +82,8 @@ def finetune(
     _free(out, stem, resume=resume)
     learner = _learner(student, profile, scratch=scratch, seed=seed)
     known = names or models.names_beside(*student) or (models.names_beside(*teacher) if teacher else None)
-    validation = _validation(val, learner, known, threads=threads)
+    classes = options.classes(known, learner)
+    validation = _validation(val, known, classes, threads=threads)
     paths = training_pictures(images)
     objects, missing = read_labels(paths, classes=reported_classes(learner)) if labels else ([], 0)
     if missing and not quiet:
@@ -127,7 +127,7 @@ def _free(out: Path, stem: str, *, resume: bool) -> None:
         raise OptionError(f"{out / FILE}: of another training; wanted --resume or another --out")
 
 
-def _validation(val: str | None, network: Network, names: Path | None, *, threads: int) -> Validation | None:
+def _validation(val: str | None, names: Path | None, classes: tuple[str, ...], *, threads: int) -> Validation | None:
     """What ``--val TREE:SET`` names, in the order of the network's classes."""
     if val is None:
         return None
@@ -137,8 +137,7 @@ def _validation(val: str | None, network: Network, names: Path | None, *, thread
     report = Report()
     if names is None:
         raise OptionError("--val: the classes have no names; wanted --names F")
-    known = fitted(read_names(names), classes=reported_classes(network), place=str(names))
-    return Validation(read_voc(Path(tree), chosen, report, names=known), known, threads)
+    return Validation(read_voc(Path(tree), chosen, report, names=classes), classes, threads)
 
 
 @contextmanager
@@ -164,7 +163,7 @@ def _progress(trainer: Trainer, quiet: bool) -> Iterator[Progress | None]:
         return
     print(f"learning from {', '.join(trainer.parts)}; {trainer.steps} steps", file=sys.stderr)
     if not sys.stderr.isatty():
-        yield lambda step, loss: _line(trainer, loss)
+        yield lambda step, loss: _line(trainer)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -176,14 +175,14 @@ def _progress(trainer: Trainer, quiet: bool) -> Iterator[Progress | None]:
 
         def tell(step: int, loss: Loss) -> None:
             bar.update(task, completed=step, description=f"loss {loss.total:.3f}")
-            _line(trainer, loss)
+            _line(trainer)
 
         yield tell
 
 
-def _line(trainer: Trainer, loss: Loss) -> None:
-    """Printed with the first step after an epoch."""
-    if trainer.step % trainer.per_epoch == 1 and trainer.history.epochs:
+def _line(trainer: Trainer) -> None:
+    """Printed when an epoch ends, but for the last, whose line comes with the files."""
+    if trainer.step % trainer.per_epoch == 0 and trainer.step < trainer.steps:
         print(_said(trainer.history.epochs[-1]), file=sys.stderr)
 
 

@@ -1,5 +1,6 @@
 """Options that several subcommands share."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,10 +10,15 @@ from yolodsc import models
 from yolodsc.cli.progress import Compiling
 from yolodsc.errors import OptionError
 from yolodsc.models import ModelFiles
+from yolodsc.names import fitted, read_names
 from yolodsc.profile import profile_named
 
 if TYPE_CHECKING:
     from yolodsc.detect import Detector
+    from yolodsc.network import Network
+
+MOST_THREADS = 1024
+"""More than that no machine of today has processors for."""
 
 Model = Annotated[
     str | None, typer.Option(metavar="NAME|DIR", help="A shipped network, or a folder with one network; dsc-nano-voc.")
@@ -23,8 +29,8 @@ NamesFile = Annotated[Path | None, typer.Option("--names", metavar="F", help="Cl
 DataFile = Annotated[Path | None, typer.Option("--data", metavar="F", help="A .data file that points to the names.")]
 ProfileName = Annotated[str, typer.Option("--profile", help="Whose numbers: alexeyab, pjreddie or opencv.")]
 Partial = Annotated[bool, typer.Option("--partial", help="Accept weights files that are too short or too long.")]
-Threads = Annotated[int, typer.Option("--threads", min=1, metavar="N", help="Threads for one picture.")]
-Streams = Annotated[int, typer.Option("--streams", min=1, metavar="N", help="Pictures at the same time.")]
+Threads = Annotated[int, typer.Option("--threads", min=1, max=MOST_THREADS, metavar="N", help="Threads for one picture.")]
+Streams = Annotated[int, typer.Option("--streams", min=1, max=MOST_THREADS, metavar="N", help="Pictures at the same time.")]
 Isa = Annotated[str | None, typer.Option("--isa", metavar="I", help="Instruction set: avx512, avx2, sse, neon; none is FastDSC.")]
 Thresh = Annotated[float | None, typer.Option("--thresh", min=0.0, max=1.0, help="Least score; .25 unless the profile differs.")]
 NmsThresh = Annotated[float | None, typer.Option("--nms", min=0.0, max=1.0, help="Greatest overlap; .45.")]
@@ -32,11 +38,15 @@ Letterbox = Annotated[bool | None, typer.Option("--letterbox/--stretch", help="H
 Exif = Annotated[bool | None, typer.Option("--exif/--no-exif", help="Turn pictures as their EXIF orientation says.")]
 
 
-def model_files(model: str | None, cfg: Path | None, weights: Path | None, names: Path | None) -> ModelFiles:
+def model_files(
+    model: str | None, cfg: Path | None, weights: Path | None, names: Path | None, *, data: Path | None = None
+) -> ModelFiles:
     """The network that the options name, the default where they name none; an `OptionError` where they name two."""
+    if names is not None and data is not None:
+        raise OptionError("--names and --data name two lists of classes; wanted one")
     if cfg is None and weights is None:
         files = models.resolve(model or models.DEFAULT)
-        return ModelFiles(files.cfg, files.weights, names or files.names)
+        return ModelFiles(files.cfg, files.weights, names or (None if data else files.names))
     if model is not None:
         raise OptionError("--model and --cfg/--weights name two networks; wanted one")
     if cfg is None or weights is None:
@@ -81,8 +91,37 @@ def detector(
     )
 
 
+def classes(names: Path | None, network: "Network") -> tuple[str, ...]:
+    """The class names of a network, before anything is done with it; none where there is no list of them."""
+    from yolodsc.detect import reported_classes
+
+    if names is None:
+        return ()
+    listed = read_names(names)
+    return fitted(listed, classes=reported_classes(network), place=str(names)) if network.heads else listed
+
+
+def apart(outputs: Mapping[str, Path | None], inputs: Iterable[str | Path | None]) -> None:
+    """See that files to be written, by option, are neither read in this run nor named twice; an `OptionError` otherwise."""
+    taken = {Path(path).resolve(): "is read in this run" for path in inputs if path is not None}
+    for option, path in outputs.items():
+        if path is None or (path.exists() and not path.is_file()):
+            continue
+        if path.resolve() in taken:
+            raise OptionError(f"{option} {path}: {taken[path.resolve()]}; wanted another file")
+        taken[path.resolve()] = "is written by another option"
+
+
+def may_be_folder(path: Path) -> None:
+    """See that there is a directory, or room for one; an `OptionError` otherwise."""
+    nearest = next(place for place in (path, *path.absolute().parents) if place.exists())
+    if not nearest.is_dir():
+        raise OptionError(f"{path}: {nearest} is a file; wanted a directory")
+
+
 def free(out: Path, stem: str) -> None:
     """See that a pair and its names can be written without overwriting any; an `OptionError` otherwise."""
+    may_be_folder(out)
     for ending in ("cfg", "weights", "names"):
         if (out / f"{stem}.{ending}").exists():
             raise OptionError(f"{out / stem}.{ending} is there already; wanted another --out or --name")

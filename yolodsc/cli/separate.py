@@ -7,6 +7,7 @@ import typer
 from yolodsc.cli import options
 from yolodsc.cli.table import aligned
 from yolodsc.decompose import calibration, single
+from yolodsc.decompose.settings import MOST
 from yolodsc.errors import OptionError
 from yolodsc.network import Network
 from yolodsc.profile import profile_named
@@ -21,21 +22,28 @@ def separate(
     weights: options.WeightsFile = None,
     count: Annotated[int, typer.Option(min=2, metavar="N", help="How many of the pictures; a tenth is held back.")] = 300,
     ranks: Annotated[str, typer.Option(metavar="1,2,3", help="Filters a channel to try.")] = "1,2,3",
-    seed: Annotated[int, typer.Option(help="Of the places that are sampled.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the places that are sampled.")] = 0,
     profile: options.ProfileName = "alexeyab",
     threads: options.Threads = 1,
 ) -> int:
     """Print the relative error of one layer by method and rank."""
     files = options.model_files(model, cfg, weights, None)
     network = Network.load(files.cfg, files.weights, profile=profile_named(profile))
+    wanted = _ranks(ranks)
     shown = calibration.read(network, pictures([images]), count=count, seed=seed)
-    try:
-        wanted = [float(rank) for rank in ranks.split(",")]
-    except ValueError:
-        raise OptionError(f"--ranks {ranks}: wanted numbers with commas, such as 1,2,3") from None
     rows = single.errors(network, layer, shown, ranks=wanted, seed=seed, threads=threads)
     table = [("method", "rank", "MMAC", "calibration", "held back")]
     table += [(r.method, f"{r.rank:g}", f"{r.multiply_adds / 1e6:.2f}", f"{r.error:.4f}", f"{r.held_back:.4f}") for r in rows]
     for line in aligned(table, left=1):
         print(line)
     return 0
+
+
+def _ranks(text: str) -> list[float]:
+    try:
+        ranks = [float(rank) for rank in text.split(",")]
+    except ValueError:
+        ranks = []
+    if not ranks or not all(0 < rank <= MOST for rank in ranks):
+        raise OptionError(f"--ranks {text}: wanted numbers above 0 and up to {MOST} with commas, such as 1,2,3")
+    return ranks

@@ -37,6 +37,10 @@ def summary(
     json: Annotated[Path | None, typer.Option(metavar="F", help="Write the table as JSON.")] = None,
 ) -> int:
     """List a network's layers, their cost, and what separable convolutions would cost; or the plan of the engine."""
+    if isa is not None and not (plan or time):
+        raise OptionError("--isa goes with --plan")
+    files = () if model is None and cfg is not None and weights is None else options.model_files(model, cfg, weights, None).paths
+    options.apart({"--json": json}, (cfg, *files))
     network = _network(model, cfg, weights, profile=profile, partial=partial)
     for note in network.notes:
         print(f"yolodsc: {note}", file=sys.stderr)

@@ -25,7 +25,9 @@ def warmup(
     weights: options.WeightsFile = None,
     profile: options.ProfileName = "alexeyab",
     partial: options.Partial = False,
-    threads: Annotated[int | None, typer.Option(min=1, metavar="N", help="For runs with N threads; 1 and all cores.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, max=options.MOST_THREADS, metavar="N", help="For runs with N threads; 1 and all cores.")
+    ] = None,
     isa: options.Isa = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> int:

@@ -17,7 +17,7 @@ def load_json(path: Path) -> Any:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path}: cannot be read: {error}") from None
+        raise DatasetError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
     if text.strip() in {"", "]", "[\n]"}:
         return []
     try:

@@ -28,6 +28,20 @@ def label_path(picture: str) -> Path:
     return path.with_suffix(".txt") if path.suffix.lower() in _CUT else Path(text + ".txt")
 
 
+def label_file(picture: str) -> Path | None:
+    """A picture's label file: where Darknet looks, or in ``labels`` beside a folder ``images``; None where there is none.
+
+    Of endings that Darknet does not know (``.webp``), ``a.webp.txt`` comes before ``a.txt``.
+    """
+    places = [label_path(picture), label_path(picture).with_name(f"{Path(picture.replace(chr(92), '/')).stem}.txt")]
+    for place in tuple(places):
+        parts = place.parts
+        if "images" in parts[:-1]:
+            last = len(parts) - 1 - parts[::-1].index("images")
+            places.append(Path(*parts[:last], "labels", *parts[last + 1 :]))
+    return next((place for place in places if place.is_file()), None)
+
+
 def read_folder(
     place: Path,
     form: Format,
@@ -104,16 +118,12 @@ def _listed(place: Path) -> tuple[Path, ...]:
 
 
 def _labels_of(pictures: Sequence[Path]) -> list[Path]:
-    """The label files of pictures where Darknet looks for them, else where Ultralytics does; a `DatasetError` for none at all."""
-    files = []
-    for picture in pictures:
-        path = label_path(str(picture))
-        head, folder, name = str(path).rpartition("/images/")
-        other = Path(f"{head}/labels/{name}")
-        files.append(other if folder and not path.is_file() and other.is_file() else path)
-    if not any(path.is_file() for path in files):
-        raise DatasetError(f"no label files of {len(files)} pictures; looked for {files[0]} first")
-    return files
+    """The label files of pictures, those that are missing where Darknet looks for them; a `DatasetError` for none at all."""
+    files = [label_file(str(picture)) for picture in pictures]
+    wanted = [label_path(str(picture)) for picture in pictures]
+    if not any(files):
+        raise DatasetError(f"no label files of {len(files)} pictures; looked for {wanted[0]} first")
+    return [file or place for file, place in zip(files, wanted, strict=True)]
 
 
 def _label_files(folder: Path) -> list[Path]:

@@ -42,14 +42,22 @@ def read_voc(root: Path, chosen: str, report: Report, *, names: Sequence[str] = 
     return read_annotations(root / "Annotations", ids, report, names=names, usual=NAMES, pictures=pictures)
 
 
-def read_set(root: Path, chosen: str) -> list[str]:
-    """Ids of an image set, each once; a second column (``aeroplane_test.txt``) is left aside."""
+def set_file(root: Path, chosen: str) -> Path:
+    """The list that ``--set`` means: an image set of the tree, or a file; a `DatasetError` where there is none."""
+    if not root.exists():
+        raise DatasetError(f"{root}: no such file or folder")
     if not (root / "Annotations").is_dir():
         raise DatasetError(f"{root}: no folder 'Annotations' in it; wanted a VOC tree such as VOCdevkit/VOC2007")
     places = [root / "ImageSets" / "Main" / f"{chosen}.txt", Path(chosen)]
     place = next((path for path in places if path.is_file()), None)
     if place is None:
         raise DatasetError(f"--set {chosen}: no file {places[0]}; wanted the name of an image set, or a file")
+    return place
+
+
+def read_set(root: Path, chosen: str) -> list[str]:
+    """Ids of an image set, each once; a second column (``aeroplane_test.txt``) is left aside."""
+    place = set_file(root, chosen)
     lines = place.read_text(encoding="utf-8-sig", errors="replace").splitlines()
     ids = [_id(line.split()[0]) for line in lines if line.strip()]
     if not ids:

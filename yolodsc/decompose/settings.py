@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 
 from yolodsc.decompose.choices import METHODS, PAPER, Choice, Method
 from yolodsc.errors import DecompositionError
@@ -9,6 +10,9 @@ from yolodsc.network import Network
 
 Progress = Callable[[str, float], None]
 """Told what is being done, and the share of the whole that is done."""
+
+MOST = 100
+"""Filters a channel: a kernel of K x K taps has no more than K² patterns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +55,10 @@ class Settings:
             raise DecompositionError(f"method {self.method} is unknown; wanted auto, {', '.join(METHODS)}")
         if not 0 < self.budget <= 1:
             raise DecompositionError(f"budget of {self.budget:g}; wanted a share of the multiplications, above 0 and up to 1")
-        if self.rank <= 0:
-            raise DecompositionError(f"rank {self.rank:g}; wanted more than 0")
+        if not 0 < self.rank <= MOST:
+            raise DecompositionError(f"rank {self.rank:g}; wanted more than 0, up to {MOST}")
+        if self.budget_ms is not None and not 0 < self.budget_ms < inf:
+            raise DecompositionError(f"budget of {self.budget_ms:g} ms; wanted more than 0")
 
     @property
     def ours(self) -> bool:

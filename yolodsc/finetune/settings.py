@@ -1,6 +1,7 @@
 """Everything that decides a training's result, besides networks and pictures."""
 
 from dataclasses import dataclass, field
+from math import inf
 
 from yolodsc.errors import OptionError
 from yolodsc.training.augment import Augmentation
@@ -59,8 +60,13 @@ class Settings:
             raise OptionError(f"--statistics {self.statistics}: wanted frozen or live")
         positive = {"--epochs": self.epochs, "--batch": self.batch, "--lr": self.rate}
         for name, value in positive.items():
-            if not value > 0:
-                raise OptionError(f"{name} {value:g}: wanted more than 0")
+            if not 0 < value < inf:
+                raise OptionError(f"{name} {value:g}: wanted a number above 0")
+        others = {"--decay": self.decay, "--warmup": self.warmup, "--clip": self.clip}
+        weights = {"--heads": self.heads, "--features": self.features, "--label-weight": self.labels}
+        for name, value in (others | weights | {"--sharpen": self.augmentation.sharpen}).items():
+            if not 0 <= value < inf:
+                raise OptionError(f"{name} {value:g}: wanted a number, 0 or more")
         shares = {"--momentum": self.momentum, "--average": self.average}
         for name, value in shares.items():
             if not 0 <= value < 1:

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from yolodsc.errors import YolodscError
+from yolodsc.errors import OptionError, YolodscError
+from yolodsc.files import folder as made
 from yolodsc.finetune.history import History
 from yolodsc.finetune.objective import Loss, Objective
 from yolodsc.finetune.settings import Settings
@@ -79,7 +80,11 @@ class Trainer:
         self.settings, self._student, self._folder, self._threads = settings, student, folder, threads
         side = (settings.size, settings.size) if settings.size else student.picture[1:]
         networks = (student, teacher) if teacher else (student,)
-        decisive = asdict(settings) | {"labels": [own.tolist() for own in labels], "geometry": geometry, "profile": student.profile.name}
+        decisive = asdict(settings) | {
+            "labels": [own.tolist() for own in labels],
+            "geometry": geometry,
+            "profile": student.profile.name,
+        }
         self._digest = digest_of(decisive, networks, list(paths))
         known = Checkpoint.read(folder / FILE, digest=self._digest) if resume else None
         small = (student.with_weights(known.weights) if known else student).resized(*side)
@@ -128,7 +133,7 @@ class Trainer:
         about
             What ``history.json`` says besides.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
+        made(self._folder, error=OptionError)
         saved = monotonic()
         for loss in self._walk():
             ends = self.step % self.per_epoch == 0 or self.step == self.steps

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from yolodsc.datasets.text import label_path
+from yolodsc.datasets.text import label_file, label_path
 from yolodsc.errors import DatasetError
 from yolodsc.shape import Array
 
@@ -30,16 +30,6 @@ def read_labels(pictures: Sequence[str], *, classes: int) -> tuple[list[Array], 
             f"{pictures[0]}: no label file {label_path(pictures[0])}, nor for any other picture; wanted --labels' files"
         )
     return [np.zeros((0, 5), np.float32) if file is None else _read(file, classes) for file in files], missing
-
-
-def label_file(picture: str) -> Path | None:
-    """The picture's label file: where Darknet looks, or in ``labels`` beside a folder ``images``; None where neither is."""
-    places = [label_path(picture)]
-    parts = places[0].parts
-    if "images" in parts:
-        last = len(parts) - 1 - parts[::-1].index("images")
-        places.append(Path(*parts[:last], "labels", *parts[last + 1 :]))
-    return next((place for place in places if place.is_file()), None)
 
 
 def within(objects: Array) -> Array:

@@ -85,7 +85,7 @@ class Sgd:
         self._velocity = [np.zeros_like(p.value) for p in self.parameters]
 
     def step(self, *, rate: float) -> None:
-        """This step's rate scales the whole velocity, as in Darknet and PyTorch."""
+        """The whole velocity is scaled by the rate of the step, as in Darknet and PyTorch."""
         for p, velocity in zip(self.parameters, self._velocity, strict=True):
             gradient = p.gradient + np.float32(self.decay) * p.value if self.decay and p.name == "weights" else p.gradient
             np.multiply(velocity, np.float32(self.momentum), out=velocity)

@@ -2,9 +2,10 @@
 
 Darknet writes down deltas, not a loss. These are the losses whose gradients the deltas are: binary cross entropy of objectness, of
 classes, and of offsets; half squared errors of log sizes. With ``iou_loss`` other than mse the boxes' loss is `overlap_loss`.
-Darknet passes its slope by the box on as the slope by the logit; here it goes through the logistic and the exponential.
-Left aside: ``max_delta``, ``focal_loss``, ``objectness_smooth``, ``counters_per_class``, ``badlabels``, and the mean of slopes over the
-anchors of an object under ``iou_thresh`` (``averages_yolo_deltas``).
+Darknet passes its slope by the box on as the slope by the logit; here it goes through the logistic and the exponential. A centre
+in a neighbouring cell, which no logistic reaches, is drawn to the border.
+Left aside: ``max_delta``, ``focal_loss``, ``objectness_smooth``, ``counters_per_class``, ``badlabels``, and the mean of
+slopes over the anchors of an object under ``iou_thresh`` (``averages_yolo_deltas``).
 """
 
 from dataclasses import dataclass, fields
