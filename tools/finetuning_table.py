@@ -1,6 +1,6 @@
 """The table of docs/finetune.md: what trainings cost and bring.
 
-    python tools/finetuning_table.py --voc VOCdevkit/VOC2007 --set test PAIR… RUN…
+    python tools/finetuning_table.py --voc VOCdevkit/VOC2007 --set test --names voc.names PAIR… RUN…
 
 PAIR is the stem of a ``.cfg`` and ``.weights``; RUN a folder that ``yolodsc finetune`` wrote. All are scored on the same pictures.
 """

@@ -1,4 +1,4 @@
-"""One ``.npz`` file that holds a training: weights, optimizer, average, history, and the options it was started with."""
+"""One ``.npz`` file that holds a training: weights, optimizer, average, history, and a digest of the options it was started with."""
 
 import hashlib
 import json
@@ -31,7 +31,7 @@ class Checkpoint:
     weights
         Per layer, raw.
     optimizer, average
-        What they told of themselves; the average's is empty where there is none.
+        What they told of themselves.
     history
         Everything that ``history.json`` has, and what is summed up for the present epoch.
     """

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from yolodsc.errors import OptionError
 
 SCHEDULES = ("cosine", "steps")
+LAST = 0.01
+"""Where the cosine ends, as a share of the highest rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +17,7 @@ class Schedule:
     Attributes
     ----------
     policy
-        ``cosine`` falls to ``last`` of the rate; ``steps`` to a tenth at 80 % and again at 90 % of the way, where Darknet's cfg
+        ``cosine`` falls to a hundredth of the rate; ``steps`` to a tenth at 80 % and again at 90 % of the way, where Darknet's cfg
         files for VOC have them.
     rate
         The highest learning rate.
@@ -29,7 +31,6 @@ class Schedule:
     rate: float
     steps: int
     warmup: int
-    last: float = 0.01
 
     def __post_init__(self) -> None:
         if self.policy not in SCHEDULES:
@@ -41,4 +42,4 @@ class Schedule:
         if self.policy == "steps":
             return self.rate * rise * 0.1 ** sum(step >= share * self.steps for share in (0.8, 0.9))
         share = 0.5 * (1 + math.cos(math.pi * step / max(self.steps, 1)))
-        return self.rate * rise * (self.last + (1 - self.last) * share)
+        return self.rate * rise * (LAST + (1 - LAST) * share)
