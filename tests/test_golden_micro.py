@@ -77,7 +77,7 @@ def test_boxes_equal_darknets(name: str, letter: int, nms: int, execute: Execute
     Darknet's programming interface reports no boxes of [detection], whose tests are by hand.
     """
     network, golden = load(name)
-    detector = Detector(network, thresh=0.24, nms_thresh=0.45 if nms else 9)
+    detector = Detector(network, thresh=0.24, nms_thresh=0.45 if nms else 1)
 
     found = detector.detections(
         dict(enumerate(execute(network, golden["input"]))), placement(network, letter), width=WIDTH, height=HEIGHT

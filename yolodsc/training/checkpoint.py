@@ -1,4 +1,4 @@
-"""One ``.npz`` file that holds a training: weights, optimizer, average, history, and a digest of the options it was started with."""
+"""One ``.npz`` file that holds a training: weights, optimizer, average, history, and a digest of its options."""
 
 import hashlib
 import json
