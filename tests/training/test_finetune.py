@@ -328,6 +328,14 @@ def test_the_command_writes_an_ordinary_pair(tmp_path: Path, capsys: pytest.Capt
     assert "of another training" in capsys.readouterr().err
 
 
+def test_a_cfg_without_weights_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the next option was taken for them."""
+    code = run(["finetune", "--student", "s.cfg", "--labels", "--images", "x", "--out", "y"])
+
+    assert code == 2
+    assert "--student s.cfg: wanted CFG WEIGHTS, found --labels" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

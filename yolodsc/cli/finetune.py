@@ -71,6 +71,9 @@ def finetune(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> int:
     """Train a network further, from a teacher, from labels, or both."""
+    for option, pair in (("--student", student), ("--teacher", teacher)):
+        if pair is not None and str(pair[1]).startswith("--"):
+            raise OptionError(f"{option} {pair[0]}: wanted CFG WEIGHTS, found {pair[1]} for the weights")
     if teacher is None and not labels:
         raise OptionError("nothing to learn from; wanted --teacher CFG WEIGHTS, --labels, or both")
     settings = Settings(

@@ -13,7 +13,7 @@ from yolodsc.cli.table import aligned
 from yolodsc.engine.choice import choice
 from yolodsc.engine.host import host
 from yolodsc.engine.isa import available
-from yolodsc.engine.store import cache_directory
+from yolodsc.engine.store import cache_directory, writable
 
 LIBRARIES = ("numpy", "numba", "llvmlite", "opencv-python", "pillow")
 EXTRAS = ("scikit-image", "matplotlib", "onnx", "safetensors")
@@ -50,8 +50,8 @@ def _kernels(isa: str | None) -> Iterator[tuple[str, str]]:
         yield "others", ", ".join([*(name for name in available() if name != chosen.isa.name), "none"])
     files = list(cache_directory().glob("*.o"))
     size = sum(file.stat().st_size for file in files)
-    writable = "" if os.access(_existing(cache_directory()), os.W_OK) else ", read-only"
-    yield "kernel cache", f"{cache_directory()}: {len(files)} kernels, {size / 1e6:.2f} MB{writable}"
+    closed = "" if writable() else ", cannot be written to"
+    yield "kernel cache", f"{cache_directory()}: {len(files)} kernels, {size / 1e6:.2f} MB{closed}"
 
 
 def _processor() -> str:
@@ -65,11 +65,6 @@ def _processor() -> str:
         return f"{named} ({host().cpu})"
     except (ImportError, OSError):
         return named
-
-
-def _existing(path: Path) -> Path:
-    """The folder, or the nearest one above that there is."""
-    return next(folder for folder in (path, *path.absolute().parents) if folder.exists())
 
 
 def _threads() -> Iterator[tuple[str, str]]:

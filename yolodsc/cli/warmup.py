@@ -13,7 +13,7 @@ from yolodsc.cli import options
 from yolodsc.cli.progress import Compiling
 from yolodsc.engine.choice import choice
 from yolodsc.engine.objects import compiler
-from yolodsc.engine.store import cache_directory
+from yolodsc.engine.store import cache_directory, writable
 from yolodsc.models import ModelFiles
 from yolodsc.network import Network
 from yolodsc.profile import profile_named
@@ -41,7 +41,8 @@ def warmup(
                 runner(np.zeros(network.picture, np.float32))
         if not quiet:
             kernels = _compiled(isa) - before
-            print(f"{files.cfg}: {kernels} kernels compiled in {perf_counter() - start:.1f} s, kept in {cache_directory()}")
+            place = f"kept in {cache_directory()}" if writable() else f"not kept: {cache_directory()} cannot be written to"
+            print(f"{files.cfg}: {kernels} kernels compiled in {perf_counter() - start:.1f} s, {place}")
     return 0
 
 

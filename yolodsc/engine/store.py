@@ -23,6 +23,13 @@ def cache_directory() -> Path:
     return Path(base) / "yolodsc" / "kernels"
 
 
+def writable() -> bool:
+    """Whether kernels can be kept: the folder is there, or can be made."""
+    folder = cache_directory()
+    nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    return nearest.is_dir() and os.access(nearest, os.W_OK)
+
+
 def kept(name: str) -> bytes | None:
     """What was kept under a name; None where there is nothing, or nothing whole."""
     try:
