@@ -44,7 +44,6 @@ def test_a_folder_of_the_same_name_does_not_hide_a_shipped_network(tmp_path: Pat
     assert models.resolve(f"./{models.DEFAULT}").cfg == Path(models.DEFAULT) / "own.cfg"
 
 
-@pytest.mark.skipif(not models.shipped(), reason="no network is shipped yet")
 @pytest.mark.parametrize(("picture", "wanted"), [("chelsea", "cat"), ("astronaut", "person"), ("motorcycle_left", "motorbike")])
 def test_the_default_finds_what_the_samples_show(picture: str, wanted: str) -> None:
     """At the default threshold."""
@@ -56,7 +55,6 @@ def test_the_default_finds_what_the_samples_show(picture: str, wanted: str) -> N
     assert wanted in detections.class_names()
 
 
-@pytest.mark.skipif(not models.shipped(), reason="no network is shipped yet")
 def test_detect_without_anything_saves_the_samples(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -114,9 +114,7 @@ class Detector:
             listed = names_of_data(data)
         elif place:
             listed = read_names(place)
-        if listed and network.heads:
-            listed = fitted(listed, classes=reported_classes(network), place=str(place))
-        return cls(network, listed, **options)
+        return cls(network, names_of(network, listed, place=str(place)) if listed else (), **options)
 
     def __call__(self, picture: str | Path | NDArray[Any]) -> Detections:
         """Find objects in a file, or in (H, W, 3) RGB bytes (grey and RGBA work too)."""
@@ -204,6 +202,11 @@ def reported_classes(network: Network) -> int:
     if len(counts) > 1:
         raise CfgError(f"{network.cfg.file}: heads of {' and '.join(map(str, sorted(counts)))} classes; wanted one count")
     return counts.pop()
+
+
+def names_of(network: Network, listed: tuple[str, ...], *, place: str) -> tuple[str, ...]:
+    """The names of a list, of which ``place`` is the file; a `DatasetError` unless there is one for every class of the heads."""
+    return fitted(listed, classes=reported_classes(network), place=place) if network.heads else listed
 
 
 def default_geometry(network: Network) -> Geometry:

@@ -47,6 +47,11 @@ def replacing(path: str | Path, *, error: type[YolodscError], mode: str = "wb") 
         raise error(f"{path}: cannot be written: {getattr(reason, 'strerror', None) or reason}") from None
 
 
+def nearest(path: Path) -> Path:
+    """The path itself, or the first place above it that there is."""
+    return next(place for place in (path, *path.absolute().parents) if place.exists())
+
+
 def folder(path: str | Path, *, error: type[YolodscError]) -> Path:
     """A directory to write into, made where there is none yet."""
     try:

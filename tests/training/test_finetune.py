@@ -220,7 +220,7 @@ def test_landmarks_pair_maps_of_decomposed_networks() -> None:
 def test_where_heads_differ_boxes_are_labels() -> None:
     """The teacher's boxes serve, but for objects that are labelled."""
     own = student(REGION)
-    with_boxes = _sure(teacher(), cell=(4, 4))
+    with_boxes = _sure(teacher())
     told = Teacher(with_boxes, own, threads=1)
     pictures = np.zeros((2, 3, 32, 32), np.float32)
     objective = Objective(own, told, Settings())
@@ -239,7 +239,7 @@ def test_where_heads_differ_boxes_are_labels() -> None:
 
 def test_heads_that_are_not_trained_here_can_tell_boxes() -> None:
     """A [yolo] with new_coords: no logits to copy, boxes all the same, and none beyond the picture."""
-    other = _sure(teacher(YOLO.replace("scale_x_y=1.1", "scale_x_y=2 new_coords=1")), cell=(0, 0))
+    other = _sure(teacher(YOLO.replace("scale_x_y=1.1", "scale_x_y=2 new_coords=1")))
     raw = other.heads[0].sources[0]
     other.weights[raw]["biases"][:7] = 0.5, 0.5, 0.9, 0.9, 0.8, 0.9, 0.1  # new_coords: already logistic
 
@@ -253,7 +253,7 @@ def test_heads_that_are_not_trained_here_can_tell_boxes() -> None:
     assert high.max() < 1 + 1e-6
 
 
-def _sure(network: Network, *, cell: tuple[int, int]) -> Network:
+def _sure(network: Network) -> Network:
     """A network that sees an object in every cell, whatever the picture."""
     weights = [dict(own) for own in network.weights]
     raw = network.heads[0].sources[0]

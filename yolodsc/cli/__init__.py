@@ -68,17 +68,22 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_output()
         return 141
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _complain(f"standard output: {error.strerror}")
+        _give_up_output()
+        return _complain(f"{error.filename or 'standard output'}: {error.strerror}")
     except Exception as error:  # usage errors: whatever class the option parser gives them, they know their text
         if not hasattr(error, "format_message"):
             raise
         return _complain(error.format_message())
+
+
+def _give_up_output() -> None:
+    """What is still to be printed goes nowhere, so that the interpreter can end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(message: str) -> int:

@@ -1,6 +1,5 @@
 """``yolodsc decompose``."""
 
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,6 @@ from yolodsc.decompose import Settings, calibration, report
 from yolodsc.decompose import decompose as decompose_network
 from yolodsc.decompose.settings import Progress
 from yolodsc.errors import OptionError
-from yolodsc.files import folder
 from yolodsc.network import Network
 from yolodsc.profile import profile_named
 from yolodsc.sources import pictures
@@ -61,10 +59,7 @@ def decompose(
     shown = calibration.read(network, pictures([images]), count=count, seed=seed)
     with _progress(quiet) as tell:
         result = decompose_network(network, shown, settings, progress=tell)
-    folder(out, error=OptionError)
-    result.network.save(out / f"{stem}.cfg", out / f"{stem}.weights")
-    if files.names is not None:
-        shutil.copyfile(files.names, out / f"{stem}.names")
+    options.save(result.network, out, stem, files.names)
     comparison = report.compare(network, result.network, shown[-max(len(shown) // 10, 1) :], threads=threads)
     if report_to is not None:
         report.write(report_to, result, comparison)

@@ -80,18 +80,16 @@ def evaluate(
     if gt is not None and chosen is not None:
         raise OptionError("--set names pictures of --voc; --gt has a list of its own")
     chosen, listed = chosen or "test", None if difficult in CHOICES else Path(difficult)
-    options.apart(
-        {"--json": json, "--csv": csv}, (gt, detections, names, data, cfg, weights, listed, voc and set_file(voc, chosen))
-    )
     _writable(json=json, csv=csv, plots=plots)
     wanted, report = _rules(rules, iou, difficult), Report(strict=strict)
     form_ = Format(name=cast(FormatName, form), corners=cast(Corners, boxes), names=_names(names, data), images=images)
     truth = _Truth(voc, chosen, gt, form_, listed).checked()
+    files = options.model_files(model, cfg, weights, names, data=data) if detections is None else None
+    read = (gt, detections, names, data, listed, voc and set_file(voc, chosen), *(files.paths if files else ()))
+    options.apart({"--json": json, "--csv": csv}, read)
     scored: list[Scored] = []
     missing: frozenset[int] = frozenset()
-    if detections is None:
-        files = options.model_files(model, cfg, weights, names, data=data)
-        options.apart({"--json": json, "--csv": csv}, files.paths)
+    if files is not None:
         fitting: dict[str, Any] = {"thresh": thresh, "nms": nms, "letterbox": letterbox, "exif": exif}
         running: dict[str, Any] = {"threads": threads, "streams": streams, "isa": isa, "quiet": quiet}
         detector = options.detector(files, data=data, profile=profile, partial=partial, **fitting, **running)
@@ -102,7 +100,7 @@ def evaluate(
         found = table_of(dataset, scored)
     else:
         dataset = truth.read(form_.names, report)
-        found, missing = read_detections(detections, dataset, form_, report)
+        found, missing = read_detections(cast(Path, detections), dataset, form_, report)
     evaluation = scored_by(dataset, found, wanted, missing=missing, thresh=at, notes=report.notes, speed=speed_of(scored))
     _print(evaluation, quiet=quiet)
     _write(evaluation, json=json, csv=csv, plots=plots)

@@ -1,6 +1,5 @@
 """``yolodsc finetune``."""
 
-import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -85,8 +84,7 @@ def finetune(
     _free(out, stem, resume=resume)
     learner = _learner(student, profile, scratch=scratch, seed=seed)
     known = names or models.names_beside(*student) or (models.names_beside(*teacher) if teacher else None)
-    classes = options.classes(known, learner)
-    validation = _validation(val, known, classes, threads=threads)
+    validation = _validation(val, options.classes(known, learner), threads=threads)
     paths = training_pictures(images)
     objects, missing = read_labels(paths, classes=reported_classes(learner)) if labels else ([], 0)
     if missing and not quiet:
@@ -107,9 +105,7 @@ def finetune(
             result = trainer.run(progress=tell, validate=validation, about={"command": " ".join(sys.argv[1:])})
     finally:
         trainer.close()
-    result.network.save(out / f"{stem}.cfg", out / f"{stem}.weights")
-    if known:
-        shutil.copyfile(known, out / f"{stem}.names")
+    options.save(result.network, out, stem, known)
     if not quiet:
         print(f"{out / stem}.cfg .weights: {_said(result.history.epochs[-1])}")
     return 0
@@ -130,7 +126,7 @@ def _free(out: Path, stem: str, *, resume: bool) -> None:
         raise OptionError(f"{out / FILE}: of another training; wanted --resume or another --out")
 
 
-def _validation(val: str | None, names: Path | None, classes: tuple[str, ...], *, threads: int) -> Validation | None:
+def _validation(val: str | None, classes: tuple[str, ...], *, threads: int) -> Validation | None:
     """What ``--val TREE:SET`` names, in the order of the network's classes."""
     if val is None:
         return None
@@ -138,7 +134,7 @@ def _validation(val: str | None, names: Path | None, classes: tuple[str, ...], *
     if not tree:
         raise OptionError(f"--val {val}: wanted TREE:SET, such as VOCdevkit/VOC2007:test")
     report = Report()
-    if names is None:
+    if not classes:
         raise OptionError("--val: the classes have no names; wanted --names F")
     return Validation(read_voc(Path(tree), chosen, report, names=classes), classes, threads)
 

@@ -1,5 +1,6 @@
 """Options that several subcommands share."""
 
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,8 +10,9 @@ import typer
 from yolodsc import models
 from yolodsc.cli.progress import Compiling
 from yolodsc.errors import OptionError
+from yolodsc.files import nearest
 from yolodsc.models import ModelFiles
-from yolodsc.names import fitted, read_names
+from yolodsc.names import read_names
 from yolodsc.profile import profile_named
 
 if TYPE_CHECKING:
@@ -93,30 +95,26 @@ def detector(
 
 def classes(names: Path | None, network: "Network") -> tuple[str, ...]:
     """The class names of a network, before anything is done with it; none where there is no list of them."""
-    from yolodsc.detect import reported_classes
+    from yolodsc.detect import names_of
 
-    if names is None:
-        return ()
-    listed = read_names(names)
-    return fitted(listed, classes=reported_classes(network), place=str(names)) if network.heads else listed
+    return () if names is None else names_of(network, read_names(names), place=str(names))
 
 
 def apart(outputs: Mapping[str, Path | None], inputs: Iterable[str | Path | None]) -> None:
     """See that files to be written, by option, are neither read in this run nor named twice; an `OptionError` otherwise."""
-    taken = {Path(path).resolve(): "is read in this run" for path in inputs if path is not None}
-    for option, path in outputs.items():
-        if path is None or (path.exists() and not path.is_file()):
-            continue
-        if path.resolve() in taken:
-            raise OptionError(f"{option} {path}: {taken[path.resolve()]}; wanted another file")
-        taken[path.resolve()] = "is written by another option"
+    wanted = {option: path for option, path in outputs.items() if path is not None and (path.is_file() or not path.exists())}
+    taken = {Path(path).resolve(): "is read in this run" for path in inputs if path is not None} if wanted else {}
+    for option, path in wanted.items():
+        place = path.resolve()
+        if place in taken:
+            raise OptionError(f"{option} {path}: {taken[place]}; wanted another file")
+        taken[place] = "is written by another option"
 
 
 def may_be_folder(path: Path) -> None:
     """See that there is a directory, or room for one; an `OptionError` otherwise."""
-    nearest = next(place for place in (path, *path.absolute().parents) if place.exists())
-    if not nearest.is_dir():
-        raise OptionError(f"{path}: {nearest} is a file; wanted a directory")
+    if not (place := nearest(path)).is_dir():
+        raise OptionError(f"{path}: {place} is a file; wanted a directory")
 
 
 def free(out: Path, stem: str) -> None:
@@ -125,3 +123,10 @@ def free(out: Path, stem: str) -> None:
     for ending in ("cfg", "weights", "names"):
         if (out / f"{stem}.{ending}").exists():
             raise OptionError(f"{out / stem}.{ending} is there already; wanted another --out or --name")
+
+
+def save(network: "Network", out: Path, stem: str, names: Path | None) -> None:
+    """Write what `free` has found room for."""
+    network.save(out / f"{stem}.cfg", out / f"{stem}.weights")
+    if names is not None:
+        shutil.copyfile(names, out / f"{stem}.names")

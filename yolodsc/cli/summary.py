@@ -16,6 +16,7 @@ from yolodsc.engine.choice import choice
 from yolodsc.engine.entry import seconds_of
 from yolodsc.errors import OptionError
 from yolodsc.files import write_bytes
+from yolodsc.models import ModelFiles
 from yolodsc.network import Network
 from yolodsc.profile import profile_named
 from yolodsc.summary import Row, Summary, summarise
@@ -39,9 +40,10 @@ def summary(
     """List a network's layers, their cost, and what separable convolutions would cost; or the plan of the engine."""
     if isa is not None and not (plan or time):
         raise OptionError("--isa goes with --plan")
-    files = () if model is None and cfg is not None and weights is None else options.model_files(model, cfg, weights, None).paths
-    options.apart({"--json": json}, (cfg, *files))
-    network = _network(model, cfg, weights, profile=profile, partial=partial)
+    alone = weights is None and model is None
+    source = cfg if cfg is not None and alone else options.model_files(model, cfg, weights, None)
+    options.apart({"--json": json}, (source,) if isinstance(source, Path) else source.paths)
+    network = _network(source, profile=profile, partial=partial)
     for note in network.notes:
         print(f"yolodsc: {note}", file=sys.stderr)
     if plan or time:
@@ -76,13 +78,12 @@ def _write(path: Path, table: Any) -> None:
     write_bytes(path, json.dumps(table, indent=1).encode() + b"\n", error=OptionError)
 
 
-def _network(model: str | None, cfg: Path | None, weights: Path | None, *, profile: str, partial: bool) -> Network:
-    """The named network; of a cfg alone, without weights."""
+def _network(source: Path | ModelFiles, *, profile: str, partial: bool) -> Network:
+    """The network of these files; of a cfg alone, without weights."""
     chosen = profile_named(profile)
-    if cfg is not None and weights is None and model is None:
-        return Network.build(cfg_format.read(cfg), profile=chosen)
-    files = options.model_files(model, cfg, weights, None)
-    return Network.load(files.cfg, files.weights, profile=chosen, partial=partial)
+    if isinstance(source, Path):
+        return Network.build(cfg_format.read(source), profile=chosen)
+    return Network.load(source.cfg, source.weights, profile=chosen, partial=partial)
 
 
 def _lines(table: Summary) -> list[str]:

@@ -33,7 +33,8 @@ def label_file(picture: str) -> Path | None:
 
     Of endings that Darknet does not know (``.webp``), ``a.webp.txt`` comes before ``a.txt``.
     """
-    places = [label_path(picture), label_path(picture).with_name(f"{Path(picture.replace(chr(92), '/')).stem}.txt")]
+    usual = label_path(picture)
+    places = [usual, usual.with_name(Path(picture.replace("\\", "/")).stem + ".txt")]
     for place in tuple(places):
         parts = place.parts
         if "images" in parts[:-1]:

@@ -44,8 +44,6 @@ def read_voc(root: Path, chosen: str, report: Report, *, names: Sequence[str] = 
 
 def set_file(root: Path, chosen: str) -> Path:
     """The list that ``--set`` means: an image set of the tree, or a file; a `DatasetError` where there is none."""
-    if not root.exists():
-        raise DatasetError(f"{root}: no such file or folder")
     if not (root / "Annotations").is_dir():
         raise DatasetError(f"{root}: no folder 'Annotations' in it; wanted a VOC tree such as VOCdevkit/VOC2007")
     places = [root / "ImageSets" / "Main" / f"{chosen}.txt", Path(chosen)]

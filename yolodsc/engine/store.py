@@ -11,6 +11,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from yolodsc.files import nearest
+
 MAGIC = b"yolodsc2"
 HEAD = len(MAGIC) + hashlib.sha256().digest_size
 
@@ -25,9 +27,8 @@ def cache_directory() -> Path:
 
 def writable() -> bool:
     """Whether kernels can be kept: the folder is there, or can be made."""
-    folder = cache_directory()
-    nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-    return nearest.is_dir() and os.access(nearest, os.W_OK)
+    place = nearest(cache_directory())
+    return place.is_dir() and os.access(place, os.W_OK)
 
 
 def kept(name: str) -> bytes | None:

@@ -12,7 +12,7 @@ from yolodsc import engine
 from yolodsc.boxes import iou, joined, nms
 from yolodsc.detect import reported_classes
 from yolodsc.errors import CfgError, OptionError
-from yolodsc.layer import Head, Layer
+from yolodsc.layer import Layer
 from yolodsc.network import Network
 from yolodsc.shape import Array
 from yolodsc.training.labels import within
@@ -100,8 +100,6 @@ def _landmarks(network: Network) -> list[Layer]:
 
 def _matched(own: Sequence[Grid], teacher: Network) -> tuple[tuple[Grid, int], ...]:
     """The student's grids with the teacher's raw layers, in order; all of them, or none."""
-    if any(not _has_logits(head) for head in teacher.heads):
-        return ()
     try:
         others = grids(teacher)
     except CfgError:  # heads that are not trained here can still tell boxes
@@ -109,10 +107,6 @@ def _matched(own: Sequence[Grid], teacher: Network) -> tuple[tuple[Grid, int], .
     if len(own) != len(others) or not all(a.agrees(b) for a, b in zip(own, others, strict=True)):
         return ()
     return tuple((a, b.raw) for a, b in zip(own, others, strict=True))
-
-
-def _has_logits(head: Head) -> bool:
-    return head.type in {"yolo", "region"}
 
 
 def _added(labels: Array, found: Array) -> Array:

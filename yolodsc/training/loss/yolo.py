@@ -88,11 +88,10 @@ def _near(grid: Grid, entries: Array, boxes: Array, truths: Truths, options: Yol
     flat = boxes.reshape(len(boxes), -1, 4)
     overlap, truth = best_overlaps(flat, truths)
     best, which = overlap.reshape(boxes.shape[:-1]), truth.reshape(boxes.shape[:-1])
-    close = best > min(options.ignore_thresh, options.truth_thresh)
     ignored = np.zeros(best.shape, bool)
-    n, a, y, x = np.nonzero(close & (best > options.ignore_thresh))
+    n, a, y, x = np.nonzero(best > options.ignore_thresh)
     ignored[n, a, y, x] = (logistic(entries[n, a, 5:, y, x]) > ANY_CLASS).any(axis=1)
-    n, a, y, x = np.nonzero(close & (best > options.truth_thresh))
+    n, a, y, x = np.nonzero(best > options.truth_thresh)
     return ignored, Assigned(n, a, y, x, which[n, a, y, x])
 
 
