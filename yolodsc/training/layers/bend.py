@@ -34,14 +34,19 @@ def bend_row(row: Array, bias: np.float32, bending: Bending) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
+def unbent(gradient: np.float32, out: np.float32, bending: Bending) -> np.float32:
+    """The gradient before the activation, of one number that the activation made ``out``."""
+    slope, limit = bending
+    rise = np.float32(1) if out > np.float32(0) else slope
+    return gradient * (rise if out < limit else np.float32(0))
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
 def unbent_row(gradient: Array, out: Array, bending: Bending, before: Array) -> np.float32:
     """Fill (n,) with the gradient before the activation; returns its sum."""
-    one, zero = np.float32(1), np.float32(0)
-    slope, limit = bending
-    total = zero
+    total = np.float32(0)
     for i in range(len(before)):
-        rise = one if out[i] > zero else slope
-        value = gradient[i] * (rise if out[i] < limit else zero)
+        value = unbent(gradient[i], out[i], bending)
         before[i] = value
         total += value
     return total
@@ -50,12 +55,9 @@ def unbent_row(gradient: Array, out: Array, bending: Bending, before: Array) -> 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
 def unbend_row(gradient: Array, out: Array, bending: Bending) -> np.float32:
     """Overwrite the gradient (n,) of the output with that before the activation; returns its sum."""
-    one, zero = np.float32(1), np.float32(0)
-    slope, limit = bending
-    total = zero
+    total = np.float32(0)
     for i in range(len(gradient)):
-        rise = one if out[i] > zero else slope
-        value = gradient[i] * (rise if out[i] < limit else zero)
+        value = unbent(gradient[i], out[i], bending)
         gradient[i] = value
         total += value
     return total

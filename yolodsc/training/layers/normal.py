@@ -4,6 +4,7 @@ import numpy as np
 from numba import njit
 
 from yolodsc.shape import Array, Floats
+from yolodsc.training.layers.bend import unbent
 
 _RUN = 1024
 
@@ -56,18 +57,15 @@ def slopes(
     product_sums: Floats,
 ) -> None:
     """Sums over (C, N) of the gradient before bend and cut, and of its products with x - mean."""
-    one, zero = np.float32(1), np.float32(0)
-    slope, limit = bending
     for c in range(len(x)):
         m, f, b = mean[c], factor[c], bias[c]
         first = second = np.float64(0)
         for start in range(0, x.shape[1], _RUN):
             g, v = gradient[c, start : start + _RUN], x[c, start:]
-            once = twice = zero
+            once = twice = np.float32(0)
             for i in range(len(g)):
                 distance = v[i] - m
-                y = distance * f + b
-                value = g[i] * ((one if y > zero else slope) if y < limit else zero)
+                value = unbent(g[i], distance * f + b, bending)
                 once += value
                 twice += value * distance
             first += once
@@ -90,12 +88,9 @@ def denormalise(
 
     factor * (g - plain - (x - mean) * product), g the gradient before bend and cut.
     """
-    one, zero = np.float32(1), np.float32(0)
-    slope, limit = bending
     for c in range(len(x)):
         g, v, m, f, b, p, q = gradient[c], x[c], mean[c], factor[c], bias[c], plain[c], product[c]
         for i in range(len(g)):
             distance = v[i] - m
-            y = distance * f + b
-            value = g[i] * ((one if y > zero else slope) if y < limit else zero)
+            value = unbent(g[i], distance * f + b, bending)
             g[i] = f * (value - p - distance * q)

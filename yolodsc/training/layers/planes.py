@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 
 from yolodsc.shape import Array, Ints
+from yolodsc.training.layers.bend import unbent
 
 CACHED = 6144
 """How many numbers a buffer may hold for several pictures to share it."""
@@ -174,15 +175,12 @@ def forward(
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
 def _unbent(gradient: Array, out: Array, bending: tuple[np.float32, np.float32], block: int, pitch: int, line: Array) -> np.float32:
     """Gradients (m, OH, OW) through the activation into their places of a line; returns their sum."""
-    one, zero = np.float32(1), np.float32(0)
-    slope, limit = bending
-    total = zero
+    total = np.float32(0)
     for i in range(gradient.shape[0]):
         for y in range(gradient.shape[1]):
             g, v, part = gradient[i, y], out[i, y], line[i * block + y * pitch :]
             for x in range(gradient.shape[2]):
-                rise = one if v[x] > zero else slope
-                value = g[x] * (rise if v[x] < limit else zero)
+                value = unbent(g[x], v[x], bending)
                 part[x] = value
                 total += value
     return total
