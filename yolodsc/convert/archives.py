@@ -6,9 +6,8 @@ Text is an array of one string in ``.npz``, metadata in ``.safetensors``.
 
 import io
 import struct
-import zipfile
-import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,15 +20,17 @@ from yolodsc.errors import ConversionError, MissingExtraError
 from yolodsc.layer import Layer
 from yolodsc.network import Network
 from yolodsc.profile import Profile
+from yolodsc.schemas import npz as npz_format
+from yolodsc.schemas import safetensors as safetensors_format
 from yolodsc.weights import Header
 
-_BROKEN = (ValueError, TypeError, LookupError, AttributeError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
-"""What NumPy, `zipfile` and safetensors raise where a file is no archive of arrays that NumPy knows."""
+_REAL = ("F16", "F32", "F64")
+"""Real numbers of safetensors that NumPy has."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Archive:
-    """What one file holds: arrays by name, and notes as text."""
+    """What one file is to hold: arrays by name, and notes as text."""
 
     arrays: Mapping[str, Any]
     notes: Mapping[str, str]
@@ -47,19 +48,25 @@ def packed(network: Network, text: str) -> Archive:
     return Archive(arrays, {"cfg": text, "version": version, "seen": str(header.seen), "seen_bytes": str(header.seen_bytes)})
 
 
-def unpacked(archive: Archive, path: Path, profile: Profile) -> Network:
-    """The network in an archive; a `ConversionError` names the array or note that is missing, misshapen or too many."""
-    if "cfg" not in archive.notes:
-        raise ConversionError(f"{path}: has no cfg inside; wanted a file that yolodsc wrote")
-    blueprint = Network.build(cfg_format.parse(archive.notes["cfg"], file=str(path)), profile=profile)
-    wanted = {_name(layer, name): layer.weight_shapes()[name] for layer in blueprint.layers for name in layer.stored()}
-    for name in archive.arrays.keys() - wanted.keys():
-        raise ConversionError(f"{path}: {name} belongs to no layer of the cfg inside")
-    arrays = [
-        weights_format.initial(layer) | {name: _array(archive, _name(layer, name), wanted, path) for name in layer.stored()}
-        for layer in blueprint.layers
-    ]
-    return blueprint.with_weights(arrays, header=_header(archive, path))
+def read(path: Path, profile: Profile) -> tuple[Network, str]:
+    """The network in a ``.npz`` or ``.safetensors`` file, and its cfg's text.
+
+    No array is read before names, shapes and dtypes of all are those that the cfg inside expects; a `ConversionError` names the array
+    or note that is missing, misshapen or too many.
+    """
+    with _opened(path) as source:
+        if "cfg" not in source.notes:
+            raise ConversionError(f"{path}: has no cfg inside; wanted a file that yolodsc wrote")
+        blueprint = Network.build(cfg_format.parse(source.notes["cfg"], file=str(path)), profile=profile)
+        header = _header(source.notes, path)
+        wanted = {_name(layer, name): layer.weight_shapes()[name] for layer in blueprint.layers for name in layer.stored()}
+        _check(source, wanted, path)
+        arrays = [
+            weights_format.initial(layer)
+            | {name: source.array(_name(layer, name)).astype(np.float32) for name in layer.stored()}
+            for layer in blueprint.layers
+        ]
+    return blueprint.with_weights(arrays, header=header), source.notes["cfg"]
 
 
 def npz(archive: Archive) -> bytes:
@@ -68,19 +75,6 @@ def npz(archive: Archive) -> bytes:
     entries: dict[str, Any] = {**archive.arrays, **{name: np.array(text) for name, text in archive.notes.items()}}
     np.savez(buffer, **entries)
     return buffer.getvalue()
-
-
-def read_npz(path: Path) -> Archive:
-    """An ``.npz`` file taken apart; nothing in it is executed."""
-    try:
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            entries = {name: np.asarray(file[name]) for name in file.files}  # of members that are no arrays: bytes
-    except OSError as error:
-        raise _unreadable(path, error.strerror or error) from None
-    except _BROKEN as error:
-        raise _unreadable(path, f"not an .npz file of plain arrays ({error})") from None
-    notes = {name: str(array) for name, array in entries.items() if array.dtype.kind == "U" and array.ndim == 0}
-    return Archive({name: array for name, array in entries.items() if name not in notes}, notes)
 
 
 def safetensors(archive: Archive) -> bytes:
@@ -95,39 +89,62 @@ def safetensors(archive: Archive) -> bytes:
     return content
 
 
-def read_safetensors(path: Path) -> Archive:
-    """A ``.safetensors`` file taken apart."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Source:
+    """An open file: notes, what the headers say of arrays (whether numbers are real, shape, both in words), and how to read one."""
+
+    notes: Mapping[str, str]
+    entries: Mapping[str, tuple[bool, tuple[int, ...], str]]
+    array: Callable[[str], Any]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[_Source]:
+    if path.suffix.lower() == ".safetensors":
+        with _safetensors(path) as source:
+            yield source
+        return
+    with npz_format.opened(path, error=ConversionError) as file:
+        notes = file.texts()
+        entries = {name: (e.dtype.kind == "f", e.shape, str(e)) for name, e in file.entries.items() if name not in notes}
+        yield _Source(notes, entries, file.array)
+
+
+@contextmanager
+def _safetensors(path: Path) -> Iterator[_Source]:
     try:
         from safetensors import SafetensorError, safe_open
     except ImportError:
         raise MissingExtraError("safetensors", needed_for="a .safetensors file") from None
     try:
+        tensors, notes = safetensors_format.header_of(path)
+        entries = {name: (t.dtype in _REAL, tuple(t.shape), f"{t.dtype} {tuple(t.shape)}") for name, t in tensors.items()}
         with safe_open(path, framework="numpy") as file:
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-            notes = file.metadata() or {}
+            yield _Source(notes, entries, file.get_tensor)
     except OSError as error:
         raise _unreadable(path, error.strerror or error) from None
-    except (SafetensorError, *_BROKEN) as error:
+    except SafetensorError as error:
         raise _unreadable(path, f"not a .safetensors file ({error})") from None
-    return Archive(arrays, notes)
+
+
+def _check(source: _Source, wanted: Mapping[str, tuple[int, ...]], path: Path) -> None:
+    """See that the file has the arrays of the cfg inside and no other ones."""
+    for name in source.entries.keys() - wanted.keys():
+        raise ConversionError(f"{path}: {name} belongs to no layer of the cfg inside")
+    for name, shape in wanted.items():
+        if name not in source.entries:
+            raise ConversionError(f"{path}: {name} is missing; the cfg inside wants {shape}")
+        real, own, found = source.entries[name]
+        if own != shape or not real:
+            raise ConversionError(f"{path}: {name} is {found}; the cfg inside wants float32 {shape}")
 
 
 def _name(layer: Layer, array: str) -> str:
     return f"layer_{layer.index}.{array}"
 
 
-def _array(archive: Archive, name: str, wanted: Mapping[str, tuple[int, ...]], path: Path) -> Any:
-    if name not in archive.arrays:
-        raise ConversionError(f"{path}: {name} is missing; the cfg inside wants {wanted[name]}")
-    array = archive.arrays[name]
-    if array.shape != wanted[name] or array.dtype.kind != "f":
-        raise ConversionError(f"{path}: {name} is {array.dtype} {array.shape}; the cfg inside wants float32 {wanted[name]}")
-    return array.astype(np.float32)
-
-
-def _header(archive: Archive, path: Path) -> Header:
+def _header(notes: Mapping[str, str], path: Path) -> Header:
     """Of the ``.weights`` file that it was, or of a new one."""
-    notes = archive.notes
     try:
         major, minor, revision = map(int, notes.get("version", "0.2.5").split("."))
         header = Header(major, minor, revision, int(notes.get("seen", "0")), int(notes.get("seen_bytes", "8")))
@@ -136,7 +153,7 @@ def _header(archive: Archive, path: Path) -> Header:
     except (ValueError, struct.error):
         fits = False
     if not fits:
-        found = ", ".join(f"{name}={notes.get(name)}" for name in ("version", "seen", "seen_bytes"))
+        found = ", ".join(f"{name}={notes.get(name, '')[:40]}" for name in ("version", "seen", "seen_bytes"))
         raise ConversionError(f"{path}: {found}; wanted three numbers, a count, 4 or 8")
     return header
 

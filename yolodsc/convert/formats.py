@@ -51,9 +51,7 @@ def read(path: str | Path, *, weights: str | Path | None = None, profile: Profil
         raise ConversionError(f"{path}: weights of another name go with a .cfg only")
     if ending in (".cfg", ".weights"):
         return _read_pair(path.with_suffix(".cfg"), Path(weights or path.with_suffix(".weights")), profile)
-    archive = archives.read_npz(path) if ending == ".npz" else archives.read_safetensors(path)
-    network = archives.unpacked(archive, path, profile)
-    return Model(network, archive.notes["cfg"])
+    return Model(*archives.read(path, profile))
 
 
 def written(path: str | Path) -> tuple[Path, ...]:

@@ -1,0 +1,124 @@
+"""``.npz`` archives: names, dtypes and shapes from the zip directory and the npy headers, before any array is read."""
+
+import warnings
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy
+
+from yolodsc.errors import YolodscError
+
+MOST_TEXT = 2**26
+"""Bytes of a text, 4 a character: a cfg, or the description of a training."""
+MOST_HEADER = 10_000
+MOST_MEMBERS = 2**16
+_BROKEN = (ValueError, TypeError, LookupError, EOFError, RuntimeError, MemoryError, SyntaxError, zipfile.BadZipFile, zlib.error)
+"""What `zipfile` and NumPy raise where a file is no archive of arrays."""
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One array as its header describes it; the member's length is that of header and array."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is one string."""
+        return self.dtype.kind == "U" and self.shape == ()
+
+    def __str__(self) -> str:
+        return f"{self.dtype} {self.shape}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Npz:
+    """An open archive, of which only headers have been read.
+
+    Attributes
+    ----------
+    entries
+        By the names of the arrays.
+    """
+
+    path: Path
+    entries: Mapping[str, Entry]
+    _zip: zipfile.ZipFile
+
+    def array(self, name: str) -> Any:
+        """One array; the caller has compared its entry with what it expects."""
+        with self._zip.open(f"{name}.npy") as member:
+            return npy.read_array(member, allow_pickle=False, max_header_size=MOST_HEADER)
+
+    def texts(self) -> dict[str, str]:
+        """All entries that are one string, each of at most `MOST_TEXT` bytes."""
+        found = {}
+        for name, entry in self.entries.items():
+            if entry.is_text:
+                if entry.dtype.itemsize > MOST_TEXT:
+                    raise ValueError(f"{name}: a text of {entry.dtype.itemsize} bytes; expected at most {MOST_TEXT}")
+                found[name] = str(self.array(name))
+        return found
+
+
+@contextmanager
+def opened(path: Path, *, error: type[YolodscError]) -> Iterator[Npz]:
+    """An archive whose members are all plain arrays with headers that match their lengths.
+
+    What NumPy and `zipfile` raise within the block becomes ``error`` too, with the file's name.
+    """
+    try:
+        with path.open("rb") as raw, zipfile.ZipFile(raw) as archive:
+            yield Npz(path, _entries(archive), archive)
+    except OSError as reason:
+        raise error(f"{path}: cannot be read: {reason.strerror or reason}") from None
+    except _BROKEN as reason:
+        text = " ".join(str(reason).split())[:200] or type(reason).__name__
+        raise error(f"{path}: cannot be read: not an .npz file of plain arrays ({text})") from None
+
+
+def _entries(archive: zipfile.ZipFile) -> dict[str, Entry]:
+    members = archive.infolist()
+    if len(members) > MOST_MEMBERS:
+        raise ValueError(f"{len(members)} members; expected at most {MOST_MEMBERS}")
+    found: dict[str, Entry] = {}
+    for member in members:
+        name = member.filename.removesuffix(".npy")
+        if name == member.filename or name in found:
+            raise ValueError(f"member {member.filename!r}; expected .npy files, each once")
+        if member.compress_type not in _METHODS:
+            raise ValueError(f"{name}: compression {member.compress_type}; expected stored or deflated")
+        with archive.open(member) as content:
+            found[name] = _header(name, content, member.file_size)
+    return found
+
+
+def _header(name: str, content: IO[bytes], size: int) -> Entry:
+    """One npy header; its array must fill the member to the last byte."""
+    try:
+        version = npy.read_magic(content)
+        read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[version]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            shape, _, dtype = read(content, max_header_size=MOST_HEADER)
+    except OSError:
+        raise
+    except Exception as reason:  # the header is a Python literal: whatever parsing one raises
+        raise ValueError(f"{name}: no npy header of version 1.0 or 2.0 ({reason})") from None
+    if dtype.hasobject or dtype.names is not None or dtype.subdtype is not None:
+        raise ValueError(f"{name}: dtype {dtype}; expected plain numbers or text")
+    if any(type(side) is not int or side < 0 for side in shape):
+        raise ValueError(f"{name}: shape {shape}; expected lengths of 0 or more")
+    wanted = content.tell() + prod(shape) * dtype.itemsize
+    if wanted != size:
+        raise ValueError(f"{name}: {dtype} {shape} in {size} bytes; expected {wanted}")
+    return Entry(dtype, shape)
