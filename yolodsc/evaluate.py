@@ -1,6 +1,5 @@
 """Scoring detections: every rule, the kinds of error, and all of it as JSON."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from yolodsc.errors import DatasetError
 from yolodsc.files import replacing
 from yolodsc.metrics import Found, Rule, RuleResult, score
 from yolodsc.metrics.errors import Breakdown, breakdown
+from yolodsc.schemas.document import dumps
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,5 +120,6 @@ def evaluate(
 
 def write_json(path: Path, content: Any) -> None:
     """Put JSON in place in one step."""
+    text = dumps(content, file=path, error=DatasetError)  # five times as fast as json.dump, which writes piece by piece
     with replacing(path, error=DatasetError, mode="w") as file:
-        file.write(json.dumps(content))  # five times as fast as json.dump, which writes piece by piece
+        file.write(text)

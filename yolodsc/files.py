@@ -61,6 +61,14 @@ def folder(path: str | Path, *, error: type[YolodscError]) -> Path:
     return Path(path)
 
 
+def text_of(path: str | Path, *, error: type[YolodscError], errors: str = "replace") -> str:
+    """The text of a UTF-8 file, with or without byte order mark; ``error`` where it cannot be read, a directory for instance."""
+    try:
+        return Path(path).read_text(encoding="utf-8-sig", errors=errors)
+    except (OSError, ValueError) as reason:
+        raise error(f"{path}: cannot be read: {getattr(reason, 'strerror', None) or reason}") from None
+
+
 def write_bytes(path: str | Path, content: bytes, *, error: type[YolodscError]) -> None:
     """Put ``content`` in place of ``path`` in one step."""
     with replacing(path, error=error) as file:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from yolodsc.errors import DatasetError
+from yolodsc.files import text_of
 
 
 def read_names(path: str | Path) -> tuple[str, ...]:
@@ -47,8 +48,4 @@ def fitted(names: tuple[str, ...], *, classes: int, place: str) -> tuple[str, ..
 
 
 def _lines(path: str | Path) -> list[str]:
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig", errors="replace")
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    return [line.rstrip("\r") for line in text.split("\n")]
+    return [line.rstrip("\r") for line in text_of(path, error=DatasetError).split("\n")]

@@ -203,7 +203,7 @@ def test_other_members_of_an_archive_are_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "a") as file:
         file.writestr("readme.txt", "hello")
 
-    with pytest.raises(ConversionError, match=r"readme\.txt belongs to no layer"):
+    with pytest.raises(ConversionError, match=r"readme\.txt.; expected \.npy files"):
         read(path)
 
 

@@ -130,14 +130,11 @@ def _writable(*, json: Path | None, csv: Path | None, plots: Path | None) -> Non
 
 
 def _compare(a: Path, b: Path) -> int:
-    from yolodsc.metrics.bootstrap import compare
+    from yolodsc.metrics.bootstrap import compare, read_evaluation
 
-    first, second = load_json(a), load_json(b)
-    for path, content in ((a, first), (b, second)):
-        if not isinstance(content, dict) or "matches" not in content:
-            raise DatasetError(f"{path}: not of evaluate --json; wanted two of its files")
+    first, second = (read_evaluation(load_json(path), file=path) for path in (a, b))
     differences = compare(first, second)
-    print("\n".join(comparison_lines(differences, rule=first["matches"]["rule"], pictures=len(first["pictures"]))))
+    print("\n".join(comparison_lines(differences, rule=first.matches.rule, pictures=len(first.pictures))))
     return 0
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from yolodsc.datasets.dataset import Dataset, Report, Rows
 from yolodsc.errors import DatasetError
-from yolodsc.files import replacing
+from yolodsc.files import replacing, text_of
 from yolodsc.metrics import Found
 
 
@@ -38,7 +38,7 @@ def _file_of(folder: Path, name: str) -> Path | None:
     """The file whose name ends with the class (blanks aside); the shortest, so that ``test_car`` is not ``test_race_car``."""
     wanted = "".join(_written(name).split())
     fitting = []
-    for path in folder.glob("*.txt"):
+    for path in filter(Path.is_file, folder.glob("*.txt")):
         stem = "".join(path.stem.split())
         if stem == wanted or stem.endswith(f"_{wanted}"):
             fitting.append(path)
@@ -46,7 +46,7 @@ def _file_of(folder: Path, name: str) -> Path | None:
 
 
 def _read(path: Path, report: Report) -> tuple[list[str], "np.ndarray[tuple[int, int], np.dtype[np.float64]]"]:
-    text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+    text = text_of(path, error=DatasetError, errors="surrogateescape")
     tokens = text.split()
     try:
         if len(tokens) == 6 * (text.strip().count("\n") + bool(tokens)):

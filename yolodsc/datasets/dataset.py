@@ -1,5 +1,6 @@
 """A dataset as a value, and how detections given by names find their place in it."""
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -65,7 +66,7 @@ class Dataset:
     paths: tuple[Path, ...] | None = None
     origin: float = 0.0
     relative: bool = False
-    categories: Mapping[int, str] | None = None
+    categories: Mapping[int | str, str] | None = None
     listed: int | None = None
 
     @property
@@ -177,10 +178,12 @@ def picture_sizes(paths: Sequence[Path]) -> Doubles:
     from PIL import Image
 
     sizes = np.full((len(paths), 2), np.nan)
-    for i, path in enumerate(paths):
-        try:
-            with Image.open(path) as picture:
-                sizes[i] = picture.size
-        except OSError:
-            continue  # whoever reads the picture reports it
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for i, path in enumerate(paths):
+            try:
+                with Image.open(path) as picture:
+                    sizes[i] = picture.size
+            except Exception:  # decoders raise whatever their authors chose; whoever reads the picture reports it
+                continue
     return sizes

@@ -1,6 +1,5 @@
 """The journal of a run: what was found, one line a picture, uncut and in full precision, so that a run can be continued."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +10,8 @@ import numpy as np
 
 from yolodsc.datasets.dataset import Dataset, Rows
 from yolodsc.errors import DatasetError
+from yolodsc.schemas.document import dumps, parse
+from yolodsc.schemas.journal import entry_of, settings_of
 
 JOURNAL = "detections.jsonl"
 """Its name in the folder of ``--save-detections``."""
@@ -30,7 +31,7 @@ class Scored:
     def line(self) -> str:
         """The journal's line."""
         entry = {"id": self.id, "class": self.class_ids, "score": self.scores, "box": self.boxes, "seconds": self.seconds}
-        return json.dumps(entry) + "\n"
+        return dumps(entry, file=JOURNAL, error=DatasetError) + "\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,34 +56,29 @@ class Journal:
 
 def read_journal(path: Path) -> Journal | None:
     """The journal of an interrupted run, without a last line that was cut off; None where not even the first one is whole."""
-    lines = _whole(path).decode("utf-8", "replace").splitlines()
+    lines = _whole(path).decode("utf-8", "replace").split("\n")[:-1]
     if not lines:
         return None
-    settings, entries = _parsed(path, 1, lines[0]), []
-    if not {"names", "origin"} <= settings.keys():
-        raise _broken(path, 1)
+    settings, entries, seen = _parsed(path, 1, lines[0]), [], set()
+    names = settings_of(settings, line=f"{path}:1").names
     for number, line in enumerate(lines[1:], 2):
-        entry = _parsed(path, number, line)
-        try:
-            read, network, post = entry.get("seconds", (0.0, 0.0, 0.0))
-            entries.append(Scored(entry["id"], entry["class"], entry["score"], entry["box"], (read, network, post)))
-        except (KeyError, TypeError, ValueError):
-            raise _broken(path, number) from None
+        entry = entry_of(_parsed(path, number, line), classes=len(names), line=f"{path}:{number}")
+        if entry.id in seen:
+            raise DatasetError(f"{path}:{number}: got {entry.id!r} once more, expected each picture once; delete the file to begin anew")
+        seen.add(entry.id)
+        boxes = [list(box) for box in entry.box]
+        entries.append(Scored(entry.id, entry.class_ids, entry.score, boxes, entry.seconds))
     return Journal(settings, entries)
 
 
 def _parsed(path: Path, number: int, line: str) -> dict[str, Any]:
     try:
-        entry = json.loads(line)
-    except ValueError:
-        raise _broken(path, number) from None
+        entry = parse(line, file=f"{path}:{number}", error=DatasetError)
+    except DatasetError as error:
+        raise DatasetError(f"{path}:{number}: no line of a run; delete the file to begin anew ({error})") from None
     if not isinstance(entry, dict):
-        raise _broken(path, number)
+        raise DatasetError(f"{path}:{number}: no line of a run; delete the file to begin anew")
     return entry
-
-
-def _broken(path: Path, number: int) -> DatasetError:
-    return DatasetError(f"{path}:{number}: no line of a run; delete the file to begin anew")
 
 
 def continued(path: Path, settings: Mapping[str, Any]) -> Sequence[Scored]:
@@ -106,7 +102,7 @@ def appending(path: Path, settings: Mapping[str, Any]) -> Iterator[TextIO]:
         with path.open("a", encoding="utf-8", buffering=1) as file:
             file.truncate(whole)
             if not whole:
-                file.write(json.dumps(settings) + "\n")
+                file.write(dumps(settings, file=path, error=DatasetError) + "\n")
             yield file
     except OSError as error:
         raise DatasetError(f"{path}: cannot be written: {error.strerror or error}") from None
@@ -122,5 +118,5 @@ def _whole(path: Path) -> bytes:
 
 
 def _short(value: Any) -> str:
-    text = json.dumps(value)
+    text = dumps(value, file=JOURNAL, error=DatasetError)
     return text if len(text) <= 40 else f"{text[:37]}..."

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from math import isfinite
 from pathlib import Path
 from typing import Literal
 
@@ -10,9 +9,13 @@ import numpy as np
 
 from yolodsc.datasets.dataset import Dataset, Report, Rows, picture_sizes, pictures_in, truth_of
 from yolodsc.errors import DatasetError
+from yolodsc.files import text_of
 from yolodsc.metrics.tables import Doubles
 from yolodsc.names import read_names
+from yolodsc.schemas.numbers import MOST
 
+MOST_DIGITS = 9
+"""Of a class number; longer ones are names."""
 Format = Literal["yolo", "cartucho", "rafael"]
 Corners = Literal["auto", "xywh", "xyxy"]
 _CUT = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".tiff")
@@ -100,6 +103,8 @@ def _labelled(
 ) -> list[tuple[int, str, Doubles, bool]]:
     """Picture, class, corners and difficult of every object in the label files, one file a picture."""
     entries = [(p, *entry) for p, path in enumerate(files) for entry in _lines(path, 4, form, report)]
+    if form == "yolo" and names:
+        entries = [entry for entry in entries if _in_range(entry[1], names, files[entry[0]], report)]
     numbers = np.array([entry[2] for entry in entries], np.float64).reshape(-1, 4)
     picture = np.array([entry[0] for entry in entries], np.int64)
     boxes = _corners(numbers, form, corners, sizes[picture], "ground truth", report)
@@ -108,10 +113,9 @@ def _labelled(
 
 def _listed(place: Path) -> tuple[Path, ...]:
     """The pictures of a list, one a line; relative ones as they stand, or beside the list."""
-    try:
-        lines = place.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
-    except OSError as error:
-        raise DatasetError(f"{place}: cannot be read: {error.strerror or error}") from None
+    lines = text_of(place, error=DatasetError, errors="surrogateescape").splitlines()
+    if any("\0" in line for line in lines):
+        raise DatasetError(f"{place}: has NUL bytes; wanted a list of paths, one a line")
     paths = [Path(line.strip().replace("\\", "/")) for line in lines if line.strip()]
     if not paths:
         raise DatasetError(f"{place}: empty; wanted one picture a line")
@@ -128,7 +132,8 @@ def _labels_of(pictures: Sequence[Path]) -> list[Path]:
 
 
 def _label_files(folder: Path) -> list[Path]:
-    files = sorted(path for path in folder.glob("*.txt") if path.name not in {"classes.txt", "train.txt", "test.txt"})
+    listed = (path for path in folder.glob("*.txt") if path.name not in {"classes.txt", "train.txt", "test.txt"})
+    files = sorted(path for path in listed if path.is_file())
     if not files:
         raise DatasetError(f"{folder}: no label files; wanted one .txt a picture")
     return files
@@ -148,11 +153,10 @@ def _names_of(place: Path) -> tuple[str, ...]:
 
 def _lines(path: Path, columns: int, form: Format, report: Report) -> Iterator[tuple[str, list[float], bool]]:
     """Class, numbers and the word ``difficult`` of each line; class names may have blanks, YOLO's numbers don't."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
-    except FileNotFoundError:
+    if not path.is_file():
         report.problem(f"{path}: no such file; taken as a picture without objects")
         return
+    lines = text_of(path, error=DatasetError).splitlines()
     for number, line in enumerate(lines, 1):
         words = line.replace(",", " ").split()
         if not words:
@@ -161,7 +165,7 @@ def _lines(path: Path, columns: int, form: Format, report: Report) -> Iterator[t
         words = words[:-1] if difficult else words
         try:
             numbers = [float(word) for word in words[-columns:]]
-            if len(words) <= columns or (form == "yolo" and len(words) > columns + 1) or not all(map(isfinite, numbers)):
+            if len(words) <= columns or (form == "yolo" and len(words) > columns + 1) or not all(abs(n) <= MOST for n in numbers):
                 raise ValueError
             yield " ".join(words[:-columns]), numbers, difficult
         except ValueError:
@@ -188,11 +192,27 @@ def _corners(numbers: Doubles, form: Format, corners: Corners, sizes: Doubles, w
 
 def _named(word: str, names: Sequence[str]) -> str:
     """The name of a class that is given by number."""
-    return names[int(word)] if word.isdecimal() and int(word) < len(names) else word
+    number = _class_number(word)
+    return names[number] if number is not None and number < len(names) else word
+
+
+def _in_range(word: str, names: Sequence[str], path: Path, report: Report) -> bool:
+    """Whether a class that is given by number has a name; a report where it has none."""
+    number = _class_number(word)
+    if word in names or not word.lstrip("-").isdecimal() or (number is not None and number < len(names)):
+        return True
+    report.problem(f"{path.name}: class {word[:40]}; expected 0 to {len(names) - 1}; skipped")
+    return False
+
+
+def _class_number(word: str) -> int | None:
+    """A class given by number; None for a name, and for more digits than a class can have."""
+    return int(word) if word.isdecimal() and len(word) <= MOST_DIGITS else None
 
 
 def _natural(name: str) -> tuple[int, str]:
-    return (int(name), "") if name.isdecimal() else (10**9, name)
+    number = _class_number(name)
+    return (10**MOST_DIGITS, name) if number is None else (number, "")
 
 
 def _beside(folder: Path, ids: Sequence[str], given: Path | None) -> tuple[Path, ...] | None:

@@ -9,7 +9,9 @@ import numpy as np
 
 from yolodsc.datasets.dataset import Dataset, Report, picture_sizes, pictures_in, truth_of
 from yolodsc.errors import DatasetError
+from yolodsc.files import text_of
 from yolodsc.metrics.tables import Doubles
+from yolodsc.schemas.numbers import MOST
 
 NAMES = (
     "aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person pottedplant sheep sofa "
@@ -56,7 +58,7 @@ def set_file(root: Path, chosen: str) -> Path:
 def read_set(root: Path, chosen: str) -> list[str]:
     """Ids of an image set, each once; a second column (``aeroplane_test.txt``) is left aside."""
     place = set_file(root, chosen)
-    lines = place.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+    lines = text_of(place, error=DatasetError).splitlines()
     ids = [_id(line.split()[0]) for line in lines if line.strip()]
     if not ids:
         raise DatasetError(f"{place}: empty; wanted one picture a line")
@@ -121,7 +123,7 @@ def _annotation(path: Path, report: Report) -> Annotation | None:
     except FileNotFoundError:
         report.problem(f"{path}: no such file; the picture is left out")
         return None
-    except (ParseError, DefusedXmlException, OSError, ValueError) as error:
+    except (ParseError, DefusedXmlException, OSError, ValueError, LookupError, RecursionError) as error:
         report.problem(f"{path}: cannot be parsed as safe XML ({type(error).__name__}); the picture is left out")
         return None
     size = (_number(root.findtext("size/width")) or np.nan, _number(root.findtext("size/height")) or np.nan)
@@ -152,4 +154,4 @@ def _number(text: str | None) -> float | None:
         value = float(text or "")
     except ValueError:
         return None
-    return value if np.isfinite(value) else None
+    return value if abs(value) <= MOST else None

@@ -1,12 +1,12 @@
 """What happened, epoch by epoch: ``history.json``, and its curves (extra ``plots``)."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from yolodsc.errors import OptionError
 from yolodsc.files import replacing
+from yolodsc.schemas.document import dumps
 
 FILE, PICTURE = "history.json", "history.png"
 
@@ -46,8 +46,9 @@ class History:
 
     def write(self, folder: Path, about: Mapping[str, Any]) -> None:
         """``history.json`` with the options beside the epochs, and ``history.png`` where Matplotlib is installed."""
+        text = dumps({**about, "epochs": self.epochs}, file=folder / FILE, error=OptionError, indent=1)
         with replacing(folder / FILE, error=OptionError, mode="w") as file:
-            json.dump({**about, "epochs": self.epochs}, file, indent=1)
+            file.write(text)
         self._draw(folder / PICTURE)
 
     def _draw(self, path: Path) -> None:

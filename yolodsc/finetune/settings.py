@@ -63,8 +63,10 @@ class Settings:
             if not 0 < value < inf:
                 raise OptionError(f"{name} {value:g}: wanted a number above 0")
         others = {"--decay": self.decay, "--warmup": self.warmup, "--clip": self.clip}
+        how = self.augmentation
+        augmentation = {"--jitter": how.jitter, "--hue": how.hue, "--saturation": how.saturation, "--exposure": how.exposure}
         weights = {"--heads": self.heads, "--features": self.features, "--label-weight": self.labels}
-        for name, value in (others | weights | {"--sharpen": self.augmentation.sharpen}).items():
+        for name, value in (others | weights | augmentation | {"--sharpen": how.sharpen}).items():
             if not 0 <= value < inf:
                 raise OptionError(f"{name} {value:g}: wanted a number, 0 or more")
         shares = {"--momentum": self.momentum, "--average": self.average}

@@ -19,7 +19,7 @@ from yolodsc.image import Geometry
 from yolodsc.network import Network
 from yolodsc.shape import Array
 from yolodsc.training.average import Average
-from yolodsc.training.checkpoint import FILE, Checkpoint, digest_of
+from yolodsc.training.checkpoint import FILE, Checkpoint, Stored, digest_of
 from yolodsc.training.model import Model, Statistics
 from yolodsc.training.optimizer import clip, optimizer_named
 from yolodsc.training.pictures import Batch, Batches, Shelf
@@ -86,8 +86,8 @@ class Trainer:
             "profile": student.profile.name,
         }
         self._digest = digest_of(decisive, networks, list(paths))
-        known = Checkpoint.read(folder / FILE, digest=self._digest) if resume else None
-        small = (student.with_weights(known.weights) if known else student).resized(*side)
+        known = Stored.open(folder / FILE, digest=self._digest) if resume else None
+        small = (student.with_weights(known.weights(student.weights)) if known else student).resized(*side)
         self._teacher = Teacher(teacher.resized(*side), small, threads=threads) if teacher else None
         self._objective = Objective(small, self._teacher, settings, threads=threads)
         self._model = Model(small, outputs=self._objective.outputs, threads=threads, statistics=Statistics(settings.statistics))
@@ -103,9 +103,11 @@ class Trainer:
         self._schedule = Schedule(settings.schedule, settings.rate, self.steps, round(settings.warmup * self._batches.per_epoch))
         self.step, self.history, self._stopping = 0, History(), False
         if known:
+            if known.step > self.steps:
+                raise OptionError(f"{known.path}: about: at $.step: got {known.step}, expected 0 to {self.steps}")
             self.step, self.history = known.step, History(known.history)
-            self._optimizer.restore(known.optimizer)
-            self._average.restore(known.average)
+            self._optimizer.restore(known.group("optimizer", self._optimizer.state()))
+            self._average.restore(known.group("average", self._average.state()))
 
     @property
     def parts(self) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Is B better than A, or was it the pictures? A paired bootstrap over pictures (Efron and Tibshirani, 1993, chapter 13)."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,9 +9,12 @@ import numpy as np
 from yolodsc.errors import DatasetError
 from yolodsc.metrics.rules import RECALL_POINTS, RULES
 from yolodsc.metrics.tables import Doubles
+from yolodsc.schemas.evaluation import ClassMatches, EvaluationFile, evaluation_of
 from yolodsc.shape import Ints
 
 DRAWS, SEED, LEVEL = 1000, 20070, 0.95
+MOST_WEIGHTS = 2**24
+"""Weights of images that are drawn at once: memory does not grow with the number of images."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,34 +32,41 @@ class Difference:
         return None if self.a is None or self.b is None else self.b - self.a
 
 
-def compare(a: Mapping[str, Any], b: Mapping[str, Any], *, draws: int = DRAWS, seed: int = SEED) -> dict[str, Difference]:
+def read_evaluation(content: Any, *, file: str | Path) -> EvaluationFile:
+    """The evaluation in a parsed ``--json`` file; a `DatasetError` names the first field that cannot be used."""
+    return evaluation_of(content, file=file, rules=tuple(RULES))
+
+
+def compare(a: EvaluationFile, b: EvaluationFile, *, draws: int = DRAWS, seed: int = SEED) -> dict[str, Difference]:
     """Difference per class and, under ``""``, of the mean AP between two evaluations of the same pictures by the same rule."""
-    try:
-        rule = RULES[a["matches"]["rule"]]
-        if b["matches"]["rule"] != rule.name or a["pictures"] != b["pictures"]:
-            raise DatasetError("the two evaluations differ in their pictures or in their first rule; wanted the same in both")
-        names = [name for name in a["matches"]["classes"] if name in b["matches"]["classes"]]
-        pictures = len(a["pictures"])
-        rng = np.random.default_rng(seed)
-        weights = rng.multinomial(pictures, np.full(pictures, 1 / pictures), size=draws)
-        drawn = [np.stack([_aps(side["matches"]["classes"][name], weights, rule.name) for name in names]) for side in (a, b)]
-        own = [[side["rules"][rule.name]["classes"][name]["ap"] for name in names] for side in (a, b)]
-    except (KeyError, TypeError) as error:
-        raise DatasetError(f"no evaluation written by --json: {type(error).__name__} {error}") from None
+    rule = RULES[a.matches.rule]
+    if b.matches.rule != rule.name or a.pictures != b.pictures:
+        raise DatasetError("the two evaluations differ in their pictures or in their first rule; wanted the same in both")
+    names = [name for name in a.matches.classes if name in b.matches.classes]
+    if not names:
+        raise DatasetError("the two evaluations have no class in common; wanted at least one")
+    pictures = len(a.pictures)
+    rng = np.random.default_rng(seed)
+    blocks: list[list[Doubles]] = []
+    for first in range(0, draws, block := max(1, MOST_WEIGHTS // pictures)):
+        weights = rng.multinomial(pictures, np.full(pictures, 1 / pictures), size=min(block, draws - first))
+        blocks.append([np.stack([_aps(side.matches.classes[name], weights, rule.name) for name in names]) for side in (a, b)])
+    drawn = [np.concatenate(parts, axis=1) for parts in zip(*blocks, strict=True)]
+    own = [[side.rules[rule.name].classes[name].ap for name in names] for side in (a, b)]
     if rule.empty == "zero":
         drawn = [np.nan_to_num(aps) for aps in drawn]
     differences = {name: Difference(own[0][i], own[1][i], *_interval(drawn[1][i] - drawn[0][i])) for i, name in enumerate(names)}
     means = [_mean(aps) for aps in drawn]
-    a_mean, b_mean = (float(np.mean([ap for ap in side if ap is not None])) for side in own)
+    a_mean, b_mean = (float(np.mean(known)) if (known := [ap for ap in side if ap is not None]) else None for side in own)
     return {"": Difference(a_mean, b_mean, *_interval(means[1] - means[0])), **differences}
 
 
-def _aps(matches: Mapping[str, Any], weights: Ints, rule: str) -> Doubles:
+def _aps(matches: ClassMatches, weights: Ints, rule: str) -> Doubles:
     from yolodsc.metrics.resampled import resampled_ap
 
     recalls = RECALL_POINTS[RULES[rule].interpolation]
-    right = np.frombuffer(matches["right"].encode(), np.uint8) == ord("1")
-    picture, positives = np.array(matches["picture"], np.int64), np.array(matches["positives"], np.int64)
+    right = np.frombuffer(matches.right.encode(), np.uint8) == ord("1")
+    picture, positives = np.array(matches.picture, np.int64), np.array(matches.positives, np.int64)
     found: Doubles = resampled_ap(picture, right, positives, weights, np.zeros(0) if recalls is None else recalls)
     return found
 

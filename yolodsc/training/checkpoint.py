@@ -2,20 +2,24 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
 from yolodsc.errors import OptionError
 from yolodsc.files import replacing
 from yolodsc.network import Network
+from yolodsc.schemas import npz
+from yolodsc.schemas.document import dumps, parse
+from yolodsc.schemas.training import about_of
 from yolodsc.shape import Array
 
 FILE = "checkpoint.npz"
+GROUPS = ("weights", "optimizer", "average")
+MOST_STEPS = 2**53
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,37 +53,73 @@ class Checkpoint:
         arrays |= {f"optimizer/{name}": a for name, a in self.optimizer.items()}
         arrays |= {f"average/{name}": a for name, a in self.average.items()}
         about = {"digest": self.digest, "step": self.step, "layers": len(self.weights), "history": self.history}
+        text = dumps(about, file=path, error=OptionError)
         with replacing(path, error=OptionError) as file:
-            np.savez(file, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
+            np.savez(file, about=np.array(text), **arrays)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stored:
+    """A checkpoint on disk: what it says of itself has been checked, its arrays are read against those of the training.
+
+    Attributes
+    ----------
+    step, history
+        As in `Checkpoint`.
+    """
+
+    path: Path
+    step: int
+    history: dict[str, Any]
 
     @classmethod
-    def read(cls, path: Path, *, digest: str) -> "Checkpoint":
-        """The last one; an `OptionError` where there is none, or one of other options."""
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-            about = json.loads(str(arrays.pop("about")))
-        except FileNotFoundError:
-            raise OptionError(f"--resume: no checkpoint {path}") from None
-        except (OSError, ValueError, KeyError, BadZipFile):
-            raise OptionError(f"{path}: is no checkpoint of a training") from None
-        if about["digest"] != digest:
+    def open(cls, path: Path, *, digest: str) -> "Stored":
+        """The last one; an `OptionError` where there is none, where it is damaged, or of other options."""
+        if not path.exists():
+            raise OptionError(f"--resume: no checkpoint {path}")
+        with npz.opened(path, error=OptionError) as file:
+            text = file.texts().get("about")
+            strange = next((n for n in file.entries if n != "about" and n.partition("/")[0] not in GROUPS), None)
+        if text is None or strange is not None:
+            raise OptionError(f"{path}: is no checkpoint of a training ({'no about' if text is None else strange})")
+        content = parse(text, file=f"{path}: about", error=OptionError)
+        about = about_of(content, file=f"{path}: about")
+        if about.digest != digest:
             raise OptionError(f"{path}: of a training with other options, networks or pictures; wanted the same ones")
-        weights: list[dict[str, Array]] = [{} for _ in range(about["layers"])]
+        return cls(path, about.step, parse(text, file=path, error=OptionError)["history"])
+
+    def weights(self, like: Sequence[Mapping[str, Array]]) -> list[dict[str, Array]]:
+        """Weights per layer, of the names and shapes of ``like``."""
+        flat = self.group("weights", {f"{i}/{name}": array for i, own in enumerate(like) for name, array in own.items()})
+        return [{name: flat[f"{i}/{name}"] for name in own} for i, own in enumerate(like)]
+
+    def group(self, group: str, like: Mapping[str, Array]) -> dict[str, Array]:
+        """The arrays of one group of `GROUPS`.
+
+        Nothing is read before names, dtypes and shapes of all are those of ``like``; then all numbers must be finite.
+        """
+        prefix = f"{group}/"
+        with npz.opened(self.path, error=OptionError) as file:
+            found = {name.removeprefix(prefix): entry for name, entry in file.entries.items() if name.startswith(prefix)}
+            for name in sorted(found.keys() ^ like.keys()):
+                fault = "belongs to nothing of this training" if name in found else "is missing"
+                raise OptionError(f"{self.path}: {prefix}{name} {fault}")
+            for name, entry in found.items():
+                if (entry.dtype, entry.shape) != (like[name].dtype, like[name].shape):
+                    expected = f"{like[name].dtype} {like[name].shape}"
+                    raise OptionError(f"{self.path}: {prefix}{name} is {entry}; expected {expected}")
+            arrays = {name: file.array(f"{prefix}{name}") for name in found}
         for name, array in arrays.items():
-            if name.startswith("weights/"):
-                _, layer, own = name.split("/")
-                weights[int(layer)][own] = array
-        return cls(digest, about["step"], weights, _under(arrays, "optimizer/"), _under(arrays, "average/"), about["history"])
-
-
-def _under(arrays: Mapping[str, Array], prefix: str) -> dict[str, Array]:
-    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+            if not np.isfinite(array).all():
+                raise OptionError(f"{self.path}: {prefix}{name} has numbers that are not finite")
+            if name == "steps" and not 0 <= float(array) < MOST_STEPS:
+                raise OptionError(f"{self.path}: {prefix}{name} is {float(array):g}; expected 0 to {MOST_STEPS}")
+        return arrays
 
 
 def digest_of(options: Mapping[str, Any], networks: tuple[Network, ...], pictures: list[str]) -> str:
     """A fingerprint of everything that decides a training's result."""
-    known = hashlib.sha256(json.dumps([options, pictures], sort_keys=True, default=str).encode())
+    known = hashlib.sha256(json.dumps([options, pictures], sort_keys=True, default=str, allow_nan=False).encode())
     for network in networks:
         known.update(network.cfg.format().encode("utf-8", errors="surrogateescape"))
         for own in network.weights:
