@@ -51,6 +51,22 @@ def joined(parts: list[Candidates]) -> Candidates:
     )
 
 
+def finite(candidates: Candidates, *, width: int, height: int) -> Candidates:
+    """The candidates whose scores are finite, and whose boxes stay so in pixels of a picture of ``width`` x ``height``.
+
+    A network whose outputs overflow makes boxes of infinite size. No file format and no drawing can express them, and compared with
+    others in suppression they give NaN. This is the only step that drops them; Darknet keeps them.
+    """
+    pixels = np.array([width, height, width, height], np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        boxes = to_xywh(to_xyxy(candidates.boxes_xywh) * pixels)  # finite only where corners, sides and twice the centre are
+    scores = np.isfinite(candidates.objectness) & np.isfinite(candidates.probabilities).all(axis=1)
+    kept = np.isfinite(boxes).all(axis=1) & scores
+    if kept.all():
+        return candidates
+    return Candidates(candidates.boxes_xywh[kept], candidates.objectness[kept], candidates.probabilities[kept])
+
+
 def to_xyxy(boxes_xywh: Array) -> Array:
     """Corners (left, top, right, bottom) of (N, 4) boxes given by centre and size."""
     centres, half = boxes_xywh[:, :2], boxes_xywh[:, 2:] / 2

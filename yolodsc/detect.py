@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Self
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolodsc import engine, image, models
-from yolodsc.boxes import joined, nms
+from yolodsc.boxes import finite, joined, nms
 from yolodsc.detections import Detections
 from yolodsc.errors import CfgError, ImageError, OptionError, YolodscError
 from yolodsc.image import Geometry, Picture, Placement
@@ -184,7 +184,7 @@ class Detector:
         candidates = joined([head.decode(outputs[head.index], picture=network.picture, thresh=floor) for head in network.heads])
         last = network.heads[-1]
         kept = nms(
-            type(candidates)(placement.undo(candidates.boxes_xywh), candidates.objectness, candidates.probabilities),
+            finite(replace(candidates, boxes_xywh=placement.undo(candidates.boxes_xywh)), width=width, height=height),
             kind=last.nms_kind if profile.nms == "cfg" else "default",
             thresh=self.nms_thresh,
             beta=last.beta_nms,

@@ -37,7 +37,7 @@ class Job:
 
     def to_json(self) -> str:
         """The line that `from_json` reads."""
-        return json.dumps(asdict(self))
+        return json.dumps(asdict(self), allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> Self:

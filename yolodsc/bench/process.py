@@ -80,7 +80,7 @@ class Worker:
     def _ask(self, command: dict[str, Any]) -> dict[str, Any]:
         pipe = self.process.stdin
         if pipe is not None:
-            pipe.write(json.dumps(command) + "\n")
+            pipe.write(json.dumps(command, allow_nan=False) + "\n")
             pipe.flush()
         return self._answer()
 

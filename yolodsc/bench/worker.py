@@ -29,7 +29,7 @@ def main(job: Job) -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print must not mix with answers
 
     def answer(fields: dict[str, Any]) -> None:
-        print(json.dumps(fields), file=answers, flush=True)
+        print(json.dumps(fields, allow_nan=False), file=answers, flush=True)
 
     try:
         engine, picture = find(job.engine), job.input()

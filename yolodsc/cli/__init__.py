@@ -65,8 +65,8 @@ def run(arguments: Sequence[str]) -> int:
         return status
     except YolodscError as error:
         return _complain(str(error))
-    except (KeyboardInterrupt, typer.Abort):
-        return 130
+    except (KeyboardInterrupt, typer.Abort) as error:
+        return _stopped(error)
     except BrokenPipeError:
         _give_up_output()
         return 141
@@ -81,12 +81,17 @@ def run(arguments: Sequence[str]) -> int:
         return _complain(error.format_message())
 
 
+def _stopped(error: BaseException) -> int:
+    """Ctrl-C; or the end of a file where nothing expected one, which the option parser takes for Ctrl-D."""
+    return _complain(f"a file ended too early {error.__cause__}") if isinstance(error.__cause__, EOFError) else 130
+
+
 def _give_up_output() -> None:
     """What is still to be printed goes nowhere, so that the interpreter can end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(message: str) -> int:
-    readable = message.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    readable = message.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
     print(f"yolodsc: {' '.join(readable.split())}", file=sys.stderr)
     return 2

@@ -1,6 +1,5 @@
 """``yolodsc bench``."""
 
-import json as json_format
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from yolodsc.cli import bench_table, options
 from yolodsc.errors import OptionError
 from yolodsc.files import write_bytes
 from yolodsc.network import Network
+from yolodsc.schemas.document import dumps
 
 Named = tuple[str, Network]
 Report = list[dict[str, Any]]
@@ -72,7 +72,7 @@ def bench(
         results = _comparisons(networks, asked, here)
     if json is not None:
         report = {"machine": here.to_json(versions([OURS, *asked.peers])), "results": results}
-        write_bytes(json, json_format.dumps(report, indent=1).encode() + b"\n", error=OptionError)
+        write_bytes(json, dumps(report, file=json, error=OptionError, indent=1).encode() + b"\n", error=OptionError)
     return 0
 
 

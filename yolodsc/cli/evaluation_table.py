@@ -10,6 +10,7 @@ from yolodsc.evaluate import Evaluation
 from yolodsc.files import replacing
 from yolodsc.metrics import RuleResult
 from yolodsc.metrics.bootstrap import DRAWS, Difference
+from yolodsc.outputs.cells import text_cell
 
 
 def evaluation_lines(evaluation: Evaluation) -> list[str]:
@@ -72,4 +73,4 @@ def write_csv(path: Path, evaluation: Evaluation) -> None:
         writer.writerow("rule class ap positives detections tp fp precision recall best_f1 best_f1_score".split())
         for rule, content in evaluation.to_json()["rules"].items():
             for name, found in content["classes"].items():
-                writer.writerow([rule, name, *found.values()])
+                writer.writerow([rule, text_cell(name), *found.values()])

@@ -19,6 +19,7 @@ from yolodsc.files import write_bytes
 from yolodsc.models import ModelFiles
 from yolodsc.network import Network
 from yolodsc.profile import profile_named
+from yolodsc.schemas.document import dumps
 from yolodsc.summary import Row, Summary, summarise
 
 ROUNDS = 50
@@ -73,9 +74,7 @@ def _plan(network: Network, *, time: bool, threads: int, isa: str | None, json: 
 
 
 def _write(path: Path, table: Any) -> None:
-    import json
-
-    write_bytes(path, json.dumps(table, indent=1).encode() + b"\n", error=OptionError)
+    write_bytes(path, dumps(table, file=path, error=OptionError, indent=1).encode() + b"\n", error=OptionError)
 
 
 def _network(source: Path | ModelFiles, *, profile: str, partial: bool) -> Network:

@@ -51,8 +51,8 @@ def packed(network: Network, text: str) -> Archive:
 def read(path: Path, profile: Profile) -> tuple[Network, str]:
     """The network in a ``.npz`` or ``.safetensors`` file, and its cfg's text.
 
-    No array is read before names, shapes and dtypes of all are those that the cfg inside expects; a `ConversionError` names the array
-    or note that is missing, misshapen or too many.
+    No array is read before names, shapes and dtypes of all are those that the cfg inside expects; a `ConversionError` names the
+    array or note that is missing, misshapen or too many.
     """
     with _opened(path) as source:
         if "cfg" not in source.notes:
@@ -62,8 +62,7 @@ def read(path: Path, profile: Profile) -> tuple[Network, str]:
         wanted = {_name(layer, name): layer.weight_shapes()[name] for layer in blueprint.layers for name in layer.stored()}
         _check(source, wanted, path)
         arrays = [
-            weights_format.initial(layer)
-            | {name: source.array(_name(layer, name)).astype(np.float32) for name in layer.stored()}
+            weights_format.initial(layer) | {name: source.array(_name(layer, name)).astype(np.float32) for name in layer.stored()}
             for layer in blueprint.layers
         ]
     return blueprint.with_weights(arrays, header=header), source.notes["cfg"]

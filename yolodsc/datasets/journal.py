@@ -64,7 +64,9 @@ def read_journal(path: Path) -> Journal | None:
     for number, line in enumerate(lines[1:], 2):
         entry = entry_of(_parsed(path, number, line), classes=len(names), line=f"{path}:{number}")
         if entry.id in seen:
-            raise DatasetError(f"{path}:{number}: got {entry.id!r} once more, expected each picture once; delete the file to begin anew")
+            raise DatasetError(
+                f"{path}:{number}: got {entry.id!r} once more, expected each picture once; delete the file to begin anew"
+            )
         seen.add(entry.id)
         boxes = [list(box) for box in entry.box]
         entries.append(Scored(entry.id, entry.class_ids, entry.score, boxes, entry.seconds))

@@ -1,6 +1,5 @@
 """The account of a decomposition: tables in Markdown, JSON, a picture; and the whole networks compared."""
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from yolodsc.decompose.settings import Decomposition
 from yolodsc.errors import MissingExtraError, WeightsError
 from yolodsc.files import replacing
 from yolodsc.network import Network
+from yolodsc.schemas.document import dumps, without_infinities
 from yolodsc.shape import Array
 
 AGREED_SCORE, AGREED_OVERLAP = 0.25, 0.5
@@ -66,7 +66,9 @@ def write(folder: Path, result: Decomposition, comparison: Comparison) -> None:
         "layers": [asdict(layer) for layer in result.layers],
         "network": asdict(comparison),
     }
-    for name, text in (("report.md", markdown(result, comparison)), ("report.json", json.dumps(data, indent=1) + "\n")):
+    data = without_infinities(data)  # null: the error of a layer that puts out zeros
+    json = dumps(data, file=folder / "report.json", error=WeightsError, indent=1)
+    for name, text in (("report.md", markdown(result, comparison)), ("report.json", json + "\n")):
         with replacing(folder / name, error=WeightsError) as file:
             file.write(text.encode())
     _draw(folder / "report.png", result)

@@ -47,7 +47,7 @@ def host() -> Host:
         found = json.loads(data)
         return Host(found["cpu"], found["features"], found["triple"], tuple(found["llvm"]))
     asked = _asked()
-    keep(name, json.dumps(asdict(asked)).encode())
+    keep(name, json.dumps(asdict(asked), allow_nan=False).encode())
     return asked
 
 

@@ -103,8 +103,7 @@ class Trainer:
         self._schedule = Schedule(settings.schedule, settings.rate, self.steps, round(settings.warmup * self._batches.per_epoch))
         self.step, self.history, self._stopping = 0, History(), False
         if known:
-            if known.step > self.steps:
-                raise OptionError(f"{known.path}: about: at $.step: got {known.step}, expected 0 to {self.steps}")
+            known.check(steps=self.steps, per_epoch=self.per_epoch)
             self.step, self.history = known.step, History(known.history)
             self._optimizer.restore(known.group("optimizer", self._optimizer.state()))
             self._average.restore(known.group("average", self._average.state()))

@@ -8,6 +8,7 @@ from yolodsc.detections import Detections
 from yolodsc.errors import ImageError
 from yolodsc.files import replacing
 from yolodsc.image import Picture
+from yolodsc.outputs.cells import text_cell
 
 COLUMNS = ("path", "class", "score", "xmin", "ymin", "xmax", "ymax")
 
@@ -24,8 +25,9 @@ class CsvWriter:
         """A row for each detection."""
         del picture
         rows = zip(detections.class_names(), detections.scores, detections.boxes_xyxy, strict=True)
+        path = text_cell(detections.path or "")
         for name, score, box in rows:
-            self._rows.writerow([detections.path, name, f"{score:.6f}", *(f"{side:.2f}" for side in box)])
+            self._rows.writerow([path, text_cell(name), f"{score:.6f}", *(f"{side:.2f}" for side in box)])
 
     def close(self) -> None:
         """Put the file in place."""

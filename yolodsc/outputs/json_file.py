@@ -1,6 +1,5 @@
 """``--json``: the schema of ``darknet detector test -out``, with strings escaped."""
 
-import json
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -8,13 +7,14 @@ from yolodsc.detections import Detections
 from yolodsc.errors import ImageError
 from yolodsc.files import replacing
 from yolodsc.image import Picture
+from yolodsc.schemas.document import dumps
 
 
 class JsonWriter:
     """A list of frames, written as they come."""
 
     def __init__(self, path: str | Path) -> None:
-        self._stack = ExitStack()
+        self._path, self._stack = path, ExitStack()
         self._file = self._stack.enter_context(replacing(path, error=ImageError, mode="w"))
         self._file.write("[")
         self._frames = 0
@@ -24,7 +24,8 @@ class JsonWriter:
         del picture
         separator = ",\n" if self._frames else "\n"
         self._frames += 1
-        self._file.write(separator + json.dumps(detections.to_json(frame_id=self._frames), indent=1))
+        frame = dumps(detections.to_json(frame_id=self._frames), file=self._path, error=ImageError, indent=1)
+        self._file.write(separator + frame)
 
     def close(self) -> None:
         """End the list."""

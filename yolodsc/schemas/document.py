@@ -9,7 +9,7 @@ from typing import Any, NoReturn, TypeVar
 import msgspec
 
 from yolodsc.errors import YolodscError
-from yolodsc.schemas.faults import Fault, fault_of, joined, shown
+from yolodsc.schemas.faults import FaultError, fault_of, joined, shown
 
 Place = str | Path
 """The file, with a line number where there are lines."""
@@ -35,7 +35,7 @@ def parse(text: str, *, file: Place, error: type[YolodscError], mend: Callable[[
         raise error(f"{file}:{reason.lineno}: not JSON: {reason.msg}") from None
     except RecursionError:
         raise error(f"{file}: not readable: nested too deeply") from None
-    except Fault as reason:
+    except FaultError as reason:
         raise error(f"{file}: {reason}") from None
     except ValueError:
         raise error(f"{file}: got an integer of thousands of digits, expected at most 19") from None
@@ -45,7 +45,7 @@ def parse(text: str, *, file: Place, error: type[YolodscError], mend: Callable[[
 
 
 def checked(value: Any, schema: type[T], *, file: Place, error: type[YolodscError]) -> T:
-    """The value as an instance of ``schema``, a msgspec ``Struct`` or container of such; ``error`` names the first path that differs.
+    """The value as an instance of ``schema`` (a msgspec ``Struct`` or container); ``error`` names the first path that differs.
 
     ``value`` is not used again: an unsuccessful check may take it apart.
     """
@@ -86,17 +86,26 @@ def dumps(value: Any, *, file: Place, error: type[YolodscError], indent: int | N
         raise error(f"{file}: cannot be written: at {at}: got a number that is not finite") from None
 
 
+def without_infinities(value: Any) -> Any:
+    """The same plain value with None (null in JSON) in place of NaN and infinities: for fields that may be undefined."""
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: without_infinities(entry) for key, entry in value.items()}
+    return [without_infinities(entry) for entry in value] if isinstance(value, list | tuple) else value
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise Fault(f"got the key {shown(twice)} twice in one object, expected each key once")
+        raise FaultError(f"got the key {shown(twice)} twice in one object, expected each key once")
     return found
 
 
 def _constant(literal: str) -> NoReturn:
-    raise Fault(f"got {literal}, expected a finite number")
+    raise FaultError(f"got {literal}, expected a finite number")
 
 
 def _encodable(value: Any, *, file: Place, error: type[YolodscError]) -> None:

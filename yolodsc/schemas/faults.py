@@ -16,7 +16,7 @@ _TYPE = re.compile("`([^`]*)`")
 _MISSING = re.compile("Object missing required field `(.*)`")
 
 
-class Fault(ValueError):
+class FaultError(ValueError):
     """A text that is JSON but not usable."""
 
 

@@ -88,6 +88,17 @@ class Stored:
             raise OptionError(f"{path}: of a training with other options, networks or pictures; wanted the same ones")
         return cls(path, about.step, parse(text, file=path, error=OptionError)["history"])
 
+    def check(self, *, steps: int, per_epoch: int) -> None:
+        """See that its step is one of the training's, and that it has an entry for each epoch that was over by then."""
+        epochs = steps // per_epoch + bool(steps % per_epoch) if self.step == steps else self.step // per_epoch
+        for field, found, expected in (
+            ("step", self.step, range(steps + 1)),
+            ("history.epochs", len(self.history["epochs"]), {epochs}),
+        ):
+            if found not in expected:
+                text = f"0 to {steps}" if field == "step" else f"{epochs} entries"
+                raise OptionError(f"{self.path}: about: at $.{field}: got {found}, expected {text}")
+
     def weights(self, like: Sequence[Mapping[str, Array]]) -> list[dict[str, Array]]:
         """Weights per layer, of the names and shapes of ``like``."""
         flat = self.group("weights", {f"{i}/{name}": array for i, own in enumerate(like) for name, array in own.items()})
