@@ -1,15 +1,15 @@
 """``python -m yolodsc`` and the console script."""
 
 import sys
+from io import TextIOWrapper
 
 
 def main() -> None:
     """Run the command line and exit with its status."""
     from yolodsc.cli import run
 
-    for stream in (sys.stdout, sys.stderr):  # names from files may hold what the terminal's encoding lacks
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # names from files may hold what the terminal's encoding lacks
     sys.exit(run(sys.argv[1:]))
 
 

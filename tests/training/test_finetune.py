@@ -89,7 +89,7 @@ def test_a_training_is_resumed_only_by_the_same_options(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="no checkpoint"):
         trainer(tmp_path / "b", paths, resume=True)
     (tmp_path / "a" / FILE).write_bytes(b"torn")
-    with pytest.raises(OptionError, match="not an .npz file"):
+    with pytest.raises(OptionError, match=r"not an \.npz file"):
         trainer(tmp_path / "a", paths, resume=True)
 
 
