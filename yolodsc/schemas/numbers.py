@@ -4,8 +4,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-MOST = float(2**127)
-"""Greatest coordinate or score: single precision, so that products of two are finite in double precision."""
+MOST = float(2**128 - 2**104)
+"""Greatest coordinate or score: that of single precision, so that products of two are finite in double precision."""
 
 Index = Annotated[int, Meta(ge=0, le=2**53)]
 """A count, or a position that is still to be compared with a length."""
