@@ -4,7 +4,7 @@ A layer is a blueprint: a frozen value made once from a cfg section, all options
 arrays. Its weights come as a mapping in the order in which it declares them, its inputs in the order of its ``sources``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -122,6 +122,11 @@ class Layer:
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
         """Run the reference kernel: ``inputs`` in the order of ``sources``, each (C, H, W); returns ``shape``."""
         raise NotImplementedError
+
+    def remarks(self, layers: Sequence["Layer"]) -> Iterator[str]:
+        """What the user should know of how this layer follows Darknet, or does not; ``layers`` are those of the network."""
+        del layers
+        return iter(())
 
     def multiply_adds(self) -> int:
         """Multiplications with accumulation for one picture."""

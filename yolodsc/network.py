@@ -15,7 +15,7 @@ from yolodsc.errors import CfgError
 from yolodsc.files import write_bytes
 from yolodsc.layer import LARGEST, Head, Layer, Preceding, Weights
 from yolodsc.layers import LAYER_TYPES, UNSUPPORTED_TYPES
-from yolodsc.layers.convolutional import ConvolutionalLayer
+from yolodsc.layers.convolutional import ConvolutionalLayer, linear_bin_outputs
 from yolodsc.profile import ALEXEYAB, Profile
 from yolodsc.shape import Array, Shape
 from yolodsc.weights import Header
@@ -157,6 +157,7 @@ class Network:
             layers.append(_build_layer(section, Preceding(picture, layers, profile)))
         if not layers:
             raise cfg.net.error("is the only section; wanted at least one layer")
+        layers = linear_bin_outputs(layers)
         total = sum(prod(shape) for layer in layers for shape in layer.weight_shapes().values())
         if total > MOST_WEIGHTS:
             raise CfgError(f"{cfg.file}: {total} weights; at most {MOST_WEIGHTS} are run")
@@ -167,6 +168,7 @@ class Network:
         notes = cfg.notes + tuple(cfg.net.unused(ignored=_NET_TRAINING))
         for layer in layers:
             notes += tuple(layer.section.unused(ignored=layer.training | _LAYER_TRAINING))
+            notes += tuple(str(layer.section.error(remark)) for remark in layer.remarks(layers))
         return cls(cfg, tuple(layers), (), picture, letter_box, profile, Header(), notes)
 
 

@@ -69,7 +69,7 @@ def _plain(layer: Layer, shared: set[int]) -> TypeGuard[ConvolutionalLayer]:
     """A convolution that is a linear map with arrays of its own."""
     if not isinstance(layer, ConvolutionalLayer) or layer.index in shared:
         return False
-    return not (layer.xnor or layer.antialiasing) and layer.stored() == tuple(layer.weight_shapes())
+    return layer.ordinary and layer.stored() == tuple(layer.weight_shapes())
 
 
 def _section(depthwise: ConvolutionalLayer, pointwise: ConvolutionalLayer) -> Section:

@@ -1,8 +1,8 @@
 """``[convolutional]``: regular, grouped, depthwise and pointwise convolution (``convolutional_layer.c``)."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from yolodsc.cfg import Section
 from yolodsc.layer import Layer, Preceding, Weights
 from yolodsc.profile import Profile
 from yolodsc.reference.activations import ACTIVATION_NAMES, activate
+from yolodsc.reference.columns import columns_of, columns_shape, raw_map, rearranged_columns
 from yolodsc.reference.convolution import (
     BLUR_GEOMETRY,
     batch_norm,
@@ -19,6 +20,9 @@ from yolodsc.reference.convolution import (
     convolution,
 )
 from yolodsc.shape import Array, Shape
+
+Reads = Literal["windows", "raw", "shifted"]
+"""What the product of a convolution takes for its columns."""
 
 UNSUPPORTED = ("coordconv", "sway", "rotate", "stretch", "stretch_sway", "reverse", "deform")
 """Weight transforms that AlexeyAB's GPU code makes and its CPU code doesn't: no meaning to follow."""
@@ -41,14 +45,16 @@ class ConvolutionalLayer(Layer):
     share_index
         Absolute index of the convolution whose arrays this one uses, or None.
     xnor
-        Weights and inputs are reduced to signs (the float path, zero padding).
+        Weights and inputs are reduced to signs.
+    bin_output
+        The cfg asks for a linear layer where only xnor convolutions read it; `network.Network` decides (`linear_bin_outputs`).
     flipped
         The weights lie transposed in the file.
     """
 
     type: ClassVar[str] = "convolutional"
     training: ClassVar[frozenset[str]] = frozenset(
-        {"assisted_excitation", "grad_centr", "dot", "stream", "wait_stream", "angle", "bin_output", "binary", "smooth"}
+        {"assisted_excitation", "grad_centr", "dot", "stream", "wait_stream", "angle", "binary", "smooth"}
     )
 
     filters: int
@@ -63,6 +69,7 @@ class ConvolutionalLayer(Layer):
     antialiasing: int
     share_index: int | None
     xnor: bool
+    bin_output: bool
     flipped: bool
     profile: Profile
 
@@ -91,6 +98,7 @@ class ConvolutionalLayer(Layer):
             batch_normalize=_batch_normalize(section, shared),
             share_index=shared.index if shared else None,
             xnor=section.flag("xnor"),
+            bin_output=section.flag("bin_output"),
             flipped=section.flag("flipped"),
             profile=preceding.profile,
         )
@@ -108,10 +116,41 @@ class ConvolutionalLayer(Layer):
         return (self.size, self.stride_x, self.stride_y, self.padding, self.groups) == (1, 1, 1, 0, 1)
 
     @property
+    def strides(self) -> tuple[int, int]:
+        """Of the convolution itself, (y, x): 1 where the blur of ``antialiasing`` has them."""
+        return (1, 1) if self.antialiasing else (self.stride_y, self.stride_x)
+
+    @property
     def convolved(self) -> Shape:
         """Shape before the blur of ``antialiasing``: the output's without it."""
-        strides = (1, 1) if self.antialiasing else (self.stride_y, self.stride_x)
-        return _convolved(self.inputs[0], self.filters, size=self.size, padding=self.padding, strides=strides)
+        return _convolved(self.inputs[0], self.filters, size=self.size, padding=self.padding, strides=self.strides)
+
+    @property
+    def reads(self) -> Reads:
+        """How Darknet's matrix product reads the input.
+
+        ``windows``: as the section says. ``raw``: the map as it lies in memory (`reference.columns.raw_map`). ``shifted``: columns
+        whose rows begin in the wrong place (`reference.columns.rearranged_columns`).
+        """
+        if self._raw and self.convolved.size // self.filters <= self.inputs[0].size // self.inputs[0].channels:
+            return "raw"
+        return "windows" if self._bits or self.columns == self.convolved[1:] else "shifted"
+
+    @property
+    def columns(self) -> tuple[int, int]:
+        """Height and width of the windows whose columns Darknet lists."""
+        geometry = {"size": self.size, "strides": self.strides, "margin": self.padding * self.dilation, "dilation": self.dilation}
+        return columns_shape(self.inputs[0], **geometry)
+
+    @property
+    def ordinary(self) -> bool:
+        """A linear map of windows and an activation, nothing else: no signs, no blur, no misread input."""
+        return not (self.xnor or self.antialiasing) and self.reads == "windows"
+
+    @property
+    def around(self) -> float:
+        """What the padding holds."""
+        return -1.0 if self._bits else 0.0
 
     def kernel_shape(self) -> tuple[int, int, int, int]:
         """(filters, channels / groups, size, size)."""
@@ -144,19 +183,37 @@ class ConvolutionalLayer(Layer):
         kernel = weights["weights"]
         if self.xnor:
             x, kernel = binarized(x), binarized_weights(kernel)
-        out = convolution(
-            x,
-            kernel,
-            groups=self.groups,
-            stride_y=1 if self.antialiasing else self.stride_y,
-            stride_x=1 if self.antialiasing else self.stride_x,
-            padding=self.padding,
-            dilation=self.dilation,
-        )
-        out = activate(self._normalized(out, weights), self.activation)
+        out = activate(self._normalized(self._product(x, kernel), weights), self.activation)
         if not self.antialiasing:
             return out
         return blur(out, antialiasing=self.antialiasing, stride_y=self.stride_y, stride_x=self.stride_x)
+
+    def _product(self, x: Array, kernel: Array) -> Array:
+        """Of the weights and the windows, or what Darknet reads instead."""
+        (stride_y, stride_x), padding = self.strides, self.padding
+        if self.reads != "windows":
+            x, kernel = self._rearranged(x), kernel.reshape(self.filters, -1, 1, 1)
+            stride_y = stride_x = 1
+            padding = 0
+        return convolution(
+            x,
+            kernel,
+            groups=self.groups,
+            stride_y=stride_y,
+            stride_x=stride_x,
+            padding=padding,
+            dilation=self.dilation,
+            around=self.around,
+        )
+
+    def _rearranged(self, x: Array) -> Array:
+        """The input of the 1x1 convolution that Darknet makes of this one."""
+        _, height, width = self.convolved
+        if self.reads == "raw":
+            return raw_map(x, groups=self.groups, height=height, width=width)
+        margin = self.padding * self.dilation
+        columns = columns_of(x, size=self.size, strides=self.strides, margin=margin, dilation=self.dilation)
+        return rearranged_columns(columns, groups=self.groups, height=height, width=width)
 
     def multiply_adds(self) -> int:
         """One a weight and output pixel; with antialiasing at stride 1."""
@@ -165,6 +222,26 @@ class ConvolutionalLayer(Layer):
     def bflops(self) -> float:
         """Two a multiplication; a binary network packs 32 into a word (``make_convolutional_layer``)."""
         return Layer.bflops(self) / (32 if self.xnor else 1)
+
+    def remarks(self, layers: Sequence[Layer]) -> Iterator[str]:
+        """Where Darknet reads other numbers than the section says."""
+        if self.reads == "raw":
+            yield "1x1 with stride_y or padding: reads the map as it lies in memory, as Darknet does"
+        elif self.reads == "shifted":
+            yield f"dilation={self.dilation} with size={self.size} and padding={self.padding}: reads shifted columns, as Darknet does"
+        elif self._raw:
+            yield f"padding={self.padding} with size=1: padded with zeros; Darknet reads beyond its input"
+
+    @property
+    def _bits(self) -> bool:
+        """Whether the product is one of bits (``l.xnor && l.align_bit_weights && l.stride_x == l.stride_y``)."""
+        return self.xnor and self.profile.xnor == "bits" and self.strides[0] == self.strides[1]
+
+    @property
+    def _raw(self) -> bool:
+        """Whether Darknet skips im2col though the convolution is more than a product with the map."""
+        chosen = {"unit_stride_x": self.strides[1] == 1, "all": True, "none": False}[self.profile.raw_1x1]
+        return self.size == 1 and chosen and not self._bits and (self.strides != (1, 1) or self.padding > 0)
 
     def _normalized(self, out: Array, weights: Mapping[str, Array]) -> Array:
         if not self.batch_normalize:
@@ -180,6 +257,9 @@ class ConvolutionalLayer(Layer):
 
     def _check(self, shared: "ConvolutionalLayer | None") -> None:
         channels = self.inputs[0].channels
+        if min(self.columns) < 1:
+            found = f"dilation={self.dilation} with size={self.size} and padding={self.padding} spans more than {self.inputs[0]}"
+            raise self.section.error(found, key="dilation")
         if channels % self.groups or self.filters % self.groups:
             found = f"groups={self.groups} must divide {channels} channels and {self.filters} filters"
             raise self.section.error(found, key="groups")
@@ -187,6 +267,21 @@ class ConvolutionalLayer(Layer):
             theirs, ours = ("x".join(map(str, layer.kernel_shape())) for layer in (shared, self))
             message = f"share_index={shared.index} has weights of {theirs}; this layer wants {ours}"
             raise self.section.error(message, key="share_index")
+
+
+def linear_bin_outputs(layers: Sequence[Layer]) -> list[Layer]:
+    """The layers with the activation of ``bin_output=1`` dropped where Darknet drops it.
+
+    Source: ``network.c: calculate_binary_weights``; ``parser.c: parse_network_cfg_custom`` forgets the option where a route, shortcut,
+    scale_channels or sam layer reads the output.
+    """
+    kept = {source for layer in layers if layer.type in ("route", "shortcut", "scale_channels", "sam") for source in layer.sources}
+    return [_linear(layer) if layer.index not in kept else layer for layer in layers]
+
+
+def _linear(layer: Layer) -> Layer:
+    binary = isinstance(layer, ConvolutionalLayer) and layer.xnor and layer.bin_output and layer.profile.xnor == "bits"
+    return replace(layer, activation="linear") if binary else layer
 
 
 def _convolved(shape: Shape, filters: int, *, size: int, padding: int, strides: tuple[int, int]) -> Shape:

@@ -80,8 +80,9 @@ class ShortcutLayer(Layer):
         return activate(out, self.activation)
 
     def bflops(self) -> float:
-        """One addition an output number for each source."""
-        return self.shape.size * (len(self.sources) - 1) / 1e9
+        """One addition an output number for each source; with weights a multiplication too."""
+        operations = 1 if self.weights_type == "none" else 2
+        return operations * self.shape.size * (len(self.sources) - 1) / 1e9
 
     def factors(self, weights: Weights) -> Array:
         """Factors (inputs, C or 1) of the sum, as AlexeyAB's fused network has them (``network.c: fuse_conv_batchnorm``).

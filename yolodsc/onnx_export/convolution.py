@@ -1,6 +1,7 @@
 """``[convolutional]``, ``[connected]``, ``[local]``, ``[batchnorm]``: layers with weights, batch norm folded."""
 
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from yolodsc.layers.convolutional import ConvolutionalLayer
 from yolodsc.layers.local import LocalLayer
 from yolodsc.onnx_export.activations import activated
 from yolodsc.onnx_export.graph import Graph
-from yolodsc.onnx_export.windows import convolved
+from yolodsc.onnx_export.windows import behind, convolved
 from yolodsc.reference.convolution import BLUR_GEOMETRY, binarized_weights, folded_norm
 from yolodsc.shape import Array, Shape
 
@@ -25,24 +26,83 @@ def convolutional(graph: Graph, layer: ConvolutionalLayer, inputs: Sequence[str]
     if layer.batch_normalize:
         factor, biases = _norm(layer, weights)
         kernel = (kernel * factor[:, None, None, None]).astype(np.float32)
-    out = convolved(
-        graph,
-        x,
-        graph.constant(kernel, "weights"),
-        graph.constant(biases, "biases"),
-        map_=layer.inputs[0],
-        shape=layer.convolved,
-        size=layer.size,
-        strides=(1, 1) if layer.antialiasing else (layer.stride_y, layer.stride_x),
-        margin=layer.padding * layer.dilation,
-        groups=layer.groups,
-        dilation=layer.dilation,
-    )
-    out = activated(graph, out, layer.activation)
+    out = activated(graph, _product(graph, layer, x, kernel, graph.constant(biases, "biases")), layer.activation)
     if not layer.antialiasing:
         return out
     strides = (layer.stride_y, layer.stride_x)
     return blurred(graph, out, layer.convolved, layer.shape, antialiasing=layer.antialiasing, strides=strides)
+
+
+def _product(graph: Graph, layer: ConvolutionalLayer, x: str, kernel: Array, biases: str) -> str:
+    """Conv as the section says, or 1x1 on the input as Darknet reads it (`ConvolutionalLayer.reads`)."""
+    margin, map_ = layer.padding * layer.dilation, layer.inputs[0]
+    if layer.reads != "windows":
+        x = _rearranged(graph, layer, x)
+        weights = graph.constant(kernel.reshape(layer.filters, -1, 1, 1), "weights")
+        return graph.add("Conv", x, weights, biases, kernel_shape=[1, 1], group=layer.groups)
+    if layer.around and margin:
+        x, map_ = _surrounded(graph, layer, x)
+        margin = 0
+    return convolved(
+        graph,
+        x,
+        graph.constant(kernel, "weights"),
+        biases,
+        map_=map_,
+        shape=layer.convolved,
+        size=layer.size,
+        strides=layer.strides,
+        margin=margin,
+        groups=layer.groups,
+        dilation=layer.dilation,
+    )
+
+
+def _surrounded(graph: Graph, layer: ConvolutionalLayer, x: str) -> tuple[str, Shape]:
+    """``x`` with all that its windows see beyond the map, and the shape of that."""
+    margin, reach = layer.padding * layer.dilation, (layer.size - 1) * layer.dilation + 1
+    after = behind(layer.inputs[0], layer.convolved, reach=reach, strides=layer.strides, margin=margin)
+    channels, height, width = layer.inputs[0]
+    padded = graph.pad(x, [0, 0, margin, margin], [0, 0, *after], layer.around)
+    return padded, Shape(channels, height + margin + after[0], width + margin + after[1])
+
+
+def _rearranged(graph: Graph, layer: ConvolutionalLayer, x: str) -> str:
+    """``x`` as `yolodsc.reference.columns` rearranges it."""
+    _, height, width = layer.convolved
+    if layer.reads == "raw":
+        rows = layer.inputs[0].channels
+    else:
+        x, rows = _columns(graph, layer, x), layer.inputs[0].channels * layer.size**2
+    wanted = rows // layer.groups * height * width
+    flat = graph.reshape(x, layer.groups, -1)
+    missing = wanted - rows // layer.groups * prod(layer.columns)
+    if layer.reads == "shifted" and missing > 0:
+        flat = graph.pad(flat, [0, 0, 0], [0, 0, missing])
+    return graph.reshape(graph.slice(flat, [0], [wanted], [2]), rows, height, width)
+
+
+def _columns(graph: Graph, layer: ConvolutionalLayer, x: str) -> str:
+    """Columns (N, C K K, H', W') by a convolution with unit kernels."""
+    channels = layer.inputs[0].channels
+    return convolved(
+        graph,
+        x,
+        graph.constant(_units(channels, layer.size), "units"),
+        graph.constant(np.zeros(channels * layer.size**2, np.float32), "no_biases"),
+        map_=layer.inputs[0],
+        shape=Shape(channels * layer.size**2, *layer.columns),
+        size=layer.size,
+        strides=layer.strides,
+        margin=layer.padding * layer.dilation,
+        groups=channels,
+        dilation=layer.dilation,
+    )
+
+
+def _units(channels: int, size: int) -> Array:
+    """Kernels (C K K, 1, K, K), each of which picks one cell of the window."""
+    return np.tile(np.eye(size**2, dtype=np.float32).reshape(size**2, 1, size, size), (channels, 1, 1, 1))
 
 
 def blurred(graph: Graph, x: str, map_: Shape, shape: Shape, *, antialiasing: int, strides: tuple[int, int]) -> str:
@@ -71,7 +131,7 @@ def connected(graph: Graph, layer: ConnectedLayer, inputs: Sequence[str], weight
 def local(graph: Graph, layer: LocalLayer, inputs: Sequence[str], weights: Weights) -> str:
     """Columns by a convolution with unit kernels, then one matrix product a location."""
     channels, taps = layer.inputs[0].channels, layer.size**2
-    units = np.tile(np.eye(taps, dtype=np.float32).reshape(taps, 1, layer.size, layer.size), (channels, 1, 1, 1))
+    units = _units(channels, layer.size)
     column = Shape(channels * taps, *layer.shape[1:])
     columns = convolved(
         graph,
