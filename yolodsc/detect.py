@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Self
@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolodsc import engine, image, models
-from yolodsc.boxes import joined, nms
+from yolodsc.boxes import Candidates, joined, nms
 from yolodsc.detections import Detections
 from yolodsc.errors import CfgError, ImageError, OptionError, YolodscError
 from yolodsc.image import Geometry, Picture, Placement
 from yolodsc.names import fitted, names_of_data, read_names
+from yolodsc.layer import Head
 from yolodsc.network import Network
 from yolodsc.profile import ALEXEYAB, Profile
 from yolodsc.shape import Array
@@ -181,16 +182,21 @@ class Detector:
         """Decode, undo the geometry, suppress: from the heads' outputs by layer index to detections in pixels."""
         network, profile = self.network, self.network.profile
         floor = max(self.thresh, profile.score_floor)
-        candidates = joined([head.decode(outputs[head.index], picture=network.picture, thresh=floor) for head in network.heads])
+        decoded = [head.decode(outputs[head.index], picture=network.picture, thresh=floor) for head in network.heads]
         last = network.heads[-1]
         kept = nms(
-            type(candidates)(placement.undo(candidates.boxes_xywh), candidates.objectness, candidates.probabilities),
+            joined([_relative(found, head, placement) for found, head in zip(decoded, network.heads, strict=True)]),
             kind=last.nms_kind if profile.nms == "cfg" else "default",
             thresh=self.nms_thresh,
             beta=last.beta_nms,
         )
         found = Detections.from_candidates(kept, names=self.names, width=width, height=height, path=path)
         return found if self.classes is None else found.of_classes(self.classes)
+
+
+def _relative(found: Candidates, head: Head, placement: Placement) -> Candidates:
+    """A head's candidates relative to the image, as far as Darknet undoes the letterbox."""
+    return replace(found, boxes_xywh=placement.undo(found.boxes_xywh)) if head.letterboxed else found
 
 
 def reported_classes(network: Network) -> int:
@@ -210,9 +216,14 @@ def names_of(network: Network, listed: tuple[str, ...], *, place: str) -> tuple[
 
 
 def default_geometry(network: Network) -> Geometry:
-    """What profile and cfg say of fitting pictures."""
+    """What profile and cfg say of fitting pictures.
+
+    Networks with ``[detection]`` are stretched under ``pjreddie``, as its ``yolo`` command does: it cannot undo their letterbox.
+    """
     if network.profile.geometry == "cfg":
         return "letterbox" if network.letter_box else "stretch"
+    if network.profile.geometry == "letterbox" and any(not head.letterboxed for head in network.heads):
+        return "stretch"
     return network.profile.geometry
 
 

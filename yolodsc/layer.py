@@ -149,6 +149,9 @@ class Head(Layer):
         What the cfg asks of non-maximum suppression; Darknet obeys the last head of the network.
     """
 
+    letterboxed: ClassVar[bool] = True
+    """Whether Darknet makes boxes of a letterboxed image relative to the image; if not, they stay relative to the input."""
+
     classes: int
     nms_kind: NmsKind = "default"
     beta_nms: float = 0.6
