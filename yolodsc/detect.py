@@ -16,8 +16,8 @@ from yolodsc.boxes import Candidates, joined, nms
 from yolodsc.detections import Detections
 from yolodsc.errors import CfgError, ImageError, OptionError, YolodscError
 from yolodsc.image import Geometry, Picture, Placement
-from yolodsc.names import fitted, names_of_data, read_names
 from yolodsc.layer import Head
+from yolodsc.names import fitted, names_of_data, read_names
 from yolodsc.network import Network
 from yolodsc.profile import ALEXEYAB, Profile
 from yolodsc.shape import Array

@@ -123,6 +123,11 @@ class Layer:
         """Run the reference kernel: ``inputs`` in the order of ``sources``, each (C, H, W); returns ``shape``."""
         raise NotImplementedError
 
+    @property
+    def blurred(self) -> bool:
+        """Whether ``antialiasing`` makes the output smaller than what Darknet calls the layer's size."""
+        return False
+
     def remarks(self, layers: Sequence["Layer"]) -> Iterator[str]:
         """What the user should know of how this layer follows Darknet, or does not; ``layers`` are those of the network."""
         del layers

@@ -15,7 +15,7 @@ from yolodsc.errors import CfgError
 from yolodsc.files import write_bytes
 from yolodsc.layer import LARGEST, Head, Layer, Preceding, Weights
 from yolodsc.layers import LAYER_TYPES, UNSUPPORTED_TYPES
-from yolodsc.layers.convolutional import ConvolutionalLayer, linear_bin_outputs
+from yolodsc.layers.convolutional import ConvolutionalLayer
 from yolodsc.profile import ALEXEYAB, Profile
 from yolodsc.shape import Array, Shape
 from yolodsc.weights import Header
@@ -157,7 +157,7 @@ class Network:
             layers.append(_build_layer(section, Preceding(picture, layers, profile)))
         if not layers:
             raise cfg.net.error("is the only section; wanted at least one layer")
-        layers = linear_bin_outputs(layers)
+        layers = _linear_bin_outputs(layers)
         total = sum(prod(shape) for layer in layers for shape in layer.weight_shapes().values())
         if total > MOST_WEIGHTS:
             raise CfgError(f"{cfg.file}: {total} weights; at most {MOST_WEIGHTS} are run")
@@ -170,6 +170,22 @@ class Network:
             notes += tuple(layer.section.unused(ignored=layer.training | _LAYER_TRAINING))
             notes += tuple(str(layer.section.error(remark)) for remark in layer.remarks(layers))
         return cls(cfg, tuple(layers), (), picture, letter_box, profile, Header(), notes)
+
+
+def _linear_bin_outputs(layers: Sequence[Layer]) -> list[Layer]:
+    """The layers with the activation of ``bin_output=1`` dropped where Darknet drops it.
+
+    Source: ``network.c: calculate_binary_weights``; ``parser.c: parse_network_cfg_custom`` forgets the option where a route,
+    shortcut, scale_channels or sam layer reads the output.
+    """
+    kept = {source for layer in layers if layer.type in ("route", "shortcut", "scale_channels", "sam") for source in layer.sources}
+    return [layer if layer.index in kept else _linear(layer) for layer in layers]
+
+
+def _linear(layer: Layer) -> Layer:
+    if not isinstance(layer, ConvolutionalLayer) or layer.profile.xnor != "bits" or not (layer.xnor and layer.bin_output):
+        return layer
+    return replace(layer, activation="linear")
 
 
 def _picture(net: Section) -> Shape:

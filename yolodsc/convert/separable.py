@@ -116,6 +116,6 @@ def _renumbered(section: Section, index: int, numbers: Sequence[int]) -> Section
     values: dict[str, str] = {}
     for key in _REFERENCES:
         if section.has(key):
-            moved = [numbers[i] if i >= 0 else numbers[index + i] - numbers[index] for i in section.integers(key)]
+            moved = [numbers[i] if i >= 0 else numbers[index + i] - numbers[index] for i in section.layer_indices(key)]
             values[key] = ",".join(map(str, moved))
     return section.replaced(**values)

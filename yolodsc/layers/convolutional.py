@@ -1,28 +1,19 @@
 """``[convolutional]``: regular, grouped, depthwise and pointwise convolution (``convolutional_layer.c``)."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, Self
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from yolodsc.cfg import Section
 from yolodsc.layer import Layer, Preceding, Weights
+from yolodsc.layers.activation import named_activation
 from yolodsc.profile import Profile
-from yolodsc.reference.activations import ACTIVATION_NAMES, activate
-from yolodsc.reference.columns import columns_of, columns_shape, raw_map, rearranged_columns
-from yolodsc.reference.convolution import (
-    BLUR_GEOMETRY,
-    batch_norm,
-    binarized,
-    binarized_weights,
-    blur,
-    convolution,
-)
+from yolodsc.reference.activations import activate
+from yolodsc.reference.convolution import BLUR_GEOMETRY, batch_norm, binarized, binarized_weights, blur
+from yolodsc.reference.product import Product, convolved
 from yolodsc.shape import Array, Shape
-
-Reads = Literal["windows", "raw", "shifted"]
-"""What the product of a convolution takes for its columns."""
 
 UNSUPPORTED = ("coordconv", "sway", "rotate", "stretch", "stretch_sway", "reverse", "deform")
 """Weight transforms that AlexeyAB's GPU code makes and its CPU code doesn't: no meaning to follow."""
@@ -47,7 +38,7 @@ class ConvolutionalLayer(Layer):
     xnor
         Weights and inputs are reduced to signs.
     bin_output
-        The cfg asks for a linear layer where only xnor convolutions read it; `network.Network` decides (`linear_bin_outputs`).
+        The cfg asks for a linear layer where only xnor convolutions read it; `network.Network` decides.
     flipped
         The weights lie transposed in the file.
     """
@@ -94,7 +85,7 @@ class ConvolutionalLayer(Layer):
             **options,
             groups=section.integer("groups", 1, minimum=1),
             dilation=section.integer("dilation", 1, minimum=1) if size > 1 else 1,
-            activation=section.choice("activation", "logistic", ACTIVATION_NAMES),
+            activation=named_activation(section, "logistic"),
             batch_normalize=_batch_normalize(section, shared),
             share_index=shared.index if shared else None,
             xnor=section.flag("xnor"),
@@ -116,41 +107,32 @@ class ConvolutionalLayer(Layer):
         return (self.size, self.stride_x, self.stride_y, self.padding, self.groups) == (1, 1, 1, 0, 1)
 
     @property
-    def strides(self) -> tuple[int, int]:
-        """Of the convolution itself, (y, x): 1 where the blur of ``antialiasing`` has them."""
-        return (1, 1) if self.antialiasing else (self.stride_y, self.stride_x)
+    def product(self) -> Product:
+        """The matrix product, before bias and activation."""
+        strides = (1, 1) if self.antialiasing else (self.stride_y, self.stride_x)
+        bits = self.xnor and self.profile.xnor == "bits" and strides[0] == strides[1]
+        chosen = {"unit_stride_x": strides[1] == 1, "all": True, "none": False}[self.profile.raw_1x1]
+        return Product(
+            input=self.inputs[0],
+            filters=self.filters,
+            size=self.size,
+            groups=self.groups,
+            dilation=self.dilation,
+            strides=strides,
+            padding=self.padding,
+            direct=self.size == 1 and chosen and not bits,
+            bits=bits,
+        )
 
     @property
     def convolved(self) -> Shape:
         """Shape before the blur of ``antialiasing``: the output's without it."""
-        return _convolved(self.inputs[0], self.filters, size=self.size, padding=self.padding, strides=self.strides)
-
-    @property
-    def reads(self) -> Reads:
-        """How Darknet's matrix product reads the input.
-
-        ``windows``: as the section says. ``raw``: the map as it lies in memory (`reference.columns.raw_map`). ``shifted``: columns
-        whose rows begin in the wrong place (`reference.columns.rearranged_columns`).
-        """
-        if self._raw and self.convolved.size // self.filters <= self.inputs[0].size // self.inputs[0].channels:
-            return "raw"
-        return "windows" if self._bits or self.columns == self.convolved[1:] else "shifted"
-
-    @property
-    def columns(self) -> tuple[int, int]:
-        """Height and width of the windows whose columns Darknet lists."""
-        geometry = {"size": self.size, "strides": self.strides, "margin": self.padding * self.dilation, "dilation": self.dilation}
-        return columns_shape(self.inputs[0], **geometry)
+        return self.product.shape
 
     @property
     def ordinary(self) -> bool:
         """A linear map of windows and an activation, nothing else: no signs, no blur, no misread input."""
-        return not (self.xnor or self.antialiasing) and self.reads == "windows"
-
-    @property
-    def around(self) -> float:
-        """What the padding holds."""
-        return -1.0 if self._bits else 0.0
+        return not (self.xnor or self.antialiasing) and self.product.reads == "windows"
 
     def kernel_shape(self) -> tuple[int, int, int, int]:
         """(filters, channels / groups, size, size)."""
@@ -177,43 +159,21 @@ class ConvolutionalLayer(Layer):
         del old_format
         return frozenset({"weights"} if self.flipped else ())
 
+    @property
+    def blurred(self) -> bool:
+        """With ``antialiasing``, unless size and strides leave the shape as it is."""
+        return bool(self.antialiasing) and self.shape != self.convolved
+
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
         """Darknet: ``convolutional_layer.c: forward_convolutional_layer``."""
         (x,) = inputs
         kernel = weights["weights"]
         if self.xnor:
             x, kernel = binarized(x), binarized_weights(kernel)
-        out = activate(self._normalized(self._product(x, kernel), weights), self.activation)
+        out = activate(self._normalized(self.product(x, kernel), weights), self.activation)
         if not self.antialiasing:
             return out
         return blur(out, antialiasing=self.antialiasing, stride_y=self.stride_y, stride_x=self.stride_x)
-
-    def _product(self, x: Array, kernel: Array) -> Array:
-        """Of the weights and the windows, or what Darknet reads instead."""
-        (stride_y, stride_x), padding = self.strides, self.padding
-        if self.reads != "windows":
-            x, kernel = self._rearranged(x), kernel.reshape(self.filters, -1, 1, 1)
-            stride_y = stride_x = 1
-            padding = 0
-        return convolution(
-            x,
-            kernel,
-            groups=self.groups,
-            stride_y=stride_y,
-            stride_x=stride_x,
-            padding=padding,
-            dilation=self.dilation,
-            around=self.around,
-        )
-
-    def _rearranged(self, x: Array) -> Array:
-        """The input of the 1x1 convolution that Darknet makes of this one."""
-        _, height, width = self.convolved
-        if self.reads == "raw":
-            return raw_map(x, groups=self.groups, height=height, width=width)
-        margin = self.padding * self.dilation
-        columns = columns_of(x, size=self.size, strides=self.strides, margin=margin, dilation=self.dilation)
-        return rearranged_columns(columns, groups=self.groups, height=height, width=width)
 
     def multiply_adds(self) -> int:
         """One a weight and output pixel; with antialiasing at stride 1."""
@@ -225,23 +185,14 @@ class ConvolutionalLayer(Layer):
 
     def remarks(self, layers: Sequence[Layer]) -> Iterator[str]:
         """Where Darknet reads other numbers than the section says."""
-        if self.reads == "raw":
-            yield "1x1 with stride_y or padding: reads the map as it lies in memory, as Darknet does"
-        elif self.reads == "shifted":
-            yield f"dilation={self.dilation} with size={self.size} and padding={self.padding}: reads shifted columns, as Darknet does"
-        elif self._raw:
+        product = self.product
+        if product.reads == "raw":
+            yield "1x1 with strides or padding: reads the map as it lies in memory, as Darknet does"
+        elif product.reads == "shifted":
+            geometry = f"dilation={self.dilation} with size={self.size} and padding={self.padding}"
+            yield f"{geometry}: reads shifted columns, as Darknet does"
+        elif product.exceeds:
             yield f"padding={self.padding} with size=1: padded with zeros; Darknet reads beyond its input"
-
-    @property
-    def _bits(self) -> bool:
-        """Whether the product is one of bits (``l.xnor && l.align_bit_weights && l.stride_x == l.stride_y``)."""
-        return self.xnor and self.profile.xnor == "bits" and self.strides[0] == self.strides[1]
-
-    @property
-    def _raw(self) -> bool:
-        """Whether Darknet skips im2col though the convolution is more than a product with the map."""
-        chosen = {"unit_stride_x": self.strides[1] == 1, "all": True, "none": False}[self.profile.raw_1x1]
-        return self.size == 1 and chosen and not self._bits and (self.strides != (1, 1) or self.padding > 0)
 
     def _normalized(self, out: Array, weights: Mapping[str, Array]) -> Array:
         if not self.batch_normalize:
@@ -257,7 +208,7 @@ class ConvolutionalLayer(Layer):
 
     def _check(self, shared: "ConvolutionalLayer | None") -> None:
         channels = self.inputs[0].channels
-        if min(self.columns) < 1:
+        if min(self.product.columns) < 1:
             found = f"dilation={self.dilation} with size={self.size} and padding={self.padding} spans more than {self.inputs[0]}"
             raise self.section.error(found, key="dilation")
         if channels % self.groups or self.filters % self.groups:
@@ -267,27 +218,6 @@ class ConvolutionalLayer(Layer):
             theirs, ours = ("x".join(map(str, layer.kernel_shape())) for layer in (shared, self))
             message = f"share_index={shared.index} has weights of {theirs}; this layer wants {ours}"
             raise self.section.error(message, key="share_index")
-
-
-def linear_bin_outputs(layers: Sequence[Layer]) -> list[Layer]:
-    """The layers with the activation of ``bin_output=1`` dropped where Darknet drops it.
-
-    Source: ``network.c: calculate_binary_weights``; ``parser.c: parse_network_cfg_custom`` forgets the option where a route, shortcut,
-    scale_channels or sam layer reads the output.
-    """
-    kept = {source for layer in layers if layer.type in ("route", "shortcut", "scale_channels", "sam") for source in layer.sources}
-    return [_linear(layer) if layer.index not in kept else layer for layer in layers]
-
-
-def _linear(layer: Layer) -> Layer:
-    binary = isinstance(layer, ConvolutionalLayer) and layer.xnor and layer.bin_output and layer.profile.xnor == "bits"
-    return replace(layer, activation="linear") if binary else layer
-
-
-def _convolved(shape: Shape, filters: int, *, size: int, padding: int, strides: tuple[int, int]) -> Shape:
-    """The output's size ignores dilation, as Darknet's does."""
-    height, width = ((side + 2 * padding - size) // stride + 1 for side, stride in zip(shape[1:], strides, strict=True))
-    return Shape(filters, height, width)
 
 
 def _output(
@@ -303,12 +233,12 @@ def _output(
 ) -> Shape:
     strides = (stride_y, stride_x)
     if not antialiasing:
-        return _convolved(shape, filters, size=size, padding=padding, strides=strides)
+        return convolved(shape, filters, size=size, padding=padding, strides=strides)
     if antialiasing not in BLUR_GEOMETRY:
         raise section.error(f"antialiasing={antialiasing}; wanted 0, 1 or 2", key="antialiasing")
-    sharp = _convolved(shape, filters, size=size, padding=padding, strides=(1, 1))
+    sharp = convolved(shape, filters, size=size, padding=padding, strides=(1, 1))
     blur_size, blur_padding = BLUR_GEOMETRY[antialiasing]
-    return _convolved(sharp, filters, size=blur_size, padding=blur_padding, strides=strides)
+    return convolved(sharp, filters, size=blur_size, padding=blur_padding, strides=strides)
 
 
 def _batch_normalize(section: Section, shared: ConvolutionalLayer | None) -> bool:

@@ -56,6 +56,11 @@ class MaxpoolLayer(Layer):
             shape = windowed(preceding.input, **options)
         return cls(**preceding.place(section, shape), **options, maxpool_depth=depth, antialiasing=antialiasing)
 
+    @property
+    def blurred(self) -> bool:
+        """With ``antialiasing``, unless size and strides leave the shape as it is."""
+        return bool(self.antialiasing) and self.shape != self._sharp
+
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
         """Darknet: ``forward_maxpool_layer``; the edge defect of AlexeyAB's AVX build is not followed."""
         (x,) = inputs

@@ -25,8 +25,8 @@ TREE_THRESH = 0.5
 class RegionLayer(Head):
     """Per anchor: x, y, w, h, objectness, classes; planar, unlike AlexeyAB's own buffer, which goes cell by cell.
 
-    AlexeyAB's program has these six at fixed entries: it ignores ``background``, and with ``coords`` other than 4 it reads the boxes as
-    if each had 5 + classes numbers. So does the profile ``alexeyab``; the others obey both options.
+    AlexeyAB's program has these six at fixed entries: it ignores ``background``, and with ``coords`` other than 4 it reads the
+    boxes as if each had 5 + classes numbers. So does the profile ``alexeyab``; the others obey both options.
 
     Attributes
     ----------

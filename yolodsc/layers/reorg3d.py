@@ -14,8 +14,8 @@ from yolodsc.shape import Array
 class Reorg3dLayer(Layer):
     """(C, H, W) to (s² C, H/s, W/s), offset major: channel (dy s + dx) C + c.
 
-    ``reverse`` gives (C/s², s H, s W) but does not go back: Darknet reads the input with the output's shape and puts each s² channels of
-    that into blocks.
+    ``reverse`` gives (C/s², s H, s W) but does not go back: Darknet reads the input with the output's shape and puts each s²
+    channels of that into blocks.
     """
 
     type: ClassVar[str] = "reorg3d"
@@ -29,8 +29,8 @@ class Reorg3dLayer(Layer):
         stride = section.integer("stride", 1, minimum=1)
         shape, reverse = reorganised(section, preceding.input, stride), section.flag("reverse")
         if reverse and shape.channels % stride**2:
-            found = f"{preceding.input.channels} channels with reverse=1"
-            raise section.error(f"{found}; expected a multiple of stride^4={stride**4}: Darknet writes beyond its output", key="stride")
+            found = f"{preceding.input.channels} channels with reverse=1; expected a multiple of stride^4={stride**4}"
+            raise section.error(f"{found}: Darknet writes beyond its output", key="stride")
         return cls(**preceding.place(section, shape), stride=stride, reverse=reverse)
 
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:

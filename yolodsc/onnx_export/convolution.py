@@ -14,6 +14,7 @@ from yolodsc.onnx_export.activations import activated
 from yolodsc.onnx_export.graph import Graph
 from yolodsc.onnx_export.windows import behind, convolved
 from yolodsc.reference.convolution import BLUR_GEOMETRY, binarized_weights, folded_norm
+from yolodsc.reference.product import Product
 from yolodsc.shape import Array, Shape
 
 
@@ -26,22 +27,22 @@ def convolutional(graph: Graph, layer: ConvolutionalLayer, inputs: Sequence[str]
     if layer.batch_normalize:
         factor, biases = _norm(layer, weights)
         kernel = (kernel * factor[:, None, None, None]).astype(np.float32)
-    out = activated(graph, _product(graph, layer, x, kernel, graph.constant(biases, "biases")), layer.activation)
+    out = activated(graph, _multiplied(graph, layer.product, x, kernel, graph.constant(biases, "biases")), layer.activation)
     if not layer.antialiasing:
         return out
     strides = (layer.stride_y, layer.stride_x)
     return blurred(graph, out, layer.convolved, layer.shape, antialiasing=layer.antialiasing, strides=strides)
 
 
-def _product(graph: Graph, layer: ConvolutionalLayer, x: str, kernel: Array, biases: str) -> str:
-    """Conv as the section says, or 1x1 on the input as Darknet reads it (`ConvolutionalLayer.reads`)."""
-    margin, map_ = layer.padding * layer.dilation, layer.inputs[0]
-    if layer.reads != "windows":
-        x = _rearranged(graph, layer, x)
-        weights = graph.constant(kernel.reshape(layer.filters, -1, 1, 1), "weights")
-        return graph.add("Conv", x, weights, biases, kernel_shape=[1, 1], group=layer.groups)
-    if layer.around and margin:
-        x, map_ = _surrounded(graph, layer, x)
+def _multiplied(graph: Graph, product: Product, x: str, kernel: Array, biases: str) -> str:
+    """Conv of windows, or 1x1 on the input as Darknet reads it."""
+    if product.reads != "windows":
+        x = _rearranged(graph, product, x)
+        weights = graph.constant(kernel.reshape(product.filters, -1, 1, 1), "weights")
+        return graph.add("Conv", x, weights, biases, kernel_shape=[1, 1], group=product.groups)
+    margin, map_ = product.margin, product.input
+    if product.around and margin:
+        x, map_ = _surrounded(graph, product, x)
         margin = 0
     return convolved(
         graph,
@@ -49,54 +50,52 @@ def _product(graph: Graph, layer: ConvolutionalLayer, x: str, kernel: Array, bia
         graph.constant(kernel, "weights"),
         biases,
         map_=map_,
-        shape=layer.convolved,
-        size=layer.size,
-        strides=layer.strides,
+        shape=product.shape,
+        size=product.size,
+        strides=product.strides,
         margin=margin,
-        groups=layer.groups,
-        dilation=layer.dilation,
+        groups=product.groups,
+        dilation=product.dilation,
     )
 
 
-def _surrounded(graph: Graph, layer: ConvolutionalLayer, x: str) -> tuple[str, Shape]:
+def _surrounded(graph: Graph, product: Product, x: str) -> tuple[str, Shape]:
     """``x`` with all that its windows see beyond the map, and the shape of that."""
-    margin, reach = layer.padding * layer.dilation, (layer.size - 1) * layer.dilation + 1
-    after = behind(layer.inputs[0], layer.convolved, reach=reach, strides=layer.strides, margin=margin)
-    channels, height, width = layer.inputs[0]
-    padded = graph.pad(x, [0, 0, margin, margin], [0, 0, *after], layer.around)
-    return padded, Shape(channels, height + margin + after[0], width + margin + after[1])
+    margin, reach = product.margin, (product.size - 1) * product.dilation + 1
+    below, right = behind(product.input, product.shape, reach=reach, strides=product.strides, margin=margin)
+    channels, height, width = product.input
+    padded = graph.pad(x, [0, 0, margin, margin], [0, 0, below, right], product.around)
+    return padded, Shape(channels, height + margin + below, width + margin + right)
 
 
-def _rearranged(graph: Graph, layer: ConvolutionalLayer, x: str) -> str:
+def _rearranged(graph: Graph, product: Product, x: str) -> str:
     """``x`` as `yolodsc.reference.columns` rearranges it."""
-    _, height, width = layer.convolved
-    if layer.reads == "raw":
-        rows = layer.inputs[0].channels
-    else:
-        x, rows = _columns(graph, layer, x), layer.inputs[0].channels * layer.size**2
-    wanted = rows // layer.groups * height * width
-    flat = graph.reshape(x, layer.groups, -1)
-    missing = wanted - rows // layer.groups * prod(layer.columns)
-    if layer.reads == "shifted" and missing > 0:
-        flat = graph.pad(flat, [0, 0, 0], [0, 0, missing])
-    return graph.reshape(graph.slice(flat, [0], [wanted], [2]), rows, height, width)
+    _, height, width = product.shape
+    rows, listed = product.input.channels, product.input.height * product.input.width
+    if product.reads == "shifted":
+        x, rows, listed = _columns(graph, product, x), rows * product.size**2, prod(product.columns)
+    own = rows // product.groups
+    flat = graph.reshape(x, product.groups, own * listed)
+    if height * width > listed:
+        flat = graph.pad(flat, [0, 0, 0], [0, 0, own * (height * width - listed)])
+    return graph.reshape(graph.slice(flat, [0], [own * height * width], [2]), rows, height, width)
 
 
-def _columns(graph: Graph, layer: ConvolutionalLayer, x: str) -> str:
+def _columns(graph: Graph, product: Product, x: str) -> str:
     """Columns (N, C K K, H', W') by a convolution with unit kernels."""
-    channels = layer.inputs[0].channels
+    channels, count = product.input.channels, product.input.channels * product.size**2
     return convolved(
         graph,
         x,
-        graph.constant(_units(channels, layer.size), "units"),
-        graph.constant(np.zeros(channels * layer.size**2, np.float32), "no_biases"),
-        map_=layer.inputs[0],
-        shape=Shape(channels * layer.size**2, *layer.columns),
-        size=layer.size,
-        strides=layer.strides,
-        margin=layer.padding * layer.dilation,
+        graph.constant(_units(channels, product.size), "units"),
+        graph.constant(np.zeros(count, np.float32), "no_biases"),
+        map_=product.input,
+        shape=Shape(count, *product.columns),
+        size=product.size,
+        strides=product.strides,
+        margin=product.margin,
         groups=channels,
-        dilation=layer.dilation,
+        dilation=product.dilation,
     )
 
 

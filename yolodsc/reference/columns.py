@@ -1,6 +1,6 @@
 """What Darknet's matrix product reads where its columns do not fit the output: a rearranged input for a 1x1 convolution.
 
-Darknet's convolution is one product of the weights and a matrix of columns (``convolutional_layer.c: forward_convolutional_layer``).
+Darknet's convolution is one product of the weights and a matrix of columns (``forward_convolutional_layer``).
 It takes the number of columns from the output's shape. Where the matrix in memory has another width, rows begin in the wrong place.
 """
 
