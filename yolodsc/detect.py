@@ -104,10 +104,11 @@ class Detector:
         data: str | Path | None = None,
         profile: Profile = ALEXEYAB,
         partial: bool = False,
+        allow_nonfinite: bool = False,
         **options: Any,
     ) -> Self:
         """A detector from files; ``names`` or ``data`` unless a ``.names`` file lies beside. ``options`` as for the class."""
-        network = Network.load(cfg, weights, profile=profile, partial=partial)
+        network = Network.load(cfg, weights, profile=profile, partial=partial, allow_nonfinite=allow_nonfinite)
         beside = models.names_beside(Path(cfg), Path(weights))
         place = names or data or beside
         listed: tuple[str, ...] = ()

@@ -13,6 +13,7 @@ from yolodsc import weights as weights_format
 from yolodsc.cfg import Cfg, Section
 from yolodsc.errors import CfgError
 from yolodsc.files import write_bytes
+from yolodsc.finite import require_finite
 from yolodsc.layer import LARGEST, Head, Layer, Preceding, Weights
 from yolodsc.layers import LAYER_TYPES, UNSUPPORTED_TYPES
 from yolodsc.layers.convolutional import ConvolutionalLayer
@@ -79,13 +80,23 @@ class Network:
         return network.with_weights([weights_format.initial(layer) for layer in network.layers])
 
     @classmethod
-    def load(cls, cfg: str | Path, weights: str | Path, *, profile: Profile = ALEXEYAB, partial: bool = False) -> Self:
+    def load(
+        cls,
+        cfg: str | Path,
+        weights: str | Path,
+        *,
+        profile: Profile = ALEXEYAB,
+        partial: bool = False,
+        allow_nonfinite: bool = False,
+    ) -> Self:
         """Read a cfg/weights pair.
 
         Parameters
         ----------
         partial
             Accept a weights file that is too short or too long; ``notes`` then says so.
+        allow_nonfinite
+            Accept NaN, infinity, and variances that make NaN of batch norm.
 
         Raises
         ------
@@ -93,6 +104,8 @@ class Network:
         """
         blueprint = cls._blueprint(cfg_format.read(cfg), profile)
         file = weights_format.read(weights, blueprint.layers, partial=partial)
+        if not allow_nonfinite:
+            require_finite(str(weights), blueprint.layers, file.arrays, profile)
         notes = (file.note,) if file.note else ()
         return blueprint.with_weights(file.arrays, header=file.header, notes=notes)
 

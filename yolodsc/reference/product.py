@@ -10,8 +10,8 @@ from yolodsc.shape import Array, Shape
 Reads = Literal["windows", "raw", "shifted"]
 """What the product takes for its columns.
 
-``windows``: the cells that the section describes. ``raw``: the input as it lies in memory (`raw_map`). ``shifted``: columns whose rows
-begin in the wrong place (`rearranged_columns`).
+``windows``: the cells that the section describes. ``raw``: the input as it lies in memory (`raw_map`). ``shifted``: columns whose
+rows begin in the wrong place (`rearranged_columns`).
 """
 
 
