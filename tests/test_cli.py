@@ -240,6 +240,28 @@ def test_partial_goes_on_and_says_so(pictures: Path, tmp_path: Path, capsys: pyt
     assert "10 of" in capsys.readouterr().err.splitlines()[-1]
 
 
+@pytest.mark.parametrize("command", ["detect", "summary", "warmup", "convert"])
+def test_weights_that_are_not_finite_are_accepted_only_on_request(
+    command: str, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every command refuses them in one line that names the layer."""
+    broken = tmp_path / "broken.weights"
+    broken.write_bytes(Path(f"{STEM}.weights").read_bytes()[:-4] + np.float32(np.nan).tobytes())
+    files = ["--cfg", f"{STEM}.cfg", "--weights", str(broken)]
+    arguments = {
+        "detect": ["detect", str(pictures / "a.png"), *files],
+        "summary": ["summary", *files],
+        "warmup": ["warmup", *files, "--threads", "1"],
+        "convert": ["convert", f"{STEM}.cfg", str(tmp_path / "out.npz"), "--weights", str(broken)],
+    }[command]
+
+    assert cli.run(arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "[convolutional], in weights: 1 of" in line
+    assert "--allow-nonfinite" in line
+    assert cli.run([*arguments, "--allow-nonfinite"]) == 0
+
+
 def test_summary_lists_layers_and_totals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Of a cfg alone, too; the JSON has a row a layer."""
     path = tmp_path / "s.json"

@@ -1,6 +1,7 @@
 """Decoding, Darknet's resize and letterbox, and the way back."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.conftest import GOLDEN
-from yolodsc import image
+from yolodsc import image, jpeg
 from yolodsc.errors import ImageError
 from yolodsc.profile import ALEXEYAB, OPENCV, PJREDDIE
 from yolodsc.shape import Shape
@@ -199,3 +200,40 @@ def test_arrays_that_are_no_pictures_are_refused(shape: tuple[int, ...], kind: s
     """Type and shape are named."""
     with pytest.raises(ImageError, match="wanted"):
         image.from_array(np.zeros(shape, kind))
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}])
+def test_the_grey_of_a_jpeg_is_its_luma(tmp_path: Path, options: dict[str, Any]) -> None:
+    """Decoded as stb_image does it, not weighted from RGB; within a level or two of libjpeg's."""
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 40, 3), np.uint8)
+    path = tmp_path / "a.jpg"
+    Image.fromarray(pixels).resize((80, 48)).save(path, quality=80, **options)
+    with Image.open(path) as other:
+        other.draft("L", None)
+        libjpegs = np.asarray(other)
+
+    grey = image.read(path, channels=1)
+
+    assert (grey == jpeg.read(path, channels=1)).all()
+    assert np.abs(grey[..., 0].astype(int) - libjpegs).max() <= 2
+    assert (grey != image.from_array(image.read(path), channels=1)).any()
+
+
+def test_the_luma_of_a_jpeg_is_turned_when_asked(tmp_path: Path) -> None:
+    """As its EXIF orientation says."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = save(tmp_path / "a.jpg", RED, exif=exif)
+
+    upright = image.read(path, channels=1)
+
+    assert upright.shape == (6, 8, 1)
+    assert (image.read(path, channels=1, exif=True) == np.rot90(upright, -1)).all()
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "L"])
+def test_jpegs_without_a_luma_plane_of_three_become_grey_too(tmp_path: Path, mode: str) -> None:
+    """Inks are weighted, grey files are grey already."""
+    path = save(tmp_path / "a.jpg", RED, mode)
+
+    assert image.read(path, channels=1).shape == (6, 8, 1)

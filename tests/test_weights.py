@@ -1,6 +1,7 @@
 """Weights files: headers, orders, lengths, round trips."""
 
 import struct
+from contextlib import nullcontext
 from math import prod
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.networks import network
 from yolodsc import cfg, weights
 from yolodsc.errors import WeightsError, YolodscError
 from yolodsc.network import Network
+from yolodsc.profile import ALEXEYAB, OPENCV, PJREDDIE, Profile
 
 CONV = "convolutional filters=2 size=1 batch_normalize=1"
 
@@ -188,3 +190,49 @@ def test_a_failed_save_leaves_the_old_file(tmp_path: Path) -> None:
 
     assert path.read_bytes() == b"precious"
     assert [p.name for p in tmp_path.iterdir()] == ["a.weights"]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize(("position", "place"), [(0, "biases"), (9, "weights")])
+def test_values_that_are_not_finite_are_refused(tmp_path: Path, value: float, position: int, place: str) -> None:
+    """The message names the layer and the array; allow_nonfinite goes on."""
+    files = pair(tmp_path, {position: value})
+
+    with pytest.raises(
+        WeightsError, match=rf"layer 0 \[convolutional\], in {place}: 1 of \d+ values is not finite; .*--allow-nonfinite"
+    ):
+        Network.load(*files)
+
+    assert not np.isfinite(Network.load(*files, allow_nonfinite=True).weights[0][place]).all()
+
+
+@pytest.mark.parametrize(
+    ("profile", "variance", "refused"),
+    [
+        (ALEXEYAB, -1e-4, True),
+        (ALEXEYAB, -1e-6, False),
+        (ALEXEYAB, 0.0, False),
+        (PJREDDIE, -1e-6, True),
+        (PJREDDIE, 0.0, False),
+        (OPENCV, -1e-5, True),
+    ],
+)
+def test_variances_without_a_root_are_refused(tmp_path: Path, profile: Profile, variance: float, refused: bool) -> None:
+    """Where the profile's batch normalization would divide by NaN; rounding below 0 that the epsilon covers is not."""
+    files = pair(tmp_path, {7: variance})
+
+    expected = r"in rolling_variance: 1 of 2 values is under the least variance"
+    with pytest.raises(WeightsError, match=expected) if refused else nullcontext():
+        Network.load(*files, profile=profile)
+    assert Network.load(*files, profile=profile, allow_nonfinite=True).weights[0]["rolling_variance"][1] == np.float32(variance)
+
+
+def pair(folder: Path, changes: dict[int, float]) -> tuple[Path, Path]:
+    """A cfg of one convolution, and 14 weights of 1 with some changed."""
+    cfg_file, weights_file = folder / "a.cfg", folder / "a.weights"
+    cfg_file.write_text("[net]\nchannels=3\nheight=4\nwidth=4\n[convolutional]\nfilters=2\nbatch_normalize=1\nactivation=linear\n")
+    numbers = np.ones(14, "<f4")
+    for index, value in changes.items():
+        numbers[index] = value
+    weights_file.write_bytes(struct.pack("<iii", 0, 2, 5) + bytes(8) + numbers.tobytes())
+    return cfg_file, weights_file

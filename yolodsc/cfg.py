@@ -68,12 +68,29 @@ class Section:
         return bool(self.integer(key, int(default)))
 
     def integers(self, key: str) -> tuple[int, ...]:
-        """A comma-separated list; empty when the key is absent. A ``#`` ends it."""
-        return tuple(self._integer(key, item, -_INT_MAX) for item in self._items(key))
+        """A comma-separated list; empty when the key is absent. A ``#`` ends it; nothing between two commas, or after one, is 0."""
+        return tuple(self._integer(key, item, -_INT_MAX) if item else 0 for item in self._items(key))
+
+    def layer_indices(self, key: str) -> tuple[int, ...]:
+        """The layers that ``[route] layers`` or ``[shortcut] from`` lists; empty when the key is absent.
+
+        Darknet counts the commas behind a ``#`` too, and what it cannot read there is layer 0 (``parser.c: parse_route``).
+        """
+        _, comment, rest = (self.text(key) or "").partition("#")
+        counted = [_INTEGER.match(item) for item in rest.split(",")[1:]] if comment else []
+        return self.integers(key) + tuple(int(number[0]) if number else 0 for number in counted)
+
+    def stray_commas(self, key: str) -> Iterator[str]:
+        """A remark where the list of layers has items that only Darknet's count of commas makes."""
+        value, comment, rest = (self.text(key) or "").partition("#")
+        if (comment and "," in rest) or "" in value.split(","):
+            listed = ",".join(map(str, self.layer_indices(key)))
+            written = _short(self.text(key) or "")
+            yield f"{key}={written} is {listed}: Darknet counts every comma, and an item without a number is layer 0"
 
     def numbers(self, key: str) -> tuple[float, ...]:
-        """A comma-separated list; empty when the key is absent. A ``#`` ends it."""
-        return tuple(self._number(key, item) for item in self._items(key))
+        """A comma-separated list; empty when the key is absent. A ``#`` ends it; nothing between two commas, or after one, is 0."""
+        return tuple(self._number(key, item) if item else 0.0 for item in self._items(key))
 
     def choice(self, key: str, default: str, choices: frozenset[str]) -> str:
         """One of ``choices``, exactly as written there; a `CfgError` lists them."""
@@ -114,8 +131,8 @@ class Section:
         return next((option for option in self.options if option.key == key), None)
 
     def _items(self, key: str) -> list[str]:
-        value = (self.text(key) or "").split("#", 1)[0]
-        return [item for item in value.split(",") if item]
+        value = self.text(key)
+        return [] if value is None else value.split("#", 1)[0].split(",")
 
     def _integer(self, key: str, value: str, minimum: int) -> int:
         match = _INTEGER.match(value)

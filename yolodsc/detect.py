@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolodsc import engine, image, models
-from yolodsc.boxes import finite, joined, nms
+from yolodsc.boxes import Candidates, finite, joined, nms
 from yolodsc.detections import Detections
 from yolodsc.errors import CfgError, ImageError, OptionError, YolodscError
 from yolodsc.image import Geometry, Picture, Placement
+from yolodsc.layer import Head
 from yolodsc.names import fitted, names_of_data, read_names
 from yolodsc.network import Network
 from yolodsc.profile import ALEXEYAB, Profile
@@ -103,10 +104,11 @@ class Detector:
         data: str | Path | None = None,
         profile: Profile = ALEXEYAB,
         partial: bool = False,
+        allow_nonfinite: bool = False,
         **options: Any,
     ) -> Self:
         """A detector from files; ``names`` or ``data`` unless a ``.names`` file lies beside. ``options`` as for the class."""
-        network = Network.load(cfg, weights, profile=profile, partial=partial)
+        network = Network.load(cfg, weights, profile=profile, partial=partial, allow_nonfinite=allow_nonfinite)
         beside = models.names_beside(Path(cfg), Path(weights))
         place = names or data or beside
         listed: tuple[str, ...] = ()
@@ -181,16 +183,22 @@ class Detector:
         """Decode, undo the geometry, suppress: from the heads' outputs by layer index to detections in pixels."""
         network, profile = self.network, self.network.profile
         floor = max(self.thresh, profile.score_floor)
-        candidates = joined([head.decode(outputs[head.index], picture=network.picture, thresh=floor) for head in network.heads])
+        decoded = [head.decode(outputs[head.index], picture=network.picture, thresh=floor) for head in network.heads]
+        placed = [_relative(found, head, placement) for found, head in zip(decoded, network.heads, strict=True)]
         last = network.heads[-1]
         kept = nms(
-            finite(replace(candidates, boxes_xywh=placement.undo(candidates.boxes_xywh)), width=width, height=height),
+            finite(joined(placed), width=width, height=height),
             kind=last.nms_kind if profile.nms == "cfg" else "default",
             thresh=self.nms_thresh,
             beta=last.beta_nms,
         )
         found = Detections.from_candidates(kept, names=self.names, width=width, height=height, path=path)
         return found if self.classes is None else found.of_classes(self.classes)
+
+
+def _relative(found: Candidates, head: Head, placement: Placement) -> Candidates:
+    """A head's candidates relative to the image, as far as Darknet undoes the letterbox."""
+    return replace(found, boxes_xywh=placement.undo(found.boxes_xywh)) if head.letterboxed else found
 
 
 def reported_classes(network: Network) -> int:
@@ -210,9 +218,14 @@ def names_of(network: Network, listed: tuple[str, ...], *, place: str) -> tuple[
 
 
 def default_geometry(network: Network) -> Geometry:
-    """What profile and cfg say of fitting pictures."""
+    """What profile and cfg say of fitting pictures.
+
+    Networks with ``[detection]`` are stretched under ``pjreddie``, as its ``yolo`` command does: it cannot undo their letterbox.
+    """
     if network.profile.geometry == "cfg":
         return "letterbox" if network.letter_box else "stretch"
+    if network.profile.geometry == "letterbox" and any(not head.letterboxed for head in network.heads):
+        return "stretch"
     return network.profile.geometry
 
 

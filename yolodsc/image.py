@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from yolodsc import jpeg
 from yolodsc.errors import ImageError
 from yolodsc.files import replacing
 from yolodsc.profile import Profile
@@ -57,6 +58,8 @@ class Placement:
 def read(path: str | Path, *, channels: int = 3, exif: bool = False) -> Picture:
     """Decode a file to RGB (``channels=3``) or grey (1); alpha is dropped, 16 bits are cut to 8, of animations the first frame.
 
+    The grey of a JPEG is its luma plane, as in stb_image; that of other files is weighted from RGB.
+
     Parameters
     ----------
     exif
@@ -74,7 +77,8 @@ def read(path: str | Path, *, channels: int = 3, exif: bool = False) -> Picture:
                 width, height = image.size
                 if width * height > MOST_PIXELS:
                     raise ImageError(f"{path}: {width}x{height} pixels; at most {MOST_PIXELS} are read")
-                return from_pillow(ImageOps.exif_transpose(image) if exif else image, channels=channels)
+                luma = _luma(path, image, exif=exif) if channels == 1 and image.format in ("JPEG", "MPO") else None
+                return from_pillow(ImageOps.exif_transpose(image) if exif else image, channels=channels) if luma is None else luma
     except ImageError:
         raise
     except UnidentifiedImageError:
@@ -85,6 +89,16 @@ def read(path: str | Path, *, channels: int = 3, exif: bool = False) -> Picture:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0:1] or type(error).__name__
         text = reason if isinstance(reason, str) else reason[0]
         raise ImageError(f"{path}: cannot be read as a picture: {text}") from None
+
+
+def _luma(path: str | Path, image: Image.Image, *, exif: bool) -> Picture | None:
+    """The luma plane of a JPEG; None for files that have none or are damaged."""
+    plane = jpeg.read(Path(path), channels=1)
+    if plane is None or not exif:
+        return plane
+    turned = Image.fromarray(plane[..., 0])
+    turned.info["exif"] = image.getexif().tobytes()
+    return np.asarray(ImageOps.exif_transpose(turned))[..., None]
 
 
 def from_pillow(image: Image.Image, *, channels: int = 3) -> Picture:

@@ -4,7 +4,7 @@ A layer is a blueprint: a frozen value made once from a cfg section, all options
 arrays. Its weights come as a mapping in the order in which it declares them, its inputs in the order of its ``sources``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -123,6 +123,16 @@ class Layer:
         """Run the reference kernel: ``inputs`` in the order of ``sources``, each (C, H, W); returns ``shape``."""
         raise NotImplementedError
 
+    @property
+    def blurred(self) -> bool:
+        """Whether ``antialiasing`` makes the output smaller than what Darknet calls the layer's size."""
+        return False
+
+    def remarks(self, layers: Sequence["Layer"]) -> Iterator[str]:
+        """What the user should know of how this layer follows Darknet, or does not; ``layers`` are those of the network."""
+        del layers
+        return iter(())
+
     def multiply_adds(self) -> int:
         """Multiplications with accumulation for one picture."""
         return 0
@@ -143,6 +153,9 @@ class Head(Layer):
     nms_kind, beta_nms
         What the cfg asks of non-maximum suppression; Darknet obeys the last head of the network.
     """
+
+    letterboxed: ClassVar[bool] = True
+    """Whether Darknet makes boxes of a letterboxed image relative to the image; if not, they stay relative to the input."""
 
     classes: int
     nms_kind: NmsKind = "default"

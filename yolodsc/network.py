@@ -13,6 +13,7 @@ from yolodsc import weights as weights_format
 from yolodsc.cfg import Cfg, Section
 from yolodsc.errors import CfgError
 from yolodsc.files import write_bytes
+from yolodsc.finite import require_finite
 from yolodsc.layer import LARGEST, Head, Layer, Preceding, Weights
 from yolodsc.layers import LAYER_TYPES, UNSUPPORTED_TYPES
 from yolodsc.layers.convolutional import ConvolutionalLayer
@@ -79,13 +80,23 @@ class Network:
         return network.with_weights([weights_format.initial(layer) for layer in network.layers])
 
     @classmethod
-    def load(cls, cfg: str | Path, weights: str | Path, *, profile: Profile = ALEXEYAB, partial: bool = False) -> Self:
+    def load(
+        cls,
+        cfg: str | Path,
+        weights: str | Path,
+        *,
+        profile: Profile = ALEXEYAB,
+        partial: bool = False,
+        allow_nonfinite: bool = False,
+    ) -> Self:
         """Read a cfg/weights pair.
 
         Parameters
         ----------
         partial
             Accept a weights file that is too short or too long; ``notes`` then says so.
+        allow_nonfinite
+            Accept NaN, infinity, and variances that make NaN of batch norm.
 
         Raises
         ------
@@ -93,6 +104,8 @@ class Network:
         """
         blueprint = cls._blueprint(cfg_format.read(cfg), profile)
         file = weights_format.read(weights, blueprint.layers, partial=partial)
+        if not allow_nonfinite:
+            require_finite(str(weights), blueprint.layers, file.arrays, profile)
         notes = (file.note,) if file.note else ()
         return blueprint.with_weights(file.arrays, header=file.header, notes=notes)
 
@@ -157,6 +170,7 @@ class Network:
             layers.append(_build_layer(section, Preceding(picture, layers, profile)))
         if not layers:
             raise cfg.net.error("is the only section; wanted at least one layer")
+        layers = _linear_bin_outputs(layers)
         total = sum(prod(shape) for layer in layers for shape in layer.weight_shapes().values())
         if total > MOST_WEIGHTS:
             raise CfgError(f"{cfg.file}: {total} weights; at most {MOST_WEIGHTS} are run")
@@ -167,7 +181,24 @@ class Network:
         notes = cfg.notes + tuple(cfg.net.unused(ignored=_NET_TRAINING))
         for layer in layers:
             notes += tuple(layer.section.unused(ignored=layer.training | _LAYER_TRAINING))
+            notes += tuple(str(layer.section.error(remark)) for remark in layer.remarks(layers))
         return cls(cfg, tuple(layers), (), picture, letter_box, profile, Header(), notes)
+
+
+def _linear_bin_outputs(layers: Sequence[Layer]) -> list[Layer]:
+    """The layers with the activation of ``bin_output=1`` dropped where Darknet drops it.
+
+    Source: ``network.c: calculate_binary_weights``; ``parser.c: parse_network_cfg_custom`` forgets the option where a route,
+    shortcut, scale_channels or sam layer reads the output.
+    """
+    kept = {source for layer in layers if layer.type in ("route", "shortcut", "scale_channels", "sam") for source in layer.sources}
+    return [layer if layer.index in kept else _linear(layer) for layer in layers]
+
+
+def _linear(layer: Layer) -> Layer:
+    if not isinstance(layer, ConvolutionalLayer) or layer.profile.xnor != "bits" or not (layer.xnor and layer.bin_output):
+        return layer
+    return replace(layer, activation="linear")
 
 
 def _picture(net: Section) -> Shape:

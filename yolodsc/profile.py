@@ -38,6 +38,15 @@ class Profile:
         Class scores at or under it never leave the head, whatever ``--thresh`` says.
     region_scores
         What ``[region]`` without ``softmax`` and without ``tree`` makes of class scores.
+    xnor
+        ``bits``: ``[convolutional] xnor=1`` is a product of bits, whose padding of 0 bits means -1, and ``bin_output=1`` drops the
+        activation; ``floats``: a product of floats with padding 0.
+    raw_1x1
+        Which 1x1 convolutions multiply the input as it lies in memory, whatever stride and padding are: ``unit_stride_x``
+        those with ``stride_x=1``, ``all`` or ``none``.
+    region
+        ``fixed``: ``[region]`` reads its input as four coordinates, objectness and classes, whatever ``coords`` and ``background``
+        say; ``cfg``: as these options say.
     exif
         Whether pictures are turned as their EXIF orientation says.
     """
@@ -52,6 +61,9 @@ class Profile:
     nms_thresh: float
     score_floor: float
     region_scores: Literal["raw", "logistic"]
+    xnor: Literal["bits", "floats"]
+    raw_1x1: Literal["unit_stride_x", "all", "none"]
+    region: Literal["fixed", "cfg"]
     exif: bool
 
     def deviation(self, variance: Floats) -> Floats:
@@ -73,6 +85,9 @@ ALEXEYAB = Profile(
     nms_thresh=0.45,
     score_floor=0.0,
     region_scores="raw",
+    xnor="bits",
+    raw_1x1="unit_stride_x",
+    region="fixed",
     exif=False,
 )
 PJREDDIE = Profile(
@@ -86,6 +101,9 @@ PJREDDIE = Profile(
     nms_thresh=0.45,
     score_floor=0.0,
     region_scores="logistic",
+    xnor="floats",
+    raw_1x1="all",
+    region="cfg",
     exif=False,
 )
 OPENCV = Profile(
@@ -99,6 +117,9 @@ OPENCV = Profile(
     nms_thresh=0.45,
     score_floor=0.2,
     region_scores="logistic",
+    xnor="floats",
+    raw_1x1="none",
+    region="cfg",
     exif=True,
 )
 

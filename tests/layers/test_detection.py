@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from tests.networks import network
+from yolodsc.detect import default_geometry
 from yolodsc.errors import CfgError
+from yolodsc.profile import ALEXEYAB, OPENCV, PJREDDIE, Profile
 
 
 def test_boxes_of_a_cell_share_its_classes() -> None:
@@ -26,3 +28,11 @@ def test_vectors_that_do_not_fit_are_refused() -> None:
     """The message says how many numbers were wanted."""
     with pytest.raises(CfgError, match="wanted 1470"):
         network("detection classes=20 coords=4 num=2 side=7", channels=100, height=1, width=1)
+
+
+@pytest.mark.parametrize("profile", [ALEXEYAB, PJREDDIE, OPENCV])
+def test_images_are_stretched_unless_the_cfg_letterboxes(profile: Profile) -> None:
+    """Also under pjreddie, whose yolo command stretches: no program undoes the letterbox of these boxes."""
+    net = network("detection classes=2 coords=4 num=2 side=2", channels=48, height=1, width=1, profile=profile)
+
+    assert default_geometry(net) == "stretch"

@@ -7,7 +7,7 @@ import pytest
 
 from tests.networks import network
 from yolodsc.errors import CfgError
-from yolodsc.profile import ALEXEYAB, PJREDDIE
+from yolodsc.profile import ALEXEYAB, PJREDDIE, Profile
 
 
 def test_box_of_one_cell() -> None:
@@ -70,3 +70,40 @@ def test_channels_that_do_not_fit_are_refused() -> None:
     """The message says how many filters the layer before should have."""
     with pytest.raises(CfgError, match="wanted 125: filters=125"):
         network("region classes=20 num=5", channels=120)
+
+
+@pytest.mark.parametrize(
+    ("profile", "objectness"), [(ALEXEYAB, 1 / (1 + np.exp(-2.0))), (PJREDDIE, np.exp(2) / (np.exp(2) + np.exp(1) + 1))]
+)
+def test_background_is_pjreddies(profile: Profile, objectness: float) -> None:
+    """There the objectness competes with the classes; AlexeyAB ignores the option."""
+    net = network("region classes=2 num=1 anchors=1,1 softmax=1 background=1", channels=7, height=1, width=1, profile=profile)
+    raw = np.float32([0, 0, 0, 0, 2, 1, 0]).reshape(7, 1, 1)
+
+    out = net.layers[0].forward([raw], {})
+
+    np.testing.assert_allclose(out[4, 0, 0], objectness, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("profile", "entry"), [(ALEXEYAB, 4), (PJREDDIE, 5)])
+def test_the_objectness_stands_behind_four_or_all_coordinates(profile: Profile, entry: int) -> None:
+    """AlexeyAB has it at entry 4 whatever ``coords`` says."""
+    net = network("region classes=1 num=1 anchors=1,1 coords=5 softmax=1", channels=7, height=1, width=1, profile=profile)
+    raw = np.zeros((7, 1, 1), np.float32)
+
+    out = net.layers[0].forward([raw], {})
+
+    assert np.flatnonzero(out.ravel() == 0.5).tolist() == [entry]
+
+
+@pytest.mark.parametrize(("profile", "count"), [(ALEXEYAB, 1), (PJREDDIE, 2)])
+def test_classfix_drops_boxes_of_little_objectness(profile: Profile, count: int) -> None:
+    """classfix=-1 wants an objectness of one half, in AlexeyAB's program."""
+    net = network("region classes=1 num=1 anchors=1,1 softmax=1 classfix=-1", channels=6, height=1, width=2, profile=profile)
+    (layer,) = net.layers
+    raw = np.zeros((6, 1, 2), np.float32)
+    raw[4] = [-0.1, 0.1]
+
+    found = layer.decode(layer.forward([raw], {}), picture=net.picture, thresh=0.2)
+
+    assert len(found) == count

@@ -1,8 +1,10 @@
 """[reorg3d]: space to depth."""
 
 import numpy as np
+import pytest
 
 from tests.networks import last, network, picture
+from yolodsc.errors import CfgError
 
 
 def test_channels_are_offset_major() -> None:
@@ -14,9 +16,22 @@ def test_channels_are_offset_major() -> None:
     np.testing.assert_array_equal(last(net, x), wanted)
 
 
-def test_reverse_goes_back() -> None:
-    """reverse=1 after the plain one is the identity."""
-    net = network("reorg3d stride=2\nreorg3d stride=2 reverse=1", channels=3, height=4, width=6)
+def test_reverse_reads_the_input_with_the_outputs_shape() -> None:
+    """Number by number as Darknet's loop goes, which is not the way back."""
+    net = network("reorg3d stride=2 reverse=1", channels=32, height=2, width=3)
     x = picture(net)
+    channels, height, width = net.layers[0].shape
+    blocks = channels // 4
+    expected = np.zeros(x.size, np.float32)
+    for k, j, i in np.ndindex(channels, height, width):
+        offset, c = divmod(k, blocks)
+        row, column = 2 * j + offset // 2, 2 * i + offset % 2
+        expected[column + 2 * width * (row + 2 * height * c)] = x.ravel()[i + width * (j + height * k)]
 
-    np.testing.assert_array_equal(last(net, x), x)
+    np.testing.assert_array_equal(last(net, x).ravel(), expected)
+
+
+def test_reverse_that_writes_beyond_the_output_is_refused() -> None:
+    """Darknet does so where stride to the fourth does not divide the channels."""
+    with pytest.raises(CfgError, match=r"12 channels with reverse=1; expected a multiple of stride\^4=16"):
+        network("reorg3d stride=2 reverse=1", channels=12, height=2, width=3)

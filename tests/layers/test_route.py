@@ -47,3 +47,15 @@ def test_maps_of_different_size_are_refused() -> None:
     """Concatenation wants one height and width."""
     with pytest.raises(CfgError, match="wanted one height and width"):
         network("convolutional filters=2\nmaxpool size=2 stride=2\nroute layers=0,1")
+
+
+@pytest.mark.parametrize(
+    ("value", "sources"),
+    [("-1", (1,)), ("-1,", (1, 0)), ("-1,,1", (1, 0, 1)), ("-1#a,b", (1, 0)), ("-1#a,1,", (1, 1, 0)), ("-1#note", (1,))],
+)
+def test_every_comma_makes_an_item(value: str, sources: tuple[int, ...]) -> None:
+    """Also behind a hash; an item without a number is layer 0, and a note says so."""
+    net = network("convolutional filters=4 size=1\nconvolutional filters=4 size=1\n" + f"route layers={value}")
+
+    assert net.layers[2].sources == sources
+    assert bool(net.notes) == (value not in ("-1", "-1#note"))

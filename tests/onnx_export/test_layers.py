@@ -19,6 +19,13 @@ BOXES = "convolutional filters=14 activation=linear"
 
 CASES = {
     "xnor": f"{CONV}\nconvolutional filters=4 size=3 pad=1 xnor=1 batch_normalize=1 activation=linear",
+    "xnor over more than the margin": f"{CONV}\nconvolutional filters=4 size=3 padding=2 stride=3 xnor=1 activation=linear",
+    "map as it lies in memory": f"{CONV}\nconvolutional filters=4 stride_x=1 stride_y=2 groups=2 activation=relu",
+    "more columns than pixels": f"{CONV}\nconvolutional filters=4 size=2 pad=1 dilation=2 groups=2 activation=relu",
+    "fewer columns than pixels": f"{CONV}\nconvolutional filters=4 size=3 dilation=2 groups=2 activation=relu",
+    "fixed entries of region": (
+        "convolutional filters=16 activation=linear\nregion classes=2 num=2 coords=5 anchors=1,2,3,4 softmax=1"
+    ),
     "strides of two kinds": "convolutional filters=4 size=3 pad=1 stride_x=2 stride_y=3 activation=mish",
     "dilation larger than the map": "convolutional filters=4 size=3 pad=1 dilation=5 activation=relu",
     "windows that do not fill the map": "convolutional filters=4 size=2 padding=0 stride=3 activation=relu",
@@ -36,7 +43,7 @@ CASES = {
     "reorg": "convolutional filters=8 activation=linear\nreorg stride=2",
     "reorg backwards": "convolutional filters=8 activation=linear\nreorg stride=2 reverse=1",
     "reorg3d": "reorg3d stride=2",
-    "reorg3d backwards": "convolutional filters=8 activation=linear\nreorg3d stride=2 reverse=1",
+    "reorg3d backwards": "convolutional filters=32 activation=linear\nreorg3d stride=2 reverse=1",
     "upsample with scale": "upsample stride=3 scale=.5",
     "upsample backwards": "upsample stride=-2",
     "crop": "crop crop_height=5 crop_width=6",
@@ -79,6 +86,18 @@ def test_every_activation_has_a_writer() -> None:
 def test_the_layer_equals_the_reference(case: str, tmp_path: Path) -> None:
     """In ONNX Runtime as on the plain kernels, for two pictures at once."""
     net = network(CASES[case], height=12, width=12)
+
+    assert difference(net, tmp_path) < TOLERANCE
+
+
+@pytest.mark.parametrize("options", ["softmax=1 background=1", "coords=5 softmax=1", "coords=5", "background=1"])
+def test_region_obeys_its_options_under_pjreddie(options: str, tmp_path: Path) -> None:
+    """Where the profile decides, the export follows it."""
+    net = network(
+        f"convolutional filters={16 if 'coords' in options else 14} activation=linear\n"
+        f"region classes=2 num=2 anchors=1,2,3,4 {options}",
+        profile=PJREDDIE,
+    )
 
     assert difference(net, tmp_path) < TOLERANCE
 

@@ -29,11 +29,12 @@ def convert(
     heads: Annotated[Heads | None, typer.Option(help="ONNX: activated as Darknet puts them out, or raw; activated.")] = None,
     dynamic_batch: Annotated[bool, typer.Option("--dynamic-batch", help="ONNX: any number of pictures at once.")] = False,
     profile: options.ProfileName = "alexeyab",
+    allow_nonfinite: options.AllowNonfinite = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files.")] = False,
 ) -> int:
     """Write a network in another format or form."""
     _check(target, heads=heads, dynamic_batch=dynamic_batch, force=force)
-    model = read(source, weights=weights, profile=profile_named(profile))
+    model = read(source, weights=weights, profile=profile_named(profile), allow_nonfinite=allow_nonfinite)
     if partial is not None:
         model = Model.of(first_layers(model.network, partial))
     if separable:

@@ -41,6 +41,7 @@ def detect(
     crops: Annotated[Path | None, typer.Option(metavar="DIR", help="Write every object as a picture.")] = None,
     exif: options.Exif = None,
     partial: options.Partial = False,
+    allow_nonfinite: options.AllowNonfinite = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> int:
     """Find objects in pictures: the sample photographs of scikit-image where no SOURCE is given."""
@@ -53,7 +54,8 @@ def detect(
         print(f"yolodsc: no SOURCE given; sample photographs, saved with their boxes in {save}/", file=sys.stderr)
     fitting: dict[str, Any] = {"thresh": thresh, "nms": nms, "letterbox": letterbox, "exif": exif}
     running: dict[str, Any] = {"threads": threads, "streams": streams, "isa": isa, "quiet": quiet}
-    detector = options.detector(files, data=data, profile=profile, partial=partial, **fitting, **running)
+    loading: dict[str, Any] = {"profile": profile, "partial": partial, "allow_nonfinite": allow_nonfinite}
+    detector = options.detector(files, data=data, **loading, **fitting, **running)
     if classes is not None:
         detector.classes = class_numbers(detector.names, classes)
     if not quiet:

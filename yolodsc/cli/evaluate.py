@@ -59,6 +59,7 @@ def evaluate(
     letterbox: options.Letterbox = None,
     exif: options.Exif = None,
     partial: options.Partial = False,
+    allow_nonfinite: options.AllowNonfinite = False,
     threads: options.Threads = 1,
     streams: options.Streams = 1,
     isa: options.Isa = None,
@@ -92,7 +93,8 @@ def evaluate(
     if files is not None:
         fitting: dict[str, Any] = {"thresh": thresh, "nms": nms, "letterbox": letterbox, "exif": exif}
         running: dict[str, Any] = {"threads": threads, "streams": streams, "isa": isa, "quiet": quiet}
-        detector = options.detector(files, data=data, profile=profile, partial=partial, **fitting, **running)
+        loading: dict[str, Any] = {"profile": profile, "partial": partial, "allow_nonfinite": allow_nonfinite}
+        detector = options.detector(files, data=data, **loading, **fitting, **running)
         dataset = with_network(truth.read(detector.names, report), detector.names, report)
         keep = None if save_detections is None else _Keep(save_detections, files, resume, Path(chosen).stem)
         scored = _run(dataset, detector, keep, quiet=quiet)

@@ -31,6 +31,7 @@ NamesFile = Annotated[Path | None, typer.Option("--names", metavar="F", help="Cl
 DataFile = Annotated[Path | None, typer.Option("--data", metavar="F", help="A .data file that points to the names.")]
 ProfileName = Annotated[str, typer.Option("--profile", help="Whose numbers: alexeyab, pjreddie or opencv.")]
 Partial = Annotated[bool, typer.Option("--partial", help="Accept weights files that are too short or too long.")]
+AllowNonfinite = Annotated[bool, typer.Option("--allow-nonfinite", help="Accept weights that are NaN or infinite.")]
 Threads = Annotated[int, typer.Option("--threads", min=1, max=MOST_THREADS, metavar="N", help="Threads for one picture.")]
 Streams = Annotated[int, typer.Option("--streams", min=1, max=MOST_THREADS, metavar="N", help="Pictures at the same time.")]
 Isa = Annotated[str | None, typer.Option("--isa", metavar="I", help="Instruction set: avx512, avx2, sse, neon; none is FastDSC.")]
@@ -63,6 +64,7 @@ def detector(
     data: Path | None,
     profile: str,
     partial: bool,
+    allow_nonfinite: bool,
     thresh: float | None,
     nms: float | None,
     letterbox: bool | None,
@@ -82,6 +84,7 @@ def detector(
         data=data,
         profile=profile_named(profile),
         partial=partial,
+        allow_nonfinite=allow_nonfinite,
         thresh=thresh,
         nms_thresh=nms,
         geometry=None if letterbox is None else "letterbox" if letterbox else "stretch",

@@ -32,6 +32,7 @@ def summary(
     weights: options.WeightsFile = None,
     profile: options.ProfileName = "alexeyab",
     partial: options.Partial = False,
+    allow_nonfinite: options.AllowNonfinite = False,
     plan: Annotated[bool, typer.Option("--plan", help="List the operations that the engine runs.")] = False,
     time: Annotated[bool, typer.Option("--time", help="Take their times; with --plan.")] = False,
     threads: options.Threads = 1,
@@ -44,7 +45,7 @@ def summary(
     alone = weights is None and model is None
     source = cfg if cfg is not None and alone else options.model_files(model, cfg, weights, None)
     options.apart({"--json": json}, (source,) if isinstance(source, Path) else source.paths)
-    network = _network(source, profile=profile, partial=partial)
+    network = _network(source, profile=profile, partial=partial, allow_nonfinite=allow_nonfinite)
     for note in network.notes:
         print(f"yolodsc: {note}", file=sys.stderr)
     if plan or time:
@@ -77,12 +78,12 @@ def _write(path: Path, table: Any) -> None:
     write_bytes(path, dumps(table, file=path, error=OptionError, indent=1).encode() + b"\n", error=OptionError)
 
 
-def _network(source: Path | ModelFiles, *, profile: str, partial: bool) -> Network:
+def _network(source: Path | ModelFiles, *, profile: str, **loading: bool) -> Network:
     """The network of these files; of a cfg alone, without weights."""
     chosen = profile_named(profile)
     if isinstance(source, Path):
         return Network.build(cfg_format.read(source), profile=chosen)
-    return Network.load(source.cfg, source.weights, profile=chosen, partial=partial)
+    return Network.load(source.cfg, source.weights, profile=chosen, **loading)
 
 
 def _lines(table: Summary) -> list[str]:

@@ -25,6 +25,7 @@ def warmup(
     weights: options.WeightsFile = None,
     profile: options.ProfileName = "alexeyab",
     partial: options.Partial = False,
+    allow_nonfinite: options.AllowNonfinite = False,
     threads: Annotated[
         int | None, typer.Option(min=1, max=options.MOST_THREADS, metavar="N", help="For runs with N threads; 1 and all cores.")
     ] = None,
@@ -34,7 +35,8 @@ def warmup(
     """Compile a network's kernels before its first run; those of all shipped networks where none is named."""
     counts = [threads] if threads else sorted({1, os.cpu_count() or 1})
     for files in _chosen(model, cfg, weights):
-        network = Network.load(files.cfg, files.weights, profile=profile_named(profile), partial=partial)
+        loading: dict[str, bool] = {"partial": partial, "allow_nonfinite": allow_nonfinite}
+        network = Network.load(files.cfg, files.weights, profile=profile_named(profile), **loading)
         start, before = perf_counter(), _compiled(isa)
         for count in counts:
             with engine.compile(network, threads=count, isa=isa, progress=None if quiet else Compiling()) as runner:

@@ -8,6 +8,7 @@ from yolodsc import weights as weights_format
 from yolodsc.convert import archives
 from yolodsc.errors import ConversionError
 from yolodsc.files import replacing, write_bytes
+from yolodsc.finite import require_finite
 from yolodsc.network import Network
 from yolodsc.onnx_export import Heads, export_onnx
 from yolodsc.profile import ALEXEYAB, Profile
@@ -29,7 +30,9 @@ class Model:
         return cls(network, network.cfg.format())
 
 
-def read(path: str | Path, *, weights: str | Path | None = None, profile: Profile = ALEXEYAB) -> Model:
+def read(
+    path: str | Path, *, weights: str | Path | None = None, profile: Profile = ALEXEYAB, allow_nonfinite: bool = False
+) -> Model:
     """Read a network from any of the formats.
 
     Parameters
@@ -38,6 +41,8 @@ def read(path: str | Path, *, weights: str | Path | None = None, profile: Profil
         A ``.cfg`` or ``.weights`` file, whose other half has the same stem; or an ``.npz`` or ``.safetensors`` that `write` made.
     weights
         The other half of a ``.cfg`` that has another name.
+    allow_nonfinite
+        Accept NaN, infinity, and variances that make NaN of batch norm.
 
     Raises
     ------
@@ -50,8 +55,13 @@ def read(path: str | Path, *, weights: str | Path | None = None, profile: Profil
     if weights is not None and ending != ".cfg":
         raise ConversionError(f"{path}: weights of another name go with a .cfg only")
     if ending in (".cfg", ".weights"):
-        return _read_pair(path.with_suffix(".cfg"), Path(weights or path.with_suffix(".weights")), profile)
-    return Model(*archives.read(path, profile))
+        return _read_pair(
+            path.with_suffix(".cfg"), Path(weights or path.with_suffix(".weights")), profile, allow_nonfinite=allow_nonfinite
+        )
+    network, text = archives.read(path, profile)
+    if not allow_nonfinite:
+        require_finite(str(path), network.layers, network.weights, profile)
+    return Model(network, text)
 
 
 def written(path: str | Path) -> tuple[Path, ...]:
@@ -86,8 +96,8 @@ def write(model: Model, path: str | Path, *, heads: Heads = "activated", dynamic
         write_bytes(path, content, error=ConversionError)
 
 
-def _read_pair(cfg: Path, weights: Path, profile: Profile) -> Model:
-    network = Network.load(cfg, weights, profile=profile)
+def _read_pair(cfg: Path, weights: Path, profile: Profile, *, allow_nonfinite: bool) -> Model:
+    network = Network.load(cfg, weights, profile=profile, allow_nonfinite=allow_nonfinite)
     return Model(network, cfg.read_bytes().decode("utf-8", errors="surrogateescape"))
 
 

@@ -69,7 +69,7 @@ def _plain(layer: Layer, shared: set[int]) -> TypeGuard[ConvolutionalLayer]:
     """A convolution that is a linear map with arrays of its own."""
     if not isinstance(layer, ConvolutionalLayer) or layer.index in shared:
         return False
-    return not (layer.xnor or layer.antialiasing) and layer.stored() == tuple(layer.weight_shapes())
+    return layer.ordinary and layer.stored() == tuple(layer.weight_shapes())
 
 
 def _section(depthwise: ConvolutionalLayer, pointwise: ConvolutionalLayer) -> Section:
@@ -116,6 +116,6 @@ def _renumbered(section: Section, index: int, numbers: Sequence[int]) -> Section
     values: dict[str, str] = {}
     for key in _REFERENCES:
         if section.has(key):
-            moved = [numbers[i] if i >= 0 else numbers[index + i] - numbers[index] for i in section.integers(key)]
+            moved = [numbers[i] if i >= 0 else numbers[index + i] - numbers[index] for i in section.layer_indices(key)]
             values[key] = ",".join(map(str, moved))
     return section.replaced(**values)

@@ -111,6 +111,6 @@ def _renumbered(section: Section, index: int, last: Sequence[int]) -> Section:
     values: dict[str, str | int | None] = {}
     for key in _REFERENCES:
         if section.has(key):
-            moved = [last[i] if i >= 0 else last[index + i] - new for i in section.integers(key)]
+            moved = [last[i] if i >= 0 else last[index + i] - new for i in section.layer_indices(key)]
             values[key] = ",".join(map(str, moved))
     return section.replaced(**values)

@@ -61,10 +61,10 @@ def folded(layer: ConvolutionalLayer, weights: Weights) -> Target:
 
 
 def convolutions(network: Network) -> dict[int, Target]:
-    """All convolutions whose arrays are their own and may change: without ``share_index`` (on either side) and ``xnor``."""
+    """All convolutions of windows whose arrays are their own and may change: no ``share_index`` (on either side), no ``xnor``."""
     convs = [layer for layer in network.layers if isinstance(layer, ConvolutionalLayer)]
     shared = {layer.share_index for layer in convs} | {layer.index for layer in convs if layer.share_index is not None}
-    free = [layer for layer in convs if layer.index not in shared and not layer.xnor]
+    free = [layer for layer in convs if layer.index not in shared and not layer.xnor and layer.product.reads == "windows"]
     return {layer.index: folded(layer, network.weights[layer.index]) for layer in free}
 
 
@@ -82,6 +82,8 @@ def obstacle(network: Network, layer: ConvolutionalLayer) -> str | None:  # noqa
         return "xnor"
     if layer.antialiasing:
         return "antialiasing"
+    if layer.product.reads != "windows":
+        return "Darknet misreads its input"
     return None
 
 

@@ -110,7 +110,7 @@ def is_alias(layer: Layer) -> bool:
 
 def is_convolution(layer: Layer) -> bool:
     """Whether a convolution has kernels at all."""
-    return isinstance(layer, ConvolutionalLayer) and not layer.xnor and not layer.antialiasing and layer.activation in ACTIVATIONS
+    return isinstance(layer, ConvolutionalLayer) and layer.ordinary and layer.activation in ACTIVATIONS
 
 
 def is_pointwise(layer: Layer) -> bool:

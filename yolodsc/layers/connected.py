@@ -6,8 +6,9 @@ from typing import ClassVar, Self
 
 from yolodsc.cfg import Section
 from yolodsc.layer import Layer, Preceding, Weights
+from yolodsc.layers.activation import named_activation
 from yolodsc.profile import Profile
-from yolodsc.reference.activations import ACTIVATION_NAMES, activate
+from yolodsc.reference.activations import activate
 from yolodsc.reference.convolution import batch_norm
 from yolodsc.shape import Array, Shape
 
@@ -30,7 +31,7 @@ class ConnectedLayer(Layer):
         return cls(
             **preceding.place(section, Shape(output, 1, 1)),
             output=output,
-            activation=section.choice("activation", "logistic", ACTIVATION_NAMES),
+            activation=named_activation(section, "logistic"),
             batch_normalize=section.flag("batch_normalize"),
             profile=preceding.profile,
         )

@@ -1,6 +1,6 @@
 """``[convolutional]``: regular, grouped, depthwise and pointwise convolution (``convolutional_layer.c``)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -8,16 +8,11 @@ import numpy as np
 
 from yolodsc.cfg import Section
 from yolodsc.layer import Layer, Preceding, Weights
+from yolodsc.layers.activation import named_activation
 from yolodsc.profile import Profile
-from yolodsc.reference.activations import ACTIVATION_NAMES, activate
-from yolodsc.reference.convolution import (
-    BLUR_GEOMETRY,
-    batch_norm,
-    binarized,
-    binarized_weights,
-    blur,
-    convolution,
-)
+from yolodsc.reference.activations import activate
+from yolodsc.reference.convolution import BLUR_GEOMETRY, batch_norm, binarized, binarized_weights, blur
+from yolodsc.reference.product import Product, convolved
 from yolodsc.shape import Array, Shape
 
 UNSUPPORTED = ("coordconv", "sway", "rotate", "stretch", "stretch_sway", "reverse", "deform")
@@ -41,14 +36,16 @@ class ConvolutionalLayer(Layer):
     share_index
         Absolute index of the convolution whose arrays this one uses, or None.
     xnor
-        Weights and inputs are reduced to signs (the float path, zero padding).
+        Weights and inputs are reduced to signs.
+    bin_output
+        The cfg asks for a linear layer where only xnor convolutions read it; `network.Network` decides.
     flipped
         The weights lie transposed in the file.
     """
 
     type: ClassVar[str] = "convolutional"
     training: ClassVar[frozenset[str]] = frozenset(
-        {"assisted_excitation", "grad_centr", "dot", "stream", "wait_stream", "angle", "bin_output", "binary", "smooth"}
+        {"assisted_excitation", "grad_centr", "dot", "stream", "wait_stream", "angle", "binary", "smooth"}
     )
 
     filters: int
@@ -63,6 +60,7 @@ class ConvolutionalLayer(Layer):
     antialiasing: int
     share_index: int | None
     xnor: bool
+    bin_output: bool
     flipped: bool
     profile: Profile
 
@@ -87,10 +85,11 @@ class ConvolutionalLayer(Layer):
             **options,
             groups=section.integer("groups", 1, minimum=1),
             dilation=section.integer("dilation", 1, minimum=1) if size > 1 else 1,
-            activation=section.choice("activation", "logistic", ACTIVATION_NAMES),
+            activation=named_activation(section, "logistic"),
             batch_normalize=_batch_normalize(section, shared),
             share_index=shared.index if shared else None,
             xnor=section.flag("xnor"),
+            bin_output=section.flag("bin_output"),
             flipped=section.flag("flipped"),
             profile=preceding.profile,
         )
@@ -108,10 +107,32 @@ class ConvolutionalLayer(Layer):
         return (self.size, self.stride_x, self.stride_y, self.padding, self.groups) == (1, 1, 1, 0, 1)
 
     @property
+    def product(self) -> Product:
+        """The matrix product, before bias and activation."""
+        strides = (1, 1) if self.antialiasing else (self.stride_y, self.stride_x)
+        bits = self.xnor and self.profile.xnor == "bits" and strides[0] == strides[1]
+        chosen = {"unit_stride_x": strides[1] == 1, "all": True, "none": False}[self.profile.raw_1x1]
+        return Product(
+            input=self.inputs[0],
+            filters=self.filters,
+            size=self.size,
+            groups=self.groups,
+            dilation=self.dilation,
+            strides=strides,
+            padding=self.padding,
+            direct=self.size == 1 and chosen and not bits,
+            bits=bits,
+        )
+
+    @property
     def convolved(self) -> Shape:
         """Shape before the blur of ``antialiasing``: the output's without it."""
-        strides = (1, 1) if self.antialiasing else (self.stride_y, self.stride_x)
-        return _convolved(self.inputs[0], self.filters, size=self.size, padding=self.padding, strides=strides)
+        return self.product.shape
+
+    @property
+    def ordinary(self) -> bool:
+        """A linear map of windows and an activation, nothing else: no signs, no blur, no misread input."""
+        return not (self.xnor or self.antialiasing) and self.product.reads == "windows"
 
     def kernel_shape(self) -> tuple[int, int, int, int]:
         """(filters, channels / groups, size, size)."""
@@ -138,22 +159,18 @@ class ConvolutionalLayer(Layer):
         del old_format
         return frozenset({"weights"} if self.flipped else ())
 
+    @property
+    def blurred(self) -> bool:
+        """With ``antialiasing``, unless size and strides leave the shape as it is."""
+        return bool(self.antialiasing) and self.shape != self.convolved
+
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
         """Darknet: ``convolutional_layer.c: forward_convolutional_layer``."""
         (x,) = inputs
         kernel = weights["weights"]
         if self.xnor:
             x, kernel = binarized(x), binarized_weights(kernel)
-        out = convolution(
-            x,
-            kernel,
-            groups=self.groups,
-            stride_y=1 if self.antialiasing else self.stride_y,
-            stride_x=1 if self.antialiasing else self.stride_x,
-            padding=self.padding,
-            dilation=self.dilation,
-        )
-        out = activate(self._normalized(out, weights), self.activation)
+        out = activate(self._normalized(self.product(x, kernel), weights), self.activation)
         if not self.antialiasing:
             return out
         return blur(out, antialiasing=self.antialiasing, stride_y=self.stride_y, stride_x=self.stride_x)
@@ -165,6 +182,17 @@ class ConvolutionalLayer(Layer):
     def bflops(self) -> float:
         """Two a multiplication; a binary network packs 32 into a word (``make_convolutional_layer``)."""
         return Layer.bflops(self) / (32 if self.xnor else 1)
+
+    def remarks(self, layers: Sequence[Layer]) -> Iterator[str]:
+        """Where Darknet reads other numbers than the section says."""
+        product = self.product
+        if product.reads == "raw":
+            yield "1x1 with strides or padding: reads the map as it lies in memory, as Darknet does"
+        elif product.reads == "shifted":
+            geometry = f"dilation={self.dilation} with size={self.size} and padding={self.padding}"
+            yield f"{geometry}: reads shifted columns, as Darknet does"
+        elif product.exceeds:
+            yield f"padding={self.padding} with size=1: padded with zeros; Darknet reads beyond its input"
 
     def _normalized(self, out: Array, weights: Mapping[str, Array]) -> Array:
         if not self.batch_normalize:
@@ -180,6 +208,9 @@ class ConvolutionalLayer(Layer):
 
     def _check(self, shared: "ConvolutionalLayer | None") -> None:
         channels = self.inputs[0].channels
+        if min(self.product.columns) < 1:
+            found = f"dilation={self.dilation} with size={self.size} and padding={self.padding} spans more than {self.inputs[0]}"
+            raise self.section.error(found, key="dilation")
         if channels % self.groups or self.filters % self.groups:
             found = f"groups={self.groups} must divide {channels} channels and {self.filters} filters"
             raise self.section.error(found, key="groups")
@@ -187,12 +218,6 @@ class ConvolutionalLayer(Layer):
             theirs, ours = ("x".join(map(str, layer.kernel_shape())) for layer in (shared, self))
             message = f"share_index={shared.index} has weights of {theirs}; this layer wants {ours}"
             raise self.section.error(message, key="share_index")
-
-
-def _convolved(shape: Shape, filters: int, *, size: int, padding: int, strides: tuple[int, int]) -> Shape:
-    """The output's size ignores dilation, as Darknet's does."""
-    height, width = ((side + 2 * padding - size) // stride + 1 for side, stride in zip(shape[1:], strides, strict=True))
-    return Shape(filters, height, width)
 
 
 def _output(
@@ -208,12 +233,12 @@ def _output(
 ) -> Shape:
     strides = (stride_y, stride_x)
     if not antialiasing:
-        return _convolved(shape, filters, size=size, padding=padding, strides=strides)
+        return convolved(shape, filters, size=size, padding=padding, strides=strides)
     if antialiasing not in BLUR_GEOMETRY:
         raise section.error(f"antialiasing={antialiasing}; wanted 0, 1 or 2", key="antialiasing")
-    sharp = _convolved(shape, filters, size=size, padding=padding, strides=(1, 1))
+    sharp = convolved(shape, filters, size=size, padding=padding, strides=(1, 1))
     blur_size, blur_padding = BLUR_GEOMETRY[antialiasing]
-    return _convolved(sharp, filters, size=blur_size, padding=blur_padding, strides=strides)
+    return convolved(sharp, filters, size=blur_size, padding=blur_padding, strides=strides)
 
 
 def _batch_normalize(section: Section, shared: ConvolutionalLayer | None) -> bool:

@@ -18,6 +18,8 @@ from yolodsc.tree import softmax
 class DetectionLayer(Head):
     """A flat vector: classes[cell, class], confidences[cell, n], boxes[cell, n, 4], for side² cells.
 
+    Darknet never undoes the letterbox of these boxes (``detection_layer.c: get_detection_detections``).
+
     Attributes
     ----------
     side
@@ -34,6 +36,8 @@ class DetectionLayer(Head):
     training: ClassVar[frozenset[str]] = frozenset(
         "rescore jitter random max coord_scale forced object_scale noobject_scale class_scale reorg".split()
     )
+
+    letterboxed: ClassVar[bool] = False
 
     side: int
     num: int

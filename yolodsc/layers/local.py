@@ -9,7 +9,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from yolodsc.cfg import Section
 from yolodsc.layer import Layer, Preceding, Weights
-from yolodsc.reference.activations import ACTIVATION_NAMES, activate
+from yolodsc.layers.activation import named_activation
+from yolodsc.reference.activations import activate
 from yolodsc.shape import Array, Shape
 
 
@@ -44,7 +45,7 @@ class LocalLayer(Layer):
             size=size,
             stride=stride,
             pad=pad,
-            activation=section.choice("activation", "logistic", ACTIVATION_NAMES),
+            activation=named_activation(section, "logistic"),
         )
 
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:

@@ -56,6 +56,11 @@ class MaxpoolLayer(Layer):
             shape = windowed(preceding.input, **options)
         return cls(**preceding.place(section, shape), **options, maxpool_depth=depth, antialiasing=antialiasing)
 
+    @property
+    def blurred(self) -> bool:
+        """With ``antialiasing``, unless size and strides leave the shape as it is."""
+        return bool(self.antialiasing) and self.shape != self._sharp
+
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
         """Darknet: ``forward_maxpool_layer``; the edge defect of AlexeyAB's AVX build is not followed."""
         (x,) = inputs
@@ -67,8 +72,16 @@ class MaxpoolLayer(Layer):
         return blur(sharp, antialiasing=self.antialiasing, stride_y=self.stride_y, stride_x=self.stride_x)
 
     def bflops(self) -> float:
-        """Comparisons, ``size`` squared an output number."""
-        return self.size**2 * self.shape.size / 1e9
+        """Comparisons: ``size`` squared for each input channel and output pixel, before the blur (``make_maxpool_layer``)."""
+        if self.maxpool_depth:
+            return self.size**2 * self.inputs[0].size / 1e9
+        return self.size**2 * self._sharp.size / 1e9
+
+    @property
+    def _sharp(self) -> Shape:
+        """Shape before the blur of ``antialiasing``: the output's without it."""
+        strides = (1, 1) if self.antialiasing else (self.stride_y, self.stride_x)
+        return windowed(self.inputs[0], size=self.size, stride_y=strides[0], stride_x=strides[1], padding=self.padding)
 
 
 def window_options(section: Section) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -24,19 +25,24 @@ TREE_THRESH = 0.5
 class RegionLayer(Head):
     """Per anchor: x, y, w, h, objectness, classes; planar, unlike AlexeyAB's own buffer, which goes cell by cell.
 
+    AlexeyAB's program has these six at fixed entries: it ignores ``background``, and with ``coords`` other than 4 it reads the
+    boxes as if each had 5 + classes numbers. So does the profile ``alexeyab``; the others obey both options.
+
     Attributes
     ----------
     anchors : ((width, height), …)
         In grid cells.
     softmax
         Class scores compete; without it and without a tree they are what the profile says.
+    classfix
+        -1: AlexeyAB's program drops boxes whose objectness is below 0.5.
     tree, map
         The hierarchy of YOLO9000, and the classes of it that are reported as 0, 1, 2, …
     """
 
     type: ClassVar[str] = "region"
     training: ClassVar[frozenset[str]] = frozenset(
-        "jitter rescore thresh classfix absolute random bias_match coord_scale object_scale noobject_scale mask_scale "
+        "jitter rescore thresh absolute random bias_match coord_scale object_scale noobject_scale mask_scale "
         "class_scale log max focal_loss".split()
     )
 
@@ -44,6 +50,7 @@ class RegionLayer(Head):
     anchors: tuple[tuple[float, float], ...]
     softmax: bool
     background: bool
+    classfix: int
     tree: Tree | None
     map: tuple[int, ...]
     profile: Profile
@@ -65,7 +72,8 @@ class RegionLayer(Head):
             coords=coords,
             anchors=pairs,
             softmax=section.flag("softmax"),
-            background=section.flag("background"),
+            background=section.flag("background") and preceding.profile.region == "cfg",
+            classfix=section.integer("classfix", 0),
             tree=tree_of(section, classes=classes),
             map=_read_map(section, classes),
             profile=preceding.profile,
@@ -76,42 +84,61 @@ class RegionLayer(Head):
         """The mapped classes, or all."""
         return len(self.map) or self.classes
 
+    @property
+    def objectness(self) -> int:
+        """Entry of the objectness; classes follow."""
+        return 4 if self.profile.region == "fixed" else self.coords
+
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
         """Darknet: ``forward_region_layer`` of AlexeyAB: x and y stay raw until they are decoded."""
         out = inputs[0].reshape(len(self.anchors), -1, *self.shape[1:]).copy()
-        classes = self.coords + 1
+        first, last = self.objectness + 1, self.objectness + 1 + self.classes
         if not self.background:
-            out[:, self.coords] = logistic(out[:, self.coords])
+            out[:, first - 1] = logistic(out[:, first - 1])
         for anchor in out:  # (coords + 1 + classes, H, W)
             if self.tree:
-                anchor[classes:] = self.tree.softmax(anchor[classes:])
+                anchor[first:last] = self.tree.softmax(anchor[first:last])
             elif self.softmax:
-                first = self.coords if self.background else classes
-                anchor[first:] = softmax(anchor[first:])
+                start = first - 1 if self.background else first
+                anchor[start:last] = softmax(anchor[start:last])
             elif self.profile.region_scores == "logistic":
-                anchor[classes:] = logistic(anchor[classes:])
+                anchor[first:last] = logistic(anchor[first:last])
         return out.reshape(self.shape)
 
     def decode(self, output: Array, *, picture: Shape, thresh: float) -> Candidates:
         """Darknet: ``get_region_box``, ``custom_get_region_detections``."""
-        entries = output.reshape(len(self.anchors), -1, *self.shape[1:])
-        found, anchors, rows, columns = confident(entries, self._confidence(entries, thresh), thresh)
+        entries = self._entries(output)
+        found, anchors, rows, columns = confident(entries, self._confidence(entries), thresh)
         grid = np.array([self.shape.width, self.shape.height], np.float32)
         boxes = np.empty((len(found), 4), np.float32)
         boxes[:, :2] = centres(logistic(found[:, :2]), rows, columns, self.shape)
         with np.errstate(over="ignore"):
             boxes[:, 2:] = np.exp(found[:, 2:4]) * np.array(self.anchors, np.float32)[anchors] / grid
-        objectness, classes = found[:, self.coords], found[:, self.coords + 1 :]
+        objectness, classes = found[:, self.objectness], found[:, self.objectness + 1 :]
         if self.tree:
             return Candidates(boxes, objectness, self._tree_scores(self.tree, objectness, classes, thresh))
         return Candidates(boxes, objectness, class_scores(objectness, classes, thresh))
 
-    def _confidence(self, entries: Array, thresh: float) -> Array:
-        """What must exceed ``thresh``: the best class score where scores are raw and may exceed 1, else the objectness."""
-        objectness = entries[:, self.coords]
-        if self.softmax or self.tree or self.profile.region_scores == "logistic":
+    def _entries(self, output: Array) -> Array:
+        """(anchors, entries, H, W) as boxes are read: a copy where ``classfix`` or the fixed entries change anything."""
+        entries = output.reshape(len(self.anchors), -1, *self.shape[1:])
+        if self.profile.region != "fixed":
+            return entries
+        if self.coords != 4:  # the cell-major buffer in rows that are too short
+            rows = (*self.shape[1:], len(self.anchors), 5 + self.classes)
+            entries = entries.transpose(2, 3, 0, 1).reshape(-1)[: prod(rows)].reshape(rows).transpose(2, 3, 0, 1)
+        if self.classfix == -1:
+            entries = entries.copy()
+            entries[:, 4] = np.where(entries[:, 4] < np.float32(0.5), np.float32(0), entries[:, 4])
+        return entries
+
+    def _confidence(self, entries: Array) -> Array:
+        """What must exceed the threshold: the best class score where scores may exceed the objectness, else the objectness."""
+        objectness = entries[:, self.objectness]
+        misread = self.profile.region == "fixed" and self.coords != 4
+        if not misread and (self.softmax or self.tree or self.profile.region_scores == "logistic"):
             return objectness
-        return objectness * entries[:, self.coords + 1 :].max(axis=1)
+        return (objectness[:, None] * entries[:, self.objectness + 1 :]).max(axis=1)
 
     def _tree_scores(self, tree: Tree, objectness: Array, conditional: Array, thresh: float) -> Array:
         """Scores of a hierarchy: of the mapped classes, or of the deepest class that is probable enough."""

@@ -12,7 +12,11 @@ from yolodsc.shape import Array
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reorg3dLayer(Layer):
-    """(C, H, W) to (s² C, H/s, W/s), offset major: channel (dy s + dx) C + c. ``reverse`` goes back."""
+    """(C, H, W) to (s² C, H/s, W/s), offset major: channel (dy s + dx) C + c.
+
+    ``reverse`` gives (C/s², s H, s W) but does not go back: Darknet reads the input with the output's shape and puts each s²
+    channels of that into blocks.
+    """
 
     type: ClassVar[str] = "reorg3d"
 
@@ -23,8 +27,11 @@ class Reorg3dLayer(Layer):
     def build(cls, section: Section, preceding: Preceding) -> Self:
         """Darknet: ``parser.c: parse_reorg``."""
         stride = section.integer("stride", 1, minimum=1)
-        shape = reorganised(section, preceding.input, stride)
-        return cls(**preceding.place(section, shape), stride=stride, reverse=section.flag("reverse"))
+        shape, reverse = reorganised(section, preceding.input, stride), section.flag("reverse")
+        if reverse and shape.channels % stride**2:
+            found = f"{preceding.input.channels} channels with reverse=1; expected a multiple of stride^4={stride**4}"
+            raise section.error(f"{found}: Darknet writes beyond its output", key="stride")
+        return cls(**preceding.place(section, shape), stride=stride, reverse=reverse)
 
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
         """Darknet: ``blas.c: reorg_cpu`` with the output's sizes."""
@@ -32,7 +39,7 @@ class Reorg3dLayer(Layer):
         s = self.stride
         if self.reverse:
             channels, height, width = self.shape
-            blocks = x.reshape(s, s, channels, height // s, width // s)
+            blocks = x.reshape(s, s, channels // s**2, height, width)
             return blocks.transpose(2, 3, 0, 4, 1).reshape(self.shape)
         channels, height, width = x.shape
         blocks = x.reshape(channels, height // s, s, width // s, s)

@@ -1,6 +1,6 @@
 """``[route]``: concatenation of earlier outputs, or of one group of their channels (``route_layer.c``)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -24,7 +24,7 @@ class RouteLayer(Layer):
     @classmethod
     def build(cls, section: Section, preceding: Preceding) -> Self:
         """Darknet: ``parser.c: parse_route``."""
-        listed = section.integers("layers")
+        listed = section.layer_indices("layers")
         if not listed:
             raise section.error("names no layers; wanted layers=…")
         sources = tuple(preceding.resolve(section, "layers", index) for index in listed)
@@ -42,6 +42,14 @@ class RouteLayer(Layer):
         channels = sum(shape.channels for shape in shapes) // groups
         shape = Shape(channels, shapes[0].height, shapes[0].width)
         return cls(**preceding.place(section, shape, sources=sources), groups=groups, group_id=group_id)
+
+    def remarks(self, layers: Sequence[Layer]) -> Iterator[str]:
+        """Items that Darknet makes of commas, and sources that it takes for larger than they are."""
+        yield from self.section.stray_commas("layers")
+        for index in self.sources:
+            if index >= 0 and layers[index].blurred:
+                read = "Darknet takes its size before that and reads beyond its output"
+                yield f"layer {index} is read as it is after its antialiasing; {read}"
 
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
         """Darknet: ``forward_route_layer``."""

@@ -6,7 +6,8 @@ from typing import ClassVar, Self
 
 from yolodsc.cfg import Section
 from yolodsc.layer import Layer, Preceding, Weights
-from yolodsc.reference.activations import ACTIVATION_NAMES, activate
+from yolodsc.layers.activation import named_activation
+from yolodsc.reference.activations import activate
 from yolodsc.shape import Array
 
 
@@ -29,7 +30,7 @@ class SamLayer(Layer):
             raise section.error(f"{found}; wanted equal shapes", key="from")
         return cls(
             **preceding.place(section, preceding.input, sources=(preceding.previous, source)),
-            activation=section.choice("activation", "linear", ACTIVATION_NAMES),
+            activation=named_activation(section, "linear"),
         )
 
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:

@@ -1,6 +1,6 @@
 """``[shortcut]``: the sum of the layer before and earlier outputs (``shortcut_layer.c``)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -8,7 +8,8 @@ import numpy as np
 
 from yolodsc.cfg import Section
 from yolodsc.layer import Layer, Preceding, Weights
-from yolodsc.reference.activations import ACTIVATION_NAMES, activate
+from yolodsc.layers.activation import named_activation
+from yolodsc.reference.activations import activate
 from yolodsc.shape import Array, Shape
 
 _WEIGHTS_TYPES = {
@@ -49,14 +50,14 @@ class ShortcutLayer(Layer):
     @classmethod
     def build(cls, section: Section, preceding: Preceding) -> Self:
         """Darknet: ``parser.c: parse_shortcut``."""
-        listed = section.integers("from")
+        listed = section.layer_indices("from")
         if not listed:
             raise section.error("names no layer; wanted from=…")
         sources = (preceding.previous, *(preceding.resolve(section, "from", index) for index in listed))
         weights_type = section.choice("weights_type", "none", frozenset(_WEIGHTS_TYPES))
         layer = cls(
             **preceding.place(section, preceding.input, sources=sources),
-            activation=section.choice("activation", "linear", ACTIVATION_NAMES),
+            activation=named_activation(section, "linear"),
             weights_type=_WEIGHTS_TYPES[weights_type],
             weights_normalization=_NORMALIZATIONS[section.choice("weights_normalization", "none", frozenset(_NORMALIZATIONS))],
             alpha=section.number("alpha", 1.0),
@@ -80,8 +81,19 @@ class ShortcutLayer(Layer):
         return activate(out, self.activation)
 
     def bflops(self) -> float:
-        """One addition an output number for each source."""
-        return self.shape.size * (len(self.sources) - 1) / 1e9
+        """One addition an output number for each source; with weights a multiplication too."""
+        operations = 1 if self.weights_type == "none" else 2
+        return operations * self.shape.size * (len(self.sources) - 1) / 1e9
+
+    def remarks(self, layers: Sequence[Layer]) -> Iterator[str]:
+        """Items that Darknet makes of commas, and a source beyond whose end it reads (``forward_shortcut_layer``)."""
+        yield from self.section.stray_commas("from")
+        index, shape = self.sources[-1], self.inputs[-1]
+        if len(self.sources) > 2 or self.weights_type != "none" or index < 0:
+            return
+        if layers[index].inputs[0] == self.shape and shape.size < self.shape.size:
+            missing = f"Darknet reads {self.shape.channels}, beyond its output"
+            yield f"layer {index} has {shape.channels} channels, which are added; {missing}"
 
     def factors(self, weights: Weights) -> Array:
         """Factors (inputs, C or 1) of the sum, as AlexeyAB's fused network has them (``network.c: fuse_conv_batchnorm``).

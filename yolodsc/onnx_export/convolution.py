@@ -1,6 +1,7 @@
 """``[convolutional]``, ``[connected]``, ``[local]``, ``[batchnorm]``: layers with weights, batch norm folded."""
 
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 
@@ -11,8 +12,9 @@ from yolodsc.layers.convolutional import ConvolutionalLayer
 from yolodsc.layers.local import LocalLayer
 from yolodsc.onnx_export.activations import activated
 from yolodsc.onnx_export.graph import Graph
-from yolodsc.onnx_export.windows import convolved
+from yolodsc.onnx_export.windows import behind, convolved
 from yolodsc.reference.convolution import BLUR_GEOMETRY, binarized_weights, folded_norm
+from yolodsc.reference.product import Product
 from yolodsc.shape import Array, Shape
 
 
@@ -25,24 +27,81 @@ def convolutional(graph: Graph, layer: ConvolutionalLayer, inputs: Sequence[str]
     if layer.batch_normalize:
         factor, biases = _norm(layer, weights)
         kernel = (kernel * factor[:, None, None, None]).astype(np.float32)
-    out = convolved(
-        graph,
-        x,
-        graph.constant(kernel, "weights"),
-        graph.constant(biases, "biases"),
-        map_=layer.inputs[0],
-        shape=layer.convolved,
-        size=layer.size,
-        strides=(1, 1) if layer.antialiasing else (layer.stride_y, layer.stride_x),
-        margin=layer.padding * layer.dilation,
-        groups=layer.groups,
-        dilation=layer.dilation,
-    )
-    out = activated(graph, out, layer.activation)
+    out = activated(graph, _multiplied(graph, layer.product, x, kernel, graph.constant(biases, "biases")), layer.activation)
     if not layer.antialiasing:
         return out
     strides = (layer.stride_y, layer.stride_x)
     return blurred(graph, out, layer.convolved, layer.shape, antialiasing=layer.antialiasing, strides=strides)
+
+
+def _multiplied(graph: Graph, product: Product, x: str, kernel: Array, biases: str) -> str:
+    """Conv of windows, or 1x1 on the input as Darknet reads it."""
+    if product.reads != "windows":
+        x = _rearranged(graph, product, x)
+        weights = graph.constant(kernel.reshape(product.filters, -1, 1, 1), "weights")
+        return graph.add("Conv", x, weights, biases, kernel_shape=[1, 1], group=product.groups)
+    margin, map_ = product.margin, product.input
+    if product.around and margin:
+        x, map_ = _surrounded(graph, product, x)
+        margin = 0
+    return convolved(
+        graph,
+        x,
+        graph.constant(kernel, "weights"),
+        biases,
+        map_=map_,
+        shape=product.shape,
+        size=product.size,
+        strides=product.strides,
+        margin=margin,
+        groups=product.groups,
+        dilation=product.dilation,
+    )
+
+
+def _surrounded(graph: Graph, product: Product, x: str) -> tuple[str, Shape]:
+    """``x`` with all that its windows see beyond the map, and the shape of that."""
+    margin, reach = product.margin, (product.size - 1) * product.dilation + 1
+    below, right = behind(product.input, product.shape, reach=reach, strides=product.strides, margin=margin)
+    channels, height, width = product.input
+    padded = graph.pad(x, [0, 0, margin, margin], [0, 0, below, right], product.around)
+    return padded, Shape(channels, height + margin + below, width + margin + right)
+
+
+def _rearranged(graph: Graph, product: Product, x: str) -> str:
+    """``x`` as `yolodsc.reference.columns` rearranges it."""
+    _, height, width = product.shape
+    rows, listed = product.input.channels, product.input.height * product.input.width
+    if product.reads == "shifted":
+        x, rows, listed = _columns(graph, product, x), rows * product.size**2, prod(product.columns)
+    own = rows // product.groups
+    flat = graph.reshape(x, product.groups, own * listed)
+    if height * width > listed:
+        flat = graph.pad(flat, [0, 0, 0], [0, 0, own * (height * width - listed)])
+    return graph.reshape(graph.slice(flat, [0], [own * height * width], [2]), rows, height, width)
+
+
+def _columns(graph: Graph, product: Product, x: str) -> str:
+    """Columns (N, C K K, H', W') by a convolution with unit kernels."""
+    channels, count = product.input.channels, product.input.channels * product.size**2
+    return convolved(
+        graph,
+        x,
+        graph.constant(_units(channels, product.size), "units"),
+        graph.constant(np.zeros(count, np.float32), "no_biases"),
+        map_=product.input,
+        shape=Shape(count, *product.columns),
+        size=product.size,
+        strides=product.strides,
+        margin=product.margin,
+        groups=channels,
+        dilation=product.dilation,
+    )
+
+
+def _units(channels: int, size: int) -> Array:
+    """Kernels (C K K, 1, K, K), each of which picks one cell of the window."""
+    return np.tile(np.eye(size**2, dtype=np.float32).reshape(size**2, 1, size, size), (channels, 1, 1, 1))
 
 
 def blurred(graph: Graph, x: str, map_: Shape, shape: Shape, *, antialiasing: int, strides: tuple[int, int]) -> str:
@@ -71,7 +130,7 @@ def connected(graph: Graph, layer: ConnectedLayer, inputs: Sequence[str], weight
 def local(graph: Graph, layer: LocalLayer, inputs: Sequence[str], weights: Weights) -> str:
     """Columns by a convolution with unit kernels, then one matrix product a location."""
     channels, taps = layer.inputs[0].channels, layer.size**2
-    units = np.tile(np.eye(taps, dtype=np.float32).reshape(taps, 1, layer.size, layer.size), (channels, 1, 1, 1))
+    units = _units(channels, layer.size)
     column = Shape(channels * taps, *layer.shape[1:])
     columns = convolved(
         graph,

@@ -46,21 +46,24 @@ def gaussian_yolo(graph: Graph, layer: GaussianYoloLayer, inputs: Sequence[str],
 
 
 def region(graph: Graph, layer: RegionLayer, inputs: Sequence[str], weights: Weights) -> str:
-    """Logistic of the objectness, softmax of the classes; x and y stay raw."""
+    """Logistic of the objectness, softmax of the classes; x and y, and what AlexeyAB's fixed entries leave over, stay raw."""
     raw = entries(graph, inputs[0], layer.shape, anchors=len(layer.anchors))
-    classes, stop = layer.coords + 1, layer.coords + 1 + layer.classes
-    boxes, objectness, scores = (part(graph, raw, *b) for b in ((0, layer.coords), (layer.coords, classes), (classes, stop)))
+    first, stop = layer.objectness + 1, layer.objectness + 1 + layer.classes
+    boxes, objectness, scores = (part(graph, raw, *b) for b in ((0, first - 1), (first - 1, first), (first, stop)))
     if not layer.background:
         objectness = graph.add("Sigmoid", objectness)
     rest = [objectness, scores]
     if layer.tree:
         rest[1] = tree_softmax(graph, scores, layer.tree, axis=2)
     elif layer.softmax and layer.background:
-        rest = [graph.add("Softmax", part(graph, raw, layer.coords, stop), axis=2)]
+        rest = [graph.add("Softmax", part(graph, raw, first - 1, stop), axis=2)]
     elif layer.softmax:
         rest[1] = graph.add("Softmax", scores, axis=2)
     elif layer.profile.region_scores == "logistic":
         rest[1] = graph.add("Sigmoid", scores)
+    count = layer.coords + 1 + layer.classes
+    if stop < count:
+        rest.append(part(graph, raw, stop, count))
     return graph.reshape(graph.add("Concat", boxes, *rest, axis=2), *layer.shape)
 
 

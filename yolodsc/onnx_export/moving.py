@@ -37,10 +37,12 @@ def reorg(graph: Graph, layer: ReorgLayer, inputs: Sequence[str], weights: Weigh
 
 
 def reorg3d(graph: Graph, layer: Reorg3dLayer, inputs: Sequence[str], weights: Weights) -> str:
-    """SpaceToDepth, or back; both have the offset as the slower part of the channel, as Darknet does."""
+    """SpaceToDepth, which has the offset as the slower part of the channel as Darknet does; ``reverse`` in Darknet's own order."""
     (x,), s = inputs, layer.stride
     if layer.reverse:
-        return graph.add("DepthToSpace", x, blocksize=s, mode="DCR")
+        channels, height, width = layer.shape
+        blocks = graph.reshape(x, s, s, channels // s**2, height, width)
+        return graph.reshape(graph.transpose(blocks, 0, 3, 4, 1, 5, 2), *layer.shape)
     return graph.add("SpaceToDepth", x, blocksize=s)
 
 

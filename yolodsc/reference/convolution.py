@@ -6,8 +6,10 @@ from yolodsc.profile import Profile
 from yolodsc.shape import Array
 
 
-def convolution(x: Array, weights: Array, *, groups: int, stride_y: int, stride_x: int, padding: int, dilation: int) -> Array:
-    """Cross-correlation with zero padding, no bias.
+def convolution(
+    x: Array, weights: Array, *, groups: int, stride_y: int, stride_x: int, padding: int, dilation: int, around: float = 0.0
+) -> Array:
+    """Cross-correlation without bias; ``around`` is what the padding holds.
 
     Parameters
     ----------
@@ -29,7 +31,7 @@ def convolution(x: Array, weights: Array, *, groups: int, stride_y: int, stride_
     )
     reach_y = (height - 1) * stride_y + (size - 1) * dilation + 1
     reach_x = (width - 1) * stride_x + (size - 1) * dilation + 1
-    padded = _padded(x, padding * dilation, reach_y, reach_x).reshape(groups, channels, reach_y, reach_x)
+    padded = _padded(x, padding * dilation, reach_y, reach_x, around).reshape(groups, channels, reach_y, reach_x)
     taps = weights.reshape(groups, filters // groups, channels, size, size)
     out = np.zeros((groups, filters // groups, height * width), np.float32)
     for ky in range(size):
@@ -41,9 +43,9 @@ def convolution(x: Array, weights: Array, *, groups: int, stride_y: int, stride_
     return out.reshape(filters, height, width)
 
 
-def _padded(x: Array, margin: int, height: int, width: int) -> Array:
-    """``x`` with a zero margin above and to the left, cut or filled to ``height`` x ``width``."""
-    out = np.zeros((x.shape[0], height, width), np.float32)
+def _padded(x: Array, margin: int, height: int, width: int, around: float) -> Array:
+    """``x`` with a margin of ``around`` above and to the left, cut or filled to ``height`` x ``width``."""
+    out = np.full((x.shape[0], height, width), around, np.float32)
     window = out[:, margin:, margin:]
     rows, columns = min(x.shape[1], window.shape[1]), min(x.shape[2], window.shape[2])
     window[:, :rows, :columns] = x[:, :rows, :columns]

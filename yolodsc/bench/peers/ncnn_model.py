@@ -63,7 +63,7 @@ class _Model:
         names = self._names(layer.index)
         blob = names[0] if len(names) == 1 else f"map{layer.index}"
         match layer:
-            case ConvolutionalLayer(xnor=False, antialiasing=0, dilation=1):
+            case ConvolutionalLayer(ordinary=True, dilation=1):
                 kind, options = self._convolution(layer, weights)
                 inside = INSIDE.get(layer.activation, "")
                 self._bent(kind, inputs, blob, f"{options} {inside}".strip(), "linear" if inside else layer.activation)

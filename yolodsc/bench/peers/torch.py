@@ -50,7 +50,7 @@ def _step(torch: Any, layer: Layer, weights: Weights) -> Step:
     functional = torch.nn.functional
     step: Step
     match layer:
-        case ConvolutionalLayer(xnor=False, antialiasing=0, dilation=1):
+        case ConvolutionalLayer(ordinary=True, dilation=1):
             step = _convolution(torch, layer, weights)
         case MaxpoolLayer(maxpool_depth=0, antialiasing=0):
             step = _maxpool(functional, layer)

@@ -22,7 +22,7 @@ Pointwise = Literal["flat", "im2col"]
 
 
 def convolution_step(layer: ConvolutionalLayer, weights: Weights, x: Array, out: Array, *, pointwise: Pointwise) -> Step:
-    """The step of a convolution without ``xnor`` and ``antialiasing``; ``x`` (C, H, W) and ``out`` (F, OH, OW) are bound."""
+    """The step of an ordinary convolution; ``x`` (C, H, W) and ``out`` (F, OH, OW) are bound."""
     kernel, bias = folded(layer, weights)
     if layer.pointwise and pointwise == "flat":
         product = _flat_product(kernel, x, out)

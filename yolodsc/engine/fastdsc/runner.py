@@ -112,7 +112,7 @@ def _entry(layer: Layer, weights: Weights, step: Step) -> Entry:
 
 def _step(layer: Layer, weights: Weights, inputs: list[Array], out: Array, pointwise: Pointwise) -> Step:
     """The fast step where there is one, else the layer's own forward into the buffer."""
-    if isinstance(layer, ConvolutionalLayer) and not (layer.xnor or layer.antialiasing):
+    if isinstance(layer, ConvolutionalLayer) and layer.ordinary:
         return convolution_step(layer, weights, inputs[0], out, pointwise=pointwise)
     if isinstance(layer, MaxpoolLayer) and not (layer.maxpool_depth or layer.antialiasing):
         return _maxpool_step(layer, inputs[0], out)

@@ -53,8 +53,8 @@ def check(layer: Layer) -> None:
     """A `YolodscError` for a layer that has no backward pass."""
     if layer.type not in OPERATIONS and layer.type not in PASSING:
         raise YolodscError(f"layer {layer.index} [{layer.type}] cannot be trained: it has no backward pass")
-    if isinstance(layer, ConvolutionalLayer) and (layer.xnor or layer.antialiasing):
-        raise layer.section.error("with xnor or antialiasing cannot be trained")
+    if isinstance(layer, ConvolutionalLayer) and not layer.ordinary:
+        raise layer.section.error("with xnor, antialiasing or a misread input cannot be trained")
 
 
 def operation(place: Place[Any]) -> Operation:
