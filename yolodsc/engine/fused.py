@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from yolodsc.engine.arena import Buffer, lay_out, lives_of
 from yolodsc.engine.blas import held
+from yolodsc.engine.bounds import Room, check
 from yolodsc.engine.entry import Entry
 from yolodsc.engine.isa import Isa
-from yolodsc.engine.layout import ARENA, CONSTANTS, PICTURE_BASE, SCRATCH, Map, Plane
+from yolodsc.engine.layout import ARENA, CONSTANTS, PICTURE_BASE, SCRATCH, Map, Plane, word
 from yolodsc.engine.objects import compiler
 from yolodsc.engine.operations.operation import Operation, Site
 from yolodsc.engine.operations.planes import Plain
@@ -24,6 +25,7 @@ from yolodsc.engine.places import Plan
 from yolodsc.engine.planner import planned
 from yolodsc.engine.scheduler import Crew, HelperKernel, LeadKernel, WorkerKernel
 from yolodsc.engine.tape import Constants, Item, Tape, aligned, assemble, kernels_of
+from yolodsc.errors import EngineError
 from yolodsc.network import Network
 from yolodsc.shape import Array
 
@@ -59,18 +61,37 @@ def program(network: Network, *, threads: int, outputs: Sequence[int], isa: Isa,
     phases: list[list[Item]] = []
     spans: list[tuple[int, int]] = []
     sizes: list[int] = []
+    rooms: list[Room] = []
+    scratch = 0
     for operation in plan.operations:
-        before = site.constants.size
+        before, site.scratch = site.constants.size, 0
         written = [] if isinstance(operation, Plain) else operation.phases(site)
         spans.append((len(phases), len(phases) + len(written)))
         sizes.append(site.constants.size - before)
         phases += written
+        rooms += [_room(network, operation, (before, sizes[-1]), site.scratch, arena)] * len(written)
+        scratch = max(scratch, site.scratch)
         operation.forget()
     drivers = (WorkerKernel(), LeadKernel(), HelperKernel())
     addresses = compiler(isa).load([*kernels_of(phases), *drivers], progress)
     tape = assemble(phases, addresses)
+    constants = site.constants.buffer()
+    check(tape, {address: kernel for kernel, address in addresses.items()}, rooms, constants)
     worker, lead, helper = (addresses[driver] for driver in drivers)
-    return Program(plan, tape, tuple(spans), tuple(sizes), site.constants.buffer(), arena, site.scratch, (worker, lead, helper))
+    return Program(plan, tape, tuple(spans), tuple(sizes), constants, arena, scratch, (worker, lead, helper))
+
+
+def _room(network: Network, operation: Operation, constants: tuple[int, int], scratch: int, arena: int) -> Room:
+    """What the calls of an operation may touch: its own constants and private space, its maps and planes."""
+    first, size = constants
+    section = network.layers[operation.layers[-1]].section if operation.layers and operation.layers[-1] >= 0 else None
+    name = f"{section.file}:{section.line}: [{section.type}]" if section else str(network.cfg.file)
+    for buffer in (*operation.reads, *operation.writes):
+        if buffer.base == ARENA and not 0 <= buffer.offset <= arena - buffer.size:
+            raise EngineError(f"{name}: a buffer at byte {buffer.offset} of an arena of {arena} bytes: an error of yolodsc")
+    reads = [(word(buffer.base, buffer.offset), buffer.size) for buffer in operation.reads]
+    writes = [(word(buffer.base, buffer.offset), buffer.size) for buffer in operation.writes]
+    return Room(name, [(word(CONSTANTS, first), size), *reads], [(word(SCRATCH, 0), scratch), *writes])
 
 
 class FusedRunner:
