@@ -85,10 +85,10 @@ def _room(network: Network, operation: Operation, constants: tuple[int, int], sc
     """What the calls of an operation may touch: its own constants and private space, its maps and planes."""
     first, size = constants
     section = network.layers[operation.layers[-1]].section if operation.layers and operation.layers[-1] >= 0 else None
-    name = f"{section.file}:{section.line}: [{section.type}]" if section else str(network.cfg.file)
+    name = f"{section.file}:{section.line}: [{section.type}]" if section else f"{network.cfg.file}: [net]"
     for buffer in (*operation.reads, *operation.writes):
         if buffer.base == ARENA and not 0 <= buffer.offset <= arena - buffer.size:
-            raise EngineError(f"{name}: a buffer at byte {buffer.offset} of an arena of {arena} bytes: an error of yolodsc")
+            raise EngineError(f"{name} a buffer at byte {buffer.offset} of an arena of {arena} bytes: an error of yolodsc")
     reads = [(word(buffer.base, buffer.offset), buffer.size) for buffer in operation.reads]
     writes = [(word(buffer.base, buffer.offset), buffer.size) for buffer in operation.writes]
     return Room(name, [(word(CONSTANTS, first), size), *reads], [(word(SCRATCH, 0), scratch), *writes])

@@ -55,16 +55,15 @@ class ConvKernel:
         rows, groups, tiles = a["rows"], a["groups"], (a["tiles"], 0 * width)
         x_first, x_last = tiled(a["tile_last"], k["stride"])
         y_first, y_last = tiled(a["tile_last"], width)
-        blocks, row, shift = a["table_quads"] * k["unroll"], k["pixels"] * width, {"first": y_first, "last": y_last}
+        blocks, row, shift = a["table_quads"] * k["unroll"], k["pixels"] * width, (y_first, y_last)
         y_walk = ((groups, a["group_y"]), (k["vectors"], a["block_y"]), (rows, a["row_y"]), tiles)
         r_walk = ((groups, a["group_residual"]), (k["vectors"], a["block_residual"]), (rows, a["row_residual"]))
         return [
-            Extent("table", a["segments"] * 16, ((a["segments"], 0 * width),)),
             Extent("x", (k["pixels"] - 1) * k["stride"], ((rows, a["row_x"]), tiles), x_first, x_last, gathers=True),
             Extent("weights", blocks * k["vectors"] * width, ((groups, a["group_weights"]),)),
             Extent("biases", k["vectors"] * width, ((groups, k["vectors"] * width),)),
-            Extent("y", row, y_walk, **shift, writes=True),
-            Extent("residual", row * k["residual"], r_walk, **shift),
+            Extent("y", row, y_walk, *shift, writes=True),
+            Extent("residual", row * k["residual"], r_walk, *shift),
         ]
 
     def emit(self, name: str) -> str:

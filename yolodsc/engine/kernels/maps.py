@@ -13,6 +13,7 @@ from yolodsc.engine.code import Code
 from yolodsc.engine.epilogue import ACTIVATIONS
 from yolodsc.engine.extent import ONE, Columns, Extent, tiled
 
+
 @dataclass(frozen=True, slots=True)
 class PairKernel:
     """``y = activation(x + r)`` or ``x * r``; for ``gate``, r holds one vector a block (squeeze and excite)."""

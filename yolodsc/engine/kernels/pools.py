@@ -11,7 +11,6 @@ LOWEST = -3.4028234663852886e38
 """Darknet's -FLT_MAX: what cells outside the map count as in a maximum."""
 
 
-
 def _clipped(first: Column, count: Column, stride: Column, shift: Column, size: Column, side: Column) -> tuple[Column, Column]:
     """First cell and last + 1 that ``count`` windows from number ``first`` on read along one axis."""
     start, end = first * stride - shift, (first + count - 1) * stride - shift
@@ -71,10 +70,8 @@ class WindowKernel:
     def extents(k: Columns, a: Columns) -> list[Extent]:
         """What calls touch: an empty window still reads one pixel."""
         width, blocks, walk = k["lanes"] * 4, a["blocks"], (a["blocks"], a["block_x"])
-        (top, bottom), (left, right) = (
-            _clipped(a[f"first_{one}"], a[f"{one}s"], *(a[f"{n}_{axis}"] for n in ("stride", "shift", "size")), a[side])
-            for one, axis, side in (("row", "y", "height"), ("column", "x", "width"))
-        )
+        top, bottom = _clipped(a["first_row"], a["rows"], a["stride_y"], a["shift_y"], a["size_y"], a["height"])
+        left, right = _clipped(a["first_column"], a["columns"], a["stride_x"], a["shift_x"], a["size_x"], a["width"])
         first, last = top * a["row_x"] + left * width, (bottom - 1) * a["row_x"] + (right - 1) * width
         y_walk = ((blocks, a["block_y"]), (a["rows"], a["row_y"]), (a["columns"], width))
         return [Extent("x", width, (walk,), first, last), Extent("y", width, y_walk, writes=True)]
