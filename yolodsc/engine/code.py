@@ -153,6 +153,10 @@ class Code:
         mask = self.let(f"fcmp olt {self.vector} {a}, {b}")
         return self.select(mask, a, b)
 
+    def largest(self, a: str, b: str) -> str:
+        """Larger of each lane, NaN where either is."""
+        return self.select(self.let(f"fcmp uno {self.vector} {a}, {a}"), a, self.greater(a, b))
+
     def select(self, mask: str, a: str, b: str) -> str:
         """``a`` where the mask is set, else ``b``."""
         return self.let(f"select <{self.lanes} x i1> {mask}, {self.vector} {a}, {self.vector} {b}")

@@ -1,14 +1,12 @@
 """Kernels of pools: largest values of windows, means of channels."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from yolodsc.engine.code import Code
 from yolodsc.engine.extent import Column, Columns, Extent, tiled
-
-LOWEST = -3.4028234663852886e38
-"""Darknet's -FLT_MAX: what cells outside the map count as in a maximum."""
 
 
 def _clipped(first: Column, count: Column, stride: Column, shift: Column, size: Column, side: Column) -> tuple[Column, Column]:
@@ -103,13 +101,18 @@ class WindowKernel:
         return low, c.sub(high, low)
 
     def _largest(self, c: Code, corner: str, tall: str, wide: str, row_x: str) -> str:
-        with c.loop(tall, [("ptr", corner), (c.vector, c.constant(LOWEST))]) as down:
-            x1, best = down.carried
-            with c.loop(wide, [("ptr", x1), (c.vector, best)]) as right:
-                x2, best = right.carried
-                right.again(c.at(x2, self.lanes * 4), c.greater(best, c.load(x2)))
-            down.again(c.at(x1, row_x), right.carried[1])
-        return down.carried[1]
+        """The loop waits for its maximum, so what no maximum keeps (NaN) is kept beside it and costs no time."""
+        kind = c.vector
+        with c.loop(tall, [("ptr", corner), (kind, c.constant(-math.inf)), (kind, c.constant(0.0))]) as down:
+            x1, *so_far = down.carried
+            with c.loop(wide, [("ptr", x1), *((kind, value) for value in so_far)]) as right:
+                x2, best, odd = right.carried
+                value = c.load(x2)
+                kept = c.select(c.let(f"fcmp uno {kind} {value}, {value}"), value, odd)
+                right.again(c.at(x2, self.lanes * 4), c.greater(best, value), kept)
+            down.again(c.at(x1, row_x), *right.carried[1:])
+        _, best, odd = down.carried
+        return c.select(c.let(f"fcmp uno {kind} {odd}, {odd}"), odd, best)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +161,9 @@ class MaxpoolKernel:
         tall = [c.load(x, k * width) for k in range(columns)]
         for _ in range(self.size - 1):
             x = c.at(x, row_x)
-            tall = [c.greater(value, c.load(x, k * width)) for k, value in enumerate(tall)]
+            tall = [c.largest(value, c.load(x, k * width)) for k, value in enumerate(tall)]
         for p in range(self.pixels):
             best = tall[p * self.stride]
             for k in range(1, self.size):
-                best = c.greater(best, tall[p * self.stride + k])
+                best = c.largest(best, tall[p * self.stride + k])
             c.store(best, y, p * width)
