@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -102,17 +103,18 @@ class WindowKernel:
 
     def _largest(self, c: Code, corner: str, tall: str, wide: str, row_x: str) -> str:
         """The loop waits for its maximum, so what no maximum keeps (NaN) is kept beside it and costs no time."""
-        kind = c.vector
-        with c.loop(tall, [("ptr", corner), (kind, c.constant(-math.inf)), (kind, c.constant(0.0))]) as down:
+        kind, bits = c.vector, f"<{c.lanes} x i32>"
+        with c.loop(tall, [("ptr", corner), (kind, c.constant(-math.inf)), (bits, c.integers(0))]) as down:
             x1, *so_far = down.carried
-            with c.loop(wide, [("ptr", x1), *((kind, value) for value in so_far)]) as right:
+            with c.loop(wide, [("ptr", x1), (kind, so_far[0]), (bits, so_far[1])]) as right:
                 x2, best, odd = right.carried
                 value = c.load(x2)
-                kept = c.select(c.let(f"fcmp uno {kind} {value}, {value}"), value, odd)
-                right.again(c.at(x2, self.lanes * 4), c.greater(best, value), kept)
+                mask = c.let(f"sext <{c.lanes} x i1> {c.odd(value)} to {bits}")
+                right.again(c.at(x2, self.lanes * 4), c.greater(best, value), c.let(f"or {bits} {odd}, {mask}"))
             down.again(c.at(x1, row_x), *right.carried[1:])
         _, best, odd = down.carried
-        return c.select(c.let(f"fcmp uno {kind} {odd}, {odd}"), odd, best)
+        whole = c.let(f"or {bits} {odd}, {c.let(f'bitcast {kind} {best} to {bits}')}")
+        return c.let(f"bitcast {bits} {whole} to {kind}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +159,13 @@ class MaxpoolKernel:
 
     def _tile(self, c: Code, x: str, row_x: str, y: str) -> None:
         width = self.lanes * 4
-        columns = (self.pixels - 1) * self.stride + self.size
-        tall = [c.load(x, k * width) for k in range(columns)]
-        for _ in range(self.size - 1):
+        seen: list[list[str]] = [[] for _ in range((self.pixels - 1) * self.stride + self.size)]  # by column
+        for _ in range(self.size):
+            for k, column in enumerate(seen):
+                column.append(c.load(x, k * width))
             x = c.at(x, row_x)
-            tall = [c.largest(value, c.load(x, k * width)) for k, value in enumerate(tall)]
+        tall, odd = [reduce(c.greater, column) for column in seen], [c.odd(*column) for column in seen]
         for p in range(self.pixels):
-            best = tall[p * self.stride]
-            for k in range(1, self.size):
-                best = c.largest(best, tall[p * self.stride + k])
+            own = slice(p * self.stride, p * self.stride + self.size)
+            best = c.select(reduce(c.either, odd[own]), c.constant(math.nan), reduce(c.greater, tall[own]))
             c.store(best, y, p * width)
