@@ -5,6 +5,7 @@ import pytest
 
 from tests.engine.test_random_networks import NAMES, instruction_set
 from tests.networks import network
+from yolodsc import engine
 from yolodsc.engine.epilogue import ACTIVATIONS
 from yolodsc.engine.fused import FusedRunner
 from yolodsc.reference.activations import activate
@@ -37,6 +38,34 @@ def test_what_is_no_number_comes_out_as_in_the_reference(activation: str, name: 
     assert "activation" in names
     np.testing.assert_array_equal(np.isnan(found), np.isnan(expected))
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("isa", [None, "none"])
+@pytest.mark.parametrize("layer", ["size=1", "size=1 groups=16", "size=1 stride=2"])
+@pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_biases_that_are_no_numbers_go_through_every_executor(activation: str, layer: str, isa: str | None) -> None:
+    """Convolutions apply their own activations, FastDSC in kernels of its own."""
+    made = network(f"convolutional filters=16 {layer} activation={activation}", channels=16, height=3, width=16)
+    made = made.with_weights([{"weights": 0 * made.weights[0]["weights"], "biases": NUMBERS}])
+    x = np.ones(made.picture, np.float32)
+
+    with engine.compile(made, isa=isa) as runner:
+        found = runner(x)[0]
+
+    np.testing.assert_allclose(found, made.forward(x)[0], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("isa", [None, "none"])
+@pytest.mark.parametrize("size", [2, 3, 5])
+def test_the_largest_of_nothing_but_minus_infinity(size: int, isa: str | None) -> None:
+    """Is minus infinity, not the lowest float."""
+    made = network(f"maxpool size={size} stride=1", channels=3, height=6, width=6)
+
+    with engine.compile(made, isa=isa) as runner:
+        found = runner(np.full(made.picture, -np.inf, np.float32))[0]
+
+    assert (found == -np.inf).all()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -210,4 +210,8 @@ def test_no_number_overflows_the_check(linked: Linked, argument: int, value: int
     except EngineError:
         return
     harmless = kernels[int(words[one])].arguments[argument]
-    assert abs(value) < 2**50 or "residual" in harmless or harmless in ("row_x", "row_y", "group_y", "group_weights", "block_y", "tiles")
+    assert (
+        abs(value) < 2**50
+        or "residual" in harmless
+        or harmless in ("row_x", "row_y", "group_y", "group_weights", "block_y", "tiles")
+    )

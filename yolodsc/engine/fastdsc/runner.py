@@ -9,6 +9,7 @@ import numpy as np
 
 from yolodsc.engine.blas import held
 from yolodsc.engine.entry import Entry
+from yolodsc.engine.graph import is_pool
 from yolodsc.engine.fastdsc.convolution import Pointwise, Step, convolution_step
 from yolodsc.layer import PICTURE, Layer, Weights
 from yolodsc.layers.convolutional import ConvolutionalLayer
@@ -128,7 +129,7 @@ def _maxpool_step(layer: MaxpoolLayer, x: Array, out: Array) -> Step:
     (channels, height, width), margin = x.shape, layer.padding // 2
     rows = (layer.shape.height - 1) * layer.stride_y + layer.size
     columns = (layer.shape.width - 1) * layer.stride_x + layer.size
-    lowest = np.finfo(np.float32).min
+    lowest = -np.inf if is_pool(layer) else np.finfo(np.float32).min  # an empty window holds the lowest float
     padded = np.full((channels, max(rows, margin + height), max(columns, margin + width)), lowest, np.float32)
     middle = padded[:, margin : margin + height, margin : margin + width]
     tall = np.empty((channels, layer.shape.height, padded.shape[2]), np.float32)
