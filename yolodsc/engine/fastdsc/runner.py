@@ -9,8 +9,8 @@ import numpy as np
 
 from yolodsc.engine.blas import held
 from yolodsc.engine.entry import Entry
-from yolodsc.engine.graph import is_pool
 from yolodsc.engine.fastdsc.convolution import Pointwise, Step, convolution_step
+from yolodsc.engine.graph import is_pool
 from yolodsc.layer import PICTURE, Layer, Weights
 from yolodsc.layers.convolutional import ConvolutionalLayer
 from yolodsc.layers.maxpool import MaxpoolLayer
