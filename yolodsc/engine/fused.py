@@ -1,7 +1,6 @@
 """The fused runner: a plan laid out, written down and compiled, with as many threads as asked for."""
 
 import os
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from yolodsc.engine.arena import Buffer, lay_out, lives_of
 from yolodsc.engine.blas import held
 from yolodsc.engine.bounds import Room, check
 from yolodsc.engine.entry import Entry
+from yolodsc.engine.forks import ForkLock
 from yolodsc.engine.isa import Isa
 from yolodsc.engine.layout import ARENA, CONSTANTS, PICTURE_BASE, SCRATCH, Map, Plane, word
 from yolodsc.engine.objects import compiler
@@ -97,6 +97,8 @@ def _room(network: Network, operation: Operation, constants: tuple[int, int], sc
 class FusedRunner:
     """Runs one network; may be called from several Python threads, one call running at a time."""
 
+    streams = 1
+
     def __init__(
         self,
         network: Network,
@@ -113,11 +115,11 @@ class FusedRunner:
         self.isa = isa
         self.outputs = tuple(outputs)
         self.program = shared or program(network, threads=self.threads, outputs=outputs, isa=isa, progress=progress)
-        self._lock = threading.Lock()
+        self._lock = ForkLock()
         self._process = 0
         self._picture: Array = np.zeros(network.picture, np.float32)
         self._parts = _parts(self.program)
-        self._hold = partial(held, self.threads) if any(plain for *_, plain in self._parts) else nullcontext
+        self._hold = held if any(plain for *_, plain in self._parts) else nullcontext
         self._open()
 
     def __call__(self, pictures: Array) -> dict[int, Array]:
@@ -157,7 +159,7 @@ class FusedRunner:
 
     def close(self) -> None:
         """Release threads and memory."""
-        with self._lock:
+        with self._lock.held():
             self._crew.close()
 
     def __enter__(self) -> Self:
@@ -180,7 +182,7 @@ class FusedRunner:
         self._crew = Crew(self.program.tape, self.program.drivers, bases)
 
     def _run(self, picture: Array, out: dict[int, Array]) -> None:
-        with self._lock, self._hold():
+        with self._lock.held(), self._hold():
             if self._process != os.getpid():
                 self._open()
             self._picture = np.ascontiguousarray(picture, np.float32)  # read where it lies: a copy takes 2 to 5 % of small networks
@@ -193,7 +195,7 @@ class FusedRunner:
                 array[:] = self.array(self.program.plan.outputs[index])
 
     def _again(self, operation: Operation, span: tuple[int, int]) -> None:
-        with self._lock, self._hold():
+        with self._lock.held(), self._hold():
             if isinstance(operation, Plain):
                 self._reference(operation)
             else:
