@@ -86,8 +86,8 @@ def _in_child() -> None:
     for owner in _alive():
         owner.lock = threading.RLock()
     for reference, renew in list(_children.values()):
-        if (owner := reference()) is not None:
-            renew(owner)
+        if (one := reference()) is not None:
+            renew(one)
 
 
 if hasattr(os, "register_at_fork"):
