@@ -58,9 +58,9 @@ class Detector:
     exif
         Turn pictures as their EXIF orientation says; as the profile does unless given.
     threads
-        How many threads one picture may use.
+        How many threads one picture may use; cut to the cores that this process has.
     streams
-        How many pictures `many` works on at the same time.
+        How many pictures `many` works on at the same time; cut so that all threads together are no more than the cores.
     isa, progress
         As for `engine.compile`.
     """
@@ -91,8 +91,8 @@ class Detector:
         self.geometry = geometry or default_geometry(network)
         self.classes = classes
         self.exif = profile.exif if exif is None else exif
-        self.streams = streams
         self.runner = engine.compile(network, threads=threads, streams=streams, isa=isa, progress=progress)
+        self.threads, self.streams = self.runner.threads, self.runner.streams
 
     @classmethod
     def from_files(

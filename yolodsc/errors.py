@@ -7,6 +7,7 @@ YolodscError
 ├── DatasetError        a VOC tree, label folder, detections file, list or .names file
 ├── DecompositionError  a network or layer that cannot be made separable as asked
 ├── ConversionError     a network that another format or form cannot express
+├── EngineError         a network that the fused engine cannot run
 ├── OptionError         a command-line option or argument
 └── MissingExtraError   an optional library that is not installed
 """
@@ -38,6 +39,10 @@ class DecompositionError(YolodscError):
 
 class ConversionError(YolodscError):
     """A network or layer that cannot be written in another format or form."""
+
+
+class EngineError(YolodscError):
+    """A network that the fused engine cannot run: too large to address, or a plan that would leave its buffers."""
 
 
 class OptionError(YolodscError):

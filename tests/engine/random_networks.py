@@ -37,6 +37,43 @@ def networks(draw: st.DrawFn) -> Network:
 
 
 @st.composite
+def far_networks(draw: st.DrawFn) -> Network:
+    """One to three layers whose windows lie far outside the map: padding beyond the size, long strides, images of one row."""
+    sides = st.sampled_from([1, 1, 2, 3, 5, 8, 13, 32, 61])
+    channels, height, width = draw(st.sampled_from([1, 3, 4, 5, 16, 24])), draw(sides), draw(sides)
+    lines: list[str] = []
+    built: Network | None = None
+    for _ in range(draw(st.integers(1, 3))):
+        shape = built.layers[-1].shape if built else Shape(channels, height, width)
+        more = draw(far(shape))
+        try:
+            longer = network("\n".join([*lines, more]), channels=channels, height=height, width=width)
+        except CfgError:
+            continue
+        if all(layer.multiply_adds() <= WORK and layer.shape.size <= 400_000 for layer in longer.layers):
+            lines, built = [*lines, more], longer
+    return built or network("convolutional filters=3 padding=9", channels=channels, height=height, width=width)
+
+
+@st.composite
+def far(draw: st.DrawFn, shape: Shape) -> str:
+    """A convolution, depthwise or not, or a pool that reads far outside."""
+    size = draw(st.sampled_from([1, 1, 2, 3, 3, 5]))
+    padding = draw(st.one_of(st.integers(size, size + 3), st.integers(0, 45)))
+    stride = draw(st.sampled_from(["stride=1", "stride=1", "stride=17", "stride_x=5 stride_y=17", "stride_x=1 stride_y=40"]))
+    window = f"size={size} padding={padding} {stride}"
+    filters = draw(st.sampled_from([1, 3, 8, 17, 32]))
+    kinds = [
+        f"convolutional filters={filters} {window} {_activated(draw)}",
+        f"convolutional filters={filters} {window} dilation={draw(st.integers(1, 4))} {_activated(draw)}",
+        f"convolutional filters={shape.channels} groups={shape.channels} {window} {_activated(draw)}",
+        f"maxpool {window}",
+        f"maxpool size={size} {stride} padding={draw(st.integers(0, 2 * size))}",
+    ]
+    return draw(st.sampled_from(kinds))
+
+
+@st.composite
 def following(draw: st.DrawFn, shape: Shape, before: list[Shape]) -> list[str]:
     """One layer, or a few that belong together, after an output of ``shape``."""
     kinds = [convolution, convolution, depthwise, inverted, pool, elsewhere]

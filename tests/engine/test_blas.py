@@ -19,11 +19,11 @@ def test_blas_is_held_as_long_as_any_runner_works() -> None:
     inside, leave = threading.Event(), threading.Event()
 
     def other() -> None:
-        with held(1):
+        with held():
             inside.set()
             leave.wait(10)
 
-    with held(1):
+    with held():
         worker = threading.Thread(target=other)
         worker.start()
         inside.wait(10)
@@ -40,7 +40,7 @@ def test_blas_is_given_back_after_an_error() -> None:
     """The limit does not outlive the block."""
     before = threads()
 
-    with contextlib.suppress(RuntimeError), held(1):
+    with contextlib.suppress(RuntimeError), held():
         raise RuntimeError
 
     assert threads() == before

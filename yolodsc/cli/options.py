@@ -1,6 +1,7 @@
 """Options that several subcommands share."""
 
 import shutil
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -32,7 +33,25 @@ DataFile = Annotated[Path | None, typer.Option("--data", metavar="F", help="A .d
 ProfileName = Annotated[str, typer.Option("--profile", help="Whose numbers: alexeyab, pjreddie or opencv.")]
 Partial = Annotated[bool, typer.Option("--partial", help="Accept weights files that are too short or too long.")]
 AllowNonfinite = Annotated[bool, typer.Option("--allow-nonfinite", help="Accept weights that are NaN or infinite.")]
-Threads = Annotated[int, typer.Option("--threads", min=1, max=MOST_THREADS, metavar="N", help="Threads for one picture.")]
+
+
+def _fewer(option: str, asked: int, cores: int) -> int:
+    """What there are cores for; says so where that is less than what was asked for."""
+    if asked > cores:
+        print(f"note: {option} {asked}: {cores} core{'s' * (cores > 1)} to run on; {cores} used", file=sys.stderr)
+    return min(asked, cores)
+
+
+def _threads(asked: int) -> int:
+    from yolodsc.engine.cores import available
+
+    return _fewer("--threads", asked, available())
+
+
+Threads = Annotated[
+    int,
+    typer.Option("--threads", min=1, max=MOST_THREADS, metavar="N", help="Threads for one picture.", callback=_threads),
+]
 Streams = Annotated[int, typer.Option("--streams", min=1, max=MOST_THREADS, metavar="N", help="Pictures at the same time.")]
 Isa = Annotated[str | None, typer.Option("--isa", metavar="I", help="Instruction set: avx512, avx2, sse, neon; none is FastDSC.")]
 Thresh = Annotated[float | None, typer.Option("--thresh", min=0.0, max=1.0, help="Least score; .25 unless the profile differs.")]
@@ -76,7 +95,9 @@ def detector(
 ) -> "Detector":
     """The detector that the options of `detect` and `evaluate` describe; says so where its kernels take long to compile."""
     from yolodsc.detect import Detector
+    from yolodsc.engine.cores import available
 
+    streams = _fewer("--streams", streams, max(1, available() // threads))
     return Detector.from_files(
         files.cfg,
         files.weights,

@@ -18,7 +18,16 @@ if TYPE_CHECKING:
 
 
 class Runner(Protocol):
-    """A compiled network with its buffers; may be called from several threads, one call running at a time."""
+    """A compiled network with its buffers; may be called from several threads, one call running at a time.
+
+    Attributes
+    ----------
+    threads, streams
+        How many threads a call uses, and how many calls run at the same time: at most as asked for, cut to the cores.
+    """
+
+    threads: int
+    streams: int
 
     def __call__(self, pictures: Array) -> dict[int, Array]:
         """Outputs by layer index for (C, H, W), each of its layer's shape; for (N, C, H, W) with N in front.
@@ -54,14 +63,15 @@ def compile(  # noqa: A001
     Parameters
     ----------
     threads
-        The most threads that one call uses.
+        The most threads that one call uses; never more than this process has cores for.
     outputs
         Layers whose outputs are handed back: the heads unless given, or the last layer where there is no head.
     isa
         Instruction set to make kernels for, one of `isa.available`, or ``"none"`` for FastDSC; YOLODSC_ISA or the best
         unless given.
     streams
-        How many calls may run at the same time, each with ``threads`` threads and buffers of its own.
+        The most calls that run at the same time, each with ``threads`` threads and buffers of its own; all of them together
+        never use more threads than there are cores.
     progress
         Called with (done, all) while kernels are compiled that the cache does not have.
 
@@ -69,11 +79,15 @@ def compile(  # noqa: A001
     ------
     OptionError
         For an ``isa`` that this machine cannot run.
+    EngineError
+        For a network that is too large to address.
     """
     from yolodsc.engine.choice import choice
+    from yolodsc.engine.cores import capped
 
     if outputs is None:
         outputs = [head.index for head in network.heads] or [network.output]
+    threads, streams = capped(threads, streams)
     chosen = choice(isa).isa
     first = _fused(network, threads, outputs, chosen, progress) if chosen else _fastdsc(network, threads, outputs)
     if streams == 1:

@@ -9,6 +9,7 @@ variable ever lives in memory.
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import reduce
 
 
 class Loop:
@@ -152,6 +153,16 @@ class Code:
         """Smaller of each lane."""
         mask = self.let(f"fcmp olt {self.vector} {a}, {b}")
         return self.select(mask, a, b)
+
+    def odd(self, *values: str) -> str:
+        """Mask of the lanes in which any of the values is NaN; a comparison sees two of them."""
+        pairs = zip(values[::2], [*values[1::2], *values[-1:]], strict=False)
+        masks = [self.let(f"fcmp uno {self.vector} {a}, {b}") for a, b in pairs]
+        return reduce(self.either, masks)
+
+    def either(self, a: str, b: str) -> str:
+        """Union of two masks."""
+        return self.let(f"or <{self.lanes} x i1> {a}, {b}")
 
     def select(self, mask: str, a: str, b: str) -> str:
         """``a`` where the mask is set, else ``b``."""

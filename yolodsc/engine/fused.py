@@ -1,7 +1,6 @@
 """The fused runner: a plan laid out, written down and compiled, with as many threads as asked for."""
 
 import os
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -14,9 +13,11 @@ from numpy.typing import NDArray
 
 from yolodsc.engine.arena import Buffer, lay_out, lives_of
 from yolodsc.engine.blas import held
+from yolodsc.engine.bounds import Room, check
 from yolodsc.engine.entry import Entry
+from yolodsc.engine.forks import ForkLock
 from yolodsc.engine.isa import Isa
-from yolodsc.engine.layout import ARENA, CONSTANTS, PICTURE_BASE, SCRATCH, Map, Plane
+from yolodsc.engine.layout import ARENA, CONSTANTS, PICTURE_BASE, SCRATCH, Map, Plane, word
 from yolodsc.engine.objects import compiler
 from yolodsc.engine.operations.operation import Operation, Site
 from yolodsc.engine.operations.planes import Plain
@@ -24,6 +25,7 @@ from yolodsc.engine.places import Plan
 from yolodsc.engine.planner import planned
 from yolodsc.engine.scheduler import Crew, HelperKernel, LeadKernel, WorkerKernel
 from yolodsc.engine.tape import Constants, Item, Tape, aligned, assemble, kernels_of
+from yolodsc.errors import EngineError
 from yolodsc.network import Network
 from yolodsc.shape import Array
 
@@ -59,22 +61,43 @@ def program(network: Network, *, threads: int, outputs: Sequence[int], isa: Isa,
     phases: list[list[Item]] = []
     spans: list[tuple[int, int]] = []
     sizes: list[int] = []
+    rooms: list[Room] = []
+    scratch = 0
     for operation in plan.operations:
-        before = site.constants.size
+        before, site.scratch = site.constants.size, 0
         written = [] if isinstance(operation, Plain) else operation.phases(site)
         spans.append((len(phases), len(phases) + len(written)))
         sizes.append(site.constants.size - before)
         phases += written
+        rooms += [_room(network, operation, (before, sizes[-1]), site.scratch, arena)] * len(written)
+        scratch = max(scratch, site.scratch)
         operation.forget()
     drivers = (WorkerKernel(), LeadKernel(), HelperKernel())
     addresses = compiler(isa).load([*kernels_of(phases), *drivers], progress)
     tape = assemble(phases, addresses)
+    constants = site.constants.buffer()
+    check(tape, {address: kernel for kernel, address in addresses.items()}, rooms, constants)
     worker, lead, helper = (addresses[driver] for driver in drivers)
-    return Program(plan, tape, tuple(spans), tuple(sizes), site.constants.buffer(), arena, site.scratch, (worker, lead, helper))
+    return Program(plan, tape, tuple(spans), tuple(sizes), constants, arena, scratch, (worker, lead, helper))
+
+
+def _room(network: Network, operation: Operation, constants: tuple[int, int], scratch: int, arena: int) -> Room:
+    """What the calls of an operation may touch: its own constants and private space, its maps and planes."""
+    first, size = constants
+    section = network.layers[operation.layers[-1]].section if operation.layers and operation.layers[-1] >= 0 else None
+    name = f"{section.file}:{section.line}: [{section.type}]" if section else f"{network.cfg.file}: [net]"
+    for buffer in (*operation.reads, *operation.writes):
+        if buffer.base == ARENA and not 0 <= buffer.offset <= arena - buffer.size:
+            raise EngineError(f"{name} a buffer at byte {buffer.offset} of an arena of {arena} bytes: an error of yolodsc")
+    reads = [(word(buffer.base, buffer.offset), buffer.size) for buffer in operation.reads]
+    writes = [(word(buffer.base, buffer.offset), buffer.size) for buffer in operation.writes]
+    return Room(name, [(word(CONSTANTS, first), size), *reads], [(word(SCRATCH, 0), scratch), *writes])
 
 
 class FusedRunner:
     """Runs one network; may be called from several Python threads, one call running at a time."""
+
+    streams = 1
 
     def __init__(
         self,
@@ -92,11 +115,11 @@ class FusedRunner:
         self.isa = isa
         self.outputs = tuple(outputs)
         self.program = shared or program(network, threads=self.threads, outputs=outputs, isa=isa, progress=progress)
-        self._lock = threading.Lock()
+        self._lock = ForkLock()
         self._process = 0
         self._picture: Array = np.zeros(network.picture, np.float32)
         self._parts = _parts(self.program)
-        self._hold = partial(held, self.threads) if any(plain for *_, plain in self._parts) else nullcontext
+        self._hold = held if any(plain for *_, plain in self._parts) else nullcontext
         self._open()
 
     def __call__(self, pictures: Array) -> dict[int, Array]:
@@ -136,7 +159,7 @@ class FusedRunner:
 
     def close(self) -> None:
         """Release threads and memory."""
-        with self._lock:
+        with self._lock.held():
             self._crew.close()
 
     def __enter__(self) -> Self:
@@ -159,7 +182,7 @@ class FusedRunner:
         self._crew = Crew(self.program.tape, self.program.drivers, bases)
 
     def _run(self, picture: Array, out: dict[int, Array]) -> None:
-        with self._lock, self._hold():
+        with self._lock.held(), self._hold():
             if self._process != os.getpid():
                 self._open()
             self._picture = np.ascontiguousarray(picture, np.float32)  # read where it lies: a copy takes 2 to 5 % of small networks
@@ -172,7 +195,7 @@ class FusedRunner:
                 array[:] = self.array(self.program.plan.outputs[index])
 
     def _again(self, operation: Operation, span: tuple[int, int]) -> None:
-        with self._lock, self._hold():
+        with self._lock.held(), self._hold():
             if isinstance(operation, Plain):
                 self._reference(operation)
             else:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from yolodsc.errors import EngineError
 from yolodsc.shape import Shape
 
 CONSTANTS, ARENA, PICTURE_BASE, SCRATCH = range(4)
@@ -21,8 +22,14 @@ CONSTANTS, ARENA, PICTURE_BASE, SCRATCH = range(4)
 PAGE, LINE = 4096, 64
 
 
+MOST_BYTES = 2**48
+"""Bytes that a word can address from its base."""
+
+
 def word(base: int, offset: int) -> int:
-    """The address ``offset`` bytes from a base."""
+    """The address ``offset`` bytes from a base; an `EngineError` where a word cannot hold it."""
+    if not 0 <= offset < MOST_BYTES:
+        raise EngineError(f"byte {offset} of a buffer has no address; wanted 0 to {MOST_BYTES - 1}: smaller padding or dilation")
     return base << 48 | offset
 
 

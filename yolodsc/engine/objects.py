@@ -7,12 +7,12 @@ old file and two processes that compile the same kernel write the same bytes. LL
 
 import contextlib
 import hashlib
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property
 from typing import Any, Protocol
 
 from yolodsc.engine.flat import flattened
+from yolodsc.engine.forks import ForkLock
 from yolodsc.engine.host import host
 from yolodsc.engine.isa import Isa
 from yolodsc.engine.memory import executable
@@ -41,7 +41,7 @@ class Compiler:
 
     def __init__(self, isa: Isa) -> None:
         self.isa = isa
-        self.lock = threading.Lock()
+        self.lock = ForkLock(rank=1)
         self.addresses: dict[Any, int] = {}
         self.compiled = 0
         self._machines: dict[str, Any] = {}
@@ -49,7 +49,7 @@ class Compiler:
 
     def load(self, kernels: Sequence[Any], progress: Callable[[int, int], None] | None = None) -> Mapping[Any, int]:
         """Addresses of all ``kernels``; those neither loaded nor kept on disk are compiled."""
-        with self.lock:
+        with self.lock.held():
             missing = [k for k in dict.fromkeys(kernels) if k not in self.addresses]
             codes: list[tuple[Any, str, bytes]] = []
             for number, kernel in enumerate(missing):

@@ -9,6 +9,7 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from yolodsc.engine.forks import at_child
 from yolodsc.shape import Array
 
 if TYPE_CHECKING:
@@ -21,17 +22,18 @@ class Streams:
 
     def __init__(self, runners: Sequence["Runner"]) -> None:
         self._runners = tuple(runners)
-        self._free: SimpleQueue[Runner] = SimpleQueue()
-        for runner in runners:
-            self._free.put(runner)
+        self.threads, self.streams = runners[0].threads, len(self._runners)
+        self._release()
+        at_child(self, Streams._release)
 
     def __call__(self, pictures: Array) -> dict[int, Array]:
         """As any runner's."""
-        runner = self._free.get()
+        free = self._free
+        runner = free.get()
         try:
             return runner(pictures)
         finally:
-            self._free.put(runner)
+            free.put(runner)
 
     def entries(self) -> list["Entry"]:
         """The plan, which all streams share."""
@@ -41,6 +43,12 @@ class Streams:
         """Release threads and memory of all streams."""
         for runner in self._runners:
             runner.close()
+
+    def _release(self) -> None:
+        """All runners are free; in a forked child too, where the threads that had some are not."""
+        self._free: SimpleQueue[Runner] = SimpleQueue()
+        for runner in self._runners:
+            self._free.put(runner)
 
     def __enter__(self) -> Self:
         return self

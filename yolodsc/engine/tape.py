@@ -75,11 +75,12 @@ def aligned(size: int) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True, slots=True)
 class Tape:
-    """Operations, items and words, ready to run."""
+    """Operations, items and words, ready to run; ``starts`` are the places of the steps among the words."""
 
     operations: NDArray[np.int64]
     items: NDArray[np.int64]
     words: NDArray[np.int64]
+    starts: NDArray[np.int64]
 
 
 def assemble(operations: Sequence[Sequence[Item]], addresses: Mapping[Any, int]) -> Tape:
@@ -87,13 +88,16 @@ def assemble(operations: Sequence[Sequence[Item]], addresses: Mapping[Any, int])
     table: list[tuple[int, int]] = []
     items: list[tuple[int, int]] = []
     words: list[int] = []
+    starts: list[int] = []
     for operation in operations:
         table.append((len(items), len(operation)))
         for item in operation:
             items.append((len(words), len(item)))
             for step in item:
+                starts.append(len(words))
                 words += step.words(addresses[step.kernel])
-    return Tape(*(np.array(rows, np.int64) for rows in (table, items, words)))
+    shaped = ((table, (-1, 2)), (items, (-1, 2)), (words, -1), (starts, -1))
+    return Tape(*(np.array(rows, np.int64).reshape(shape) for rows, shape in shaped))
 
 
 def kernels_of(operations: Sequence[Sequence[Item]]) -> list[Any]:

@@ -5,12 +5,17 @@ from numba import njit
 
 from yolodsc.shape import Array
 
+LOWEST = np.finfo(np.float32).min
+"""What a slope of 0 multiplies instead of -infinity, with which it would make NaN."""
+
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def bend(out: Array, bias: Array, slope: np.float32, limit: np.float32) -> None:
     """Overwrite (F, N) with max(v + bias, slope * (v + bias)), at most ``limit``; the parameters are those of `depthwise`."""
+    floor = np.float32(-np.inf) if slope else LOWEST
     for f in range(out.shape[0]):
         row, b = out[f], bias[f]
         for x in range(row.shape[0]):
             value = row[x] + b
-            row[x] = min(max(value, slope * value), limit)
+            low = floor if value < floor else value
+            row[x] = min(max(value, slope * low), limit)

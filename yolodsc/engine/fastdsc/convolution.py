@@ -4,11 +4,13 @@ A `Step` reads arrays that were bound when it was made and fills its output; it 
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import numpy as np
 
 from yolodsc.engine.fastdsc.activation import after
+from yolodsc.engine.fastdsc.products import Workers, parts
 from yolodsc.engine.folding import folded
 from yolodsc.layer import Weights
 from yolodsc.layers.convolutional import ConvolutionalLayer
@@ -21,15 +23,17 @@ Pointwise = Literal["flat", "im2col"]
 """How pointwise layers run: FastDSC's product on the flattened map, or the im2col that it does away with (for comparison)."""
 
 
-def convolution_step(layer: ConvolutionalLayer, weights: Weights, x: Array, out: Array, *, pointwise: Pointwise) -> Step:
+def convolution_step(
+    layer: ConvolutionalLayer, weights: Weights, x: Array, out: Array, *, pointwise: Pointwise, workers: Workers
+) -> Step:
     """The step of an ordinary convolution; ``x`` (C, H, W) and ``out`` (F, OH, OW) are bound."""
     kernel, bias = folded(layer, weights)
     if layer.pointwise and pointwise == "flat":
-        product = _flat_product(kernel, x, out)
+        product = _flat_product(kernel, x, out, workers)
     elif layer.depthwise:
         return _depthwise_step(layer, kernel, bias, x, out)
     else:
-        product = _im2col_product(layer, kernel, x, out)
+        product = _im2col_product(layer, kernel, x, out, workers)
     return _bent(layer, product, bias, out)
 
 
@@ -50,17 +54,13 @@ def _bent(layer: ConvolutionalLayer, product: Step, bias: Array, out: Array) -> 
     return step
 
 
-def _flat_product(kernel: Array, x: Array, out: Array) -> Step:
+def _flat_product(kernel: Array, x: Array, out: Array, workers: Workers) -> Step:
     matrix = np.ascontiguousarray(kernel.reshape(kernel.shape[:2]))  # (F, C)
-    flat_x, flat_out = x.reshape(len(x), -1), out.reshape(len(out), -1)
-
-    def product() -> None:
-        np.matmul(matrix, flat_x, out=flat_out)
-
-    return product
+    tasks = parts(matrix, x.reshape(len(x), -1), out.reshape(len(out), -1))
+    return partial(workers.run, tasks)
 
 
-def _im2col_product(layer: ConvolutionalLayer, kernel: Array, x: Array, out: Array) -> Step:
+def _im2col_product(layer: ConvolutionalLayer, kernel: Array, x: Array, out: Array, workers: Workers) -> Step:
     groups, (filters, channels, size, _) = layer.groups, kernel.shape
     _, height, width = out.shape
     fill, padded = padded_input(layer, x)
@@ -68,13 +68,13 @@ def _im2col_product(layer: ConvolutionalLayer, kernel: Array, x: Array, out: Arr
     columns = np.empty((len(x), size * size, height, width), np.float32)
     matrices = np.ascontiguousarray(kernel.reshape(groups, filters // groups, channels * size * size))
     flat_columns = columns.reshape(groups, channels * size * size, height * width)
-    flat_out = out.reshape(groups, filters // groups, height * width)
+    tasks = parts(matrices, flat_columns, out.reshape(groups, filters // groups, height * width))
 
     def product() -> None:
         fill()
         for i, tap in enumerate(taps):
             columns[:, i] = tap
-        np.matmul(matrices, flat_columns, out=flat_out)
+        workers.run(tasks)
 
     return product
 

@@ -11,6 +11,9 @@ from numba import njit
 
 from yolodsc.shape import Array
 
+LOWEST = np.finfo(np.float32).min
+"""What a slope of 0 multiplies instead of -infinity, with which it would make NaN."""
+
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 def depthwise(  # noqa: PLR0912 - as a function of its own the inner part is compiled without knowing that rows do not overlap
@@ -42,6 +45,7 @@ def depthwise(  # noqa: PLR0912 - as a function of its own the inner part is com
     multiplier = filters // padded.shape[0]
     height, width = out.shape[1:]
     step = stride[1]
+    floor = np.float32(-np.inf) if slope else LOWEST
     for f in range(filters):
         plane = padded[f // multiplier]
         for y in range(height):
@@ -64,4 +68,5 @@ def depthwise(  # noqa: PLR0912 - as a function of its own the inner part is com
                         for x in range(width):
                             row[x] += w[kx] * source[kx * dilation + x * step]
             for x in range(width):
-                row[x] = min(max(row[x], slope * row[x]), limit)
+                low = floor if row[x] < floor else row[x]
+                row[x] = min(max(row[x], slope * low), limit)

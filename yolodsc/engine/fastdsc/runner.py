@@ -1,7 +1,6 @@
 """The FastDSC runner: a list of steps over buffers that are allocated once."""
 
 from collections.abc import Sequence
-from threading import Lock
 from types import TracebackType
 from typing import Self
 
@@ -10,6 +9,9 @@ import numpy as np
 from yolodsc.engine.blas import held
 from yolodsc.engine.entry import Entry
 from yolodsc.engine.fastdsc.convolution import Pointwise, Step, convolution_step
+from yolodsc.engine.fastdsc.products import Workers
+from yolodsc.engine.forks import ForkLock
+from yolodsc.engine.graph import is_pool
 from yolodsc.layer import PICTURE, Layer, Weights
 from yolodsc.layers.convolutional import ConvolutionalLayer
 from yolodsc.layers.maxpool import MaxpoolLayer
@@ -30,11 +32,14 @@ class FastDscRunner:
         ``flat`` is FastDSC; ``im2col`` what it is compared with.
     """
 
+    streams = 1
+
     def __init__(self, network: Network, *, threads: int, outputs: Sequence[int], pointwise: Pointwise = "flat") -> None:
         self.network = network
-        self.threads = threads
+        self.threads = max(1, threads)
+        self._workers = Workers(self.threads)
         self._pointwise: Pointwise = pointwise
-        self._lock = Lock()
+        self._lock = ForkLock()
         self._picture = np.zeros(network.picture, np.float32)
         self._buffers: dict[int, Array] = {PICTURE: self._picture}
         self._steps: list[tuple[int, Step]] = []
@@ -43,7 +48,7 @@ class FastDscRunner:
             layer, weights = network.layers[index], network.weights[index]
             inputs = [self._buffers[source] for source in layer.sources]
             out = self._buffers[index] = np.empty(layer.shape, np.float32)
-            self._steps.append((index, _step(layer, weights, inputs, out, pointwise)))
+            self._steps.append((index, _step(layer, weights, inputs, out, pointwise, self._workers)))
 
     def __call__(self, pictures: Array) -> dict[int, Array]:
         """Outputs by layer index for one picture (C, H, W), or for a batch (N, C, H, W)."""
@@ -70,7 +75,9 @@ class FastDscRunner:
         return type(self)(self.network, threads=self.threads, outputs=self._outputs, pointwise=self._pointwise)
 
     def close(self) -> None:
-        """Nothing to release."""
+        """Release the threads."""
+        with self._lock.held():
+            self._workers.close()
 
     def __enter__(self) -> Self:
         return self
@@ -79,7 +86,7 @@ class FastDscRunner:
         self.close()
 
     def _run(self, picture: Array) -> dict[int, Array]:
-        with self._lock, held(self.threads):
+        with self._lock.held(), held():
             self._picture[:] = picture
             with np.errstate(all="ignore"):
                 for _, step in self._steps:
@@ -110,10 +117,10 @@ def _entry(layer: Layer, weights: Weights, step: Step) -> Entry:
     )
 
 
-def _step(layer: Layer, weights: Weights, inputs: list[Array], out: Array, pointwise: Pointwise) -> Step:
+def _step(layer: Layer, weights: Weights, inputs: list[Array], out: Array, pointwise: Pointwise, workers: Workers) -> Step:
     """The fast step where there is one, else the layer's own forward into the buffer."""
     if isinstance(layer, ConvolutionalLayer) and layer.ordinary:
-        return convolution_step(layer, weights, inputs[0], out, pointwise=pointwise)
+        return convolution_step(layer, weights, inputs[0], out, pointwise=pointwise, workers=workers)
     if isinstance(layer, MaxpoolLayer) and not (layer.maxpool_depth or layer.antialiasing):
         return _maxpool_step(layer, inputs[0], out)
 
@@ -128,7 +135,7 @@ def _maxpool_step(layer: MaxpoolLayer, x: Array, out: Array) -> Step:
     (channels, height, width), margin = x.shape, layer.padding // 2
     rows = (layer.shape.height - 1) * layer.stride_y + layer.size
     columns = (layer.shape.width - 1) * layer.stride_x + layer.size
-    lowest = np.finfo(np.float32).min
+    lowest = -np.inf if is_pool(layer) else np.finfo(np.float32).min  # an empty window holds the lowest float
     padded = np.full((channels, max(rows, margin + height), max(columns, margin + width)), lowest, np.float32)
     middle = padded[:, margin : margin + height, margin : margin + width]
     tall = np.empty((channels, layer.shape.height, padded.shape[2]), np.float32)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from yolodsc.engine.code import Code
 from yolodsc.engine.epilogue import ACTIVATIONS
+from yolodsc.engine.extent import Columns, Extent, tiled
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,26 @@ class ConvKernel:
         "groups", "group_weights", "group_y", "block_y", "rows", "row_x", "row_y",
         "tiles", "tile_last", "group_residual", "block_residual", "row_residual",
     )  # fmt: skip
+    fixed = ("lanes", "vectors", "pixels", "stride", "unroll", "residual")
+    gathers = True
+
+    @staticmethod
+    def extents(k: Columns, a: Columns) -> list[Extent]:
+        """What calls touch; ``table_quads`` are the quads of all segments of a call's table."""
+        width = k["lanes"] * 4
+        rows, groups, tiles = a["rows"], a["groups"], (a["tiles"], 0 * width)
+        x_first, x_last = tiled(a["tile_last"], k["stride"])
+        y_first, y_last = tiled(a["tile_last"], width)
+        blocks, row, shift = a["table_quads"] * k["unroll"], k["pixels"] * width, (y_first, y_last)
+        y_walk = ((groups, a["group_y"]), (k["vectors"], a["block_y"]), (rows, a["row_y"]), tiles)
+        r_walk = ((groups, a["group_residual"]), (k["vectors"], a["block_residual"]), (rows, a["row_residual"]))
+        return [
+            Extent("x", (k["pixels"] - 1) * k["stride"], ((rows, a["row_x"]), tiles), x_first, x_last, gathers=True),
+            Extent("weights", blocks * k["vectors"] * width, ((groups, a["group_weights"]),)),
+            Extent("biases", k["vectors"] * width, ((groups, k["vectors"] * width),)),
+            Extent("y", row, y_walk, *shift, writes=True),
+            Extent("residual", row * k["residual"], r_walk, *shift),
+        ]
 
     def emit(self, name: str) -> str:
         """LLVM IR of the kernel."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from yolodsc.engine.code import Code
 from yolodsc.engine.epilogue import ACTIVATIONS
+from yolodsc.engine.extent import Columns, Extent, tiled
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +22,30 @@ class DepthwiseKernel:
     pixels: int
     activation: str
 
+    gathers = False
+    fixed = ("lanes", "size", "stride", "dilation", "pixels")
+
     @property
     def arguments(self) -> tuple[str, ...]:
         """Names of the arguments in their order on the tape."""
         fixed = ("weights", "biases", "y", "blocks", "block_x", "block_y", "rows", "row_x", "row_y", "tiles", "tile_last")
         return (*fixed, *(f"x{k}" for k in range(self.size)))
+
+    @staticmethod
+    def extents(k: Columns, a: Columns) -> list[Extent]:
+        """What calls touch."""
+        width = k["lanes"] * 4
+        blocks, rows, tiles = a["blocks"], a["rows"], (a["tiles"], 0 * width)
+        x_first, x_last = tiled(a["tile_last"], k["stride"] * width)
+        y_first, y_last = tiled(a["tile_last"], width)
+        columns = (k["pixels"] - 1) * k["stride"] + (k["size"] - 1) * k["dilation"] + 1
+        taps, x_walk = k["size"] ** 2 * width, ((blocks, a["block_x"]), (rows, a["row_x"]), tiles)
+        return [
+            Extent("weights", taps, ((blocks, taps),)),
+            Extent("biases", width, ((blocks, width),)),
+            Extent("y", k["pixels"] * width, ((blocks, a["block_y"]), (rows, a["row_y"]), tiles), y_first, y_last, writes=True),
+            *(Extent(x, columns * width, x_walk, x_first, x_last) for x in a if x.startswith("x")),
+        ]
 
     def emit(self, name: str) -> str:
         """LLVM IR of the kernel."""

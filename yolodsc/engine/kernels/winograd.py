@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from yolodsc.engine.code import Code
 from yolodsc.engine.epilogue import ACTIVATIONS
+from yolodsc.engine.extent import ONE, Columns, Extent
 from yolodsc.shape import Array
 
 NEAR, FAR = 2 / 3, 3 / 2
@@ -84,6 +85,16 @@ class WinogradInput:
     lanes: int
 
     arguments = ("x", "v", "blocks", "block_x", "block_v", "tile_rows", "tile_row_x", "row_x", "tiles", "position_v")
+    gathers = False
+    fixed = ("lanes",)
+
+    @staticmethod
+    def extents(k: Columns, a: Columns) -> list[Extent]:
+        """What calls touch."""
+        width, blocks, tile_rows = k["lanes"] * 4, a["blocks"], a["tile_rows"]
+        x_walk = ((blocks, a["block_x"]), (tile_rows, a["tile_row_x"]), (6 * ONE, a["row_x"]), (a["tiles"], 4 * width))
+        v_walk = ((blocks, a["block_v"]), (tile_rows, a["tiles"] * width), (a["tiles"], width), (36 * ONE, a["position_v"]))
+        return [Extent("x", 6 * width, x_walk), Extent("v", width, v_walk, writes=True)]
 
     def emit(self, name: str) -> str:
         """LLVM IR of the kernel; ``x`` points to the top left pixel of the first tile, margin included."""
@@ -121,6 +132,20 @@ class WinogradOutput:
     activation: str
 
     arguments = ("m", "biases", "y", "blocks", "block_m", "block_y", "tile_rows", "tile_row_y", "row_y", "tiles", "position_m")
+    gathers = False
+    fixed = ("lanes",)
+
+    @staticmethod
+    def extents(k: Columns, a: Columns) -> list[Extent]:
+        """What calls touch."""
+        width, blocks, tile_rows = k["lanes"] * 4, a["blocks"], a["tile_rows"]
+        m_walk = ((blocks, a["block_m"]), (tile_rows, a["tiles"] * width), (a["tiles"], width), (36 * ONE, a["position_m"]))
+        y_walk = ((blocks, a["block_y"]), (tile_rows, a["tile_row_y"]), (4 * ONE, a["row_y"]), (a["tiles"], 4 * width))
+        return [
+            Extent("m", width, m_walk),
+            Extent("biases", width, ((blocks, width),)),
+            Extent("y", 4 * width, y_walk, writes=True),
+        ]
 
     def emit(self, name: str) -> str:
         """LLVM IR of the kernel; partial tiles write into the margin."""

@@ -60,7 +60,7 @@ class FirstConvolution(Operation):
         site.scratch = max(site.scratch, channels * plane)
         entries = [(c * plane + k * g.dilation * self.row, 1) for c in range(channels) for k in range(g.size)]
         table = site.constants.add(np.array(entries, np.int64))
-        first, last = max(top, 0), min(top + rows, height)
+        first, last = (min(max(row, 0), height) for row in (top, top + rows))
         steps = self._copied(top, first, last, rows)
         return steps + self.product.steps(
             x=word(SCRATCH, 0), table=table, segments=len(entries), y=y.at(0, a), block_y=y.block,
@@ -71,21 +71,22 @@ class FirstConvolution(Operation):
         """Rows ``first`` to ``last`` - 1 of all channels at their places in the strip, zeros around them."""
         g = self.geometry
         channels, _, width = self.x.shape
+        above, below = (min(max(row - top, 0), rows) for row in (first, last))
         right = self.row // 4 - g.reach - width
         where = {"blocks": channels, "block_y": rows * self.row, "row_y": self.row}
         steps = []
         for y, x, tall, wide in (
             (0, 0, rows, g.reach),
             (0, g.reach + width, rows, right),
-            (0, 0, first - top, self.row // 4),
-            (last - top, 0, top + rows - last, self.row // 4),
+            (0, 0, above, self.row // 4),
+            (below, 0, rows - below, self.row // 4),
         ):
             if tall > 0 and wide > 0:
                 place = word(SCRATCH, y * self.row + x * 4)
                 steps.append(Step(ClearKernel(1), {"y": place, **where, "rows": tall, "vectors": wide}))
         if last > first:
             kernel = SpanKernel(max(n for n in (16, 8, 4, 1) if n <= min(width, self.y.lanes)), "linear")
-            ends = {"x": self.x.at(0, first), "y": word(SCRATCH, (first - top) * self.row + g.reach * 4), "planes": channels}
+            ends = {"x": self.x.at(0, first), "y": word(SCRATCH, above * self.row + g.reach * 4), "planes": channels}
             walk = {"plane_x": self.x.shape.height * width * 4, "plane_y": rows * self.row, "rows": last - first}
             span = {"row_x": width * 4, "row_y": self.row, "floats": width, "scale": bits(1.0)}
             steps.append(Step(kernel, ends | walk | span))

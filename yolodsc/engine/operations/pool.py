@@ -5,7 +5,8 @@ import struct
 from dataclasses import dataclass
 from typing import Literal
 
-from yolodsc.engine.kernels.maps import AverageKernel, MaxpoolKernel, PairKernel, UpsampleKernel, WindowKernel
+from yolodsc.engine.kernels.maps import PairKernel, UpsampleKernel
+from yolodsc.engine.kernels.pools import AverageKernel, MaxpoolKernel, WindowKernel
 from yolodsc.engine.layout import Map, View
 from yolodsc.engine.operations.operation import Operation, Site, margin_steps, split
 from yolodsc.engine.tape import Item, Step

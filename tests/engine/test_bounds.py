@@ -1,0 +1,217 @@
+"""Calls of a linked program stay inside their buffers: on networks that reach far outside their maps, and when a plan is wrong."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from tests.engine.guards import CANARY, ZONE, Guards
+from tests.engine.random_networks import far_networks
+from tests.engine.test_random_networks import BLOCKS, NAMES, error, instruction_set, tame
+from tests.networks import network, picture
+from yolodsc.engine import fused
+from yolodsc.engine.bounds import Room, check
+from yolodsc.engine.fused import FusedRunner
+from yolodsc.engine.isa import choose
+from yolodsc.engine.layout import CONSTANTS, MOST_BYTES, word
+from yolodsc.engine.tape import Tape
+from yolodsc.errors import EngineError
+from yolodsc.network import Network
+from yolodsc.shape import Array
+
+EVERYTHING = f"""{BLOCKS.strip()}
+route layers=6
+maxpool size=2 stride=2
+maxpool size=3 stride=2 padding=2
+upsample stride=2
+convolutional filters=64 size=3 pad=1 activation=leaky
+convolutional filters=64 size=3 pad=1 activation=leaky
+avgpool
+convolutional filters=64 size=1 activation=logistic
+scale_channels from=-3 activation=linear
+convolutional filters=64 groups=64 size=5 pad=1 dilation=2
+activation activation=mish
+"""
+"""A network whose program calls every kernel there is."""
+
+
+def between_zones(x: Array) -> tuple[Array, NDArray[np.uint32]]:
+    """A copy of an image between zones of canaries, and all of that memory."""
+    memory = np.full(x.size + 2 * ZONE, CANARY, np.uint32)
+    inside = memory[ZONE : ZONE + x.size].view(np.float32).reshape(x.shape)
+    inside[:] = x
+    return inside, memory
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("threads", [1, 2])
+@settings(max_examples=60)
+@given(made=far_networks())
+def test_windows_far_outside_the_map_stay_inside_the_buffers(name: str, threads: int, made: Network) -> None:
+    """Padding of twenty rows, strides longer than the map: the reference's numbers, and all guard zones are whole."""
+    isa = instruction_set(name)
+    x, memory = between_zones(picture(made))
+    before = memory.copy()
+    with np.errstate(all="ignore"):
+        expected = made.forward(x)
+
+    with pytest.MonkeyPatch.context() as patch:
+        guards = Guards(patch)
+        with FusedRunner(made, threads=threads, outputs=range(len(made.layers)), isa=isa) as runner:
+            guards.watch(runner)
+            found = runner(x)
+
+    for index, layer in enumerate(made.layers):
+        if tame(expected[: index + 1]):
+            assert error(made, index, found[index], expected) < 1e-5, layer.type
+    assert guards.broken() == 0
+    np.testing.assert_array_equal(memory, before)
+
+
+@pytest.mark.parametrize(
+    ("layer", "height", "width"),
+    [
+        ("convolutional filters=8 size=3 stride=1 padding=40", 416, 416),
+        ("convolutional filters=8 size=3 stride=1 padding=14", 32, 32),
+        ("convolutional filters=8 size=1 stride=17 padding=2", 3, 32),
+    ],
+)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_strip_of_the_first_convolution_may_lie_in_the_padding(layer: str, height: int, width: int, threads: int) -> None:
+    """Such strips are zeros and nothing of the image."""
+    made = network(f"{layer} activation=leaky", height=height, width=width)
+    x = picture(made)
+
+    with pytest.MonkeyPatch.context() as patch:
+        guards = Guards(patch)
+        with FusedRunner(made, threads=threads, outputs=[0], isa=choose() or pytest.skip("no kernels")) as runner:
+            found = guards.watch(runner) and runner(x)[0]
+
+    assert error(made, 0, found, made.forward(x)) < 1e-5
+    assert guards.broken() == 0
+
+
+Linked = tuple[Tape, dict[int, Any], list[Room], NDArray[np.uint8]]
+
+
+@pytest.fixture(scope="module")
+def linked() -> Linked:
+    """What the linker checks of a network that uses every kernel."""
+    seen: list[Linked] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fused, "check", lambda *arguments: seen.append(arguments))
+        made = network(EVERYTHING, height=48, width=40)
+        fused.program(made, threads=2, outputs=[9, len(made.layers) - 1], isa=choose() or pytest.skip("no kernels"))
+    return seen[0]
+
+
+WRONG = {
+    "AverageKernel": "x y blocks rows pixels",
+    "ClearKernel": "y blocks rows vectors",
+    "ConvKernel": "x weights biases y residual table segments groups rows tile_last",
+    "DepthwiseKernel": "x0 x1 x2 weights biases y blocks rows tile_last",
+    "LaneKernel": "x y rows pixels",
+    "MaxpoolKernel": "x y blocks rows tile_last",
+    "PairKernel": "x r y blocks rows pixels",
+    "SpanKernel": "x y planes rows floats",
+    "UpsampleKernel": "x y blocks rows pixels",
+    "WindowKernel": "x y blocks rows first_row columns first_column height",
+    "WinogradInput": "x v blocks tile_rows tiles",
+    "WinogradOutput": "m biases y blocks tile_rows tiles",
+}
+"""Arguments of every kernel that decide how far a call reaches."""
+
+
+def changed(linked: Linked, kernel: str, argument: str, change: int) -> Tape:
+    """The tape with ``change`` added to one argument of all calls of a kernel that use it."""
+    tape, kernels = linked[:2]
+    words = tape.words.copy()
+    for start in tape.starts:
+        one = kernels[int(words[start])]
+        if type(one).__name__ == kernel and not (argument == "residual" and not one.residual):
+            words[start + 2 + one.arguments.index(argument)] += change
+    assert not np.array_equal(words, tape.words)
+    return replace(tape, words=words)
+
+
+def test_a_right_program_passes(linked: Linked) -> None:
+    """And the network of these tests calls every kernel."""
+    check(*linked)
+
+    assert {type(kernel).__name__ for kernel in linked[1].values()} >= set(WRONG)
+
+
+@pytest.mark.parametrize(("kernel", "argument"), [(k, a) for k, arguments in WRONG.items() for a in arguments.split()])
+def test_a_call_that_leaves_its_buffers_is_refused(linked: Linked, kernel: str, argument: str) -> None:
+    """Whichever address or count is wrong; the error names the layer and the kernel."""
+    with pytest.raises(EngineError, match=rf"test\.cfg:\d+: \[\w+\] {kernel} would "):
+        check(changed(linked, kernel, argument, 10**7), *linked[1:])
+
+
+@pytest.mark.parametrize("kernel", sorted(WRONG))
+def test_a_call_that_writes_one_vector_too_early_is_refused(linked: Linked, kernel: str) -> None:
+    """The check knows every map, not only the arena."""
+    written = {"WinogradInput": "v"}.get(kernel, "y")
+
+    with pytest.raises(EngineError, match=rf"{kernel} would write"):
+        for distance in range(4, 60_000, 4096):
+            check(changed(linked, kernel, written, -distance), *linked[1:])
+
+
+@pytest.mark.parametrize("argument", ["blocks", "rows", "pixels"])
+def test_a_loop_of_no_turns_is_refused(linked: Linked, argument: str) -> None:
+    """Kernels run every loop at least once."""
+    tape, kernels = linked[:2]
+    words = tape.words.copy()
+    for start in tape.starts:
+        one = kernels[int(words[start])]
+        if type(one).__name__ == "PairKernel":
+            words[start + 2 + one.arguments.index(argument)] = 0
+
+    with pytest.raises(EngineError, match="PairKernel"):
+        check(replace(tape, words=words), *linked[1:])
+
+
+@pytest.mark.parametrize(("entry", "value"), [(0, 10**7), (0, -(10**7)), (1, 10**6), (1, 0)])
+def test_a_table_that_leads_outside_is_refused(linked: Linked, entry: int, value: int) -> None:
+    """Offsets and lengths of segments are checked as the addresses are."""
+    tape, kernels, _, constants = linked
+    one = next(start for start in tape.starts if type(kernels[int(tape.words[start])]).__name__ == "ConvKernel")
+    place = tape.words[one + 2 + kernels[int(tape.words[one])].arguments.index("table")] // 8
+    wrong = constants.copy()
+    wrong.view(np.int64)[place + entry] = value
+
+    with pytest.raises(EngineError):
+        check(tape, kernels, linked[2], wrong)
+
+
+@pytest.mark.parametrize("offset", [-64, MOST_BYTES])
+def test_what_a_word_cannot_address_is_refused(offset: int) -> None:
+    """A negative offset would otherwise name another base."""
+    with pytest.raises(EngineError, match="has no address"):
+        word(CONSTANTS, offset)
+
+
+@settings(max_examples=200)
+@given(argument=st.integers(0, 18), value=st.integers(-(2**63), 2**63 - 1))
+def test_no_number_overflows_the_check(linked: Linked, argument: int, value: int) -> None:
+    """Whatever one argument of a convolution is, the check ends in a pass or an `EngineError`."""
+    tape, kernels = linked[:2]
+    one = next(start for start in tape.starts if type(kernels[int(tape.words[start])]).__name__ == "ConvKernel")
+    words = tape.words.copy()
+    words[one + 2 + argument] = value
+
+    try:
+        check(replace(tape, words=words), *linked[1:])
+    except EngineError:
+        return
+    harmless = kernels[int(words[one])].arguments[argument]
+    assert (
+        abs(value) < 2**50
+        or "residual" in harmless
+        or harmless in ("row_x", "row_y", "group_y", "group_weights", "block_y", "tiles")
+    )
