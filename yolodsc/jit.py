@@ -1,9 +1,9 @@
 """Numba's compiler with a cache that only the user can have written.
 
-Numba's own cache unpickles whatever lies in ``NUMBA_CACHE_DIR``, in ``__pycache__`` or in the user's cache folder, whoever wrote it.
-Kernels of this package are kept beside those of the engine instead, under the same checks. A file is named by the sources of the
-kernel and of all that it calls, its constants, the types of its arguments, the processor, and the versions of Python, Numba and
-llvmlite; so a change in another file is seen too.
+Numba's own cache unpickles whatever lies in ``NUMBA_CACHE_DIR``, in ``__pycache__`` or in the user's cache folder, whoever wrote
+it. Kernels of this package are kept beside those of the engine instead, under the same checks. A file is named by the sources of
+the kernel and of all that it calls, its constants, the types of its arguments, the processor, and the versions of Python, Numba
+and llvmlite, so a change in another file is seen too.
 """
 
 import hashlib
@@ -29,15 +29,15 @@ def njit(*, cache: bool = False, **options: Any) -> Callable[[Callable[..., Any]
     """`numba.njit`; with ``cache`` what it compiles is kept in the folder of this package's kernels."""
 
     def compiled(function: Callable[..., Any]) -> Any:
-        kernel = numba.njit(**options)(function)
-        if cache and isinstance(kernel, Dispatcher):  # with NUMBA_DISABLE_JIT=1 it is the function itself
+        kernel: Any = numba.njit(**options)(function)
+        if cache and hasattr(kernel, "enable_caching"):  # with NUMBA_DISABLE_JIT=1 it is the function itself
             kernel._cache = KernelCache(function)
         return kernel
 
     return compiled
 
 
-class KernelCache(caching._Cache):  # type: ignore[misc]
+class KernelCache(caching._Cache):
     """What Numba asks for compiled versions of one function."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -52,12 +52,14 @@ class KernelCache(caching._Cache):  # type: ignore[misc]
         """The version for these types; None where it is not kept."""
         target_context.refresh()
         data = kept(self._name(sig, target_context.codegen())) if self.enabled else None
-        return None if data is None else compiler.CompileResult._rebuild(target_context, *pickle.loads(data))
+        rebuild: Any = compiler.CompileResult._rebuild
+        return None if data is None else rebuild(target_context, *pickle.loads(data))
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep a version, unless it holds addresses of this process."""
+        pickled: Any = dumps
         if self.enabled and not data.library.has_dynamic_globals and all(loop.can_cache for loop in data.lifted):
-            keep(self._name(sig, data.codegen), dumps(data._reduce()))
+            keep(self._name(sig, data.codegen), pickled(data._reduce()))
 
     def enable(self) -> None:
         """Keep versions from now on."""
@@ -71,7 +73,8 @@ class KernelCache(caching._Cache):  # type: ignore[misc]
         """Nothing to do: a changed function has another name."""
 
     def _name(self, sig: Any, codegen: Any) -> str:
-        made_by = (sys.version, numba.__version__, llvmlite.__version__, config.BOUNDSCHECK, config.OPT)
+        settings: Any = config
+        made_by = (sys.version, numba.__version__, llvmlite.__version__, settings.BOUNDSCHECK, settings.OPT)
         text = repr((made_by, _sources(self.function), sig, codegen.magic_tuple()))
         return f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.nb"
 

@@ -3,8 +3,8 @@
 Whatever cannot be read is as if it were not there, and what cannot be written is not kept: a full disk or a read-only folder costs
 time, never the run. Files appear whole or not at all, so processes may write at the same time.
 
-What is read is going to be executed. A file counts only if nobody but the user can have written it (`trust`); the digest of name and
-content is no secret and protects against damage and files under each other's names, not against people.
+What is read is going to be executed. A file counts only if nobody but the user can have written it (`trust`); the digest of name
+and content is no secret and protects against damage and files under each other's names, not against people.
 """
 
 import contextlib

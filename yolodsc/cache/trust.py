@@ -1,6 +1,6 @@
 """Folders and files that nobody but the user can have written.
 
-Everything is checked on an open descriptor and reached from that descriptor, so nothing can be swapped between the check and the use.
+Everything is checked on an open descriptor and reached from that descriptor, so nothing can be swapped between check and use.
 """
 
 import errno
@@ -109,10 +109,10 @@ def write_private(folder: Folder, name: str, data: bytes) -> None:
         descriptor = os.open(folder.at(beside), os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FILE, 0o600, dir_fd=folder.descriptor)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
-        os.replace(folder.at(beside), folder.at(name), src_dir_fd=folder.descriptor, dst_dir_fd=folder.descriptor)  # noqa: PTH105
+        os.replace(folder.at(beside), folder.at(name), src_dir_fd=folder.descriptor, dst_dir_fd=folder.descriptor)
     except BaseException:
         with suppress(OSError):
-            os.unlink(folder.at(beside), dir_fd=folder.descriptor)  # noqa: PTH108
+            os.unlink(folder.at(beside), dir_fd=folder.descriptor)
         raise
 
 
@@ -149,13 +149,13 @@ def _instead(descriptor: int, following: int) -> int:
 def _status(name: str, folder: int, *, make: bool) -> os.stat_result | None:
     """Of a name in a folder, made if wished; None where there is nothing."""
     try:
-        return os.stat(name, dir_fd=folder, follow_symlinks=False)  # noqa: PTH116
+        return os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
         if not make:
             return None
     with suppress(FileExistsError):  # another process may have been faster
-        os.mkdir(name, 0o700, dir_fd=folder)  # noqa: PTH102
-    return os.stat(name, dir_fd=folder, follow_symlinks=False)  # noqa: PTH116
+        os.mkdir(name, 0o700, dir_fd=folder)
+    return os.stat(name, dir_fd=folder, follow_symlinks=False)
 
 
 def _target(link: Path, status: os.stat_result, folder: int, links: int) -> list[str]:
@@ -164,7 +164,7 @@ def _target(link: Path, status: os.stat_result, folder: int, links: int) -> list
         raise UntrustedError(f"{link} is a symbolic link of another user (uid {status.st_uid})")
     if links > LINKS:
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(link))
-    return list(reversed(Path(os.readlink(link.name, dir_fd=folder)).parts))  # noqa: PTH115
+    return list(reversed(Path(os.readlink(link.name, dir_fd=folder)).parts))
 
 
 def _see_that_nobody_swaps(status: os.stat_result, path: Path) -> None:
