@@ -82,7 +82,7 @@ def _head(name: str, content: bytes) -> bytes:
 def _home() -> Path:
     """The user's home; an account without one, or a relative one, has none."""
     try:
-        home = Path.home()
+        home = Path() if os.environ.get("HOME") == "" else Path.home()
     except RuntimeError:
         home = Path()
     if not home.is_absolute():
