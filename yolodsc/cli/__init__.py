@@ -57,14 +57,23 @@ def _root(
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit status."""
-    command = typer.main.get_command(app)
     try:
         _see_that_there_is_no_nul(arguments)
-        status = int(command.main(args=list(arguments), prog_name="yolodsc", standalone_mode=False) or 0)
+        status = _invoked(arguments)
         terminal.flush()
         return status
     except (Exception, KeyboardInterrupt) as error:
         return failure.report(error)
+
+
+def _invoked(arguments: Sequence[str]) -> int:
+    """What the subcommand returns. The parser's own ``main`` would turn signals and broken pipes into exit status 1."""
+    command = typer.main.get_command(app)
+    try:
+        with command.make_context("yolodsc", list(arguments)) as context:
+            return int(command.invoke(context) or 0)
+    except typer.Exit as early:
+        return early.exit_code
 
 
 def _see_that_there_is_no_nul(arguments: Sequence[str]) -> None:
