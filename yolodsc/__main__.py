@@ -1,16 +1,24 @@
 """``python -m yolodsc`` and the console script."""
 
 import sys
-from io import TextIOWrapper
 
 
 def main() -> None:
     """Run the command line and exit with its status."""
-    from yolodsc.cli import run
+    try:
+        from yolodsc.cli import signals, streams
 
-    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
-        sys.stdout.reconfigure(errors="backslashreplace")  # names from files may hold what the terminal's encoding lacks
-    sys.exit(run(sys.argv[1:]))
+        signals.install()
+        streams.prepare()
+        from yolodsc.cli import run
+
+        status = run(sys.argv[1:])
+    except KeyboardInterrupt as interrupt:  # before or after the run, which sees to its own
+        status = 128 + getattr(interrupt, "number", 2)
+    except MemoryError:
+        status = 2
+        print("yolodsc: out of memory at the start; expected more memory", file=sys.stderr)
+    sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,14 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and questions about paths that always have an answer.
+
+Before Python 3.14 ``Path.exists`` and its kin raise for names that are too long or may not be looked up, and ``Path.resolve`` for
+loops of links. Names come from users and lists: here the answer is False, or the path as far as it can be followed.
+"""
 
 import os
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from secrets import token_hex
 from typing import IO
 
 from yolodsc.errors import YolodscError
@@ -25,31 +29,54 @@ def replacing(path: str | Path, *, error: type[YolodscError], mode: str = "wb") 
         ``wb``, or ``w`` for UTF-8 text without translation of line ends.
     """
     path = Path(path)
-    if path.is_dir():
+    if is_folder(path):
         raise error(f"{path}: cannot be written: is a directory")
-    text = {} if "b" in mode else {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
     try:
-        if path.exists() and (not path.is_file() or path.parent in DEVICES):
-            with path.open(mode, **text) as file:  # type: ignore[call-overload]
+        if exists(path) and (not is_file(path) or path.parent in DEVICES):
+            with _opened(path, mode) as file:
                 yield file
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
+        beside = path.parent / f".{path.name[:40]}.{token_hex(8)}"  # named before it is there, so that no signal can come between
         try:
-            with os.fdopen(handle, mode, **text) as file:  # type: ignore[call-overload]
+            with _opened(beside, mode.replace("w", "x")) as file:
                 yield file
-            Path(temporary).chmod(0o666 & ~_umask())
-            Path(temporary).replace(path)
+            beside.replace(path)
         except BaseException:
-            Path(temporary).unlink(missing_ok=True)
+            with suppress(OSError):
+                beside.unlink()
             raise
     except (OSError, ValueError) as reason:
         raise error(f"{path}: cannot be written: {getattr(reason, 'strerror', None) or reason}") from None
 
 
+def exists(path: str | Path) -> bool:
+    """Whether there is something at the path."""
+    return os.path.exists(path)  # noqa: PTH110
+
+
+def is_file(path: str | Path) -> bool:
+    """Whether the path leads to a file."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_folder(path: str | Path) -> bool:
+    """Whether the path leads to a directory."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def resolved(path: str | Path) -> Path:
+    """The path without links, as far as links can be followed."""
+    try:
+        return Path(os.path.realpath(path))
+    except (OSError, ValueError):  # the working directory is gone, or a NUL
+        return Path(path)
+
+
 def nearest(path: Path) -> Path:
     """The path itself, or the first place above it that there is."""
-    return next(place for place in (path, *path.absolute().parents) if place.exists())
+    above = resolved(path) if exists(path) else Path(os.path.normpath(path if path.is_absolute() else resolved(".") / path))
+    return next((place for place in (path, above, *above.parents) if exists(place)), Path("/"))
 
 
 def folder(path: str | Path, *, error: type[YolodscError]) -> Path:
@@ -75,7 +102,6 @@ def write_bytes(path: str | Path, content: bytes, *, error: type[YolodscError]) 
         file.write(content)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _opened(path: Path, mode: str) -> IO:  # type: ignore[type-arg]
+    text = {} if "b" in mode else {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
+    return path.open(mode, **text)  # type: ignore[call-overload]

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from yolodsc.errors import OptionError
+from yolodsc.files import is_file, is_folder
 
 _INSTALLED = Path(__file__).parent / "shipped"
 
-SHIPPED = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parent.parent
+SHIPPED = _INSTALLED if is_folder(_INSTALLED) else Path(__file__).parent.parent
 """The folder whose ``cfg/`` and ``weights/`` hold the networks that come with the program: in the wheel, or in the checkout."""
 
 DEFAULT = "dsc-nano-voc"
@@ -41,7 +42,7 @@ def resolve(model: str) -> ModelFiles:
     if model in shipped():
         cfg, weights = SHIPPED / "cfg" / f"{model}.cfg", SHIPPED / "weights" / f"{model}.weights"
         return ModelFiles(cfg, weights, names_beside(cfg, weights))
-    if not Path(model).is_dir():
+    if not is_folder(model):
         names = ", ".join(shipped()) or "none yet"
         raise OptionError(f"--model {model}: neither a directory nor a shipped network (shipped: {names})")
     return _in_directory(Path(model))
@@ -56,7 +57,7 @@ def shipped() -> list[str]:
 def names_beside(cfg: Path, weights: Path) -> Path | None:
     """The ``.names`` file with the stem of either file, in either folder."""
     candidates = [path.with_suffix(".names") for path in (cfg, weights)]
-    return next((path for path in candidates if path.is_file()), None)
+    return next((path for path in candidates if is_file(path)), None)
 
 
 def _in_directory(folder: Path) -> ModelFiles:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from yolodsc.errors import DatasetError
-from yolodsc.files import text_of
+from yolodsc.files import is_file, text_of
 
 
 def read_names(path: str | Path) -> tuple[str, ...]:
@@ -34,7 +34,7 @@ def names_of_data(path: str | Path) -> tuple[str, ...]:
     if name is None:
         raise DatasetError(f"{path}: no names=; wanted the path of a .names file")
     beside = Path(path).parent
-    found = next((p for p in (Path(name), beside / name, beside.parent / name) if p.is_file()), None)
+    found = next((p for p in (Path(name), beside / name, beside.parent / name) if is_file(p)), None)
     if found is None:
         raise DatasetError(f"{path}: names={name}: no such file")
     return read_names(found)

@@ -7,6 +7,7 @@ import numpy as np
 
 from yolodsc.cfg import Section
 from yolodsc.errors import CfgError
+from yolodsc.files import is_file
 from yolodsc.shape import Array
 
 
@@ -58,7 +59,7 @@ def tree_of(section: Section, *, classes: int) -> Tree | None:
     if name is None:
         return None
     candidates = [Path(name), Path(section.file).parent / name, Path(section.file).parent.parent / name]
-    path = next((path for path in candidates if path.is_file()), None)
+    path = next((path for path in candidates if is_file(path)), None)
     if path is None:
         raise section.error(f"tree={name}: no such file", key="tree")
     tree = read_tree(path)

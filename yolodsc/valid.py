@@ -19,6 +19,7 @@ from yolodsc.datasets.journal import Scored
 from yolodsc.detect import Detector
 from yolodsc.detections import Detections
 from yolodsc.errors import DatasetError, ImageError
+from yolodsc.files import is_file
 from yolodsc.image import Picture, Placement
 from yolodsc.metrics import Found
 from yolodsc.shape import Array
@@ -85,7 +86,7 @@ def _pictures(dataset: Dataset) -> tuple[Path, ...]:
     """Where the pictures are, all of them; a `DatasetError` otherwise."""
     if dataset.paths is None:
         raise DatasetError("the dataset has no pictures; wanted JPEGImages beside Annotations, --images DIR, or --detections")
-    missing = [path for path in dataset.paths if not path.is_file()]
+    missing = [path for path in dataset.paths if not is_file(path)]
     if missing:
         raise DatasetError(f"{missing[0]}: no such picture ({len(missing)} of {len(dataset.paths)} are missing)")
     return dataset.paths

@@ -5,7 +5,6 @@ import hashlib
 import os
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,14 +13,14 @@ import pytest
 
 from tests.engine.test_random_networks import BLOCKS
 from tests.networks import network, picture
-from yolodsc import engine
-from yolodsc.engine import fused, objects, store
+from yolodsc import cache, engine
+from yolodsc.cache import kept, trust
+from yolodsc.engine import fused, objects
 from yolodsc.engine.choice import choice
 from yolodsc.engine.flat import flattened
 from yolodsc.engine.host import host
 from yolodsc.engine.isa import Isa
 from yolodsc.engine.objects import Compiler
-from yolodsc.engine.store import kept
 from yolodsc.network import Network
 from yolodsc.shape import Array
 
@@ -161,7 +160,7 @@ def test_a_cache_that_cannot_be_written_costs_time_only(isa: Isa, folder: Path, 
     def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.EROFS, "Read-only file system")
 
-    monkeypatch.setattr(tempfile, "mkstemp", refuse)
+    monkeypatch.setattr(trust, "token_hex", refuse)
     compiler = Compiler(isa)
 
     assert (result(compiler, Stores(1)), result(compiler, Stores(2))) == (1, 2)
@@ -175,7 +174,7 @@ def test_a_full_disk_leaves_nothing_behind(isa: Isa, folder: Path, monkeypatch: 
     def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "replace", refuse)
+    monkeypatch.setattr(os, "replace", refuse)
 
     assert result(Compiler(isa), Stores(3)) == 3
 
@@ -199,7 +198,7 @@ def test_progress_counts_to_the_end(isa: Isa, folder: Path) -> None:
     Compiler(isa).load([Stores(1), Stores(2), Stores(1)], lambda done, total: calls.append((done, total)))
 
     assert calls == [(0, 2), (1, 2), (2, 2)]
-    assert store.cache_directory() == folder
+    assert cache.cache_directory() == folder
 
 
 def test_runs_from_an_empty_cache_and_from_a_full_one_are_bit_identical(

@@ -1,11 +1,9 @@
 """The command line: one file per subcommand, imported when it is called; the only place that prints.
 
-Exit status: 0, 1 when some of many pictures failed, 2 when an option or an input stops the run, 130 after Ctrl-C.
+Exit status: 0, 1 when some of many pictures failed, 2 when an option, an input or the machine stops the run, 70 for a defect of the
+program, 128 and the number of a signal that ended it (130 after Ctrl-C, 143 after SIGTERM, 141 when nobody reads the output).
 """
 
-import errno
-import os
-import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Annotated, Any
@@ -14,7 +12,8 @@ import typer
 from typer.core import TyperGroup
 
 import yolodsc
-from yolodsc.errors import YolodscError
+from yolodsc.cli import failure, terminal
+from yolodsc.errors import OptionError
 
 COMMANDS = ("detect", "evaluate", "decompose", "separate", "finetune", "convert", "summary", "info", "warmup", "bench")
 """Subcommands in the order of ``--help``; ``yolodsc.cli.NAME`` holds the function ``NAME``."""
@@ -42,7 +41,7 @@ app = typer.Typer(cls=Commands, add_completion=False, pretty_exceptions_enable=F
 
 def _version(value: bool) -> None:
     if value:
-        print(f"yolodsc {yolodsc.__version__}")
+        terminal.say(f"yolodsc {yolodsc.__version__}")
         raise typer.Exit
 
 
@@ -53,45 +52,32 @@ def _root(
 ) -> None:
     """Darknet YOLO networks in pure NumPy and Numba."""
     if ctx.invoked_subcommand is None:
-        print(ctx.get_help())
+        terminal.say(*ctx.get_help().split("\n"))
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit status."""
+    try:
+        _see_that_there_is_no_nul(arguments)
+        status = _invoked(arguments)
+        terminal.flush()
+        return status
+    except (Exception, KeyboardInterrupt) as error:
+        return failure.report(error)
+
+
+def _invoked(arguments: Sequence[str]) -> int:
+    """What the subcommand returns. The parser's own ``main`` would turn signals and broken pipes into exit status 1."""
     command = typer.main.get_command(app)
     try:
-        status = int(command.main(args=list(arguments), prog_name="yolodsc", standalone_mode=False) or 0)
-        sys.stdout.flush()
-        return status
-    except YolodscError as error:
-        return _complain(str(error))
-    except (KeyboardInterrupt, typer.Abort) as error:
-        return _stopped(error)
-    except BrokenPipeError:
-        _give_up_output()
-        return 141
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        _give_up_output()
-        return _complain(f"{error.filename or 'standard output'}: {error.strerror}")
-    except Exception as error:  # usage errors: whatever class the option parser gives them, they know their text
-        if not hasattr(error, "format_message"):
-            raise
-        return _complain(error.format_message())
+        with command.make_context("yolodsc", list(arguments)) as context:
+            return int(command.invoke(context) or 0)
+    except typer.Exit as early:
+        return early.exit_code
 
 
-def _stopped(error: BaseException) -> int:
-    """Ctrl-C; or the end of a file where nothing expected one, which the option parser takes for Ctrl-D."""
-    return _complain(f"a file ended too early {error.__cause__}") if isinstance(error.__cause__, EOFError) else 130
-
-
-def _give_up_output() -> None:
-    """What is still to be printed goes nowhere, so that the interpreter can end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _complain(message: str) -> int:
-    readable = message.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-    print(f"yolodsc: {' '.join(readable.split())}", file=sys.stderr)
-    return 2
+def _see_that_there_is_no_nul(arguments: Sequence[str]) -> None:
+    """The system gives none; whoever calls `run` might."""
+    for argument in arguments:
+        if "\0" in argument:
+            raise OptionError(f"{argument}: has a NUL; expected an argument without")

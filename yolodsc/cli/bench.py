@@ -1,6 +1,5 @@
 """``yolodsc bench``."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from yolodsc.bench.streams import SECONDS, throughput
 from yolodsc.bench.subject import Subject
 from yolodsc.bench.timing import OURS, Absent, compare, rounds_in
 from yolodsc.cli import bench_table, options
+from yolodsc.cli.terminal import flush, note, say
 from yolodsc.errors import OptionError
 from yolodsc.files import write_bytes
 from yolodsc.network import Network
@@ -61,7 +61,7 @@ def bench(
     asked = Asked(_peers(peers), _counts(threads), seconds, streams)
     networks = _networks(model, cfg, weights)
     here = machine(asked.threads)
-    print(bench_table.heading(here), flush=True)
+    say(bench_table.heading(here))
     if ablation:
         results = _ablations(networks, asked)
     elif streams:
@@ -123,8 +123,9 @@ def _starts(networks: Sequence[Named], asked: Asked) -> Report:
 
 def _print(lines: Sequence[str], absent: Sequence[Absent]) -> None:
     for one in absent:
-        print(f"yolodsc: {one.model}: {one.engine} takes no part: {one.reason}", file=sys.stderr)
-    print("", *lines, sep="\n", flush=True)
+        note(f"{one.model}: {one.engine} takes no part: {one.reason}")
+    say("", *lines)
+    flush()
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import typer
 from yolodsc.cli import options
 from yolodsc.convert import Model, first_layers, fold_batch_norm, fold_separable, read, write, written
 from yolodsc.errors import OptionError
+from yolodsc.files import exists
 from yolodsc.profile import profile_named
 
 
@@ -48,7 +49,7 @@ def convert(
 def _check(target: Path, *, heads: Heads | None, dynamic_batch: bool, force: bool) -> None:
     """Nothing is overwritten unasked, and options of ONNX go with ONNX."""
     for path in written(target):
-        if path.exists() and not force:
+        if exists(path) and not force:
             raise OptionError(f"{path} is there already; wanted another name, or --force")
     if target.suffix.lower() != ".onnx" and (heads or dynamic_batch):
         raise OptionError(f"--{'heads' if heads else 'dynamic-batch'} goes with an .onnx file; found {target}")

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from yolodsc.cli import options
+from yolodsc.cli.terminal import printable, say
 from yolodsc.decompose import Settings, calibration, report
 from yolodsc.decompose import decompose as decompose_network
 from yolodsc.decompose.settings import Progress
@@ -64,7 +65,7 @@ def decompose(
     if report_to is not None:
         report.write(report_to, result, comparison)
     if not quiet:
-        print(report.markdown(result, comparison), end="")
+        say(*report.markdown(result, comparison).rstrip("\n").split("\n"))
     return 0
 
 
@@ -85,7 +86,7 @@ def _progress(quiet: bool) -> Iterator[Progress]:
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bar
 
-    columns = (BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    columns = (BarColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=1.0)
-        yield lambda what, share: bar.update(task, description=what, completed=share)
+        yield lambda what, share: bar.update(task, description=printable(what), completed=share)

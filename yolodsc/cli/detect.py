@@ -1,6 +1,5 @@
 """``yolodsc detect``."""
 
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +9,7 @@ import typer
 from yolodsc.cli import options
 from yolodsc.cli.progress import progress
 from yolodsc.cli.table import aligned
+from yolodsc.cli.terminal import note, say
 from yolodsc.detect import Found, class_numbers
 from yolodsc.detections import Detections
 from yolodsc.outputs import Writer
@@ -51,7 +51,7 @@ def detect(
     options.apart({"--json": json, "--csv": csv}, inputs)
     if not sources and save is None:
         save = Path("detections")
-        print(f"yolodsc: no SOURCE given; sample photographs, saved with their boxes in {save}/", file=sys.stderr)
+        note(f"no SOURCE given; sample photographs, saved with their boxes in {save}/")
     fitting: dict[str, Any] = {"thresh": thresh, "nms": nms, "letterbox": letterbox, "exif": exif}
     running: dict[str, Any] = {"threads": threads, "streams": streams, "isa": isa, "quiet": quiet}
     loading: dict[str, Any] = {"profile": profile, "partial": partial, "allow_nonfinite": allow_nonfinite}
@@ -59,8 +59,8 @@ def detect(
     if classes is not None:
         detector.classes = class_numbers(detector.names, classes)
     if not quiet:
-        for note in detector.network.notes:
-            print(f"yolodsc: {note}", file=sys.stderr)
+        for remark in detector.network.notes:
+            note(remark)
     failed = 0
     with ExitStack() as stack:
         writers = _writers(inputs, save=save, json=json, csv=csv, txt=txt, crops=crops)
@@ -75,7 +75,7 @@ def detect(
 def _report(found: Found, writers: list[Writer], *, quiet: bool) -> bool:
     """Write and print one picture's results; False where there are none."""
     if found.detections is None or found.picture is None:
-        print(f"yolodsc: {found.error}", file=sys.stderr)
+        note(str(found.error))
         return False
     for writer in writers:
         writer.add(found.detections, found.picture)
@@ -83,9 +83,8 @@ def _report(found: Found, writers: list[Writer], *, quiet: bool) -> bool:
         count = len(found.detections)
         objects = f"{count} object{'' if count == 1 else 's'}"
         size = f"{found.detections.width}x{found.detections.height}"
-        print(f"{found.path}: {size}, {objects}, {found.seconds * 1000:.0f} ms")
-        for line in _boxes(found.detections):
-            print(f"  {line}")
+        say(f"{found.path}: {size}, {objects}, {found.seconds * 1000:.0f} ms")
+        say(*(f"  {line}" for line in _boxes(found.detections)))
     return True
 
 

@@ -1,6 +1,5 @@
 """``yolodsc evaluate``."""
 
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
@@ -10,6 +9,7 @@ import typer
 from yolodsc.cli import options
 from yolodsc.cli.evaluation_table import comparison_lines, evaluation_lines, write_csv
 from yolodsc.cli.progress import progress
+from yolodsc.cli.terminal import note, say
 from yolodsc.datasets import Dataset, Report
 from yolodsc.datasets.coco_json import load_json
 from yolodsc.datasets.comp4 import write_comp4
@@ -21,6 +21,7 @@ from yolodsc.detect import Detector
 from yolodsc.errors import DatasetError, OptionError
 from yolodsc.evaluate import Evaluation, write_json
 from yolodsc.evaluate import evaluate as scored_by
+from yolodsc.files import exists, is_folder
 from yolodsc.files import folder as made
 from yolodsc.metrics import Rule, adjusted, rules_named
 from yolodsc.models import ModelFiles
@@ -122,7 +123,7 @@ def _consistent(detections: Path | None, *, network: bool, keep: bool, resume: b
 def _writable(*, json: Path | None, csv: Path | None, plots: Path | None) -> None:
     """Refuse, before anything runs, what could not be written at the end."""
     for option, path in (("--json", json), ("--csv", csv)):
-        if path is not None and path.is_dir():
+        if path is not None and is_folder(path):
             raise OptionError(f"{option} {path}: is a directory; wanted a file")
     if plots is not None:
         from yolodsc.plots import need_matplotlib
@@ -136,7 +137,7 @@ def _compare(a: Path, b: Path) -> int:
 
     first, second = (read_evaluation(load_json(path), file=path) for path in (a, b))
     differences = compare(first, second)
-    print("\n".join(comparison_lines(differences, rule=first.matches.rule, pictures=len(first.pictures))))
+    say(*comparison_lines(differences, rule=first.matches.rule, pictures=len(first.pictures)))
     return 0
 
 
@@ -167,7 +168,7 @@ class _Truth:
         place = self.voc or self.gt
         if place is None or (self.voc and self.gt):
             raise OptionError("the ground truth is missing or named twice; wanted --voc DIR or --gt DIR")
-        if not place.exists():
+        if not exists(place):
             raise DatasetError(f"{place}: no such file or folder")
         if self.voc is not None:
             read_set(self.voc, self.chosen)
@@ -204,7 +205,7 @@ def _run(dataset: Dataset, detector: Detector, keep: _Keep | None, *, quiet: boo
 
 def _kept(dataset: Dataset, detector: Detector, keep: _Keep, *, quiet: bool) -> list[Scored]:
     path = made(keep.folder, error=DatasetError) / JOURNAL
-    if path.exists() and not keep.resume:
+    if exists(path) and not keep.resume:
         raise OptionError(f"{path}: exists; wanted --resume to continue it, or another folder")
     settings = settings_of(detector, dataset, cfg=keep.files.cfg, weights=keep.files.weights)
     order = {name: i for i, name in enumerate(dataset.ids)}
@@ -237,7 +238,7 @@ def _print(evaluation: Evaluation, *, quiet: bool) -> None:
     """Notes on standard error, the table on standard output."""
     more = len(evaluation.notes) - NOTES
     last = [f"… and {more} more (all of them in --json)"] if more > 0 else []
-    for note in [*evaluation.notes[:NOTES], *last]:
-        print(f"yolodsc: {note}", file=sys.stderr)
+    for remark in [*evaluation.notes[:NOTES], *last]:
+        note(remark)
     if not quiet:
-        print("\n".join(evaluation_lines(evaluation)))
+        say(*evaluation_lines(evaluation))

@@ -1,6 +1,5 @@
 """``yolodsc finetune``."""
 
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +10,13 @@ import typer
 
 from yolodsc import models
 from yolodsc.cli import options
+from yolodsc.cli.signals import gently
+from yolodsc.cli.terminal import log, say
 from yolodsc.datasets import Report
 from yolodsc.datasets.voc import read_voc
 from yolodsc.detect import default_geometry, reported_classes
 from yolodsc.errors import OptionError
+from yolodsc.files import exists
 from yolodsc.finetune import Settings, Trainer
 from yolodsc.finetune.objective import Loss
 from yolodsc.finetune.trainer import Progress
@@ -88,7 +90,7 @@ def finetune(
     paths = training_pictures(images)
     objects, missing = read_labels(paths, classes=reported_classes(learner)) if labels else ([], 0)
     if missing and not quiet:
-        print(f"{missing} of {len(paths)} pictures have no label file: taken to hold no object", file=sys.stderr)
+        log(f"{missing} of {len(paths)} pictures have no label file: taken to hold no object")
     trainer = Trainer(
         learner,
         settings,
@@ -101,13 +103,13 @@ def finetune(
         resume=resume,
     )
     try:
-        with _progress(trainer, quiet) as tell, _stopped_gently(trainer):
+        with _progress(trainer, quiet) as tell, gently(trainer.stop):
             result = trainer.run(progress=tell, validate=validation, about={"command": " ".join(sys.argv[1:])})
     finally:
         trainer.close()
     options.save(result.network, out, stem, known)
     if not quiet:
-        print(f"{out / stem}.cfg .weights: {_said(result.history.epochs[-1])}")
+        say(f"{out / stem}.cfg .weights: {_said(result.history.epochs[-1])}")
     return 0
 
 
@@ -122,7 +124,7 @@ def _learner(files: Pair, profile: str, *, scratch: bool, seed: int) -> Network:
 def _free(out: Path, stem: str, *, resume: bool) -> None:
     """Neither a pair nor another training is overwritten."""
     options.free(out, stem)
-    if not resume and (out / FILE).exists():
+    if not resume and exists(out / FILE):
         raise OptionError(f"{out / FILE}: of another training; wanted --resume or another --out")
 
 
@@ -140,27 +142,12 @@ def _validation(val: str | None, classes: tuple[str, ...], *, threads: int) -> V
 
 
 @contextmanager
-def _stopped_gently(trainer: Trainer) -> Iterator[None]:
-    """The first Ctrl-C ends the training after the step that is on, with a checkpoint; the second at once."""
-
-    def stop(number: int, frame: object) -> None:
-        signal.signal(signal.SIGINT, before)
-        trainer.stop()
-
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
 def _progress(trainer: Trainer, quiet: bool) -> Iterator[Progress | None]:
     """A bar on a terminal, a line an epoch elsewhere."""
     if quiet:
         yield None
         return
-    print(f"learning from {', '.join(trainer.parts)}; {trainer.steps} steps", file=sys.stderr)
+    log(f"learning from {', '.join(trainer.parts)}; {trainer.steps} steps")
     if not sys.stderr.isatty():
         yield lambda step, loss: _line(trainer)
         return
@@ -168,7 +155,7 @@ def _progress(trainer: Trainer, quiet: bool) -> Iterator[Progress | None]:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False), TimeRemainingColumn())
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=trainer.steps, completed=trainer.step)
 
@@ -182,7 +169,7 @@ def _progress(trainer: Trainer, quiet: bool) -> Iterator[Progress | None]:
 def _line(trainer: Trainer) -> None:
     """Printed when an epoch ends, but for the last, whose line comes with the files."""
     if trainer.step % trainer.per_epoch == 0 and trainer.step < trainer.steps:
-        print(_said(trainer.history.epochs[-1]), file=sys.stderr)
+        log(_said(trainer.history.epochs[-1]))
 
 
 def _said(entry: dict[str, Any]) -> str:

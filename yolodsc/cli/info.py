@@ -8,12 +8,14 @@ from pathlib import Path
 
 import yolodsc
 from yolodsc import models
+from yolodsc.cache import cache_directory, contents, trouble
 from yolodsc.cli import options
 from yolodsc.cli.table import aligned
+from yolodsc.cli.terminal import say
 from yolodsc.engine.choice import choice
 from yolodsc.engine.host import host
 from yolodsc.engine.isa import available
-from yolodsc.engine.store import cache_directory, writable
+from yolodsc.files import exists
 
 LIBRARIES = ("numpy", "numba", "llvmlite", "opencv-python", "pillow")
 EXTRAS = ("scikit-image", "matplotlib", "onnx", "safetensors")
@@ -21,8 +23,7 @@ EXTRAS = ("scikit-image", "matplotlib", "onnx", "safetensors")
 
 def info(isa: options.Isa = None) -> int:
     """Versions, processor, which kernels serve here and why, caches, threads: what a report of a fault should say."""
-    for line in aligned([*_versions(), *_kernels(isa), *_threads()], left=2):
-        print(line)
+    say(*aligned([*_versions(), *_kernels(isa), *_threads()], left=2))
     return 0
 
 
@@ -48,17 +49,24 @@ def _kernels(isa: str | None) -> Iterator[tuple[str, str]]:
     yield "kernels", f"{chosen.isa.name if chosen.isa else 'none, so FastDSC serves'}: {chosen.reason}"
     if chosen.isa is not None:
         yield "others", ", ".join([*(name for name in available() if name != chosen.isa.name), "none"])
-    files = list(cache_directory().glob("*.o"))
-    size = sum(file.stat().st_size for file in files)
-    closed = "" if writable() else ", cannot be written to"
-    yield "kernel cache", f"{cache_directory()}: {len(files)} kernels, {size / 1e6:.2f} MB{closed}"
+    yield "kernel cache", _cache()
+
+
+def _cache() -> str:
+    """Where compiled kernels are kept, how many, and why not if they are not."""
+    sizes, reason = contents(), trouble()
+    try:
+        folder = f"{cache_directory()}: "
+    except OSError:
+        folder = ""
+    return f"{folder}{len(sizes)} files, {sum(sizes) / 1e6:.2f} MB{f'; not used: {reason}' if reason else ''}"
 
 
 def _processor() -> str:
     """The system's name of it, and LLVM's."""
     named = platform.processor() or platform.machine()
     information = Path("/proc/cpuinfo")
-    if information.exists():
+    if exists(information):
         lines = information.read_text(errors="replace").splitlines()
         named = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), named)
     try:

@@ -11,7 +11,7 @@ import typer
 from yolodsc import models
 from yolodsc.cli.progress import Compiling
 from yolodsc.errors import OptionError
-from yolodsc.files import nearest
+from yolodsc.files import exists, is_file, is_folder, nearest, resolved
 from yolodsc.models import ModelFiles
 from yolodsc.names import read_names
 from yolodsc.profile import profile_named
@@ -126,10 +126,10 @@ def classes(names: Path | None, network: "Network") -> tuple[str, ...]:
 
 def apart(outputs: Mapping[str, Path | None], inputs: Iterable[str | Path | None]) -> None:
     """See that files to be written, by option, are neither read in this run nor named twice; an `OptionError` otherwise."""
-    wanted = {option: path for option, path in outputs.items() if path is not None and (path.is_file() or not path.exists())}
-    taken = {Path(path).resolve(): "is read in this run" for path in inputs if path is not None} if wanted else {}
+    wanted = {option: path for option, path in outputs.items() if path is not None and (is_file(path) or not exists(path))}
+    taken = {resolved(path): "is read in this run" for path in inputs if path is not None} if wanted else {}
     for option, path in wanted.items():
-        place = path.resolve()
+        place = resolved(path)
         if place in taken:
             raise OptionError(f"{option} {path}: {taken[place]}; wanted another file")
         taken[place] = "is written by another option"
@@ -137,7 +137,7 @@ def apart(outputs: Mapping[str, Path | None], inputs: Iterable[str | Path | None
 
 def may_be_folder(path: Path) -> None:
     """See that there is a directory, or room for one; an `OptionError` otherwise."""
-    if not (place := nearest(path)).is_dir():
+    if not is_folder(place := nearest(path)):
         raise OptionError(f"{path}: {place} is a file; wanted a directory")
 
 
@@ -145,7 +145,7 @@ def free(out: Path, stem: str) -> None:
     """See that a pair and its names can be written without overwriting any; an `OptionError` otherwise."""
     may_be_folder(out)
     for ending in ("cfg", "weights", "names"):
-        if (out / f"{stem}.{ending}").exists():
+        if exists(out / f"{stem}.{ending}"):
             raise OptionError(f"{out / stem}.{ending} is there already; wanted another --out or --name")
 
 

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 from time import perf_counter
 from typing import TypeVar
 
+from yolodsc.cli.terminal import log, status
+
 Item = TypeVar("Item")
 
 
@@ -23,7 +25,7 @@ def progress(items: Iterable[Item], *, total: int, quiet: bool = False, unit: st
         def render(self, task: Task) -> Text:
             return Text(f"{task.speed:.1f}/s" if task.speed else "")
 
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn(unit), Rate(), TimeRemainingColumn())
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn(unit, markup=False), Rate(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         yield from bar.track(items, total=total)
 
@@ -42,5 +44,5 @@ class Compiling:
         terminal = sys.stderr.isatty()
         if terminal or not self.said:
             line = f"yolodsc: compiling kernels (first run on this machine) {done}/{total}"
-            print(f"\r{line}" if terminal else line, end="" if terminal and done < total else "\n", file=sys.stderr, flush=True)
+            status(line, last=done >= total) if terminal else log(line)
         self.said = True

@@ -6,6 +6,7 @@ import typer
 
 from yolodsc.cli import options
 from yolodsc.cli.table import aligned
+from yolodsc.cli.terminal import say
 from yolodsc.decompose import calibration, single
 from yolodsc.decompose.settings import MOST
 from yolodsc.errors import OptionError
@@ -34,8 +35,7 @@ def separate(
     rows = single.errors(network, layer, shown, ranks=wanted, seed=seed, threads=threads)
     table = [("method", "rank", "MMAC", "calibration", "held back")]
     table += [(r.method, f"{r.rank:g}", f"{r.multiply_adds / 1e6:.2f}", f"{r.error:.4f}", f"{r.held_back:.4f}") for r in rows]
-    for line in aligned(table, left=1):
-        print(line)
+    say(*aligned(table, left=1))
     return 0
 
 

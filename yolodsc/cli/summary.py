@@ -1,6 +1,5 @@
 """``yolodsc summary``."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +11,7 @@ from yolodsc import engine
 from yolodsc.cli import options
 from yolodsc.cli.plan_table import plan_json, plan_lines
 from yolodsc.cli.table import aligned
+from yolodsc.cli.terminal import note, say
 from yolodsc.engine.choice import choice
 from yolodsc.engine.entry import seconds_of
 from yolodsc.errors import OptionError
@@ -46,15 +46,14 @@ def summary(
     source = cfg if cfg is not None and alone else options.model_files(model, cfg, weights, None)
     options.apart({"--json": json}, (source,) if isinstance(source, Path) else source.paths)
     network = _network(source, profile=profile, partial=partial, allow_nonfinite=allow_nonfinite)
-    for note in network.notes:
-        print(f"yolodsc: {note}", file=sys.stderr)
+    for remark in network.notes:
+        note(remark)
     if plan or time:
         return _plan(network, time=time, threads=threads, isa=isa, json=json)
     table = summarise(network)
     if json is not None:
         _write(json, table.to_json())
-    for line in _lines(table):
-        print(line)
+    say(*_lines(table))
     return 0
 
 
@@ -66,11 +65,11 @@ def _plan(network: Network, *, time: bool, threads: int, isa: str | None, json: 
         seconds, whole = seconds_of(entries, lambda: runner(x), rounds=ROUNDS) if time else (None, 0.0)
     if json is not None:
         _write(json, {"isa": chosen.name, "threads": threads, "plan": plan_json(entries, seconds)})
-    print("\n".join(plan_lines(entries, seconds)))
+    say(*plan_lines(entries, seconds))
     macs = sum(entry.macs for entry in entries)
     taken = f", {whole * 1000:.2f} ms a picture, {2e-9 * macs / whole:.1f} GFLOP/s" if time else ""
     plural = "" if threads == 1 else "s"
-    print(f"total {macs / 1e6:.2f} MMAC{taken}; {threads} thread{plural}, {chosen.name} ({chosen.reason})")
+    say(f"total {macs / 1e6:.2f} MMAC{taken}; {threads} thread{plural}, {chosen.name} ({chosen.reason})")
     return 0
 
 

@@ -2,9 +2,15 @@
 
 from collections.abc import Sequence
 
+from yolodsc.cli.terminal import printable
+
 
 def aligned(rows: Sequence[Sequence[str]], *, left: int = 0) -> list[str]:
-    """Lines of columns as wide as their widest cell; the first ``left`` columns to the left, the others to the right."""
+    """Lines of columns as wide as their widest cell; the first ``left`` columns to the left, the others to the right.
+
+    Cells are made `printable` before they are measured.
+    """
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(

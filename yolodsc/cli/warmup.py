@@ -9,11 +9,12 @@ import numpy as np
 import typer
 
 from yolodsc import engine, models
+from yolodsc.cache import cache_directory, trouble
 from yolodsc.cli import options
 from yolodsc.cli.progress import Compiling
+from yolodsc.cli.terminal import say
 from yolodsc.engine.choice import choice
 from yolodsc.engine.objects import compiler
-from yolodsc.engine.store import cache_directory, writable
 from yolodsc.models import ModelFiles
 from yolodsc.network import Network
 from yolodsc.profile import profile_named
@@ -43,8 +44,8 @@ def warmup(
                 runner(np.zeros(network.picture, np.float32))
         if not quiet:
             kernels = _compiled(isa) - before
-            place = f"kept in {cache_directory()}" if writable() else f"not kept: {cache_directory()} cannot be written to"
-            print(f"{files.cfg}: {kernels} kernels compiled in {perf_counter() - start:.1f} s, {place}")
+            place = f"not kept: {reason}" if (reason := trouble()) else f"kept in {cache_directory()}"
+            say(f"{files.cfg}: {kernels} kernels compiled in {perf_counter() - start:.1f} s, {place}")
     return 0
 
 

@@ -1,15 +1,16 @@
 """Planes to pictures: stb_image's upsampling (``stbi__resample_row_*``) and colours (``stbi__YCbCr_to_RGB_row``)."""
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
+
+from yolodsc.jit import njit
 
 Bytes = NDArray[np.uint8]
 _R, _G_CR, _G_CB, _B = (int(value * 4096 + 0.5) << 8 for value in (1.402, 0.71414, 0.34414, 1.772))
 """Weights of Cr in red and green, of Cb in green and blue, in units of 2**-20."""
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _stretched(samples: Bytes, near: int, far: int, width: int, across: int, down: int, out: Bytes) -> None:  # pragma: no cover
     """One row of a plane of ``width`` samples, from the rows that begin at ``near`` and ``far``, into ``out``."""
     if across == 1 and down == 1:
@@ -43,12 +44,12 @@ def _stretched(samples: Bytes, near: int, far: int, width: int, across: int, dow
                 out[i * across + k] = samples[near + i]
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _byte(value: int) -> int:  # pragma: no cover
     return min(max(value >> 20, 0), 255)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def joined(samples: Bytes, layout: NDArray[np.int64], width: int, height: int, rgb: bool) -> Bytes:  # pragma: no cover
     """Three planes as (H, W, 3) RGB.
 

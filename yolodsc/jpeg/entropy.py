@@ -1,9 +1,9 @@
 """Huffman-coded data to quantised coefficients (ITU-T T.81, annexes F and G)."""
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from yolodsc.jit import njit
 from yolodsc.jpeg.markers import ZIGZAG
 
 Bytes = NDArray[np.uint8]
@@ -14,7 +14,7 @@ FAST = 11
 _MASK = (1 << 56) - 1
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def lookup(counts: Bytes, symbols: Bytes) -> tuple[Codes, Codes, Codes, Bytes]:  # pragma: no cover
     """Codes of eight tables as ``(fast, limit, delta, symbols)``.
 
@@ -41,7 +41,7 @@ def lookup(counts: Bytes, symbols: Bytes) -> tuple[Codes, Codes, Codes, Bytes]: 
     return fast, limit, delta, symbols
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _filled(
     data: Bytes, position: int, stop: int, bits: int, count: int, starved: int
 ) -> tuple[int, int, int, int]:  # pragma: no cover
@@ -58,7 +58,7 @@ def _filled(
     return position, bits, count, starved
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _symbol(
     fast: Codes, limit: Codes, delta: Codes, symbols: Bytes, t: int, bits: int, count: int
 ) -> tuple[int, int]:  # pragma: no cover
@@ -75,7 +75,7 @@ def _symbol(
     return int(symbols[t, (code >> (16 - length)) + delta[t, length]]), length
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _extended(bits: int, count: int, size: int) -> int:  # pragma: no cover
     """The number that the next ``size`` bits say (F.2.2.1)."""
     if size == 0:
@@ -84,7 +84,7 @@ def _extended(bits: int, count: int, size: int) -> int:  # pragma: no cover
     return value if value >> (size - 1) else value - (1 << size) + 1
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _restarted(data: Bytes, position: int, stop: int) -> int:  # pragma: no cover
     """Behind the next restart marker; -1 where there is none."""
     while position + 1 < stop:
@@ -94,7 +94,7 @@ def _restarted(data: Bytes, position: int, stop: int) -> int:  # pragma: no cove
     return -1
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _refined(value: int, one: int) -> int:  # pragma: no cover
     """A coefficient with the bit ``one`` set, away from 0, unless it is (G.1.2.3)."""
     if abs(value) & one:
@@ -102,7 +102,7 @@ def _refined(value: int, one: int) -> int:  # pragma: no cover
     return value + one if value > 0 else value - one
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def sequential(
     data: Bytes,
     start: int,
@@ -167,7 +167,7 @@ def sequential(
     return starved <= count
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def progressive(  # noqa: PLR0911, PLR0912, PLR0915 one kernel, one function
     data: Bytes,
     start: int,

@@ -1,8 +1,9 @@
 """Quantised coefficients to samples: stb_image's integer inverse cosine transform (``stbi__idct_block``)."""
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
+
+from yolodsc.jit import njit
 
 _K = np.array([0.5411961, -1.847759065, 0.765366865, 1.175875602, 0.298631336, 2.053119869, 3.072711026, 1.501321110,
                -0.899976223, -2.562915447, -1.961570560, -0.390180644])  # fmt: skip
@@ -10,7 +11,7 @@ A, B, C, D, K0, K1, K2, K3, P1, P2, P3, P4 = (int(value * 4096 + 0.5) for value 
 """The constants of the transform in units of 1/4096."""
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _transformed(
     s0: int, s1: int, s2: int, s3: int, s4: int, s5: int, s6: int, s7: int
 ) -> tuple[int, int, int, int, int, int, int, int]:  # pragma: no cover
@@ -25,12 +26,12 @@ def _transformed(
     return x0, x1, x2, x3, s1 * K3 + p1 + p4, s3 * K2 + p2 + p3, s5 * K1 + p2 + p4, s7 * K0 + p1 + p3
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _byte(value: int) -> int:  # pragma: no cover
     return min(max(value >> 17, 0), 255)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def planes(
     coefficients: NDArray[np.int16], tables: NDArray[np.int64], layout: NDArray[np.int64]
 ) -> NDArray[np.uint8]:  # pragma: no cover

@@ -10,6 +10,7 @@ import numpy as np
 
 from yolodsc.boxes import Candidates
 from yolodsc.cfg import Section
+from yolodsc.files import is_file
 from yolodsc.layer import Head, Preceding, Weights
 from yolodsc.layers.yolo import anchor_pairs, centres, class_scores, confident
 from yolodsc.profile import Profile
@@ -159,7 +160,7 @@ def _read_map(section: Section, classes: int) -> tuple[int, ...]:
     if name is None:
         return ()
     candidates = [Path(name), Path(section.file).parent / name, Path(section.file).parent.parent / name]
-    path = next((path for path in candidates if path.is_file()), None)
+    path = next((path for path in candidates if is_file(path)), None)
     if path is None:
         raise section.error(f"map={name}: no such file", key="map")
     words = path.read_text(errors="surrogateescape").split()

@@ -1,16 +1,16 @@
 """The kernel of the error breakdown: match each picture as TIDE does, and name what is wrong with every detection."""
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from yolodsc.jit import njit
 from yolodsc.metrics.tables import Doubles, Flags
 from yolodsc.shape import Ints
 
 RIGHT, CLASSIFICATION, LOCALISATION, BOTH, DUPLICATE, BACKGROUND = 1, 2, 3, 4, 5, 6
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def error_kinds(  # noqa: PLR0912, PLR0915 one kernel, one function
     boxes: Doubles,
     class_id: Ints,

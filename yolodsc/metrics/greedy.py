@@ -1,16 +1,16 @@
 """The kernel of COCO's matching: each detection takes the best object that is still free."""
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from yolodsc.jit import njit
 from yolodsc.metrics.tables import Doubles, Flags
 from yolodsc.shape import Ints
 
 WRONG, RIGHT, IGNORED = 0, 1, 2
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def greedy_outcomes(  # noqa: PLR0912 one kernel, one function
     boxes: Doubles,
     bounds: Ints,

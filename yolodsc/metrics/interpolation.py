@@ -1,16 +1,16 @@
 """The kernel of COCO's accumulation: the envelope of precision at given recalls, for many outcomes of one ranking."""
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from yolodsc.jit import njit
 from yolodsc.metrics.tables import Doubles
 from yolodsc.shape import Ints
 
 RIGHT, IGNORED = 1, 2
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def precision_at(outcomes: NDArray[np.uint8], order: Ints, positives: Ints, recalls: Doubles) -> Doubles:  # pragma: no cover
     """Best precision at each recall or beyond it: (K, R) float64; 0 where the recall is not reached.
 

@@ -1,13 +1,13 @@
 """The kernel of matching: for every detection the object it overlaps most."""
 
-import numba as nb
 import numpy as np
 
+from yolodsc.jit import njit
 from yolodsc.metrics.tables import Doubles
 from yolodsc.shape import Ints
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def best_overlap(
     boxes: Doubles, first: Ints, last: Ints, objects: Doubles, offset: float
 ) -> tuple[Doubles, Ints]:  # pragma: no cover

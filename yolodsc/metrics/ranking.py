@@ -1,9 +1,9 @@
 """The ranking that every rule begins with: by falling score, equal ones in the order given."""
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from yolodsc.jit import njit
 from yolodsc.metrics.tables import Doubles
 from yolodsc.shape import Ints
 
@@ -29,7 +29,7 @@ def ranked(score: Doubles, group: Ints) -> Ints:
     return order
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def radix_order(keys: NDArray[np.uint64]) -> Ints:  # pragma: no cover
     """Stable order of the keys (N,), least first: (N,)."""
     n, digits, mask = len(keys), -(-64 // DIGIT), np.uint64((1 << DIGIT) - 1)

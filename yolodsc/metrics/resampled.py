@@ -1,13 +1,13 @@
 """The kernel of the bootstrap: average precision when every picture counts as often as it was drawn."""
 
-import numba as nb
 import numpy as np
 
+from yolodsc.jit import njit
 from yolodsc.metrics.tables import Doubles, Flags
 from yolodsc.shape import Ints
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def resampled_ap(picture: Ints, right: Flags, positives: Ints, weights: Ints, recalls: Doubles) -> Doubles:  # pragma: no cover
     """AP of one class for each draw: (B,) float64; NaN where a draw has no object of the class.
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from yolodsc import files
 from yolodsc.errors import ImageError
+from yolodsc.files import resolved
 
 
 class OutputNames:
@@ -20,7 +21,7 @@ class OutputNames:
 
     def __init__(self, folder: str | Path, *, inputs: Iterable[str] = ()) -> None:
         self.folder = files.folder(folder, error=ImageError)
-        self._taken = {str(Path(path).resolve()) for path in inputs}
+        self._taken = {str(resolved(path)) for path in inputs}
 
     def path(self, source: str | None, *, suffix: str, addition: str = "") -> Path:
         """A path for what comes of ``source``: its own stem, then ``addition`` and ``suffix``; numbered where that is taken."""
@@ -28,7 +29,7 @@ class OutputNames:
         number = 1
         while True:
             path = self.folder / (f"{stem}{suffix}" if number == 1 else f"{stem}_{number}{suffix}")
-            if str(path.resolve()) not in self._taken:
-                self._taken.add(str(path.resolve()))
+            if str(resolved(path)) not in self._taken:
+                self._taken.add(str(resolved(path)))
                 return path
             number += 1

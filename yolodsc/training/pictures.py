@@ -10,6 +10,7 @@ import numpy as np
 
 from yolodsc import image
 from yolodsc.errors import DatasetError, OptionError
+from yolodsc.files import exists, is_file
 from yolodsc.image import Geometry, Picture
 from yolodsc.shape import Array, Shape
 from yolodsc.sources import pictures as listed
@@ -33,8 +34,8 @@ def training_pictures(source: str) -> list[str]:
     """
     paths = listed([source])
     beside = Path(source).parent
-    found = [path if Path(path).exists() else str(beside / path) for path in paths]
-    missing = [path for path, place in zip(paths, found, strict=True) if not Path(place).is_file()]
+    found = [path if exists(path) else str(beside / path) for path in paths]
+    missing = [path for path, place in zip(paths, found, strict=True) if not is_file(place)]
     if missing:
         raise DatasetError(f"{source}: {missing[0]} is missing ({len(missing)} of {len(paths)} pictures are)")
     return found

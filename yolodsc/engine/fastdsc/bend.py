@@ -1,8 +1,8 @@
 """Bias and activation in one pass over a map, after a matrix product."""
 
 import numpy as np
-from numba import njit
 
+from yolodsc.jit import njit
 from yolodsc.shape import Array
 
 LOWEST = np.finfo(np.float32).min

@@ -7,8 +7,8 @@ cache.
 """
 
 import numpy as np
-from numba import njit
 
+from yolodsc.jit import njit
 from yolodsc.shape import Array
 
 LOWEST = np.finfo(np.float32).min

@@ -7,8 +7,8 @@ Rows that are overwritten have functions of their own: LLVM makes scalar code wh
 """
 
 import numpy as np
-from numba import njit
 
+from yolodsc.jit import njit
 from yolodsc.shape import Array
 
 Bending = tuple[np.float32, np.float32]

@@ -5,8 +5,8 @@ the right taps see, OW numbers a row. Row y of the output sees odd row y - 1, ev
 """
 
 import numpy as np
-from numba import njit
 
+from yolodsc.jit import njit
 from yolodsc.shape import Array
 from yolodsc.training.layers.bend import unbend_row
 

@@ -1,8 +1,8 @@
 """Passes over (C, N) that batch norm with live statistics makes; sums of up to 1024 numbers in float32, of those in float64."""
 
 import numpy as np
-from numba import njit
 
+from yolodsc.jit import njit
 from yolodsc.shape import Array, Floats
 from yolodsc.training.layers.bend import unbent
 

@@ -7,8 +7,8 @@ need no care (what is computed there is not used), and LLVM makes vector code ho
 """
 
 import numpy as np
-from numba import njit
 
+from yolodsc.jit import njit
 from yolodsc.shape import Array, Ints
 from yolodsc.training.layers.bend import unbent
 

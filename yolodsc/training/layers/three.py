@@ -8,8 +8,8 @@ Between pictures, and above and below the map, lies one row of zeros; of tall ma
 """
 
 import numpy as np
-from numba import njit
 
+from yolodsc.jit import njit
 from yolodsc.shape import Array
 from yolodsc.training.layers.bend import unbend_row
 

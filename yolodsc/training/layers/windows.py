@@ -1,8 +1,8 @@
 """Windows of a pool: their largest cell, and the way back to it."""
 
 import numpy as np
-from numba import njit
 
+from yolodsc.jit import njit
 from yolodsc.shape import Array
 
 

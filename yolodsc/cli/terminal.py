@@ -1,0 +1,93 @@
+"""What a terminal gets: text in which nothing controls the terminal. The only file that prints.
+
+Names of files and classes come from anywhere and may hold escape codes that hide lines or retitle the window, or marks that turn
+the direction of writing. They are shown as in Python's literals; files that the program writes keep the true text.
+"""
+
+import os
+import re
+import sys
+from contextlib import suppress
+from typing import TextIO
+
+from yolodsc.errors import OptionError
+
+_CONTROLS = re.compile(
+    "[\x00-\x1f\x7f-\x9f"  # C0, DEL, C1
+    "\xad\u061c\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"  # direction, lines, invisible marks
+    "\ud800-\udfff]"  # bytes of a file name that are no text
+)
+
+
+def printable(text: str) -> str:
+    r"""The text in one line, controls as ``\x1b``, ``\n`` or ``\u202e``, undecodable bytes of file names as ``\xff``."""
+    return _CONTROLS.sub(lambda found: _escaped(found[0]), text)
+
+
+def say(*lines: str) -> None:
+    """Print results on standard output."""
+    _write(sys.stdout, *lines)
+
+
+def note(text: str) -> None:
+    """Print what the program has to say about its work on standard error."""
+    _write(sys.stderr, f"yolodsc: {text}")
+
+
+def log(line: str) -> None:
+    """Print a line of progress on standard error."""
+    _write(sys.stderr, line)
+
+
+def status(line: str, *, last: bool) -> None:
+    """Print a line on standard error that is written again in place until the last time."""
+    with suppress(OSError):
+        sys.stderr.write(f"\r{_shown(line, sys.stderr)}" + "\n" * last)
+        sys.stderr.flush()
+
+
+def flush() -> None:
+    """See that standard output took everything; an `OptionError` otherwise."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        give_up_output()
+        raise OptionError(f"standard output: cannot be written: {error.strerror}") from None
+
+
+def give_up_output() -> None:
+    """What is still to be printed goes nowhere, so that the interpreter can end."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _write(stream: TextIO | None, *lines: str) -> None:
+    if stream is None or not lines:
+        return
+    try:
+        stream.write("".join(f"{_shown(line, stream)}\n" for line in lines))
+        if stream is sys.stderr or stream.isatty():
+            stream.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if stream is sys.stdout:
+            give_up_output()
+            raise OptionError(f"standard output: cannot be written: {error.strerror}") from None
+
+
+def _shown(line: str, stream: TextIO) -> str:
+    """The line in the stream's characters."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return printable(line).encode(encoding, "backslashreplace").decode(encoding)
+
+
+def _escaped(character: str) -> str:
+    number = ord(character)
+    if 0xDC80 <= number <= 0xDCFF:  # os.fsdecode puts the byte there
+        return f"\\x{number - 0xDC00:02x}"
+    short = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}.get(character)
+    return short or (f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}")
