@@ -1,7 +1,7 @@
 """Options that several subcommands share."""
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -100,15 +100,20 @@ def classes(names: Path | None, network: "Network") -> tuple[str, ...]:
     return () if names is None else names_of(network, read_names(names), place=str(names))
 
 
-def apart(outputs: Mapping[str, Path | None], inputs: Iterable[str | Path | None]) -> None:
-    """See that files to be written, by option, are neither read in this run nor named twice; an `OptionError` otherwise."""
+def apart(outputs: Mapping[str, Path | None], inputs: Iterable[str | Path | None] | Callable[[Path], bool]) -> None:
+    """See that files to be written, by option, are neither read in this run nor named twice; an `OptionError` otherwise.
+
+    ``inputs`` are the files that are read, or say whether one is: they are resolved only where there is a file to be overwritten.
+    """
     wanted = {option: path for option, path in outputs.items() if path is not None and (path.is_file() or not path.exists())}
-    taken = {Path(path).resolve(): "is read in this run" for path in inputs if path is not None} if wanted else {}
+    taken: set[Path] = set()
     for option, path in wanted.items():
         place = path.resolve()
+        if path.exists() and (inputs(path) if callable(inputs) else place in {Path(name).resolve() for name in inputs if name}):
+            raise OptionError(f"{option} {path}: is read in this run; wanted another file")
         if place in taken:
-            raise OptionError(f"{option} {path}: {taken[place]}; wanted another file")
-        taken[place] = "is written by another option"
+            raise OptionError(f"{option} {path}: is written by another option; wanted another file")
+        taken.add(place)
 
 
 def may_be_folder(path: Path) -> None:
