@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from io import TextIOBase
+from itertools import chain
 from pathlib import Path
 
 from yolodsc.errors import MissingExtraError, OptionError
@@ -15,6 +16,8 @@ PICTURE_ENDINGS = frozenset(
 )
 """What counts as a picture inside a directory."""
 
+
+_Identity = tuple[int, int]
 
 LONGEST_PATH = 2**16
 """Characters of a line of a list; a longer one is no path, and is not read to its end."""
@@ -45,8 +48,8 @@ class Sources:
         sources = tuple(sources)
         self._standard_input = standard_input
         self._parts = [(source, _expanded(source)) for source in sources]
-        self._others = frozenset(Path(path).resolve() for path in (*others, *_files_among(sources)))
-        self._names: dict[Path, frozenset[str]] = {}
+        self._others = (*others, *_files_among(sources))
+        self._found: dict[Path, frozenset[_Identity]] = {}
         self.endless = "-" in sources
 
     def __iter__(self) -> Iterator[str]:
@@ -61,37 +64,57 @@ class Sources:
         return None if self.endless else sum(1 for _ in self)
 
     def reads(self, path: Path) -> bool:
-        """Whether a file is read in this run, standard input aside; only files in its folder are looked at closely."""
-        return any(self._has(place) for place in {path.parent.resolve() / path.name, path.resolve()})
+        """Whether a file is read in this run, by this or another name, standard input aside."""
+        return (found := _identity(path)) is not None and found in self._read_in(path.parent)
 
     def may_read(self, path: Path) -> bool:
         """Whether a file is read, or may yet be named by standard input: any that exists."""
-        return (self.endless and path.exists()) or self.reads(path)
+        return path.exists() and (self.endless or self.reads(path))
 
-    def _has(self, path: Path) -> bool:
-        if path in self._others:
-            return True
-        if path.parent not in self._names:
-            self._names[path.parent] = frozenset(self._inside(path.parent))
-        return path.name in self._names[path.parent]
+    def _read_in(self, folder: Path) -> frozenset[_Identity]:
+        """Those files in a folder that this run reads; a million paths are looked at only where something is there already."""
+        if folder not in self._found:
+            there = {_identity(path) for path in folder.iterdir()}
+            read = (_identity(path) for path in chain(self._others, self._inside(folder)))
+            self._found[folder] = frozenset(identity for identity in read if identity and identity in there)
+        return self._found[folder]
 
     def _inside(self, folder: Path) -> Iterator[str]:
-        """Names of the images in a folder: a million paths share few folders, and few are links."""
-        folders: dict[str, Path] = {}
+        """Images that lie in a folder, and links, which may lead there: no system call a path, but one a folder of theirs."""
+        place = folder.resolve()
+        links: dict[str, frozenset[str] | None] = {}  # by folder as written; None is the one that is searched for
         for source, paths in self._parts:
             for path in () if source == "-" else _list_file(source) if paths is None else paths:
-                above, name = os.path.split(path)
-                if above not in folders:
-                    folders[above] = Path(above).resolve()
-                if folders[above] == folder:
-                    yield name
-                if os.path.islink(path) and (target := Path(path).resolve()).parent == folder:  # noqa: PTH114 a million times
-                    yield target.name
+                above, _, name = path.rpartition("/")
+                if above not in links:
+                    own = Path(f"{above}/" if above or path.startswith("/") else ".")
+                    links[above] = None if own.resolve() == place else _links(own)
+                known = links[above]
+                if known is None or name in known:
+                    yield path
 
 
 def pictures(sources: Iterable[str], *, standard_input: Iterable[str] | None = None) -> list[str]:
     """All paths of `Sources`."""
     return list(Sources(sources, standard_input=standard_input))
+
+
+def _links(folder: Path) -> frozenset[str]:
+    """Names of the links in a folder."""
+    try:
+        with os.scandir(folder) as entries:
+            return frozenset(entry.name for entry in entries if entry.is_symlink())
+    except (OSError, ValueError):
+        return frozenset()
+
+
+def _identity(path: str | Path) -> _Identity | None:
+    """Device and number of a file; None where there is none."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 a million times
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _files_among(sources: Iterable[str]) -> list[str]:
