@@ -1,6 +1,7 @@
 """Files that appear whole or not at all."""
 
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,51 @@ from yolodsc.errors import YolodscError
 
 DEVICES = (Path("/dev"), Path("/dev/fd"))
 """Where standard output may be a plain file."""
+
+
+MOST_TEXT = 2**24
+"""Bytes of the longest text file of a network (cfg, names, data): the longest that exist have a ten-thousandth of that."""
+
+
+def regular_size(
+    path: str | Path, *, error: type[YolodscError], most: int | None = None, pipes: bool = False
+) -> int | None:
+    """The length of a file that is about to be read; None where the system does not know, for the reader to find out.
+
+    Parameters
+    ----------
+    error
+        What to raise for a file that is too long, a device, or a named pipe (opening one waits for a writer that may never come).
+    most
+        The longest file that is read.
+    pipes
+        Accept the pipes of a shell, ``/dev/stdin`` or ``<(command)``, of which the length is not known.
+    """
+    try:
+        found = Path(path).stat()
+    except (OSError, ValueError):
+        return None  # whoever opens it says why
+    kind = found.st_mode
+    if stat.S_ISFIFO(kind) and pipes and Path(path).parent in (*DEVICES, Path("/proc/self/fd")):
+        return None
+    if stat.S_ISFIFO(kind) or stat.S_ISCHR(kind) or stat.S_ISBLK(kind) or stat.S_ISSOCK(kind):
+        raise error(f"{path}: is a {'pipe' if stat.S_ISFIFO(kind) else 'device or socket'}; expected a file")
+    if most is not None and found.st_size > most:
+        raise error(f"{path}: {found.st_size} bytes; expected at most {most}")
+    return found.st_size
+
+
+def read_bytes(path: str | Path, *, error: type[YolodscError], most: int = MOST_TEXT) -> bytes:
+    """The content of a file of at most ``most`` bytes; files that lie about their length (``/proc``) and pipes are cut there."""
+    regular_size(path, most=most, error=error, pipes=True)
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(most + 1)
+    except (OSError, ValueError) as reason:
+        raise error(f"{path}: cannot be read: {getattr(reason, 'strerror', None) or reason}") from None
+    if len(content) > most:
+        raise error(f"{path}: more than {most} bytes; expected at most that")
+    return content
 
 
 @contextmanager

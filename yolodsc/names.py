@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from yolodsc.errors import DatasetError
+from yolodsc.files import read_bytes
 
 
 def read_names(path: str | Path) -> tuple[str, ...]:
@@ -47,8 +48,5 @@ def fitted(names: tuple[str, ...], *, classes: int, place: str) -> tuple[str, ..
 
 
 def _lines(path: str | Path) -> list[str]:
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig", errors="replace")
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    return [line.rstrip("\r") for line in text.split("\n")]
+    text = read_bytes(path, error=DatasetError).decode("utf-8-sig", errors="replace")
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")

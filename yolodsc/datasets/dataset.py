@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from yolodsc.errors import DatasetError
+from yolodsc.errors import DatasetError, ImageError
 from yolodsc.metrics import Found, Truth
 from yolodsc.metrics.tables import Doubles
 
@@ -174,13 +174,13 @@ def pictures_in(folder: Path, ids: Iterable[str]) -> tuple[Path, ...]:
 
 def picture_sizes(paths: Sequence[Path]) -> Doubles:
     """Width and height of each picture (P, 2) float64, read from its header; NaN where that cannot be done."""
-    from PIL import Image
+    from yolodsc.image_file import opened
 
     sizes = np.full((len(paths), 2), np.nan)
     for i, path in enumerate(paths):
         try:
-            with Image.open(path) as picture:
+            with opened(path) as picture:
                 sizes[i] = picture.size
-        except OSError:
+        except (OSError, ValueError, SyntaxError, ImageError):
             continue  # whoever reads the picture reports it
     return sizes

@@ -7,6 +7,7 @@ import numpy as np
 
 from yolodsc.datasets.text import label_file, label_path
 from yolodsc.errors import DatasetError
+from yolodsc.files import read_bytes
 from yolodsc.shape import Array
 
 SMALLEST = 0.005
@@ -42,7 +43,7 @@ def within(objects: Array) -> Array:
 
 def _read(file: Path, classes: int) -> Array:
     rows = []
-    for number, line in enumerate(file.read_text(encoding="utf-8-sig", errors="replace").splitlines(), 1):
+    for number, line in enumerate(read_bytes(file, error=DatasetError).decode("utf-8-sig", errors="replace").splitlines(), 1):
         if line.strip():
             rows.append(_row(line, classes, place=f"{file}:{number}"))
     return np.array(rows, np.float32).reshape(-1, 5)
