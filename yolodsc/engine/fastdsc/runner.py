@@ -10,7 +10,7 @@ import numpy as np
 from yolodsc.engine.blas import held
 from yolodsc.engine.entry import Entry
 from yolodsc.engine.fastdsc.convolution import Pointwise, Step, convolution_step
-from yolodsc.layer import PICTURE, Layer, Weights
+from yolodsc.layer import MOST_WORKING, PICTURE, Layer, Weights
 from yolodsc.layers.convolutional import ConvolutionalLayer
 from yolodsc.layers.maxpool import MaxpoolLayer
 from yolodsc.network import Network
@@ -112,7 +112,7 @@ def _entry(layer: Layer, weights: Weights, step: Step) -> Entry:
 
 def _step(layer: Layer, weights: Weights, inputs: list[Array], out: Array, pointwise: Pointwise) -> Step:
     """The fast step where there is one, else the layer's own forward into the buffer."""
-    if isinstance(layer, ConvolutionalLayer) and not (layer.xnor or layer.antialiasing):
+    if isinstance(layer, ConvolutionalLayer) and not (layer.xnor or layer.antialiasing) and _windows_fit(layer):
         return convolution_step(layer, weights, inputs[0], out, pointwise=pointwise)
     if isinstance(layer, MaxpoolLayer) and not (layer.maxpool_depth or layer.antialiasing):
         return _maxpool_step(layer, inputs[0], out)
@@ -121,6 +121,11 @@ def _step(layer: Layer, weights: Weights, inputs: list[Array], out: Array, point
         out[:] = layer.forward(inputs, weights)
 
     return plain
+
+
+def _windows_fit(layer: ConvolutionalLayer) -> bool:
+    """Whether the convolution needs no matrix of windows, or one of bearable size; `forward` goes without, tap by tap."""
+    return layer.pointwise or layer.depthwise or layer.columns <= MOST_WORKING
 
 
 def _maxpool_step(layer: MaxpoolLayer, x: Array, out: Array) -> Step:
