@@ -148,7 +148,8 @@ class Detector:
     def _ready(self, path: str, ticket: Ticket) -> tuple[Picture, Array, Placement]:
         """A file's picture, as the network reads it, and where it lies there."""
         with ticket:
-            picture = image.read(path, channels=self.network.picture.channels, exif=self.exif, admit=ticket.admit)
+            channels, input_bytes = self.network.picture.channels, 4 * self.network.picture.size
+            picture = image.read(path, channels=channels, exif=self.exif, admit=lambda size: ticket.admit(size + input_bytes))
             return picture, *self._fit(picture)
 
     def _fit(self, picture: Picture) -> tuple[Array, Placement]:

@@ -9,18 +9,13 @@ from PIL import Image
 
 from yolodsc.errors import ImageError
 from yolodsc.files import regular_size
-
-MOST_PIXELS = 2**27
-"""Larger images are refused: they are decompression bombs more often than photographs."""
+from yolodsc.jpeg.markers import MOST_PIXELS, scans_allowed
 
 MOST_SIDE = 2**16 - 1
 """The longest side, that of a JPEG: a strip one pixel wide would take many times its pixels, since every row costs."""
 
 MOST_BYTES = 2**30
 """The longest file: `MOST_PIXELS` of three times 16 bits, uncompressed, fit."""
-
-MOST_SCANS = 100
-"""Scans of a JPEG: usual files have 1 to 17; each costs a pass over the whole image, however few bytes it has."""
 
 FORMATS = ("JPEG", "PNG", "PPM", "BMP", "DIB", "GIF", "TIFF", "WEBP", "TGA", "JPEG2000", "AVIF", "ICO", "PCX", "PSD", "SGI")
 """Pillow's formats that are read. The others are rare, or are programs for other programs (EPS) rather than pixels."""
@@ -45,8 +40,8 @@ def opened(path: str | Path) -> Iterator[Image.Image]:
             width, height = image.size
             if width * height > MOST_PIXELS or max(width, height) > MOST_SIDE:
                 raise ImageError(f"{path}: {width}x{height} pixels; at most {MOST_PIXELS} are read, {MOST_SIDE} a side")
-            if image.format in ("JPEG", "MPO") and (scans := _scans(path)) > MOST_SCANS:
-                raise ImageError(f"{path}: a JPEG of {scans} scans; at most {MOST_SCANS} are read")
+            if image.format in ("JPEG", "MPO") and (scans := _scans(path)) > (most := scans_allowed(width * height)):
+                raise ImageError(f"{path}: a JPEG of {scans} scans; at most {most} are read at {width}x{height} pixels")
             yield image
 
 

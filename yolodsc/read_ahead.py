@@ -1,5 +1,7 @@
 """Images are read ahead of their turn, handed out in order, and bounded in number and in bytes."""
 
+import ctypes
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Future
@@ -12,6 +14,9 @@ Result = TypeVar("Result")
 
 IN_FLIGHT = 3 * 2**27
 """Bytes of decoded images that are read ahead at most: one of the largest, or a dozen photographs of 12 megapixels."""
+
+_LARGE = 2**26
+"""Bytes of an image after which free memory goes back to the system: glibc keeps what decoders free, for each thread anew."""
 
 
 class Budget:
@@ -44,7 +49,8 @@ class Budget:
     def release(self, number: int) -> None:
         """What a task held is free again."""
         with self._changed:
-            self._held.pop(number, None)
+            if self._held.pop(number, 0) >= _LARGE:
+                _give_back()
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -56,6 +62,13 @@ class Budget:
     def _room(self, size: int) -> bool:
         held = sum(self._held.values())
         return not held or not size or held + size <= self.limit
+
+
+def _give_back() -> None:
+    """Return free memory to the system, where the C library has a function for that."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+    if trim:
+        trim(ctypes.c_size_t(0))
 
 
 class Ticket:

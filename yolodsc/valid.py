@@ -92,7 +92,7 @@ def _read(path: Path, detector: Detector, ticket: Ticket) -> _Input:
     start = perf_counter()
     network = detector.network
     with ticket:
-        picture = _picture(path, detector, ticket.admit)
+        picture = _picture(path, detector, lambda size: ticket.admit(size + 4 * network.picture.size))
         x, placement = image.fit(picture, network.picture, profile=network.profile, geometry=detector.geometry)
     return _Input(x, placement, picture.shape[1], picture.shape[0], perf_counter() - start)
 

@@ -18,9 +18,15 @@ _MARKER = re.compile(rb"\xff[^\x00\xff]")
 _BASELINE, _EXTENDED, _PROGRESSIVE = 0xC0, 0xC1, 0xC2
 _DHT, _SOI, _EOI, _SOS, _DQT, _DRI, _JFIF, _ADOBE = 0xC4, 0xD8, 0xD9, 0xDA, 0xDB, 0xDD, 0xE0, 0xEE
 MOST_PIXELS = 2**27
+"""Larger images are refused: they are decompression bombs more often than photographs."""
 MOST_SEGMENTS = 10_000
 MOST_SCANS = 100
-"""Each scan costs a pass over all blocks, however few bytes it has; usual files have 1 to 17."""
+"""Scans of an image; files have 1 to 17. Each costs a pass over all blocks, however few bytes it has: see `scans_allowed`."""
+
+
+def scans_allowed(pixels: int) -> int:
+    """How many scans an image of so many pixels may have: 20 for the largest, `MOST_SCANS` up to 26 megapixels."""
+    return min(MOST_SCANS, 20 * MOST_PIXELS // max(pixels, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +201,7 @@ class _Parser:
             bits=(bits >> 4, bits & 15),
         )
         frame.scans.append(scan)
-        if len(frame.scans) > MOST_SCANS:
+        if len(frame.scans) > scans_allowed(frame.width * frame.height):
             raise ValueError
         return stop
 
