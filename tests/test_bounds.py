@@ -123,7 +123,7 @@ def test_endless_files_are_refused_in_one_line(
     if option == "list" and kind == "pipe":
         pytest.skip("a pipe of paths is a list that goes on")
     arguments = {"image": [str(path), *NETWORK], "list": ["-", *NETWORK]}.get(option, [str(TINY), *NETWORK, option, str(path)])
-    with (path.open(encoding="utf-8") if option == "list" else io.StringIO()) as stream:
+    with path.open(encoding="utf-8") if option == "list" else io.StringIO() as stream:
         monkeypatch.setattr(sys, "stdin", stream)
 
         status = cli.run(["detect", *arguments])
@@ -232,6 +232,7 @@ except MemoryError:
 def test_opencvs_lack_of_memory_is_a_memory_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """It raises an error of its own, with a code."""
     cv2 = pytest.importorskip("cv2")
+
     def fail(*_: object, **__: object) -> None:
         error = cv2.error("Insufficient memory")
         error.code = cv2.Error.StsNoMem

@@ -21,7 +21,7 @@ _BLOCK = 32
 """Boxes whose overlaps are computed at once."""
 
 _MANY = 1000
-"""Boxes of one class from which on suppression is compiled: NumPy takes longer than Numba takes to load (quadratic: 20 ms for 1000)."""
+"""Boxes of one class from which on suppression is compiled; fewer take NumPy 20 ms, and loading Numba takes longer."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,9 +18,7 @@ MOST_TEXT = 2**24
 """Bytes of the longest text file of a network (cfg, names, data): the longest that exist have a ten-thousandth of that."""
 
 
-def regular_size(
-    path: str | Path, *, error: type[YolodscError], most: int | None = None, pipes: bool = False
-) -> int | None:
+def regular_size(path: str | Path, *, error: type[YolodscError], most: int | None = None, pipes: bool = False) -> int | None:
     """The length of a file that is about to be read; None where the system does not know, for the reader to find out.
 
     Parameters

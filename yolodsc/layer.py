@@ -148,8 +148,7 @@ def padded_size(shape: Shape, output: Shape, *, margin: int, strides: tuple[int,
     Channels count as the fused engine lays them out, in blocks of up to 16.
     """
     sides = (
-        max((count - 1) * stride + span, side + margin)
-        for side, count, stride in zip(shape[1:], output[1:], strides, strict=True)
+        max((count - 1) * stride + span, side + margin) for side, count, stride in zip(shape[1:], output[1:], strides, strict=True)
     )
     return prod(sides) * -(-shape.channels // _BLOCK) * _BLOCK
 

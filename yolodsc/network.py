@@ -179,9 +179,8 @@ def _picture(net: Section) -> Shape:
     """Input shape: ``height width channels``, or ``inputs`` alone (``parser.c: parse_net_options``)."""
     channels, height, width = (net.integer(key, 0, minimum=0) for key in ("channels", "height", "width"))
     inputs = net.integer("inputs", channels * height * width, minimum=0)
-    if not channels * height * width:
-        if not inputs:
-            raise net.error(f"height={height} width={width} channels={channels}; wanted all three, or inputs")
+    if not channels * height * width and not inputs:
+        raise net.error(f"height={height} width={width} channels={channels}; wanted all three, or inputs")
     shape = Shape(channels, height, width) if channels * height * width else Shape(inputs, 1, 1)
     if shape.size > LARGEST:
         raise net.error(f"a picture of {shape} has {shape.size} numbers; at most {LARGEST} are run")

@@ -3,7 +3,7 @@
 import ctypes
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import CancelledError, Future
 from threading import Condition
 from types import TracebackType
@@ -90,7 +90,7 @@ class Ticket:
 
 def in_order(
     entries: Iterable[Entry], begin: Callable[[Entry, Ticket], "Future[Result]"], *, depth: int, budget: Budget | None = None
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Results of tasks in the order of their entries, ``depth`` of them begun at a time.
 
     Parameters

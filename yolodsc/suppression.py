@@ -70,7 +70,7 @@ def kept(boxes_xywh: Array, low: Array, high: Array, *, thresh: float, exponent:
     own, low, high = boxes_xywh[defined], low[defined], high[defined]
     columns = np.ascontiguousarray(np.concatenate([low, high, own[:, 2:3] * own[:, 3:], own[:, :2]], axis=1).T)  # (7, N)
     marks, ratios = np.ones(len(own), np.uint8), np.empty(len(own), np.float32)
-    _suppress(columns, np.float32(thresh), 1.0 if exponent is None else exponent, exponent is not None, marks, ratios)
+    _suppress(columns, float(thresh), 1.0 if exponent is None else exponent, exponent is not None, marks, ratios)
     out = np.ones(len(boxes_xywh), bool)
     out[defined] = marks != 0
     return out

@@ -19,7 +19,6 @@ from yolodsc.files import regular_size, write_bytes
 from yolodsc.layer import Layer, Weights
 from yolodsc.shape import Array
 
-
 _LONGEST_HEADER = 20
 
 

@@ -8,7 +8,9 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 
-def progress(items: Iterable[Item], *, total: int | Callable[[], int | None], quiet: bool = False, unit: str = "pictures") -> Iterator[Item]:
+def progress(
+    items: Iterable[Item], *, total: int | Callable[[], int | None], quiet: bool = False, unit: str = "pictures"
+) -> Iterator[Item]:
     """Pass the items on, showing rate and remaining time; ``total`` is asked for only where it is shown, None is unknown."""
     count = None if quiet or not sys.stderr.isatty() else total if isinstance(total, int) else total()
     if quiet or not sys.stderr.isatty() or (count is not None and count < 2):
