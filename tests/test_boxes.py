@@ -5,7 +5,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yolodsc.boxes import Candidates, NmsKind, diou, iou, nms, to_xywh, to_xyxy
+from yolodsc import boxes as boxes_module
+from yolodsc.boxes import (
+    Candidates,
+    NmsKind,
+    _overlap,
+    _suppressed,
+    _suppressed_compiled,
+    diou,
+    iou,
+    nms,
+    to_xywh,
+    to_xyxy,
+)
 from yolodsc.shape import Array
 
 SIDE = st.floats(0.0625, 1, width=32)
@@ -101,3 +113,48 @@ def test_infinite_boxes_do_no_harm(kind: NmsKind) -> None:
     kept = nms(Candidates(boxes, np.ones(3, np.float32), np.float32([[0.9], [0.8], [0.7]])), kind=kind, thresh=0.45)
 
     assert kept.probabilities[2, 0] == 0
+
+
+ODD = st.sampled_from([0.0, -0.0, 0.25, 0.5, 1.0, 3e-8, 1e-30, 1e20, -0.5, np.inf, -np.inf, np.nan])
+NUMBER = st.one_of(ODD, st.floats(0, 1, width=32), st.floats(width=32))
+
+
+@given(
+    st.lists(st.tuples(NUMBER, NUMBER, NUMBER, NUMBER), max_size=40).map(lambda r: np.array(r, np.float32).reshape(-1, 4)),
+    st.sampled_from(["default", "greedynms", "diounms", "cornersnms"]),
+    st.floats(0, 1),
+    st.sampled_from([0.6, 0.05, 1.0, 2.0, 0.0, -1.0]),
+)
+def test_compiled_suppression_equals_numpys_for_any_numbers(boxes: Array, kind: NmsKind, thresh: float, beta: float) -> None:
+    """Boxes that are empty, inside out, infinite or NaN too."""
+    rows = np.arange(len(boxes))
+
+    with np.errstate(all="ignore"):
+        plain = _suppressed(boxes, rows, kind=kind, thresh=thresh, beta=beta)
+        compiled = _suppressed_compiled(boxes, rows, kind=kind, thresh=thresh, beta=beta)
+
+    assert sorted(compiled) == sorted(plain)
+
+
+@pytest.mark.parametrize("kind", ["default", "greedynms", "diounms"])
+def test_compiled_suppression_equals_numpys_on_thresholds(kind: NmsKind) -> None:
+    """Each pair is decided with the very overlap, and the float before it, as threshold: every rounding step counts."""
+    rng = np.random.default_rng(0)
+    rows = np.arange(2)
+    for boxes in np.concatenate([0.4 + 0.2 * rng.random((300, 2, 2)), 0.3 + rng.random((300, 2, 2))], axis=2).astype(np.float32):
+        overlap = float(_overlap(boxes[0], boxes[1:], kind=kind, beta=0.3)[0])
+        for thresh, gone in ((overlap, []), (float(np.nextafter(np.float32(overlap), np.float32(-9))), [1])):
+            assert _suppressed(boxes, rows, kind=kind, thresh=thresh, beta=0.3).tolist() == gone
+            assert _suppressed_compiled(boxes, rows, kind=kind, thresh=thresh, beta=0.3).tolist() == gone
+
+
+def test_crowds_are_suppressed_by_the_compiled_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The NumPy loop, a second for 10,000 boxes, is left to few boxes."""
+    monkeypatch.setattr(boxes_module, "_suppressed", None)
+    count = 10_000
+    boxes = np.random.default_rng(0).random((count, 4), np.float32) * np.float32([1, 1, 0.02, 0.02])
+    scores = np.linspace(1, 0.5, count, dtype=np.float32)[:, None]
+
+    found = nms(Candidates(boxes, np.ones(count, np.float32), scores), kind="greedynms", thresh=0.45)
+
+    assert 0 < np.count_nonzero(found.probabilities) < count

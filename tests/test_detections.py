@@ -93,7 +93,7 @@ def test_csv_has_a_row_a_detection(tmp_path: Path) -> None:
 
 def test_label_files_keep_the_whole_stem_and_never_collide(tmp_path: Path) -> None:
     """a.b.jpg becomes a.b.txt; a second picture of that name a.b_2.txt."""
-    writer = TxtWriter(tmp_path, inputs=[])
+    writer = TxtWriter(tmp_path)
     writer.add(two(), PICTURE)
     writer.add(two("elsewhere/a.b.png")[:0], PICTURE)
     writer.close()
@@ -108,7 +108,7 @@ def test_annotated_pictures_never_overwrite_an_input(tmp_path: Path) -> None:
     image.write(source, PICTURE)
     before = source.read_bytes()
 
-    AnnotatedWriter(tmp_path, inputs=[str(source)]).add(two(str(source)), PICTURE)
+    AnnotatedWriter(tmp_path, reads=lambda path: path == source).add(two(str(source)), PICTURE)
 
     assert source.read_bytes() == before
     assert (image.read(tmp_path / "a_2.png") != PICTURE).any()
@@ -116,7 +116,7 @@ def test_annotated_pictures_never_overwrite_an_input(tmp_path: Path) -> None:
 
 def test_crops_are_clipped_to_the_picture(tmp_path: Path) -> None:
     """Stem, rank, class in the name; boxes outside give no file."""
-    CropWriter(tmp_path, inputs=[]).add(two("a.jpg"), PICTURE)
+    CropWriter(tmp_path).add(two("a.jpg"), PICTURE)
 
     sizes = {path.name: image.read(path).shape[:2] for path in tmp_path.iterdir()}
 

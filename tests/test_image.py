@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.conftest import GOLDEN
-from yolodsc import image, jpeg
+from yolodsc import image, image_file, jpeg
 from yolodsc.errors import ImageError
 from yolodsc.profile import ALEXEYAB, OPENCV, PJREDDIE
 from yolodsc.shape import Shape
@@ -189,7 +189,7 @@ def test_no_bytes_break_the_reader(tmp_path_factory: pytest.TempPathFactory, con
 
 def test_huge_pictures_are_refused_before_they_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Decompression bombs."""
-    monkeypatch.setattr(image, "MOST_PIXELS", 40)
+    monkeypatch.setattr(image_file, "MOST_PIXELS", 40)
 
     with pytest.raises(ImageError, match="8x6 pixels; at most 40"):
         image.read(save(tmp_path / "a.png", RED))

@@ -20,6 +20,9 @@ GREEDY_EXPONENT = 0.6
 _BLOCK = 32
 """Boxes whose overlaps are computed at once."""
 
+_MANY = 1000
+"""Boxes of one class from which on suppression is compiled; fewer take NumPy 20 ms, and loading Numba takes longer."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
@@ -96,7 +99,7 @@ def diou(box: Array, others: Array, *, exponent: float) -> Array:
     apart_xy = others[..., :2] - box[..., :2]
     distance = apart_xy[..., 0] ** 2 + apart_xy[..., 1] ** 2
     apart = np.divide(distance, diagonal, out=np.zeros_like(diagonal), where=diagonal != 0)
-    overlap: Array = iou(box, others) - apart ** np.float32(exponent)
+    overlap: Array = iou(box, others) - (apart.astype(np.float64) ** exponent).astype(np.float32)  # C's pow is double
     return overlap
 
 
@@ -118,7 +121,8 @@ def nms(candidates: Candidates, *, kind: NmsKind, thresh: float, beta: float = G
         for column in probabilities.T:  # (N,), a view
             rows = np.flatnonzero(column)
             rows = rows[np.argsort(-column[rows], kind="stable")]
-            column[_suppressed(candidates.boxes_xywh, rows, kind=kind, thresh=thresh, beta=beta)] = 0
+            suppressed = _suppressed if len(rows) < _MANY else _suppressed_compiled
+            column[suppressed(candidates.boxes_xywh, rows, kind=kind, thresh=thresh, beta=beta)] = 0
     return replace(candidates, probabilities=probabilities)
 
 
@@ -140,12 +144,22 @@ def _suppressed(boxes: Array, rows: np.ndarray, *, kind: NmsKind, thresh: float,
     return np.concatenate(gone)
 
 
+def _suppressed_compiled(boxes: Array, rows: np.ndarray, *, kind: NmsKind, thresh: float, beta: float) -> np.ndarray:
+    """The same, compiled."""
+    from yolodsc.suppression import kept
+
+    own = boxes[rows]
+    return rows[~kept(own, _low(own), _high(own), thresh=thresh, exponent=_exponent(kind, beta))]
+
+
 def _overlap(box: Array, others: Array, *, kind: NmsKind, beta: float) -> Array:
-    if kind == "greedynms":
-        return diou(box, others, exponent=GREEDY_EXPONENT)
-    if kind == "diounms":
-        return diou(box, others, exponent=beta)
-    return iou(box, others)
+    exponent = _exponent(kind, beta)
+    return iou(box, others) if exponent is None else diou(box, others, exponent=exponent)
+
+
+def _exponent(kind: NmsKind, beta: float) -> float | None:
+    """The exponent of the distance in the overlap; None where it does not count. A cfg's number is single precision."""
+    return {"greedynms": GREEDY_EXPONENT, "diounms": float(np.float32(beta))}.get(kind)
 
 
 def _low(boxes: Array) -> Array:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from yolodsc.errors import CfgError
+from yolodsc.files import read_bytes
 
 _INTEGER = re.compile(r"[+-]?\d{1,20}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d{1,40}(\.\d{0,400})?|\.\d{1,400})([eE][+-]?\d{1,8})?", re.ASCII)
@@ -173,13 +174,7 @@ class Cfg:
 
 def read(path: str | Path) -> Cfg:
     """Parse a ``.cfg`` file; a `CfgError` where it cannot be read or is not one."""
-    try:
-        raw = Path(path).read_bytes()
-    except OSError as error:
-        raise CfgError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except ValueError:  # a NUL in the path
-        raise CfgError(f"{str(path)!r}: not a file name") from None
-    return parse(raw.decode("utf-8", errors="surrogateescape"), file=str(path))
+    return parse(read_bytes(path, error=CfgError).decode("utf-8", errors="surrogateescape"), file=str(path))
 
 
 def parse(text: str, *, file: str = "<cfg>") -> Cfg:

@@ -1,6 +1,5 @@
 """`Detector`: pictures in, `Detections` out."""
 
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -20,10 +19,11 @@ from yolodsc.layer import Head
 from yolodsc.names import fitted, names_of_data, read_names
 from yolodsc.network import Network
 from yolodsc.profile import ALEXEYAB, Profile
+from yolodsc.read_ahead import Ticket, in_order
 from yolodsc.shape import Array
 
 READ_AHEAD = 4
-"""Pictures that are read or wait while the network works on earlier ones."""
+"""Pictures that are read or wait while the network works on earlier ones; large ones are fewer (`read_ahead.IN_FLIGHT`)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,31 +133,26 @@ class Detector:
         Pictures are read ahead, the network works on as many as there are streams, and what the caller does with one overlaps with
         both.
         """
-        remaining = iter(paths)
         with (
             ThreadPoolExecutor(max(2, self.streams), "read") as readers,
             ThreadPoolExecutor(self.streams, "network") as workers,
         ):
-            waiting: deque[Future[Found]] = deque()
-            try:
-                while True:
-                    while len(waiting) < READ_AHEAD + self.streams and (path := next(remaining, None)) is not None:
-                        waiting.append(workers.submit(self._found, path, readers.submit(self._ready, path)))
-                    if not waiting:
-                        return
-                    yield waiting.popleft().result()
-            finally:
-                for future in waiting:
-                    future.cancel()
+
+            def begin(path: str, ticket: Ticket) -> "Future[Found]":
+                return workers.submit(self._found, path, readers.submit(self._ready, path, ticket))
+
+            yield from in_order(paths, begin, depth=READ_AHEAD + self.streams)
 
     def close(self) -> None:
         """Release the runner's threads and memory."""
         self.runner.close()
 
-    def _ready(self, path: str) -> tuple[Picture, Array, Placement]:
+    def _ready(self, path: str, ticket: Ticket) -> tuple[Picture, Array, Placement]:
         """A file's picture, as the network reads it, and where it lies there."""
-        picture = image.read(path, channels=self.network.picture.channels, exif=self.exif)
-        return picture, *self._fit(picture)
+        with ticket:
+            channels, input_bytes = self.network.picture.channels, 4 * self.network.picture.size
+            picture = image.read(path, channels=channels, exif=self.exif, admit=lambda size: ticket.admit(size + input_bytes))
+            return picture, *self._fit(picture)
 
     def _fit(self, picture: Picture) -> tuple[Array, Placement]:
         return image.fit(picture, self.network.picture, profile=self.network.profile, geometry=self.geometry)

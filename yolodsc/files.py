@@ -5,6 +5,7 @@ loops of links. Names come from users and lists: here the answer is False, or th
 """
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +16,62 @@ from yolodsc.errors import YolodscError
 
 DEVICES = (Path("/dev"), Path("/dev/fd"))
 """Where standard output may be a plain file."""
+
+
+MOST_TEXT = 2**24
+"""Bytes of the longest text file of a network (cfg, names, data): the longest that exist have a ten-thousandth of that."""
+
+MOST_DATA = 2**31
+"""Bytes of the longest text file of a dataset or its detections: COCO's annotations have a quarter of that."""
+
+
+def regular_size(path: str | Path, *, error: type[YolodscError], most: int | None = None, pipes: bool = False) -> int | None:
+    """The length of a file that is about to be read; None where the system does not know, for the reader to find out.
+
+    Parameters
+    ----------
+    error
+        What to raise for a file that is too long, a device, or a named pipe (opening one waits for a writer that may never come).
+    most
+        The longest file that is read.
+    pipes
+        Accept the pipes of a shell, ``/dev/stdin`` or ``<(command)``, of which the length is not known.
+    """
+    try:
+        found = Path(path).stat()
+    except (OSError, ValueError):
+        return None  # whoever opens it says why
+    kind = found.st_mode
+    if stat.S_ISFIFO(kind) and pipes and Path(path).parent in (*DEVICES, Path("/proc/self/fd")):
+        return None
+    if stat.S_ISFIFO(kind) or stat.S_ISCHR(kind) or stat.S_ISBLK(kind) or stat.S_ISSOCK(kind):
+        raise error(f"{path}: is a {'pipe' if stat.S_ISFIFO(kind) else 'device or socket'}; expected a file")
+    if most is not None and found.st_size > most:
+        raise error(f"{path}: {found.st_size} bytes; expected at most {most}")
+    return found.st_size
+
+
+def read_bytes(path: str | Path, *, error: type[YolodscError], most: int = MOST_TEXT) -> bytes:
+    """The content of a file of at most ``most`` bytes; files that lie about their length (``/proc``) and pipes are cut there."""
+    regular_size(path, most=most, error=error, pipes=True)
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(most + 1)
+    except (OSError, ValueError) as reason:
+        raise error(f"{path}: cannot be read: {getattr(reason, 'strerror', None) or reason}") from None
+    if len(content) > most:
+        raise error(f"{path}: more than {most} bytes; expected at most that")
+    return content
+
+
+def text_of(path: str | Path, *, error: type[YolodscError], errors: str = "replace", most: int = MOST_TEXT) -> str:
+    """The text of a UTF-8 file, with or without byte order mark, each line ending with a newline character."""
+    content = read_bytes(path, error=error, most=most)
+    try:
+        text = content.decode("utf-8-sig", errors=errors)
+    except ValueError as reason:
+        raise error(f"{path}: cannot be read: {reason}") from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 @contextmanager
@@ -86,14 +143,6 @@ def folder(path: str | Path, *, error: type[YolodscError]) -> Path:
     except (OSError, ValueError) as reason:
         raise error(f"{path}: cannot be a directory: {getattr(reason, 'strerror', None) or reason}") from None
     return Path(path)
-
-
-def text_of(path: str | Path, *, error: type[YolodscError], errors: str = "replace") -> str:
-    """The text of a UTF-8 file, with or without byte order mark; ``error`` where it cannot be read, a directory for instance."""
-    try:
-        return Path(path).read_text(encoding="utf-8-sig", errors=errors)
-    except (OSError, ValueError) as reason:
-        raise error(f"{path}: cannot be read: {getattr(reason, 'strerror', None) or reason}") from None
 
 
 def write_bytes(path: str | Path, content: bytes, *, error: type[YolodscError]) -> None:

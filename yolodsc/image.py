@@ -3,7 +3,8 @@
 A picture is (H, W, C) uint8, RGB or grey, until `fit` makes the planar float32 (C, H, W) in 0..1 that networks read.
 """
 
-import warnings
+from collections.abc import Callable
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +16,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from yolodsc import jpeg
 from yolodsc.errors import ImageError
 from yolodsc.files import replacing
+from yolodsc.image_file import opened
 from yolodsc.profile import Profile
 from yolodsc.shape import Array, Shape
 
@@ -22,9 +24,6 @@ Picture = NDArray[np.uint8]
 """(H, W, C) with C = 1 or 3, RGB."""
 
 Geometry = Literal["stretch", "letterbox"]
-
-MOST_PIXELS = 2**27
-"""Larger pictures are refused: they are decompression bombs more often than photographs."""
 
 GREY = np.float32(0.5)
 """What letterboxing leaves around the picture (``image.c: letterbox_image``)."""
@@ -55,7 +54,7 @@ class Placement:
         return (boxes_xywh - offset) / scale
 
 
-def read(path: str | Path, *, channels: int = 3, exif: bool = False) -> Picture:
+def read(path: str | Path, *, channels: int = 3, exif: bool = False, admit: Callable[[int], None] | None = None) -> Picture:
     """Decode a file to RGB (``channels=3``) or grey (1); alpha is dropped, 16 bits are cut to 8, of animations the first frame.
 
     The grey of a JPEG is its luma plane, as in stb_image; that of other files is weighted from RGB.
@@ -64,22 +63,21 @@ def read(path: str | Path, *, channels: int = 3, exif: bool = False) -> Picture:
     ----------
     exif
         Turn the picture as its EXIF orientation says. Darknet doesn't.
+    admit
+        Called with the bytes of the picture before they are decoded; may wait.
 
     Raises
     ------
     ImageError
-        The file is missing, no picture, damaged, or has more than `MOST_PIXELS`.
+        The file is missing, no picture, damaged, or beyond the limits of `image_file`.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(path) as image:
-                width, height = image.size
-                if width * height > MOST_PIXELS:
-                    raise ImageError(f"{path}: {width}x{height} pixels; at most {MOST_PIXELS} are read")
-                luma = _luma(path, image, exif=exif) if channels == 1 and image.format in ("JPEG", "MPO") else None
-                return from_pillow(ImageOps.exif_transpose(image) if exif else image, channels=channels) if luma is None else luma
-    except ImageError:
+        with opened(path) as image:
+            if admit:
+                admit(image.width * image.height * channels)
+            luma = _luma(path, image, exif=exif) if channels == 1 and image.format in ("JPEG", "MPO") else None
+            return from_pillow(ImageOps.exif_transpose(image) if exif else image, channels=channels) if luma is None else luma
+    except (ImageError, MemoryError, CancelledError):
         raise
     except UnidentifiedImageError:
         raise ImageError(f"{path}: cannot be read as a picture: unknown format") from None
@@ -110,7 +108,7 @@ def from_pillow(image: Image.Image, *, channels: int = 3) -> Picture:
     elif image.mode in ("1", "L", "LA"):
         pixels = np.asarray(image.convert("L"))
     else:
-        return from_array(np.asarray(image.convert("RGB")), channels=channels)
+        return from_array(np.asarray(image if image.mode == "RGB" else image.convert("RGB")), channels=channels)
     return from_array(pixels, channels=channels)
 
 
@@ -229,7 +227,12 @@ def _resized(picture: Picture, width: int, height: int, profile: Profile) -> Arr
         return _interpolated(to_planar(picture[rows]), source_height=picture.shape[0], width=width, height=height)
     import cv2
 
-    out = cv2.resize(np.ascontiguousarray(picture), (width, height), interpolation=cv2.INTER_LINEAR)
+    try:
+        out = cv2.resize(np.ascontiguousarray(picture), (width, height), interpolation=cv2.INTER_LINEAR)
+    except cv2.error as error:
+        if error.code == cv2.Error.StsNoMem:
+            raise MemoryError(f"no memory to resize {picture.shape[1]}x{picture.shape[0]} pixels") from None
+        raise
     return to_planar(out.reshape(height, width, -1).astype(np.uint8, copy=False))
 
 

@@ -6,6 +6,7 @@ arrays. Its weights come as a mapping in the order in which it declares them, it
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any, ClassVar, Self
 
 from yolodsc.boxes import Candidates, NmsKind
@@ -18,6 +19,11 @@ Weights = Mapping[str, Array]
 
 LARGEST = 2**28
 """The most numbers that one layer may put out (1 GiB), so that a cfg can't ask for memory without end."""
+
+MOST_WORKING = 2**29
+"""The most numbers that one layer may work on besides inputs, weights and output (2 GiB): a padded map, a matrix of windows."""
+
+_BLOCK = 16
 
 PICTURE = -1
 """The source index of the network's input."""
@@ -133,6 +139,10 @@ class Layer:
         del layers
         return iter(())
 
+    def working(self) -> int:
+        """The most numbers of an array that an executor may make between input and output: 0 for most layers."""
+        return 0
+
     def multiply_adds(self) -> int:
         """Multiplications with accumulation for one picture."""
         return 0
@@ -140,6 +150,17 @@ class Layer:
     def bflops(self) -> float:
         """Darknet's own count of operations for one picture, in 10^9 (what ``summary`` prints)."""
         return 2.0 * self.multiply_adds() / 1e9
+
+
+def padded_size(shape: Shape, output: Shape, *, margin: int, strides: tuple[int, int], span: int) -> int:
+    """Numbers of a map with ``margin`` pixels above and to the left, and as many as windows of ``span`` pixels reach elsewhere.
+
+    Channels count as the fused engine lays them out, in blocks of up to 16.
+    """
+    sides = (
+        max((count - 1) * stride + span, side + margin) for side, count, stride in zip(shape[1:], output[1:], strides, strict=True)
+    )
+    return prod(sides) * -(-shape.channels // _BLOCK) * _BLOCK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from yolodsc.cfg import Cfg, Section
 from yolodsc.errors import CfgError
 from yolodsc.files import write_bytes
 from yolodsc.finite import require_finite
-from yolodsc.layer import LARGEST, Head, Layer, Preceding, Weights
+from yolodsc.layer import LARGEST, MOST_WORKING, Head, Layer, Preceding, Weights
 from yolodsc.layers import LAYER_TYPES, UNSUPPORTED_TYPES
 from yolodsc.layers.convolutional import ConvolutionalLayer
 from yolodsc.profile import ALEXEYAB, Profile
@@ -25,7 +25,10 @@ MOST_WEIGHTS = 2**30
 """The most numbers that a network's weights may have (4 GiB)."""
 
 MOST_OUTPUTS = 2**32
-"""The most numbers that all layers together may put out (16 GiB); the largest shipped cfg puts out 1.5 * 2^30."""
+"""The most numbers that all layers together may put out, padding included (16 GiB); the largest shipped cfg's are 2.5 * 2^30."""
+
+MOST_LAYERS = 10_000
+"""The most layers; the largest shipped cfg has under 500."""
 
 _NET_TRAINING = frozenset(
     "batch subdivisions time_steps learning_rate learning_rate_min batches_per_cycle batches_cycle_mult momentum decay policy "
@@ -166,6 +169,8 @@ class Network:
         """The network without arrays: everything that can be wrong with the cfg is found here."""
         picture = _picture(cfg.net)
         layers: list[Layer] = []
+        if len(cfg.sections) > MOST_LAYERS:
+            raise CfgError(f"{cfg.file}: {len(cfg.sections) - 1} layers; at most {MOST_LAYERS - 1} are run")
         for section in cfg.sections[1:]:
             layers.append(_build_layer(section, Preceding(picture, layers, profile)))
         if not layers:
@@ -174,9 +179,9 @@ class Network:
         total = sum(prod(shape) for layer in layers for shape in layer.weight_shapes().values())
         if total > MOST_WEIGHTS:
             raise CfgError(f"{cfg.file}: {total} weights; at most {MOST_WEIGHTS} are run")
-        numbers = sum(layer.shape.size for layer in layers)
+        numbers = sum(layer.shape.size + layer.working() for layer in layers)
         if numbers > MOST_OUTPUTS:
-            raise CfgError(f"{cfg.file}: its layers put out {numbers} numbers; at most {MOST_OUTPUTS} are run")
+            raise CfgError(f"{cfg.file}: its layers put out {numbers} numbers, padding included; at most {MOST_OUTPUTS} are run")
         letter_box = cfg.net.flag("letter_box")
         notes = cfg.notes + tuple(cfg.net.unused(ignored=_NET_TRAINING))
         for layer in layers:
@@ -205,11 +210,9 @@ def _picture(net: Section) -> Shape:
     """Input shape: ``height width channels``, or ``inputs`` alone (``parser.c: parse_net_options``)."""
     channels, height, width = (net.integer(key, 0, minimum=0) for key in ("channels", "height", "width"))
     inputs = net.integer("inputs", channels * height * width, minimum=0)
-    if not channels * height * width:
-        if not inputs:
-            raise net.error(f"height={height} width={width} channels={channels}; wanted all three, or inputs")
-        return Shape(inputs, 1, 1)
-    shape = Shape(channels, height, width)
+    if not channels * height * width and not inputs:
+        raise net.error(f"height={height} width={width} channels={channels}; wanted all three, or inputs")
+    shape = Shape(channels, height, width) if channels * height * width else Shape(inputs, 1, 1)
     if shape.size > LARGEST:
         raise net.error(f"a picture of {shape} has {shape.size} numbers; at most {LARGEST} are run")
     return shape
@@ -224,4 +227,6 @@ def _build_layer(section: Section, preceding: Preceding) -> Layer:
     weights = sum(prod(shape) for shape in layer.weight_shapes().values())
     if weights > MOST_WEIGHTS:
         raise section.error(f"{weights} weights; at most {MOST_WEIGHTS} are run")
+    if (working := layer.working()) > MOST_WORKING:
+        raise section.error(f"padding and windows take {working} numbers; at most {MOST_WORKING} are run")
     return layer

@@ -6,6 +6,8 @@ import importlib.util
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from io import IOBase
+from itertools import chain, count, takewhile
 from pathlib import Path
 
 from yolodsc.errors import MissingExtraError, OptionError
@@ -17,24 +19,113 @@ PICTURE_ENDINGS = frozenset(
 """What counts as a picture inside a directory."""
 
 
-def pictures(sources: Iterable[str], *, standard_input: Iterable[str] | None = None) -> list[str]:
-    """Paths of all pictures that the sources name, in order; those of a directory sorted.
+_Identity = tuple[int, int]
+
+Lines = Iterable[str | bytes]
+"""Of a list; as bytes where they come from a file."""
+
+LONGEST_PATH = 2**16
+"""Characters of a line of a list; a longer one is no path, and is not read to its end."""
+
+
+class Sources:
+    """Paths of all images that the sources name, in order; those of a directory sorted.
+
+    Directories and patterns are expanded at once, lists are read again by each iteration, standard input as the iteration goes on:
+    a list of any length takes no memory.
 
     Parameters
     ----------
     sources
-        A picture, a directory, a pattern (``*``, ``?``, ``**``), a ``.txt`` file of paths, or ``-`` for paths on standard input.
+        An image, a directory, a pattern (``*``, ``?``, ``**``), a ``.txt`` file of paths, or ``-`` for paths on standard input.
+    others
+        Further files that the run reads, for `reads`.
 
     Raises
     ------
     OptionError
-        A source names nothing.
+        A source names nothing; a list that names nothing raises it when its turn comes.
     """
-    return [path for source in sources for path in _expanded(source, standard_input)]
+
+    def __init__(
+        self, sources: Iterable[str], *, others: Iterable[str | Path] = (), standard_input: Iterable[str] | None = None
+    ) -> None:
+        sources = tuple(sources)
+        self._standard_input = standard_input
+        self._parts = [(source, _expanded(source)) for source in sources]
+        self._others = (*others, *_files_among(sources))
+        self._found: dict[Path, frozenset[_Identity]] = {}
+        self.endless = "-" in sources
+
+    def __iter__(self) -> Iterator[str]:
+        for source, paths in self._parts:
+            if source == "-":
+                yield from _listed(
+                    _standard_input() if self._standard_input is None else self._standard_input, place="standard input"
+                )
+            else:
+                yield from _list_file(source) if paths is None else paths
+
+    def count(self) -> int | None:
+        """How many paths there are; None where standard input is yet to tell."""
+        return None if self.endless else sum(1 for _ in self)
+
+    def reads(self, path: Path) -> bool:
+        """Whether a file is read in this run, by this or another name, standard input aside."""
+        return (found := _identity(path)) is not None and found in self._read_in(path.parent)
+
+    def may_read(self, path: Path) -> bool:
+        """Whether a file is read, or may yet be named by standard input: any that exists."""
+        return path.exists() and (self.endless or self.reads(path))
+
+    def _read_in(self, folder: Path) -> frozenset[_Identity]:
+        """Those files in a folder that this run reads; a million paths are looked at only where something is there already."""
+        if folder not in self._found:
+            there = {_identity(path) for path in folder.iterdir()}
+            read = (_identity(path) for path in chain(self._others, self._inside(folder)))
+            self._found[folder] = frozenset(identity for identity in read if identity and identity in there)
+        return self._found[folder]
+
+    def _inside(self, folder: Path) -> Iterator[str]:
+        """Images that lie in a folder, and links, which may lead there: no system call a path, but one a folder of theirs."""
+        place = folder.resolve()
+        links: dict[str, frozenset[str] | None] = {}  # by folder as written; None is the one that is searched for
+        for source, paths in self._parts:
+            for path in () if source == "-" else _list_file(source) if paths is None else paths:
+                above, _, name = path.rpartition("/")
+                if above not in links:
+                    own = Path(f"{above}/" if above or path.startswith("/") else ".")
+                    links[above] = None if own.resolve() == place else _links(own)
+                known = links[above]
+                if known is None or name in known:
+                    yield path
 
 
-def files_among(sources: Iterable[str]) -> list[str]:
-    """Those sources that are files themselves: pictures and lists."""
+def pictures(sources: Iterable[str], *, standard_input: Iterable[str] | None = None) -> list[str]:
+    """All paths of `Sources`."""
+    return list(Sources(sources, standard_input=standard_input))
+
+
+def _links(folder: Path) -> frozenset[str]:
+    """Names of the links in a folder."""
+    try:
+        with os.scandir(folder) as entries:
+            return frozenset(entry.name for entry in entries if entry.is_symlink())
+    except (OSError, ValueError):
+        return frozenset()
+
+
+def _identity(path: str | Path) -> _Identity | None:
+    """Device and number of a file; None where there is none."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 a million times
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _files_among(sources: Iterable[str]) -> list[str]:
+    """Those sources that are files themselves: images and lists."""
     return [source for source in sources if source and is_file(source)]
 
 
@@ -54,22 +145,33 @@ def samples() -> list[str]:
     return [str(path) for path in paths]
 
 
-def _expanded(source: str, standard_input: Iterable[str] | None) -> Iterator[str]:
-    if source == "-":
-        yield from _listed(_standard_input() if standard_input is None else standard_input, place="standard input")
-    elif source and is_folder(source):
-        yield from _in_directory(Path(source))
-    elif Path(source).suffix.lower() == ".txt" and is_file(source):
-        yield from _listed(_list_file(Path(source)), place=source)
-    elif not exists(source) and glob.has_magic(source):
+def _expanded(source: str) -> list[str] | None:
+    """Paths that a source stands for; None for lists, which are read when their turn comes."""
+    if source == "-" or (Path(source).suffix.lower() == ".txt" and is_file(source)):
+        return None
+    if source and is_folder(source):
+        return _in_directory(Path(source))
+    if not exists(source) and glob.has_magic(source):
         found = sorted(p for p in glob.glob(source, recursive=True) if not is_folder(p))  # noqa: PTH207
         if not found:
             raise OptionError(f"{source}: no file matches")
-        yield from found
-    elif not source or not exists(source):
+        return found
+    if not source or not exists(source):
         raise OptionError(f"{source or repr(source)}: {_missing(source)}")
-    else:
-        yield source
+    return [source]
+
+
+def _list_file(source: str) -> Iterator[str]:
+    try:
+        with Path(source).open("rb") as lines:
+            yield from _listed(lines, place=source)
+    except OSError as error:
+        raise OptionError(f"{source}: cannot be read: {error.strerror or error}") from None
+
+
+def _standard_input() -> Lines:
+    """Its lines; as bytes where it has them, because file names are bytes whatever characters the stream is said to have."""
+    return getattr(sys.stdin, "buffer", None) or sys.stdin or ()
 
 
 def _missing(source: str) -> str:
@@ -94,30 +196,26 @@ def _in_directory(path: Path) -> list[str]:
     return found
 
 
-def _list_file(path: Path) -> list[str]:
+def _listed(lines: Lines, *, place: str) -> Iterator[str]:
+    """Paths of a list; an `OptionError` for one that is damaged or empty."""
+    found = 0
     try:
-        return _names(path.read_bytes().removeprefix(codecs.BOM_UTF8))
+        for number, raw in enumerate(_bounded(lines)):
+            line = os.fsdecode(raw.removeprefix(codecs.BOM_UTF8) if number == 0 else raw) if isinstance(raw, bytes) else raw
+            if "\0" in line or len(line) >= LONGEST_PATH:
+                limit = f"NUL bytes or lines of {LONGEST_PATH} characters"
+                raise OptionError(f"{place}: has {limit}; expected a list of paths, one a line")
+            if line.strip():
+                found += 1
+                yield line.strip("\r\n")
     except OSError as error:
-        raise OptionError(f"{path}: cannot be read: {error.strerror}") from None
-
-
-def _standard_input() -> Iterable[str]:
-    """Its lines; as bytes where it has them, because file names are bytes whatever characters the stream is said to have."""
-    binary = getattr(sys.stdin, "buffer", None)
-    try:
-        return (sys.stdin or ()) if binary is None else _names(binary.read())
-    except OSError as error:
-        raise OptionError(f"standard input: cannot be read: {error.strerror}") from None
-
-
-def _names(content: bytes) -> list[str]:
-    return [os.fsdecode(line) for line in content.splitlines()]
-
-
-def _listed(lines: Iterable[str], *, place: str) -> list[str]:
-    found = [line.strip("\r\n") for line in lines if line.strip()]
-    if any("\0" in line for line in found):
-        raise OptionError(f"{place}: has NUL bytes; wanted a list of paths, one a line")
+        raise OptionError(f"{place}: cannot be read: {error.strerror}") from None
     if not found:
         raise OptionError(f"{place}: no paths in this list")
-    return found
+
+
+def _bounded(lines: Lines) -> Lines:
+    """Lines of a stream, none longer than `LONGEST_PATH`."""
+    if not isinstance(lines, IOBase):
+        return lines
+    return takewhile(len, (lines.readline(LONGEST_PATH) for _ in count()))

@@ -7,7 +7,7 @@ import numpy as np
 
 from yolodsc.cfg import Section
 from yolodsc.errors import CfgError
-from yolodsc.files import is_file
+from yolodsc.files import is_file, read_bytes
 from yolodsc.shape import Array
 
 
@@ -71,7 +71,7 @@ def tree_of(section: Section, *, classes: int) -> Tree | None:
 def read_tree(path: Path) -> Tree:
     """Lines of ``name parent`` (``tree.c: read_tree``)."""
     parents: list[int] = []
-    for number, line in enumerate(path.read_text(errors="surrogateescape").splitlines(), start=1):
+    for number, line in enumerate(read_bytes(path, error=CfgError).decode(errors="surrogateescape").splitlines(), start=1):
         words = line.split()
         if not words:
             continue

@@ -1,8 +1,8 @@
 """Running a detector over a dataset: what Darknet calls ``detector valid``."""
 
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
@@ -22,6 +22,7 @@ from yolodsc.errors import DatasetError, ImageError
 from yolodsc.files import is_file
 from yolodsc.image import Picture, Placement
 from yolodsc.metrics import Found
+from yolodsc.read_ahead import Ticket, in_order
 from yolodsc.shape import Array
 
 READERS, READ_AHEAD = 2, 4
@@ -68,18 +69,14 @@ def detections_of(dataset: Dataset, detector: Detector, *, skip: Iterable[str] =
         ThreadPoolExecutor(detector.streams, "network") as workers,
         ThreadPoolExecutor(1, "post") as finisher,
     ):
-        waiting: deque[Future[Future[Scored]]] = deque()
-        try:
-            while True:
-                while len(waiting) < READ_AHEAD + detector.streams and (entry := next(remaining, None)) is not None:
-                    reading = readers.submit(_read, entry[1], detector)
-                    waiting.append(workers.submit(_run, entry[0], reading, detector, dataset.origin, finisher))
-                if not waiting:
-                    return
-                yield waiting.popleft().result().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+
+        def begin(entry: tuple[str, Path], ticket: Ticket) -> "Future[Future[Scored]]":
+            reading = readers.submit(_read, entry[1], detector, ticket)
+            return workers.submit(_run, entry[0], reading, detector, dataset.origin, finisher)
+
+        with closing(in_order(remaining, begin, depth=READ_AHEAD + detector.streams)) as finishing:
+            for later in finishing:
+                yield later.result()
 
 
 def _pictures(dataset: Dataset) -> tuple[Path, ...]:
@@ -92,20 +89,22 @@ def _pictures(dataset: Dataset) -> tuple[Path, ...]:
     return dataset.paths
 
 
-def _read(path: Path, detector: Detector) -> _Input:
+def _read(path: Path, detector: Detector, ticket: Ticket) -> _Input:
     start = perf_counter()
     network = detector.network
-    picture = _picture(path, detector)
-    x, placement = image.fit(picture, network.picture, profile=network.profile, geometry=detector.geometry)
+    with ticket:
+        picture = _picture(path, detector, lambda size: ticket.admit(size + 4 * network.picture.size))
+        x, placement = image.fit(picture, network.picture, profile=network.profile, geometry=detector.geometry)
     return _Input(x, placement, picture.shape[1], picture.shape[0], perf_counter() - start)
 
 
-def _picture(path: Path, detector: Detector) -> Picture:
+def _picture(path: Path, detector: Detector, admit: Callable[[int], None]) -> Picture:
     """Decoded as the profile's program does it: Darknet's figures come out to the last digit only with Darknet's pixels."""
     network = detector.network
     darknet = network.profile.resize == "darknet" and not detector.exif and path.suffix.lower() in (".jpg", ".jpeg")
-    decoded = jpeg.read(path, channels=network.picture.channels) if darknet else None
-    return image.read(path, channels=network.picture.channels, exif=detector.exif) if decoded is None else decoded
+    channels = network.picture.channels
+    decoded = jpeg.read(path, channels=channels, admit=admit) if darknet else None
+    return image.read(path, channels=channels, exif=detector.exif, admit=admit) if decoded is None else decoded
 
 
 def _run(name: str, reading: "Future[_Input]", detector: Detector, origin: float, finisher: ThreadPoolExecutor) -> "Future[Scored]":

@@ -4,18 +4,22 @@ Each layer says which arrays it stores and in which order, so reading and writin
 what the layers want before the first array is cut. Source: ``parser.c: load_weights_upto, save_weights_upto``.
 """
 
+import io
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
 from yolodsc.errors import WeightsError
-from yolodsc.files import write_bytes
+from yolodsc.files import regular_size, write_bytes
 from yolodsc.layer import Layer, Weights
 from yolodsc.shape import Array
+
+_LONGEST_HEADER = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +83,23 @@ def read(path: str | Path, layers: Sequence[Layer], *, partial: bool = False) ->
     WeightsError
         The file cannot be read or its length does not fit: the text names the layer where it ends and how many numbers are missing.
     """
+    wanted = sum(prod(shape) for layer in layers for _, shape in _stored(layer))
+    size = regular_size(path, error=WeightsError, pipes=True)
     try:
-        raw = Path(path).read_bytes()
+        with Path(path).open("rb") as opened:
+            file: IO[bytes] = opened
+            if size is None:
+                content = file.read(_LONGEST_HEADER + 4 * wanted + 4)  # of a pipe, enough to see that there is too much
+                file, size = io.BytesIO(content), len(content)
+            header = _header(path, file.read(_LONGEST_HEADER), size, wanted)
+            note = _misfit(path, layers, available=size - header.size, wanted=wanted)
+            if note and not partial:
+                raise WeightsError(f"{note}; detect, evaluate and summary take it all the same with --partial")
+            file.seek(header.size)
+            count = min((size - header.size) // 4, wanted)
+            numbers = np.frombuffer(file.read(4 * count), "<f4", count)
     except (OSError, ValueError) as error:
         raise WeightsError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    wanted = sum(prod(shape) for layer in layers for _, shape in _stored(layer))
-    header = _header(path, raw, wanted)
-    body = memoryview(raw)[header.size :]
-    numbers = np.frombuffer(body, "<f4", len(body) // 4)
-    note = _misfit(path, layers, available=len(body), wanted=wanted)
-    if note and not partial:
-        raise WeightsError(f"{note}; detect, evaluate and summary take it all the same with --partial")
     arrays = []
     for layer in layers:
         taken = _cut(layer, numbers, old_format=header.transpose)
@@ -121,16 +131,16 @@ def _stored(layer: Layer) -> Iterator[tuple[str, tuple[int, ...]]]:
     return ((name, shapes[name]) for name in layer.stored())
 
 
-def _header(path: str | Path, raw: bytes, wanted: int) -> Header:
-    """Header by version; where only the other length of ``seen`` makes the file fit its network, by size."""
-    if len(raw) < 16:
-        raise WeightsError(f"{path}: {len(raw)} bytes; wanted a header of at least 16")
+def _header(path: str | Path, raw: bytes, length: int, wanted: int) -> Header:
+    """Header by version; where only the other length of ``seen`` makes the file fit its network, by its ``length``."""
+    if length < 16:
+        raise WeightsError(f"{path}: {length} bytes; wanted a header of at least 16")
     major, minor, revision = struct.unpack_from("<iii", raw)
     eight = major * 10 + minor >= 2 and major < 1000 and minor < 1000
     sizes = (8, 4) if eight else (4, 8)
-    seen_bytes = next((size for size in sizes if len(raw) == 12 + size + 4 * wanted), sizes[0])
-    if len(raw) < 12 + seen_bytes:
-        raise WeightsError(f"{path}: {len(raw)} bytes; wanted a header of {12 + seen_bytes}")
+    seen_bytes = next((size for size in sizes if length == 12 + size + 4 * wanted), sizes[0])
+    if length < 12 + seen_bytes:
+        raise WeightsError(f"{path}: {length} bytes; wanted a header of {12 + seen_bytes}")
     (seen,) = struct.unpack_from("<Q" if seen_bytes == 8 else "<I", raw, 12)
     return Header(major, minor, revision, seen, seen_bytes)
 

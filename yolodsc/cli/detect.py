@@ -1,5 +1,7 @@
 """``yolodsc detect``."""
 
+import os
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,8 +14,10 @@ from yolodsc.cli.table import aligned
 from yolodsc.cli.terminal import note, say
 from yolodsc.detect import Found, class_numbers
 from yolodsc.detections import Detections
+from yolodsc.errors import OptionError
+from yolodsc.files import is_file
 from yolodsc.outputs import Writer
-from yolodsc.sources import files_among, pictures, samples
+from yolodsc.sources import Sources, samples
 
 
 def detect(
@@ -46,9 +50,8 @@ def detect(
 ) -> int:
     """Find objects in pictures: the sample photographs of scikit-image where no SOURCE is given."""
     files = options.model_files(model, cfg, weights, names, data=data)
-    paths = pictures(sources) if sources else samples()
-    inputs = [*paths, *files_among(sources or ()), *(str(path) for path in (*files.paths, data) if path)]
-    options.apart({"--json": json, "--csv": csv}, inputs)
+    paths = Sources(sources or samples(), others=[path for path in (*files.paths, data) if path])
+    options.apart({"--json": json, "--csv": csv}, paths.reads)
     if not sources and save is None:
         save = Path("detections")
         note(f"no SOURCE given; sample photographs, saved with their boxes in {save}/")
@@ -63,13 +66,25 @@ def detect(
             note(remark)
     failed = 0
     with ExitStack() as stack:
-        writers = _writers(inputs, save=save, json=json, csv=csv, txt=txt, crops=crops)
+        writers = _writers(paths.may_read, save=save, json=json, csv=csv, txt=txt, crops=crops)
         for writer in writers:
             stack.callback(writer.close)
         stack.callback(detector.close)
-        for found in progress(detector.many(paths), total=len(paths), quiet=quiet):
+        for found in progress(detector.many(_checked(paths, writers, json, csv)), total=paths.count, quiet=quiet):
             failed += not _report(found, writers, quiet=quiet)
     return 1 if failed else 0
+
+
+def _checked(paths: Sources, writers: list[Writer], *outputs: Path | None) -> Iterator[str]:
+    """The paths; where standard input names a file that is to be written, nothing is written and an `OptionError` raised."""
+    existing = [path for path in outputs if path is not None and is_file(path)] if paths.endless else []
+    known = [path.stat() for path in existing]
+    for path in paths:
+        if known and is_file(path) and any(os.path.samestat(Path(path).stat(), output) for output in known):
+            for writer in writers:
+                writer.abandon()
+            raise OptionError(f"{path}: is read in this run, and named by --json or --csv; expected another file")
+        yield path
 
 
 def _report(found: Found, writers: list[Writer], *, quiet: bool) -> bool:
@@ -99,7 +114,7 @@ def _boxes(detections: Detections) -> list[str]:
 
 
 def _writers(
-    inputs: list[str], *, save: Path | None, json: Path | None, csv: Path | None, txt: Path | None, crops: Path | None
+    reads: Callable[[Path], bool], *, save: Path | None, json: Path | None, csv: Path | None, txt: Path | None, crops: Path | None
 ) -> list[Writer]:
     """The writers that the options ask for; files that are read in this run keep their names for themselves."""
     from yolodsc.outputs.annotated import AnnotatedWriter
@@ -109,5 +124,5 @@ def _writers(
     from yolodsc.outputs.txt_files import TxtWriter
 
     folders = ((AnnotatedWriter, save), (TxtWriter, txt), (CropWriter, crops))
-    writers: list[Writer] = [kind(folder, inputs=inputs) for kind, folder in folders if folder is not None]
+    writers: list[Writer] = [kind(folder, reads=reads) for kind, folder in folders if folder is not None]
     return [*writers, *([JsonWriter(json)] if json else []), *([CsvWriter(csv)] if csv else [])]

@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -124,15 +124,20 @@ def classes(names: Path | None, network: "Network") -> tuple[str, ...]:
     return () if names is None else names_of(network, read_names(names), place=str(names))
 
 
-def apart(outputs: Mapping[str, Path | None], inputs: Iterable[str | Path | None]) -> None:
-    """See that files to be written, by option, are neither read in this run nor named twice; an `OptionError` otherwise."""
+def apart(outputs: Mapping[str, Path | None], inputs: Iterable[str | Path | None] | Callable[[Path], bool]) -> None:
+    """See that files to be written, by option, are neither read in this run nor named twice; an `OptionError` otherwise.
+
+    ``inputs`` are the files that are read, or say whether one is: they are resolved only where there is a file to be overwritten.
+    """
     wanted = {option: path for option, path in outputs.items() if path is not None and (is_file(path) or not exists(path))}
-    taken = {resolved(path): "is read in this run" for path in inputs if path is not None} if wanted else {}
+    taken: set[Path] = set()
     for option, path in wanted.items():
         place = resolved(path)
+        if exists(path) and (inputs(path) if callable(inputs) else place in {resolved(name) for name in inputs if name}):
+            raise OptionError(f"{option} {path}: is read in this run; wanted another file")
         if place in taken:
-            raise OptionError(f"{option} {path}: {taken[place]}; wanted another file")
-        taken[place] = "is written by another option"
+            raise OptionError(f"{option} {path}: is written by another option; wanted another file")
+        taken.add(place)
 
 
 def may_be_folder(path: Path) -> None:

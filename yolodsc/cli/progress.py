@@ -1,7 +1,7 @@
 """Progress bars: on a terminal, on standard error, and only where there is more than one thing to do."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter
 from typing import TypeVar
 
@@ -10,9 +10,12 @@ from yolodsc.cli.terminal import log, status
 Item = TypeVar("Item")
 
 
-def progress(items: Iterable[Item], *, total: int, quiet: bool = False, unit: str = "pictures") -> Iterator[Item]:
-    """Pass the items on, showing rate and remaining time."""
-    if quiet or total < 2 or not sys.stderr.isatty():
+def progress(
+    items: Iterable[Item], *, total: int | Callable[[], int | None], quiet: bool = False, unit: str = "pictures"
+) -> Iterator[Item]:
+    """Pass the items on, showing rate and remaining time; ``total`` is asked for only where it is shown, None is unknown."""
+    count = None if quiet or not sys.stderr.isatty() else total if isinstance(total, int) else total()
+    if quiet or not sys.stderr.isatty() or (count is not None and count < 2):
         yield from items
         return
     from rich.console import Console
@@ -27,7 +30,7 @@ def progress(items: Iterable[Item], *, total: int, quiet: bool = False, unit: st
 
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn(unit, markup=False), Rate(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        yield from bar.track(items, total=total)
+        yield from bar.track(items, total=count)
 
 
 class Compiling:

@@ -9,7 +9,7 @@ import numpy as np
 
 from yolodsc.datasets.dataset import Dataset, Report, Rows
 from yolodsc.errors import DatasetError
-from yolodsc.files import text_of
+from yolodsc.files import MOST_DATA, text_of
 from yolodsc.metrics import Truth
 from yolodsc.schemas import coco, darknet
 from yolodsc.schemas.document import parse
@@ -19,7 +19,7 @@ _LONE_BACKSLASH = re.compile(r'\\(?!["\\/])')
 
 def load_json(path: Path) -> Any:
     """Parse a file; Darknet's unescaped backslashes are forgiven, and its malformed empty list."""
-    text = text_of(path, error=DatasetError, errors="strict")
+    text = text_of(path, error=DatasetError, errors="strict", most=MOST_DATA)
     if text.strip() in {"", "]", "[\n]"}:
         return []
     return parse(text, file=path, error=DatasetError, mend=lambda broken: _LONE_BACKSLASH.sub(r"\\\\", broken))

@@ -7,7 +7,7 @@ import numpy as np
 
 from yolodsc.datasets.dataset import Dataset, Report, Rows
 from yolodsc.errors import DatasetError
-from yolodsc.files import replacing, text_of
+from yolodsc.files import MOST_DATA, replacing, text_of
 from yolodsc.metrics import Found
 
 
@@ -46,7 +46,7 @@ def _file_of(folder: Path, name: str) -> Path | None:
 
 
 def _read(path: Path, report: Report) -> tuple[list[str], "np.ndarray[tuple[int, int], np.dtype[np.float64]]"]:
-    text = text_of(path, error=DatasetError, errors="surrogateescape")
+    text = text_of(path, error=DatasetError, errors="surrogateescape", most=MOST_DATA)
     tokens = text.split()
     try:
         if len(tokens) == 6 * (text.strip().count("\n") + bool(tokens)):

@@ -1,6 +1,5 @@
 """A dataset as a value, and how detections given by names find their place in it."""
 
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -175,15 +174,13 @@ def pictures_in(folder: Path, ids: Iterable[str]) -> tuple[Path, ...]:
 
 def picture_sizes(paths: Sequence[Path]) -> Doubles:
     """Width and height of each picture (P, 2) float64, read from its header; NaN where that cannot be done."""
-    from PIL import Image
+    from yolodsc.image_file import opened
 
     sizes = np.full((len(paths), 2), np.nan)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for i, path in enumerate(paths):
-            try:
-                with Image.open(path) as picture:
-                    sizes[i] = picture.size
-            except Exception:  # decoders raise whatever their authors chose; whoever reads the picture reports it
-                continue
+    for i, path in enumerate(paths):
+        try:
+            with opened(path) as picture:
+                sizes[i] = picture.size
+        except Exception:  # decoders raise whatever their authors chose; whoever reads the image reports it
+            continue
     return sizes

@@ -5,6 +5,7 @@ libjpeg, which nearly everybody else uses, differ in one byte out of twenty. Tha
 point. Here is the arithmetic of stb_image.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,22 +16,34 @@ from yolodsc.jpeg.markers import Component, Frame, Scan, parse
 __all__ = ["decode", "read"]
 
 
-def read(path: Path, *, channels: int = 3) -> NDArray[np.uint8] | None:
+MOST_BYTES = 2**28
+"""Longer files are left to another decoder: no JPEG of `markers.MOST_PIXELS` has as many."""
+
+Admit = Callable[[int], None]
+
+
+def read(path: Path, *, channels: int = 3, admit: Admit | None = None) -> NDArray[np.uint8] | None:
     """`decode` of a file; None where it cannot be read either."""
     try:
-        return decode(path.read_bytes(), channels=channels)
+        if not path.is_file() or path.stat().st_size > MOST_BYTES:
+            return None
+        return decode(path.read_bytes(), channels=channels, admit=admit)
     except OSError:
         return None
 
 
-def decode(content: bytes, *, channels: int = 3) -> NDArray[np.uint8] | None:
+def decode(content: bytes, *, channels: int = 3, admit: Admit | None = None) -> NDArray[np.uint8] | None:
     """The picture (H, W, channels), RGB or (``channels=1``) luma; None for files that another decoder has to judge.
+
+    ``admit`` is called with the bytes of the picture before they are decoded; it may wait.
 
     Those are files that are no JPEG, damaged or cut off, with four components, with arithmetic coding or with more than 8 bits.
     """
     frame = parse(content)
     if frame is None or channels not in (1, 3) or (channels == 1 and frame.rgb):
         return None
+    if admit:
+        admit(frame.width * frame.height * channels)
     from yolodsc.jpeg.pixels import planes
 
     data = np.frombuffer(content, np.uint8)

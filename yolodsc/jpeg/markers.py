@@ -14,9 +14,19 @@ ZIGZAG = np.array([
 ])  # fmt: skip
 """Where the k-th coefficient of a file stands in a block of eight by eight (figure A.6)."""
 _END_OF_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_MARKER = re.compile(rb"\xff[^\x00\xff]")
 _BASELINE, _EXTENDED, _PROGRESSIVE = 0xC0, 0xC1, 0xC2
 _DHT, _SOI, _EOI, _SOS, _DQT, _DRI, _JFIF, _ADOBE = 0xC4, 0xD8, 0xD9, 0xDA, 0xDB, 0xDD, 0xE0, 0xEE
 MOST_PIXELS = 2**27
+"""Larger images are refused: they are decompression bombs more often than photographs."""
+MOST_SEGMENTS = 10_000
+MOST_SCANS = 100
+"""Scans of an image; files have 1 to 17. Each costs a pass over all blocks, however few bytes it has: see `scans_allowed`."""
+
+
+def scans_allowed(pixels: int) -> int:
+    """How many scans an image of so many pixels may have: 20 for the largest, `MOST_SCANS` up to 26 megapixels."""
+    return min(MOST_SCANS, 20 * MOST_PIXELS // max(pixels, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +101,7 @@ class _Parser:
         self.content = content
         self.counts, self.symbols = np.zeros((8, 16), np.uint8), np.zeros((8, 256), np.uint8)
         self.quantisation: dict[int, NDArray[np.int64]] = {}
-        self.restart = 0
+        self.restart = self.segments = 0
         self.jfif, self.transform = False, -1
         self.found: Frame | None = None
 
@@ -121,12 +131,11 @@ class _Parser:
 
     def _marker(self, position: int) -> tuple[int, int]:
         """The marker at or after a position, and where its segment begins; a ValueError for a file without an end."""
-        place = self.content.find(b"\xff", position)
-        while place >= 0 and place + 1 < len(self.content):
-            if self.content[place + 1] not in (0x00, 0xFF):
-                return self.content[place + 1], place + 2
-            place = self.content.find(b"\xff", place + 1)
-        raise ValueError
+        found = _MARKER.search(self.content, position)
+        self.segments += 1
+        if found is None or self.segments > MOST_SEGMENTS:
+            raise ValueError
+        return self.content[found.end() - 1], found.end()
 
     def _segment(self, kind: int, body: bytes) -> None:
         if kind == _DQT:
@@ -192,6 +201,8 @@ class _Parser:
             bits=(bits >> 4, bits & 15),
         )
         frame.scans.append(scan)
+        if len(frame.scans) > scans_allowed(frame.width * frame.height):
+            raise ValueError
         return stop
 
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from yolodsc.cfg import Section
-from yolodsc.layer import Layer, Preceding, Weights
+from yolodsc.layer import Layer, Preceding, Weights, padded_size
 from yolodsc.layers.activation import named_activation
 from yolodsc.profile import Profile
 from yolodsc.reference.activations import activate
@@ -174,6 +174,18 @@ class ConvolutionalLayer(Layer):
         if not self.antialiasing:
             return out
         return blur(out, antialiasing=self.antialiasing, stride_y=self.stride_y, stride_x=self.stride_x)
+
+    @property
+    def columns(self) -> int:
+        """Numbers of the matrix of windows (im2col)."""
+        return self.inputs[0].channels * self.size**2 * self.convolved.height * self.convolved.width
+
+    def working(self) -> int:
+        """The padded map; the map before the blur."""
+        strides = (1, 1) if self.antialiasing else (self.stride_y, self.stride_x)
+        span, margin = (self.size - 1) * self.dilation + 1, self.padding * self.dilation
+        padded = padded_size(self.inputs[0], self.convolved, margin=margin, strides=strides, span=span)
+        return max(padded, self.convolved.size if self.antialiasing else 0)
 
     def multiply_adds(self) -> int:
         """One a weight and output pixel; with antialiasing at stride 1."""

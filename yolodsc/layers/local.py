@@ -8,7 +8,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from yolodsc.cfg import Section
-from yolodsc.layer import Layer, Preceding, Weights
+from yolodsc.layer import Layer, Preceding, Weights, padded_size
 from yolodsc.layers.activation import named_activation
 from yolodsc.reference.activations import activate
 from yolodsc.shape import Array, Shape
@@ -68,6 +68,12 @@ class LocalLayer(Layer):
         columns = seen.transpose(1, 2, 0, 3, 4).reshape(self.shape.height * self.shape.width, -1, 1)
         out = (weights["weights"] @ columns)[..., 0].T.reshape(self.shape)
         return activate(out + weights["biases"].reshape(self.shape), self.activation)
+
+    def working(self) -> int:
+        """The padded map; the matrix of windows."""
+        strides = (self.stride, self.stride)
+        columns = self.inputs[0].channels * self.size**2 * self.shape.height * self.shape.width
+        return max(padded_size(self.inputs[0], self.shape, margin=self.pad, strides=strides, span=self.size), columns)
 
     def multiply_adds(self) -> int:
         """One a weight."""

@@ -6,7 +6,7 @@ from typing import ClassVar, Self
 
 from yolodsc.cfg import Section
 from yolodsc.layer import Layer, Preceding, Weights
-from yolodsc.layers.maxpool import window_options, windowed
+from yolodsc.layers.maxpool import pooled_working, window_options, windowed
 from yolodsc.reference.pooling import local_avgpool
 from yolodsc.shape import Array
 
@@ -32,6 +32,10 @@ class LocalAvgpoolLayer(Layer):
         """Mean over the part of each window inside the map."""
         (x,) = inputs
         return local_avgpool(x, size=self.size, stride_y=self.stride_y, stride_x=self.stride_x, padding=self.padding)
+
+    def working(self) -> int:
+        """The padded map."""
+        return pooled_working(self.inputs[0], size=self.size, strides=(self.stride_y, self.stride_x), padding=self.padding)
 
     def bflops(self) -> float:
         """Additions, ``size`` squared an output number."""

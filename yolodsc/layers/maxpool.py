@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from yolodsc.cfg import Section
-from yolodsc.layer import Layer, Preceding, Weights
+from yolodsc.layer import Layer, Preceding, Weights, padded_size
 from yolodsc.reference.convolution import BLUR_GEOMETRY, blur
 from yolodsc.reference.pooling import maxpool, maxpool_depth, pooled
 from yolodsc.shape import Array, Shape
@@ -71,6 +71,13 @@ class MaxpoolLayer(Layer):
         sharp = maxpool(x, size=self.size, stride_y=1, stride_x=1, padding=self.padding)
         return blur(sharp, antialiasing=self.antialiasing, stride_y=self.stride_y, stride_x=self.stride_x)
 
+    def working(self) -> int:
+        """The padded map; the map before the blur."""
+        if self.maxpool_depth:
+            return 0
+        strides = (1, 1) if self.antialiasing else (self.stride_y, self.stride_x)
+        return pooled_working(self.inputs[0], size=self.size, strides=strides, padding=self.padding)
+
     def bflops(self) -> float:
         """Comparisons: ``size`` squared for each input channel and output pixel, before the blur (``make_maxpool_layer``)."""
         if self.maxpool_depth:
@@ -103,6 +110,12 @@ def windowed(shape: Shape, *, size: int, stride_x: int, stride_y: int, padding: 
         pooled(shape.height, size=size, stride=stride_y, padding=padding),
         pooled(shape.width, size=size, stride=stride_x, padding=padding),
     )
+
+
+def pooled_working(shape: Shape, *, size: int, strides: tuple[int, int], padding: int) -> int:
+    """The most numbers that a pool works on: the padded map, or the output."""
+    output = windowed(shape, size=size, stride_y=strides[0], stride_x=strides[1], padding=padding)
+    return max(padded_size(shape, output, margin=padding // 2, strides=strides, span=size), output.size)
 
 
 def _blurred(shape: Shape, *, antialiasing: int, size: int, stride_x: int, stride_y: int, padding: int) -> Shape:

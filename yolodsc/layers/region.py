@@ -10,7 +10,8 @@ import numpy as np
 
 from yolodsc.boxes import Candidates
 from yolodsc.cfg import Section
-from yolodsc.files import is_file
+from yolodsc.errors import CfgError
+from yolodsc.files import is_file, read_bytes
 from yolodsc.layer import Head, Preceding, Weights
 from yolodsc.layers.yolo import anchor_pairs, centres, class_scores, confident
 from yolodsc.profile import Profile
@@ -163,7 +164,7 @@ def _read_map(section: Section, classes: int) -> tuple[int, ...]:
     path = next((path for path in candidates if is_file(path)), None)
     if path is None:
         raise section.error(f"map={name}: no such file", key="map")
-    words = path.read_text(errors="surrogateescape").split()
+    words = read_bytes(path, error=CfgError).decode(errors="surrogateescape").split()
     if not words or not all(word.isdecimal() and int(word) < classes for word in words):
         raise section.error(f"{path}: wanted class numbers under {classes}", key="map")
     return tuple(map(int, words))

@@ -19,3 +19,7 @@ class Writer(Protocol):
     def close(self) -> None:
         """Finish the file."""
         ...
+
+    def abandon(self) -> None:
+        """Put nothing in place any more."""
+        ...

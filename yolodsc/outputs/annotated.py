@@ -1,5 +1,6 @@
 """``--save``: pictures with boxes drawn on them, under their own names."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from yolodsc import image
@@ -11,8 +12,8 @@ from yolodsc.outputs.naming import OutputNames
 class AnnotatedWriter:
     """A copy of each picture with its detections; in the picture's own format where that can be written, else PNG."""
 
-    def __init__(self, folder: str | Path, *, inputs: list[str]) -> None:
-        self._names = OutputNames(folder, inputs=inputs)
+    def __init__(self, folder: str | Path, *, reads: Callable[[Path], bool] = lambda _: False) -> None:
+        self._names = OutputNames(folder, reads=reads)
 
     def add(self, detections: Detections, picture: Picture) -> None:
         """One file."""
@@ -22,3 +23,6 @@ class AnnotatedWriter:
 
     def close(self) -> None:
         """Nothing is left open."""
+
+    def abandon(self) -> None:
+        """Files are in place as soon as they are written."""

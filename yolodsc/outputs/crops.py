@@ -1,6 +1,7 @@
 """``--crops``: every detection as a picture of its own."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,8 @@ from yolodsc.outputs.naming import OutputNames
 class CropWriter:
     """``dog_1_bicycle.jpg``: stem, rank by score, class; boxes are clipped to the picture."""
 
-    def __init__(self, folder: str | Path, *, inputs: list[str]) -> None:
-        self._names = OutputNames(folder, inputs=inputs)
+    def __init__(self, folder: str | Path, *, reads: Callable[[Path], bool] = lambda _: False) -> None:
+        self._names = OutputNames(folder, reads=reads)
 
     def add(self, detections: Detections, picture: Picture) -> None:
         """One file a detection that has at least one pixel inside the picture."""
@@ -30,3 +31,6 @@ class CropWriter:
 
     def close(self) -> None:
         """Nothing is left open."""
+
+    def abandon(self) -> None:
+        """Files are in place as soon as they are written."""

@@ -1,5 +1,6 @@
 """``--txt``: a YOLO label file for each picture, with the score at the end of the line."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from yolodsc.detections import Detections
@@ -12,8 +13,8 @@ from yolodsc.outputs.naming import OutputNames
 class TxtWriter:
     """Lines of ``class cx cy w h score``, relative; an empty file where nothing was found."""
 
-    def __init__(self, folder: str | Path, *, inputs: list[str]) -> None:
-        self._names = OutputNames(folder, inputs=inputs)
+    def __init__(self, folder: str | Path, *, reads: Callable[[Path], bool] = lambda _: False) -> None:
+        self._names = OutputNames(folder, reads=reads)
 
     def add(self, detections: Detections, picture: Picture) -> None:
         """One file."""
@@ -25,3 +26,6 @@ class TxtWriter:
 
     def close(self) -> None:
         """Nothing is left open."""
+
+    def abandon(self) -> None:
+        """Files are in place as soon as they are written."""

@@ -12,7 +12,7 @@ from yolodsc.engine.fastdsc.convolution import Pointwise, Step, convolution_step
 from yolodsc.engine.fastdsc.products import Workers
 from yolodsc.engine.forks import ForkLock
 from yolodsc.engine.graph import is_pool
-from yolodsc.layer import PICTURE, Layer, Weights
+from yolodsc.layer import MOST_WORKING, PICTURE, Layer, Weights
 from yolodsc.layers.convolutional import ConvolutionalLayer
 from yolodsc.layers.maxpool import MaxpoolLayer
 from yolodsc.network import Network
@@ -119,7 +119,7 @@ def _entry(layer: Layer, weights: Weights, step: Step) -> Entry:
 
 def _step(layer: Layer, weights: Weights, inputs: list[Array], out: Array, pointwise: Pointwise, workers: Workers) -> Step:
     """The fast step where there is one, else the layer's own forward into the buffer."""
-    if isinstance(layer, ConvolutionalLayer) and layer.ordinary:
+    if isinstance(layer, ConvolutionalLayer) and layer.ordinary and _windows_fit(layer):
         return convolution_step(layer, weights, inputs[0], out, pointwise=pointwise, workers=workers)
     if isinstance(layer, MaxpoolLayer) and not (layer.maxpool_depth or layer.antialiasing):
         return _maxpool_step(layer, inputs[0], out)
@@ -128,6 +128,11 @@ def _step(layer: Layer, weights: Weights, inputs: list[Array], out: Array, point
         out[:] = layer.forward(inputs, weights)
 
     return plain
+
+
+def _windows_fit(layer: ConvolutionalLayer) -> bool:
+    """Whether the convolution needs no matrix of windows, or one of bearable size; `forward` goes without, tap by tap."""
+    return layer.pointwise or layer.depthwise or layer.columns <= MOST_WORKING
 
 
 def _maxpool_step(layer: MaxpoolLayer, x: Array, out: Array) -> Step:
