@@ -11,7 +11,6 @@ from yolodsc.schemas.numbers import Box, Finite, Positive, Side, Text, Whole
 
 Name = Whole | Text
 """Image ids and categories are numbers; other programs write names."""
-Size = Annotated[float, Meta(ge=0, le=2**31)]
 
 
 class Image(Struct, frozen=True, kw_only=True):
