@@ -53,8 +53,8 @@ avgpool
 scale_channels from=-3
 crop crop_height=8 crop_width=8
 local filters=24 size=3 stride=1 pad=1 activation=logistic
-connected output=1200 activation=leaky
-connected output=1000 activation=linear
+connected output=1201 activation=leaky
+connected output=37 activation=linear
 softmax
 implicit filters=36 atoms=1
 cost
