@@ -10,6 +10,7 @@ import pytest
 from tests.engine.test_random_networks import BLOCKS, NAMES, instruction_set
 from tests.networks import network, picture
 from yolodsc import engine
+from yolodsc.cli import options
 from yolodsc.detect import Detector
 from yolodsc.engine import cores
 from yolodsc.engine.fastdsc import FastDscRunner
@@ -167,3 +168,15 @@ def test_the_cores_are_those_of_the_affinity(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(cores.os, "sched_getaffinity", lambda _: {1, 5}, raising=False)
 
     assert cores.available() == 2
+
+
+def test_the_command_line_says_that_fewer_threads_are_used(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line on standard error, and the run goes on."""
+    monkeypatch.setattr(cores, "available", lambda: 3)
+
+    assert options._threads(1024) == 3
+    assert capsys.readouterr().err == "note: --threads 1024: 3 cores to run on; 3 used\n"
+    assert options._threads(3) == 3
+    assert capsys.readouterr().err == ""
