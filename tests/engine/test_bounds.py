@@ -196,6 +196,29 @@ def test_what_a_word_cannot_address_is_refused(offset: int) -> None:
         word(CONSTANTS, offset)
 
 
+def test_maps_that_no_word_can_address_are_refused() -> None:
+    """In one line, before any memory is asked for: padding and stride of 2^26 keep the output small and the margins not."""
+    far = f"convolutional filters=8 size=1 stride={2**26} padding={2**26} activation=linear"
+    made = network(f"convolutional filters=8 size=1 activation=linear\n{far}")
+
+    with pytest.raises(EngineError, match=r"^test\.cfg: maps and their padding take \d+ TB; wanted less than 281$"):
+        FusedRunner(made, threads=1, outputs=[1], isa=choose() or pytest.skip("no kernels"))
+
+
+def test_maps_for_which_there_is_no_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an error of the tree, in one line."""
+
+    def full(_: int) -> NDArray[np.uint8]:
+        raise MemoryError
+
+    made, isa = network("convolutional filters=8 size=1"), choose() or pytest.skip("no kernels")
+    program = fused.program(made, threads=1, outputs=[0], isa=isa)
+    monkeypatch.setattr(fused, "aligned", full)
+
+    with pytest.raises(EngineError, match=r"^test\.cfg: no memory for maps of 0\.0 GB$"):
+        FusedRunner(made, threads=1, outputs=[0], isa=isa, shared=program)
+
+
 @settings(max_examples=200)
 @given(argument=st.integers(0, 18), value=st.integers(-(2**63), 2**63 - 1))
 def test_no_number_overflows_the_check(linked: Linked, argument: int, value: int) -> None:

@@ -97,7 +97,7 @@ def test_a_child_runs_the_network_while_the_parent_does(kind: Callable[[Network]
         expected = runner(x)[LAST].tobytes()
 
         with busy(lambda: runner(x), threads=3):
-            found = answers(lambda: runner(x)[LAST].tobytes())  # noqa: PLW0108
+            found = answers(lambda: bytes(runner(x)[LAST]))
 
         assert found == [expected] * TRIES
         assert runner(x)[LAST].tobytes() == expected

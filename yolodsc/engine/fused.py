@@ -17,7 +17,7 @@ from yolodsc.engine.bounds import Room, check
 from yolodsc.engine.entry import Entry
 from yolodsc.engine.forks import ForkLock
 from yolodsc.engine.isa import Isa
-from yolodsc.engine.layout import ARENA, CONSTANTS, PICTURE_BASE, SCRATCH, Map, Plane, word
+from yolodsc.engine.layout import ARENA, CONSTANTS, MOST_BYTES, PICTURE_BASE, SCRATCH, Map, Plane, word
 from yolodsc.engine.objects import compiler
 from yolodsc.engine.operations.operation import Operation, Site
 from yolodsc.engine.operations.planes import Plain
@@ -57,6 +57,10 @@ def program(network: Network, *, threads: int, outputs: Sequence[int], isa: Isa,
     plan = planned(network, outputs, isa)
     uses: list[tuple[Sequence[Buffer], Sequence[Buffer]]] = [(op.reads, op.writes) for op in plan.operations]
     arena = lay_out(lives_of([*uses, (list(plan.outputs.values()), [])]))
+    if arena >= MOST_BYTES:
+        raise EngineError(
+            f"{network.cfg.file}: maps and their padding take {arena / 1e12:.0f} TB; wanted less than {MOST_BYTES / 1e12:.0f}"
+        )
     site = Site(isa, threads, Constants())
     phases: list[list[Item]] = []
     spans: list[tuple[int, int]] = []
@@ -171,8 +175,11 @@ class FusedRunner:
     def _open(self) -> None:
         """Arena, threads, their tables of bases."""
         self._process = os.getpid()
-        self._arena = aligned(self.program.arena)
-        self._scratch = [aligned(self.program.scratch) for _ in range(self.threads)]
+        sizes = [self.program.arena, *[self.program.scratch] * self.threads]
+        try:
+            self._arena, *self._scratch = map(aligned, sizes)
+        except MemoryError:
+            raise EngineError(f"{self.network.cfg.file}: no memory for maps of {sum(sizes) / 1e9:.1f} GB") from None
         bases = np.zeros((self.threads, 8), np.int64)
         for row, scratch in zip(bases, self._scratch, strict=True):
             row[[CONSTANTS, ARENA, PICTURE_BASE, SCRATCH]] = [
