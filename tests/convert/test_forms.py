@@ -100,7 +100,7 @@ def test_the_profile_says_what_is_folded() -> None:
 @pytest.mark.parametrize("outer", NORMS)
 @pytest.mark.parametrize(
     "geometry",
-    ["size=3 pad=1 filters=4", "size=5 pad=1 stride=2 filters=12", "size=3 padding=2 dilation=2 filters=8", "size=2 filters=4"],
+    ["size=3 pad=1 filters=4", "size=5 pad=1 stride=2 filters=12", "size=3 pad=1 dilation=2 filters=8", "size=2 filters=4"],
 )
 def test_depthwise_and_pointwise_are_one_convolution(geometry: str, inner: str, outer: str) -> None:
     """With and without batch norm in either; several filters a channel, stride, dilation, no padding."""

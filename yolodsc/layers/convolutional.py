@@ -12,7 +12,7 @@ from yolodsc.layers.activation import named_activation
 from yolodsc.profile import Profile
 from yolodsc.reference.activations import activate
 from yolodsc.reference.convolution import BLUR_GEOMETRY, batch_norm, binarized, binarized_weights, blur
-from yolodsc.reference.product import Product, convolved
+from yolodsc.reference.product import Product, output_shape
 from yolodsc.shape import Array, Shape
 
 UNSUPPORTED = ("coordconv", "sway", "rotate", "stretch", "stretch_sway", "reverse", "deform")
@@ -80,8 +80,10 @@ class ConvolutionalLayer(Layer):
             "padding": size // 2 if section.flag("pad") else padding,
             "antialiasing": section.integer("antialiasing", 0, minimum=0),
         }
+        if options["antialiasing"] not in (0, *BLUR_GEOMETRY):
+            raise section.error(f"antialiasing={options['antialiasing']}; wanted 0, 1 or 2", key="antialiasing")
         layer = cls(
-            **preceding.place(section, _output(section, preceding.input, **options)),
+            **preceding.place(section, output_shape(preceding.input, **options)),
             **options,
             groups=section.integer("groups", 1, minimum=1),
             dilation=section.integer("dilation", 1, minimum=1) if size > 1 else 1,
@@ -230,27 +232,6 @@ class ConvolutionalLayer(Layer):
             theirs, ours = ("x".join(map(str, layer.kernel_shape())) for layer in (shared, self))
             message = f"share_index={shared.index} has weights of {theirs}; this layer wants {ours}"
             raise self.section.error(message, key="share_index")
-
-
-def _output(
-    section: Section,
-    shape: Shape,
-    *,
-    filters: int,
-    size: int,
-    stride_x: int,
-    stride_y: int,
-    padding: int,
-    antialiasing: int,
-) -> Shape:
-    strides = (stride_y, stride_x)
-    if not antialiasing:
-        return convolved(shape, filters, size=size, padding=padding, strides=strides)
-    if antialiasing not in BLUR_GEOMETRY:
-        raise section.error(f"antialiasing={antialiasing}; wanted 0, 1 or 2", key="antialiasing")
-    sharp = convolved(shape, filters, size=size, padding=padding, strides=(1, 1))
-    blur_size, blur_padding = BLUR_GEOMETRY[antialiasing]
-    return convolved(sharp, filters, size=blur_size, padding=blur_padding, strides=strides)
 
 
 def _batch_normalize(section: Section, shared: ConvolutionalLayer | None) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from yolodsc.reference.columns import columns_of, columns_shape, raw_map, rearranged_columns
-from yolodsc.reference.convolution import convolution
+from yolodsc.reference.convolution import BLUR_GEOMETRY, convolution
 from yolodsc.shape import Array, Shape
 
 Reads = Literal["windows", "raw", "shifted"]
@@ -106,3 +106,13 @@ def convolved(shape: Shape, filters: int, *, size: int, padding: int, strides: t
     """Output of a convolution. Its size ignores dilation, as Darknet's does (``convolutional_out_height``)."""
     height, width = ((side + 2 * padding - size) // stride + 1 for side, stride in zip(shape[1:], strides, strict=True))
     return Shape(filters, height, width)
+
+
+def output_shape(shape: Shape, *, filters: int, size: int, stride_x: int, stride_y: int, padding: int, antialiasing: int) -> Shape:
+    """Output of a convolution and the blur of ``antialiasing``, which has the strides where there is one."""
+    strides = (stride_y, stride_x)
+    if not antialiasing:
+        return convolved(shape, filters, size=size, padding=padding, strides=strides)
+    sharp = convolved(shape, filters, size=size, padding=padding, strides=(1, 1))
+    blur_size, blur_padding = BLUR_GEOMETRY[antialiasing]
+    return convolved(sharp, filters, size=blur_size, padding=blur_padding, strides=strides)
