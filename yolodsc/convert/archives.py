@@ -18,13 +18,17 @@ import numpy as np
 from yolodsc import cfg as cfg_format
 from yolodsc import weights as weights_format
 from yolodsc.errors import ConversionError, MissingExtraError
+from yolodsc.files import MOST_TEXT
 from yolodsc.layer import Layer
-from yolodsc.network import Network
+from yolodsc.network import MOST_WEIGHTS, Network
 from yolodsc.profile import Profile
 from yolodsc.weights import Header
 
 _BROKEN = (ValueError, TypeError, LookupError, AttributeError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
 """What NumPy, `zipfile` and safetensors raise where a file is no archive of arrays that NumPy knows."""
+
+MOST_BYTES = 4 * MOST_WEIGHTS + 2 * MOST_TEXT
+"""What an ``.npz`` file may unpack to: all weights that a network may have, and its cfg."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,6 +78,8 @@ def read_npz(path: Path) -> Archive:
     """An ``.npz`` file taken apart; nothing in it is executed."""
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            if (length := sum(member.file_size for member in file.zip.infolist())) > MOST_BYTES:
+                raise _unreadable(path, f"unpacks to {length} bytes; expected at most {MOST_BYTES}")
             entries = {name: np.asarray(file[name]) for name in file.files}  # of members that are no arrays: bytes
     except OSError as error:
         raise _unreadable(path, error.strerror or error) from None
