@@ -39,7 +39,8 @@ class Guarded:
             self._kinds.add(kind)
             digest = hashlib.sha256(kind.encode()).hexdigest()[:8]
             (self._out / f"{self._target.name}-uncaught-{digest}").write_bytes(data)
-            print(f"--- {self._target.name}-uncaught-{digest}", *traceback.format_exception(error), file=sys.stderr, flush=True)
+            text = "".join(traceback.format_exception(error))
+            print(f"--- {self._target.name}-uncaught-{digest}\n{text}", file=sys.stderr, flush=True)
         return False
 
 

@@ -1,6 +1,6 @@
 """Target: networks of any layers with random weights, through the engine and through the reference.
 
-A case is a cfg. What is not in it follows from its checksum: weights, image, instruction set, threads, batch.
+A case is a cfg. What is not in it follows from its checksum: weights, images, threads, outputs. Every instruction set runs it.
 """
 
 import zlib
@@ -27,8 +27,8 @@ MOST_LAYERS = 24
 TOLERANCE = 1e-4
 """Of the largest number of a layer and of what it reads."""
 
-TAME = 1e12
-"""Larger numbers are not compared: sums of such depend on their order."""
+TAME = 1e4
+"""Layers with larger numbers, and what follows them, are not compared: differences of such have few digits left."""
 
 _JUMPY = frozenset({"stair"})
 """Activations that turn the last bit of their input into a whole step."""
@@ -44,18 +44,24 @@ def run_network(data: bytes) -> None:
     images = rng.standard_normal((int(rng.integers(1, 3)), *network.picture)).astype(np.float32)
     with np.errstate(all="ignore"):
         expected = [network.forward(x) for x in images]
-    isa = str(rng.choice([*available(), "none"]))
-    everything = bool(rng.integers(2))
-    outputs = list(range(len(network.layers))) if everything else [len(network.layers) - 1]
-    with _guarded(isa) as guards, engine.compile(network, int(rng.integers(1, 4)), outputs, isa=isa) as runner:
+    layers, threads = len(network.layers), int(rng.integers(1, 4))
+    outputs = list(range(layers)) if rng.integers(2) else [layers - 1]
+    for isa in (*available(), "none"):
+        found = _executed(network, images, isa, threads, outputs)
+        for number, reference in enumerate(expected):
+            _compare(network, {index: found[index][number] for index in outputs}, reference, isa)
+
+
+def _executed(network: Network, images: Array, isa: str, threads: int, outputs: list[int]) -> dict[int, Array]:
+    """The engine's outputs for some images (N, C, H, W); nothing may be written outside of its buffers."""
+    with _guarded(isa) as guards, engine.compile(network, threads, outputs, isa=isa) as runner:
         if guards is not None:
-            guards.watch(runner)
+            guards.watch(runner)  # type: ignore[arg-type]
         with np.errstate(all="ignore"):
             found = runner(images)
         if guards is not None and guards.broken():
             raise AssertionError(f"{isa}: {guards.broken()} words written outside of their buffers")
-    for number, reference in enumerate(expected):
-        _compare(network, {index: found[index][number] for index in outputs}, reference, isa)
+    return found
 
 
 def _built(data: bytes) -> Network | None:

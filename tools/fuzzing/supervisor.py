@@ -54,7 +54,7 @@ def fuzz(name: str, files: Sequence[Path], out: Path, *, seconds: float, seed: i
         left, rounds = seconds, 0
         while (left > 0 or seconds == 0) and not outcome.broken:
             before = time.monotonic()
-            again = _round(name, Path(scratch), out, left, seed + rounds, outcome)
+            again = _round(name, Path(scratch), out, left if seconds else 0, seed + rounds, outcome)
             left, rounds = left - (time.monotonic() - before), rounds + 1
             if not again:
                 break

@@ -59,13 +59,20 @@ def _imported(fuzzer: Any, family: Family, name: str) -> Target:
 
 
 def _libfuzzer(fuzzer: Any, target: Target, run: Any, corpus: str, *, seconds: float, seed: int) -> None:
-    words = Path(corpus).with_suffix(".words")
-    words.write_text("".join(f'"{"".join(f"{chr(92)}x{byte:02x}" for byte in token)}"\n' for token in target.tokens if token))
     options = [f"-max_total_time={max(int(seconds), 1)}", f"-seed={seed % 2**32 or 1}", f"-max_len={MOST_BYTES // 16}", "-rss_limit_mb=0"]
-    options += ["-verbosity=0", f"-dict={words}", "-timeout=100000", "-print_final_stats=0"]
+    options += ["-verbosity=0", "-timeout=100000", *_dictionary(target, Path(corpus).with_suffix(".words"))]
     more = {} if target.mutate is None else {"custom_mutator": partial(_mutated, fuzzer, target)}
     fuzzer.Setup([sys.argv[0], *options, corpus], lambda data: run(data) and None, **more)
     fuzzer.Fuzz()
+
+
+def _dictionary(target: Target, path: Path) -> list[str]:
+    """libFuzzer's option for the words of a format."""
+    lines = ["".join(f"\\x{byte:02x}" for byte in token) for token in target.tokens if 0 < len(token) <= 64]
+    if not lines:
+        return []
+    path.write_text("".join(f'"{line}"\n' for line in lines))
+    return [f"-dict={path}"]
 
 
 def _mutated(fuzzer: Any, target: Target, data: bytes, most: int, seed: int) -> bytes:
