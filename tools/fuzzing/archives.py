@@ -4,6 +4,7 @@ import io
 import json
 import random
 import struct
+import warnings
 import zipfile
 
 from tools.fuzzing import scratch
@@ -62,7 +63,8 @@ def _members(data: bytes) -> list[tuple[str, bytes]]:
 
 def _zipped(members: list[tuple[str, bytes]], compression: int) -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", compression) as archive:
+    with warnings.catch_warnings(), zipfile.ZipFile(buffer, "w", compression) as archive:
+        warnings.simplefilter("ignore")  # of names that are there twice
         for name, content in members:
             archive.writestr(zipfile.ZipInfo(name), content, compression)
     return buffer.getvalue()

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tools.fuzzing.families import NAMES
+from tools.fuzzing.families import DEFECTS, NAMES
 from tools.fuzzing.supervisor import fuzz
 from tools.fuzzing.target import corpus
 
@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.list:
         print("\n".join(NAMES))
         return 0
-    if options.target not in NAMES:
+    if options.target not in (*NAMES, *DEFECTS.names):
         print(f"tools/fuzz: {options.target}: expected a target, one of {' '.join(NAMES)}", file=sys.stderr)
         return 2
     seed = random.SystemRandom().getrandbits(31) if options.seed is None else options.seed
