@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,9 @@ def tree(root: Path, count: int) -> Path:
             image.write(path, rng.integers(0, 256, (60, 80, 3), dtype=np.uint8))
         else:
             path.hardlink_to(root / f"JPEGImages/{ids[number % 8]}.png")
-        text = annotation(thing("11 11 50 50", f"<name>{NAMES[number % 2]}</name>"), size="<size><width>80</width><height>60</height></size>")
+        text = annotation(
+            thing("11 11 50 50", f"<name>{NAMES[number % 2]}</name>"), size="<size><width>80</width><height>60</height></size>"
+        )
         (root / f"Annotations/{name}.xml").write_text(text)
     (root / "ImageSets/Main/test.txt").write_text("\n".join(ids))
     return root
@@ -58,10 +60,12 @@ def environment(**changes: str) -> dict[str, str]:
     return {**os.environ, **own}
 
 
-def started(*arguments: object, env: dict[str, str] | None = None, **options: Any) -> "subprocess.Popen[str]":
-    """A command line that runs beside the test."""
+def started(
+    *arguments: object, env: dict[str, str] | None = None, before: Sequence[str] = (), **options: Any
+) -> "subprocess.Popen[str]":
+    """A command line that runs beside the test; ``before`` it stands what starts it."""
     settings = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": env or environment()} | options
-    return subprocess.Popen([sys.executable, "-m", "yolodsc", *map(str, arguments)], **settings)
+    return subprocess.Popen([*before, sys.executable, "-m", "yolodsc", *map(str, arguments)], **settings)
 
 
 def ended(process: "subprocess.Popen[str]", *, seconds: float = 60) -> tuple[int, str]:
@@ -100,8 +104,3 @@ def assert_one_line(error: str, *parts: str) -> None:
     assert len(lines) == 1, error
     assert lines[0].startswith("yolodsc: ")
     assert all(part in lines[0] for part in parts), lines[0]
-
-
-def contents(folder: Path, endings: Iterable[str]) -> dict[str, bytes]:
-    """Files by name."""
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix in endings}

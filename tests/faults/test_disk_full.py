@@ -27,20 +27,28 @@ def lines_of(material: Material, out: Path) -> dict[str, tuple[object, ...]]:
     pair = ("--cfg", net / "teacher.cfg", "--weights", net / "teacher.weights")
     some = [images / f"{number:05d}.png" for number in range(8)]
     scored = ("evaluate", *material.network, "--names", net / "student.names", "--voc", material.tree, "--thresh", ".3", "--quiet")
+    detected = ("detect", *material.network, *some, "--quiet")
+    trained = ("finetune", "--student", *student, "--teacher", *pair[1::2], "--images", material.scenes, "--quiet")
     return {
-        "detect --json": ("detect", *material.network, *some, "--thresh", ".1", "--json", out / "all.json", "--quiet"),
-        "detect --csv": ("detect", *material.network, *some, "--thresh", ".1", "--csv", out / "all.csv", "--quiet"),
-        "detect --save": ("detect", *material.network, *some, "--thresh", ".6", "--save", out / "saved", "--quiet"),
+        "detect --json": (*detected, "--thresh", ".1", "--json", out / "all.json"),
+        "detect --csv": (*detected, "--thresh", ".1", "--csv", out / "all.csv"),
+        "detect --save": (*detected, "--thresh", ".6", "--save", out / "saved"),
         "evaluate --json": (*scored, "--json", out / "all.json"),
         "evaluate --save-detections": (*scored, "--save-detections", out / "kept"),
-        "convert": ("convert", *student, out / "student.npz"),
+        "convert": ("convert", student[0], out / "student.npz"),
         "decompose": ("decompose", *pair, "--images", images, "--count", 4, "--out", out, "--method", "bs", "--quiet"),
-        "finetune": ("finetune", "--student", *student, "--teacher", *pair[1::2], "--images", material.scenes, "--epochs", 1, "--out", out,
-                     "--batch", 5, "--quiet"),
-    }  # fmt: skip
+        "finetune": (*trained, "--epochs", 1, "--batch", 5, "--out", out),
+    }
 
 
-NAMES = ("detect --json", "detect --csv", "detect --save", "evaluate --json", "evaluate --save-detections", "convert", "decompose", "finetune")
+NAMES = (
+    *(f"detect --{what}" for what in ("json", "csv", "save")),
+    "evaluate --json",
+    "evaluate --save-detections",
+    "convert",
+    "decompose",
+    "finetune",
+)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -54,7 +62,9 @@ def test_a_full_disk_is_told_in_one_line_and_leaves_nothing_half_written(materia
     assert_one_line(error, "cannot be written")
     assert temporary(tmp_path) == []
     whole = {path.name for path in tmp_path.rglob("*") if path.is_file()}
-    assert whole <= {"detections.jsonl", "history.json", "teacher-separable.cfg"} | {f"comp4_det_test_{c}.txt" for c in ("red", "blue")}
+    assert whole <= {"detections.jsonl", "history.json", "teacher-separable.cfg"} | {
+        f"comp4_det_test_{c}.txt" for c in ("red", "blue")
+    }
 
 
 def test_results_stay_as_they_were_where_the_disk_is_full(material: Material, tmp_path: Path) -> None:
@@ -88,9 +98,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 64 KiB."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    if sys.platform != "linux" or subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "none", folder], capture_output=True, check=False
-    ).returncode:
+    if (
+        sys.platform != "linux"
+        or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", folder], capture_output=True, check=False).returncode
+    ):
         pytest.skip("needs the right to mount a small tmpfs")
     yield folder
     subprocess.run(["umount", folder], check=True)
@@ -110,5 +121,3 @@ def test_a_kernel_cache_on_a_full_disk_costs_time_only(material: Material, small
     assert (status, error) == (0, "")
     assert results.stat().st_size > 100
     assert temporary(small_disk) == []
-
-

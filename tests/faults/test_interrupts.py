@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM and SIGKILL in the middle of the work: nothing half written, and ``--resume`` gives what no interruption gives."""
+"""SIGINT, SIGTERM and SIGKILL in the middle of the work: nothing half written, and ``--resume`` gives the same result."""
 
 import json
 import os
@@ -71,8 +71,8 @@ def evaluation(material: Material, tmp_path_factory: pytest.TempPathFactory) -> 
 def evaluation_arguments(material: Material, folder: Path, *more: str) -> tuple[object, ...]:
     """One line for both runs."""
     places = ("--json", folder / "all.json", "--save-detections", folder / "kept")
-    return ("evaluate", *material.network, "--names", material.folder / "net/student.names", "--voc", material.tree, "--thresh", ".3",
-            *places, "--quiet", *more)  # fmt: skip
+    names = ("--names", material.folder / "net/student.names")
+    return ("evaluate", *material.network, *names, "--voc", material.tree, "--thresh", ".3", *places, "--quiet", *more)
 
 
 def evaluated(material: Material, folder: Path, *more: str) -> int:
@@ -127,7 +127,7 @@ def test_a_training_that_was_stopped_resumes_to_the_same_network(
     """To the byte; the checkpoint that a killed process leaves is whole."""
     env = environment(PYTHONPATH=material.without_curves)
     process = started(*training_arguments(material, tmp_path), env=env)
-    wait(process, lambda: (tmp_path / "checkpoint.npz").exists())
+    wait(process, (tmp_path / "checkpoint.npz").exists)
     interrupt(process, number)
     left = temporary(tmp_path)
     assert not (tmp_path / "student-finetuned.weights").exists()

@@ -90,6 +90,13 @@ def mutated_safetensors(data: bytes, rng: random.Random, bytewise: Bytewise) -> 
 
 TARGETS = (
     Target(name="npz", one=read_npz, mutate=mutated_zip, tokens=(b"\x93NUMPY", b"'descr': '|O'", b"'shape': (", b"<f4", b"<U9")),
-    Target(name="safetensors", one=read_safetensors, mutate=mutated_safetensors, tokens=(b'"dtype":', b'"shape":[', b'"data_offsets":[')),
-    Target(name="checkpoint", one=read_checkpoint, mutate=mutated_zip, tokens=(b"weights/0/", b"optimizer/", b"average/", b'"step": ')),
+    Target(
+        name="safetensors",
+        one=read_safetensors,
+        mutate=mutated_safetensors,
+        tokens=(b'"dtype":', b'"shape":[', b'"data_offsets":['),
+    ),
+    Target(
+        name="checkpoint", one=read_checkpoint, mutate=mutated_zip, tokens=(b"weights/0/", b"optimizer/", b"average/", b'"step": ')
+    ),
 )

@@ -34,7 +34,24 @@ HEADS = (
 HEAD = struct.Struct("<BBBBHH")
 """Number of the head, least score, greatest overlap, letterbox or not, width and height of the image; float32 numbers follow."""
 
-NUMBERS = (0.0, -0.0, 1.0, 0.5, 0.25, -1.0, 88.0, 89.0, 1e30, -1e30, 3.4e38, -3.4e38, 1e-45, float("inf"), float("-inf"), float("nan"))
+NUMBERS = (
+    0.0,
+    -0.0,
+    1.0,
+    0.5,
+    0.25,
+    -1.0,
+    88.0,
+    89.0,
+    1e30,
+    -1e30,
+    3.4e38,
+    -3.4e38,
+    1e-45,
+    float("inf"),
+    float("-inf"),
+    float("nan"),
+)
 
 
 @cache
@@ -43,7 +60,18 @@ def detector(number: int) -> Detector:
     before, head = HEADS[number].split("|")
     kind, *options = head.split()
     side = 2 if kind == "detection" else 4
-    lines = ["[net]", f"height={side}", f"width={side}", "channels=3", "[convolutional]", before, "size=1", f"[{kind}]", *options, ""]
+    lines = [
+        "[net]",
+        f"height={side}",
+        f"width={side}",
+        "channels=3",
+        "[convolutional]",
+        before,
+        "size=1",
+        f"[{kind}]",
+        *options,
+        "",
+    ]
     scratch.file("fuzz.tree", "a -1\nb 0\nc 0\n")
     file = str(scratch.file("head.cfg", ""))
     return Detector(Network.build(cfg.parse("\n".join(lines), file=file)), ("cat", "a/b: c", "\u72d7"), isa="none")

@@ -65,7 +65,9 @@ def _segments(data: bytes) -> list[Segment]:
     while position + 4 <= len(data) and data[position] == 0xFF and data[position + 1] != 0xD9:
         kind, (length,) = data[position + 1], struct.unpack_from(">H", data, position + 2)
         end = after = position + 2 + length
-        while kind == 0xDA and after + 1 < len(data) and not (data[after] == 0xFF and data[after + 1] not in (0, *range(0xD0, 0xD8))):
+        while (
+            kind == 0xDA and after + 1 < len(data) and not (data[after] == 0xFF and data[after + 1] not in (0, *range(0xD0, 0xD8)))
+        ):
             after += 1
         found.append((kind, data[position + 4 : end], data[end:after]))
         position = after
@@ -80,4 +82,12 @@ def _written(segment: Segment) -> bytes:
     return bytes((0xFF, kind)) + struct.pack(">H", len(body) + 2) + body + rest
 
 
-TARGETS = (Target(name="jpeg", one=decode, mutate=mutated_segments, prepare=prepare, tokens=(b"\xff\xd9", b"\xff\xd0", b"\xff\xda", b"\xff\x00")),)
+TARGETS = (
+    Target(
+        name="jpeg",
+        one=decode,
+        mutate=mutated_segments,
+        prepare=prepare,
+        tokens=(b"\xff\xd9", b"\xff\xd0", b"\xff\xda", b"\xff\x00"),
+    ),
+)

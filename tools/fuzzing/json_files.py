@@ -62,8 +62,10 @@ def _whole() -> Path:
     return path
 
 
-_ODD: tuple[Any, ...] = (None, True, -1, 0, 1, 2, 10**30, -(2**63), 2**63, 1e308, float("nan"), float("inf"), "", "1", "a", "\ud800", [], [1], [1, 2],
-                         [[1]], {}, {"a": 1}, [None] * 4, [1, 2, 3, 4], ["1"] * 4, "\0")  # fmt: skip
+_ODD: tuple[Any, ...] = (
+    *(None, True, -1, 0, 1, 2, 10**30, -(2**63), 2**63, 1e308, float("nan"), float("inf"), "", "1", "a", "\ud800", "\0"),
+    *([], [1], [1, 2], [[1]], [1, 2, 3, 4], [None] * 4, ["1"] * 4, {}, {"a": 1}),
+)
 
 
 def mutated_json(data: bytes, rng: random.Random, bytewise: Bytewise) -> bytes:
@@ -108,8 +110,16 @@ def _target(name: str, one: Callable[[bytes], None], words: str) -> Target:
 
 
 TARGETS = (
-    _target("coco", read_coco_file, "images categories annotations id name bbox area iscrowd image_id category_id file_name width height"),
-    _target("results", read_results_file, "image_id category_id bbox score filename objects name relative_coordinates confidence center_x"),
+    _target(
+        "coco",
+        read_coco_file,
+        "images categories annotations id name bbox area iscrowd image_id category_id file_name width height",
+    ),
+    _target(
+        "results",
+        read_results_file,
+        "image_id category_id bbox score filename objects name relative_coordinates confidence center_x",
+    ),
     _target("compare", compare, "rules matches classes pictures rule positives picture right ap"),
     _target("journal", read_journal_file, "names origin id class score box seconds"),
 )

@@ -11,7 +11,7 @@ from yolodsc.datasets.formats import Format, FormatName, read_detections, read_t
 from yolodsc.datasets.voc import read_annotations
 from yolodsc.errors import YolodscError
 from yolodsc.evaluate import evaluate
-from yolodsc.metrics import rules_named
+from yolodsc.metrics import Found, rules_named
 
 NAMES = ("cat", "dog")
 
@@ -77,8 +77,6 @@ def read_rafael(data: bytes) -> None:
 
 def _score(dataset: Dataset, found: Dataset) -> None:
     """Score the labels as if they were detections."""
-    from yolodsc.metrics import Found
-
     truth = found.truth
     scores = np.linspace(1, 0, len(truth))
     same = Found(truth.picture, truth.class_id, scores, truth.boxes_xyxy, None)
@@ -86,12 +84,20 @@ def _score(dataset: Dataset, found: Dataset) -> None:
 
 
 _NUMBERS = (b" nan", b" inf", b" 1e308", b" -1e308", b" 1e-320", b" 0", b" 1e400")
-_XML = tuple(f"<{word}>".encode() for word in "annotation object name bndbox xmin ymin xmax ymax difficult size width height".split())
+_XML = tuple(
+    f"<{word}>".encode() for word in "annotation object name bndbox xmin ymin xmax ymax difficult size width height".split()
+)
 
 TARGETS = (
-    Target(name="voc", one=read_voc, tokens=(*_XML, b"</object>", b"<!DOCTYPE a [<!ENTITY b 'c'>]>", b"&b;", b"<?xml encoding='utf-7'?>")),
+    Target(
+        name="voc",
+        one=read_voc,
+        tokens=(*_XML, b"</object>", b"<!DOCTYPE a [<!ENTITY b 'c'>]>", b"&b;", b"<?xml encoding='utf-7'?>"),
+    ),
     Target(name="comp4", one=read_comp4_file, tokens=(b"a 0.5 1 2 30 40\n", *_NUMBERS)),
     Target(name="yolo", one=read_yolo, tokens=(b"0 0.5 0.5 0.2 0.2\n", b" difficult", *_NUMBERS, b"\xc2\xb2 ", b"9" * 5000)),
-    Target(name="cartucho", one=read_cartucho, tokens=(b"cat 0.5 1 2 30 40\n", b" difficult", *_NUMBERS, b"\xc2\xb2 ", b"9" * 5000)),
+    Target(
+        name="cartucho", one=read_cartucho, tokens=(b"cat 0.5 1 2 30 40\n", b" difficult", *_NUMBERS, b"\xc2\xb2 ", b"9" * 5000)
+    ),
     Target(name="rafael", one=read_rafael, tokens=(b"cat 0.5 1 2 30 40\n", b" difficult", *_NUMBERS, b"\xc2\xb2 ", b"9" * 5000)),
 )

@@ -1,4 +1,4 @@
-"""Writes those seeds that are not text: ``python -m tools.fuzzing.seeds``. The same bytes come out again with the same libraries."""
+"""Writes the seeds that are not text: ``python -m tools.fuzzing.seeds``."""
 
 import io
 import json
@@ -59,13 +59,23 @@ def _archives() -> None:
     (CORPUS / "checkpoint").mkdir(exist_ok=True)
     state.write(CORPUS / "checkpoint" / "small.npz")
     _put("checkpoint", "empty", b"")
-    for name, about in (("no-object", [1]), ("no-digest", {"step": 1}), ("layers-not-a-number", {"digest": "fuzz", "step": 1, "layers": "x"})):
+    for name, about in (
+        ("no-object", [1]),
+        ("no-digest", {"step": 1}),
+        ("layers-not-a-number", {"digest": "fuzz", "step": 1, "layers": "x"}),
+    ):
         _put("checkpoint", name, _zip(about=np.array(json.dumps(about))))
     wide = {"digest": "fuzz", "step": 1, "layers": 10**12, "history": {}}
     _put("checkpoint", "layers-without-end", _zip(about=np.array(json.dumps(wide))))
     two = {"digest": "fuzz", "step": 1, "layers": 1, "history": {}}
     _put("checkpoint", "weights-of-layer-7", _zip(about=np.array(json.dumps(two)), **{"weights/7/biases": np.zeros(1)}))
     _put("checkpoint", "weights-without-layer", _zip(about=np.array(json.dumps(two)), **{"weights/biases": np.zeros(1)}))
+
+
+def _image(form: str, name: str, image: Image.Image, **options: object) -> None:
+    buffer = io.BytesIO()
+    image.save(buffer, format=form, **options)
+    _put(form, f"{name}.{'jpg' if form == 'jpeg' else form}", buffer.getvalue())
 
 
 def _zip(**arrays: object) -> bytes:
@@ -80,26 +90,31 @@ def _images(rng: np.random.Generator) -> None:
     deep = Image.fromarray(rng.integers(0, 65536, (5, 6), dtype=np.uint16))
     real = Image.fromarray(rng.random((5, 6), dtype=np.float32))
     wide = Image.fromarray(rng.integers(0, 256, (1, 300, 3), dtype=np.uint8))
-    for name, image, form, options in (
-        ("png/rgb.png", rgb, "png", {}), ("png/grey.png", grey, "png", {}), ("png/palette.png", palette, "png", {}),
-        ("png/alpha.png", alpha, "png", {}), ("png/deep.png", deep, "png", {}), ("png/row.png", wide, "png", {}),
-        ("bmp/rgb.bmp", rgb, "bmp", {}), ("bmp/palette.bmp", palette, "bmp", {}), ("gif/palette.gif", palette, "gif", {}),
-        ("webp/lossy.webp", rgb, "webp", {}), ("webp/lossless.webp", alpha, "webp", {"lossless": True}),
-        ("tiff/rgb.tiff", rgb, "tiff", {}), ("tiff/real.tiff", real, "tiff", {}), ("tiff/deep.tiff", deep, "tiff", {"compression": "tiff_lzw"}),
-        ("ppm/rgb.ppm", rgb, "ppm", {}), ("ppm/grey.pgm", grey, "ppm", {}), ("ppm/deep.pgm", deep, "ppm", {}),
-        ("jpeg/baseline.jpg", rgb, "jpeg", {"quality": 80}), ("jpeg/grey.jpg", grey, "jpeg", {}),
-        ("jpeg/progressive.jpg", rgb, "jpeg", {"progressive": True}), ("jpeg/full.jpg", rgb, "jpeg", {"subsampling": 0}),
-        ("jpeg/restarts.jpg", wide, "jpeg", {"restart_marker_blocks": 1}), ("jpeg/narrow.jpg", wide.rotate(90, expand=True), "jpeg", {"subsampling": 1}),
-    ):  # fmt: skip
-        buffer = io.BytesIO()
-        image.save(buffer, format=form, **options)
-        folder, _, file = name.partition("/")
-        _put(folder, file, buffer.getvalue())
+    tall = wide.rotate(90, expand=True)
+    images = {
+        "png": {"rgb": rgb, "grey": grey, "palette": palette, "alpha": alpha, "deep": deep, "row": wide},
+        "bmp": {"rgb": rgb, "palette": palette},
+        "gif": {"palette": palette},
+        "webp": {"lossy": rgb},
+        "tiff": {"rgb": rgb, "real": real},
+        "ppm": {"rgb": rgb, "grey": grey, "deep": deep},
+        "jpeg": {"grey": grey},
+    }
+    for form, named in images.items():
+        for name, image in named.items():
+            _image(form, name, image)
+    _image("webp", "lossless", alpha, lossless=True)
+    _image("tiff", "packed", deep, compression="tiff_lzw")
+    _image("jpeg", "baseline", rgb, quality=80)
+    _image("jpeg", "progressive", rgb, progressive=True)
+    _image("jpeg", "full", rgb, subsampling=0)
+    _image("jpeg", "restarts", wide, restart_marker_blocks=1)
+    _image("jpeg", "narrow", tall, subsampling=1)
     baseline = (CORPUS / "jpeg" / "baseline.jpg").read_bytes()
     _put("jpeg", "cut-off", baseline[:-40])
     _put("jpeg", "huge-size", baseline.replace(struct.pack(">HH", 9, 11), struct.pack(">HH", 8192, 16384)))
     for folder in ("png", "bmp", "gif", "webp", "tiff", "ppm"):
-        first = sorted(Path(CORPUS / folder).iterdir())[0].read_bytes()
+        first = sorted(Path(CORPUS / folder).glob(f"*.{folder}"))[0].read_bytes()
         _put(folder, "cut-off", first[: len(first) // 2])
         _put(folder, "empty", b"")
 

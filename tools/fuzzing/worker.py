@@ -8,10 +8,14 @@ import sys
 import time
 import warnings
 from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from tools.fuzzing.explore import explore
 from tools.fuzzing.families import Family, family_of, target_named
+from tools.fuzzing.guarded import Guarded
 from tools.fuzzing.record import MOST_BYTES, Record
 from tools.fuzzing.target import Target
 
@@ -27,8 +31,6 @@ def main(arguments: list[str]) -> None:
     warnings.simplefilter("ignore")
     target.prepare()
     resource.setrlimit(resource.RLIMIT_AS, (family.memory, family.memory))
-    from tools.fuzzing.guarded import Guarded
-
     run = Guarded(target, Record(Path(record)), Path(out))
     if not float(seconds):
         for path in sorted(Path(corpus).iterdir()):
@@ -36,18 +38,12 @@ def main(arguments: list[str]) -> None:
     elif fuzzer is not None and family.instrumented:
         _libfuzzer(fuzzer, target, run, corpus, seconds=float(seconds), seed=int(seed))
     else:
-        from tools.fuzzing.explore import explore
-
         explore(target, run, Path(corpus), seed=int(seed), until=time.monotonic() + float(seconds))
 
 
 def _atheris() -> Any:
     """Google's coverage-guided fuzzer for Python, where it is installed."""
-    try:
-        import atheris
-    except ImportError:
-        return None
-    return atheris
+    return import_module("atheris") if find_spec("atheris") else None
 
 
 def _imported(fuzzer: Any, family: Family, name: str) -> Target:
@@ -59,7 +55,12 @@ def _imported(fuzzer: Any, family: Family, name: str) -> Target:
 
 
 def _libfuzzer(fuzzer: Any, target: Target, run: Any, corpus: str, *, seconds: float, seed: int) -> None:
-    options = [f"-max_total_time={max(int(seconds), 1)}", f"-seed={seed % 2**32 or 1}", f"-max_len={MOST_BYTES // 16}", "-rss_limit_mb=0"]
+    options = [
+        f"-max_total_time={max(int(seconds), 1)}",
+        f"-seed={seed % 2**32 or 1}",
+        f"-max_len={MOST_BYTES // 16}",
+        "-rss_limit_mb=0",
+    ]
     options += ["-verbosity=0", "-timeout=100000", *_dictionary(target, Path(corpus).with_suffix(".words"))]
     more = {} if target.mutate is None else {"custom_mutator": partial(_mutated, fuzzer, target)}
     fuzzer.Setup([sys.argv[0], *options, corpus], lambda data: run(data) and None, **more)
@@ -67,7 +68,7 @@ def _libfuzzer(fuzzer: Any, target: Target, run: Any, corpus: str, *, seconds: f
 
 
 def _dictionary(target: Target, path: Path) -> list[str]:
-    """libFuzzer's option for the words of a format."""
+    """Option of libFuzzer for the words of a format."""
     lines = ["".join(f"\\x{byte:02x}" for byte in token) for token in target.tokens if 0 < len(token) <= 64]
     if not lines:
         return []
