@@ -10,10 +10,6 @@ import zipfile
 from tools.fuzzing import scratch
 from tools.fuzzing.target import Bytewise, Target
 from yolodsc import convert
-from yolodsc.training.checkpoint import Checkpoint
-
-DIGEST = "fuzz"
-"""Of the options that the checkpoints of the corpus are of."""
 
 
 def read_npz(data: bytes) -> None:
@@ -24,11 +20,6 @@ def read_npz(data: bytes) -> None:
 def read_safetensors(data: bytes) -> None:
     """A network in one ``.safetensors``."""
     convert.read(scratch.file("fuzz.safetensors", data))
-
-
-def read_checkpoint(data: bytes) -> None:
-    """The state of a training."""
-    Checkpoint.read(scratch.file("checkpoint.npz", data), digest=DIGEST)
 
 
 def mutated_zip(data: bytes, rng: random.Random, bytewise: Bytewise) -> bytes:
@@ -88,15 +79,8 @@ def mutated_safetensors(data: bytes, rng: random.Random, bytewise: Bytewise) -> 
     return struct.pack("<Q", len(changed)) + changed + body
 
 
+_HEADERS = (b'"dtype":', b'"shape":[', b'"data_offsets":[')
 TARGETS = (
     Target(name="npz", one=read_npz, mutate=mutated_zip, tokens=(b"\x93NUMPY", b"'descr': '|O'", b"'shape': (", b"<f4", b"<U9")),
-    Target(
-        name="safetensors",
-        one=read_safetensors,
-        mutate=mutated_safetensors,
-        tokens=(b'"dtype":', b'"shape":[', b'"data_offsets":['),
-    ),
-    Target(
-        name="checkpoint", one=read_checkpoint, mutate=mutated_zip, tokens=(b"weights/0/", b"optimizer/", b"average/", b'"step": ')
-    ),
+    Target(name="safetensors", one=read_safetensors, mutate=mutated_safetensors, tokens=_HEADERS),
 )

@@ -42,9 +42,10 @@ FAMILIES = (
     ),
     Family(
         "archives",
-        ("npz", "safetensors", "checkpoint"),
-        ("yolodsc.cfg", "yolodsc.convert.archives", "yolodsc.network", "yolodsc.training.checkpoint", "zipfile"),
+        ("npz", "safetensors"),
+        ("yolodsc.cfg", "yolodsc.convert.archives", "yolodsc.network", "zipfile"),
     ),
+    Family("training_files", ("checkpoint",)),
     Family("labels", ("voc", "comp4", "yolo", "cartucho", "rafael"), ("yolodsc.datasets",)),
     Family("json_files", ("coco", "results", "compare", "journal"), ("yolodsc.datasets", "yolodsc.metrics.bootstrap", "json")),
     Family("jpeg_files", ("jpeg",), environment={"NUMBA_BOUNDSCHECK": "1"}),

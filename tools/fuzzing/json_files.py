@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.fuzzing import scratch
-from tools.fuzzing.labels import known
+from tools.fuzzing.labels import known, prepare
 from tools.fuzzing.target import Bytewise, Target
 from yolodsc.cli import run
 from yolodsc.datasets import Dataset, Report, place
@@ -106,7 +106,7 @@ def _changed(content: Any, rng: random.Random) -> Any:
 
 def _target(name: str, one: Callable[[bytes], None], words: str) -> Target:
     tokens = tuple(f'"{word}": '.encode() for word in words.split())
-    return Target(name=name, one=one, mutate=mutated_json, tokens=(*tokens, b"NaN", b"1e999", b"\\u0000", b"[[[["))
+    return Target(name=name, one=one, prepare=prepare, mutate=mutated_json, tokens=(*tokens, b"NaN", b"1e999", b"\\u0000", b"[[[["))
 
 
 TARGETS = (

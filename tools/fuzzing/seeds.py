@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from tools.fuzzing import training_files
 from tools.fuzzing.heads import HEAD, HEADS
 from tools.fuzzing.target import CORPUS
 from yolodsc import cfg, convert
 from yolodsc.network import Network
-from yolodsc.training.checkpoint import Checkpoint
 
 TINY = "[net]\nheight=4\nwidth=5\nchannels=3\n[convolutional]\nfilters=2\nsize=3\nbatch_normalize=1\n[connected]\noutput=3\n"
 WEIGHTS = 2 * 4 + 2 * 27 + 3 + 3 * 12 + 2 * 3
@@ -54,10 +54,7 @@ def _archives() -> None:
         convert.write(convert.Model(network, TINY), path)
         _put(ending, "empty", b"")
         _put(ending, "cut-off", path.read_bytes()[:-100])
-    arrays = {"biases": np.zeros(2, np.float32)}
-    state = Checkpoint("fuzz", 3, [arrays], {"step": np.zeros(1)}, {"weights": np.zeros(2)}, {"epochs": [], "open": {}})
-    (CORPUS / "checkpoint").mkdir(exist_ok=True)
-    state.write(CORPUS / "checkpoint" / "small.npz")
+    _put("checkpoint", "small.npz", training_files.seed())
     _put("checkpoint", "empty", b"")
     for name, about in (
         ("no-object", [1]),
