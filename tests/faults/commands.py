@@ -1,0 +1,106 @@
+"""Command lines in processes of their own, over networks and images that are made on the spot."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.test_datasets import annotation, thing
+from tests.training.scenes import student, teacher, write_pictures
+from yolodsc import image
+
+ROOT = Path(__file__).parents[2]
+NAMES = ("red", "blue")
+
+
+def tree(root: Path, count: int) -> Path:
+    """A VOC tree of ``count`` images, most of them links to a few, each with an object."""
+    for folder in ("Annotations", "JPEGImages", "ImageSets/Main"):
+        (root / folder).mkdir(parents=True)
+    rng = np.random.default_rng(3)
+    ids = [f"{number:05d}" for number in range(count)]
+    for number, name in enumerate(ids):
+        path = root / f"JPEGImages/{name}.png"
+        if number < 8:
+            image.write(path, rng.integers(0, 256, (60, 80, 3), dtype=np.uint8))
+        else:
+            path.hardlink_to(root / f"JPEGImages/{ids[number % 8]}.png")
+        text = annotation(
+            thing("11 11 50 50", f"<name>{NAMES[number % 2]}</name>"), size="<size><width>80</width><height>60</height></size>"
+        )
+        (root / f"Annotations/{name}.xml").write_text(text)
+    (root / "ImageSets/Main/test.txt").write_text("\n".join(ids))
+    return root
+
+
+def networks(folder: Path) -> list[str]:
+    """A student and a teacher as files; the options that name the student."""
+    folder.mkdir(parents=True, exist_ok=True)
+    student().save(folder / "student.cfg", folder / "student.weights")
+    teacher().save(folder / "teacher.cfg", folder / "teacher.weights")
+    for stem in ("student", "teacher"):
+        (folder / f"{stem}.names").write_text("\n".join(NAMES) + "\n")
+    return ["--cfg", str(folder / "student.cfg"), "--weights", str(folder / "student.weights")]
+
+
+def scenes(folder: Path) -> Path:
+    """Ten images with labels, to learn from."""
+    write_pictures(folder, 10)
+    return folder / "images"
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """Of a process: this checkout, one thread of BLAS, nothing that depends on a terminal."""
+    own = {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "PYTHONFAULTHANDLER": "", **changes}
+    return {**os.environ, **own}
+
+
+def started(
+    *arguments: object, env: dict[str, str] | None = None, before: Sequence[str] = (), **options: Any
+) -> "subprocess.Popen[str]":
+    """A command line that runs beside the test; ``before`` it stands what starts it."""
+    settings = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": env or environment()} | options
+    return subprocess.Popen([*before, sys.executable, "-m", "yolodsc", *map(str, arguments)], **settings)
+
+
+def ended(process: "subprocess.Popen[str]", *, seconds: float = 60) -> tuple[int, str]:
+    """Exit status and standard error of a process, which is killed where it does not end."""
+    try:
+        _, error = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise AssertionError(f"still running after {seconds:g} s") from None
+    return process.returncode, error or ""
+
+
+def command(*arguments: object, **options: Any) -> tuple[int, str]:
+    """Exit status and standard error of a command line."""
+    return ended(started(*arguments, **options))
+
+
+def wait(process: "subprocess.Popen[str]", condition: Callable[[], bool], *, seconds: float = 30) -> None:
+    """Wait until something is so while the process runs."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, f"ended early: {process.communicate()}"
+        assert time.monotonic() < end, "nothing to be seen of its work"
+        time.sleep(0.01)
+
+
+def temporary(folder: Path) -> list[str]:
+    """Files that only a process at work has: hidden ones beside those that they will replace."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob(".*") if path.is_file())
+
+
+def assert_one_line(error: str, *parts: str) -> None:
+    """The command has said what is wrong, in one line, without a traceback."""
+    lines = error.strip().splitlines()
+    assert len(lines) == 1, error
+    assert lines[0].startswith("yolodsc: ")
+    assert all(part in lines[0] for part in parts), lines[0]

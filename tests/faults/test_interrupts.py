@@ -1,0 +1,159 @@
+"""SIGINT, SIGTERM and SIGKILL in the middle of the work: nothing half written, and ``--resume`` gives the same result."""
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.commands import command, ended, environment, started, temporary, wait
+from tests.faults.conftest import Material
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
+STATUS = {signal.SIGINT: {130}, signal.SIGTERM: {143, -signal.SIGTERM}, signal.SIGKILL: {-signal.SIGKILL}}
+"""Exit status after a signal, as the shell or as the kernel counts it."""
+
+
+def interrupt(process: Any, number: signal.Signals) -> None:
+    """Send a signal, and see that it was what ended the process, in a moment and without a traceback."""
+    os.kill(process.pid, number)
+    status, error = ended(process, seconds=30)
+    assert status in STATUS[number], f"exit status {status}: {error}"
+    assert "Traceback" not in error
+
+
+def lines(path: Path) -> int:
+    """How many lines a file has by now."""
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def timeless(path: Path) -> dict[str, Any]:
+    """What evaluate has written, but for the milliseconds."""
+    return {key: value for key, value in json.loads(path.read_text()).items() if key != "speed_ms"}
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_detect_leaves_whole_files_only(material: Material, tmp_path: Path, number: signal.Signals) -> None:
+    """Annotated images are whole, JSON and CSV too where there are any; after INT and TERM nothing temporary is left."""
+    from PIL import Image
+
+    saved, outputs = tmp_path / "saved", ("--json", tmp_path / "all.json", "--csv", tmp_path / "all.csv")
+    arguments = ("detect", *material.network, material.tree / "JPEGImages", "--thresh", ".6", "--save", saved, *outputs)
+
+    process = started(*arguments)
+    wait(process, lambda: saved.is_dir() and len(list(saved.glob("*.png"))) > 3)
+    interrupt(process, number)
+
+    images = list(saved.glob("[!.]*"))
+    for path in images:
+        with Image.open(path) as image:
+            image.load()
+    assert 3 < len(images) < 240
+    if (tmp_path / "all.json").exists():
+        assert len(json.loads((tmp_path / "all.json").read_text())) < 240
+    if (tmp_path / "all.csv").exists():
+        assert (tmp_path / "all.csv").read_text().endswith("\n")
+    assert number != signal.SIGKILL or not (tmp_path / "all.json").exists()
+    if number != signal.SIGKILL:
+        assert temporary(tmp_path) == []
+
+
+@pytest.fixture(scope="module")
+def evaluation(material: Material, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What evaluate writes without interruption."""
+    folder = tmp_path_factory.mktemp("whole")
+    assert evaluated(material, folder) == 0
+    return folder
+
+
+def evaluation_arguments(material: Material, folder: Path, *more: str) -> tuple[object, ...]:
+    """One line for both runs."""
+    places = ("--json", folder / "all.json", "--save-detections", folder / "kept")
+    names = ("--names", material.folder / "net/student.names")
+    return ("evaluate", *material.network, *names, "--voc", material.tree, "--thresh", ".3", *places, "--quiet", *more)
+
+
+def evaluated(material: Material, folder: Path, *more: str) -> int:
+    """The exit status of a run to the end."""
+    status, error = command(*evaluation_arguments(material, folder, *more))
+    assert "Traceback" not in error
+    return status
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_an_evaluation_that_was_stopped_resumes_to_the_same_result(
+    material: Material, evaluation: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    """Rules, errors and comp4 files are the same; the journal has every image once."""
+    process = started(*evaluation_arguments(material, tmp_path))
+    wait(process, lambda: lines(tmp_path / "kept/detections.jsonl") > 20)
+    interrupt(process, number)
+    done = lines(tmp_path / "kept/detections.jsonl")
+    left = temporary(tmp_path)
+
+    status = evaluated(material, tmp_path, "--resume")
+
+    assert 20 < done < 241
+    assert number == signal.SIGKILL or left == []
+    assert status == 0
+    assert lines(tmp_path / "kept/detections.jsonl") == 241
+    assert timeless(tmp_path / "all.json") == timeless(evaluation / "all.json")
+    for path in (evaluation / "kept").glob("comp4*"):
+        assert (tmp_path / "kept" / path.name).read_bytes() == path.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def training(material: Material, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What finetune writes without interruption."""
+    folder = tmp_path_factory.mktemp("trained")
+    status, error = command(*training_arguments(material, folder), env=environment(PYTHONPATH=material.without_curves))
+    assert (status, error) == (0, "")
+    return folder
+
+
+def training_arguments(material: Material, folder: Path, *more: str) -> tuple[object, ...]:
+    """Thirty short epochs, a checkpoint after each."""
+    net = material.folder / "net"
+    pairs = ("--student", net / "student.cfg", net / "student.weights", "--teacher", net / "teacher.cfg", net / "teacher.weights")
+    return ("finetune", *pairs, "--images", material.scenes, "--out", folder, "--epochs", 30, "--batch", 4, "--quiet", *more)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_training_that_was_stopped_resumes_to_the_same_network(
+    material: Material, training: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    """To the byte; the checkpoint that a killed process leaves is whole."""
+    env = environment(PYTHONPATH=material.without_curves)
+    process = started(*training_arguments(material, tmp_path), env=env)
+    wait(process, (tmp_path / "checkpoint.npz").exists)
+    interrupt(process, number)
+    left = temporary(tmp_path)
+    assert not (tmp_path / "student-finetuned.weights").exists()
+
+    status, error = command(*training_arguments(material, tmp_path, "--resume"), env=env)
+
+    assert (status, error) == (0, "")
+    assert number == signal.SIGKILL or left == []
+    for name in ("student-finetuned.cfg", "student-finetuned.weights", "student-finetuned.names"):
+        assert (tmp_path / name).read_bytes() == (training / name).read_bytes()
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_decomposition_that_was_stopped_leaves_nothing(material: Material, tmp_path: Path, number: signal.Signals) -> None:
+    """Neither a pair nor half of one."""
+    net, out = material.folder / "net", tmp_path / "out"
+    arguments = ("--cfg", net / "teacher.cfg", "--weights", net / "teacher.weights", "--images", material.tree / "JPEGImages")
+
+    process = started("decompose", *arguments, "--out", out, "--count", 240, "--quiet", "--report", tmp_path / "report")
+    wait(process, lambda: _seconds(process.pid) > 1.0)
+    interrupt(process, number)
+
+    assert [path for path in (out, tmp_path / "report") if path.exists() and any(path.iterdir())] == []
+
+
+def _seconds(process: int) -> float:
+    """Processor time that a process has had: past the imports, on a fast machine and on a busy one."""
+    fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

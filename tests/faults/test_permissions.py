@@ -1,0 +1,131 @@
+"""Files and folders of other users, and caches that cannot be written or trusted."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.commands import assert_one_line, command, ended, environment, started, temporary
+from tests.faults.conftest import Material
+
+OTHER = 65534
+"""A user who owns nothing here."""
+
+
+@pytest.fixture(scope="module")
+def plain() -> list[str]:
+    """What to put before a command line so that permissions hold for it: they don't for root."""
+    if os.name != "posix":
+        pytest.skip("needs POSIX permissions")
+    if os.geteuid() != 0:
+        return []
+    words = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
+    probe = [*words, sys.executable, "-c", "import os; raise SystemExit(os.access('/proc/self/mem', os.X_OK))"]
+    if shutil.which("setpriv") is None or subprocess.run(probe, capture_output=True, check=False).returncode:
+        pytest.skip("needs setpriv and the right to drop capabilities, where root runs the tests")
+    return words
+
+
+def found(material: Material, out: Path, *more: object, env: dict[str, str] | None = None, **options: Any) -> list[Any]:
+    """The frames that detect finds."""
+    images = [material.tree / f"JPEGImages/0000{number}.png" for number in range(3)]
+    arguments = ("detect", *material.network, *images, "--thresh", ".3", "--json", out, "--quiet", *more)
+    status, error = command(*arguments, env=env, **options)
+    assert (status, error) == (0, "")
+    frames: list[Any] = json.loads(out.read_text())
+    assert sum(len(frame["objects"]) for frame in frames) > 3
+    return frames
+
+
+def test_a_folder_that_may_not_be_written_is_told_in_one_line(material: Material, tmp_path: Path, plain: list[str]) -> None:
+    """Nothing is left in it."""
+    image, closed = material.tree / "JPEGImages/00000.png", tmp_path / "closed"
+    closed.mkdir(mode=0o555)
+
+    status, error = command("detect", *material.network, image, "--json", closed / "all.json", "--quiet", before=plain)
+
+    assert status == 2
+    assert_one_line(error, "closed/all.json", "Permission denied")
+    assert list(closed.iterdir()) == []
+
+
+@pytest.mark.parametrize("what", ["cfg", "weights", "names", "image", "list"])
+def test_a_file_that_may_not_be_read_is_told_in_one_line(material: Material, tmp_path: Path, plain: list[str], what: str) -> None:
+    """Files of the network and lists stop the run; an image that cannot be read is one of many."""
+    image, net = material.tree / "JPEGImages/00000.png", material.folder / "net"
+    closed = tmp_path / ("closed.txt" if what == "list" else f"closed.{what}")
+    closed.write_text(f"{image}\n") if what == "list" else closed.write_bytes((net / "student.cfg").read_bytes())
+    closed.chmod(0o000)
+    files = {name: closed if name == what else net / f"student.{name}" for name in ("cfg", "weights", "names")}
+    options = [word for name, path in files.items() for word in (f"--{name}", path)]
+    sources = [image, closed] if what in ("image", "list") else [image]
+
+    status, error = command("detect", *options, *sources, "--quiet", before=plain)
+
+    assert status == (1 if what == "image" else 2)
+    assert_one_line(error, closed.name)
+    assert "Permission denied" in error or "not readable" in error
+
+
+def test_a_cache_that_may_not_be_written_costs_time_only(material: Material, tmp_path: Path, plain: list[str]) -> None:
+    """The same detections, without a word and without a file."""
+    expected = found(material, tmp_path / "expected.json")
+    cache = tmp_path / "cache"
+    cache.mkdir(mode=0o555)
+
+    frames = found(material, tmp_path / "all.json", env=environment(YOLODSC_CACHE=str(cache)), before=plain)
+
+    assert frames == expected
+    assert list(cache.iterdir()) == []
+
+
+def test_a_cache_of_another_user_changes_no_result(material: Material, tmp_path: Path) -> None:
+    """Whatever its files hold, and though everybody may write to it."""
+    if os.name != "posix" or os.geteuid() != 0:
+        pytest.skip("needs root, to give files to another user")
+    expected = found(material, tmp_path / "expected.json")
+    cache = tmp_path / "cache"
+    env = environment(YOLODSC_CACHE=str(cache))
+    found(material, tmp_path / "filled.json", env=env)
+    for path in (cache, *cache.rglob("*")):
+        if path.is_file():
+            path.write_bytes(path.read_bytes()[::-1])
+        os.chown(path, OTHER, OTHER)
+        path.chmod(0o777)
+
+    assert found(material, tmp_path / "all.json", env=env) == expected
+
+
+@pytest.mark.parametrize("damage", ["cut off", "one bit"])
+def test_a_damaged_cache_changes_no_result(material: Material, tmp_path: Path, damage: str) -> None:
+    """Kernels that are not what was kept are made anew."""
+    env = environment(YOLODSC_CACHE=str(tmp_path / "cache"))
+    expected = found(material, tmp_path / "expected.json", env=env)
+    for path in (tmp_path / "cache").rglob("*"):
+        if path.is_file():
+            data = path.read_bytes()
+            half = len(data) // 2
+            path.write_bytes(data[:half] if damage == "cut off" else data[:half] + bytes([data[half] ^ 1]) + data[half + 1 :])
+
+    assert found(material, tmp_path / "all.json", env=env) == expected
+
+
+def test_two_processes_fill_one_cache_at_the_same_time(material: Material, tmp_path: Path) -> None:
+    """Both find what a third one finds with the kernels that they have kept; nothing temporary is left."""
+    env = environment(YOLODSC_CACHE=str(tmp_path / "cache"))
+    image = material.tree / "JPEGImages/00000.png"
+    arguments = ("detect", *material.network, image, "--thresh", ".3", "--quiet", "--json")
+
+    both = [started(*arguments, tmp_path / f"{number}.json", env=env) for number in range(2)]
+
+    assert [ended(process) for process in both] == [(0, ""), (0, "")]
+    assert any(path.is_file() for path in (tmp_path / "cache").rglob("*"))
+    assert temporary(tmp_path / "cache") == []
+    assert command(*arguments, tmp_path / "third.json", env=env) == (0, "")
+    results = {(tmp_path / f"{name}.json").read_text() for name in (0, 1, "third")}
+    assert len(results) == 1

@@ -1,0 +1,59 @@
+"""Every stored case of every fuzz target: seeds, and what fuzzers have found."""
+
+import signal
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tools.fuzzing.families import NAMES, family_of, target_named
+from tools.fuzzing.target import CORPUS, Target, corpus
+from yolodsc.errors import YolodscError
+
+
+@contextmanager
+def limited(seconds: float) -> Iterator[None]:
+    """A TimeoutError where the block takes longer."""
+
+    def late(number: int, frame: object) -> None:
+        raise TimeoutError(f"more than {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def failure(target: Target, path: Path, seconds: float) -> str | None:
+    """What is wrong with a case, in a line; None where it is accepted, or refused in one line."""
+    try:
+        with limited(seconds):
+            target.one(path.read_bytes())
+    except YolodscError as error:
+        return f"{path.name}: {error!r} has several lines" if "\n" in str(error) else None
+    except Exception as error:
+        return f"{path.name}: {type(error).__name__}: {str(error)[:200]}"
+    return None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_stored_case_is_accepted_or_refused_in_one_line(name: str) -> None:
+    """No other exception, no crash, no case beyond the time limit."""
+    target = target_named(name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        target.prepare()
+        failures = [failure(target, path, family_of(name).seconds) for path in corpus(name)]
+
+    assert [text for text in failures if text is not None] == []
+
+
+def test_every_target_has_seeds_and_every_folder_a_target() -> None:
+    """An empty folder would make the replay pass without running anything."""
+    assert {path.name for path in CORPUS.iterdir()} == set(NAMES)
+    assert all(len(corpus(name)) >= 3 for name in NAMES)

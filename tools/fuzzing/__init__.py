@@ -1,0 +1,1 @@
+"""Fuzzers for everything that reads files, and for the engine."""
