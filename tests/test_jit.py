@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(bool(os.environ.get("NUMBA_DISABLE_JIT")), reaso
 
 KERNEL = """
 from {other} import FACTOR, plus
-from yolodsc.jit import njit
+from yolodsc.jit.numba_cache import njit
 
 @njit(cache=True)
 def times(x):
@@ -25,7 +25,7 @@ def factorial(n):
     return n * factorial(n - 1) if n > 1 else 1
 """
 OTHER = """
-from yolodsc.jit import njit
+from yolodsc.jit.numba_cache import njit
 FACTOR = {factor}
 
 @njit(cache=True)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.jit import njit
+from yolodsc.jit.numba_cache import njit
 
 Bytes = NDArray[np.uint8]
 _R, _G_CR, _G_CB, _B = (int(value * 4096 + 0.5) << 8 for value in (1.402, 0.71414, 0.34414, 1.772))

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.jit import njit
+from yolodsc.jit.numba_cache import njit
 from yolodsc.metrics.tables import Doubles
 from yolodsc.shape import Ints
 

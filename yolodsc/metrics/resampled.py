@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from yolodsc.jit import njit
+from yolodsc.jit.numba_cache import njit
 from yolodsc.metrics.tables import Doubles, Flags
 from yolodsc.shape import Ints
 

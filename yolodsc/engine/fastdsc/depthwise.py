@@ -8,7 +8,7 @@ cache.
 
 import numpy as np
 
-from yolodsc.jit import njit
+from yolodsc.jit.numba_cache import njit
 from yolodsc.shape import Array
 
 LOWEST = np.finfo(np.float32).min

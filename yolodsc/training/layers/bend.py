@@ -8,7 +8,7 @@ Rows that are overwritten have functions of their own: LLVM makes scalar code wh
 
 import numpy as np
 
-from yolodsc.jit import njit
+from yolodsc.jit.numba_cache import njit
 from yolodsc.shape import Array
 
 Bending = tuple[np.float32, np.float32]

@@ -6,7 +6,7 @@ cache; the columns of a whole picture would be nine times the input for 3x3, and
 
 import numpy as np
 
-from yolodsc.jit import njit
+from yolodsc.jit.numba_cache import njit
 from yolodsc.shape import Array
 from yolodsc.training.layers.bend import bent_row, unbent_row
 

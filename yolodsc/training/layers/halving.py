@@ -6,7 +6,7 @@ the right taps see, OW numbers a row. Row y of the output sees odd row y - 1, ev
 
 import numpy as np
 
-from yolodsc.jit import njit
+from yolodsc.jit.numba_cache import njit
 from yolodsc.shape import Array
 from yolodsc.training.layers.bend import unbend_row
 

@@ -8,7 +8,7 @@ need no care (what is computed there is not used), and LLVM makes vector code ho
 
 import numpy as np
 
-from yolodsc.jit import njit
+from yolodsc.jit.numba_cache import njit
 from yolodsc.shape import Array, Ints
 from yolodsc.training.layers.bend import unbent
 

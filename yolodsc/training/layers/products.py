@@ -6,7 +6,7 @@ whole maps (8 to 48 channels at 112x112: forward 1.8 to 0.7 ms).
 
 import numpy as np
 
-from yolodsc.jit import njit
+from yolodsc.jit.numba_cache import njit
 from yolodsc.shape import Array
 from yolodsc.training.layers.bend import bend_row, bent_row, unbent_row
 

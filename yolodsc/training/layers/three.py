@@ -9,7 +9,7 @@ Between pictures, and above and below the map, lies one row of zeros; of tall ma
 
 import numpy as np
 
-from yolodsc.jit import njit
+from yolodsc.jit.numba_cache import njit
 from yolodsc.shape import Array
 from yolodsc.training.layers.bend import unbend_row
 
