@@ -18,6 +18,9 @@ from yolodsc.engine.host import host
 from yolodsc.engine.isa import Isa
 from yolodsc.engine.memory import executable
 
+FORMAT = 2
+"""Of the files of the cache: code for the jumps of another version is never met."""
+
 FLAT, OBJECT = b"flat", b"objt"
 """What a file of the cache holds: code that lies anywhere, or an object for LLVM's linker."""
 
@@ -55,7 +58,7 @@ class Compiler:
         self.addresses: dict[Any, int] = {}
         self.compiled = 0
         self._machines: dict[str, Any] = {}
-        self.salt = repr((isa.cpu, isa.features, host().llvm, host().triple)).encode()
+        self.salt = repr((FORMAT, isa.cpu, isa.features, host().llvm, host().triple)).encode()
 
     def load(self, kernels: Sequence[Any], progress: Callable[[int, int], None] | None = None) -> Mapping[Any, int]:
         """Addresses of all ``kernels``; those neither loaded nor kept on disk are compiled."""
