@@ -177,6 +177,6 @@ def test_the_command_line_says_that_fewer_threads_are_used(
     monkeypatch.setattr(cores, "available", lambda: 3)
 
     assert options._threads(1024) == 3
-    assert capsys.readouterr().err == "note: --threads 1024: 3 cores to run on; 3 used\n"
+    assert capsys.readouterr().err == "note: --threads 1024: 3 used, which fills the cores of this process\n"
     assert options._threads(3) == 3
     assert capsys.readouterr().err == ""

@@ -37,7 +37,7 @@ Partial = Annotated[bool, typer.Option("--partial", help="Accept weights files t
 def _fewer(option: str, asked: int, cores: int) -> int:
     """What there are cores for; says so where that is less than what was asked for."""
     if asked > cores:
-        print(f"note: {option} {asked}: {cores} core{'s' * (cores > 1)} to run on; {cores} used", file=sys.stderr)
+        print(f"note: {option} {asked}: {cores} used, which fills the cores of this process", file=sys.stderr)
     return min(asked, cores)
 
 
