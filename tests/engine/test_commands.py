@@ -10,6 +10,7 @@ from tests.conftest import GOLDEN
 from yolodsc import cli, image
 from yolodsc.cli import progress
 from yolodsc.cli.progress import Compiling
+from yolodsc.engine import cores
 from yolodsc.engine.choice import choice
 from yolodsc.engine.isa import available
 
@@ -77,8 +78,11 @@ def test_the_plan_covers_every_multiplication(name: str, tmp_path: Path, capsys:
     assert {layer for entry in table["plan"] for layer in entry["layers"]} >= {0, 1, 2}
 
 
-def test_streams_change_nothing_but_time(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_streams_change_nothing_but_time(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Order, boxes and the report of what cannot be read are the same."""
+    monkeypatch.setattr(cores, "available", lambda: 6)
     results = []
     for streams in ("1", "3"):
         out = tmp_path / f"{streams}.json"

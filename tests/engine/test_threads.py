@@ -176,7 +176,9 @@ def test_the_command_line_says_that_fewer_threads_are_used(
     """One line on standard error, and the run goes on."""
     monkeypatch.setattr(cores, "available", lambda: 3)
 
-    assert options._threads(1024) == 3
-    assert capsys.readouterr().err == "note: --threads 1024: 3 cores to run on; 3 used\n"
-    assert options._threads(3) == 3
+    assert options.cores(1024) == (3, 1)
+    assert capsys.readouterr().err == "note: --threads 1024: 3 used, which fills the cores of this process\n"
+    assert options.cores(1, 64) == (1, 3)
+    assert capsys.readouterr().err == "note: --streams 64: 3 used, which fills the cores of this process\n"
+    assert options.cores(1024, 64, quiet=True) == options.cores(3) == (3, 1)
     assert capsys.readouterr().err == ""

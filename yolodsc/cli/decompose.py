@@ -46,6 +46,7 @@ def decompose(
 ) -> int:
     """Make the regular convolutions of a trained network separable."""
     files = options.model_files(model, cfg, weights, names)
+    threads, _ = options.cores(threads, quiet=quiet)
     settings = Settings(
         method=method, rank=rank, budget=budget, budget_ms=budget_ms, keep=_numbers(keep), seed=seed, threads=threads
     )

@@ -82,6 +82,7 @@ def finetune(
         warmup=warmup, average=average, clip=clip, heads=heads, features=features, labels=label_weight if labels else 0.0,
         statistics=statistics, augmentation=Augmentation(flip, jitter, hue, saturation, exposure, sharpen), seed=seed,
     )  # fmt: skip
+    threads, _ = options.cores(threads, quiet=quiet)
     stem = name or f"{student[0].stem}-finetuned"
     _free(out, stem, resume=resume)
     learner = _learner(student, profile, scratch=scratch, seed=seed)

@@ -34,24 +34,7 @@ ProfileName = Annotated[str, typer.Option("--profile", help="Whose numbers: alex
 Partial = Annotated[bool, typer.Option("--partial", help="Accept weights files that are too short or too long.")]
 AllowNonfinite = Annotated[bool, typer.Option("--allow-nonfinite", help="Accept weights that are NaN or infinite.")]
 
-
-def _fewer(option: str, asked: int, cores: int) -> int:
-    """What there are cores for; says so where that is less than what was asked for."""
-    if asked > cores:
-        print(f"note: {option} {asked}: {cores} core{'s' * (cores > 1)} to run on; {cores} used", file=sys.stderr)
-    return min(asked, cores)
-
-
-def _threads(asked: int) -> int:
-    from yolodsc.engine.cores import available
-
-    return _fewer("--threads", asked, available())
-
-
-Threads = Annotated[
-    int,
-    typer.Option("--threads", min=1, max=MOST_THREADS, metavar="N", help="Threads for one picture.", callback=_threads),
-]
+Threads = Annotated[int, typer.Option("--threads", min=1, max=MOST_THREADS, metavar="N", help="Threads for one picture.")]
 Streams = Annotated[int, typer.Option("--streams", min=1, max=MOST_THREADS, metavar="N", help="Pictures at the same time.")]
 Isa = Annotated[str | None, typer.Option("--isa", metavar="I", help="Instruction set: avx512, avx2, sse, neon; none is FastDSC.")]
 Thresh = Annotated[float | None, typer.Option("--thresh", min=0.0, max=1.0, help="Least score; .25 unless the profile differs.")]
@@ -95,9 +78,8 @@ def detector(
 ) -> "Detector":
     """The detector that the options of `detect` and `evaluate` describe; says so where its kernels take long to compile."""
     from yolodsc.detect import Detector
-    from yolodsc.engine.cores import available
 
-    streams = _fewer("--streams", streams, max(1, available() // threads))
+    threads, streams = cores(threads, streams, quiet=quiet)
     return Detector.from_files(
         files.cfg,
         files.weights,
@@ -115,6 +97,17 @@ def detector(
         isa=isa,
         progress=None if quiet else Compiling(),
     )
+
+
+def cores(threads: int, streams: int = 1, *, quiet: bool = False) -> tuple[int, int]:
+    """What of ``--threads`` and ``--streams`` there are cores for; a line says where that is less than was asked for."""
+    from yolodsc.engine.cores import capped
+
+    most = capped(threads, streams)
+    for option, asked, used in zip(("--threads", "--streams"), (threads, streams), most, strict=True):
+        if used < asked and not quiet:
+            print(f"note: {option} {asked}: {used} used, which fills the cores of this process", file=sys.stderr)
+    return most
 
 
 def classes(names: Path | None, network: "Network") -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from yolodsc.engine.arena import Buffer, lay_out, lives_of
 from yolodsc.engine.blas import held
 from yolodsc.engine.bounds import Room, check
+from yolodsc.engine.crew import Crew
 from yolodsc.engine.entry import Entry
 from yolodsc.engine.forks import ForkLock
 from yolodsc.engine.isa import Isa
@@ -23,7 +24,7 @@ from yolodsc.engine.operations.operation import Operation, Site
 from yolodsc.engine.operations.planes import Plain
 from yolodsc.engine.places import Plan
 from yolodsc.engine.planner import planned
-from yolodsc.engine.scheduler import Crew, HelperKernel, LeadKernel, WorkerKernel
+from yolodsc.engine.scheduler import HelperKernel, LeadKernel, WorkerKernel
 from yolodsc.engine.tape import Constants, Item, Tape, aligned, assemble, kernels_of
 from yolodsc.errors import EngineError
 from yolodsc.network import Network
