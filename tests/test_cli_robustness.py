@@ -398,8 +398,8 @@ LONG_RUN = ["-u", "-m", "yolodsc", "detect", "list.txt", *NETWORK, "--thresh", "
 
 
 @posix
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_a_signal_leaves_nothing_half_written(number: signal.Signals, here: Path) -> None:
+@pytest.mark.parametrize("number", signals.SIGNALS)
+def test_a_signal_leaves_nothing_half_written(number: int, here: Path) -> None:
     """The exit status is 128 and its number, nothing is said, and results so far are put in place whole."""
     (here / "list.txt").write_text("a.png\n" * 20_000)
     process = started(LONG_RUN)
