@@ -12,9 +12,15 @@ YolodscError
 └── MissingExtraError   an optional library that is not installed
 """
 
+_BREAKS = str.maketrans({c: repr(c)[1:-1] for c in "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"})
+"""What `str.splitlines` splits at, as escapes: names in files may hold any of them."""
+
 
 class YolodscError(Exception):
-    """Base of every error that bad input can cause; its text is one line."""
+    """Base of every error that bad input can cause; its text is one line, with line breaks as escapes."""
+
+    def __str__(self) -> str:
+        return super().__str__().translate(_BREAKS)
 
 
 class CfgError(YolodscError):

@@ -71,3 +71,12 @@ def _outcome(name: str, data: bytes) -> str:
     except Exception as error:
         return type(error).__name__
     return "accepted"
+
+
+@pytest.mark.parametrize("line_break", ["\n", "\r\n", "\x0b", "\x85", "\u2028"])
+def test_the_text_of_an_error_is_one_line_whatever_it_quotes(line_break: str) -> None:
+    """Names of arrays, classes and files may hold line breaks."""
+    text = str(YolodscError(f"weights/0/a{line_break}b: unknown"))
+
+    assert len(text.splitlines()) == 1
+    assert text.endswith("b: unknown")

@@ -8,6 +8,11 @@ from tools.fuzzing.target import Target
 from yolodsc.errors import YolodscError
 
 
+class _TwoLines(YolodscError):
+    def __str__(self) -> str:
+        return "two\nlines"
+
+
 def fail(data: bytes) -> None:
     """What the data say."""
     if data == b"crash":
@@ -17,7 +22,7 @@ def fail(data: bytes) -> None:
     elif data == b"memory":
         bytes(1 << 40)
     elif data == b"lines":
-        raise YolodscError("two\nlines")
+        raise _TwoLines
     elif data.startswith(b"raise"):
         raise KeyError(data)
     elif data == b"refuse":

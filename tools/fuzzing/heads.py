@@ -96,8 +96,8 @@ def detections(data: bytes) -> None:
     json.dump(found.to_json(), io.StringIO())
     folder = scratch.folder("outputs")
     for writer in (
-        CropWriter(folder, inputs=[]),
-        TxtWriter(folder, inputs=[]),
+        CropWriter(folder),
+        TxtWriter(folder),
         JsonWriter(folder / "all.json"),
         CsvWriter(folder / "all.csv"),
     ):

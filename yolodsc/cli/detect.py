@@ -93,7 +93,11 @@ def _report(found: Found, writers: list[Writer], *, quiet: bool) -> bool:
         note(str(found.error))
         return False
     for writer in writers:
-        writer.add(found.detections, found.picture)
+        try:
+            writer.add(found.detections, found.picture)
+        except OSError:  # the last row may be cut off: what was there before stays
+            writer.abandon()
+            raise
     if not quiet:
         count = len(found.detections)
         objects = f"{count} object{'' if count == 1 else 's'}"
