@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +52,17 @@ def run(*arguments: str, shell: str = "{}", **environment: str) -> subprocess.Co
     )
 
 
+def remarks(text: str) -> str:
+    """What was said on standard error but for the line that a slow machine gets while kernels are compiled."""
+    return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("yolodsc: compiling kernels"))
+
+
 def complains(done: "subprocess.CompletedProcess[str]", text: str, *, status: int = 2) -> None:
     """See that there is one line with this text and this exit status."""
-    assert (done.returncode, done.stderr.count("\n")) == (status, 1), done.stderr
-    assert done.stderr.startswith("yolodsc: ")
-    assert text in done.stderr
+    said = remarks(done.stderr)
+    assert (done.returncode, said.count("\n")) == (status, 1), said
+    assert said.startswith("yolodsc: ")
+    assert text in said
 
 
 @pytest.mark.parametrize(
@@ -144,7 +150,7 @@ def test_without_a_home_everything_runs(here: Path) -> None:
     """The cache is looked for elsewhere, or done without."""
     for home in ("unset HOME", "HOME=", "HOME=relative"):
         done = run("detect", "a.png", *NETWORK, shell=f"{home}; export HOME; exec {{}}", YOLODSC_CACHE="", XDG_CACHE_HOME="")
-        assert (done.returncode, done.stderr) == (0, ""), home
+        assert (done.returncode, remarks(done.stderr)) == (0, ""), home
 
     assert not (here / "relative").exists()
 
@@ -172,7 +178,7 @@ def test_names_that_no_stream_can_say_are_escaped(environment: dict[str, str], h
         own = {**os.environ, "PYTHONPATH": str(PACKAGE.parent), **environment}
         done = subprocess.run([*words, *NETWORK, "--save", "out", "--json", "o.json"], env=own, capture_output=True, check=False)
 
-        assert (done.returncode, done.stderr) == (0, b"")
+        assert (done.returncode, remarks(done.stderr.decode("ascii", "replace").replace("\0", "").lstrip("\ufffd"))) == (0, "")
         assert done.stdout.decode(codec).startswith(f"{said}: 100x76")
         assert [os.fsencode(path.name) for path in (here / "out").iterdir()] == [name]
     complains(run("detect", os.fsdecode(b"\xfe"), *NETWORK, **{**environment, "PYTHONIOENCODING": "ascii"}), r"\xfe: no such file")
@@ -213,7 +219,7 @@ def test_a_reader_that_leaves_ends_the_program_quietly(here: Path) -> None:
     done = run("detect", *["a.png"] * 200, *NETWORK, "--thresh", "0", shell="{{ {}; echo $? > status; }} | head -1")
 
     assert done.stdout.startswith("a.png: 100x76")
-    assert done.stderr == ""
+    assert remarks(done.stderr) == ""
     assert (here / "status").read_text() == "141\n"
 
 
@@ -378,7 +384,13 @@ def test_a_shipped_network_is_found_by_name_not_by_the_folder_that_is_there(here
         resolve("loop")
 
 
-def started(arguments: Sequence[str], **options: Any) -> "subprocess.Popen[str]":
+def attentive() -> None:
+    """Take signals as a process in the foreground does; a shell makes those in the background ignore Ctrl-C."""
+    for number in signals.SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+
+
+def started(arguments: Sequence[str], *, first: Callable[[], Any] = attentive) -> "subprocess.Popen[str]":
     """A process that has printed its first line."""
     process = subprocess.Popen(
         [sys.executable, *arguments],
@@ -387,7 +399,7 @@ def started(arguments: Sequence[str], **options: Any) -> "subprocess.Popen[str]"
         stderr=subprocess.PIPE,
         text=True,
         bufsize=1,
-        **options,
+        preexec_fn=first,  # noqa: PLW1509  # nothing else runs in the test
     )
     assert process.stdout is not None
     assert process.stdout.readline()
@@ -409,7 +421,7 @@ def test_a_signal_leaves_nothing_half_written(number: int, here: Path) -> None:
     _, err = process.communicate(timeout=60)
 
     assert temporaries
-    assert (process.returncode, err) == (128 + number, "")
+    assert (process.returncode, remarks(err)) == (128 + number, "")
     assert not list(here.glob(".*"))
     assert 0 < len(json.loads((here / "o.json").read_text())) < 20_000
 
@@ -418,8 +430,8 @@ UNWILLING = """
 import sys, time
 from yolodsc.cli import signals
 signals.install()
-print("ready", flush=True)
 try:
+    print("ready", flush=True)
     time.sleep(60)
 finally:
     print("cleaning up", flush=True)
@@ -446,7 +458,7 @@ def test_a_signal_that_the_parent_ignores_stays_ignored(here: Path) -> None:
     """As under ``nohup``."""
     (here / "list.txt").write_text("a.png\n" * 30)
 
-    process = started(LONG_RUN, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    process = started(LONG_RUN, first=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
     process.send_signal(signal.SIGHUP)
     process.communicate(timeout=60)
 
@@ -458,6 +470,7 @@ def test_a_signal_that_the_parent_ignores_stays_ignored(here: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_training_is_asked_to_end_by_any_signal(number: signal.Signals) -> None:
     """The exit status is that of the signal; handlers are put back."""
+    ignored = signal.signal(number, signal.default_int_handler)
     before = [signal.getsignal(known) for known in signals.SIGNALS]
     asked: list[bool] = []
 
@@ -466,9 +479,11 @@ def test_a_training_is_asked_to_end_by_any_signal(number: signal.Signals) -> Non
         time.sleep(0.01)
         raise KeyboardInterrupt
 
+    after = [signal.getsignal(known) for known in signals.SIGNALS]
+    signal.signal(number, ignored)
     assert asked == [True]
     assert getattr(caught.value, "number", signal.SIGINT) == number
-    assert [signal.getsignal(known) for known in signals.SIGNALS] == before
+    assert after == before
 
 
 def test_a_file_that_replaces_another_has_the_mode_of_a_new_one(tmp_path: Path) -> None:
