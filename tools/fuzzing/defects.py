@@ -8,7 +8,7 @@ from tools.fuzzing.target import Target
 from yolodsc.errors import YolodscError
 
 
-class _TwoLines(YolodscError):
+class _TwoLinesError(YolodscError):
     def __str__(self) -> str:
         return "two\nlines"
 
@@ -22,7 +22,7 @@ def fail(data: bytes) -> None:
     elif data == b"memory":
         bytes(1 << 40)
     elif data == b"lines":
-        raise _TwoLines
+        raise _TwoLinesError
     elif data.startswith(b"raise"):
         raise KeyError(data)
     elif data == b"refuse":

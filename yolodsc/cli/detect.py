@@ -93,11 +93,7 @@ def _report(found: Found, writers: list[Writer], *, quiet: bool) -> bool:
         note(str(found.error))
         return False
     for writer in writers:
-        try:
-            writer.add(found.detections, found.picture)
-        except OSError:  # the last row may be cut off: what was there before stays
-            writer.abandon()
-            raise
+        writer.add(found.detections, found.picture)
     if not quiet:
         count = len(found.detections)
         objects = f"{count} object{'' if count == 1 else 's'}"

@@ -1,6 +1,7 @@
 """``--csv``: one line a detection, pixels."""
 
 import csv
+import sys
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -26,8 +27,12 @@ class CsvWriter:
         del picture
         rows = zip(detections.class_names(), detections.scores, detections.boxes_xyxy, strict=True)
         path = text_cell(detections.path or "")
-        for name, score, box in rows:
-            self._rows.writerow([path, text_cell(name), f"{score:.6f}", *(f"{side:.2f}" for side in box)])
+        try:
+            for name, score, box in rows:
+                self._rows.writerow([path, text_cell(name), f"{score:.6f}", *(f"{side:.2f}" for side in box)])
+        except OSError:  # the file may end within a row: it goes, and the error names it
+            self._stack.__exit__(*sys.exc_info())
+            raise
 
     def close(self) -> None:
         """Put the file in place."""

@@ -1,5 +1,6 @@
 """``--json``: the schema of ``darknet detector test -out``, with strings escaped."""
 
+import sys
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -25,7 +26,11 @@ class JsonWriter:
         separator = ",\n" if self._frames else "\n"
         self._frames += 1
         frame = dumps(detections.to_json(frame_id=self._frames), file=self._path, error=ImageError, indent=1)
-        self._file.write(separator + frame)
+        try:
+            self._file.write(separator + frame)
+        except OSError:  # the file may end within a frame: it goes, and the error names it
+            self._stack.__exit__(*sys.exc_info())
+            raise
 
     def close(self) -> None:
         """End the list."""

@@ -1,6 +1,7 @@
 """``.npz`` archives: names, dtypes and shapes from the zip directory and the npy headers, before any array is read."""
 
 import warnings
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -66,7 +67,11 @@ class Npz:
             if entry.is_text:
                 if entry.dtype.itemsize > MOST_TEXT:
                     raise ValueError(f"{name}: a text of {entry.dtype.itemsize} bytes; expected at most {MOST_TEXT}")
-                found[name] = str(self.array(name))
+                array = self.array(name)
+                codes = np.frombuffer(array.tobytes(), f"{entry.dtype.str[0]}u4")  # NumPy hands on whatever stands there
+                if (codes > sys.maxunicode).any():
+                    raise ValueError(f"{name}: a text with numbers that are no characters")
+                found[name] = str(array)
         return found
 
 
