@@ -85,10 +85,3 @@ def choose(name: str | None = None) -> Isa | None:
     if name not in known:
         raise OptionError(f"--isa {name}: wanted {', '.join([*known, 'none'])} on this machine")
     return known[name]
-
-
-@cache
-def native_isa() -> Isa:
-    """All that this processor has: for functions that LLVM vectorises itself."""
-    found = host()
-    return Isa("native", found.cpu, _flags(found.features), 0, ())

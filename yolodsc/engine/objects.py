@@ -9,10 +9,10 @@ import contextlib
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 from yolodsc.cache import keep, kept
-from yolodsc.engine.flat import bound, flattened
+from yolodsc.engine.flat import flattened
 from yolodsc.engine.forks import ForkLock
 from yolodsc.engine.host import host
 from yolodsc.engine.isa import Isa
@@ -30,16 +30,6 @@ class Kernel(Protocol):
 
     def emit(self, name: str) -> str:
         """LLVM IR of the function ``name``."""
-        ...
-
-
-@runtime_checkable
-class Keyed(Kernel, Protocol):
-    """A kernel that takes long to write itself, and knows without what its code depends on."""
-
-    @property
-    def key(self) -> bytes:
-        """Different wherever the code may be different."""
         ...
 
 
@@ -73,19 +63,18 @@ class Compiler:
                 progress(len(missing), len(missing))
             flat = [(kernel, code[4:]) for kernel, _, code in codes if code[:4] == FLAT]
             if flat:
-                addresses = executable([bound(code) for _, code in flat])
+                addresses = executable([code for _, code in flat])
                 self.addresses.update(zip((kernel for kernel, _ in flat), addresses, strict=True))
             self._link([(kernel, symbol, code[4:]) for kernel, symbol, code in codes if code[:4] == OBJECT])
             return {kernel: self.addresses[kernel] for kernel in kernels}
 
     def _code(self, kernel: Any) -> tuple[str, bytes]:
         """Symbol and code with its kind before it, from the cache or fresh."""
-        text = "" if isinstance(kernel, Keyed) else kernel.emit("KERNEL")
-        digest = hashlib.sha256(self.salt + (kernel.key if isinstance(kernel, Keyed) else text.encode())).hexdigest()[:32]
+        text = kernel.emit("KERNEL")
+        digest = hashlib.sha256(self.salt + text.encode()).hexdigest()[:32]
         symbol = f"k{digest}"
         if (data := kept(f"{digest}.o")) is not None:
             return symbol, data
-        text = text or kernel.emit("KERNEL")
         text = text.replace("@KERNEL(", f"@{symbol}(")
         flat = flattened(self._object(text, codemodel="small"))
         data = OBJECT + self._object(text, codemodel="jitdefault") if flat is None else FLAT + flat
