@@ -15,13 +15,14 @@ import pytest
 from tests.engine.test_random_networks import BLOCKS
 from tests.networks import network, picture
 from yolodsc import engine
-from yolodsc.engine import fused, objects, store
+from yolodsc.engine import fused, objects
+from yolodsc.jit import store
 from yolodsc.engine.choice import choice
-from yolodsc.engine.flat import flattened
-from yolodsc.engine.host import host
+from yolodsc.jit.flat import flattened
+from yolodsc.jit.host import host
 from yolodsc.engine.isa import Isa
 from yolodsc.engine.objects import Compiler
-from yolodsc.engine.store import kept
+from yolodsc.jit.store import kept
 from yolodsc.network import Network
 from yolodsc.shape import Array
 

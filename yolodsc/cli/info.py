@@ -11,9 +11,9 @@ from yolodsc import models
 from yolodsc.cli import options
 from yolodsc.cli.table import aligned
 from yolodsc.engine.choice import choice
-from yolodsc.engine.host import host
+from yolodsc.jit.host import host
 from yolodsc.engine.isa import available
-from yolodsc.engine.store import cache_directory, writable
+from yolodsc.jit.store import cache_directory, writable
 
 LIBRARIES = ("numpy", "numba", "llvmlite", "opencv-python", "pillow")
 EXTRAS = ("scikit-image", "matplotlib", "onnx", "safetensors")

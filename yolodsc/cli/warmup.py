@@ -13,7 +13,7 @@ from yolodsc.cli import options
 from yolodsc.cli.progress import Compiling
 from yolodsc.engine.choice import choice
 from yolodsc.engine.objects import compiler
-from yolodsc.engine.store import cache_directory, writable
+from yolodsc.jit.store import cache_directory, writable
 from yolodsc.models import ModelFiles
 from yolodsc.network import Network
 from yolodsc.profile import profile_named

@@ -11,7 +11,7 @@ import platform
 from dataclasses import dataclass
 from functools import cache
 
-from yolodsc.engine.host import host
+from yolodsc.jit.host import host
 from yolodsc.errors import OptionError
 
 AMD = ("znver", "bdver", "btver")

@@ -1,0 +1,51 @@
+"""LLVM's code generator and linker for this processor; LLVM is loaded when there is something to compile or to link."""
+
+import contextlib
+from functools import cache
+from typing import Any
+
+from yolodsc.jit.host import host
+
+
+@cache
+def llvm() -> Any:
+    """llvmlite's binding, initialised."""
+    import llvmlite.binding as binding
+
+    with contextlib.suppress(RuntimeError):  # llvmlite >= 0.45 initialises itself and refuses the call
+        binding.initialize()
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    return binding
+
+
+def object_code(text: str, *, codemodel: str) -> bytes:
+    """An object of LLVM IR; ``small``: constants lie near, ``jitdefault``: where LLVM's linker likes them."""
+    machine = _target(codemodel)
+    module = llvm().parse_assembly(text)
+    module.triple = host().triple
+    module.data_layout = str(machine.target_data)
+    image: bytes = machine.emit_object(module)
+    return image
+
+
+def linked(image: bytes, symbol: str) -> int:
+    """Address of a function of an object."""
+    linker = _linker()
+    linker.add_object_file(llvm().ObjectFileRef.from_data(image))
+    linker.finalize_object()
+    address: int = linker.get_function_address(symbol)
+    return address
+
+
+@cache
+def _linker() -> Any:
+    return llvm().create_mcjit_compiler(llvm().parse_assembly(""), _target("jitdefault", fresh=True))
+
+
+@cache
+def _target(codemodel: str, *, fresh: bool = False) -> Any:
+    """A target machine; a ``fresh`` one becomes the property of the linker."""
+    features = ",".join(("+" if on else "-") + name for name, on in sorted(host().features.items()))
+    target = llvm().Target.from_triple(host().triple)
+    return target.create_target_machine(cpu=host().cpu, features=features, opt=3, reloc="pic", codemodel=codemodel)
