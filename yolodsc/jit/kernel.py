@@ -91,10 +91,45 @@ class Kernel:
         compiled = njit(types.int64(*kinds), **options)(self.function())
         (result,) = compiled.overloads.values()
         text = result.library.get_llvm_str().replace(result.fndesc.llvm_func_name, symbol)
+        strings = "".join(code for name, code in _STRINGS.items() if f"@llvm.{name}." in text)
         alone = sum(line.startswith("define ") for line in text.splitlines()) == 1
-        flat = flattened(object_code(text, codemodel="small")) if alone else None
+        flat = flattened(object_code(text + strings, codemodel="small")) if alone else None
         return OBJECT + object_code(text, codemodel="jitdefault") if flat is None else FLAT + flat
 
+
+_STRINGS = {
+    "memset": """
+define internal ptr @memset(ptr %to, i32 %number, i64 %size) {
+entry:
+  %byte = trunc i32 %number to i8
+  %first = insertelement <32 x i8> undef, i8 %byte, i32 0
+  %bytes = shufflevector <32 x i8> %first, <32 x i8> undef, <32 x i32> zeroinitializer
+  %whole = and i64 %size, -32
+  br label %vectors
+vectors:
+  %i = phi i64 [ 0, %entry ], [ %i.next, %vector ]
+  %more = icmp ult i64 %i, %whole
+  br i1 %more, label %vector, label %rest
+vector:
+  %place = getelementptr i8, ptr %to, i64 %i
+  store <32 x i8> %bytes, ptr %place, align 1
+  %i.next = add i64 %i, 32
+  br label %vectors
+rest:
+  %j = phi i64 [ %i, %vectors ], [ %j.next, %single ]
+  %left = icmp ult i64 %j, %size
+  br i1 %left, label %single, label %done
+single:
+  %at = getelementptr i8, ptr %to, i64 %j
+  store i8 %byte, ptr %at
+  %j.next = add i64 %j, 1
+  br label %rest
+done:
+  ret ptr %to
+}
+""",
+}
+"""What LLVM calls for loops that fill memory; with this in reach, flat code needs no library."""
 
 _NUMBA: dict[str, Callable[[Any], Any]] = {
     "u1": lambda types: types.uint8,

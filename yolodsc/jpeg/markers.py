@@ -65,7 +65,7 @@ class Frame:
     units_x: int
     units_y: int
     components: tuple[Component, ...]
-    quantisation: dict[int, NDArray[np.int64]] = field(default_factory=dict)
+    quantisation: dict[int, NDArray[np.int32]] = field(default_factory=dict)
     scans: list[Scan] = field(default_factory=list)
     rgb: bool = False
 
@@ -90,7 +90,7 @@ class _Parser:
     def __init__(self, content: bytes) -> None:
         self.content = content
         self.counts, self.symbols = np.zeros((8, 16), np.uint8), np.zeros((8, 256), np.uint8)
-        self.quantisation: dict[int, NDArray[np.int64]] = {}
+        self.quantisation: dict[int, NDArray[np.int32]] = {}
         self.restart = 0
         self.jfif, self.transform = False, -1
         self.found: Frame | None = None
@@ -150,7 +150,7 @@ class _Parser:
         while body:
             wide, number = body[0] >> 4, body[0] & 15
             values = struct.unpack_from(">64H" if wide else "64B", body, 1)
-            self.quantisation[number] = np.zeros(64, np.int64)
+            self.quantisation[number] = np.zeros(64, np.int32)
             self.quantisation[number][ZIGZAG] = values
             body = body[1 + 64 * (1 + bool(wide)) :]
 
