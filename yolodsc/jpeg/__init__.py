@@ -20,7 +20,7 @@ _SCAN = "i2[2] i8[2] int int int " + _CODES
 _sequential = Kernel("yolodsc.jpeg.sequential:sequential", f"u1[1] int int u1[1] {_SCAN} i4[2] u1[1]")
 _progressive = Kernel("yolodsc.jpeg.progressive:progressive", f"u1[1] int int {_SCAN} int int int int")
 _planes = Kernel("yolodsc.jpeg.planes:planes", "i2[2] i4[2] i8[2] u1[1]")
-_joined = Kernel("yolodsc.jpeg.colour:joined", "u1[1] i8[2] int i2[2] i8[2] int u1[3]")
+_joined = Kernel("yolodsc.jpeg.colour:joined", "u1[1] i8[2] int i2[1] i8[2] int u1[1]")
 _FAST_BITS, _PADDING, _SPARE = 10, 512, 64
 
 
@@ -95,7 +95,8 @@ def _coloured(samples: NDArray[np.uint8], used: tuple[Component, ...], frame: Fr
     layout = np.array(
         [(64 * c.offset, 8 * c.blocks_x, c.height, frame.h // c.h, frame.v // c.v) for c in planes], np.int64
     )
-    out = np.empty((frame.height, frame.width, 3), np.uint8)
-    sums = np.empty((1, frame.width + _SPARE), np.int16)
-    _joined(samples, layout, len(samples) - 3 * sums.size, sums, np.empty((3, 4), np.int64), frame.rgb or len(used) == 1, out)
-    return out
+    out = np.empty(frame.height * frame.width * 3 + _SPARE, np.uint8)
+    sums = np.empty(frame.width + _SPARE, np.int16)
+    state = np.array([[0] * 4] * 3 + [[frame.width, frame.height, 0, 0]], np.int64)
+    _joined(samples, layout, len(samples) - 3 * len(sums), sums, state, frame.rgb or len(used) == 1, out)
+    return out[:-_SPARE].reshape(frame.height, frame.width, 3)

@@ -15,6 +15,7 @@ from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from yolodsc.jpeg.lanes import Lanes
 from yolodsc.jpeg.words import pointer
 
 _K = np.array([0.5411961, -1.847759065, 0.765366865, 1.175875602, 0.298631336, 2.053119869, 3.072711026, 1.501321110,
@@ -25,37 +26,16 @@ _CENTRE = 65536 + (128 << 17)
 """Rounding of the second pass, and samples are centred on 128."""
 
 
-class _Lanes:
-    """Instructions on vectors of eight integers of ``bits`` bits."""
-
-    def __init__(self, builder: Any, bits: int) -> None:
-        self.builder = builder
-        self.type = ir.VectorType(ir.IntType(bits), 8)
-        self.add, self.sub = builder.add, builder.sub
-
-    def constant(self, number: int) -> Any:
-        return ir.Constant(self.type, [number] * 8)
-
-    def times(self, a: Any, number: int) -> Any:
-        return self.builder.mul(a, self.constant(number))
-
-    def shuffled(self, a: Any, b: Any, mask: Sequence[int]) -> Any:
-        return self.builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), len(mask)), list(mask)))
-
-    def load(self, place: Any, of: ir.Type) -> Any:
-        """Eight narrower integers."""
-        vector = self.builder.load(self.builder.bitcast(place, ir.VectorType(of, 8).as_pointer()), align=2)
-        return vector if vector.type == self.type else self.builder.sext(vector, self.type)
+class _Block(Lanes):
+    """Eight columns or rows of a block."""
 
     def transformed(self, s: Sequence[Any], rounding: int, shift: int) -> list[Any]:
         """Eight vectors through the one-dimensional transform: sums of even and odd half, and differences, from both ends."""
         add, sub, times = self.add, self.sub, self.times
         p1 = times(add(s[2], s[6]), A)
         t2, t3 = add(p1, times(s[6], B)), add(p1, times(s[2], C))
-        half = self.constant(rounding)
-        scale = self.constant(12)
-        t0 = add(self.builder.shl(add(s[0], s[4]), scale), half)
-        t1 = add(self.builder.shl(sub(s[0], s[4]), scale), half)
+        t0 = self.plus(self.left(add(s[0], s[4]), 12), rounding)
+        t1 = self.plus(self.left(sub(s[0], s[4]), 12), rounding)
         even = [add(t0, t3), add(t1, t2), sub(t1, t2), sub(t0, t3)]
         p3, p4, p1, p2 = add(s[7], s[3]), add(s[5], s[1]), add(s[7], s[1]), add(s[5], s[3])
         p5 = times(add(p3, p4), D)
@@ -66,9 +46,8 @@ class _Lanes:
             add(times(s[5], K1), add(p2, p4)),
             add(times(s[7], K0), add(p1, p3)),
         ]
-        right = self.constant(shift)
-        sums = [self.builder.ashr(add(x, t), right) for x, t in zip(even, odd, strict=True)]
-        differences = [self.builder.ashr(sub(x, t), right) for x, t in zip(even, odd, strict=True)]
+        sums = [self.right(add(x, t), shift) for x, t in zip(even, odd, strict=True)]
+        differences = [self.right(sub(x, t), shift) for x, t in zip(even, odd, strict=True)]
         return sums + differences[::-1]
 
     def transposed(self, r: Sequence[Any]) -> list[Any]:
@@ -88,18 +67,14 @@ class _Lanes:
 
     def beyond_16_bits(self, vectors: Sequence[Any]) -> Any:
         """Bits that are set where a number of any lane does not fit 16 bits."""
-        offset = self.constant(1 << 15)
         found = self.constant(0)
         for vector in vectors:
-            found = self.builder.or_(found, self.add(vector, offset))
+            found = self.builder.or_(found, self.plus(vector, 1 << 15))
         return self.builder.and_(found, self.constant(-1 << 16))
 
-    def bytes(self, columns: Sequence[Any]) -> list[Any]:
+    def rows(self, columns: Sequence[Any]) -> list[Any]:
         """Vectors of a column each, cut to 0..255, as four of two rows each."""
-        b, zero, most = self.builder, self.constant(0), self.constant(255)
-        cut = [b.select(b.icmp_signed(">", v, zero), v, zero) for v in columns]
-        cut = [b.select(b.icmp_signed("<", v, most), v, most) for v in cut]
-        o = [b.trunc(v, ir.VectorType(ir.IntType(8), 8)) for v in cut]
+        o = [self.bytes(v) for v in columns]
         whole = [k // 2 + 8 * (k % 2) for k in range(16)]
         low, high = [k // 2 + 16 * (k % 2) for k in range(16)], [8 + k // 2 + 16 * (k % 2) for k in range(16)]
         p = [self.shuffled(o[i], o[i + 4], whole) for i in range(4)]
@@ -119,22 +94,22 @@ def _transform(bits: int) -> Any:
         def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             block, first, table, entry, out, corner, stride = arguments
             kinds = signature.args
-            lanes = _Lanes(builder, bits)
+            lanes = _Block(builder, bits, 8)
             i8, i16, i32, i64 = (ir.IntType(size) for size in (8, 16, 32, 64))
             numbers = pointer(context, builder, kinds[0], block, first, i16)
             factors = pointer(context, builder, kinds[2], table, entry, i32)
             rows = []
             for k in range(8):
                 offset = [ir.Constant(i64, 8 * k)]
-                rows.append(builder.mul(lanes.load(builder.gep(numbers, offset), i16), lanes.load(builder.gep(factors, offset), i32)))
+                rows.append(builder.mul(lanes.load(builder.gep(numbers, offset), 16), lanes.load(builder.gep(factors, offset), 32)))
             middle = lanes.transformed(rows, 512, 10)
             beyond = builder.or_(lanes.beyond_16_bits(rows), lanes.beyond_16_bits(middle))
-            pairs = lanes.bytes(lanes.transformed(lanes.transposed(middle), _CENTRE, 17))
+            pairs = lanes.rows(lanes.transformed(lanes.transposed(middle), _CENTRE, 17))
             place = pointer(context, builder, kinds[4], out, corner, i8)
             for y in range(8):
                 half = lanes.shuffled(pairs[y // 2], pairs[y // 2], range(8 * (y % 2), 8 * (y % 2) + 8))
                 at = builder.gep(place, [builder.mul(stride, ir.Constant(i64, y))])
-                builder.store(half, builder.bitcast(at, half.type.as_pointer()), align=1)
+                lanes.store(half, at)
             whole = builder.bitcast(beyond, ir.IntType(8 * bits))
             return builder.zext(builder.icmp_unsigned("==", whole, ir.Constant(whole.type, 0)), i64)
 
