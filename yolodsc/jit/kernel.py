@@ -149,9 +149,9 @@ def _parameter(text: str) -> tuple[str, int]:
 def _sources(package: str) -> bytes:
     """Digest of the modules of a package, and of this one, which says how they are compiled."""
     found = find_spec(package)
-    folders = found.submodule_search_locations if found else None
-    files = [file for folder in folders or () for file in sorted(Path(folder).glob("*.py"))]
-    return hashlib.sha256(b"\0".join(file.read_bytes() for file in [*files, Path(__file__)])).digest()
+    folders = [Path(folder) for folder in (found.submodule_search_locations if found else None) or ()]
+    files = [file for folder in [*folders, Path(__file__).parent] for file in sorted(folder.glob("*.py"))]
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).digest()
 
 
 def _callable(address: int) -> Callable[..., int]:

@@ -15,8 +15,8 @@ from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from yolodsc.jpeg.lanes import Lanes
-from yolodsc.jpeg.words import pointer
+from yolodsc.jit.lanes import Lanes
+from yolodsc.jit.words import pointer
 
 _K = np.array([0.5411961, -1.847759065, 0.765366865, 1.175875602, 0.298631336, 2.053119869, 3.072711026, 1.501321110,
                -0.899976223, -2.562915447, -1.961570560, -0.390180644])  # fmt: skip

@@ -9,8 +9,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from yolodsc.jpeg.lanes import Lanes
-from yolodsc.jpeg.words import pointer
+from yolodsc.jit.lanes import Lanes
+from yolodsc.jit.words import pointer
 
 STEP = 16
 _BYTE, _SHORT = ir.IntType(8), ir.IntType(16)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from yolodsc.jpeg.huffman import FAST, HAS_VALUE, Bytes, Codes, extended, lookup, searched
 from yolodsc.jpeg.idct import samples_of
 from yolodsc.jpeg.markers import ZIGZAG
-from yolodsc.jpeg.words import put, word
+from yolodsc.jit.words import put, word
 
 Ints = NDArray[np.int64]
 PADDING = 512
