@@ -30,22 +30,20 @@ def object_code(text: str, *, codemodel: str) -> bytes:
 
 
 def linked(image: bytes, symbol: str) -> int:
-    """Address of a function of an object."""
-    linker = _linker()
+    """Address of a function of an object, there as long as the process."""
+    linker = llvm().create_mcjit_compiler(llvm().parse_assembly(""), _target("jitdefault"))
     linker.add_object_file(llvm().ObjectFileRef.from_data(image))
     linker.finalize_object()
+    _LINKERS.append(linker)
     address: int = linker.get_function_address(symbol)
     return address
 
 
-@cache
-def _linker() -> Any:
-    return llvm().create_mcjit_compiler(llvm().parse_assembly(""), _target("jitdefault", fresh=True))
+_LINKERS: list[Any] = []
+"""One for each object: a linker that gets a second one after the first was made executable writes into what it may not."""
 
 
-@cache
-def _target(codemodel: str, *, fresh: bool = False) -> Any:
-    """A target machine; a ``fresh`` one becomes the property of the linker."""
+def _target(codemodel: str) -> Any:
     features = ",".join(("+" if on else "-") + name for name, on in sorted(host().features.items()))
     target = llvm().Target.from_triple(host().triple)
     return target.create_target_machine(cpu=host().cpu, features=features, opt=3, reloc="pic", codemodel=codemodel)
