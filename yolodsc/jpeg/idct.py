@@ -96,8 +96,8 @@ def _transform(bits: int) -> Any:
             kinds = signature.args
             lanes = _Block(builder, bits, 8)
             i8, i16, i32, i64 = (ir.IntType(size) for size in (8, 16, 32, 64))
-            numbers = pointer(context, builder, kinds[0], block, first, i16)
-            factors = pointer(context, builder, kinds[2], table, entry, i32)
+            numbers = pointer(context, builder, kinds[0], block, first, i16, reach=64)
+            factors = pointer(context, builder, kinds[2], table, entry, i32, reach=64)
             rows = []
             for k in range(8):
                 offset = [ir.Constant(i64, 8 * k)]
@@ -105,7 +105,8 @@ def _transform(bits: int) -> Any:
             middle = lanes.transformed(rows, 512, 10)
             beyond = builder.or_(lanes.beyond_16_bits(rows), lanes.beyond_16_bits(middle))
             pairs = lanes.rows(lanes.transformed(lanes.transposed(middle), _CENTRE, 17))
-            place = pointer(context, builder, kinds[4], out, corner, i8)
+            reach = builder.add(builder.mul(stride, ir.Constant(i64, 7)), ir.Constant(i64, 8))
+            place = pointer(context, builder, kinds[4], out, corner, i8, reach=reach)
             for y in range(8):
                 half = lanes.shuffled(pairs[y // 2], pairs[y // 2], range(8 * (y % 2), 8 * (y % 2) + 8))
                 at = builder.gep(place, [builder.mul(stride, ir.Constant(i64, y))])
@@ -127,7 +128,7 @@ def _busy(typing: Any, block: Any, first: Any) -> Any:
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind = ir.VectorType(ir.IntType(16), 64)
-        numbers = builder.load(pointer(context, builder, signature.args[0], *arguments, kind), align=2)
+        numbers = builder.load(pointer(context, builder, signature.args[0], *arguments, kind, reach=64), align=2)
         others = builder.and_(numbers, ir.Constant(kind, [0] + [-1] * 63))
         whole = builder.bitcast(others, ir.IntType(1024))
         return builder.icmp_unsigned("!=", whole, ir.Constant(whole.type, 0))

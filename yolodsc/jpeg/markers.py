@@ -149,9 +149,9 @@ class _Parser:
     def _tables(self, body: bytes) -> None:
         while body:
             wide, number = body[0] >> 4, body[0] & 15
-            values = struct.unpack_from(">64H" if wide else "64B", body, 1)
-            self.quantisation[number] = np.zeros(64, np.int32)
-            self.quantisation[number][ZIGZAG] = values
+            table = np.empty(64, np.int32)
+            table[ZIGZAG] = np.frombuffer(body, ">u2" if wide else np.uint8, 64, 1)
+            self.quantisation[number] = table
             body = body[1 + 64 * (1 + bool(wide)) :]
 
     def _codes(self, body: bytes) -> None:
@@ -161,8 +161,8 @@ class _Parser:
             used = accumulate(count << (15 - i) for i, count in enumerate(counts))
             if (body[0] & 15) > 3 or total > 256 or len(body) < 17 + total or max(used) > 1 << 16:
                 raise ValueError
-            self.counts[number] = list(counts)
-            self.symbols[number, :total] = list(body[17 : 17 + total])
+            self.counts[number] = np.frombuffer(counts, np.uint8)
+            self.symbols[number, :total] = np.frombuffer(body, np.uint8, total, 17)
             body = body[17 + total :]
 
     def _scan(self, body: bytes, start: int) -> int:

@@ -29,8 +29,10 @@ def summed(typing: Any, s: Any, near: Any, far: Any, out: Any, at: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         s, near, far, out, at = arguments
         lanes = Lanes(builder, 16, STEP)
-        one, other = (lanes.load(pointer(context, builder, signature.args[0], s, i, _BYTE), 8, signed=False) for i in (near, far))
-        lanes.store(lanes.add(lanes.times(one, 3), other), pointer(context, builder, signature.args[3], out, at, _SHORT))
+        places = [pointer(context, builder, signature.args[0], s, i, _BYTE, reach=STEP) for i in (near, far)]
+        one, other = (lanes.load(place, 8, signed=False) for place in places)
+        target = pointer(context, builder, signature.args[3], out, at, _SHORT, reach=STEP)
+        lanes.store(lanes.add(lanes.times(one, 3), other), target)
         return context.get_dummy_value()
 
     return types.void(s, near, far, out, at), code
@@ -42,8 +44,8 @@ def widened(typing: Any, s: Any, near: Any, out: Any, at: Any) -> Any:
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         lanes = Lanes(builder, 16, STEP)
-        one = lanes.load(pointer(context, builder, signature.args[0], *arguments[:2], _BYTE), 8, signed=False)
-        lanes.store(one, pointer(context, builder, signature.args[2], *arguments[2:], _SHORT))
+        one = lanes.load(pointer(context, builder, signature.args[0], *arguments[:2], _BYTE, reach=STEP), 8, signed=False)
+        lanes.store(one, pointer(context, builder, signature.args[2], *arguments[2:], _SHORT, reach=STEP))
         return context.get_dummy_value()
 
     return types.void(s, near, out, at), code
@@ -55,8 +57,9 @@ def quartered(typing: Any, sums: Any, at: Any, s: Any, out: Any) -> Any:
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         lanes = Lanes(builder, 16, STEP)
-        one = lanes.load(pointer(context, builder, signature.args[0], *arguments[:2], _SHORT), 16)
-        lanes.store(lanes.bytes(lanes.right(lanes.plus(one, 2), 2)), pointer(context, builder, signature.args[2], *arguments[2:], _BYTE))
+        one = lanes.load(pointer(context, builder, signature.args[0], *arguments[:2], _SHORT, reach=STEP), 16)
+        target = pointer(context, builder, signature.args[2], *arguments[2:], _BYTE, reach=STEP)
+        lanes.store(lanes.bytes(lanes.right(lanes.plus(one, 2), 2)), target)
         return context.get_dummy_value()
 
     return types.void(sums, at, s, out), code
@@ -70,12 +73,14 @@ def _doubled(half: int, shift: int) -> Any:
         def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             sums, at, s, out = arguments
             lanes = Lanes(builder, 16, STEP)
-            place = pointer(context, builder, signature.args[0], sums, at, _SHORT)
-            left, own, right = (lanes.load(builder.gep(place, [ir.Constant(ir.IntType(64), i)]), 16) for i in (-1, 0, 1))
+            before = builder.sub(at, ir.Constant(at.type, 1))
+            place = pointer(context, builder, signature.args[0], sums, before, _SHORT, reach=STEP + 2)
+            left, own, right = (lanes.load(builder.gep(place, [ir.Constant(at.type, i)]), 16) for i in range(3))
             own = lanes.plus(lanes.times(own, 3), half)
             both = [lanes.bytes(lanes.right(lanes.add(own, other), shift)) for other in (left, right)]
             mask = [k // 2 + STEP * (k % 2) for k in range(2 * STEP)]
-            lanes.store(lanes.shuffled(*both, mask), pointer(context, builder, signature.args[2], s, out, _BYTE))
+            target = pointer(context, builder, signature.args[2], s, out, _BYTE, reach=2 * STEP)
+            lanes.store(lanes.shuffled(*both, mask), target)
             return context.get_dummy_value()
 
         return types.void(sums, at, s, out), code
@@ -104,8 +109,8 @@ def _colours(convert: bool) -> Any:
         def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             s, *rows, out, at = arguments
             lanes = Lanes(builder, 16, STEP)
-            places = [pointer(context, builder, signature.args[0], s, row, _BYTE) for row in rows]
-            target = pointer(context, builder, signature.args[4], out, at, _BYTE)
+            places = [pointer(context, builder, signature.args[0], s, row, _BYTE, reach=STEP) for row in rows]
+            target = pointer(context, builder, signature.args[4], out, at, _BYTE, reach=3 * STEP)
             if not convert:
                 _mixed(lanes, tuple(Lanes(builder, 8, STEP).load(place, 8) for place in places), target)
                 return context.get_dummy_value()

@@ -137,7 +137,8 @@ def sequential(
                 coefficients[row, 0] = before[c]
                 k = 1
                 while k < 64:
-                    position, bits, count = _filled(segment, position, bits, count)
+                    if count < 32:  # a code and its bits take 31; a load for every symbol would be waited for
+                        position, bits, count = _filled(segment, position, bits, count)
                     symbol, value, length = _next(ac, bits, fast, limit, delta, symbols)
                     if length == 64:
                         return 0

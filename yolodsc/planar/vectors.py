@@ -53,10 +53,10 @@ def between(typing: Any, pairs: Any, length: Any, at: Any, bits: Any, shifts: An
         shift = _spread(builder, builder.trunc(bits, _INT), lanes.type)
         sides = []
         for start in (at, builder.add(length, at)):
-            pixels = lanes.load(pointer(context, builder, signature.args[0], pairs, start, _INT), 32)
+            pixels = lanes.load(pointer(context, builder, signature.args[0], pairs, start, _INT, reach=STEP), 32)
             sides.append(_shares(builder, builder.and_(builder.lshr(pixels, shift), lanes.constant(255))))
-        weight = _load(builder, pointer(context, builder, signature.args[4], shifts, at, _FLOAT))
-        lanes.store(_mean(builder, *sides, weight), pointer(context, builder, signature.args[5], out, to, _FLOAT))
+        weight = _load(builder, pointer(context, builder, signature.args[4], shifts, at, _FLOAT, reach=STEP))
+        lanes.store(_mean(builder, *sides, weight), pointer(context, builder, signature.args[5], out, to, _FLOAT, reach=STEP))
         return context.get_dummy_value()
 
     return types.void(pairs, length, at, bits, shifts, out, to), code
@@ -68,9 +68,9 @@ def blended(typing: Any, rows: Any, upper: Any, lower: Any, weight: Any, out: An
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         rows, upper, lower, weight, out, to = arguments
-        near, far = (_load(builder, pointer(context, builder, signature.args[0], rows, at, _FLOAT)) for at in (upper, lower))
+        near, far = (_load(builder, pointer(context, builder, signature.args[0], rows, at, _FLOAT, reach=STEP)) for at in (upper, lower))
         mean = _mean(builder, near, far, _spread(builder, weight, _FLOATS))
-        Lanes(builder, 32, STEP).store(mean, pointer(context, builder, signature.args[4], out, to, _FLOAT))
+        Lanes(builder, 32, STEP).store(mean, pointer(context, builder, signature.args[4], out, to, _FLOAT, reach=STEP))
         return context.get_dummy_value()
 
     return types.void(rows, upper, lower, types.float32, out, to), code
@@ -82,10 +82,10 @@ def scaled(typing: Any, rows: Any, upper: Any, weight: Any, out: Any, to: Any) -
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         rows, upper, weight, out, to = arguments
-        near = _load(builder, pointer(context, builder, signature.args[0], rows, upper, _FLOAT))
+        near = _load(builder, pointer(context, builder, signature.args[0], rows, upper, _FLOAT, reach=STEP))
         one = ir.Constant(_FLOATS, [ir.Constant(_FLOAT, 1.0)] * STEP)
         product = builder.fmul(near, builder.fsub(one, _spread(builder, weight, _FLOATS)))
-        Lanes(builder, 32, STEP).store(product, pointer(context, builder, signature.args[3], out, to, _FLOAT))
+        Lanes(builder, 32, STEP).store(product, pointer(context, builder, signature.args[3], out, to, _FLOAT, reach=STEP))
         return context.get_dummy_value()
 
     return types.void(rows, upper, types.float32, out, to), code
@@ -98,13 +98,14 @@ def parted(typing: Any, pixels: Any, at: Any, out: Any, to: Any, plane: Any) -> 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pixels, at, out, to, plane = arguments
         lanes = Lanes(builder, 32, STEP)
-        first = pointer(context, builder, signature.args[0], pixels, at, _BYTE)
+        first = pointer(context, builder, signature.args[0], pixels, at, _BYTE, reach=3 * STEP)
         kind = ir.VectorType(_BYTE, STEP)
         parts = [
             builder.load(builder.bitcast(builder.gep(first, [ir.Constant(ir.IntType(64), STEP * k)]), kind.as_pointer()), align=1)
             for k in range(3)
         ]
-        target = pointer(context, builder, signature.args[2], out, to, _FLOAT)
+        reach = builder.add(builder.mul(plane, ir.Constant(plane.type, 2)), ir.Constant(plane.type, STEP))
+        target = pointer(context, builder, signature.args[2], out, to, _FLOAT, reach=reach)
         for channel in range(3):
             wanted = [3 * k + channel for k in range(STEP)]
             two = lanes.shuffled(parts[0], parts[1], [i if i < 2 * STEP else 0 for i in wanted])
@@ -123,8 +124,8 @@ def shared(typing: Any, pixels: Any, at: Any, out: Any, to: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pixels, at, out, to = arguments
         lanes = Lanes(builder, 32, STEP)
-        numbers = lanes.load(pointer(context, builder, signature.args[0], pixels, at, _BYTE), 8, signed=False)
-        lanes.store(_shares(builder, numbers), pointer(context, builder, signature.args[2], out, to, _FLOAT))
+        numbers = lanes.load(pointer(context, builder, signature.args[0], pixels, at, _BYTE, reach=STEP), 8, signed=False)
+        lanes.store(_shares(builder, numbers), pointer(context, builder, signature.args[2], out, to, _FLOAT, reach=STEP))
         return context.get_dummy_value()
 
     return types.void(pixels, at, out, to), code
