@@ -12,14 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property
 from typing import Any, Protocol
 
-from yolodsc.jit.flat import flattened
+from yolodsc.jit.flat import FLAT, OBJECT, flattened
 from yolodsc.jit.host import host
 from yolodsc.engine.isa import Isa
 from yolodsc.jit.memory import executable
 from yolodsc.jit.store import keep, kept
-
-FLAT, OBJECT = b"flat", b"objt"
-"""What a file of the cache holds: code that lies anywhere, or an object for LLVM's linker."""
 
 
 class Kernel(Protocol):

@@ -6,6 +6,38 @@ from typing import Any
 
 from yolodsc.jit.host import host
 
+MEMSET = """
+define internal ptr @memset(ptr %to, i32 %number, i64 %size) {
+entry:
+  %byte = trunc i32 %number to i8
+  %first = insertelement <32 x i8> undef, i8 %byte, i32 0
+  %bytes = shufflevector <32 x i8> %first, <32 x i8> undef, <32 x i32> zeroinitializer
+  %whole = and i64 %size, -32
+  br label %vectors
+vectors:
+  %i = phi i64 [ 0, %entry ], [ %i.next, %vector ]
+  %more = icmp ult i64 %i, %whole
+  br i1 %more, label %vector, label %rest
+vector:
+  %place = getelementptr i8, ptr %to, i64 %i
+  store <32 x i8> %bytes, ptr %place, align 1
+  %i.next = add i64 %i, 32
+  br label %vectors
+rest:
+  %j = phi i64 [ %i, %vectors ], [ %j.next, %single ]
+  %left = icmp ult i64 %j, %size
+  br i1 %left, label %single, label %done
+single:
+  %at = getelementptr i8, ptr %to, i64 %j
+  store i8 %byte, ptr %at
+  %j.next = add i64 %j, 1
+  br label %rest
+done:
+  ret ptr %to
+}
+"""
+"""What LLVM calls for loops that fill memory; with this in reach, flat code needs no library."""
+
 
 @cache
 def llvm() -> Any:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from yolodsc.jit.kernel import Kernel
 from yolodsc.jpeg.markers import Component, Frame, Scan, parse
 
-__all__ = ["decode", "read"]
+__all__ = ["KERNELS", "decode", "read"]
 
 _CODES = "u1[2] u1[2] i4[2] i4[2] i4[2] i8[1]"
 _SCAN = "i2[2] i8[2] int int int " + _CODES
@@ -21,6 +21,8 @@ _sequential = Kernel("yolodsc.jpeg.sequential:sequential", f"u1[1] int int u1[1]
 _progressive = Kernel("yolodsc.jpeg.progressive:progressive", f"u1[1] int int {_SCAN} int int int int")
 _planes = Kernel("yolodsc.jpeg.planes:planes", "i2[2] i4[2] i8[2] u1[1]")
 _joined = Kernel("yolodsc.jpeg.colour:joined", "u1[1] i8[2] int i2[1] i8[2] int u1[1]")
+KERNELS = (_sequential, _progressive, _planes, _joined)
+"""All that a first image would otherwise wait for."""
 _FAST_BITS, _PADDING, _SPARE = 10, 512, 64
 
 

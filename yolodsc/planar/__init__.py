@@ -6,11 +6,13 @@ from numpy.typing import NDArray
 from yolodsc.jit.kernel import Kernel
 from yolodsc.shape import Array
 
-__all__ = ["grey", "planar", "resized"]
+__all__ = ["KERNELS", "grey", "planar", "resized"]
 
 _planar = Kernel("yolodsc.planar.planes:planar", "u1[1] int int int f4[1] int int int")
 _resized = Kernel("yolodsc.planar.resize:resized", "u1[1] int int int int int i8[1] f4[1] i4[2] f4[2] f4[1] int int int")
 _grey = Kernel("yolodsc.planar.planes:grey", "u1[1] u1[1]")
+KERNELS = (_planar, _resized, _grey)
+"""All that a first image would otherwise wait for."""
 _SPARE = 32
 
 
