@@ -47,7 +47,12 @@ def test_one_pass_resizes_as_numpy_does(size: tuple[int, int, int, int], channel
 
 
 @given(
-    st.integers(1, 90), st.integers(1, 90), st.integers(1, 60), st.integers(1, 60), st.sampled_from([1, 3]), st.sampled_from([ALEXEYAB, OPENCV])
+    st.integers(1, 90),
+    st.integers(1, 90),
+    st.integers(1, 60),
+    st.integers(1, 60),
+    st.sampled_from([1, 3]),
+    st.sampled_from([ALEXEYAB, OPENCV]),
 )
 def test_letterboxes_are_written_at_once(height: int, width: int, rows: int, columns: int, channels: int, profile) -> None:
     """Image and margin, into the array that is given, whatever it held."""
@@ -64,7 +69,9 @@ def test_letterboxes_are_written_at_once(height: int, width: int, rows: int, col
     np.testing.assert_array_equal(out, expected)
 
 
-@pytest.mark.parametrize("view", [lambda p: p[:, ::-1], lambda p: p[::2], lambda p: p.transpose(1, 0, 2), lambda p: np.dstack([p, p])[..., :3]])
+@pytest.mark.parametrize(
+    "view", [lambda p: p[:, ::-1], lambda p: p[::2], lambda p: p.transpose(1, 0, 2), lambda p: np.dstack([p, p])[..., :3]]
+)
 def test_views_are_read_as_they_look(view) -> None:
     """Mirrored, thinned, transposed, without alpha."""
     picture = view(pixels(30, 40, 3))
@@ -76,7 +83,12 @@ def test_views_are_read_as_they_look(view) -> None:
 
 @pytest.mark.parametrize(
     "out",
-    [np.empty((3, 8, 9), np.float64), np.empty((3, 9, 8), np.float32), np.empty((1, 8, 9), np.float32), np.empty((3, 9, 8), np.float32).transpose(0, 2, 1)],
+    [
+        np.empty((3, 8, 9), np.float64),
+        np.empty((3, 9, 8), np.float32),
+        np.empty((1, 8, 9), np.float32),
+        np.empty((3, 9, 8), np.float32).transpose(0, 2, 1),
+    ],
 )
 def test_outputs_that_do_not_fit_are_refused(out: np.ndarray) -> None:
     """Another type, size, number of planes or order."""

@@ -29,6 +29,7 @@ MOST_PIXELS = 2**27
 GREY = np.float32(0.5)
 """What letterboxing leaves around the picture (``image.c: letterbox_image``)."""
 
+
 @dataclass(frozen=True, slots=True)
 class Placement:
     """Where the picture lies in the network's input, relative to it: what `undo` needs.

@@ -16,12 +16,12 @@ from tests.engine.test_random_networks import BLOCKS
 from tests.networks import network, picture
 from yolodsc import engine
 from yolodsc.engine import fused, objects
-from yolodsc.jit import store
 from yolodsc.engine.choice import choice
-from yolodsc.jit.flat import flattened
-from yolodsc.jit.host import host
 from yolodsc.engine.isa import Isa
 from yolodsc.engine.objects import Compiler
+from yolodsc.jit import store
+from yolodsc.jit.flat import flattened
+from yolodsc.jit.host import host
 from yolodsc.jit.store import kept
 from yolodsc.network import Network
 from yolodsc.shape import Array

@@ -1,4 +1,4 @@
-"""Numba functions kept as machine code: what a warm process loads, what is never mixed up, and what happens where nothing can be kept."""
+"""Numba functions kept as machine code: what a warm process loads, what is never mixed up, what happens where nothing can be kept."""
 
 import os
 import shutil
@@ -182,7 +182,13 @@ def test_no_index_leaves_its_array(tmp_path: Path) -> None:
     own = {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(root)}
 
     done = subprocess.run(
-        [sys.executable, "-c", CHECKED], cwd=root, env={**os.environ, **own}, capture_output=True, text=True, check=False, timeout=600
+        [sys.executable, "-c", CHECKED],
+        cwd=root,
+        env={**os.environ, **own},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
     )
 
     assert done.stdout.strip() == "within bounds", done.stderr

@@ -11,8 +11,8 @@ from yolodsc import models
 from yolodsc.cli import options
 from yolodsc.cli.table import aligned
 from yolodsc.engine.choice import choice
-from yolodsc.jit.host import host
 from yolodsc.engine.isa import available
+from yolodsc.jit.host import host
 from yolodsc.jit.store import cache_directory, writable
 
 LIBRARIES = ("numpy", "numba", "llvmlite", "opencv-python", "pillow")

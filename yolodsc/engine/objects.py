@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property
 from typing import Any, Protocol
 
+from yolodsc.engine.isa import Isa
 from yolodsc.jit.flat import FLAT, OBJECT, flattened
 from yolodsc.jit.host import host
-from yolodsc.engine.isa import Isa
 from yolodsc.jit.memory import executable
 from yolodsc.jit.store import keep, kept
 

@@ -41,8 +41,8 @@ done:
 
 @cache
 def llvm() -> Any:
-    """llvmlite's binding, initialised."""
-    import llvmlite.binding as binding
+    """Llvmlite's binding, initialised."""
+    from llvmlite import binding
 
     with contextlib.suppress(RuntimeError):  # llvmlite >= 0.45 initialises itself and refuses the call
         binding.initialize()

@@ -5,8 +5,12 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
+from numba.core import cgutils as typed_cgutils
 from numba.extending import intrinsic
+
+cgutils: Any = typed_cgutils
+instruction: Any = intrinsic
+"""A function that writes LLVM IR where it is called; `Any`, because it is called with other parameters than it is written with."""
 
 
 def pointer(context: Any, builder: Any, kind: Any, array: Any, offset: Any, target: ir.Type, *, reach: Any) -> Any:
@@ -30,24 +34,26 @@ def _swapped(builder: Any, word: Any) -> Any:
     return builder.call(swap, [word])
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction  # type: ignore[untyped-decorator]
 def word(typing: Any, data: Any, position: Any) -> Any:
     """Eight bytes as a number, the first byte uppermost."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        place = pointer(context, builder, signature.args[0], *arguments, ir.IntType(64), reach=8)
+        data, position = arguments
+        place = pointer(context, builder, signature.args[0], data, position, ir.IntType(64), reach=8)
         return _swapped(builder, builder.load(place, align=1))
 
     return types.int64(data, position), code
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction  # type: ignore[untyped-decorator]
 def put(typing: Any, data: Any, position: Any, value: Any) -> Any:
     """Write the eight bytes of a number, the uppermost first."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        place = pointer(context, builder, signature.args[0], *arguments[:2], ir.IntType(64), reach=8)
-        builder.store(_swapped(builder, arguments[2]), place, align=1)
+        data, position, value = arguments
+        place = pointer(context, builder, signature.args[0], data, position, ir.IntType(64), reach=8)
+        builder.store(_swapped(builder, value), place, align=1)
         return context.get_dummy_value()
 
     return types.void(data, position, types.int64), code

@@ -82,7 +82,12 @@ def _read(
         np.int64,
     )
     units = (-(-parts[0].width // 8), -(-parts[0].height // 8)) if alone else (frame.units_x, frame.units_y)
-    codes = np.empty((8, 1 << _FAST_BITS), np.int32), np.empty((8, 18), np.int32), np.empty((8, 18), np.int32), np.empty(3, np.int64)
+    codes = (
+        np.empty((8, 1 << _FAST_BITS), np.int32),
+        np.empty((8, 18), np.int32),
+        np.empty((8, 18), np.int32),
+        np.empty(3, np.int64),
+    )
     place = (coefficients, layout, *units, scan.restart, scan.counts, scan.symbols, *codes)
     if frame.progressive:
         return bool(_progressive(data, scan.start, scan.stop, *place, *scan.band, *scan.bits))
@@ -92,11 +97,13 @@ def _read(
 
 def _coloured(samples: NDArray[np.uint8], used: tuple[Component, ...], frame: Frame, channels: int) -> NDArray[np.uint8]:
     if channels == 1:
-        return samples[: 64 * used[0].blocks_x * used[0].blocks_y].reshape(-1, 8 * used[0].blocks_x, 1)[: frame.height, : frame.width].copy()
+        return (
+            samples[: 64 * used[0].blocks_x * used[0].blocks_y]
+            .reshape(-1, 8 * used[0].blocks_x, 1)[: frame.height, : frame.width]
+            .copy()
+        )
     planes = used if len(used) == 3 else used * 3
-    layout = np.array(
-        [(64 * c.offset, 8 * c.blocks_x, c.height, frame.h // c.h, frame.v // c.v) for c in planes], np.int64
-    )
+    layout = np.array([(64 * c.offset, 8 * c.blocks_x, c.height, frame.h // c.h, frame.v // c.v) for c in planes], np.int64)
     out = np.empty(frame.height * frame.width * 3 + _SPARE, np.uint8)
     sums = np.empty(frame.width + _SPARE, np.int16)
     state = np.array([[0] * 4] * 3 + [[frame.width, frame.height, 0, 0]], np.int64)

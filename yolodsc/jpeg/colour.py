@@ -29,9 +29,7 @@ def _doubled(s: Bytes, near: int, far: int, width: int, down: int, sums: Sums, o
 
 
 @nb.njit(forceinline=True)
-def _stretched(
-    s: Bytes, near: int, far: int, width: int, across: int, down: int, sums: Sums, out: int
-) -> int:  # pragma: no cover
+def _stretched(s: Bytes, near: int, far: int, width: int, across: int, down: int, sums: Sums, out: int) -> int:  # pragma: no cover
     """One row of a plane of ``width`` samples, from the rows that begin at ``near`` and ``far``: where it begins."""
     if across == 1 and down != 2:
         return near

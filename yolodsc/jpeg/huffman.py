@@ -1,11 +1,15 @@
 """Huffman codes of a file as tables (ITU-T T.81, annex C and F.2.2)."""
 
+from typing import Any
+
 import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
 Codes = NDArray[np.int32]
+i64: Any = np.int64
+"""64 bits for what comes out of arrays with fewer, to the type checker whatever is wanted."""
 FAST = 10
 """Bits of a code that are looked up at once; longer codes are searched by length."""
 HAS_VALUE = 1 << 14
@@ -33,7 +37,7 @@ def lookup(t: int, counts: Bytes, symbols: Bytes, fast: Codes, limit: Codes, del
         delta[t, length] = number - code
         for _ in range(counts[t, length - 1]):
             if length <= FAST:
-                symbol = int(symbols[t, number])
+                symbol = i64(symbols[t, number])
                 rest = FAST - length
                 size = symbol & 15
                 for i in range(1 << rest):
@@ -56,4 +60,4 @@ def searched(code: int, t: int, limit: Codes, delta: Codes, symbols: Bytes) -> t
         length += 1
     if length == 17:
         return 0, 17
-    return int(symbols[t, (code >> (16 - length)) + delta[t, length]]), length
+    return i64(symbols[t, (code >> (16 - length)) + delta[t, length]]), length

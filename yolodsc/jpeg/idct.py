@@ -12,11 +12,10 @@ import numba as nb
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from yolodsc.jit.lanes import Lanes
-from yolodsc.jit.words import pointer
+from yolodsc.jit.words import instruction, pointer
 
 _K = np.array([0.5411961, -1.847759065, 0.765366865, 1.175875602, 0.298631336, 2.053119869, 3.072711026, 1.501321110,
                -0.899976223, -2.562915447, -1.961570560, -0.390180644])  # fmt: skip
@@ -87,7 +86,7 @@ _ORDER = (0, 2, 1, 3, 4, 6, 5, 7)
 
 
 def _transform(bits: int) -> Any:
-    @intrinsic  # type: ignore[untyped-decorator]
+    @instruction  # type: ignore[untyped-decorator]
     def transform(typing: Any, block: Any, first: Any, table: Any, entry: Any, out: Any, corner: Any, stride: Any) -> Any:
         """The samples of a block; 0 where numbers were in the way that take more than 16 bits."""
 
@@ -122,13 +121,14 @@ def _transform(bits: int) -> Any:
 _narrow, _wide = _transform(32), _transform(64)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction  # type: ignore[untyped-decorator]
 def _busy(typing: Any, block: Any, first: Any) -> Any:
     """Whether a block has coefficients besides the first."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind = ir.VectorType(ir.IntType(16), 64)
-        numbers = builder.load(pointer(context, builder, signature.args[0], *arguments, kind, reach=64), align=2)
+        block, first = arguments
+        numbers = builder.load(pointer(context, builder, signature.args[0], block, first, kind, reach=64), align=2)
         others = builder.and_(numbers, ir.Constant(kind, [0] + [-1] * 63))
         whole = builder.bitcast(others, ir.IntType(1024))
         return builder.icmp_unsigned("!=", whole, ir.Constant(whole.type, 0))

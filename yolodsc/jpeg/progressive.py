@@ -4,7 +4,7 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.jpeg.huffman import FAST, HAS_VALUE, Bytes, Codes, extended, lookup, searched
+from yolodsc.jpeg.huffman import FAST, HAS_VALUE, Bytes, Codes, extended, i64, lookup, searched
 from yolodsc.jpeg.markers import ZIGZAG
 
 Ints = NDArray[np.int64]
@@ -19,7 +19,7 @@ def _filled(
     while count <= 48:
         byte = 0
         if position < stop and not (data[position] == 0xFF and (position + 1 >= stop or data[position + 1] != 0)):
-            byte = int(data[position])
+            byte = i64(data[position])
             position += 2 if byte == 0xFF else 1
         else:
             starved += 8
@@ -33,7 +33,7 @@ def _symbol(
     fast: Codes, limit: Codes, delta: Codes, symbols: Bytes, t: int, bits: int, count: int
 ) -> tuple[int, int]:  # pragma: no cover
     """The next symbol and the length of its code; length 17 for bits that are no code."""
-    entry = np.int64(fast[t, (bits >> (count - FAST)) & ((1 << FAST) - 1)])
+    entry = i64(fast[t, (bits >> (count - FAST)) & ((1 << FAST) - 1)])
     if entry == 0:
         return searched((bits >> (count - 16)) & 0xFFFF, t, limit, delta, symbols)
     symbol, length = (entry >> 6) & 255, entry & 63

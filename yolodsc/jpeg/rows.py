@@ -7,10 +7,9 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
 from yolodsc.jit.lanes import Lanes
-from yolodsc.jit.words import pointer
+from yolodsc.jit.words import instruction, pointer
 
 STEP = 16
 _BYTE, _SHORT = ir.IntType(8), ir.IntType(16)
@@ -22,7 +21,7 @@ each weighted difference in units of 2**-4 leaves the same quotient.
 """
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction  # type: ignore[untyped-decorator]
 def summed(typing: Any, s: Any, near: Any, far: Any, out: Any, at: Any) -> Any:
     """Three times one row and one time another, into an array of 16 bits."""
 
@@ -38,27 +37,29 @@ def summed(typing: Any, s: Any, near: Any, far: Any, out: Any, at: Any) -> Any:
     return types.void(s, near, far, out, at), code
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction  # type: ignore[untyped-decorator]
 def widened(typing: Any, s: Any, near: Any, out: Any, at: Any) -> Any:
     """A row as it is, into an array of 16 bits."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         lanes = Lanes(builder, 16, STEP)
-        one = lanes.load(pointer(context, builder, signature.args[0], *arguments[:2], _BYTE, reach=STEP), 8, signed=False)
-        lanes.store(one, pointer(context, builder, signature.args[2], *arguments[2:], _SHORT, reach=STEP))
+        s, near, out, at = arguments
+        one = lanes.load(pointer(context, builder, signature.args[0], s, near, _BYTE, reach=STEP), 8, signed=False)
+        lanes.store(one, pointer(context, builder, signature.args[2], out, at, _SHORT, reach=STEP))
         return context.get_dummy_value()
 
     return types.void(s, near, out, at), code
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction  # type: ignore[untyped-decorator]
 def quartered(typing: Any, sums: Any, at: Any, s: Any, out: Any) -> Any:
     """A quarter of sums, rounded, as samples."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         lanes = Lanes(builder, 16, STEP)
-        one = lanes.load(pointer(context, builder, signature.args[0], *arguments[:2], _SHORT, reach=STEP), 16)
-        target = pointer(context, builder, signature.args[2], *arguments[2:], _BYTE, reach=STEP)
+        sums, at, s, out = arguments
+        one = lanes.load(pointer(context, builder, signature.args[0], sums, at, _SHORT, reach=STEP), 16)
+        target = pointer(context, builder, signature.args[2], s, out, _BYTE, reach=STEP)
         lanes.store(lanes.bytes(lanes.right(lanes.plus(one, 2), 2)), target)
         return context.get_dummy_value()
 
@@ -66,7 +67,7 @@ def quartered(typing: Any, sums: Any, at: Any, s: Any, out: Any) -> Any:
 
 
 def _doubled(half: int, shift: int) -> Any:
-    @intrinsic  # type: ignore[untyped-decorator]
+    @instruction  # type: ignore[untyped-decorator]
     def doubled(typing: Any, sums: Any, at: Any, s: Any, out: Any) -> Any:
         """Two samples of each sum: three times itself and one time its left and its right neighbour, rounded."""
 
@@ -77,10 +78,10 @@ def _doubled(half: int, shift: int) -> Any:
             place = pointer(context, builder, signature.args[0], sums, before, _SHORT, reach=STEP + 2)
             left, own, right = (lanes.load(builder.gep(place, [ir.Constant(at.type, i)]), 16) for i in range(3))
             own = lanes.plus(lanes.times(own, 3), half)
-            both = [lanes.bytes(lanes.right(lanes.add(own, other), shift)) for other in (left, right)]
+            first, second = (lanes.bytes(lanes.right(lanes.add(own, other), shift)) for other in (left, right))
             mask = [k // 2 + STEP * (k % 2) for k in range(2 * STEP)]
             target = pointer(context, builder, signature.args[2], s, out, _BYTE, reach=2 * STEP)
-            lanes.store(lanes.shuffled(*both, mask), target)
+            lanes.store(lanes.shuffled(first, second, mask), target)
             return context.get_dummy_value()
 
         return types.void(sums, at, s, out), code
@@ -102,7 +103,7 @@ def _mixed(lanes: Lanes, vectors: tuple[Any, Any, Any], place: Any) -> None:
 
 
 def _colours(convert: bool) -> Any:
-    @intrinsic  # type: ignore[untyped-decorator]
+    @instruction  # type: ignore[untyped-decorator]
     def colours(typing: Any, s: Any, first: Any, second: Any, third: Any, out: Any, at: Any) -> Any:
         """Samples of three rows as pixels."""
 

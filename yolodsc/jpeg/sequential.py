@@ -4,10 +4,10 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.jpeg.huffman import FAST, HAS_VALUE, Bytes, Codes, extended, lookup, searched
+from yolodsc.jit.words import put, word
+from yolodsc.jpeg.huffman import FAST, HAS_VALUE, Bytes, Codes, extended, i64, lookup, searched
 from yolodsc.jpeg.idct import samples_of
 from yolodsc.jpeg.markers import ZIGZAG
-from yolodsc.jit.words import put, word
 
 Ints = NDArray[np.int64]
 PADDING = 512
@@ -52,22 +52,20 @@ def _restarted(data: Bytes, position: int, stop: int) -> int:  # pragma: no cove
 @nb.njit(forceinline=True)
 def _upper(bits: int, size: int) -> int:  # pragma: no cover
     """The uppermost ``size`` > 0 bits."""
-    return np.int64(np.uint64(bits) >> np.uint64(64 - size))
+    return i64(np.uint64(bits) >> np.uint64(64 - size))
 
 
 @nb.njit(forceinline=True)
 def _filled(segment: Bytes, position: int, bits: int, count: int) -> tuple[int, int, int]:  # pragma: no cover
     """At least 56 bits, the next one uppermost: ``(position, bits, count)``."""
-    bits |= np.int64(np.uint64(word(segment, position)) >> np.uint64(count))
+    bits |= i64(np.uint64(word(segment, position)) >> np.uint64(count))
     return position + ((63 - count) >> 3), bits, count | 56
 
 
 @nb.njit(forceinline=True)
-def _next(
-    t: int, bits: int, fast: Codes, limit: Codes, delta: Codes, symbols: Bytes
-) -> tuple[int, int, int]:  # pragma: no cover
+def _next(t: int, bits: int, fast: Codes, limit: Codes, delta: Codes, symbols: Bytes) -> tuple[int, int, int]:  # pragma: no cover
     """Symbol, value, and the bits that both take; 64 bits for what is no code."""
-    entry = np.int64(fast[t, _upper(bits, FAST)])
+    entry = i64(fast[t, _upper(bits, FAST)])
     if entry & HAS_VALUE:
         return (entry >> 6) & 255, entry >> 16, entry & 63
     symbol, length = (entry >> 6) & 255, entry & 63
@@ -79,6 +77,52 @@ def _next(
     if size == 0:
         return symbol, 0, length
     return symbol, extended(_upper(bits << length, size), size), length + size
+
+
+@nb.njit(forceinline=True)
+def _block(
+    segment: Bytes,
+    reader: tuple[int, int, int],
+    dc: int,
+    ac: int,
+    before: Ints,
+    c: int,
+    coefficients: NDArray[np.int16],
+    row: int,
+    fast: Codes,
+    limit: Codes,
+    delta: Codes,
+    symbols: Bytes,
+) -> tuple[bool, tuple[int, int, int]]:  # pragma: no cover
+    """Decode a block of component ``c`` into ``coefficients[row]``: whether it can be, and the state of reading."""
+    position, bits, count = _filled(segment, reader[0], reader[1], reader[2])
+    symbol, value, length = _next(dc, bits, fast, limit, delta, symbols)
+    if length == 64 or symbol > 15:
+        return False, (position, bits, count)
+    bits <<= length
+    count -= length
+    before[c] += value
+    coefficients[row, 0] = before[c]
+    k = 1
+    while k < 64:
+        if count < 32:  # a code and its bits take 31; a load for every symbol would be waited for
+            position, bits, count = _filled(segment, position, bits, count)
+        symbol, value, length = _next(ac, bits, fast, limit, delta, symbols)
+        if length == 64:
+            return False, (position, bits, count)
+        bits <<= length
+        count -= length
+        if symbol & 15 == 0:
+            if symbol != 0xF0:
+                break
+            k += 16
+            continue
+        k += symbol >> 4
+        if k > 63:
+            return False, (position, bits, count)
+        coefficients[row, ZIGZAG[k]] = value
+        k += 1
+    return True, (position, bits, count)
 
 
 def sequential(
@@ -112,14 +156,14 @@ def sequential(
     before[:] = 0
     direct = len(samples) > 0
     marker, size = _unstuffed(data, start, stop, segment)
-    position, bits, count = 0, 0, 0
+    reader = (i64(0), i64(0), i64(0))
     for unit in range(units_x * units_y):
         if restart and unit and unit % restart == 0:
             start = _restarted(data, marker, stop)
             if start < 0:
                 return 0
             marker, size = _unstuffed(data, start, stop, segment)
-            position, bits, count = 0, 0, 0
+            reader = (i64(0), i64(0), i64(0))
             before[:] = 0
         unit_y, unit_x = unit // units_x, unit % units_x
         for c in range(len(layout)):
@@ -127,34 +171,8 @@ def sequential(
             for b in range(h * v):
                 y, x = unit_y * v + b // h, unit_x * h + b % h
                 row = 0 if direct else layout[c, 2] + y * width + x
-                position, bits, count = _filled(segment, position, bits, count)
-                symbol, value, length = _next(dc, bits, fast, limit, delta, symbols)
-                if length == 64 or symbol > 15:
-                    return 0
-                bits <<= length
-                count -= length
-                before[c] += value
-                coefficients[row, 0] = before[c]
-                k = 1
-                while k < 64:
-                    if count < 32:  # a code and its bits take 31; a load for every symbol would be waited for
-                        position, bits, count = _filled(segment, position, bits, count)
-                    symbol, value, length = _next(ac, bits, fast, limit, delta, symbols)
-                    if length == 64:
-                        return 0
-                    bits <<= length
-                    count -= length
-                    if symbol & 15 == 0:
-                        if symbol != 0xF0:
-                            break
-                        k += 16
-                        continue
-                    k += symbol >> 4
-                    if k > 63:
-                        return 0
-                    coefficients[row, ZIGZAG[k]] = value
-                    k += 1
-                if 8 * position - count > 8 * size:
+                whole, reader = _block(segment, reader, dc, ac, before, c, coefficients, row, fast, limit, delta, symbols)
+                if not whole or 8 * reader[0] - reader[2] > 8 * size:
                     return 0
                 if direct:
                     if layout[c, 7] >= 0:

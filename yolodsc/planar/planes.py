@@ -19,7 +19,7 @@ def share(byte: np.uint8) -> np.float32:  # pragma: no cover
 def planar(
     pixels: NDArray[np.uint8], channels: int, width: int, height: int, out: NDArray[np.float32], first: int, row: int, plane: int
 ) -> int:  # pragma: no cover
-    """Pixels (height, width, channels) into ``out`` from ``first``, with ``row`` floats from row to row, ``plane`` between planes."""
+    """Pixels (height, width, channels) into ``out`` from ``first``; ``row`` floats from row to row, ``plane`` between planes."""
     for y in range(height):
         source, to = y * width * channels, first + y * row
         if width < STEP:

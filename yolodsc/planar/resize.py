@@ -4,6 +4,8 @@ Rows first: of each source row that is needed the pixels left and right of every
 floats and means by vectors. Of the rows so made the last two are kept.
 """
 
+from typing import Any
+
 import numba as nb
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,8 @@ from yolodsc.jit.words import word
 from yolodsc.planar.planes import share
 from yolodsc.planar.vectors import STEP, between, blended, scaled
 
+i64: Any = np.int64
+"""64 bits for what comes out of arrays with fewer, to the type checker whatever is wanted."""
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
 Words = NDArray[np.int32]
@@ -24,7 +28,9 @@ def _scale(side: int, target: int) -> np.float32:  # pragma: no cover
 
 
 @nb.njit(forceinline=True)
-def _gathered(pixels: Bytes, start: int, channels: int, columns: int, left: Ints, width: int, pairs: Words) -> None:  # pragma: no cover
+def _gathered(
+    pixels: Bytes, start: int, channels: int, columns: int, left: Ints, width: int, pairs: Words
+) -> None:  # pragma: no cover
     """The pixels on both sides of each target column, first channel uppermost."""
     for x in range(width):
         near = left[x]
@@ -32,14 +38,14 @@ def _gathered(pixels: Bytes, start: int, channels: int, columns: int, left: Ints
             both = word(pixels, start + 3 * near)
             pairs[0, x], pairs[1, x] = both >> 32, both >> 8
             continue
-        far = min(near + 1, columns - 1)
+        far = near + 1 if near + 1 < columns else near
         if channels == 1:
-            pairs[0, x], pairs[1, x] = np.int64(pixels[start + near]) << 24, np.int64(pixels[start + far]) << 24
+            pairs[0, x], pairs[1, x] = i64(pixels[start + near]) << 24, i64(pixels[start + far]) << 24
             continue
         one, other = 0, 0
         for c in range(channels):
-            one |= np.int64(pixels[start + near * channels + c]) << (24 - 8 * c)
-            other |= np.int64(pixels[start + far * channels + c]) << (24 - 8 * c)
+            one |= i64(pixels[start + near * channels + c]) << (24 - 8 * c)
+            other |= i64(pixels[start + far * channels + c]) << (24 - 8 * c)
         pairs[0, x], pairs[1, x] = one, other
 
 
@@ -86,16 +92,16 @@ def resized(
     scale = _scale(columns, width)
     for x in range(width):
         position = np.float32(x) * scale
-        left[x] = np.int64(position)
+        left[x] = i64(position)
         shifts[x] = position - np.float32(left[x])
     scale = _scale(rows, height)
     held_even, held_odd = -1, -1  # the source rows of which the two parts are
     for y in range(height):
         position = np.float32(y) * scale
-        top = np.int64(position)
+        top = i64(position)
         weight = position - np.float32(top)
         second = y < height - 1 and rows > 1
-        below = min(top + 1, rows - 1) if second else top
+        below = top + 1 if second and top + 1 < rows else top
         for source in range(top, below + 1):
             if (held_odd if source & 1 else held_even) == source:
                 continue

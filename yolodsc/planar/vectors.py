@@ -9,10 +9,9 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
 from yolodsc.jit.lanes import Lanes
-from yolodsc.jit.words import pointer
+from yolodsc.jit.words import instruction, pointer
 
 STEP = 16
 HIGH = 257 / 65536
@@ -43,9 +42,9 @@ def _load(builder: Any, place: Any) -> Any:
     return builder.load(builder.bitcast(place, _FLOATS.as_pointer()), align=4)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction  # type: ignore[untyped-decorator]
 def between(typing: Any, pairs: Any, length: Any, at: Any, bits: Any, shifts: Any, out: Any, to: Any) -> Any:
-    """Means of the left pixels ``pairs[at]`` and the right ones ``pairs[length + at]``, of the channel in their bits from ``bits``."""
+    """Means of the left pixels ``pairs[at]`` and the right ones ``pairs[length + at]``, of the channel from bit ``bits``."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pairs, length, at, bits, shifts, out, to = arguments
@@ -56,19 +55,23 @@ def between(typing: Any, pairs: Any, length: Any, at: Any, bits: Any, shifts: An
             pixels = lanes.load(pointer(context, builder, signature.args[0], pairs, start, _INT, reach=STEP), 32)
             sides.append(_shares(builder, builder.and_(builder.lshr(pixels, shift), lanes.constant(255))))
         weight = _load(builder, pointer(context, builder, signature.args[4], shifts, at, _FLOAT, reach=STEP))
-        lanes.store(_mean(builder, *sides, weight), pointer(context, builder, signature.args[5], out, to, _FLOAT, reach=STEP))
+        lanes.store(
+            _mean(builder, sides[0], sides[1], weight), pointer(context, builder, signature.args[5], out, to, _FLOAT, reach=STEP)
+        )
         return context.get_dummy_value()
 
     return types.void(pairs, length, at, bits, shifts, out, to), code
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction  # type: ignore[untyped-decorator]
 def blended(typing: Any, rows: Any, upper: Any, lower: Any, weight: Any, out: Any, to: Any) -> Any:
     """Means of two rows."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         rows, upper, lower, weight, out, to = arguments
-        near, far = (_load(builder, pointer(context, builder, signature.args[0], rows, at, _FLOAT, reach=STEP)) for at in (upper, lower))
+        near, far = (
+            _load(builder, pointer(context, builder, signature.args[0], rows, at, _FLOAT, reach=STEP)) for at in (upper, lower)
+        )
         mean = _mean(builder, near, far, _spread(builder, weight, _FLOATS))
         Lanes(builder, 32, STEP).store(mean, pointer(context, builder, signature.args[4], out, to, _FLOAT, reach=STEP))
         return context.get_dummy_value()
@@ -76,7 +79,7 @@ def blended(typing: Any, rows: Any, upper: Any, lower: Any, weight: Any, out: An
     return types.void(rows, upper, lower, types.float32, out, to), code
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction  # type: ignore[untyped-decorator]
 def scaled(typing: Any, rows: Any, upper: Any, weight: Any, out: Any, to: Any) -> Any:
     """The first term of `blended` only."""
 
@@ -91,7 +94,7 @@ def scaled(typing: Any, rows: Any, upper: Any, weight: Any, out: Any, to: Any) -
     return types.void(rows, upper, types.float32, out, to), code
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction  # type: ignore[untyped-decorator]
 def parted(typing: Any, pixels: Any, at: Any, out: Any, to: Any, plane: Any) -> Any:
     """Sixteen RGB pixels as shares of 255, each channel into its plane."""
 
@@ -117,7 +120,7 @@ def parted(typing: Any, pixels: Any, at: Any, out: Any, to: Any, plane: Any) -> 
     return types.void(pixels, at, out, to, plane), code
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction  # type: ignore[untyped-decorator]
 def shared(typing: Any, pixels: Any, at: Any, out: Any, to: Any) -> Any:
     """Sixteen grey pixels as shares of 255."""
 
