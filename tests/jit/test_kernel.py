@@ -1,4 +1,4 @@
-"""Numba functions kept as machine code: what a warm process loads, what is never mixed up, what happens where nothing can be kept."""
+"""Numba functions kept as machine code: what a warm process loads, what is never mixed up, what happens without."""
 
 import os
 import shutil

@@ -1,8 +1,8 @@
 """Numba functions as plain C functions: compiled at the first use on a machine, kept, and called without Numba ever after.
 
 Importing Numba and loading its own cache takes a fifth of a second, as long as the rest of a warm start. A `Kernel` names a
-function that works on arrays and integers and allocates nothing; its machine code goes to the cache of kernels, under a hash of the source
-of its whole package, so that no change of a helper can meet old code. A call releases the GIL.
+function that works on arrays and integers and allocates nothing. Its machine code goes to the cache of kernels, under a hash of the
+source of its whole package, so that no change of a helper can meet old code. A call releases the GIL.
 """
 
 import ctypes
@@ -94,7 +94,7 @@ class Kernel:
         names = {"u1": "uint8", "i2": "int16", "i4": "int32", "i8": "int64", "f4": "float32"}
         kinds = [types.Array(getattr(types, names[kind]), axes, "C") if axes else types.int64 for kind, axes in self.parameters]
         options: dict[str, Any] = {"error_model": "numpy", "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-        compiled = njit(types.int64(*kinds), **options)(self._function())
+        compiled: Any = njit(types.int64(*kinds), **options)(self._function())
         (result,) = compiled.overloads.values()
         text = result.library.get_llvm_str().replace(result.fndesc.llvm_func_name, symbol)
         alone = sum(line.startswith("define ") for line in text.splitlines()) == 1
