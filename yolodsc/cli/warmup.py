@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from yolodsc import engine, models
+from yolodsc import engine, jpeg, models, planar
 from yolodsc.cli import options
 from yolodsc.cli.progress import Compiling
 from yolodsc.engine.choice import choice
@@ -31,7 +31,7 @@ def warmup(
     isa: options.Isa = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> int:
-    """Compile a network's kernels before its first run; those of all shipped networks where none is named."""
+    """Compile what the first runs would wait for: a network's kernels (of all shipped networks where none is named), image reading."""
     counts = [threads] if threads else sorted({1, os.cpu_count() or 1})
     for files in _chosen(model, cfg, weights):
         network = Network.load(files.cfg, files.weights, profile=profile_named(profile), partial=partial)
@@ -43,6 +43,11 @@ def warmup(
             kernels = _compiled(isa) - before
             place = f"kept in {cache_directory()}" if writable() else f"not kept: {cache_directory()} cannot be written to"
             print(f"{files.cfg}: {kernels} kernels compiled in {perf_counter() - start:.1f} s, {place}")
+    start = perf_counter()
+    for kernel in (*jpeg.KERNELS, *planar.KERNELS):
+        kernel.load()
+    if not quiet:
+        print(f"reading and resizing of images: ready after {perf_counter() - start:.1f} s")
     return 0
 
 
