@@ -1,6 +1,7 @@
 """Bytes to planes in one pass beside the plain NumPy way, which is beside Darknet's own results in ``test_image.py``."""
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,8 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yolodsc import image, planar
+from yolodsc.jit.kernel import Kernel
 from yolodsc.profile import ALEXEYAB, OPENCV
 from yolodsc.shape import Shape
+
+
+@pytest.fixture(scope="module", autouse=True)
+def kernels() -> None:
+    """Compiled, not what serves until then."""
+    for kernel in planar.KERNELS:
+        kernel.load()
+
 
 SIZES = [(1, 1, 4, 5), (1, 9, 5, 5), (9, 1, 5, 5), (5, 5, 1, 9), (5, 5, 9, 1), (2, 2, 30, 33), (3, 3, 16, 17), (480, 31, 240, 20),
          (375, 500, 320, 320), (40, 50, 40, 50), (40, 15, 40, 15)]  # fmt: skip
@@ -103,6 +113,22 @@ def test_read_only_outputs_are_refused() -> None:
 
     with pytest.raises(ValueError, match="writable"):
         planar.resized(pixels(5, 5, 3), out, width=9, height=8)
+
+
+def test_numpy_serves_until_compiling_pays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first images of a machine do not wait for the compiler; they are the same, and the kernel comes when there are many."""
+    monkeypatch.setenv("YOLODSC_CACHE", str(tmp_path))
+    monkeypatch.setattr(planar, "_PATIENCE", 3)
+    compiled, kernel = planar._resized, Kernel("yolodsc.planar.resize:resized", planar.RESIZED)
+    monkeypatch.setattr(planar, "_resized", kernel)
+    picture, loads = pixels(40, 50, 3), []
+    monkeypatch.setattr(kernel, "load", lambda: loads.append(1) or compiled)
+
+    found = [image.fit(picture, Shape(3, 30, 30), profile=ALEXEYAB, geometry="stretch")[0] for _ in range(5)]
+
+    assert len(loads) == 2
+    for out in found:
+        np.testing.assert_array_equal(out, image.resize(shares(picture), height=30, width=30))
 
 
 def test_threads_resize_at_once() -> None:

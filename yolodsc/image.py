@@ -14,7 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from yolodsc.errors import ImageError
 from yolodsc.files import replacing
-from yolodsc.planar import grey, planar, resized
+from yolodsc.planar import grey, plain, planar, resized
 from yolodsc.profile import Profile
 from yolodsc.shape import Array, Shape
 
@@ -25,6 +25,8 @@ Geometry = Literal["stretch", "letterbox"]
 
 MOST_PIXELS = 2**27
 """Larger pictures are refused: they are decompression bombs more often than photographs."""
+
+resize = plain.resize
 
 GREY = np.float32(0.5)
 """What letterboxing leaves around the picture (``image.c: letterbox_image``)."""
@@ -136,34 +138,6 @@ def to_planar(picture: Picture) -> Array:
     out = np.empty((channels, height, width), np.float32)
     planar(picture, out)
     return out
-
-
-def resize(x: Array, *, width: int, height: int) -> Array:
-    """Darknet's bilinear resize of (C, H, W), bit for bit: corners aligned, rows first, no smoothing.
-
-    Where rounding puts the last row's source just above the last input row, Darknet forgets the second term and the row is almost
-    black; so it is here. Source: ``image.c: resize_image``.
-    """
-    if x.shape[1:] == (height, width):
-        return x.copy()
-    left, shift = _sampled(x.shape[2], width)
-    right = np.minimum(left + 1, x.shape[2] - 1)
-    part = x[:, :, left] * (1 - shift) + x[:, :, right] * shift  # (C, rows, width)
-    part[:, :, -1] = x[:, :, -1]
-    top, weight = _sampled(x.shape[1], height)
-    out: Array = part[:, top] * (1 - weight)[:, None]
-    if x.shape[1] > 1:
-        below = np.minimum(top + 1, x.shape[1] - 1)[:-1]
-        out[:, :-1] += part[:, below] * weight[:-1, None]
-    return out
-
-
-def _sampled(side: int, target: int) -> tuple[NDArray[np.int64], Array]:
-    """Source index and fraction of every target position, in single precision."""
-    scale = np.float32(side - 1) / np.float32(target - 1) if target > 1 else np.float32(0)
-    position = np.arange(target, dtype=np.float32) * scale
-    index = position.astype(np.int64)
-    return index, position - index.astype(np.float32)
 
 
 def fit(

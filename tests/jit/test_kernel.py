@@ -123,9 +123,11 @@ WARM = """
 import sys
 import numpy as np
 from tests.test_jpeg import FILES
-from yolodsc import image, jpeg
+from yolodsc import image, jpeg, planar
 from yolodsc.profile import ALEXEYAB
 from yolodsc.shape import Shape
+for kernel in planar.KERNELS:
+    kernel.load()
 for name in ("sequential-420", "progressive-420"):
     picture = jpeg.decode(FILES[name])
     image.fit(picture, Shape(3, 20, 30), profile=ALEXEYAB, geometry="letterbox")
@@ -154,10 +156,11 @@ import random
 import numba
 from tests.test_jpeg import FILES
 from tests.test_planar import SIZES, pixels
-from yolodsc import image, jpeg
+from yolodsc import image, jpeg, planar
 from yolodsc.profile import ALEXEYAB
 from yolodsc.shape import Shape
 
+planar._PATIENCE = 0
 assert numba.config.BOUNDSCHECK == 1
 random.seed(1)
 for name, content in FILES.items():

@@ -43,6 +43,7 @@ class Kernel:
         self.module, _, self.name = function.partition(":")
         self.parameters = [_parameter(text) for text in parameters.split()]
         self._run: Callable[..., int] | None = None
+        self._missed = 0
 
     def __call__(self, *arguments: Any) -> int:
         """Run the function; a TypeError for an array of another type, number of axes or order than was declared."""
@@ -61,6 +62,13 @@ class Kernel:
                 checked = os.environ.get("NUMBA_BOUNDSCHECK", "0") not in ("", "0")
                 self._run = self._by_numba() if checked else self._by_address()
             return self._run
+
+    def pays(self, patience: int) -> bool:
+        """Whether to call it rather than something slower: it need not be compiled, or was asked for ``patience`` times in vain."""
+        if self._run is None and self._missed < patience:
+            self._missed += 1
+            return self._missed == 1 and kept(f"{self._digest()}.o") is not None
+        return True
 
     def _by_numba(self) -> Callable[..., int]:
         import numba as nb

@@ -4,34 +4,46 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolodsc.jit.kernel import Kernel
+from yolodsc.planar import plain
 from yolodsc.shape import Array
 
 __all__ = ["KERNELS", "grey", "planar", "resized"]
 
+RESIZED = "u1[1] int int int int int i8[1] f4[1] i4[2] f4[2] f4[1] int int int"
 _planar = Kernel("yolodsc.planar.planes:planar", "u1[1] int int int f4[1] int int int")
-_resized = Kernel("yolodsc.planar.resize:resized", "u1[1] int int int int int i8[1] f4[1] i4[2] f4[2] f4[1] int int int")
+_resized = Kernel("yolodsc.planar.resize:resized", RESIZED)
 _grey = Kernel("yolodsc.planar.planes:grey", "u1[1] u1[1]")
 KERNELS = (_planar, _resized, _grey)
 """All that a first image would otherwise wait for."""
 _SPARE = 32
+_PATIENCE = 50
+"""Images that go through NumPy, at 1.5 ms more each, before kernels are compiled that were not kept: it takes about two seconds."""
 
 
 def planar(image: NDArray[np.uint8], out: Array, *, left: int = 0, top: int = 0) -> None:
     """Write the bytes (H, W, C) as shares of 255 into the canvas ``out`` (C, ...), from column ``left`` and row ``top``."""
     height, width, channels = image.shape
-    pixels, place = np.ascontiguousarray(image).reshape(-1), _within(out, channels, height, width, left, top)
+    place = _within(out, channels, height, width, left, top)
+    if not _planar.pays(_PATIENCE):
+        out[:, top : top + height, left : left + width] = plain.planar(image)
+        return
+    pixels = np.ascontiguousarray(image).reshape(-1)
     _planar(pixels, channels, width, height, out.reshape(-1), *place)
 
 
 def resized(image: NDArray[np.uint8], out: Array, *, width: int, height: int, left: int = 0, top: int = 0) -> None:
     """Write the image (H, W, C), resized as Darknet does, into the canvas ``out`` (C, ...), from column ``left`` and row ``top``.
 
-    The arithmetic is that of `yolodsc.image.resize`, bit for bit.
+    The arithmetic is that of `yolodsc.planar.plain`, bit for bit.
     """
     rows, columns, channels = image.shape
     if (rows, columns) == (height, width):
         return planar(image, out, left=left, top=top)
-    pixels, place = np.ascontiguousarray(image).reshape(-1), _within(out, channels, height, width, left, top)
+    place = _within(out, channels, height, width, left, top)
+    if not _resized.pays(_PATIENCE):
+        out[:, top : top + height, left : left + width] = plain.resized(image, width=width, height=height)
+        return None
+    pixels = np.ascontiguousarray(image).reshape(-1)
     length = width + _SPARE
     scratch = np.empty(length, np.int64), np.empty(length, np.float32), np.empty((2, length), np.int32)
     parts = np.empty((2, channels * length), np.float32)
@@ -41,6 +53,8 @@ def resized(image: NDArray[np.uint8], out: Array, *, width: int, height: int, le
 
 def grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """RGB (H, W, 3) as grey (H, W, 1), with stb_image's weights (``stbi__compute_y``)."""
+    if not _grey.pays(_PATIENCE):
+        return plain.grey(image)
     out = np.empty((*image.shape[:2], 1), np.uint8)
     _grey(np.ascontiguousarray(image).reshape(-1), out.reshape(-1))
     return out
