@@ -31,7 +31,7 @@ def warmup(
     isa: options.Isa = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> int:
-    """Compile what first runs would wait for: reading of images, and a network's kernels (of all shipped networks where none is named)."""
+    """Compile what first runs would wait for: image reading, and a network's kernels (all shipped networks if none is named)."""
     counts = [threads] if threads else sorted({1, os.cpu_count() or 1})
     for files in _chosen(model, cfg, weights):
         network = Network.load(files.cfg, files.weights, profile=profile_named(profile), partial=partial)
