@@ -68,3 +68,41 @@ def test_other_files_are_left_to_another_decoder(mode: str) -> None:
 def test_a_file_that_cannot_be_read_is_left_to_another_decoder(tmp_path: Path) -> None:
     """So that there is one place that complains."""
     assert jpeg.read(tmp_path / "none.jpg") is None
+
+
+CONSTANTS = """
+0.5411961 -1.847759065 0.765366865 1.175875602 0.298631336 2.053119869 3.072711026 1.501321110
+-0.899976223 -2.562915447 -1.961570560 -0.390180644
+"""
+
+
+def transformed(s: np.ndarray) -> list[np.ndarray]:
+    """stb_image's one-dimensional transform of eight numbers along the first axis, in Python's integers."""
+    a, b, c, d, k0, k1, k2, k3, p1, p2, p3, p4 = (int(float(value) * 4096 + 0.5) for value in CONSTANTS.split())
+    even_2, even_3 = (s[2] + s[6]) * a + s[6] * b, (s[2] + s[6]) * a + s[2] * c
+    even_0, even_1 = (s[0] + s[4]) * 4096, (s[0] - s[4]) * 4096
+    five = (s[7] + s[3] + s[5] + s[1]) * d
+    one, two = five + (s[7] + s[1]) * p1, five + (s[5] + s[3]) * p2
+    three, four = (s[7] + s[3]) * p3, (s[5] + s[1]) * p4
+    even = [even_0 + even_3, even_1 + even_2, even_1 - even_2, even_0 - even_3]
+    odd = [s[1] * k3 + one + four, s[3] * k2 + two + three, s[5] * k1 + two + four, s[7] * k0 + one + three]
+    return [e + o for e, o in zip(even, odd, strict=True)] + [e - o for e, o in zip(even, odd, strict=True)][::-1]
+
+
+@pytest.mark.parametrize("largest", [1, 100, 2000, 4000, 32767])
+def test_blocks_of_any_size_have_the_samples_of_exact_integers(largest: int) -> None:
+    """Products beyond 16 and beyond 32 bits too, which damaged files have: nothing overflows."""
+    random = np.random.default_rng(largest)
+    blocks = random.integers(-largest, largest + 1, (60, 64), dtype=np.int16)
+    blocks[random.random(blocks.shape) < 0.5] = 0
+    blocks[:8, 1:] = 0  # level ones
+    tables = random.integers(1, [17, 256, 65536][largest % 3], (1, 64), dtype=np.int32)
+    out = np.empty(60 * 64, np.uint8)
+
+    jpeg._planes(blocks, tables, np.array([[0, 10, 6, 0]]), out)
+
+    numbers = (blocks.astype(object) * tables.astype(object)).reshape(60, 8, 8).transpose(1, 2, 0)  # (row, column, block)
+    middle = np.array([(row + 512) // 1024 for row in transformed(numbers)])
+    rows = np.array([(x + 65536 + (128 << 17)) // 2**17 for x in transformed(middle.transpose(1, 0, 2))])  # (column, row, block)
+    expected = np.clip(rows.transpose(2, 1, 0), 0, 255).astype(np.uint8).reshape(6, 10, 8, 8).transpose(0, 2, 1, 3)
+    np.testing.assert_array_equal(out.reshape(48, 80), expected.reshape(48, 80))

@@ -17,6 +17,7 @@ from yolodsc import jpeg
 from yolodsc.errors import ImageError
 from yolodsc.files import replacing
 from yolodsc.image_file import opened
+from yolodsc.planar import grey, plain, planar, resized
 from yolodsc.profile import Profile
 from yolodsc.shape import Array, Shape
 
@@ -25,11 +26,10 @@ Picture = NDArray[np.uint8]
 
 Geometry = Literal["stretch", "letterbox"]
 
+resize = plain.resize
+
 GREY = np.float32(0.5)
 """What letterboxing leaves around the picture (``image.c: letterbox_image``)."""
-
-_STB_GREY = np.array([77, 150, 29], np.uint32)
-"""stb_image's weights of red, green and blue, over 256."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +126,7 @@ def from_array(pixels: NDArray[Any], *, channels: int = 3) -> Picture:
     if channels == 3:
         repeated: Picture = np.repeat(picture, 3, axis=2)
         return repeated
-    grey: Picture = ((picture @ _STB_GREY) >> 8).astype(np.uint8)[..., None]
-    return grey
+    return grey(picture)
 
 
 def _deep_grey(pixels: NDArray[Any]) -> Picture:
@@ -147,66 +146,33 @@ def _deep_grey(pixels: NDArray[Any]) -> Picture:
 
 def to_planar(picture: Picture) -> Array:
     """(H, W, C) bytes to (C, H, W) in 0..1 (``image.c: load_image_stb``)."""
-    planar: Array = picture.transpose(2, 0, 1).astype(np.float32, order="C")
-    planar /= np.float32(255)  # the same 256 numbers as divided in double and rounded, as Darknet does
-    return planar
-
-
-def resize(x: Array, *, width: int, height: int) -> Array:
-    """Darknet's bilinear resize of (C, H, W), bit for bit: corners aligned, rows first, no smoothing.
-
-    Where rounding puts the last row's source just above the last input row, Darknet forgets the second term and the row is almost
-    black; so it is here. Source: ``image.c: resize_image``.
-    """
-    if x.shape[1:] == (height, width):
-        return x.copy()
-    rows, _, _, _ = _rows(x.shape[1], height)
-    return _interpolated(x[:, rows], source_height=x.shape[1], width=width, height=height)
-
-
-def _rows(source: int, height: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], Array]:
-    """Input rows that a resize reads; where among them each output row finds its upper and lower one; the lower one's weight."""
-    top, weight = _sampled(source, height)
-    below = np.minimum(top + 1, source - 1)
-    rows, inverse = np.unique(np.concatenate([top, below]), return_inverse=True)
-    return rows, inverse[:height], inverse[height:], weight
-
-
-def _interpolated(used: Array, *, source_height: int, width: int, height: int) -> Array:
-    """The resize of a picture of which only the rows that it reads are given, (C, rows, W)."""
-    _, upper, lower, weight = _rows(source_height, height)
-    left, shift = _sampled(used.shape[2], width)
-    part = used.take(left, axis=2)
-    part *= 1 - shift
-    right = used.take(np.minimum(left + 1, used.shape[2] - 1), axis=2)
-    right *= shift
-    part += right
-    part[:, :, -1] = used[:, :, -1]
-    out: Array = part.take(upper, axis=1)
-    out *= (1 - weight)[:, None]
-    if source_height > 1:
-        below = part.take(lower[:-1], axis=1)
-        below *= weight[:-1, None]
-        out[:, :-1] += below
+    height, width, channels = picture.shape
+    out = np.empty((channels, height, width), np.float32)
+    planar(picture, out)
     return out
 
 
-def _sampled(side: int, target: int) -> tuple[NDArray[np.int64], Array]:
-    """Source index and fraction of every target position, in single precision."""
-    scale = np.float32(side - 1) / np.float32(target - 1) if target > 1 else np.float32(0)
-    position = np.arange(target, dtype=np.float32) * scale
-    index = position.astype(np.int64)
-    return index, position - index.astype(np.float32)
+def fit(
+    picture: Picture, shape: Shape, *, profile: Profile, geometry: Geometry, out: Array | None = None
+) -> tuple[Array, Placement]:
+    """A picture as the network's input of ``shape``, and where it lies there.
 
-
-def fit(picture: Picture, shape: Shape, *, profile: Profile, geometry: Geometry) -> tuple[Array, Placement]:
-    """A picture as the network's input of ``shape``, and where it lies there."""
+    Parameters
+    ----------
+    out
+        Where to write the input: float32 in C order, of ``shape``; a new array unless given.
+    """
+    canvas = np.empty(shape, np.float32) if out is None else out
+    if canvas.shape != tuple(shape):
+        raise ValueError(f"out: array of {canvas.shape}; expected {tuple(shape)}")
     if geometry == "stretch":
-        return _resized(picture, shape.width, shape.height, profile), Placement()
+        _resized(picture, shape.width, shape.height, profile, canvas)
+        return canvas, Placement()
     width, height = letterboxed(picture.shape[1], picture.shape[0], shape)
-    canvas = np.full(shape, GREY, np.float32)
     left, top = (shape.width - width) // 2, (shape.height - height) // 2
-    canvas[:, top : top + height, left : left + width] = _resized(picture, width, height, profile)
+    _resized(picture, width, height, profile, canvas, left=left, top=top)
+    canvas[:, :top] = canvas[:, top + height :] = GREY
+    canvas[:, top : top + height, :left] = canvas[:, top : top + height, left + width :] = GREY
     scale = (width / shape.width, height / shape.height)
     offset = ((shape.width - width) / 2 / shape.width, (shape.height - height) / 2 / shape.height)
     return canvas, Placement(scale, offset)
@@ -219,21 +185,18 @@ def letterboxed(width: int, height: int, shape: Shape) -> tuple[int, int]:
     return max(1, width * shape.height // height), shape.height
 
 
-def _resized(picture: Picture, width: int, height: int, profile: Profile) -> Array:
+def _resized(picture: Picture, width: int, height: int, profile: Profile, out: Array, *, left: int = 0, top: int = 0) -> None:
     if profile.resize == "darknet":
-        if picture.shape[:2] == (height, width):
-            return to_planar(picture)
-        rows, _, _, _ = _rows(picture.shape[0], height)  # the others need not become floats
-        return _interpolated(to_planar(picture[rows]), source_height=picture.shape[0], width=width, height=height)
+        return resized(picture, out, width=width, height=height, left=left, top=top)
     import cv2
 
     try:
-        out = cv2.resize(np.ascontiguousarray(picture), (width, height), interpolation=cv2.INTER_LINEAR)
+        pixels = cv2.resize(np.ascontiguousarray(picture), (width, height), interpolation=cv2.INTER_LINEAR)
     except cv2.error as error:
         if error.code == cv2.Error.StsNoMem:
             raise MemoryError(f"no memory to resize {picture.shape[1]}x{picture.shape[0]} pixels") from None
         raise
-    return to_planar(out.reshape(height, width, -1).astype(np.uint8, copy=False))
+    return planar(pixels.reshape(height, width, -1).astype(np.uint8, copy=False), out, left=left, top=top)
 
 
 WRITABLE = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm"})

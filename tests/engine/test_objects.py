@@ -17,10 +17,10 @@ from yolodsc import cache, engine
 from yolodsc.cache import kept, trust
 from yolodsc.engine import fused, objects
 from yolodsc.engine.choice import choice
-from yolodsc.engine.flat import flattened
-from yolodsc.engine.host import host
 from yolodsc.engine.isa import Isa
 from yolodsc.engine.objects import Compiler
+from yolodsc.jit.flat import flattened
+from yolodsc.jit.host import host
 from yolodsc.network import Network
 from yolodsc.shape import Array
 

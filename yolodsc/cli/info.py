@@ -13,9 +13,9 @@ from yolodsc.cli import options
 from yolodsc.cli.table import aligned
 from yolodsc.cli.terminal import say
 from yolodsc.engine.choice import choice
-from yolodsc.engine.host import host
 from yolodsc.engine.isa import available
 from yolodsc.files import exists
+from yolodsc.jit.host import host
 
 LIBRARIES = ("numpy", "numba", "llvmlite", "opencv-python", "pillow")
 EXTRAS = ("scikit-image", "matplotlib", "onnx", "safetensors")

@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from yolodsc import engine, models
+from yolodsc import engine, jpeg, models, planar
 from yolodsc.cache import cache_directory, trouble
 from yolodsc.cli import options
 from yolodsc.cli.progress import Compiling
@@ -33,7 +33,7 @@ def warmup(
     isa: options.Isa = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> int:
-    """Compile a network's kernels before its first run; those of all shipped networks where none is named."""
+    """Compile what first runs would wait for: image reading, and a network's kernels (all shipped networks if none is named)."""
     counts = [threads] if threads else sorted({1, os.cpu_count() or 1})
     for files in _chosen(model, cfg, weights):
         loading: dict[str, bool] = {"partial": partial, "allow_nonfinite": allow_nonfinite}
@@ -46,6 +46,11 @@ def warmup(
             kernels = _compiled(isa) - before
             place = f"not kept: {reason}" if (reason := trouble()) else f"kept in {cache_directory()}"
             say(f"{files.cfg}: {kernels} kernels compiled in {perf_counter() - start:.1f} s, {place}")
+    start = perf_counter()
+    for kernel in (*jpeg.KERNELS, *planar.KERNELS):
+        kernel.load()
+    if not quiet:
+        say(f"reading and resizing of images: ready after {perf_counter() - start:.1f} s")
     return 0
 
 

@@ -11,8 +11,8 @@ import platform
 from dataclasses import dataclass
 from functools import cache
 
-from yolodsc.engine.host import host
 from yolodsc.errors import OptionError
+from yolodsc.jit.host import host
 
 AMD = ("znver", "bdver", "btver")
 

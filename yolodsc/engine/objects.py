@@ -12,17 +12,14 @@ from functools import cache, cached_property
 from typing import Any, Protocol
 
 from yolodsc.cache import keep, kept
-from yolodsc.engine.flat import flattened
 from yolodsc.engine.forks import ForkLock
-from yolodsc.engine.host import host
 from yolodsc.engine.isa import Isa
-from yolodsc.engine.memory import executable
+from yolodsc.jit.flat import FLAT, OBJECT, flattened
+from yolodsc.jit.host import host
+from yolodsc.jit.memory import executable
 
 FORMAT = 2
 """Of the files of the cache: code for the jumps of another version is never met."""
-
-FLAT, OBJECT = b"flat", b"objt"
-"""What a file of the cache holds: code that lies anywhere, or an object for LLVM's linker."""
 
 
 class Kernel(Protocol):

@@ -1,1 +1,1 @@
-"""Python functions and LLVM IR to machine code that is kept from one process to the next."""
+"""Machine code from one process to the next: compiled once, kept in the user's cache, loaded without a compiler."""

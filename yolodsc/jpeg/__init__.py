@@ -11,9 +11,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from yolodsc.jit.kernel import Kernel
 from yolodsc.jpeg.markers import Component, Frame, Scan, parse
 
-__all__ = ["decode", "read"]
+__all__ = ["KERNELS", "decode", "read"]
+
+_CODES = "u1[2] u1[2] i4[2] i4[2] i4[2] i8[1]"
+_SCAN = "i2[2] i8[2] int int int " + _CODES
+_sequential = Kernel("yolodsc.jpeg.sequential:sequential", f"u1[1] int int u1[1] {_SCAN} i4[2] u1[1]")
+_progressive = Kernel("yolodsc.jpeg.progressive:progressive", f"u1[1] int int {_SCAN} int int int int")
+_planes = Kernel("yolodsc.jpeg.planes:planes", "i2[2] i4[2] i8[2] u1[1]")
+_joined = Kernel("yolodsc.jpeg.colour:joined", "u1[1] i8[2] int i2[1] i8[2] int u1[1]")
+KERNELS = (_sequential, _progressive, _planes, _joined)
+"""All that a first image would otherwise wait for."""
+_FAST_BITS, _PADDING, _SPARE = 10, 512, 64
 
 
 MOST_BYTES = 2**28
@@ -33,9 +44,9 @@ def read(path: Path, *, channels: int = 3, admit: Admit | None = None) -> NDArra
 
 
 def decode(content: bytes, *, channels: int = 3, admit: Admit | None = None) -> NDArray[np.uint8] | None:
-    """The picture (H, W, channels), RGB or (``channels=1``) luma; None for files that another decoder has to judge.
+    """The image (H, W, channels), RGB or (``channels=1``) luma; None for files that another decoder has to judge.
 
-    ``admit`` is called with the bytes of the picture before they are decoded; it may wait.
+    ``admit`` is called with the bytes of the image before they are decoded; it may wait.
 
     Those are files that are no JPEG, damaged or cut off, with four components, with arithmetic coding or with more than 8 bits.
     """
@@ -44,44 +55,70 @@ def decode(content: bytes, *, channels: int = 3, admit: Admit | None = None) -> 
         return None
     if admit:
         admit(frame.width * frame.height * channels)
-    from yolodsc.jpeg.pixels import planes
-
-    data = np.frombuffer(content, np.uint8)
-    coefficients = np.zeros((frame.blocks, 64), np.int16)
-    if not all(_read(scan, frame, data, coefficients) for scan in frame.scans):
-        return None
     used = frame.components[:1] if channels == 1 else frame.components
-    layout = np.array([(c.offset, c.blocks_x, c.blocks_y) for c in used], np.int64)
+    samples = _samples(content, frame, used)
+    return None if samples is None else _coloured(samples, used, frame, channels)
+
+
+def _samples(content: bytes, frame: Frame, used: tuple[Component, ...]) -> NDArray[np.uint8] | None:
+    """All used planes one after another, each in rows of 8 * blocks_x; None where the data are damaged."""
+    data = np.frombuffer(content, np.uint8)
     tables = np.stack([frame.quantisation[c.table] for c in used])
-    samples = planes(coefficients, tables, layout)  # all planes one after another, in rows of 8 * blocks_x
-    return _coloured(samples, used, frame, channels)
+    samples = np.empty(64 * sum(c.blocks_x * c.blocks_y for c in used) + 3 * (frame.width + _SPARE), np.uint8)
+    if not frame.progressive and [sorted(scan.components) for scan in frame.scans] == [[*range(len(frame.components))]]:
+        return samples if _read(frame.scans[0], frame, data, np.zeros((1, 64), np.int16), tables, samples) else None
+    coefficients = np.zeros((frame.blocks, 64), np.int16)
+    nothing = np.empty(0, np.uint8)
+    if not all(_read(scan, frame, data, coefficients, tables, nothing) for scan in frame.scans):
+        return None
+    layout = np.array([(c.offset, c.blocks_x, c.blocks_y, 64 * c.offset) for c in used], np.int64)
+    _planes(coefficients, tables, layout, samples)
+    return samples
 
 
-def _read(scan: Scan, frame: Frame, data: NDArray[np.uint8], coefficients: NDArray[np.int16]) -> bool:
-    """Add what one scan tells of the coefficients; False where its data are damaged."""
-    from yolodsc.jpeg.entropy import lookup, progressive, sequential
-
+def _read(
+    scan: Scan,
+    frame: Frame,
+    data: NDArray[np.uint8],
+    coefficients: NDArray[np.int16],
+    tables: NDArray[np.int32],
+    samples: NDArray[np.uint8],
+) -> bool:
+    """Add what one scan tells of the coefficients, or write ``samples`` unless it is empty; False where its data are damaged."""
     parts = [frame.components[i] for i in scan.components]
     alone = len(parts) == 1
     layout = np.array(
         [
-            (*((1, 1) if alone else (c.h, c.v)), c.offset, c.blocks_x, dc, ac)
-            for c, (dc, ac) in zip(parts, scan.tables, strict=True)
+            (*((1, 1) if alone else (c.h, c.v)), c.offset, c.blocks_x, dc, ac, row, 64 * c.offset if row < len(tables) else -1)
+            for row, c, (dc, ac) in zip(scan.components, parts, scan.tables, strict=True)
         ],
         np.int64,
     )
     units = (-(-parts[0].width // 8), -(-parts[0].height // 8)) if alone else (frame.units_x, frame.units_y)
-    codes = lookup(scan.counts, scan.symbols)
-    place = (data, scan.start, scan.stop, coefficients, layout, units, scan.restart, *codes)
-    return bool(progressive(*place, scan.band, scan.bits) if frame.progressive else sequential(*place))
+    codes = (
+        np.empty((8, 1 << _FAST_BITS), np.int32),
+        np.empty((8, 18), np.int32),
+        np.empty((8, 18), np.int32),
+        np.empty(3, np.int64),
+    )
+    place = (coefficients, layout, *units, scan.restart, scan.counts, scan.symbols, *codes)
+    if frame.progressive:
+        return bool(_progressive(data, scan.start, scan.stop, *place, *scan.band, *scan.bits))
+    segment = np.empty(scan.stop - scan.start + _PADDING, np.uint8)
+    return bool(_sequential(data, scan.start, scan.stop, segment, *place, tables, samples))
 
 
 def _coloured(samples: NDArray[np.uint8], used: tuple[Component, ...], frame: Frame, channels: int) -> NDArray[np.uint8]:
-    from yolodsc.jpeg.colour import joined
-
-    if len(used) == 1:
-        plane: NDArray[np.uint8] = samples.reshape(-1, 8 * used[0].blocks_x)[: frame.height, : frame.width]
-        return np.repeat(plane[..., None], channels, axis=2)
-    layout = np.array([(64 * (c.offset - used[0].offset), 8 * c.blocks_x, c.height, frame.h // c.h, frame.v // c.v) for c in used])
-    picture: NDArray[np.uint8] = joined(samples, layout, frame.width, frame.height, frame.rgb)
-    return picture
+    if channels == 1:
+        return (
+            samples[: 64 * used[0].blocks_x * used[0].blocks_y]
+            .reshape(-1, 8 * used[0].blocks_x, 1)[: frame.height, : frame.width]
+            .copy()
+        )
+    planes = used if len(used) == 3 else used * 3
+    layout = np.array([(64 * c.offset, 8 * c.blocks_x, c.height, frame.h // c.h, frame.v // c.v) for c in planes], np.int64)
+    out = np.empty(frame.height * frame.width * 3 + _SPARE, np.uint8)
+    sums = np.empty(frame.width + _SPARE, np.int16)
+    state = np.array([[0] * 4] * 3 + [[frame.width, frame.height, 0, 0]], np.int64)
+    _joined(samples, layout, len(samples) - 3 * len(sums), sums, state, frame.rgb or len(used) == 1, out)
+    return out[:-_SPARE].reshape(frame.height, frame.width, 3)

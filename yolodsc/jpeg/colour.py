@@ -1,85 +1,79 @@
-"""Planes to pictures: stb_image's upsampling (``stbi__resample_row_*``) and colours (``stbi__YCbCr_to_RGB_row``)."""
+"""Planes to images."""
 
+import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.jit.numba_cache import njit
+from yolodsc.jpeg.rows import STEP, converted, doubled_samples, doubled_sums, interleaved, quartered, summed, widened
 
 Bytes = NDArray[np.uint8]
-_R, _G_CR, _G_CB, _B = (int(value * 4096 + 0.5) << 8 for value in (1.402, 0.71414, 0.34414, 1.772))
-"""Weights of Cr in red and green, of Cb in green and blue, in units of 2**-20."""
+Sums = NDArray[np.int16]
 
 
-@njit(cache=True, nogil=True)
-def _stretched(samples: Bytes, near: int, far: int, width: int, across: int, down: int, out: Bytes) -> None:  # pragma: no cover
-    """One row of a plane of ``width`` samples, from the rows that begin at ``near`` and ``far``, into ``out``."""
-    if across == 1 and down == 1:
-        for i in range(width):
-            out[i] = samples[near + i]
-    elif across == 1 and down == 2:
-        for i in range(width):
-            out[i] = (3 * int(samples[near + i]) + int(samples[far + i]) + 2) >> 2
-    elif across == 2 and down == 1:
-        last = near + width - 1
-        out[0] = samples[near]
-        for i in range(width - 1):
-            left, right = int(samples[near + i]), int(samples[near + i + 1])
-            out[2 * i + 1] = (3 * left + right + 2) >> 2
-            out[2 * i + 2] = (3 * right + left + 2) >> 2
-        if width > 1:  # stb_image weighs the last two samples the other way round here
-            out[2 * width - 2] = (3 * int(samples[last - 1]) + int(samples[last]) + 2) >> 2
-        out[2 * width - 1] = samples[last]
-    elif across == 2 and down == 2:
-        left = 3 * int(samples[near]) + int(samples[far])
-        out[0] = (left + 2) >> 2
-        for i in range(1, width):
-            right = 3 * int(samples[near + i]) + int(samples[far + i])
-            out[2 * i - 1] = (3 * left + right + 8) >> 4
-            out[2 * i] = (3 * right + left + 8) >> 4
-            left = right
-        out[2 * width - 1] = (left + 2) >> 2
+@nb.njit(forceinline=True)
+def _doubled(s: Bytes, near: int, far: int, width: int, down: int, sums: Sums, out: int) -> None:  # pragma: no cover
+    """A row of twice as many samples; from ``sums[1]`` are the numbers that it is made of, the first and the last of them twice."""
+    for i in range(0, width, STEP):
+        if down == 2:
+            summed(s, near + i, far + i, sums, 1 + i)
+        else:
+            widened(s, near + i, sums, 1 + i)
+    sums[0], sums[width + 1] = sums[1], sums[width]
+    for i in range(0, width, STEP):
+        if down == 2:
+            doubled_sums(sums, 1 + i, s, out + 2 * i)
+        else:
+            doubled_samples(sums, 1 + i, s, out + 2 * i)
+    if down == 1 and width > 1:  # stb_image weighs the last two samples the other way round here
+        s[out + 2 * width - 2] = (3 * sums[width - 1] + sums[width] + 2) >> 2
+
+
+@nb.njit(forceinline=True)
+def _stretched(s: Bytes, near: int, far: int, width: int, across: int, down: int, sums: Sums, out: int) -> int:  # pragma: no cover
+    """One row of a plane of ``width`` samples, from the rows that begin at ``near`` and ``far``: where it begins."""
+    if across == 1 and down != 2:
+        return near
+    if across == 1:
+        for i in range(0, width, STEP):
+            summed(s, near + i, far + i, sums, i)
+            quartered(sums, i, s, out + i)
+    elif across == 2 and down <= 2:
+        _doubled(s, near, far, width, down, sums, out)
     else:
-        for i in range(width):
-            for k in range(across):
-                out[i * across + k] = samples[near + i]
+        for i in range(width * across):
+            s[out + i] = s[near + i // across]
+    return out
 
 
-@njit(cache=True, nogil=True)
-def _byte(value: int) -> int:  # pragma: no cover
-    return min(max(value >> 20, 0), 255)
-
-
-@njit(cache=True, nogil=True)
-def joined(samples: Bytes, layout: NDArray[np.int64], width: int, height: int, rgb: bool) -> Bytes:  # pragma: no cover
-    """Three planes as (H, W, 3) RGB.
+def joined(
+    s: Bytes, layout: NDArray[np.int64], scratch: int, sums: Sums, state: NDArray[np.int64], rgb: int, out: Bytes
+) -> int:  # pragma: no cover
+    """Three planes, one after another in ``s``, as rows of ``state[3, 0]`` RGB pixels, ``state[3, 1]`` rows.
 
     ``layout`` (3, 5): of each plane where it begins, length of its rows, its height, and how often it is stretched across and down.
+    ``s`` has room for three rows from ``scratch``, each as long as ``sums``: 64 more than the width; ``out`` has room for 64 bytes
+    more than there are. The first three rows of ``state`` (4, 4) are scratch.
     """
-    out = np.empty((height, width, 3), np.uint8)
-    rows = np.empty((3, width + 8), np.uint8)
-    upper = np.zeros(3, np.int64)  # the rows of each plane between which the output lies
-    lower = np.zeros(3, np.int64)
-    step = layout[:, 4] >> 1
+    width, height = state[3, 0], state[3, 1]
+    for c in range(3):
+        state[c, 0], state[c, 1], state[c, 2] = layout[c, 4] >> 1, 0, 0  # row within the stretch; the plane's rows around it
     for y in range(height):
         for c in range(3):
-            start, stride, own_height, across, down = layout[c]
-            below = step[c] >= (down >> 1)
-            near, far = (lower[c], upper[c]) if below else (upper[c], lower[c])
+            across, down = layout[c, 3], layout[c, 4]
+            below = state[c, 0] >= (down >> 1)
+            near, far = (state[c, 2], state[c, 1]) if below else (state[c, 1], state[c, 2])
+            near, far = layout[c, 0] + near * layout[c, 1], layout[c, 0] + far * layout[c, 1]
             own_width = (width + across - 1) // across
-            _stretched(samples, start + near * stride, start + far * stride, own_width, across, down, rows[c])
-            step[c] += 1
-            if step[c] >= down:
-                step[c] = 0
-                upper[c] = lower[c]
-                lower[c] = min(lower[c] + 1, own_height - 1)
-        if rgb:
-            for x in range(width):
-                out[y, x, 0], out[y, x, 1], out[y, x, 2] = rows[0, x], rows[1, x], rows[2, x]
-            continue
-        for x in range(width):
-            luma = (int(rows[0, x]) << 20) + (1 << 19)
-            cb, cr = int(rows[1, x]) - 128, int(rows[2, x]) - 128
-            out[y, x, 0] = _byte(luma + cr * _R)
-            out[y, x, 1] = _byte(luma - cr * _G_CR + ((-cb * _G_CB) & -65536))
-            out[y, x, 2] = _byte(luma + cb * _B)
-    return out
+            state[c, 3] = _stretched(s, near, far, own_width, across, down, sums, scratch + c * len(sums))
+            state[c, 0] += 1
+            if state[c, 0] >= down:
+                state[c, 0] = 0
+                state[c, 1] = state[c, 2]
+                state[c, 2] = min(state[c, 2] + 1, layout[c, 2] - 1)
+        start = 3 * width * y
+        for x in range(0, width, STEP):
+            if rgb:
+                interleaved(s, state[0, 3] + x, state[1, 3] + x, state[2, 3] + x, out, start + 3 * x)
+            else:
+                converted(s, state[0, 3] + x, state[1, 3] + x, state[2, 3] + x, out, start + 3 * x)
+    return 1

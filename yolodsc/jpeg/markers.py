@@ -75,7 +75,7 @@ class Frame:
     units_x: int
     units_y: int
     components: tuple[Component, ...]
-    quantisation: dict[int, NDArray[np.int64]] = field(default_factory=dict)
+    quantisation: dict[int, NDArray[np.int32]] = field(default_factory=dict)
     scans: list[Scan] = field(default_factory=list)
     rgb: bool = False
 
@@ -100,7 +100,7 @@ class _Parser:
     def __init__(self, content: bytes) -> None:
         self.content = content
         self.counts, self.symbols = np.zeros((8, 16), np.uint8), np.zeros((8, 256), np.uint8)
-        self.quantisation: dict[int, NDArray[np.int64]] = {}
+        self.quantisation: dict[int, NDArray[np.int32]] = {}
         self.restart = self.segments = 0
         self.jfif, self.transform = False, -1
         self.found: Frame | None = None
@@ -158,9 +158,9 @@ class _Parser:
     def _tables(self, body: bytes) -> None:
         while body:
             wide, number = body[0] >> 4, body[0] & 15
-            values = struct.unpack_from(">64H" if wide else "64B", body, 1)
-            self.quantisation[number] = np.zeros(64, np.int64)
-            self.quantisation[number][ZIGZAG] = values
+            table = np.empty(64, np.int32)
+            table[ZIGZAG] = np.frombuffer(body, ">u2" if wide else np.uint8, 64, 1)
+            self.quantisation[number] = table
             body = body[1 + 64 * (1 + bool(wide)) :]
 
     def _codes(self, body: bytes) -> None:
@@ -170,8 +170,8 @@ class _Parser:
             used = accumulate(count << (15 - i) for i, count in enumerate(counts))
             if (body[0] & 15) > 3 or total > 256 or len(body) < 17 + total or max(used) > 1 << 16:
                 raise ValueError
-            self.counts[number] = list(counts)
-            self.symbols[number, :total] = list(body[17 : 17 + total])
+            self.counts[number] = np.frombuffer(counts, np.uint8)
+            self.symbols[number, :total] = np.frombuffer(body, np.uint8, total, 17)
             body = body[17 + total :]
 
     def _scan(self, body: bytes, start: int) -> int:

@@ -1,0 +1,197 @@
+"""Numba functions kept as machine code: what a warm process loads, what is never mixed up, what happens without."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from yolodsc.jit import kernel as module
+from yolodsc.jit.host import host
+from yolodsc.jit.kernel import Kernel
+
+SOURCE = """
+from {package}.helper import number
+
+
+def filled(out, first):
+    for i in range(len(out)):
+        out[i] = 7
+    out[0] = first + number()
+    return len(out)
+"""
+HELPER = """
+import numba as nb
+
+
+@nb.njit
+def number():
+    return {number}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the test's own, and room for packages."""
+    monkeypatch.setenv("YOLODSC_CACHE", str(tmp_path / "kernels"))
+    monkeypatch.syspath_prepend(tmp_path)
+    return tmp_path
+
+
+def package(folder: Path, name: str, number: int) -> Kernel:
+    """A package with a function and a helper, as a kernel."""
+    (folder / name).mkdir()
+    (folder / name / "__init__.py").touch()
+    (folder / name / "helper.py").write_text(HELPER.format(number=number))
+    (folder / name / "own.py").write_text(SOURCE.format(package=name))
+    return Kernel(f"{name}.own:filled", "i8[1] int")
+
+
+def filled(kernel: Kernel) -> list[int]:
+    """What the function writes."""
+    out = np.zeros(40, np.int64)
+    assert kernel(out, 100) == 40
+    assert (out[1:] == 7).all()
+    return [int(out[0])]
+
+
+def files(folder: Path) -> set[str]:
+    """Names of the kernels in the cache."""
+    return {path.name for path in (folder / "kernels").glob("*.o")}
+
+
+def test_functions_are_compiled_once_and_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second one of the same source is loaded, without compiling."""
+    assert filled(package(folder, "kept_a", 1)) == [101]
+    before = files(folder)
+    monkeypatch.setattr(Kernel, "_compiled", lambda *_: pytest.fail("compiled again"))
+
+    assert filled(Kernel("kept_a.own:filled", "i8[1] int")) == [101]
+
+    assert len(before) == 1
+    assert files(folder) == before
+
+
+def test_a_changed_helper_never_meets_old_code(folder: Path) -> None:
+    """The hash is of the source of the whole package."""
+    kernel = package(folder, "kept_b", 1)
+    old = kernel._digest()
+    (folder / "kept_b" / "helper.py").write_text(HELPER.format(number=2))
+    module._sources.cache_clear()
+
+    assert kernel._digest() != old
+
+
+@pytest.mark.parametrize("flat", [True, False])
+def test_code_is_loaded_where_it_lies_or_linked(folder: Path, monkeypatch: pytest.MonkeyPatch, flat: bool) -> None:
+    """Two kernels one after the other; LLVM's linker serves where code cannot be made flat."""
+    if not flat:
+        monkeypatch.setattr(module, "flattened", lambda _: None)
+
+    assert filled(package(folder, f"first_{flat}", 1)) + filled(package(folder, f"second_{flat}", 2)) == [101, 102]
+
+    kinds = {(folder / "kernels" / name).read_bytes()[40:44] for name in files(folder)}
+    assert kinds == {b"flat" if flat and host().triple.startswith("x86_64") and "linux" in host().triple else b"objt"}
+
+
+@pytest.mark.parametrize("name", ["executable", "object_code"])
+def test_numba_itself_serves_where_code_cannot_be_made(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """No memory for code, or a compiler that does not know ours."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("no memory for kernels") if name == "executable" else RuntimeError("LLVM IR parsing error")
+
+    monkeypatch.setattr(module, name, refuse)
+    monkeypatch.setattr(module, "linked", refuse)
+
+    assert filled(package(folder, f"without_{name}", 1)) == [101]
+
+
+@pytest.mark.parametrize(
+    "out", [np.zeros(4, np.int32), np.zeros((4, 1), np.int64), np.zeros(8, np.int64)[::2]], ids=["type", "axes", "order"]
+)
+def test_arrays_that_were_not_declared_are_refused(folder: Path, out: np.ndarray) -> None:
+    """Before anything is loaded: their memory would be misread."""
+    with pytest.raises(TypeError, match="expected i8 with 1 axes"):
+        Kernel("nowhere:filled", "i8[1] int")(out, 1)
+
+
+WARM = """
+import sys
+import numpy as np
+from tests.test_jpeg import FILES
+from yolodsc import image, jpeg, planar
+from yolodsc.profile import ALEXEYAB
+from yolodsc.shape import Shape
+for kernel in planar.KERNELS:
+    kernel.load()
+for name in ("sequential-420", "progressive-420"):
+    picture = jpeg.decode(FILES[name])
+    image.fit(picture, Shape(3, 20, 30), profile=ALEXEYAB, geometry="letterbox")
+print(*sorted({"numba", "llvmlite.binding"} & set(sys.modules)))
+"""
+
+
+def test_a_warm_process_reads_and_resizes_without_numba(tmp_path: Path) -> None:
+    """All kernels come from the cache, and on Linux with x86-64 no linker is loaded either."""
+    if shutil.which("true") is None or not host().triple.startswith("x86_64"):
+        pytest.skip("flat code is made for x86-64 on Linux only")
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "YOLODSC_CACHE": str(tmp_path), "PYTHONPATH": str(root)}
+    environment.pop("NUMBA_BOUNDSCHECK", None)
+
+    found = [
+        subprocess.run([sys.executable, "-c", WARM], cwd=root, env=environment, capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    ]
+
+    assert found == ["llvmlite.binding numba\n", "\n"]
+
+
+CHECKED = """
+import random
+import numba
+from tests.test_jpeg import FILES
+from tests.test_planar import SIZES, pixels
+from yolodsc import image, jpeg, planar
+from yolodsc.profile import ALEXEYAB
+from yolodsc.shape import Shape
+
+planar._PATIENCE = 0
+assert numba.config.BOUNDSCHECK == 1
+random.seed(1)
+for name, content in FILES.items():
+    assert jpeg.decode(content) is not None
+    for _ in range(40):
+        changed = bytearray(content)
+        for _ in range(random.randint(1, 5)):
+            changed[random.randrange(len(changed) // 4 if random.random() < 0.4 else len(changed))] = random.randrange(256)
+        frame = jpeg.parse(bytes(changed))
+        if frame is None or frame.blocks * len(frame.scans) < 100_000:
+            jpeg.decode(bytes(changed), channels=random.choice([1, 3]))
+for height, width, rows, columns in SIZES:
+    for channels in (1, 3):
+        image.fit(pixels(height, width, channels), Shape(channels, rows, columns), profile=ALEXEYAB, geometry="letterbox")
+print("within bounds")
+"""
+
+
+def test_no_index_leaves_its_array(tmp_path: Path) -> None:
+    """Whole and damaged JPEGs and all kinds of sizes, with indices and vectors checked: an IndexError otherwise."""
+    root = Path(__file__).parents[2]
+    own = {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(root)}
+
+    done = subprocess.run(
+        [sys.executable, "-c", CHECKED],
+        cwd=root,
+        env={**os.environ, **own},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+
+    assert done.stdout.strip() == "within bounds", done.stderr
