@@ -1,7 +1,7 @@
 """``.npz`` archives: names, dtypes and shapes from the zip directory and the npy headers, before any array is read."""
 
-import warnings
 import sys
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
