@@ -36,13 +36,13 @@ def annotated(picture: NDArray[np.uint8], boxes_xyxy: Array, *, labels: Sequence
         Choose the colours: the same for a class in every picture.
     """
     rgb = np.broadcast_to(picture, (*picture.shape[:2], 3))
-    image = Image.fromarray(np.ascontiguousarray(rgb))
-    canvas = ImageDraw.Draw(image)
-    longest = max(image.size)
+    drawing = Image.fromarray(np.ascontiguousarray(rgb))
+    canvas = ImageDraw.Draw(drawing)
+    longest = max(drawing.size)
     size = min(max(11.0, longest / 42), 64.0)
     line = max(1, round(longest / 320))
     drawn = [
-        (_clipped(box, image.size), label, colour_of(int(class_id)))
+        (_clipped(box, drawing.size), label, colour_of(int(class_id)))
         for box, label, class_id in zip(boxes_xyxy, labels, class_ids, strict=True)
         if np.isfinite(box).all()
     ]
@@ -51,11 +51,11 @@ def annotated(picture: NDArray[np.uint8], boxes_xyxy: Array, *, labels: Sequence
     plates: list[Plate] = []
     for box, label, colour in drawn:  # the best first: it has the choice of places
         text = " ".join(label.split())
-        font = _fitting(canvas, text, size, width=image.size[0])
-        plate = _placed(_plate_size(canvas, text, font), box, plates, image.size)
+        font = _fitting(canvas, text, size, width=drawing.size[0])
+        plate = _placed(_plate_size(canvas, text, font), box, plates, drawing.size)
         plates.append(plate)
         _draw_label(canvas, plate, text, colour=colour, font=font)
-    return np.asarray(image)
+    return np.asarray(drawing)
 
 
 def colour_of(class_id: int) -> Colour:

@@ -208,8 +208,8 @@ def write(path: str | Path, picture: Picture) -> None:
     ending = Path(path).suffix.lower()
     if ending not in WRITABLE:
         raise ImageError(f"{path}: unknown ending; wanted one of {' '.join(sorted(WRITABLE))}")
-    image = Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else np.ascontiguousarray(picture))
+    encoder = Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else np.ascontiguousarray(picture))
     form = Image.registered_extensions()[ending]
     options = {"quality": 92} if form in ("JPEG", "WEBP") else {}
     with replacing(path, error=ImageError) as file:
-        image.save(file, format=form, **options)
+        encoder.save(file, format=form, **options)

@@ -28,9 +28,9 @@ def load_json(path: Path) -> Any:
 def read_coco(path: Path, report: Report, *, pictures: Path | None = None) -> Dataset:
     """Ground truth; pictures in the order of their ids, as pycocotools walks them."""
     content = coco.truth_of(load_json(path), file=path)
-    images = sorted(content.images, key=lambda entry: entry.id)
+    entries = sorted(content.images, key=lambda entry: entry.id)
     categories = {entry.id: entry.name for entry in sorted(content.categories, key=lambda entry: entry.id)}
-    index = {entry.id: i for i, entry in enumerate(images)}
+    index = {entry.id: i for i, entry in enumerate(entries)}
     number = {category: i for i, category in enumerate(categories)}
     rows = [entry for entry in content.annotations if entry.image_id in index and entry.category_id in number]
     if len(rows) < len(content.annotations):
@@ -46,9 +46,11 @@ def read_coco(path: Path, report: Report, *, pictures: Path | None = None) -> Da
         crowd,
         np.array([_number(entry.area) for entry in rows], np.float64),
     )
-    sizes = np.array([(_number(entry.width), _number(entry.height)) for entry in images], np.float64).reshape(-1, 2)
-    paths = None if pictures is None else _paths(pictures, images, path)
-    return Dataset(tuple(categories.values()), tuple(str(entry.id) for entry in images), truth, sizes, paths, categories=categories)
+    sizes = np.array([(_number(entry.width), _number(entry.height)) for entry in entries], np.float64).reshape(-1, 2)
+    paths = None if pictures is None else _paths(pictures, entries, path)
+    return Dataset(
+        tuple(categories.values()), tuple(str(entry.id) for entry in entries), truth, sizes, paths, categories=categories
+    )
 
 
 def _number(given: float | None) -> float:

@@ -56,17 +56,17 @@ def read_folder(
     images: Path | None = None,
 ) -> Dataset:
     """Ground truth: a folder of label files, or (``yolo``) a list of pictures; ``images`` says where the pictures lie."""
-    pictures = _listed(place) if place.is_file() else None
-    files = _labels_of(pictures) if pictures else _label_files(place)
-    ids = _ids(pictures or files)
-    if pictures is None and (form == "yolo" or images):
-        pictures = _beside(place, ids, images)
-    sizes = np.full((len(ids), 2), np.nan) if pictures is None else picture_sizes(pictures)
+    paths = _listed(place) if place.is_file() else None
+    files = _labels_of(paths) if paths else _label_files(place)
+    ids = _ids(paths or files)
+    if paths is None and (form == "yolo" or images):
+        paths = _beside(place, ids, images)
+    sizes = np.full((len(ids), 2), np.nan) if paths is None else picture_sizes(paths)
     known = tuple(names) or _names_of(place)
     rows = _labelled(files, form, report, names=known, corners=corners, sizes=sizes)
     classes = known + tuple(sorted({row[1] for row in rows} - set(known), key=_natural))
     truth = truth_of([(picture, classes.index(name), box, difficult) for picture, name, box, difficult in rows])
-    return Dataset(classes, ids, truth, sizes, pictures, relative=form == "yolo" and bool(np.isnan(sizes).any()), listed=len(known))
+    return Dataset(classes, ids, truth, sizes, paths, relative=form == "yolo" and bool(np.isnan(sizes).any()), listed=len(known))
 
 
 def with_difficult(dataset: Dataset, listed: Path, report: Report) -> Dataset:

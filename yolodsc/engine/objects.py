@@ -9,17 +9,16 @@ import contextlib
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property
+from pathlib import Path
 from typing import Any, Protocol
 
 from yolodsc.cache import keep, kept
 from yolodsc.engine.forks import ForkLock
 from yolodsc.engine.isa import Isa
+from yolodsc.jit import flat, memory
 from yolodsc.jit.flat import FLAT, OBJECT, flattened
 from yolodsc.jit.host import host
 from yolodsc.jit.memory import executable
-
-FORMAT = 2
-"""Of the files of the cache: code for the jumps of another version is never met."""
 
 
 class Kernel(Protocol):
@@ -28,6 +27,12 @@ class Kernel(Protocol):
     def emit(self, name: str) -> str:
         """LLVM IR of the function ``name``."""
         ...
+
+
+@cache
+def _layout() -> str:
+    """Digest of the modules that lay code out and load it: code that another version of them laid out is never met."""
+    return hashlib.sha256(b"".join(Path(str(module.__file__)).read_bytes() for module in (flat, memory))).hexdigest()
 
 
 @cache
@@ -45,7 +50,7 @@ class Compiler:
         self.addresses: dict[Any, int] = {}
         self.compiled = 0
         self._machines: dict[str, Any] = {}
-        self.salt = repr((FORMAT, isa.cpu, isa.features, host().llvm, host().triple)).encode()
+        self.salt = repr((_layout(), isa.cpu, isa.features, host().llvm, host().triple)).encode()
 
     def load(self, kernels: Sequence[Any], progress: Callable[[int, int], None] | None = None) -> Mapping[Any, int]:
         """Addresses of all ``kernels``; those neither loaded nor kept on disk are compiled."""
