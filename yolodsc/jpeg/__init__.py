@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from yolodsc.jit.kernel import Kernel
 from yolodsc.jpeg.markers import Component, Frame, Scan, parse
+from yolodsc.jpeg.room import FAST, PADDING, SPARE
 
 __all__ = ["KERNELS", "decode", "read"]
 
@@ -24,7 +25,6 @@ _planes = Kernel("yolodsc.jpeg.planes:planes", "i2[2] i4[2] i8[2] u1[1]")
 _joined = Kernel("yolodsc.jpeg.colour:joined", "u1[1] i8[2] int i2[1] i8[2] int u1[1]")
 KERNELS = (_sequential, _progressive, _planes, _joined)
 """All that a first image would otherwise wait for."""
-_FAST_BITS, _PADDING, _SPARE = 10, 512, 64
 
 
 MOST_BYTES = 2**28
@@ -64,7 +64,7 @@ def _samples(content: bytes, frame: Frame, used: tuple[Component, ...]) -> NDArr
     """All used planes one after another, each in rows of 8 * blocks_x; None where the data are damaged."""
     data = np.frombuffer(content, np.uint8)
     tables = np.stack([frame.quantisation[c.table] for c in used])
-    samples = np.empty(64 * sum(c.blocks_x * c.blocks_y for c in used) + 3 * (frame.width + _SPARE), np.uint8)
+    samples = np.empty(64 * sum(c.blocks_x * c.blocks_y for c in used) + 3 * (frame.width + SPARE), np.uint8)
     if not frame.progressive and [sorted(scan.components) for scan in frame.scans] == [[*range(len(frame.components))]]:
         return samples if _read(frame.scans[0], frame, data, np.zeros((1, 64), np.int16), tables, samples) else None
     coefficients = np.zeros((frame.blocks, 64), np.int16)
@@ -96,7 +96,7 @@ def _read(
     )
     units = (-(-parts[0].width // 8), -(-parts[0].height // 8)) if alone else (frame.units_x, frame.units_y)
     codes = (
-        np.empty((8, 1 << _FAST_BITS), np.int32),
+        np.empty((8, 1 << FAST), np.int32),
         np.empty((8, 18), np.int32),
         np.empty((8, 18), np.int32),
         np.empty(3, np.int64),
@@ -104,7 +104,7 @@ def _read(
     place = (coefficients, layout, *units, scan.restart, scan.counts, scan.symbols, *codes)
     if frame.progressive:
         return bool(_progressive(data, scan.start, scan.stop, *place, *scan.band, *scan.bits))
-    segment = np.empty(scan.stop - scan.start + _PADDING, np.uint8)
+    segment = np.empty(scan.stop - scan.start + PADDING, np.uint8)
     return bool(_sequential(data, scan.start, scan.stop, segment, *place, tables, samples))
 
 
@@ -117,8 +117,8 @@ def _coloured(samples: NDArray[np.uint8], used: tuple[Component, ...], frame: Fr
         )
     planes = used if len(used) == 3 else used * 3
     layout = np.array([(64 * c.offset, 8 * c.blocks_x, c.height, frame.h // c.h, frame.v // c.v) for c in planes], np.int64)
-    out = np.empty(frame.height * frame.width * 3 + _SPARE, np.uint8)
-    sums = np.empty(frame.width + _SPARE, np.int16)
+    out = np.empty(frame.height * frame.width * 3 + SPARE, np.uint8)
+    sums = np.empty(frame.width + SPARE, np.int16)
     state = np.array([[0] * 4] * 3 + [[frame.width, frame.height, 0, 0]], np.int64)
     _joined(samples, layout, len(samples) - 3 * len(sums), sums, state, frame.rgb or len(used) == 1, out)
-    return out[:-_SPARE].reshape(frame.height, frame.width, 3)
+    return out[:-SPARE].reshape(frame.height, frame.width, 3)

@@ -6,12 +6,12 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from yolodsc.jpeg.room import FAST
+
 Bytes = NDArray[np.uint8]
 Codes = NDArray[np.int32]
 i64: Any = np.int64
 """64 bits for what comes out of arrays with fewer, to the type checker whatever is wanted."""
-FAST = 10
-"""Bits of a code that are looked up at once; longer codes are searched by length."""
 HAS_VALUE = 1 << 14
 """Mark of entries that hold the coefficient too, because code and extra bits together are short."""
 

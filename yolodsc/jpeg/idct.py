@@ -152,7 +152,7 @@ def samples_of(
             _wide(coefficients, 64 * row, tables, 64 * table, out, corner, stride)
         return
     level = (np.int64(coefficients[row, 0]) * tables[table, 0] * 4 * 4096 + _CENTRE) >> 17
-    level = min(max(level, 0), 255)
+    level = 0 if level < 0 else 255 if level > 255 else level
     for y in range(8):
         for x in range(8):
             out[corner + y * stride + x] = level

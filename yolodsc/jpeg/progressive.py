@@ -4,8 +4,9 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.jpeg.huffman import FAST, HAS_VALUE, Bytes, Codes, extended, i64, lookup, searched
+from yolodsc.jpeg.huffman import HAS_VALUE, Bytes, Codes, extended, i64, lookup, searched
 from yolodsc.jpeg.markers import ZIGZAG
+from yolodsc.jpeg.room import FAST
 
 Ints = NDArray[np.int64]
 _MASK = (1 << 56) - 1
@@ -91,8 +92,8 @@ def progressive(  # noqa: PLR0911, PLR0912, PLR0915 one kernel, one function
     The other parameters and the result are as for `sequential`; layout (n, 6); ``before`` (n,) is scratch.
     """
     for c in range(len(layout)):
-        lookup(layout[c, 4], counts, symbols, fast, limit, delta)
-        lookup(layout[c, 5], counts, symbols, fast, limit, delta)
+        for kind in range(4, 6):
+            lookup(layout[c, kind], counts, symbols, fast, limit, delta)
     position, bits, count, starved = start, 0, 0, 0
     before[:] = 0
     skip = 0

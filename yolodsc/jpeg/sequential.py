@@ -5,13 +5,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolodsc.jit.words import put, word
-from yolodsc.jpeg.huffman import FAST, HAS_VALUE, Bytes, Codes, extended, i64, lookup, searched
+from yolodsc.jpeg.huffman import HAS_VALUE, Bytes, Codes, extended, i64, lookup, searched
 from yolodsc.jpeg.idct import samples_of
 from yolodsc.jpeg.markers import ZIGZAG
+from yolodsc.jpeg.room import FAST, PADDING
 
 Ints = NDArray[np.int64]
-PADDING = 512
-"""Zeros behind a segment: a block takes at most 64 * 31 bits, and nobody reads more than one block beyond the end."""
 _LOW, _HIGH = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
 
 
@@ -151,8 +150,8 @@ def sequential(
     its first block, blocks a row, DC and AC table, row of ``tables`` (m, 64), where its plane begins in ``samples`` (-1: nowhere).
     """
     for c in range(len(layout)):
-        lookup(layout[c, 4], counts, symbols, fast, limit, delta)
-        lookup(layout[c, 5], counts, symbols, fast, limit, delta)
+        for kind in range(4, 6):
+            lookup(layout[c, kind], counts, symbols, fast, limit, delta)
     before[:] = 0
     direct = len(samples) > 0
     marker, size = _unstuffed(data, start, stop, segment)
