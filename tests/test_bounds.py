@@ -12,9 +12,8 @@ from PIL import Image
 
 from tests.conftest import GOLDEN
 from yolodsc import cfg, cli, files, image, image_file, jpeg, weights
-from yolodsc.convert import archives
 from yolodsc.engine.fastdsc import runner as fastdsc
-from yolodsc.errors import CfgError, ConversionError, ImageError, WeightsError, YolodscError
+from yolodsc.errors import CfgError, ImageError, WeightsError, YolodscError
 from yolodsc.network import Network
 from yolodsc.profile import ALEXEYAB, OPENCV
 from yolodsc.shape import Shape
@@ -275,12 +274,3 @@ def test_a_file_of_weights_that_is_cut_while_it_is_read_is_an_error(tmp_path: Pa
 
     with pytest.raises(WeightsError, match="cannot be read"):
         Network.load(f"{STEM}.cfg", path)
-
-
-def test_archives_are_bounded_by_what_they_unpack_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compressed zeros are a thousandth of what they become."""
-    monkeypatch.setattr(archives, "MOST_BYTES", 4_000_000)
-    np.savez_compressed(tmp_path / "a.npz", a=np.zeros(1_000_000, np.float32))
-
-    with pytest.raises(ConversionError, match=r"a\.npz: cannot be read: unpacks to 4000128 bytes; expected at most 4000000"):
-        archives.read_npz(tmp_path / "a.npz")
