@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from yolodsc import jpeg
+from yolodsc import jpeg, planar as planar_pass
 from yolodsc.errors import ImageError
 from yolodsc.files import replacing
 from yolodsc.image_file import opened
@@ -27,6 +27,9 @@ Picture = NDArray[np.uint8]
 Geometry = Literal["stretch", "letterbox"]
 
 resize = plain.resize
+
+READING_KERNELS = (*jpeg.KERNELS, *planar_pass.KERNELS)
+"""Kernels that the first image would otherwise wait for."""
 
 GREY = np.float32(0.5)
 """What letterboxing leaves around the picture (``image.c: letterbox_image``)."""

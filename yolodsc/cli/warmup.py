@@ -8,7 +8,8 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from yolodsc import engine, jpeg, models, planar
+from yolodsc import engine, models
+from yolodsc.image import READING_KERNELS
 from yolodsc.cache import cache_directory, trouble
 from yolodsc.cli import options
 from yolodsc.cli.progress import Compiling
@@ -47,7 +48,7 @@ def warmup(
             place = f"not kept: {reason}" if (reason := trouble()) else f"kept in {cache_directory()}"
             say(f"{files.cfg}: {kernels} kernels compiled in {perf_counter() - start:.1f} s, {place}")
     start = perf_counter()
-    for kernel in (*jpeg.KERNELS, *planar.KERNELS):
+    for kernel in READING_KERNELS:
         kernel.load()
     if not quiet:
         say(f"reading and resizing of images: ready after {perf_counter() - start:.1f} s")

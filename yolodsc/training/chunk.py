@@ -10,7 +10,7 @@ from yolodsc.layers.convolutional import ConvolutionalLayer
 from yolodsc.shape import Array, Shape
 from yolodsc.training.arrays import LayerArrays, LiveArrays
 from yolodsc.training.graph import Graph
-from yolodsc.training.layers import normalised, operation
+from yolodsc.training.layers import normalised_operation, operation
 from yolodsc.training.layers.place import Place, Scratch, Target
 from yolodsc.training.memory import cut, shared
 
@@ -130,7 +130,7 @@ class Chunk:
             own.slot() if own else {},
         )
         if isinstance(own, LiveArrays):
-            live = normalised(place, own.moments)
+            live = normalised_operation(place, own.moments)
             return _Steps(live.forward_steps, live.backward_steps)
         plain = operation(place)
         return _Steps((plain.forward,), (plain.backward,))

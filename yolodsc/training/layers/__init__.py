@@ -62,6 +62,6 @@ def operation(place: Place[Any]) -> Operation:
     return OPERATIONS[place.layer.type](place)
 
 
-def normalised(place: Place[ConvolutionalLayer], moments: Moments) -> Normalised:
+def normalised_operation(place: Place[ConvolutionalLayer], moments: Moments) -> Normalised:
     """A convolution with live batch norm at its place."""
     return Normalised(place, _convolution, moments)
