@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from yolodsc import cfg
+from yolodsc.cfg import parse_cfg
 from yolodsc.network import Network
 from yolodsc.profile import ALEXEYAB, Profile
 from yolodsc.shape import Array
@@ -16,7 +16,7 @@ def network(
     for line in layers.strip().splitlines():
         kind, *options = line.split()
         text += "\n".join([f"[{kind}]", *options, ""])
-    built = Network.build(cfg.parse(text, file="test.cfg"), profile=profile)
+    built = Network.build(parse_cfg(text, file="test.cfg"), profile=profile)
     rng = np.random.default_rng(0)
     return built.with_weights([{name: _random(rng, name, array) for name, array in own.items()} for own in built.weights])
 

@@ -11,7 +11,10 @@ import pytest
 from PIL import Image
 
 from tests.conftest import GOLDEN
-from yolodsc import cfg, cli, files, image, image_file, jpeg, weights
+from yolodsc import cli, files, image_file, weights
+from yolodsc.cfg import parse_cfg
+from yolodsc.image import fit, read_image
+from yolodsc.jpeg import decode_jpeg, read_jpeg
 from yolodsc.engine.fastdsc import runner as fastdsc
 from yolodsc.errors import CfgError, ImageError, WeightsError, YolodscError
 from yolodsc.network import Network
@@ -49,19 +52,19 @@ def test_padded_maps_are_bounded_by_the_layers_line(section: str, line: int) -> 
     text = f"[net]\nheight=64\nwidth=64\nchannels=3\n{section}\n"
 
     with pytest.raises(CfgError, match=rf"a.cfg:{line}: .* at most \d+ are run"):
-        Network.build(cfg.parse(text, file="a.cfg"))
+        Network.build(parse_cfg(text, file="a.cfg"))
 
 
 def test_inputs_alone_are_bounded() -> None:
     """As height, width and channels are."""
     with pytest.raises(CfgError, match="at most"):
-        Network.build(cfg.parse("[net]\ninputs=2000000000\n[maxpool]\nsize=1\n"))
+        Network.build(parse_cfg("[net]\ninputs=2000000000\n[maxpool]\nsize=1\n"))
 
 
 def test_layers_are_bounded_in_number() -> None:
     """Planning compares each with the others."""
     with pytest.raises(CfgError, match="10001 layers; at most 9999"):
-        Network.build(cfg.parse("[net]\ninputs=4\n" + "[dropout]\n" * 10_001))
+        Network.build(parse_cfg("[net]\ninputs=4\n" + "[dropout]\n" * 10_001))
 
 
 def test_convolutions_without_a_matrix_of_windows_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,8 +167,8 @@ def test_strips_are_refused_though_they_have_few_pixels(tmp_path: Path) -> None:
     Image.new("1", (1, image_file.MOST_SIDE)).save(tmp_path / "b.png")
 
     with pytest.raises(ImageError, match="1x65536 pixels; at most 134217728 are read, 65535 a side"):
-        image.read(tmp_path / "a.png")
-    assert image.read(tmp_path / "b.png").shape == (65535, 1, 3)
+        read_image(tmp_path / "a.png")
+    assert read_image(tmp_path / "b.png").shape == (65535, 1, 3)
 
 
 def scans(path: Path, count: int, size: tuple[int, int] = (16, 16)) -> Path:
@@ -183,11 +186,11 @@ def test_scans_of_a_jpeg_are_bounded(tmp_path: Path) -> None:
     """In both decoders; the limit falls with the pixels."""
     most, beyond = scans(tmp_path / "a.jpg", 100), scans(tmp_path / "b.jpg", 101)
 
-    assert image.read(most).shape == (16, 16, 3)
-    assert jpeg.read(most) is not None
-    assert jpeg.read(beyond) is None
+    assert read_image(most).shape == (16, 16, 3)
+    assert read_jpeg(most) is not None
+    assert read_jpeg(beyond) is None
     with pytest.raises(ImageError, match="a JPEG of 101 scans; at most 100 are read at 16x16 pixels"):
-        image.read(beyond)
+        read_image(beyond)
     assert [jpeg.markers.scans_allowed(pixels) for pixels in (1, 2**26, 2**27)] == [100, 40, 20]
 
 
@@ -204,8 +207,8 @@ def test_markers_across_blocks_of_a_file_count(tmp_path: Path, monkeypatch: pyte
 
 def test_a_jpeg_of_markers_alone_is_left_to_another_decoder() -> None:
     """A million segments, or bytes that may begin one, are not walked through one by one."""
-    assert jpeg.decode(b"\xff\xd8" + b"\xff\xe0\0\2" * 1_000_000) is None
-    assert jpeg.decode(b"\xff\xd8" + b"\xff" * 2**24) is None
+    assert decode_jpeg(b"\xff\xd8" + b"\xff\xe0\0\2" * 1_000_000) is None
+    assert decode_jpeg(b"\xff\xd8" + b"\xff" * 2**24) is None
 
 
 def test_programs_in_postscript_are_no_images(tmp_path: Path) -> None:
@@ -213,7 +216,7 @@ def test_programs_in_postscript_are_no_images(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "a.eps")
 
     with pytest.raises(ImageError, match="unknown format"):
-        image.read((tmp_path / "a.eps").rename(tmp_path / "a.jpg"))
+        read_image((tmp_path / "a.eps").rename(tmp_path / "a.jpg"))
 
 
 def test_a_format_that_this_pillow_lacks_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,7 +226,7 @@ def test_a_format_that_this_pillow_lacks_is_unknown(tmp_path: Path, monkeypatch:
     monkeypatch.delitem(Image.OPEN, "AVIF", raising=False)
 
     with pytest.raises(ImageError, match="unknown format"):
-        image.read(tmp_path / "a.avif")
+        read_image(tmp_path / "a.avif")
 
 
 def test_no_memory_stays_no_memory(tmp_path: Path) -> None:
@@ -251,7 +254,7 @@ def test_opencvs_lack_of_memory_is_a_memory_error(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(cv2, "resize", fail)
 
     with pytest.raises(MemoryError, match="no memory to resize 4x3 pixels"):
-        image.fit(np.zeros((3, 4, 3), np.uint8), Shape(3, 8, 8), profile=OPENCV, geometry="stretch")
+        fit(np.zeros((3, 4, 3), np.uint8), Shape(3, 8, 8), profile=OPENCV, geometry="stretch")
 
 
 def test_limits_leave_room_for_the_largest_known_network() -> None:
@@ -260,7 +263,7 @@ def test_limits_leave_room_for_the_largest_known_network() -> None:
         "[convolutional]\nfilters=160\nsize=3\npad=1\nstride=2\n"
     )
 
-    network = Network.build(cfg.parse(text), profile=ALEXEYAB)
+    network = Network.build(parse_cfg(text), profile=ALEXEYAB)
 
     assert max(layer.working() for layer in network.layers) == 80 * 1537 * 1537
 

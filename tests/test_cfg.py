@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yolodsc import cfg
+from yolodsc.cfg import parse_cfg, read_cfg
 from yolodsc.cfg import Cfg, Option, Section
 from yolodsc.errors import CfgError, YolodscError
 from yolodsc.layers import LAYER_TYPES, UNSUPPORTED_TYPES
@@ -15,12 +15,12 @@ from yolodsc.network import Network
 
 def section(text: str) -> Section:
     """The first layer of a text that follows [net]."""
-    return cfg.parse(f"[net]\n[convolutional]\n{text}\n", file="a.cfg").sections[1]
+    return parse_cfg(f"[net]\n[convolutional]\n{text}\n", file="a.cfg").sections[1]
 
 
 def test_white_space_is_deleted_anywhere() -> None:
     """Even inside keys, values and section names."""
-    document = cfg.parse("\t[ n e t ]\r\n  wi dth = 4 1 6 \n")
+    document = parse_cfg("\t[ n e t ]\r\n  wi dth = 4 1 6 \n")
 
     assert document == Cfg((Section("net", (Option("width", "416"),)),))
 
@@ -61,7 +61,7 @@ def test_strings_keep_what_follows_a_hash() -> None:
 
 def test_lines_that_end_in_an_equals_sign_are_dropped_and_noted() -> None:
     """Darknet prints ``could parse`` and goes on."""
-    document = cfg.parse("[net]\nwidth=\nheight=8\n", file="a.cfg")
+    document = parse_cfg("[net]\nwidth=\nheight=8\n", file="a.cfg")
 
     assert document.sections[0].options == (Option("height", "8"),)
     assert document.notes == ("a.cfg:2: [net] width= has no value and is dropped",)
@@ -71,7 +71,7 @@ def test_unknown_and_repeated_options_are_noted_with_their_lines() -> None:
     """What training reads is known."""
     text = "[net]\nheight=8\nwidth=8\nchannels=3\nmomentum=.9\n[maxpool]\nsize=2\nsise=3\nsize=4\nstopbackward=1\n"
 
-    network = Network.build(cfg.parse(text, file="a.cfg"))
+    network = Network.build(parse_cfg(text, file="a.cfg"))
 
     assert network.notes == ("a.cfg:8: [maxpool] unused option sise", "a.cfg:9: [maxpool] size is given again; line 7 counts")
 
@@ -98,7 +98,7 @@ def test_unknown_and_repeated_options_are_noted_with_their_lines() -> None:
 def test_errors_say_where_what_was_found_and_what_was_wanted(text: str, found: str) -> None:
     """One line, with file and line number."""
     with pytest.raises(CfgError, match=f"^{found}|{found}") as error:
-        Network.build(cfg.parse(text, file="a.cfg"))
+        Network.build(parse_cfg(text, file="a.cfg"))
 
     assert "\n" not in str(error.value)
 
@@ -107,13 +107,13 @@ def test_errors_say_where_what_was_found_and_what_was_wanted(text: str, found: s
 def test_recurrent_and_training_sections_are_refused_by_name(kind: str) -> None:
     """Rather than run wrongly."""
     with pytest.raises(CfgError, match=rf"\[{kind}\] sections of this type are not supported"):
-        Network.build(cfg.parse(f"[net]\ninputs=4\n[{kind}]"))
+        Network.build(parse_cfg(f"[net]\ninputs=4\n[{kind}]"))
 
 
 def test_missing_files_are_one_line(tmp_path: Path) -> None:
     """Not a traceback."""
     with pytest.raises(CfgError, match=r"cannot be read: No such file"):
-        cfg.read(tmp_path / "none.cfg")
+        read_cfg(tmp_path / "none.cfg")
 
 
 def test_a_changed_option_keeps_its_place() -> None:
@@ -133,7 +133,7 @@ def test_parse_of_format_is_the_identity(sections: list[Section]) -> None:
     """For every document that can be written down."""
     document = Cfg((Section("net"), *sections))
 
-    assert cfg.parse(document.format()) == document
+    assert parse_cfg(document.format()) == document
 
 
 KEYS = (
@@ -151,6 +151,6 @@ def test_no_text_breaks_the_parser(lines: list[str]) -> None:
     text = "\n".join(["[net]", "height=8", "width=8", "channels=4", *lines])
 
     try:
-        Network.build(cfg.parse(text))
+        Network.build(parse_cfg(text))
     except YolodscError as error:
         assert "\n" not in str(error)

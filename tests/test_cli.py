@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from tests.conftest import GOLDEN
-from yolodsc import cli, image
+from yolodsc import cli
+from yolodsc.image import write_image
 
 STEM = GOLDEN / "micro/yolo-v4"
 NETWORK = ["--cfg", f"{STEM}.cfg", "--weights", f"{STEM}.weights"]
@@ -23,7 +24,7 @@ def pictures(tmp_path: Path) -> Path:
     folder.mkdir()
     rng = np.random.default_rng(0)
     for name in ("a.png", "b.jpg", "c.png"):
-        image.write(folder / name, rng.integers(0, 256, (76, 100, 3), dtype=np.uint8))
+        write_image(folder / name, rng.integers(0, 256, (76, 100, 3), dtype=np.uint8))
     return folder
 
 

@@ -17,13 +17,14 @@ import numpy as np
 import pytest
 
 from tests.conftest import GOLDEN
-from yolodsc import cli, image
+from yolodsc import cli
+from yolodsc.image import write_image
 from yolodsc.cli import signals
 from yolodsc.cli.table import aligned
 from yolodsc.cli.terminal import printable
 from yolodsc.errors import OptionError
 from yolodsc.files import nearest, replacing, resolved
-from yolodsc.models import resolve
+from yolodsc.models import resolve_model
 
 STEM = GOLDEN / "micro/yolo-v4"
 NETWORK = ["--cfg", f"{STEM}.cfg", "--weights", f"{STEM}.weights"]
@@ -36,7 +37,7 @@ posix = pytest.mark.skipif(os.name == "nt", reason="POSIX signals, descriptors a
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory with one picture and two loops of links."""
     monkeypatch.chdir(tmp_path)
-    image.write(tmp_path / "a.png", np.random.default_rng(0).integers(0, 256, (76, 100, 3), np.uint8))
+    write_image(tmp_path / "a.png", np.random.default_rng(0).integers(0, 256, (76, 100, 3), np.uint8))
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "loop.txt").symlink_to("loop.txt")
     return tmp_path
@@ -381,7 +382,7 @@ def test_questions_about_paths_are_asked_where_they_always_have_an_answer() -> N
 def test_a_shipped_network_is_found_by_name_not_by_the_folder_that_is_there(here: Path) -> None:
     """A path that cannot be looked up names nothing."""
     with pytest.raises(OptionError):
-        resolve("loop")
+        resolve_model("loop")
 
 
 def attentive() -> None:

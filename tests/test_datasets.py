@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from yolodsc import image
+from yolodsc.image import write_image
 from yolodsc.datasets import Report
 from yolodsc.datasets.comp4 import read_comp4, write_comp4
 from yolodsc.datasets.formats import Format, read_detections, read_truth
@@ -40,7 +40,7 @@ def tree(tmp_path: Path) -> Path:
     root = tmp_path / "VOC2007"
     for folder in ("Annotations", "JPEGImages", "ImageSets/Main"):
         (root / folder).mkdir(parents=True)
-    image.write(root / "JPEGImages/a.png", np.zeros((76, 100, 3), np.uint8))
+    write_image(root / "JPEGImages/a.png", np.zeros((76, 100, 3), np.uint8))
     (root / "Annotations/a.xml").write_text(annotation(thing()))
     (root / "ImageSets/Main/test.txt").write_text("a\n")
     return root
@@ -64,7 +64,7 @@ def tree(tmp_path: Path) -> Path:
 def test_faults_of_annotations_are_reported_by_file_or_refused(tree: Path, text: str, said: str, objects: int) -> None:
     """Faulty objects are left out one by one, unreadable files whole; strict stops at the first."""
     (tree / "Annotations/b.xml").write_text(text)
-    image.write(tree / "JPEGImages/b.png", np.zeros((76, 100, 3), np.uint8))
+    write_image(tree / "JPEGImages/b.png", np.zeros((76, 100, 3), np.uint8))
     (tree / "ImageSets/Main/test.txt").write_text("a\nb\n")
     report = Report()
 
@@ -132,7 +132,7 @@ def yolo(tmp_path: Path) -> Path:
     for folder in ("JPEGImages", "labels", "hard"):
         (tmp_path / folder).mkdir()
     for name in "ab":
-        image.write(tmp_path / f"JPEGImages/{name}.png", np.zeros((100, 200, 3), np.uint8))
+        write_image(tmp_path / f"JPEGImages/{name}.png", np.zeros((100, 200, 3), np.uint8))
         (tmp_path / f"labels/{name}.txt").write_text("1 0.5 0.5 0.2 0.4\n")
     (tmp_path / "list.txt").write_text("JPEGImages/a.png\nJPEGImages/b.png\n")
     return tmp_path

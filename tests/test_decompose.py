@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yolodsc import cfg as cfg_format
+from yolodsc.cfg import Cfg, parse_cfg
 from yolodsc.decompose import Settings, choices, decompose, patches, refine, samples, surgery
 from yolodsc.decompose.allocate import Option, allocate
 from yolodsc.decompose.choices import KEEP, METHODS, Choice
@@ -95,7 +95,7 @@ activation=leaky
 def network(text: str, *, seed: int = 0) -> Network:
     """A network with random weights of sensible size."""
     random = np.random.default_rng(seed)
-    blank = Network.build(cfg_format.parse(text))
+    blank = Network.build(parse_cfg(text))
     arrays = []
     for layer in blank.layers:
         new = {}
@@ -279,7 +279,7 @@ def test_patches_times_weights_are_the_convolution(text: str) -> None:
         linear = surgery.assemble(net, {}).layers[i].section.replaced(activation="linear")
         alone = surgery.truncated(surgery.assemble(net, {}), i)
         sections = (*alone.cfg.sections[:-1], linear)
-        bare = Network.build(cfg_format.Cfg(sections)).with_weights(alone.weights)
+        bare = Network.build(Cfg(sections)).with_weights(alone.weights)
         expected = bare.forward(picture)[-1].reshape(target.layer.filters, -1).T
         np.testing.assert_allclose(samples.apply(target, X), expected, rtol=1e-3, atol=1e-4)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from yolodsc import cfg as cfg_format
+from yolodsc.cfg import parse_cfg
 from yolodsc.cli import run
 from yolodsc.network import Network
 
@@ -33,7 +33,7 @@ activation=leaky
 def folder(tmp_path: Path) -> Path:
     """A pair tiny.cfg, tiny.weights, tiny.names and a folder of eight pictures."""
     random = np.random.default_rng(0)
-    blank = Network.build(cfg_format.parse(TEXT))
+    blank = Network.build(parse_cfg(TEXT))
     arrays = [
         {name: random.standard_normal(shape).astype(np.float32) for name, shape in layer.weight_shapes().items()}
         for layer in blank.layers

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from yolodsc import image
+from yolodsc.image import read_image, write_image
 from yolodsc.boxes import Candidates
 from yolodsc.detections import Detections
 from yolodsc.outputs.annotated import AnnotatedWriter
@@ -105,20 +105,20 @@ def test_label_files_keep_the_whole_stem_and_never_collide(tmp_path: Path) -> No
 def test_annotated_pictures_never_overwrite_an_input(tmp_path: Path) -> None:
     """Saved into the folder of the pictures, they get another name."""
     source = tmp_path / "a.png"
-    image.write(source, PICTURE)
+    write_image(source, PICTURE)
     before = source.read_bytes()
 
     AnnotatedWriter(tmp_path, reads=lambda path: path == source).add(two(str(source)), PICTURE)
 
     assert source.read_bytes() == before
-    assert (image.read(tmp_path / "a_2.png") != PICTURE).any()
+    assert (read_image(tmp_path / "a_2.png") != PICTURE).any()
 
 
 def test_crops_are_clipped_to_the_picture(tmp_path: Path) -> None:
     """Stem, rank, class in the name; boxes outside give no file."""
     CropWriter(tmp_path).add(two("a.jpg"), PICTURE)
 
-    sizes = {path.name: image.read(path).shape[:2] for path in tmp_path.iterdir()}
+    sizes = {path.name: read_image(path).shape[:2] for path in tmp_path.iterdir()}
 
     assert sizes == {"a_1_naïve-猫.jpg": (20, 20), "a_2_naïve-猫.jpg": (15, 20), "a_3_plain-quoted-.jpg": (20, 20)}
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import GOLDEN
 from tests.test_datasets import annotation, thing
-from yolodsc import image
+from yolodsc.image import read_image, write_image
 from yolodsc.cli import evaluate as command
 from yolodsc.cli import run
 
@@ -28,7 +28,7 @@ def tree(tmp_path: Path) -> Path:
         (root / folder).mkdir(parents=True)
     rng = np.random.default_rng(3)
     for i, name in enumerate(IDS):
-        image.write(root / f"JPEGImages/{name}.png", rng.integers(0, 256, (76, 100, 3), dtype=np.uint8))
+        write_image(root / f"JPEGImages/{name}.png", rng.integers(0, 256, (76, 100, 3), dtype=np.uint8))
         objects = [thing(f"{10 * k + 1} {10 * k + 1} {10 * k + 40} {10 * k + 40}", f"<name>{k % 2}</name>") for k in range(i + 1)]
         (root / f"Annotations/{name}.xml").write_text(annotation(*objects))
     (root / "ImageSets/Main/test.txt").write_text("\n".join(IDS))
@@ -208,7 +208,7 @@ def test_csv_and_plots_are_written(tree: Path, tmp_path: Path) -> None:
     assert float(rows[0]["ap"]) == content["rules"]["darknet"]["classes"]["0"]["ap"]
     assert curves["rule"] == "darknet"
     assert set(curves["classes"]["0"]) == {"score", "precision", "recall", "f1"}
-    pictures = {path.name: image.read(path).shape for path in (tmp_path / "plots").glob("*.png")}
+    pictures = {path.name: read_image(path).shape for path in (tmp_path / "plots").glob("*.png")}
     assert {"overview.png", "pr_0.png", "f1_0.png"} <= set(pictures)
     assert min(shape[0] for shape in pictures.values()) > 100
 

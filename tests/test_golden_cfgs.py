@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import SHARED
-from yolodsc import cfg
+from yolodsc.cfg import parse_cfg, read_cfg
 from yolodsc.errors import CfgError
 from yolodsc.network import Network
 
@@ -24,7 +24,7 @@ def test_layer_table_equals_darknets(path: Path) -> None:
     """Type, shape, outputs and BFLOPs of every layer; recurrent layers and missing class trees are refused by name."""
     table = path.with_suffix(".shapes")
     try:
-        network = Network.build(cfg.read(path))
+        network = Network.build(read_cfg(path))
     except CfgError as error:
         assert any(word in str(error) for word in ("not supported", "no such file"))
         return
@@ -48,6 +48,6 @@ def test_layer_table_equals_darknets(path: Path) -> None:
 @pytest.mark.parametrize("path", CFGS, ids=lambda path: path.stem)
 def test_format_then_parse_is_the_identity(path: Path) -> None:
     """Whatever is shipped survives being written."""
-    document = cfg.read(path)
+    document = read_cfg(path)
 
-    assert cfg.parse(document.format()) == document
+    assert parse_cfg(document.format()) == document

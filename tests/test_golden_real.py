@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import SHARED
 from tests.test_golden_micro import same_boxes
-from yolodsc import image
+from yolodsc.image import fit, read_image
 from yolodsc.detect import Detector
 from yolodsc.layers.region import RegionLayer
 from yolodsc.network import Network
@@ -23,11 +23,11 @@ def test_heads_and_boxes_equal_darknets(case: str, shared: Path) -> None:
     files = shared / "data/models" / model / model
     network = Network.load(f"{files}.cfg", f"{files}.weights")
     detector = Detector(network, thresh=0.05, geometry=geometry)
-    picture = image.read(shared / f"data/golden/real/images/{picture_name}.png", channels=network.picture.channels)
+    picture = read_image(shared / f"data/golden/real/images/{picture_name}.png", channels=network.picture.channels)
     with np.load(shared / f"data/golden/real/{case}.npz") as file:
         golden = dict(file)
 
-    fitted, _ = image.fit(picture, network.picture, profile=network.profile, geometry=geometry)
+    fitted, _ = fit(picture, network.picture, profile=network.profile, geometry=geometry)
     outputs = detector.runner(fitted)
 
     for index, output in outputs.items():
@@ -45,8 +45,8 @@ def test_every_layer_of_the_reference_has_darknets_statistics(model: str, shared
     files = shared / "data/models" / model / model
     network = Network.load(f"{files}.cfg", f"{files}.weights")
     _, picture_name, geometry = case.split("__")
-    picture = image.read(shared / f"data/golden/real/images/{picture_name}.png", channels=network.picture.channels)
-    fitted, _ = image.fit(picture, network.picture, profile=network.profile, geometry=geometry)
+    picture = read_image(shared / f"data/golden/real/images/{picture_name}.png", channels=network.picture.channels)
+    fitted, _ = fit(picture, network.picture, profile=network.profile, geometry=geometry)
     with np.load(shared / f"data/golden/real/{case}.npz") as file:
         stats = file["layer_stats"]
 

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.conftest import GOLDEN
-from yolodsc import image, image_file, jpeg
+from yolodsc import image_file
+from yolodsc.image import fit, from_array, read_image, resize
+from yolodsc.jpeg import read_jpeg
 from yolodsc.errors import ImageError
 from yolodsc.profile import ALEXEYAB, OPENCV, PJREDDIE
 from yolodsc.shape import Shape
@@ -24,10 +26,10 @@ def test_resize_and_letterbox_equal_darknets_bit_for_bit(case: str, profile) -> 
     """Both programs, stretched and letterboxed."""
     name, size = case.rsplit("_", 1)
     width, height = map(int, size.split("x"))
-    picture = image.read(GOLDEN / f"images/{name}.png")
+    picture = read_image(GOLDEN / f"images/{name}.png")
     with np.load(GOLDEN / f"images/{case}.npz") as golden:
         for geometry, key in (("stretch", "resize"), ("letterbox", "letterbox")):
-            out, _ = image.fit(picture, Shape(3, height, width), profile=profile, geometry=geometry)
+            out, _ = fit(picture, Shape(3, height, width), profile=profile, geometry=geometry)
 
             np.testing.assert_array_equal(out, golden[f"{key}_{profile.name}"])
 
@@ -35,7 +37,7 @@ def test_resize_and_letterbox_equal_darknets_bit_for_bit(case: str, profile) -> 
 @pytest.mark.parametrize(("source", "target"), [(480, 240), (480, 336), (400, 332), (720, 342), (333, 320)])
 def test_the_last_row_goes_dark_where_darknets_does(source: int, target: int) -> None:
     """Rounding puts its source just above the last input row, and the second term is skipped."""
-    out = image.resize(np.ones((1, source, 4), np.float32), width=4, height=target)
+    out = resize(np.ones((1, source, 4), np.float32), width=4, height=target)
 
     assert out[0, -1].max() < 1e-4
     assert out[0, -2].min() > 0.999
@@ -44,7 +46,7 @@ def test_the_last_row_goes_dark_where_darknets_does(source: int, target: int) ->
 @pytest.mark.parametrize(("source", "target"), [(480, 416), (375, 312), (500, 512), (1, 4), (4, 1), (7, 7)])
 def test_the_last_row_stays_bright_elsewhere(source: int, target: int) -> None:
     """Also for maps of a single row, where Darknet divides by zero."""
-    out = image.resize(np.ones((1, source, 4), np.float32), width=4, height=target)
+    out = resize(np.ones((1, source, 4), np.float32), width=4, height=target)
 
     np.testing.assert_allclose(out, 1, rtol=1e-5)
 
@@ -53,7 +55,7 @@ def test_the_last_row_stays_bright_elsewhere(source: int, target: int) -> None:
 def test_letterboxed_boxes_come_back(width: int, height: int, net_width: int, net_height: int) -> None:
     """The box of the whole picture covers the pasted part within a pixel, and undo makes it the whole again."""
     shape = Shape(1, net_height, net_width)
-    canvas, placement = image.fit(np.zeros((height, width, 1), np.uint8), shape, profile=ALEXEYAB, geometry="letterbox")
+    canvas, placement = fit(np.zeros((height, width, 1), np.uint8), shape, profile=ALEXEYAB, geometry="letterbox")
     rows, columns = np.nonzero(canvas[0] == 0)
     pasted = [
         (columns.min() + columns.max() + 1) / 2 / net_width,
@@ -74,7 +76,7 @@ def test_opencv_profile_resizes_as_opencv() -> None:
 
     picture = np.random.default_rng(0).integers(0, 256, (37, 53, 3), dtype=np.uint8)
 
-    out, _ = image.fit(picture, Shape(3, 16, 24), profile=OPENCV, geometry="stretch")
+    out, _ = fit(picture, Shape(3, 16, 24), profile=OPENCV, geometry="stretch")
 
     np.testing.assert_allclose(out, cv2.resize(picture, (24, 16)).transpose(2, 0, 1) / 255, atol=1e-6)
 
@@ -94,7 +96,7 @@ def test_colour_files_of_every_kind_are_read(tmp_path: Path, mode: str, toleranc
     """Alpha is dropped, palettes and inks are converted."""
     path = save(tmp_path / f"a{'.tif' if mode == 'CMYK' else '.png'}", RED, mode)
 
-    picture = image.read(path)
+    picture = read_image(path)
 
     assert picture.shape == (6, 8, 3)
     assert np.abs(picture.astype(int) - RED).max() <= tolerance
@@ -113,9 +115,9 @@ def test_grey_files_of_every_kind_are_read(tmp_path: Path, pixels: np.ndarray, m
     """8 and 16 bits, 1 bit, grey with alpha; for networks of 1 and of 3 channels."""
     path = save(tmp_path / "a.png", pixels, mode)
 
-    assert (image.read(path) == wanted).all()
-    assert image.read(path, channels=1).shape == (6, 8, 1)
-    assert (image.read(path, channels=1) == wanted).all()
+    assert (read_image(path) == wanted).all()
+    assert read_image(path, channels=1).shape == (6, 8, 1)
+    assert (read_image(path, channels=1) == wanted).all()
 
 
 @pytest.mark.parametrize(
@@ -132,14 +134,14 @@ def test_deep_tiffs_are_neither_black_nor_white(tmp_path: Path, pixels: np.ndarr
     path = tmp_path / "a.tif"
     Image.fromarray(pixels).save(path)
 
-    assert (image.read(path) == wanted).all()
+    assert (read_image(path) == wanted).all()
 
 
 def test_colour_becomes_grey_as_in_stb(tmp_path: Path) -> None:
     """(77 R + 150 G + 29 B) >> 8."""
     path = save(tmp_path / "a.png", RED)
 
-    assert (image.read(path, channels=1) == (77 * 200 + 150 * 20 + 29 * 40) >> 8).all()
+    assert (read_image(path, channels=1) == (77 * 200 + 150 * 20 + 29 * 40) >> 8).all()
 
 
 def test_exif_orientation_is_followed_only_when_asked(tmp_path: Path) -> None:
@@ -148,8 +150,8 @@ def test_exif_orientation_is_followed_only_when_asked(tmp_path: Path) -> None:
     exif[0x0112] = 6
     path = save(tmp_path / "a.jpg", RED, exif=exif)
 
-    assert image.read(path).shape == (6, 8, 3)
-    assert image.read(path, exif=True).shape == (8, 6, 3)
+    assert read_image(path).shape == (6, 8, 3)
+    assert read_image(path, exif=True).shape == (8, 6, 3)
 
 
 BROKEN = [(None, "no such file"), (b"", "cannot be read"), (b"not a picture", "cannot be read")]
@@ -163,7 +165,7 @@ def test_what_is_no_picture_is_an_error_of_one_line(tmp_path: Path, content: byt
         path.write_bytes(content)
 
     with pytest.raises(ImageError, match=found) as error:
-        image.read(path)
+        read_image(path)
 
     assert "\n" not in str(error.value)
 
@@ -174,7 +176,7 @@ def test_truncated_files_are_errors(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:900])
 
     with pytest.raises(ImageError, match="cannot be read"):
-        image.read(path)
+        read_image(path)
 
 
 @given(st.binary(max_size=120))
@@ -184,7 +186,7 @@ def test_no_bytes_break_the_reader(tmp_path_factory: pytest.TempPathFactory, con
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + content)
 
     with pytest.raises(ImageError):
-        image.read(path)
+        read_image(path)
 
 
 def test_huge_pictures_are_refused_before_they_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,14 +194,14 @@ def test_huge_pictures_are_refused_before_they_are_decoded(tmp_path: Path, monke
     monkeypatch.setattr(image_file, "MOST_PIXELS", 40)
 
     with pytest.raises(ImageError, match="8x6 pixels; at most 40"):
-        image.read(save(tmp_path / "a.png", RED))
+        read_image(save(tmp_path / "a.png", RED))
 
 
 @pytest.mark.parametrize(("shape", "kind"), [((4, 4, 2), "u1"), ((4, 4, 3), "f8"), ((4,), "u1"), ((0, 4, 3), "u1")])
 def test_arrays_that_are_no_pictures_are_refused(shape: tuple[int, ...], kind: str) -> None:
     """Type and shape are named."""
     with pytest.raises(ImageError, match="wanted"):
-        image.from_array(np.zeros(shape, kind))
+        from_array(np.zeros(shape, kind))
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}])
@@ -212,11 +214,11 @@ def test_the_grey_of_a_jpeg_is_its_luma(tmp_path: Path, options: dict[str, Any])
         other.draft("L", None)
         libjpegs = np.asarray(other)
 
-    grey = image.read(path, channels=1)
+    grey = read_image(path, channels=1)
 
-    assert (grey == jpeg.read(path, channels=1)).all()
+    assert (grey == read_jpeg(path, channels=1)).all()
     assert np.abs(grey[..., 0].astype(int) - libjpegs).max() <= 2
-    assert (grey != image.from_array(image.read(path), channels=1)).any()
+    assert (grey != from_array(read_image(path), channels=1)).any()
 
 
 def test_the_luma_of_a_jpeg_is_turned_when_asked(tmp_path: Path) -> None:
@@ -225,10 +227,10 @@ def test_the_luma_of_a_jpeg_is_turned_when_asked(tmp_path: Path) -> None:
     exif[0x0112] = 6
     path = save(tmp_path / "a.jpg", RED, exif=exif)
 
-    upright = image.read(path, channels=1)
+    upright = read_image(path, channels=1)
 
     assert upright.shape == (6, 8, 1)
-    assert (image.read(path, channels=1, exif=True) == np.rot90(upright, -1)).all()
+    assert (read_image(path, channels=1, exif=True) == np.rot90(upright, -1)).all()
 
 
 @pytest.mark.parametrize("mode", ["CMYK", "L"])
@@ -236,4 +238,4 @@ def test_jpegs_without_a_luma_plane_of_three_become_grey_too(tmp_path: Path, mod
     """Inks are weighted, grey files are grey already."""
     path = save(tmp_path / "a.jpg", RED, mode)
 
-    assert image.read(path, channels=1).shape == (6, 8, 1)
+    assert read_image(path, channels=1).shape == (6, 8, 1)

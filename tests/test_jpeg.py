@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.conftest import GOLDEN
-from yolodsc import jpeg
+from yolodsc.jpeg import _planes, decode_jpeg, read_jpeg
 
 with np.load(GOLDEN / "jpeg.npz") as _archive:
     STORED = dict(_archive)
@@ -20,7 +20,7 @@ FILES = {name: array.tobytes() for name, array in STORED.items() if "." not in n
 @pytest.mark.parametrize("name", FILES)
 def test_every_byte_is_stb_images(name: str) -> None:
     """Sequential and progressive, all samplings, restarts, one and three components."""
-    picture = jpeg.decode(FILES[name])
+    picture = decode_jpeg(FILES[name])
 
     np.testing.assert_array_equal(picture, STORED[f"{name}.rgb"])
 
@@ -28,10 +28,10 @@ def test_every_byte_is_stb_images(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(set(FILES) - {"rgb"}))
 def test_grey_is_the_luma_that_stb_image_takes(name: str) -> None:
     """For networks of one channel; files without luma are left to another decoder."""
-    grey = jpeg.decode(FILES[name], channels=1)
+    grey = decode_jpeg(FILES[name], channels=1)
 
     np.testing.assert_array_equal(grey, STORED[f"{name}.grey"])
-    assert jpeg.decode(FILES["rgb"], channels=1) is None
+    assert decode_jpeg(FILES["rgb"], channels=1) is None
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -39,7 +39,7 @@ def test_files_that_are_cut_off_are_left_to_another_decoder(name: str) -> None:
     """Wherever that is, between two scans too; it reports them as it always did."""
     content = FILES[name]
 
-    assert all(jpeg.decode(content[:length]) is None for length in range(len(content)))
+    assert all(decode_jpeg(content[:length]) is None for length in range(len(content)))
 
 
 @given(
@@ -51,7 +51,7 @@ def test_damaged_files_give_a_picture_or_none(name: str, changes: dict[float, in
     for place, value in changes.items():
         content[int(place * len(content))] = value
 
-    picture = jpeg.decode(bytes(content))
+    picture = decode_jpeg(bytes(content))
 
     assert picture is None or (picture.dtype == np.uint8 and picture.shape[2] == 3)
 
@@ -62,12 +62,12 @@ def test_other_files_are_left_to_another_decoder(mode: str) -> None:
     file = io.BytesIO()
     Image.new("CMYK" if mode == "CMYK" else "RGB", (8, 8)).save(file, "JPEG" if mode == "CMYK" else "PNG")
 
-    assert jpeg.decode(file.getvalue()) is None
+    assert decode_jpeg(file.getvalue()) is None
 
 
 def test_a_file_that_cannot_be_read_is_left_to_another_decoder(tmp_path: Path) -> None:
     """So that there is one place that complains."""
-    assert jpeg.read(tmp_path / "none.jpg") is None
+    assert read_jpeg(tmp_path / "none.jpg") is None
 
 
 CONSTANTS = """
@@ -99,7 +99,7 @@ def test_blocks_of_any_size_have_the_samples_of_exact_integers(largest: int) -> 
     tables = random.integers(1, [17, 256, 65536][largest % 3], (1, 64), dtype=np.int32)
     out = np.empty(60 * 64, np.uint8)
 
-    jpeg._planes(blocks, tables, np.array([[0, 10, 6, 0]]), out)
+    _planes(blocks, tables, np.array([[0, 10, 6, 0]]), out)
 
     numbers = (blocks.astype(object) * tables.astype(object)).reshape(60, 8, 8).transpose(1, 2, 0)  # (row, column, block)
     middle = np.array([(row + 512) // 1024 for row in transformed(numbers)])

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yolodsc import image, planar
+from yolodsc import planar
+from yolodsc.image import fit, letterboxed, resize, to_planar
 from yolodsc.jit.kernel import Kernel
 from yolodsc.profile import ALEXEYAB, OPENCV
 from yolodsc.shape import Shape
@@ -42,7 +43,7 @@ def test_every_byte_becomes_its_quotient_by_255(channels: int, width: int) -> No
     """All 256, in vectors and beside them."""
     picture = np.resize(np.arange(256, dtype=np.uint8), (256, width, channels))
 
-    np.testing.assert_array_equal(image.to_planar(picture), shares(picture))
+    np.testing.assert_array_equal(to_planar(picture), shares(picture))
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -51,9 +52,9 @@ def test_one_pass_resizes_as_numpy_does(size: tuple[int, int, int, int], channel
     """Bit for bit."""
     picture = pixels(*size[:2], channels)
 
-    out, _ = image.fit(picture, Shape(channels, *size[2:]), profile=ALEXEYAB, geometry="stretch")
+    out, _ = fit(picture, Shape(channels, *size[2:]), profile=ALEXEYAB, geometry="stretch")
 
-    np.testing.assert_array_equal(out, image.resize(shares(picture), height=size[2], width=size[3]))
+    np.testing.assert_array_equal(out, resize(shares(picture), height=size[2], width=size[3]))
 
 
 @given(
@@ -67,13 +68,13 @@ def test_one_pass_resizes_as_numpy_does(size: tuple[int, int, int, int], channel
 def test_letterboxes_are_written_at_once(height: int, width: int, rows: int, columns: int, channels: int, profile) -> None:
     """Image and margin, into the array that is given, whatever it held."""
     picture, shape = pixels(height, width, channels), Shape(channels, rows, columns)
-    inner_width, inner_height = image.letterboxed(width, height, shape)
-    inner, _ = image.fit(picture, Shape(channels, inner_height, inner_width), profile=profile, geometry="stretch")
+    inner_width, inner_height = letterboxed(width, height, shape)
+    inner, _ = fit(picture, Shape(channels, inner_height, inner_width), profile=profile, geometry="stretch")
     expected = np.full(shape, 0.5, np.float32)
     left, top = (columns - inner_width) // 2, (rows - inner_height) // 2
     expected[:, top : top + inner_height, left : left + inner_width] = inner
 
-    out, _ = image.fit(picture, shape, profile=profile, geometry="letterbox", out=(given := np.full(shape, np.nan, np.float32)))
+    out, _ = fit(picture, shape, profile=profile, geometry="letterbox", out=(given := np.full(shape, np.nan, np.float32)))
 
     assert out is given
     np.testing.assert_array_equal(out, expected)
@@ -86,9 +87,9 @@ def test_views_are_read_as_they_look(view) -> None:
     """Mirrored, thinned, transposed, without alpha."""
     picture = view(pixels(30, 40, 3))
 
-    out, _ = image.fit(picture, Shape(3, 19, 23), profile=ALEXEYAB, geometry="stretch")
+    out, _ = fit(picture, Shape(3, 19, 23), profile=ALEXEYAB, geometry="stretch")
 
-    np.testing.assert_array_equal(out, image.resize(shares(picture), height=19, width=23))
+    np.testing.assert_array_equal(out, resize(shares(picture), height=19, width=23))
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def test_views_are_read_as_they_look(view) -> None:
 def test_outputs_that_do_not_fit_are_refused(out: np.ndarray) -> None:
     """Another type, size, number of planes or order."""
     with pytest.raises(ValueError, match=r"out: .* expected"):
-        image.fit(pixels(5, 5, 3), Shape(3, 8, 9), profile=ALEXEYAB, geometry="stretch", out=out)
+        fit(pixels(5, 5, 3), Shape(3, 8, 9), profile=ALEXEYAB, geometry="stretch", out=out)
 
 
 def test_read_only_outputs_are_refused() -> None:
@@ -124,20 +125,20 @@ def test_numpy_serves_until_compiling_pays(tmp_path: Path, monkeypatch: pytest.M
     picture, loads = pixels(40, 50, 3), []
     monkeypatch.setattr(kernel, "load", lambda: loads.append(1) or compiled)
 
-    found = [image.fit(picture, Shape(3, 30, 30), profile=ALEXEYAB, geometry="stretch")[0] for _ in range(5)]
+    found = [fit(picture, Shape(3, 30, 30), profile=ALEXEYAB, geometry="stretch")[0] for _ in range(5)]
 
     assert len(loads) == 2
     for out in found:
-        np.testing.assert_array_equal(out, image.resize(shares(picture), height=30, width=30))
+        np.testing.assert_array_equal(out, resize(shares(picture), height=30, width=30))
 
 
 def test_threads_resize_at_once() -> None:
     """No state is shared."""
     pictures = [pixels(40 + i, 50, 3) for i in range(24)]
-    expected = [image.resize(shares(picture), height=32, width=32) for picture in pictures]
+    expected = [resize(shares(picture), height=32, width=32) for picture in pictures]
 
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda p: image.fit(p, Shape(3, 32, 32), profile=ALEXEYAB, geometry="stretch")[0], pictures))
+        found = list(pool.map(lambda p: fit(p, Shape(3, 32, 32), profile=ALEXEYAB, geometry="stretch")[0], pictures))
 
     for out, wanted in zip(found, expected, strict=True):
         np.testing.assert_array_equal(out, wanted)

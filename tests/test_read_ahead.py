@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from tests.conftest import GOLDEN
-from yolodsc import image, read_ahead
+from yolodsc import read_ahead
+from yolodsc.image import write_image
 from yolodsc.detect import READ_AHEAD, Detector
 from yolodsc.read_ahead import Budget, Ticket, in_order
 
@@ -93,7 +94,7 @@ def images(tmp_path: Path) -> list[str]:
     """Eight images of 30,000 bytes."""
     paths = [tmp_path / f"{i}.png" for i in range(8)]
     for path in paths:
-        image.write(path, np.zeros((100, 100, 3), np.uint8))
+        write_image(path, np.zeros((100, 100, 3), np.uint8))
     return [*map(str, paths)]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import yolodsc
-from yolodsc import models
+from yolodsc.models import DEFAULT_MODEL, bundled_models, resolve_model
 from yolodsc.cli import run
 from yolodsc.errors import OptionError
 from yolodsc.network import Network
@@ -15,10 +15,10 @@ from yolodsc.sources import samples
 VOC = "aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person".split()
 
 
-@pytest.mark.parametrize("name", models.shipped())
+@pytest.mark.parametrize("name", bundled_models())
 def test_a_shipped_network_is_small_and_whole(name: str) -> None:
     """Under 4 MB and 300 million multiplications, separable, with the classes of VOC."""
-    files = models.resolve(name)
+    files = resolve_model(name)
     network = Network.load(files.cfg, files.weights)
     detector = yolodsc.load(name)
 
@@ -33,15 +33,15 @@ def test_a_shipped_network_is_small_and_whole(name: str) -> None:
 def test_a_folder_of_the_same_name_does_not_hide_a_shipped_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Such as one that a run has written: it is meant only where it is written as a path."""
     monkeypatch.chdir(tmp_path)
-    shipped = models.resolve(models.DEFAULT)
-    Path(models.DEFAULT).mkdir()
-    assert models.resolve(models.DEFAULT) == shipped
+    shipped = resolve_model(DEFAULT_MODEL)
+    Path(DEFAULT_MODEL).mkdir()
+    assert resolve_model(DEFAULT_MODEL) == shipped
 
     with pytest.raises(OptionError, match=r"0 \.cfg files"):
-        models.resolve(f"./{models.DEFAULT}")
-    shutil.copy(shipped.cfg, f"{models.DEFAULT}/own.cfg")
-    shutil.copy(shipped.weights, f"{models.DEFAULT}/own.weights")
-    assert models.resolve(f"./{models.DEFAULT}").cfg == Path(models.DEFAULT) / "own.cfg"
+        resolve_model(f"./{DEFAULT_MODEL}")
+    shutil.copy(shipped.cfg, f"{DEFAULT_MODEL}/own.cfg")
+    shutil.copy(shipped.weights, f"{DEFAULT_MODEL}/own.weights")
+    assert resolve_model(f"./{DEFAULT_MODEL}").cfg == Path(DEFAULT_MODEL) / "own.cfg"
 
 
 @pytest.mark.parametrize(("picture", "wanted"), [("chelsea", "cat"), ("astronaut", "person"), ("motorcycle_left", "motorbike")])

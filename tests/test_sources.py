@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import GOLDEN
-from yolodsc import cli, image, sources
+from yolodsc import cli, sources
+from yolodsc.image import read_image
 from yolodsc.errors import OptionError
 from yolodsc.outputs.naming import OutputNames
 from yolodsc.sources import LONGEST_PATH, Sources
@@ -186,4 +187,4 @@ def test_results_come_before_the_list_ends(tmp_path: Path, capsys: pytest.Captur
     for found in detector.many(Sources(["-"], standard_input=lines())):
         print(f"{len(found.detections or ())} objects")
     detector.close()
-    assert image.read(TINY).shape
+    assert read_image(TINY).shape

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from tests.conftest import GOLDEN, SHARED
 from tests.networks import network
-from yolodsc import cfg, weights
+from yolodsc.cfg import read_cfg
+from yolodsc.weights import read_weights, write_weights
 from yolodsc.errors import WeightsError, YolodscError
 from yolodsc.network import Network
 from yolodsc.profile import ALEXEYAB, OPENCV, PJREDDIE, Profile
@@ -30,7 +31,7 @@ def test_convolution_is_bias_scale_mean_variance_weights(tmp_path: Path) -> None
     """In this order, row-major."""
     net = network(CONV)
 
-    (arrays,) = weights.read(numbered(tmp_path / "a.weights", 14), net.layers).arrays
+    (arrays,) = read_weights(numbered(tmp_path / "a.weights", 14), net.layers).arrays
 
     assert {name: array.ravel().tolist() for name, array in arrays.items()} == {
         "biases": [0, 1],
@@ -58,7 +59,7 @@ def test_orders_of_other_layers(tmp_path: Path, layers: str, name: str, wanted: 
     net = network(layers, height=1, width=1)
     count = sum(prod(layer.weight_shapes()[n]) for layer in net.layers for n in layer.stored())
 
-    file = weights.read(numbered(tmp_path / "a.weights", count), net.layers)
+    file = read_weights(numbered(tmp_path / "a.weights", count), net.layers)
 
     assert file.arrays[-1][name].ravel().tolist() == wanted
 
@@ -67,7 +68,7 @@ def test_local_weights_are_one_matrix_a_location(tmp_path: Path) -> None:
     """Biases of every output number first."""
     net = network("local filters=2 size=1", channels=3, height=1, width=2)
 
-    (arrays,) = weights.read(numbered(tmp_path / "a.weights", 16), net.layers).arrays
+    (arrays,) = read_weights(numbered(tmp_path / "a.weights", 16), net.layers).arrays
 
     assert arrays["weights"][1].tolist() == [[10, 11, 12], [13, 14, 15]]
 
@@ -80,7 +81,7 @@ def test_header_by_version_or_else_by_the_files_size(tmp_path: Path, version: tu
     """Where only the other length of ``seen`` makes the numbers fit, that length it is."""
     net = network(CONV)
 
-    file = weights.read(numbered(tmp_path / "a.weights", 14, version=version, seen=seen), net.layers)
+    file = read_weights(numbered(tmp_path / "a.weights", 14, version=version, seen=seen), net.layers)
 
     assert file.header.size == size
     assert file.arrays[0]["biases"].tolist() == [0, 1]
@@ -91,8 +92,8 @@ def test_old_files_hold_transposed_connected_weights(tmp_path: Path) -> None:
     net = network("connected output=2", channels=3, height=1, width=1)
     path = numbered(tmp_path / "a.weights", 8, version=(1001, 0), seen=bytes(4))
 
-    file = weights.read(path, net.layers)
-    weights.write(tmp_path / "b.weights", net.layers, file.arrays, header=file.header)
+    file = read_weights(path, net.layers)
+    write_weights(tmp_path / "b.weights", net.layers, file.arrays, header=file.header)
 
     assert file.arrays[0]["weights"].tolist() == [[2, 4, 6], [3, 5, 7]]
     assert (tmp_path / "b.weights").read_bytes() == path.read_bytes()
@@ -104,8 +105,8 @@ def test_short_files_say_at_which_layer_they_end(tmp_path: Path) -> None:
     path = numbered(tmp_path / "a.weights", 17)
 
     with pytest.raises(WeightsError, match=r"ends at layer 1 \[convolutional\], in scales; 9 of 26 numbers are missing"):
-        weights.read(path, net.layers)
-    file = weights.read(path, net.layers, partial=True)
+        read_weights(path, net.layers)
+    file = read_weights(path, net.layers, partial=True)
 
     assert "9 of 26 numbers are missing" in (file.note or "")
     assert file.arrays[1]["biases"].tolist() == [14, 15]
@@ -119,9 +120,9 @@ def test_surplus_numbers_are_refused_or_noted(tmp_path: Path) -> None:
     path = numbered(tmp_path / "a.weights", 20)
 
     with pytest.raises(WeightsError, match="6 numbers are left over after the last layer"):
-        weights.read(path, net.layers)
+        read_weights(path, net.layers)
 
-    assert "6 numbers are left over" in (weights.read(path, net.layers, partial=True).note or "")
+    assert "6 numbers are left over" in (read_weights(path, net.layers, partial=True).note or "")
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (GOLDEN / "micro").glob("*.cfg")))
@@ -132,7 +133,7 @@ def test_micro_networks_are_saved_byte_by_byte(name: str, tmp_path: Path) -> Non
     Network.load(f"{stem}.cfg", f"{stem}.weights").save(tmp_path / "a.cfg", tmp_path / "a.weights")
 
     assert (tmp_path / "a.weights").read_bytes() == Path(f"{stem}.weights").read_bytes()
-    assert cfg.read(tmp_path / "a.cfg") == cfg.read(f"{stem}.cfg")
+    assert read_cfg(tmp_path / "a.cfg") == read_cfg(f"{stem}.cfg")
 
 
 MODELS = sorted(path for path in (SHARED / "data/models").glob("[!_]*") if path.is_dir())
@@ -174,7 +175,7 @@ def test_no_bytes_break_the_reader(tmp_path_factory: pytest.TempPathFactory, con
     path.write_bytes(content)
 
     try:
-        weights.read(path, net.layers, partial=partial)
+        read_weights(path, net.layers, partial=partial)
     except YolodscError as error:
         assert "\n" not in str(error)
 
@@ -186,7 +187,7 @@ def test_a_failed_save_leaves_the_old_file(tmp_path: Path) -> None:
     path.write_bytes(b"precious")
 
     with pytest.raises(KeyError):
-        weights.write(path, net.layers, [{}], header=net.header)
+        write_weights(path, net.layers, [{}], header=net.header)
 
     assert path.read_bytes() == b"precious"
     assert [p.name for p in tmp_path.iterdir()] == ["a.weights"]

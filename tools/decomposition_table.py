@@ -16,11 +16,12 @@ from pathlib import Path
 import numpy as np
 
 import yolodsc
-from yolodsc import models
+from yolodsc.models import resolve_model
 from yolodsc.datasets import Dataset, Report
 from yolodsc.datasets.text import read_folder
 from yolodsc.datasets.voc import read_voc
-from yolodsc.decompose import Settings, calibration, decompose
+from yolodsc.decompose import Settings, decompose
+from yolodsc.decompose.calibration import read_images
 from yolodsc.decompose.milliseconds import Timer
 from yolodsc.detect import Detector
 from yolodsc.evaluate import evaluate
@@ -33,10 +34,10 @@ from yolodsc.valid import detections_of, table_of
 def main() -> None:
     """Measure and print, a row at a time."""
     options = arguments()
-    files = models.resolve(options.model)
+    files = resolve_model(options.model)
     names = read_names(files.names)
     network = Network.load(files.cfg, files.weights)
-    shown = calibration.read(network, pictures(options.calibrate), count=options.count, seed=options.seed)
+    shown = read_images(network, pictures(options.calibrate), count=options.count, seed=options.seed)
     dataset = labelled(options.score, names)
     whole, timer = megas(network), Timer(options.threads)
     original = mean_ap(network, names, dataset, options)

@@ -6,8 +6,9 @@ Run: python tools/paper_figure3.py DIR --images PICTURES [--plot figure3.png]
 import argparse
 from pathlib import Path
 
-from yolodsc import models
-from yolodsc.decompose import calibration, single
+from yolodsc.models import resolve_model
+from yolodsc.decompose.calibration import read_images
+from yolodsc.decompose.single import separation_errors
 from yolodsc.decompose.target import candidates
 from yolodsc.network import Network
 from yolodsc.sources import pictures
@@ -29,13 +30,13 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args()
-    files = models.resolve(options.model)
+    files = resolve_model(options.model)
     network = Network.load(files.cfg, files.weights)
-    shown = calibration.read(network, pictures([options.images]), count=options.count, seed=0)
+    shown = read_images(network, pictures([options.images]), count=options.count, seed=0)
     layers = list(candidates(network))
     errors: dict[str, list[float]] = {}
     for index in layers:
-        for row in single.errors(network, index, shown, ranks=[1.0], threads=options.threads):
+        for row in separation_errors(network, index, shown, ranks=[1.0], threads=options.threads):
             errors.setdefault(row.method, []).append(row.held_back)
     print("| method |", " | ".join(f"layer {i}" for i in layers), "|\n" + "|---" * (len(layers) + 1) + "|")
     for method, values in errors.items():

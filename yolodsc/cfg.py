@@ -172,12 +172,12 @@ class Cfg:
         return "\n".join(_format_section(section) for section in self.sections)
 
 
-def read(path: str | Path) -> Cfg:
+def read_cfg(path: str | Path) -> Cfg:
     """Parse a ``.cfg`` file; a `CfgError` where it cannot be read or is not one."""
-    return parse(read_bytes(path, error=CfgError).decode("utf-8", errors="surrogateescape"), file=str(path))
+    return parse_cfg(read_bytes(path, error=CfgError).decode("utf-8", errors="surrogateescape"), file=str(path))
 
 
-def parse(text: str, *, file: str = "<cfg>") -> Cfg:
+def parse_cfg(text: str, *, file: str = "<cfg>") -> Cfg:
     """Sections of a cfg text. The first must be ``[net]`` or ``[network]``."""
     sections: list[Section] = []
     options: list[Option] = []

@@ -10,7 +10,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc import engine, image, models
+from yolodsc import engine
+from yolodsc.image import fit, from_array, read_image
+from yolodsc.models import DEFAULT_MODEL, names_beside, resolve_model
 from yolodsc.boxes import Candidates, finite, joined, nms
 from yolodsc.detections import Detections
 from yolodsc.errors import CfgError, ImageError, OptionError, YolodscError
@@ -109,7 +111,7 @@ class Detector:
     ) -> Self:
         """A detector from files; ``names`` or ``data`` unless a ``.names`` file lies beside. ``options`` as for the class."""
         network = Network.load(cfg, weights, profile=profile, partial=partial, allow_nonfinite=allow_nonfinite)
-        beside = models.names_beside(Path(cfg), Path(weights))
+        beside = names_beside(Path(cfg), Path(weights))
         place = names or data or beside
         listed: tuple[str, ...] = ()
         if names is None and data is not None:
@@ -122,10 +124,10 @@ class Detector:
         """Find objects in a file, or in (H, W, 3) RGB bytes (grey and RGBA work too)."""
         channels = self.network.picture.channels
         if isinstance(picture, str | Path):
-            return self._detect(image.read(picture, channels=channels, exif=self.exif), path=str(picture))
+            return self._detect(read_image(picture, channels=channels, exif=self.exif), path=str(picture))
         if not isinstance(picture, np.ndarray):
             picture = np.asarray(picture)
-        return self._detect(image.from_array(picture, channels=channels), path=None)
+        return self._detect(from_array(picture, channels=channels), path=None)
 
     def many(self, paths: Iterable[str]) -> Iterator[Found]:
         """Find objects in many files, in order; a file that cannot be read is reported in its place.
@@ -151,11 +153,11 @@ class Detector:
         """A file's picture, as the network reads it, and where it lies there."""
         with ticket:
             channels, input_bytes = self.network.picture.channels, 4 * self.network.picture.size
-            picture = image.read(path, channels=channels, exif=self.exif, admit=lambda size: ticket.admit(size + input_bytes))
+            picture = read_image(path, channels=channels, exif=self.exif, admit=lambda size: ticket.admit(size + input_bytes))
             return picture, *self._fit(picture)
 
     def _fit(self, picture: Picture) -> tuple[Array, Placement]:
-        return image.fit(picture, self.network.picture, profile=self.network.profile, geometry=self.geometry)
+        return fit(picture, self.network.picture, profile=self.network.profile, geometry=self.geometry)
 
     def _found(self, path: str, reading: "Future[tuple[Picture, Array, Placement]]") -> Found:
         try:
@@ -224,9 +226,9 @@ def default_geometry(network: Network) -> Geometry:
     return network.profile.geometry
 
 
-def load(model: str | Path = models.DEFAULT, *, profile: Profile = ALEXEYAB, **options: Any) -> Detector:
+def load(model: str | Path = DEFAULT_MODEL, *, profile: Profile = ALEXEYAB, **options: Any) -> Detector:
     """A detector by the name of a shipped network, or from a directory with one ``.cfg``, ``.weights`` and ``.names``."""
-    files = models.resolve(str(model))
+    files = resolve_model(str(model))
     return Detector.from_files(files.cfg, files.weights, files.names, profile=profile, **options)
 
 

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from yolodsc import jpeg, planar as planar_pass
+from yolodsc import planar as planar_pass
+from yolodsc.jpeg import KERNELS, read_jpeg
 from yolodsc.errors import ImageError
 from yolodsc.files import replacing
 from yolodsc.image_file import opened
@@ -28,7 +29,7 @@ Geometry = Literal["stretch", "letterbox"]
 
 resize = plain.resize
 
-READING_KERNELS = (*jpeg.KERNELS, *planar_pass.KERNELS)
+READING_KERNELS = (*KERNELS, *planar_pass.KERNELS)
 """Kernels that the first image would otherwise wait for."""
 
 GREY = np.float32(0.5)
@@ -57,7 +58,7 @@ class Placement:
         return (boxes_xywh - offset) / scale
 
 
-def read(path: str | Path, *, channels: int = 3, exif: bool = False, admit: Callable[[int], None] | None = None) -> Picture:
+def read_image(path: str | Path, *, channels: int = 3, exif: bool = False, admit: Callable[[int], None] | None = None) -> Picture:
     """Decode a file to RGB (``channels=3``) or grey (1); alpha is dropped, 16 bits are cut to 8, of animations the first frame.
 
     The grey of a JPEG is its luma plane, as in stb_image; that of other files is weighted from RGB.
@@ -94,7 +95,7 @@ def read(path: str | Path, *, channels: int = 3, exif: bool = False, admit: Call
 
 def _luma(path: str | Path, image: Image.Image, *, exif: bool) -> Picture | None:
     """The luma plane of a JPEG; None for files that have none or are damaged."""
-    plane = jpeg.read(Path(path), channels=1)
+    plane = read_jpeg(Path(path), channels=1)
     if plane is None or not exif:
         return plane
     turned = Image.fromarray(plane[..., 0])
@@ -206,7 +207,7 @@ WRITABLE = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff",
 """Endings that `write` knows."""
 
 
-def write(path: str | Path, picture: Picture) -> None:
+def write_image(path: str | Path, picture: Picture) -> None:
     """Write a picture in the format of the file's ending (JPEG at quality 92), whole or not at all."""
     ending = Path(path).suffix.lower()
     if ending not in WRITABLE:

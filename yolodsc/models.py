@@ -11,7 +11,7 @@ _INSTALLED = Path(__file__).parent / "shipped"
 SHIPPED = _INSTALLED if is_folder(_INSTALLED) else Path(__file__).parent.parent
 """The folder whose ``cfg/`` and ``weights/`` hold the networks that come with the program: in the wheel, or in the checkout."""
 
-DEFAULT = "dsc-nano-voc"
+DEFAULT_MODEL = "dsc-nano-voc"
 """The shipped network that serves where none is named: the 20 classes of PASCAL VOC."""
 
 
@@ -29,7 +29,7 @@ class ModelFiles:
         return (self.cfg, self.weights, *((self.names,) if self.names else ()))
 
 
-def resolve(model: str) -> ModelFiles:
+def resolve_model(model: str) -> ModelFiles:
     """The files of a shipped network by name, or of a directory that holds one network.
 
     A directory that is named as a shipped network is meant where it is written as a path, ``./NAME``.
@@ -39,16 +39,16 @@ def resolve(model: str) -> ModelFiles:
     OptionError
         There is no such network, or the directory holds none or several.
     """
-    if model in shipped():
+    if model in bundled_models():
         cfg, weights = SHIPPED / "cfg" / f"{model}.cfg", SHIPPED / "weights" / f"{model}.weights"
         return ModelFiles(cfg, weights, names_beside(cfg, weights))
     if not is_folder(model):
-        names = ", ".join(shipped()) or "none yet"
+        names = ", ".join(bundled_models()) or "none yet"
         raise OptionError(f"--model {model}: neither a directory nor a shipped network (shipped: {names})")
     return _in_directory(Path(model))
 
 
-def shipped() -> list[str]:
+def bundled_models() -> list[str]:
     """Names of the networks that come with the program."""
     weights = {path.stem for path in (SHIPPED / "weights").glob("*.weights")}
     return sorted(path.stem for path in (SHIPPED / "cfg").glob("*.cfg") if path.stem in weights)

@@ -8,8 +8,8 @@ from typing import Self
 
 import numpy as np
 
-from yolodsc import cfg as cfg_format
-from yolodsc import weights as weights_format
+from yolodsc.cfg import read_cfg
+from yolodsc.weights import initial_weights, read_weights, write_weights
 from yolodsc.cfg import Cfg, Section
 from yolodsc.errors import CfgError
 from yolodsc.files import write_bytes
@@ -80,7 +80,7 @@ class Network:
     def build(cls, cfg: Cfg, *, profile: Profile = ALEXEYAB) -> Self:
         """A network with initial weights (scales 1, everything else 0); a `CfgError` where the cfg cannot be built."""
         network = cls._blueprint(cfg, profile)
-        return network.with_weights([weights_format.initial(layer) for layer in network.layers])
+        return network.with_weights([initial_weights(layer) for layer in network.layers])
 
     @classmethod
     def load(
@@ -105,8 +105,8 @@ class Network:
         ------
         CfgError, WeightsError
         """
-        blueprint = cls._blueprint(cfg_format.read(cfg), profile)
-        file = weights_format.read(weights, blueprint.layers, partial=partial)
+        blueprint = cls._blueprint(read_cfg(cfg), profile)
+        file = read_weights(weights, blueprint.layers, partial=partial)
         if not allow_nonfinite:
             require_finite(str(weights), blueprint.layers, file.arrays, profile)
         notes = (file.note,) if file.note else ()
@@ -162,7 +162,7 @@ class Network:
     def save(self, cfg: str | Path, weights: str | Path) -> None:
         """Write the pair; a network that was read and not changed gives back the weights file byte by byte."""
         write_bytes(cfg, self.cfg.format().encode("utf-8", errors="surrogateescape"), error=CfgError)
-        weights_format.write(weights, self.layers, self.weights, header=self.header)
+        write_weights(weights, self.layers, self.weights, header=self.header)
 
     @classmethod
     def _blueprint(cls, cfg: Cfg, profile: Profile) -> Self:

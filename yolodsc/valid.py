@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc import image, jpeg
+from yolodsc.image import fit, read_image
+from yolodsc.jpeg import read_jpeg
 from yolodsc.boxes import joined
 from yolodsc.datasets import Dataset, Report
 from yolodsc.datasets.journal import Scored
@@ -94,7 +95,7 @@ def _read(path: Path, detector: Detector, ticket: Ticket) -> _Input:
     network = detector.network
     with ticket:
         picture = _picture(path, detector, lambda size: ticket.admit(size + 4 * network.picture.size))
-        x, placement = image.fit(picture, network.picture, profile=network.profile, geometry=detector.geometry)
+        x, placement = fit(picture, network.picture, profile=network.profile, geometry=detector.geometry)
     return _Input(x, placement, picture.shape[1], picture.shape[0], perf_counter() - start)
 
 
@@ -103,8 +104,8 @@ def _picture(path: Path, detector: Detector, admit: Callable[[int], None]) -> Pi
     network = detector.network
     darknet = network.profile.resize == "darknet" and not detector.exif and path.suffix.lower() in (".jpg", ".jpeg")
     channels = network.picture.channels
-    decoded = jpeg.read(path, channels=channels, admit=admit) if darknet else None
-    return image.read(path, channels=channels, exif=detector.exif, admit=admit) if decoded is None else decoded
+    decoded = read_jpeg(path, channels=channels, admit=admit) if darknet else None
+    return read_image(path, channels=channels, exif=detector.exif, admit=admit) if decoded is None else decoded
 
 
 def _run(name: str, reading: "Future[_Input]", detector: Detector, origin: float, finisher: ThreadPoolExecutor) -> "Future[Scored]":

@@ -70,7 +70,7 @@ class WeightsFile:
     note: str | None = None
 
 
-def read(path: str | Path, layers: Sequence[Layer], *, partial: bool = False) -> WeightsFile:
+def read_weights(path: str | Path, layers: Sequence[Layer], *, partial: bool = False) -> WeightsFile:
     """Read the arrays of ``layers``.
 
     Parameters
@@ -108,7 +108,7 @@ def read(path: str | Path, layers: Sequence[Layer], *, partial: bool = False) ->
     return WeightsFile(header, tuple(arrays), note)
 
 
-def write(path: str | Path, layers: Sequence[Layer], arrays: Sequence[Weights], *, header: Header) -> None:
+def write_weights(path: str | Path, layers: Sequence[Layer], arrays: Sequence[Weights], *, header: Header) -> None:
     """Write the arrays of ``layers`` in file order; the file appears whole or not at all."""
     parts = [header.pack()]
     for layer, weights in zip(layers, arrays, strict=True):
@@ -121,7 +121,7 @@ def write(path: str | Path, layers: Sequence[Layer], arrays: Sequence[Weights], 
     write_bytes(path, b"".join(parts), error=WeightsError)
 
 
-def initial(layer: Layer) -> dict[str, Array]:
+def initial_weights(layer: Layer) -> dict[str, Array]:
     """What a layer's arrays hold before anything is read: scales 1, everything else 0."""
     return {name: np.full(shape, 1 if name == "scales" else 0, np.float32) for name, shape in layer.weight_shapes().items()}
 
@@ -163,7 +163,7 @@ def _misfit(path: str | Path, layers: Sequence[Layer], *, available: int, wanted
 
 def _cut(layer: Layer, numbers: Array, *, old_format: bool) -> Mapping[str, Array]:
     """One layer's arrays from the front of ``numbers``; what isn't there keeps its initial value."""
-    arrays = initial(layer)
+    arrays = initial_weights(layer)
     transposed = layer.stored_transposed(old_format=old_format)
     for name, shape in _stored(layer):
         count = prod(shape)

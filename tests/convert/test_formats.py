@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import GOLDEN, SHARED
 from tests.convert.files import TINY, load, pair
-from yolodsc.convert import read, write, written
+from yolodsc.convert import read_model, write_files, write_model
 from yolodsc.errors import CfgError, ConversionError, MissingExtraError, WeightsError
 from yolodsc.weights import Header
 
@@ -33,8 +33,8 @@ def assert_round_trip(cfg: Path, weights: Path, ending: str, folder: Path) -> No
     """To one file and back: both files byte by byte."""
     between, back = folder / f"between{ending}", folder / "back/again.cfg"
 
-    write(read(cfg, weights=weights), between)
-    write(read(between), back)
+    write_files(read_model(cfg, weights=weights), between)
+    write_files(read_model(between), back)
 
     assert back.read_bytes() == cfg.read_bytes()
     assert back.with_suffix(".weights").read_bytes() == weights.read_bytes()
@@ -94,19 +94,19 @@ def test_text_that_is_not_utf_8_stays_in_npz_and_is_spelt_out_in_safetensors(tmp
     cfg.write_bytes(b"# r\xe9seau\r\n" + cfg.read_bytes().replace(b"\n", b"\r\n"))
 
     assert_round_trip(cfg, cfg.with_suffix(".weights"), ".npz", tmp_path)
-    write(read(cfg), tmp_path / "tiny.safetensors")
+    write_files(read_model(cfg), tmp_path / "tiny.safetensors")
 
-    spelt = read(tmp_path / "tiny.safetensors")
+    spelt = read_model(tmp_path / "tiny.safetensors")
     assert spelt.text.startswith("# r\\udce9seau\r\n")
-    assert spelt.network.cfg == read(cfg).network.cfg
+    assert spelt.network.cfg == read_model(cfg).network.cfg
 
 
 def test_arrays_have_names_and_shapes_for_other_programs(tmp_path: Path) -> None:
     """The same in both formats."""
     from safetensors.numpy import load_file
 
-    write(read(pair(tmp_path)), tmp_path / "tiny.npz")
-    write(read(tmp_path / "tiny.npz"), tmp_path / "tiny.safetensors")
+    write_files(read_model(pair(tmp_path)), tmp_path / "tiny.npz")
+    write_files(read_model(tmp_path / "tiny.npz"), tmp_path / "tiny.safetensors")
 
     tensors = load_file(tmp_path / "tiny.safetensors")
     with np.load(tmp_path / "tiny.npz") as file:
@@ -120,14 +120,14 @@ def test_either_half_names_the_pair(tmp_path: Path) -> None:
     """As input and as output."""
     cfg = pair(tmp_path)
 
-    assert written(tmp_path / "new.weights") == written(tmp_path / "new.cfg") == (tmp_path / "new.cfg", tmp_path / "new.weights")
-    assert read(cfg.with_suffix(".weights")).text == read(cfg).text
+    assert write_model(tmp_path / "new.weights") == write_model(tmp_path / "new.cfg") == (tmp_path / "new.cfg", tmp_path / "new.weights")
+    assert read_model(cfg.with_suffix(".weights")).text == read_model(cfg).text
 
 
 def _archive(folder: Path, **changes: object) -> Path:
     """``tiny.npz`` with entries replaced, added, or taken away by None."""
     path = folder / "tiny.npz"
-    write(read(pair(folder)), path)
+    write_files(read_model(pair(folder)), path)
     with np.load(path) as file:
         entries = dict(file) | {key.replace("__", "."): value for key, value in changes.items()}
     np.savez(path, **{key: value for key, value in entries.items() if value is not None})
@@ -155,14 +155,14 @@ def test_archives_that_do_not_fit_their_cfg_are_refused(changes: dict[str, objec
     path = _archive(tmp_path, **changes)
 
     with pytest.raises(ConversionError, match=f"^{path}: .*{found}"):
-        read(path)
+        read_model(path)
 
 
 def test_double_precision_is_rounded(tmp_path: Path) -> None:
     """Arrays that another program changed."""
     path = _archive(tmp_path, layer_2__biases=np.full(14, 0.1))
 
-    np.testing.assert_array_equal(read(path).network.weights[2]["biases"], np.full(14, 0.1, np.float32))
+    np.testing.assert_array_equal(read_model(path).network.weights[2]["biases"], np.full(14, 0.1, np.float32))
 
 
 @pytest.mark.parametrize("ending", ARCHIVES)
@@ -170,12 +170,12 @@ def test_double_precision_is_rounded(tmp_path: Path) -> None:
 def test_files_that_are_cut_off_are_refused(share: float, ending: str, tmp_path: Path) -> None:
     """Wherever they end."""
     path = tmp_path / f"tiny{ending}"
-    write(read(pair(tmp_path)), path)
+    write_files(read_model(pair(tmp_path)), path)
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
 
     with pytest.raises(ConversionError, match="cannot be read: not a"):
-        read(path)
+        read_model(path)
 
 
 @pytest.mark.parametrize("ending", ARCHIVES)
@@ -185,7 +185,7 @@ def test_files_that_are_not_there_are_refused(ending: str, tmp_path: Path) -> No
 
     for name in ("nowhere", "folder"):
         with pytest.raises(ConversionError, match=f"{name}{ending}: cannot be read"):
-            read(tmp_path / f"{name}{ending}")
+            read_model(tmp_path / f"{name}{ending}")
 
 
 def test_a_bare_array_is_no_archive(tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_a_bare_array_is_no_archive(tmp_path: Path) -> None:
         np.save(file, np.zeros(3))
 
     with pytest.raises(ConversionError, match=r"not an \.npz file"):
-        read(tmp_path / "array.npz")
+        read_model(tmp_path / "array.npz")
 
 
 def test_other_members_of_an_archive_are_refused(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_other_members_of_an_archive_are_refused(tmp_path: Path) -> None:
         file.writestr("readme.txt", "hello")
 
     with pytest.raises(ConversionError, match=r"readme\.txt.; expected \.npy files"):
-        read(path)
+        read_model(path)
 
 
 @pytest.mark.parametrize("kind", ["BF16", "F8_E4M3", "I8"])
@@ -220,14 +220,14 @@ def test_other_numbers_in_safetensors_are_refused(kind: str, tmp_path: Path) -> 
     (tmp_path / "x.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + bytes(4 * size))
 
     with pytest.raises(ConversionError, match=r"x\.safetensors: "):
-        read(tmp_path / "x.safetensors")
+        read_model(tmp_path / "x.safetensors")
 
 
 @pytest.mark.parametrize("name", ["tiny.onnx", "tiny.pt", "tiny"])
 def test_endings_that_cannot_be_read_are_refused(name: str, tmp_path: Path) -> None:
     """ONNX files are written only."""
     with pytest.raises(ConversionError, match=r"wanted a file that ends in .cfg, .weights, .npz, .safetensors$"):
-        read(tmp_path / name)
+        read_model(tmp_path / name)
 
 
 def test_weights_of_another_name_go_with_a_cfg(tmp_path: Path) -> None:
@@ -235,20 +235,20 @@ def test_weights_of_another_name_go_with_a_cfg(tmp_path: Path) -> None:
     cfg = pair(tmp_path)
     shutil.move(cfg.with_suffix(".weights"), tmp_path / "tiny.backup")
 
-    assert read(cfg, weights=tmp_path / "tiny.backup").network.layers
+    assert read_model(cfg, weights=tmp_path / "tiny.backup").network.layers
     with pytest.raises(ConversionError, match=r"go with a \.cfg only"):
-        read(tmp_path / "tiny.npz", weights=tmp_path / "tiny.backup")
+        read_model(tmp_path / "tiny.npz", weights=tmp_path / "tiny.backup")
     with pytest.raises(WeightsError, match=r"tiny.weights: cannot be read"):
-        read(cfg)
+        read_model(cfg)
 
 
 def test_a_pair_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     """No cfg without its weights."""
-    model = read(pair(tmp_path))
+    model = read_model(pair(tmp_path))
     (tmp_path / "new.weights").mkdir()
 
     with pytest.raises(WeightsError, match="is a directory"):
-        write(model, tmp_path / "new.cfg")
+        write_files(model, tmp_path / "new.cfg")
 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new.weights", "tiny.cfg", "tiny.weights"]
 
@@ -258,16 +258,16 @@ def test_a_cfg_inside_that_cannot_be_built_names_the_file(tmp_path: Path) -> Non
     path = _archive(tmp_path, cfg=np.array("[net]\nwidth=8\nheight=8\nchannels=3\n[convolution]\n"))
 
     with pytest.raises(CfgError, match=r"tiny.npz:5: \[convolution\]"):
-        read(path)
+        read_model(path)
 
 
 def test_without_the_library_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """For reading and for writing."""
-    model = read(pair(tmp_path, TINY))
+    model = read_model(pair(tmp_path, TINY))
     for module in ("safetensors", "safetensors.numpy"):
         monkeypatch.setitem(sys.modules, module, None)
 
     with pytest.raises(MissingExtraError, match=r"yolodsc\[safetensors\]"):
-        write(model, tmp_path / "x.safetensors")
+        write_files(model, tmp_path / "x.safetensors")
     with pytest.raises(MissingExtraError, match=r"yolodsc\[safetensors\]"):
-        read(tmp_path / "x.safetensors")
+        read_model(tmp_path / "x.safetensors")

@@ -11,7 +11,7 @@ from tests.conftest import GOLDEN, SHARED
 from tests.convert.files import pair_of
 from tests.networks import network
 from yolodsc import engine
-from yolodsc.convert import first_layers, fold_batch_norm, fold_separable, read, write
+from yolodsc.convert import first_layers, fold_batch_norm, fold_separable, read_model, write_files
 from yolodsc.decompose import Settings, decompose
 from yolodsc.network import Network
 
@@ -87,9 +87,9 @@ def test_folded_and_cut_pairs_give_the_engines_outputs(form: Callable[[Network],
 @pytest.mark.parametrize("name", ["yolo-v3", "yolo-v4", "yolo-new-coords", "region-v2", "shortcut", "route-groups"])
 def test_onnx_files_give_the_engines_outputs(name: str, dnn: Any, tmp_path: Path) -> None:
     """Heads included."""
-    model = read(GOLDEN / "micro" / f"{name}.cfg")
+    model = read_model(GOLDEN / "micro" / f"{name}.cfg")
     x = np.random.default_rng(0).uniform(0, 1, model.network.picture).astype(np.float32)
-    write(model, tmp_path / "network.onnx")
+    write_files(model, tmp_path / "network.onnx")
     with engine.compile(model.network, threads=1) as runner:
         wanted = runner(x)
 
@@ -105,6 +105,6 @@ def test_onnx_files_give_the_engines_outputs(name: str, dnn: Any, tmp_path: Path
 @pytest.mark.parametrize("name", ["yololite-voc-trial3-bn", "yolov4-tiny-aix2023"])
 def test_a_real_network_without_its_batch_norm_is_read(name: str, shared: Path, dnn: Any, tmp_path: Path) -> None:
     """Trained weights, at their own size."""
-    model = read(shared / "data/models" / name / f"{name}.cfg")
+    model = read_model(shared / "data/models" / name / f"{name}.cfg")
 
     assert_opencv_agrees(dnn, pair_of(fold_batch_norm(model.network), tmp_path))

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from tests.convert.files import pair_of
 from tests.engine.random_networks import networks
 from tests.networks import picture
-from yolodsc.convert import fold_batch_norm, fold_separable, read, write
+from yolodsc.convert import fold_batch_norm, fold_separable, read_model, write_files
 from yolodsc.errors import ConversionError
 from yolodsc.network import Network
 from yolodsc.shape import Array
@@ -26,9 +26,9 @@ def test_any_network_comes_back_byte_by_byte(made: Network, tmp_path_factory: py
     folder = tmp_path_factory.mktemp("random")
     cfg = pair_of(made, folder)
 
-    write(read(cfg), folder / "one.npz")
-    write(read(folder / "one.npz"), folder / "two.safetensors")
-    write(read(folder / "two.safetensors"), folder / "three.cfg")
+    write_files(read_model(cfg), folder / "one.npz")
+    write_files(read_model(folder / "one.npz"), folder / "two.safetensors")
+    write_files(read_model(folder / "two.safetensors"), folder / "three.cfg")
 
     assert (folder / "three.cfg").read_bytes() == cfg.read_bytes()
     assert (folder / "three.weights").read_bytes() == cfg.with_suffix(".weights").read_bytes()

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from tests.conftest import GOLDEN
-from yolodsc import cli, image
+from yolodsc import cli
+from yolodsc.image import write_image
 from yolodsc.cli import progress
 from yolodsc.cli.progress import Compiling
 from yolodsc.engine import cores
@@ -25,7 +26,7 @@ def pictures(tmp_path: Path) -> Path:
     folder.mkdir()
     rng = np.random.default_rng(0)
     for number in range(14):
-        image.write(folder / f"{number:02}.png", rng.integers(0, 256, (40 + number, 52, 3), dtype=np.uint8))
+        write_image(folder / f"{number:02}.png", rng.integers(0, 256, (40 + number, 52, 3), dtype=np.uint8))
     (folder / "07.png").write_bytes(b"broken")
     return folder
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from tests.test_datasets import annotation, thing
 from tests.training.scenes import student, teacher, write_pictures
-from yolodsc import image
+from yolodsc.image import write_image
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("red", "blue")
@@ -27,7 +27,7 @@ def tree(root: Path, count: int) -> Path:
     for number, name in enumerate(ids):
         path = root / f"JPEGImages/{name}.png"
         if number < 8:
-            image.write(path, rng.integers(0, 256, (60, 80, 3), dtype=np.uint8))
+            write_image(path, rng.integers(0, 256, (60, 80, 3), dtype=np.uint8))
         else:
             path.hardlink_to(root / f"JPEGImages/{ids[number % 8]}.png")
         text = annotation(

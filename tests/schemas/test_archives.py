@@ -16,7 +16,7 @@ from numpy.lib import format as npy
 from tests.convert.files import pair
 from tests.schemas.complaints import complaint
 from yolodsc.cli import run
-from yolodsc.convert import read, write
+from yolodsc.convert import read_model, write_files
 
 
 def npy_bytes(array: Any, **header: object) -> bytes:
@@ -30,7 +30,7 @@ def npy_bytes(array: Any, **header: object) -> bytes:
 def archive(folder: Path, members: dict[str, bytes | None], *, method: int = zipfile.ZIP_STORED) -> Path:
     """``tiny.npz`` with members replaced, added, or taken away by None."""
     path = folder / "tiny.npz"
-    write(read(pair(folder)), path)
+    write_files(read_model(pair(folder)), path)
     with zipfile.ZipFile(path) as file:
         content: dict[str, bytes | None] = {name: file.read(name) for name in file.namelist()} | members
     with zipfile.ZipFile(path, "w", method) as file:
@@ -115,7 +115,7 @@ def test_any_damaged_byte_of_an_archive_is_at_most_one_line(
 ) -> None:
     """Headers, directory and data with single bytes changed: it is converted, or refused."""
     path = tmp_path / f"tiny{ending}"
-    write(read(pair(tmp_path)), path)
+    write_files(read_model(pair(tmp_path)), path)
     whole = path.read_bytes()
     random = np.random.default_rng(4)
 
@@ -190,4 +190,4 @@ def test_a_safetensors_file_of_another_length_is_one_line(
 
 def test_the_safetensors_file_of_these_tests_is_read_when_nothing_is_changed(tmp_path: Path) -> None:
     """Without which the tests of headers would show nothing."""
-    assert read(safetensors(tmp_path, lambda header: None)).text == CFG
+    assert read_model(safetensors(tmp_path, lambda header: None)).text == CFG

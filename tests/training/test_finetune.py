@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.training.scenes import REGION, STUDENT, YOLO, student, teacher, write_pictures
-from yolodsc import image
+from yolodsc.image import fit, read_image
 from yolodsc.cli import run
 from yolodsc.errors import OptionError, YolodscError
 from yolodsc.finetune import Settings, Trainer
@@ -202,7 +202,7 @@ def test_live_statistics_end_as_the_final_weights_make_them(tmp_path: Path) -> N
     first = trained(tmp_path / "a", paths, settings=settings)
 
     assert equal(first, trained(tmp_path / "b", paths, settings=settings, threads=2))
-    pictures = np.stack([image.fit(image.read(path), first.picture, profile=ALEXEYAB, geometry="stretch")[0] for path in paths])
+    pictures = np.stack([fit(read_image(path), first.picture, profile=ALEXEYAB, geometry="stretch")[0] for path in paths])
     kernel = first.weights[0]["weights"]
     geometry = {"groups": 1, "stride_y": 2, "stride_x": 2, "padding": 1, "dilation": 1}
     numbers = np.stack([convolution(x, kernel, **geometry) for x in pictures])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.training.scenes import write_pictures
-from yolodsc import image
+from yolodsc.image import fit
 from yolodsc.errors import DatasetError, OptionError
 from yolodsc.profile import ALEXEYAB
 from yolodsc.shape import Array, Shape
@@ -146,7 +146,7 @@ def test_without_augmentation_the_network_sees_what_it_sees_in_detection(geometr
         random=np.random.default_rng(0),  # type: ignore[arg-type]
     )
 
-    wanted, placement = image.fit(picture, shape, profile=ALEXEYAB, geometry=geometry)  # type: ignore[arg-type]
+    wanted, placement = fit(picture, shape, profile=ALEXEYAB, geometry=geometry)  # type: ignore[arg-type]
     inner = (slice(None), slice(8, 40), slice(2, 46))
     assert np.abs(found - wanted)[inner].max() < 8 / 255
     np.testing.assert_allclose(placement.undo(moved_labels[:, 1:]), labels[:, 1:], atol=0.02)

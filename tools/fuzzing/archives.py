@@ -9,17 +9,17 @@ import zipfile
 
 from tools.fuzzing import scratch
 from tools.fuzzing.target import Bytewise, Target
-from yolodsc import convert
+from yolodsc.convert import read_model
 
 
 def read_npz(data: bytes) -> None:
     """A network in one ``.npz``."""
-    convert.read(scratch.file("fuzz.npz", data))
+    read_model(scratch.file("fuzz.npz", data))
 
 
 def read_safetensors(data: bytes) -> None:
     """A network in one ``.safetensors``."""
-    convert.read(scratch.file("fuzz.safetensors", data))
+    read_model(scratch.file("fuzz.safetensors", data))
 
 
 def mutated_zip(data: bytes, rng: random.Random, bytewise: Bytewise) -> bytes:

@@ -10,7 +10,7 @@ import numpy as np
 
 from tools.fuzzing import scratch
 from tools.fuzzing.target import Bytewise, Target
-from yolodsc import cfg
+from yolodsc.cfg import parse_cfg
 from yolodsc.detect import Detector
 from yolodsc.image import Placement
 from yolodsc.network import Network
@@ -74,7 +74,7 @@ def detector(number: int) -> Detector:
     ]
     scratch.file("fuzz.tree", "a -1\nb 0\nc 0\n")
     file = str(scratch.file("head.cfg", ""))
-    return Detector(Network.build(cfg.parse("\n".join(lines), file=file)), ("cat", "a/b: c", "\u72d7"), isa="none")
+    return Detector(Network.build(parse_cfg("\n".join(lines), file=file)), ("cat", "a/b: c", "\u72d7"), isa="none")
 
 
 def detections(data: bytes) -> None:

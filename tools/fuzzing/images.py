@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from tools.fuzzing import scratch
 from tools.fuzzing.target import Bytewise, Mutation, Target
-from yolodsc import image
+from yolodsc.image import fit, read_image
 from yolodsc.profile import ALEXEYAB, profile_named
 from yolodsc.shape import Shape
 
@@ -19,13 +19,13 @@ MOST_NUMBERS = 1 << 23
 def _reader(ending: str) -> Callable[[bytes], None]:
     def read(data: bytes) -> None:
         path = scratch.file(f"fuzz.{ending}", data)
-        pixels = image.read(path, channels=3)
+        pixels = read_image(path, channels=3)
         if pixels.size > MOST_NUMBERS:
             return
-        image.read(path, channels=1, exif=True)
+        read_image(path, channels=1, exif=True)
         for profile in (ALEXEYAB, profile_named("opencv")):
             for geometry in ("stretch", "letterbox"):
-                x, _ = image.fit(pixels, _SMALL, profile=profile, geometry=geometry)
+                x, _ = fit(pixels, _SMALL, profile=profile, geometry=geometry)
                 if x.shape != _SMALL:
                     raise AssertionError(f"{x.shape}")
 

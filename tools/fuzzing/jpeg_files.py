@@ -6,14 +6,14 @@ import struct
 import numpy as np
 
 from tools.fuzzing.target import Bytewise, Target, corpus
-from yolodsc import jpeg
+from yolodsc.jpeg import decode_jpeg
 
 
 def decode(data: bytes) -> None:
     """Both counts of channels; what is decoded has the size that the other has."""
     shapes = set()
     for channels in (1, 3):
-        image = jpeg.decode(data, channels=channels)
+        image = decode_jpeg(data, channels=channels)
         if image is not None:
             if image.dtype != np.uint8 or image.shape[2] != channels:
                 raise AssertionError(f"{image.dtype} {image.shape}")

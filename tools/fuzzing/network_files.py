@@ -7,7 +7,7 @@ import numpy as np
 from tools.fuzzing import scratch
 from tools.fuzzing.cfg_text import TOKENS, mutated_cfg
 from tools.fuzzing.target import Target
-from yolodsc import cfg
+from yolodsc.cfg import parse_cfg, read_cfg
 from yolodsc.errors import WeightsError
 from yolodsc.names import names_of_data, read_names
 from yolodsc.network import Network
@@ -35,8 +35,8 @@ weights_type=per_channel
 def read_cfg(data: bytes) -> None:
     """The text that a cfg gives must read as the same; the network is built without arrays, by way of a file without weights."""
     path = scratch.file("fuzz.cfg", data)
-    read = cfg.read(path)
-    if cfg.parse(read.format()) != read:
+    read = read_cfg(path)
+    if parse_cfg(read.format()) != read:
         raise AssertionError("format() and parse() differ")
     with suppress(WeightsError):
         Network.load(path, scratch.file("empty.weights", _HEADER))

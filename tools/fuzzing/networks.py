@@ -14,7 +14,8 @@ from tests.engine.guards import Guards
 from tools.fuzzing import scratch
 from tools.fuzzing.cfg_text import TOKENS, mutated_cfg
 from tools.fuzzing.target import Target
-from yolodsc import cfg, engine
+from yolodsc import engine
+from yolodsc.cfg import read_cfg
 from yolodsc.engine.isa import available
 from yolodsc.errors import CfgError, WeightsError
 from yolodsc.network import Network
@@ -77,7 +78,7 @@ def _built(data: bytes) -> Network | None:
             return None
     except CfgError:
         return None
-    network = Network.build(cfg.read(path))
+    network = Network.build(read_cfg(path))
     small = all(layer.multiply_adds() <= MOST_MULTIPLICATIONS and layer.shape.size <= MOST_NUMBERS for layer in network.layers)
     return network if small and network.picture.size <= MOST_NUMBERS else None
 

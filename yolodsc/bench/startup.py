@@ -17,7 +17,7 @@ from yolodsc.bench.process import Worker
 from yolodsc.bench.subject import Subject
 from yolodsc.bench.timing import OURS, Absent, started
 from yolodsc.errors import OptionError
-from yolodsc.image import write
+from yolodsc.image import write_image
 
 WARM_STARTS = 5
 
@@ -46,7 +46,7 @@ def start(subject: Subject, *, repeats: int = WARM_STARTS) -> Start:
     with TemporaryDirectory() as folder:
         picture = Path(folder) / "picture.png"
         pixels = np.random.default_rng(0).integers(0, 256, (*subject.network.picture[1:], 3), np.uint8)
-        write(picture, pixels)
+        write_image(picture, pixels)
         caches = {"YOLODSC_CACHE": f"{folder}/kernels", "NUMBA_CACHE_DIR": f"{folder}/numba"}
         files = ["--cfg", subject.job.cfg, "--weights", subject.job.weights]
         detect = ["-m", "yolodsc", "detect", str(picture), *files, "--thresh", "0.99"]

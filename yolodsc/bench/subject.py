@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from yolodsc import cfg as cfg_format
-from yolodsc import models
+from yolodsc.cfg import read_cfg
+from yolodsc.models import resolve_model
 from yolodsc.bench.job import Job
 from yolodsc.errors import YolodscError
 from yolodsc.layer import Layer
@@ -57,13 +57,13 @@ def subject(name: str, network: Network, folder: Path) -> Subject:
 
 def named(model: str) -> tuple[str, Network]:
     """A shipped network, or the one in a directory."""
-    files = models.resolve(model)
+    files = resolve_model(model)
     return files.cfg.stem, Network.load(files.cfg, files.weights)
 
 
 def random(cfg: Path, *, seed: int = SEED) -> tuple[str, Network]:
     """The network of a cfg with random weights: for speed, one set of finite numbers is as good as another."""
-    network = Network.build(cfg_format.read(cfg))
+    network = Network.build(read_cfg(cfg))
     rng = np.random.default_rng(seed)
     weights = [{name: _random(rng, name, array) for name, array in own.items()} for own in network.weights]
     return cfg.stem, network.with_weights(weights)

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from yolodsc import models
-from yolodsc.bench import subject as subjects
+from yolodsc.models import DEFAULT_MODEL
+from yolodsc.bench.subject import named, random, subject
 from yolodsc.bench.ablation import ablate
 from yolodsc.bench.machine import Machine, machine
 from yolodsc.bench.peers import PEERS, find, versions
@@ -131,17 +131,17 @@ def _print(lines: Sequence[str], absent: Sequence[Absent]) -> None:
 @contextmanager
 def _subject(name: str, network: Network) -> Iterator[Subject]:
     with TemporaryDirectory() as folder:
-        yield subjects.subject(name, network, Path(folder))
+        yield subject(name, network, Path(folder))
 
 
 def _networks(model: list[str] | None, cfg: Path | None, weights: Path | None) -> list[Named]:
     if cfg is None and weights is None:
-        return [subjects.named(name) for name in model or [models.DEFAULT]]
+        return [named(name) for name in model or [DEFAULT_MODEL]]
     if model:
         raise OptionError("--model and --cfg/--weights name several networks; wanted one of them")
     if cfg is None:
         raise OptionError("--cfg is missing; --weights goes with it")
-    return [subjects.random(cfg) if weights is None else (cfg.stem, Network.load(cfg, weights))]
+    return [random(cfg) if weights is None else (cfg.stem, Network.load(cfg, weights))]
 
 
 def _peers(text: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from yolodsc.cli import options
-from yolodsc.convert import Model, first_layers, fold_batch_norm, fold_separable, read, write, written
+from yolodsc.convert import Model, first_layers, fold_batch_norm, fold_separable, read_model, write_files, write_model
 from yolodsc.errors import OptionError
 from yolodsc.files import exists
 from yolodsc.profile import profile_named
@@ -35,20 +35,20 @@ def convert(
 ) -> int:
     """Write a network in another format or form."""
     _check(target, heads=heads, dynamic_batch=dynamic_batch, force=force)
-    model = read(source, weights=weights, profile=profile_named(profile), allow_nonfinite=allow_nonfinite)
+    model = read_model(source, weights=weights, profile=profile_named(profile), allow_nonfinite=allow_nonfinite)
     if partial is not None:
         model = Model.of(first_layers(model.network, partial))
     if separable:
         model = Model.of(fold_separable(model.network))
     if batch_norm:
         model = Model.of(fold_batch_norm(model.network))
-    write(model, target, heads=(heads or Heads.activated).value, dynamic_batch=dynamic_batch)
+    write_files(model, target, heads=(heads or Heads.activated).value, dynamic_batch=dynamic_batch)
     return 0
 
 
 def _check(target: Path, *, heads: Heads | None, dynamic_batch: bool, force: bool) -> None:
     """Nothing is overwritten unasked, and options of ONNX go with ONNX."""
-    for path in written(target):
+    for path in write_model(target):
         if exists(path) and not force:
             raise OptionError(f"{path} is there already; wanted another name, or --force")
     if target.suffix.lower() != ".onnx" and (heads or dynamic_batch):

@@ -10,7 +10,9 @@ import typer
 
 from yolodsc.cli import options
 from yolodsc.cli.terminal import printable, say
-from yolodsc.decompose import Settings, calibration, report
+from yolodsc.decompose import Settings
+from yolodsc.decompose.calibration import read_images
+from yolodsc.decompose.report import compare_networks, report_markdown, write_report
 from yolodsc.decompose import decompose as decompose_network
 from yolodsc.decompose.settings import Progress
 from yolodsc.errors import OptionError
@@ -58,15 +60,15 @@ def decompose(
     if size:
         network = network.resized(size, size)
     options.classes(files.names, network)
-    shown = calibration.read(network, pictures([images]), count=count, seed=seed)
+    shown = read_images(network, pictures([images]), count=count, seed=seed)
     with _progress(quiet) as tell:
         result = decompose_network(network, shown, settings, progress=tell)
     options.save(result.network, out, stem, files.names)
-    comparison = report.compare(network, result.network, shown[-max(len(shown) // 10, 1) :], threads=threads)
+    comparison = compare_networks(network, result.network, shown[-max(len(shown) // 10, 1) :], threads=threads)
     if report_to is not None:
-        report.write(report_to, result, comparison)
+        write_report(report_to, result, comparison)
     if not quiet:
-        say(*report.markdown(result, comparison).rstrip("\n").split("\n"))
+        say(*report_markdown(result, comparison).rstrip("\n").split("\n"))
     return 0
 
 

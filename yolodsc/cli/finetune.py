@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from yolodsc import models
+from yolodsc.models import names_beside
 from yolodsc.cli import options
 from yolodsc.cli.signals import gently
 from yolodsc.cli.terminal import log, say
@@ -86,7 +86,7 @@ def finetune(
     stem = name or f"{student[0].stem}-finetuned"
     _free(out, stem, resume=resume)
     learner = _learner(student, profile, scratch=scratch, seed=seed)
-    known = names or models.names_beside(*student) or (models.names_beside(*teacher) if teacher else None)
+    known = names or names_beside(*student) or (names_beside(*teacher) if teacher else None)
     validation = _validation(val, options.classes(known, learner), threads=threads)
     paths = training_pictures(images)
     objects, missing = read_labels(paths, classes=reported_classes(learner)) if labels else ([], 0)
@@ -115,10 +115,10 @@ def finetune(
 
 
 def _learner(files: Pair, profile: str, *, scratch: bool, seed: int) -> Network:
-    from yolodsc import cfg
+    from yolodsc.cfg import read_cfg
 
     if scratch:
-        return initialised(Network.build(cfg.read(files[0]), profile=profile_named(profile)), seed=seed)
+        return initialised(Network.build(read_cfg(files[0]), profile=profile_named(profile)), seed=seed)
     return Network.load(*files, profile=profile_named(profile))
 
 

@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import yolodsc
-from yolodsc import models
+from yolodsc.models import bundled_models
 from yolodsc.cache import cache_directory, contents, trouble
 from yolodsc.cli import options
 from yolodsc.cli.table import aligned
@@ -33,7 +33,7 @@ def _versions() -> Iterator[tuple[str, str]]:
     for name in LIBRARIES:
         yield name, _version(name)
     yield "extras", ", ".join(f"{name} {_version(name)}" for name in EXTRAS)
-    yield "networks", ", ".join(models.shipped()) or "none"
+    yield "networks", ", ".join(bundled_models()) or "none"
 
 
 def _version(name: str) -> str:

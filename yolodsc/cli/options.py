@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from yolodsc import models
+from yolodsc.models import DEFAULT_MODEL, resolve_model
 from yolodsc.cli.progress import Compiling
 from yolodsc.errors import OptionError
 from yolodsc.files import exists, is_file, is_folder, nearest, resolved
@@ -50,7 +50,7 @@ def model_files(
     if names is not None and data is not None:
         raise OptionError("--names and --data name two lists of classes; wanted one")
     if cfg is None and weights is None:
-        files = models.resolve(model or models.DEFAULT)
+        files = resolve_model(model or DEFAULT_MODEL)
         return ModelFiles(files.cfg, files.weights, names or (None if data else files.names))
     if model is not None:
         raise OptionError("--model and --cfg/--weights name two networks; wanted one")

@@ -7,7 +7,8 @@ import typer
 from yolodsc.cli import options
 from yolodsc.cli.table import aligned
 from yolodsc.cli.terminal import say
-from yolodsc.decompose import calibration, single
+from yolodsc.decompose.calibration import read_images
+from yolodsc.decompose.single import separation_errors
 from yolodsc.decompose.settings import MOST
 from yolodsc.errors import OptionError
 from yolodsc.network import Network
@@ -31,8 +32,8 @@ def separate(
     files = options.model_files(model, cfg, weights, None)
     network = Network.load(files.cfg, files.weights, profile=profile_named(profile))
     wanted = _ranks(ranks)
-    shown = calibration.read(network, pictures([images]), count=count, seed=seed)
-    rows = single.errors(network, layer, shown, ranks=wanted, seed=seed, threads=threads)
+    shown = read_images(network, pictures([images]), count=count, seed=seed)
+    rows = separation_errors(network, layer, shown, ranks=wanted, seed=seed, threads=threads)
     table = [("method", "rank", "MMAC", "calibration", "held back")]
     table += [(r.method, f"{r.rank:g}", f"{r.multiply_adds / 1e6:.2f}", f"{r.error:.4f}", f"{r.held_back:.4f}") for r in rows]
     say(*aligned(table, left=1))

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from yolodsc import cfg as cfg_format
+from yolodsc.cfg import read_cfg
 from yolodsc import engine
 from yolodsc.cli import options
 from yolodsc.cli.plan_table import plan_json, plan_lines
@@ -81,7 +81,7 @@ def _network(source: Path | ModelFiles, *, profile: str, **loading: bool) -> Net
     """The network of these files; of a cfg alone, without weights."""
     chosen = profile_named(profile)
     if isinstance(source, Path):
-        return Network.build(cfg_format.read(source), profile=chosen)
+        return Network.build(read_cfg(source), profile=chosen)
     return Network.load(source.cfg, source.weights, profile=chosen, **loading)
 
 

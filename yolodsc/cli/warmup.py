@@ -8,7 +8,8 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from yolodsc import engine, models
+from yolodsc import engine
+from yolodsc.models import bundled_models, resolve_model
 from yolodsc.image import READING_KERNELS
 from yolodsc.cache import cache_directory, trouble
 from yolodsc.cli import options
@@ -57,7 +58,7 @@ def warmup(
 
 def _chosen(model: str | None, cfg: Path | None, weights: Path | None) -> list[ModelFiles]:
     if model is None and cfg is None and weights is None:
-        return [models.resolve(name) for name in models.shipped()]
+        return [resolve_model(name) for name in bundled_models()]
     return [options.model_files(model, cfg, weights, None)]
 
 

@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from yolodsc import cfg as cfg_format
-from yolodsc import weights as weights_format
+from yolodsc.cfg import parse_cfg
+from yolodsc.weights import initial_weights
 from yolodsc.errors import ConversionError, MissingExtraError
 from yolodsc.layer import Layer
 from yolodsc.network import Network
 from yolodsc.profile import Profile
-from yolodsc.schemas import npz as npz_format
-from yolodsc.schemas import safetensors as safetensors_format
+from yolodsc.schemas.npz import open_npz
+from yolodsc.schemas.safetensors import read_safetensors_header
 from yolodsc.weights import Header
 
 _REAL = ("F16", "F32", "F64")
@@ -57,12 +57,12 @@ def read(path: Path, profile: Profile) -> tuple[Network, str]:
     with _opened(path) as source:
         if "cfg" not in source.notes:
             raise ConversionError(f"{path}: has no cfg inside; wanted a file that yolodsc wrote")
-        blueprint = Network.build(cfg_format.parse(source.notes["cfg"], file=str(path)), profile=profile)
+        blueprint = Network.build(parse_cfg(source.notes["cfg"], file=str(path)), profile=profile)
         header = _header(source.notes, path)
         wanted = {_name(layer, name): layer.weight_shapes()[name] for layer in blueprint.layers for name in layer.stored()}
         _check(source, wanted, path)
         arrays = [
-            weights_format.initial(layer) | {name: source.array(_name(layer, name)).astype(np.float32) for name in layer.stored()}
+            initial_weights(layer) | {name: source.array(_name(layer, name)).astype(np.float32) for name in layer.stored()}
             for layer in blueprint.layers
         ]
     return blueprint.with_weights(arrays, header=header), source.notes["cfg"]
@@ -103,7 +103,7 @@ def _opened(path: Path) -> Iterator[_Source]:
         with _safetensors(path) as source:
             yield source
         return
-    with npz_format.opened(path, error=ConversionError) as file:
+    with open_npz(path, error=ConversionError) as file:
         notes = file.texts()
         entries = {name: (e.dtype.kind == "f", e.shape, str(e)) for name, e in file.entries.items() if name not in notes}
         yield _Source(notes, entries, file.array)
@@ -116,7 +116,7 @@ def _safetensors(path: Path) -> Iterator[_Source]:
     except ImportError:
         raise MissingExtraError("safetensors", needed_for="a .safetensors file") from None
     try:
-        tensors, notes = safetensors_format.header_of(path)
+        tensors, notes = read_safetensors_header(path)
         entries = {name: (t.dtype in _REAL, tuple(t.shape), f"{t.dtype} {tuple(t.shape)}") for name, t in tensors.items()}
         with safe_open(path, framework="numpy") as file:
             yield _Source(notes, entries, file.get_tensor)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from yolodsc import weights as weights_format
+from yolodsc.weights import write_weights
 from yolodsc.convert import archives
 from yolodsc.errors import ConversionError
 from yolodsc.files import replacing, write_bytes
@@ -30,7 +30,7 @@ class Model:
         return cls(network, network.cfg.format())
 
 
-def read(
+def read_model(
     path: str | Path, *, weights: str | Path | None = None, profile: Profile = ALEXEYAB, allow_nonfinite: bool = False
 ) -> Model:
     """Read a network from any of the formats.
@@ -64,7 +64,7 @@ def read(
     return Model(network, text)
 
 
-def written(path: str | Path) -> tuple[Path, ...]:
+def write_model(path: str | Path) -> tuple[Path, ...]:
     """The files that `write` makes for a path; a `ConversionError` where it has no ending of a format."""
     path = Path(path)
     if _ending(path, WRITABLE) in (".cfg", ".weights"):
@@ -72,7 +72,7 @@ def written(path: str | Path) -> tuple[Path, ...]:
     return (path,)
 
 
-def write(model: Model, path: str | Path, *, heads: Heads = "activated", dynamic_batch: bool = False) -> None:
+def write_files(model: Model, path: str | Path, *, heads: Heads = "activated", dynamic_batch: bool = False) -> None:
     """Write a network in the format of the path's ending; files appear whole or not at all, in the place of what was there.
 
     ``heads`` and ``dynamic_batch`` are `yolodsc.onnx_export.export_onnx`'s. Of ``.cfg`` or ``.weights`` both are written.
@@ -89,7 +89,7 @@ def write(model: Model, path: str | Path, *, heads: Heads = "activated", dynamic
     if ending == ".onnx":
         export_onnx(model.network, path, heads=heads, dynamic_batch=dynamic_batch)
     elif ending in (".cfg", ".weights"):
-        _write_pair(model, *written(path))
+        _write_pair(model, *write_model(path))
     else:
         archive = archives.packed(model.network, model.text)
         content = archives.npz(archive) if ending == ".npz" else archives.safetensors(archive)
@@ -105,7 +105,7 @@ def _write_pair(model: Model, cfg: Path, weights: Path) -> None:
     """The cfg takes its place only when the weights are in theirs."""
     with replacing(cfg, error=ConversionError) as file:
         file.write(model.text.encode("utf-8", errors="surrogateescape"))
-        weights_format.write(weights, model.network.layers, model.network.weights, header=model.network.header)
+        write_weights(weights, model.network.layers, model.network.weights, header=model.network.header)
 
 
 def _ending(path: Path, known: tuple[str, ...]) -> str:

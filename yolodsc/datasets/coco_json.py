@@ -11,7 +11,8 @@ from yolodsc.datasets.dataset import Dataset, Report, Rows
 from yolodsc.errors import DatasetError
 from yolodsc.files import MOST_DATA, text_of
 from yolodsc.metrics import Truth
-from yolodsc.schemas import coco, darknet
+from yolodsc.schemas.coco import Image, Result, coco_ground_truth, coco_results
+from yolodsc.schemas.darknet import Frame, darknet_frames, is_darknet
 from yolodsc.schemas.document import parse
 
 _LONE_BACKSLASH = re.compile(r'\\(?!["\\/])')
@@ -27,7 +28,7 @@ def load_json(path: Path) -> Any:
 
 def read_coco(path: Path, report: Report, *, pictures: Path | None = None) -> Dataset:
     """Ground truth; pictures in the order of their ids, as pycocotools walks them."""
-    content = coco.truth_of(load_json(path), file=path)
+    content = coco_ground_truth(load_json(path), file=path)
     entries = sorted(content.images, key=lambda entry: entry.id)
     categories = {entry.id: entry.name for entry in sorted(content.categories, key=lambda entry: entry.id)}
     index = {entry.id: i for i, entry in enumerate(entries)}
@@ -57,7 +58,7 @@ def _number(given: float | None) -> float:
     return np.nan if given is None else given
 
 
-def _paths(folder: Path, images: Sequence[coco.Image], path: Path) -> tuple[Path, ...]:
+def _paths(folder: Path, images: Sequence[Image], path: Path) -> tuple[Path, ...]:
     """Where the images are; a `DatasetError` where the ground truth does not name one."""
     for entry in images:
         if entry.file_name is None:
@@ -70,12 +71,12 @@ def read_results(path: Path, dataset: Dataset, report: Report) -> Rows:
     content = load_json(path)
     if not isinstance(content, list):
         raise DatasetError(f"{path}: wanted a list of detections, COCO's or Darknet's")
-    if darknet.is_darknet(content):
-        return _darknet(darknet.frames_of(content, file=path), dataset, report)
-    return _coco(coco.results_of(content, file=path), dataset)
+    if is_darknet(content):
+        return _darknet(darknet_frames(content, file=path), dataset, report)
+    return _coco(coco_results(content, file=path), dataset)
 
 
-def _coco(entries: list[coco.Result], dataset: Dataset) -> Rows:
+def _coco(entries: list[Result], dataset: Dataset) -> Rows:
     known: Mapping[int | str, str] = dataset.categories or dict(enumerate(dataset.names))
     boxes = np.array([entry.bbox for entry in entries], np.float64).reshape(-1, 4)
     boxes[:, 2:] += boxes[:, :2]
@@ -90,7 +91,7 @@ def _image(given: Any, dataset: Dataset) -> str:
     return text.zfill(6) if dataset.origin and text.isdecimal() else text
 
 
-def _darknet(frames: list[darknet.Frame], dataset: Dataset, report: Report) -> Rows:
+def _darknet(frames: list[Frame], dataset: Dataset, report: Report) -> Rows:
     stems = {name: i for i, name in enumerate(dataset.ids)}
     ids, names, score, boxes = [], [], [], []
     for frame in frames:

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from yolodsc import image
+from yolodsc.image import fit, read_image
 from yolodsc.detect import default_geometry
 from yolodsc.errors import DecompositionError
 from yolodsc.network import Network
 from yolodsc.shape import Array
 
 
-def read(network: Network, paths: Sequence[str], *, count: int, seed: int) -> Array:
+def read_images(network: Network, paths: Sequence[str], *, count: int, seed: int) -> Array:
     """``count`` of the pictures, drawn without repetition and in a drawn order: (N, C, H, W); all where there are fewer.
 
     An ImageError where one cannot be read, a DecompositionError where there are none.
@@ -23,5 +23,5 @@ def read(network: Network, paths: Sequence[str], *, count: int, seed: int) -> Ar
 
 
 def _fitted(network: Network, path: str) -> Array:
-    picture = image.read(path, channels=network.picture.channels)
-    return image.fit(picture, network.picture, profile=network.profile, geometry=default_geometry(network))[0]
+    picture = read_image(path, channels=network.picture.channels)
+    return fit(picture, network.picture, profile=network.profile, geometry=default_geometry(network))[0]

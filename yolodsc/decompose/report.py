@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from yolodsc import boxes, engine
+from yolodsc import engine
+from yolodsc.boxes import iou, joined, nms
 from yolodsc.boxes import Candidates
 from yolodsc.decompose import milliseconds
 from yolodsc.decompose.settings import Decomposition
@@ -29,7 +30,7 @@ class Comparison:
     """F1 of the decomposed network's detections at .25 against the original's, IoU over .5, class for class."""
 
 
-def compare(original: Network, decomposed: Network, pictures: Array, *, threads: int) -> Comparison:
+def compare_networks(original: Network, decomposed: Network, pictures: Array, *, threads: int) -> Comparison:
     """Cost and agreement; times are the best of interleaved rounds."""
     timer = milliseconds.Timer(threads)
     times = [(timer.network(original), timer.network(decomposed)) for _ in range(3)]
@@ -41,7 +42,7 @@ def compare(original: Network, decomposed: Network, pictures: Array, *, threads:
     return Comparison((total[0], total[1]), (sizes[0], sizes[1]), (first, second), agreement)
 
 
-def markdown(result: Decomposition, comparison: Comparison | None = None) -> str:
+def report_markdown(result: Decomposition, comparison: Comparison | None = None) -> str:
     """Both tables."""
     lines = ["| layer | form | MMAC | parameters | error, calibration | error, held back | |", "|---|---|---|---|---|---|---|"]
     for r in result.layers:
@@ -56,7 +57,7 @@ def markdown(result: Decomposition, comparison: Comparison | None = None) -> str
     return "\n".join(lines) + "\n"
 
 
-def write(folder: Path, result: Decomposition, comparison: Comparison) -> None:
+def write_report(folder: Path, result: Decomposition, comparison: Comparison) -> None:
     """``report.md``, ``report.json`` and, where Matplotlib is installed, ``report.png``; MissingExtraError without it."""
     folder.mkdir(parents=True, exist_ok=True)
     data = {
@@ -68,7 +69,7 @@ def write(folder: Path, result: Decomposition, comparison: Comparison) -> None:
     }
     data = without_infinities(data)  # null: the error of a layer that puts out zeros
     json = dumps(data, file=folder / "report.json", error=WeightsError, indent=1)
-    for name, text in (("report.md", markdown(result, comparison)), ("report.json", json + "\n")):
+    for name, text in (("report.md", report_markdown(result, comparison)), ("report.json", json + "\n")):
         with replacing(folder / name, error=WeightsError) as file:
             file.write(text.encode())
     _draw(folder / "report.png", result)
@@ -117,7 +118,7 @@ def _detections(network: Network, pictures: Array, threads: int) -> list[Candida
         for picture in pictures:
             outputs = runner(picture)
             parts = [h.decode(outputs[h.index], picture=network.picture, thresh=AGREED_SCORE) for h in network.heads]
-            out.append(boxes.nms(boxes.joined(parts), kind="default", thresh=network.profile.nms_thresh))
+            out.append(nms(joined(parts), kind="default", thresh=network.profile.nms_thresh))
     return out
 
 
@@ -130,7 +131,7 @@ def _matched(wanted: Candidates, found: Candidates) -> int:
         for row in rows[np.argsort(-found.probabilities[rows, k], kind="stable")]:
             if not free:
                 break
-            overlaps = boxes.iou(found.boxes_xywh[row], wanted.boxes_xywh[free])
+            overlaps = iou(found.boxes_xywh[row], wanted.boxes_xywh[free])
             best = int(overlaps.argmax())
             if overlaps[best] > AGREED_OVERLAP:
                 hits += 1

@@ -23,7 +23,7 @@ class SingleError:
     held_back: float
 
 
-def errors(
+def separation_errors(
     network: Network, index: int, pictures: Array, *, ranks: Sequence[float], count: int = 100, seed: int = 0, threads: int = 1
 ) -> list[SingleError]:
     """Errors of every method on one convolution of the original network; a tenth of the pictures is held back.

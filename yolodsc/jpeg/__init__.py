@@ -15,7 +15,7 @@ from yolodsc.jit.kernel import Kernel
 from yolodsc.jpeg.markers import Component, Frame, Scan, parse
 from yolodsc.jpeg.room import FAST, PADDING, SPARE
 
-__all__ = ["KERNELS", "decode", "read"]
+__all__ = ["KERNELS", "decode_jpeg", "read_jpeg"]
 
 _CODES = "u1[2] u1[2] i4[2] i4[2] i4[2] i8[1]"
 _SCAN = "i2[2] i8[2] int int int " + _CODES
@@ -33,17 +33,17 @@ MOST_BYTES = 2**28
 Admit = Callable[[int], None]
 
 
-def read(path: Path, *, channels: int = 3, admit: Admit | None = None) -> NDArray[np.uint8] | None:
+def read_jpeg(path: Path, *, channels: int = 3, admit: Admit | None = None) -> NDArray[np.uint8] | None:
     """`decode` of a file; None where it cannot be read either."""
     try:
         if not path.is_file() or path.stat().st_size > MOST_BYTES:
             return None
-        return decode(path.read_bytes(), channels=channels, admit=admit)
+        return decode_jpeg(path.read_bytes(), channels=channels, admit=admit)
     except OSError:
         return None
 
 
-def decode(content: bytes, *, channels: int = 3, admit: Admit | None = None) -> NDArray[np.uint8] | None:
+def decode_jpeg(content: bytes, *, channels: int = 3, admit: Admit | None = None) -> NDArray[np.uint8] | None:
     """The image (H, W, channels), RGB or (``channels=1``) luma; None for files that another decoder has to judge.
 
     ``admit`` is called with the bytes of the image before they are decoded; it may wait.

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from yolodsc import image
+from yolodsc.image import WRITABLE, write_image
 from yolodsc.detections import Detections
 from yolodsc.image import Picture
 from yolodsc.outputs.naming import OutputNames
@@ -18,8 +18,8 @@ class AnnotatedWriter:
     def add(self, detections: Detections, picture: Picture) -> None:
         """One file."""
         suffix = Path(detections.path or "").suffix
-        kept = suffix if suffix.lower() in image.WRITABLE else ".png"
-        image.write(self._names.path(detections.path, suffix=kept), detections.draw(picture))
+        kept = suffix if suffix.lower() in WRITABLE else ".png"
+        write_image(self._names.path(detections.path, suffix=kept), detections.draw(picture))
 
     def close(self) -> None:
         """Nothing is left open."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from yolodsc import image
+from yolodsc.image import write_image
 from yolodsc.detections import Detections
 from yolodsc.image import Picture
 from yolodsc.outputs.naming import OutputNames
@@ -27,7 +27,7 @@ class CropWriter:
             crop = picture[top:bottom, left:right]
             if crop.size:
                 addition = f"_{rank}_" + re.sub(r"[^\w.-]+", "-", name)
-                image.write(self._names.path(detections.path, suffix=".jpg", addition=addition), crop)
+                write_image(self._names.path(detections.path, suffix=".jpg", addition=addition), crop)
 
     def close(self) -> None:
         """Nothing is left open."""

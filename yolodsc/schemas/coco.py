@@ -56,7 +56,7 @@ class Result(Struct, frozen=True, kw_only=True):
     score: Finite
 
 
-def truth_of(content: Any, *, file: Path) -> GroundTruth:
+def coco_ground_truth(content: Any, *, file: Path) -> GroundTruth:
     """Ground truth whose ids are unique, and of one kind so that they can be sorted."""
     found = checked(content, GroundTruth, file=file, error=DatasetError)
     for field, entries in (("images", found.images), ("categories", found.categories)):
@@ -67,6 +67,6 @@ def truth_of(content: Any, *, file: Path) -> GroundTruth:
     return found
 
 
-def results_of(content: Any, *, file: Path) -> list[Result]:
+def coco_results(content: Any, *, file: Path) -> list[Result]:
     """A list of detections."""
     return checked(content, list[Result], file=file, error=DatasetError)

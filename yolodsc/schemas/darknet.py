@@ -39,6 +39,6 @@ def is_darknet(content: Any) -> bool:
     return isinstance(content, list) and any(isinstance(entry, dict) and "objects" in entry for entry in content)
 
 
-def frames_of(content: Any, *, file: Path) -> list[Frame]:
+def darknet_frames(content: Any, *, file: Path) -> list[Frame]:
     """The frames of a parsed file."""
     return checked(content, list[Frame], file=file, error=DatasetError)

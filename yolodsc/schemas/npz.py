@@ -76,7 +76,7 @@ class Npz:
 
 
 @contextmanager
-def opened(path: Path, *, error: type[YolodscError]) -> Iterator[Npz]:
+def open_npz(path: Path, *, error: type[YolodscError]) -> Iterator[Npz]:
     """An archive whose members are all plain arrays with headers that match their lengths.
 
     What NumPy and `zipfile` raise within the block becomes ``error`` too, with the file's name.

@@ -28,7 +28,7 @@ class Tensor(Struct, frozen=True, kw_only=True):
     data_offsets: tuple[Index, Index]
 
 
-def header_of(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def read_safetensors_header(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors by name, and the metadata.
 
     Raises

@@ -12,7 +12,7 @@ import numpy as np
 from yolodsc.errors import OptionError
 from yolodsc.files import replacing
 from yolodsc.network import Network
-from yolodsc.schemas import npz
+from yolodsc.schemas.npz import open_npz
 from yolodsc.schemas.document import dumps, parse
 from yolodsc.schemas.training import about_of
 from yolodsc.shape import Array
@@ -77,7 +77,7 @@ class Stored:
         """The last one; an `OptionError` where there is none, where it is damaged, or of other options."""
         if not path.exists():
             raise OptionError(f"--resume: no checkpoint {path}")
-        with npz.opened(path, error=OptionError) as file:
+        with open_npz(path, error=OptionError) as file:
             text = file.texts().get("about")
             strange = next((n for n in file.entries if n != "about" and n.partition("/")[0] not in GROUPS), None)
         if text is None or strange is not None:
@@ -110,7 +110,7 @@ class Stored:
         Nothing is read before names, dtypes and shapes of all are those of ``like``; then all numbers must be finite.
         """
         prefix = f"{group}/"
-        with npz.opened(self.path, error=OptionError) as file:
+        with open_npz(self.path, error=OptionError) as file:
             found = {name.removeprefix(prefix): entry for name, entry in file.entries.items() if name.startswith(prefix)}
             for name in sorted(found.keys() ^ like.keys()):
                 fault = "belongs to nothing of this training" if name in found else "is missing"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from yolodsc import image
+from yolodsc.image import read_image
 from yolodsc.errors import DatasetError, OptionError
 from yolodsc.files import exists, is_file
 from yolodsc.image import Geometry, Picture
@@ -57,7 +57,7 @@ class Shelf:
     def __getitem__(self, number: int) -> Picture:
         picture = self._kept.get(number)
         if picture is None:
-            picture = image.read(self.paths[number], channels=self.channels, exif=self.exif)
+            picture = read_image(self.paths[number], channels=self.channels, exif=self.exif)
             if self._bytes < KEPT:
                 self._bytes += picture.nbytes
                 self._kept[number] = picture
