@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from yolodsc.cfg import parse_cfg
-from yolodsc.network import Network
-from yolodsc.profile import ALEXEYAB, Profile
-from yolodsc.shape import Array
+from yolodsc.darknet.cfg import parse_cfg
+from yolodsc.network.network import Network
+from yolodsc.darknet.profile import ALEXEYAB, Profile
+from yolodsc.arrays import Array
 
 
 def network(

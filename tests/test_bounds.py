@@ -11,15 +11,17 @@ import pytest
 from PIL import Image
 
 from tests.conftest import GOLDEN
-from yolodsc import cli, files, image_file, weights
-from yolodsc.cfg import parse_cfg
-from yolodsc.image import fit, read_image
-from yolodsc.jpeg import decode_jpeg, read_jpeg
+from yolodsc import cli, files
+from yolodsc.images import image_file
+from yolodsc.network import weights
+from yolodsc.darknet.cfg import parse_cfg
+from yolodsc.images.image import fit, read_image
+from yolodsc.images.jpeg import decode_jpeg, read_jpeg
 from yolodsc.engine.fastdsc import runner as fastdsc
 from yolodsc.errors import CfgError, ImageError, WeightsError, YolodscError
-from yolodsc.network import Network
-from yolodsc.profile import ALEXEYAB, OPENCV
-from yolodsc.shape import Shape
+from yolodsc.network.network import Network
+from yolodsc.darknet.profile import ALEXEYAB, OPENCV
+from yolodsc.arrays import Shape
 
 STEM = GOLDEN / "micro/yolo-v4"
 NETWORK = ["--cfg", f"{STEM}.cfg", "--weights", f"{STEM}.weights"]

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yolodsc.cfg import parse_cfg, read_cfg
-from yolodsc.cfg import Cfg, Option, Section
+from yolodsc.darknet.cfg import parse_cfg, read_cfg
+from yolodsc.darknet.cfg import Cfg, Option, Section
 from yolodsc.errors import CfgError, YolodscError
-from yolodsc.layers import LAYER_TYPES, UNSUPPORTED_TYPES
-from yolodsc.network import Network
+from yolodsc.network.layers import LAYER_TYPES, UNSUPPORTED_TYPES
+from yolodsc.network.network import Network
 
 
 def section(text: str) -> Section:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import GOLDEN
 from yolodsc import cli
-from yolodsc.image import write_image
+from yolodsc.images.image import write_image
 
 STEM = GOLDEN / "micro/yolo-v4"
 NETWORK = ["--cfg", f"{STEM}.cfg", "--weights", f"{STEM}.weights"]

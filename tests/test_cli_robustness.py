@@ -18,13 +18,13 @@ import pytest
 
 from tests.conftest import GOLDEN
 from yolodsc import cli
-from yolodsc.image import write_image
+from yolodsc.images.image import write_image
 from yolodsc.cli import signals
-from yolodsc.cli.table import aligned
+from yolodsc.cli.tables.table import aligned
 from yolodsc.cli.terminal import printable
 from yolodsc.errors import OptionError
 from yolodsc.files import nearest, replacing, resolved
-from yolodsc.models import resolve_model
+from yolodsc.detection.bundled import resolve_model
 
 STEM = GOLDEN / "micro/yolo-v4"
 NETWORK = ["--cfg", f"{STEM}.cfg", "--weights", f"{STEM}.weights"]
@@ -274,7 +274,7 @@ SUMMARY = ["summary", "--cfg", f"{STEM}.cfg"]
         (ImportError("no symbol", name="cv2"), 2, "cv2 cannot be loaded: no symbol"),
         (KeyError("a\n\x1b[31mb"), 70, "defect of yolodsc in yolodsc/cli/summary.py"),
         (OSError(errno.EBADF, "Bad file descriptor"), 70, "defect of yolodsc"),
-        (ImportError("cannot import name 'x'", name="yolodsc.cfg"), 70, "defect of yolodsc"),
+        (ImportError("cannot import name 'x'", name="yolodsc.darknet.cfg"), 70, "defect of yolodsc"),
         (AssertionError(), 70, "AssertionError"),
         (RecursionError("too deep"), 70, "YOLODSC_TRACEBACK=1"),
     ],

@@ -6,15 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from yolodsc.image import write_image
-from yolodsc.datasets import Report
-from yolodsc.datasets.comp4 import read_comp4, write_comp4
-from yolodsc.datasets.formats import Format, read_detections, read_truth
-from yolodsc.datasets.text import label_path, read_folder, with_difficult
-from yolodsc.datasets.voc import read_voc
+from yolodsc.images.image import write_image
+from yolodsc.evaluation.datasets.dataset import Report
+from yolodsc.evaluation.datasets.comp4 import read_comp4, write_comp4
+from yolodsc.evaluation.datasets.formats import Format, read_detections, read_truth
+from yolodsc.evaluation.datasets.text import label_path, read_folder, with_difficult
+from yolodsc.evaluation.datasets.voc import read_voc
 from yolodsc.errors import DatasetError, OptionError
-from yolodsc.evaluate import evaluate
-from yolodsc.metrics import RULES, Found, score
+from yolodsc.evaluation.evaluation import evaluate
+from yolodsc.evaluation.metrics import score
+from yolodsc.evaluation.metrics.rules import RULES
+from yolodsc.evaluation.metrics.tables import Found
 
 BOMB = """<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x "ha"><!ENTITY y "&x;&x;&x;&x;">]>
 <annotation><object><name>&y;</name></object></annotation>"""

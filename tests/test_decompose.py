@@ -8,17 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yolodsc.cfg import Cfg, parse_cfg
-from yolodsc.decompose import Settings, choices, decompose, patches, refine, samples, surgery
-from yolodsc.decompose.allocate import Option, allocate
-from yolodsc.decompose.choices import KEEP, METHODS, Choice
-from yolodsc.decompose.crew import Crew
+from yolodsc.darknet.cfg import Cfg, parse_cfg
+from yolodsc.decompose import refine, surgery
+from yolodsc.decompose.calibration import patches, samples
+from yolodsc.decompose.driver import decompose
+from yolodsc.decompose.search import choices
+from yolodsc.decompose.settings import Settings
+from yolodsc.decompose.search.allocate import Option, allocate
+from yolodsc.decompose.search.choices import KEEP, METHODS, Choice
+from yolodsc.decompose.thread_pool import Crew
 from yolodsc.decompose.target import candidates, convolutions, obstacle
 from yolodsc.errors import DecompositionError
-from yolodsc.factor import paper
-from yolodsc.factor.gram import moments
-from yolodsc.network import Network
-from yolodsc.shape import Array
+from yolodsc.decompose.factor import paper
+from yolodsc.decompose.factor.gram import moments
+from yolodsc.network.network import Network
+from yolodsc.arrays import Array
 
 CHAIN = """
 [net]
@@ -196,12 +200,12 @@ def test_budgets_out_of_reach_are_refused() -> None:
 def test_budgets_in_milliseconds_choose_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the clock says that all decomposed forms are slower, nothing is decomposed; where they are faster, all is."""
     net = network(CHAIN)
-    monkeypatch.setattr("yolodsc.decompose.milliseconds.Timer.network", lambda timer, network: 10.0)
+    monkeypatch.setattr("yolodsc.decompose.search.time_model.Timer.network", lambda timer, network: 10.0)
 
     counts = []
     for stages_cost in (4.0, 0.25):
         monkeypatch.setattr(
-            "yolodsc.decompose.milliseconds.Timer.chain",
+            "yolodsc.decompose.search.time_model.Timer.chain",
             lambda timer, target, chain, slow=stages_cost: slow if len(chain.stages) > 1 else 1.0,
         )
         result = decompose(net, shown(net), Settings(budget_ms=10.0 if stages_cost > 1 else 8.6, patches=20, refine=5))

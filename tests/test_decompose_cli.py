@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from yolodsc.cfg import parse_cfg
+from yolodsc.darknet.cfg import parse_cfg
 from yolodsc.cli import run
-from yolodsc.network import Network
+from yolodsc.network.network import Network
 
 TEXT = """
 [net]

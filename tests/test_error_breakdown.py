@@ -7,11 +7,12 @@ from msgspec.structs import replace
 
 from tests.test_metrics import cases, tables
 from yolodsc.errors import DatasetError
-from yolodsc.metrics import RULES, score
-from yolodsc.metrics.bootstrap import compare, read_evaluation
-from yolodsc.metrics.errors import KINDS, breakdown
-from yolodsc.metrics.resampled import resampled_ap
-from yolodsc.metrics.rules import RECALL_POINTS
+from yolodsc.evaluation.metrics import score
+from yolodsc.evaluation.metrics.rules import RULES
+from yolodsc.evaluation.comparison.bootstrap import compare, read_evaluation
+from yolodsc.evaluation.errors.breakdown import KINDS, breakdown
+from yolodsc.evaluation.comparison.resampled import resampled_ap
+from yolodsc.evaluation.metrics.rules import RECALL_POINTS
 
 A, B = (0, 0, 100, 100), (200, 200, 300, 300)
 NEAR_A = (0, 0, 100, 40)  # IoU .4 with A
@@ -125,8 +126,8 @@ def test_a_picture_drawn_twice_counts_as_two_pictures(name, seed):
 
 def evaluation(found, objects):
     """What ``--json`` holds of it, as far as a comparison reads it."""
-    from yolodsc.datasets import Dataset
-    from yolodsc.evaluate import evaluate
+    from yolodsc.evaluation.datasets.dataset import Dataset
+    from yolodsc.evaluation.evaluation import evaluate
 
     truth, detections = tables(objects, found)
     dataset = Dataset(("thing",), tuple(map(str, range(8))), truth, np.full((8, 2), 500.0))

@@ -8,10 +8,11 @@ import pytest
 
 from tests.test_metrics import BEST, naive_ap
 from yolodsc.cli import run
-from yolodsc.datasets import Report
-from yolodsc.datasets.formats import Format, read_detections, read_truth
-from yolodsc.metrics import RULES, score
-from yolodsc.names import read_names
+from yolodsc.evaluation.datasets.dataset import Report
+from yolodsc.evaluation.datasets.formats import Format, read_detections, read_truth
+from yolodsc.evaluation.metrics import score
+from yolodsc.evaluation.metrics.rules import RULES
+from yolodsc.darknet.names import read_names
 
 
 @pytest.fixture(scope="module")

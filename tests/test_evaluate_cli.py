@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import GOLDEN
 from tests.test_datasets import annotation, thing
-from yolodsc.image import read_image, write_image
+from yolodsc.images.image import read_image, write_image
 from yolodsc.cli import evaluate as command
 from yolodsc.cli import run
 

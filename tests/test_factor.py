@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yolodsc.factor import als, bs, paper, pdp
-from yolodsc.factor.forms import DepthwisePointwise, Pdp, PointwiseDepthwise, with_factors
-from yolodsc.factor.gram import Accumulator, Gram, Matrix, moments
+from yolodsc.decompose.factor import als, bs, paper, pdp
+from yolodsc.decompose.factor.forms import DepthwisePointwise, Pdp, PointwiseDepthwise, with_factors
+from yolodsc.decompose.factor.gram import Accumulator, Gram, Matrix, moments
 
 CHANNELS, TAPS, FILTERS = 6, 9, 10
 

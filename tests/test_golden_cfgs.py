@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import SHARED
-from yolodsc.cfg import parse_cfg, read_cfg
+from yolodsc.darknet.cfg import parse_cfg, read_cfg
 from yolodsc.errors import CfgError
-from yolodsc.network import Network
+from yolodsc.network.network import Network
 
 CFGS = sorted((SHARED / "data/golden/cfgs").glob("*.cfg"))
 WITHOUT_SHAPE = {"softmax", "cost", "detection"}

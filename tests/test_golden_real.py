@@ -7,10 +7,10 @@ import pytest
 
 from tests.conftest import SHARED
 from tests.test_golden_micro import same_boxes
-from yolodsc.image import fit, read_image
-from yolodsc.detect import Detector
-from yolodsc.layers.region import RegionLayer
-from yolodsc.network import Network
+from yolodsc.images.image import fit, read_image
+from yolodsc.detection.detector import Detector
+from yolodsc.network.layers.region import RegionLayer
+from yolodsc.network.network import Network
 
 CASES = sorted(path.stem for path in (SHARED / "data/golden/real").glob("*.npz"))
 

@@ -3,14 +3,14 @@
 from pathlib import Path
 
 from yolodsc.errors import YolodscError
-from yolodsc.layers import LAYER_TYPES, UNSUPPORTED_TYPES
+from yolodsc.network.layers import LAYER_TYPES, UNSUPPORTED_TYPES
 
 ROOT = Path(__file__).parents[1]
 
 
 def test_every_layer_file_has_a_test_file() -> None:
     """And the other way round."""
-    layers = {path.stem for path in (ROOT / "yolodsc/layers").glob("*.py")} - {"__init__"}
+    layers = {path.stem for path in (ROOT / "yolodsc/network/layers").glob("*.py")} - {"__init__"}
     tests = {path.stem.removeprefix("test_") for path in (ROOT / "tests/layers").glob("test_*.py")}
 
     assert layers == tests

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from yolodsc.cache import keep, kept
+from yolodsc.jit.cache.store import keep, kept
 
 pytestmark = pytest.mark.skipif(bool(os.environ.get("NUMBA_DISABLE_JIT")), reason="nothing is compiled")
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.conftest import GOLDEN
-from yolodsc.jpeg import _planes, decode_jpeg, read_jpeg
+from yolodsc.images.jpeg import _planes, decode_jpeg, read_jpeg
 
 with np.load(GOLDEN / "jpeg.npz") as _archive:
     STORED = dict(_archive)

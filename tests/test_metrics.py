@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yolodsc.metrics import RULES, Found, Truth, score
-from yolodsc.metrics.ranking import falling, ranked
+from yolodsc.evaluation.metrics import score
+from yolodsc.evaluation.metrics.rules import RULES
+from yolodsc.evaluation.metrics.tables import Found, Truth
+from yolodsc.evaluation.metrics.ranking import falling, ranked
 
 BEST = [name for name in RULES if name != "coco"]
 POINTS = {

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yolodsc import planar
-from yolodsc.image import fit, letterboxed, resize, to_planar
+from yolodsc.images import planar
+from yolodsc.images.image import fit, letterboxed, resize, to_planar
 from yolodsc.jit.kernel import Kernel
-from yolodsc.profile import ALEXEYAB, OPENCV
-from yolodsc.shape import Shape
+from yolodsc.darknet.profile import ALEXEYAB, OPENCV
+from yolodsc.arrays import Shape
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -120,7 +120,7 @@ def test_numpy_serves_until_compiling_pays(tmp_path: Path, monkeypatch: pytest.M
     """The first images of a machine do not wait for the compiler; they are the same, and the kernel comes when there are many."""
     monkeypatch.setenv("YOLODSC_CACHE", str(tmp_path))
     monkeypatch.setattr(planar, "_PATIENCE", 3)
-    compiled, kernel = planar._resized, Kernel("yolodsc.planar.resize:resized", planar.RESIZED)
+    compiled, kernel = planar._resized, Kernel("yolodsc.images.planar.resize:resized", planar.RESIZED)
     monkeypatch.setattr(planar, "_resized", kernel)
     picture, loads = pixels(40, 50, 3), []
     monkeypatch.setattr(kernel, "load", lambda: loads.append(1) or compiled)

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from tests.conftest import GOLDEN
-from yolodsc import read_ahead
-from yolodsc.image import write_image
-from yolodsc.detect import READ_AHEAD, Detector
-from yolodsc.read_ahead import Budget, Ticket, in_order
+from yolodsc.detection import read_ahead
+from yolodsc.images.image import write_image
+from yolodsc.detection.detector import READ_AHEAD, Detector
+from yolodsc.detection.read_ahead import Budget, Ticket, in_order
 
 STEM = GOLDEN / "micro/yolo-v4"
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 import yolodsc
-from yolodsc.models import DEFAULT_MODEL, bundled_models, resolve_model
+from yolodsc.detection.bundled import DEFAULT_MODEL, bundled_models, resolve_model
 from yolodsc.cli import run
 from yolodsc.errors import OptionError
-from yolodsc.network import Network
-from yolodsc.sources import samples
+from yolodsc.network.network import Network
+from yolodsc.detection.sources import samples
 
 VOC = "aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person".split()
 

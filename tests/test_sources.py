@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import GOLDEN
-from yolodsc import cli, sources
-from yolodsc.image import read_image
+from yolodsc import cli
+from yolodsc.detection import sources
+from yolodsc.images.image import read_image
 from yolodsc.errors import OptionError
-from yolodsc.outputs.naming import OutputNames
-from yolodsc.sources import LONGEST_PATH, Sources
+from yolodsc.detection.outputs.naming import OutputNames
+from yolodsc.detection.sources import LONGEST_PATH, Sources
 
 STEM = GOLDEN / "micro/yolo-v4"
 NETWORK = ["--cfg", f"{STEM}.cfg", "--weights", f"{STEM}.weights"]
@@ -181,7 +182,7 @@ def test_results_come_before_the_list_ends(tmp_path: Path, capsys: pytest.Captur
             yield f"{TINY}\n"
             assert number < 15 or "objects" in "".join(printed)
 
-    from yolodsc.detect import Detector
+    from yolodsc.detection.detector import Detector
 
     detector = Detector.from_files(f"{STEM}.cfg", f"{STEM}.weights")
     for found in detector.many(Sources(["-"], standard_input=lines())):

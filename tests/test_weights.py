@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from tests.conftest import GOLDEN, SHARED
 from tests.networks import network
-from yolodsc.cfg import read_cfg
-from yolodsc.weights import read_weights, write_weights
+from yolodsc.darknet.cfg import read_cfg
+from yolodsc.network.weights import read_weights, write_weights
 from yolodsc.errors import WeightsError, YolodscError
-from yolodsc.network import Network
-from yolodsc.profile import ALEXEYAB, OPENCV, PJREDDIE, Profile
+from yolodsc.network.network import Network
+from yolodsc.darknet.profile import ALEXEYAB, OPENCV, PJREDDIE, Profile
 
 CONV = "convolutional filters=2 size=1 batch_normalize=1"
 

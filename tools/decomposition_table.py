@@ -16,19 +16,20 @@ from pathlib import Path
 import numpy as np
 
 import yolodsc
-from yolodsc.models import resolve_model
-from yolodsc.datasets import Dataset, Report
-from yolodsc.datasets.text import read_folder
-from yolodsc.datasets.voc import read_voc
-from yolodsc.decompose import Settings, decompose
-from yolodsc.decompose.calibration import read_images
-from yolodsc.decompose.milliseconds import Timer
-from yolodsc.detect import Detector
-from yolodsc.evaluate import evaluate
-from yolodsc.metrics import rules_named
-from yolodsc.names import read_names
-from yolodsc.network import Network
-from yolodsc.valid import detections_of, table_of
+from yolodsc.detection.bundled import resolve_model
+from yolodsc.evaluation.datasets.dataset import Dataset, Report
+from yolodsc.evaluation.datasets.text import read_folder
+from yolodsc.evaluation.datasets.voc import read_voc
+from yolodsc.decompose.driver import decompose
+from yolodsc.decompose.settings import Settings
+from yolodsc.decompose.calibration.images import read_images
+from yolodsc.decompose.search.time_model import Timer
+from yolodsc.detection.detector import Detector
+from yolodsc.evaluation.evaluation import evaluate
+from yolodsc.evaluation.metrics.rules import rules_named
+from yolodsc.darknet.names import read_names
+from yolodsc.network.network import Network
+from yolodsc.evaluation.inference import detections_of, table_of
 
 
 def main() -> None:

@@ -9,12 +9,12 @@ import argparse
 import json
 from pathlib import Path
 
-from yolodsc.datasets import Report
-from yolodsc.datasets.voc import read_voc
-from yolodsc.finetune.history import FILE
-from yolodsc.finetune.validation import Validation
-from yolodsc.names import read_names
-from yolodsc.network import Network
+from yolodsc.evaluation.datasets.dataset import Report
+from yolodsc.evaluation.datasets.voc import read_voc
+from yolodsc.training.finetune.history import FILE
+from yolodsc.training.finetune.validation import Validation
+from yolodsc.darknet.names import read_names
+from yolodsc.network.network import Network
 
 
 def main() -> None:

@@ -6,12 +6,12 @@ Run: python tools/paper_figure3.py DIR --images PICTURES [--plot figure3.png]
 import argparse
 from pathlib import Path
 
-from yolodsc.models import resolve_model
-from yolodsc.decompose.calibration import read_images
+from yolodsc.detection.bundled import resolve_model
+from yolodsc.decompose.calibration.images import read_images
 from yolodsc.decompose.single import separation_errors
 from yolodsc.decompose.target import candidates
-from yolodsc.network import Network
-from yolodsc.sources import pictures
+from yolodsc.network.network import Network
+from yolodsc.detection.sources import pictures
 
 CLAIMS = (
     ("compensated < plain", "paper-compensated", "paper-plain"),

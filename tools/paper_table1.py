@@ -8,8 +8,8 @@ import argparse
 
 import numpy as np
 
-from yolodsc.factor import paper
-from yolodsc.factor.gram import moments
+from yolodsc.decompose.factor import paper
+from yolodsc.decompose.factor.gram import moments
 
 CHANNELS, TAPS, FILTERS, SAMPLES = 64, 9, 128, 3000
 PRINTED = {"channel decomposition": 0.887, "depthwise, plain": 0.914, "depthwise, compensated": 0.906}

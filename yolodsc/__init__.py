@@ -9,18 +9,18 @@ detections = detector("picture.jpg")
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from yolodsc.detect import Detector, load
-    from yolodsc.detections import Detections
-    from yolodsc.network import Network
+    from yolodsc.detection.detector import Detector, load
+    from yolodsc.detection.detections import Detections
+    from yolodsc.network.network import Network
 
 __version__ = "0.1.0"
 __all__ = ["Detections", "Detector", "Network", "__version__", "load"]
 
 _HOMES = {
-    "Detections": "yolodsc.detections",
-    "Detector": "yolodsc.detect",
-    "Network": "yolodsc.network",
-    "load": "yolodsc.detect",
+    "Detections": "yolodsc.detection.detections",
+    "Detector": "yolodsc.detection.detector",
+    "Network": "yolodsc.network.network",
+    "load": "yolodsc.detection.detector",
 }
 
 

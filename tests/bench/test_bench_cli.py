@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.networks import network
-from yolodsc import cli, models
+from yolodsc import cli
+from yolodsc.detection import bundled as models
 from yolodsc.bench.startup import start
 from yolodsc.bench.subject import subject
 

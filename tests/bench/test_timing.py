@@ -13,7 +13,7 @@ from yolodsc.bench.process import AbsentError, Worker
 from yolodsc.bench.subject import subject
 from yolodsc.bench.timing import compare, difference, in_turn, rounds_in
 from yolodsc.bench.worker import flow, peak_rss_mb
-from yolodsc.engine.choice import choice
+from yolodsc.engine.selection import choice
 
 
 def test_the_difference_is_relative_to_each_map_of_ours() -> None:

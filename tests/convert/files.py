@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.networks import network
-from yolodsc.network import Network
+from yolodsc.network.network import Network
 
 TINY = """
 convolutional filters=6 size=3 pad=1 batch_normalize=1 activation=leaky

@@ -12,9 +12,9 @@ import pytest
 
 from tests.conftest import GOLDEN, SHARED
 from tests.convert.files import TINY, load, pair
-from yolodsc.convert import read_model, write_files, write_model
+from yolodsc.convert.formats import read_model, write_files, write_model
 from yolodsc.errors import CfgError, ConversionError, MissingExtraError, WeightsError
-from yolodsc.weights import Header
+from yolodsc.network.weights import Header
 
 MICRO = sorted(path.stem for path in (GOLDEN / "micro").glob("*.cfg"))
 REAL = sorted(path.parent.name for path in (SHARED / "data/models").glob("[!_]*/*.cfg"))

@@ -8,13 +8,16 @@ import pytest
 from tests.conftest import GOLDEN
 from tests.convert.files import pair
 from tests.networks import network, picture
-from yolodsc.convert import first_layers, fold_batch_norm, fold_separable
-from yolodsc.decompose import Settings, decompose
+from yolodsc.convert.batch_norm import fold_batch_norm
+from yolodsc.convert.partial import first_layers
+from yolodsc.convert.separable import fold_separable
+from yolodsc.decompose.driver import decompose
+from yolodsc.decompose.settings import Settings
 from yolodsc.errors import ConversionError
-from yolodsc.layers.convolutional import ConvolutionalLayer
-from yolodsc.network import Network
-from yolodsc.profile import PJREDDIE, Profile
-from yolodsc.shape import Array
+from yolodsc.network.layers.convolutional import ConvolutionalLayer
+from yolodsc.network.network import Network
+from yolodsc.darknet.profile import PJREDDIE, Profile
+from yolodsc.arrays import Array
 
 MICRO = sorted(path.stem for path in (GOLDEN / "micro").glob("*.cfg"))
 SEPARABLE = """

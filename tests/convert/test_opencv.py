@@ -11,9 +11,13 @@ from tests.conftest import GOLDEN, SHARED
 from tests.convert.files import pair_of
 from tests.networks import network
 from yolodsc import engine
-from yolodsc.convert import first_layers, fold_batch_norm, fold_separable, read_model, write_files
-from yolodsc.decompose import Settings, decompose
-from yolodsc.network import Network
+from yolodsc.convert.batch_norm import fold_batch_norm
+from yolodsc.convert.formats import read_model, write_files
+from yolodsc.convert.partial import first_layers
+from yolodsc.convert.separable import fold_separable
+from yolodsc.decompose.driver import decompose
+from yolodsc.decompose.settings import Settings
+from yolodsc.network.network import Network
 
 REGULAR = """
 convolutional filters=8 size=3 stride=2 pad=1 batch_normalize=1 activation=leaky

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from yolodsc.engine import fused, tape
-from yolodsc.engine.layout import Map, Plane
+from yolodsc.engine.runtime import fused_runner as fused, program as tape
+from yolodsc.engine.plan.layout import Map, Plane
 
 ZONE = 8192
 CANARY = 0xFFC0DEAD

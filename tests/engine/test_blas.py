@@ -5,7 +5,7 @@ import threading
 
 from threadpoolctl import threadpool_info
 
-from yolodsc.engine.blas import held
+from yolodsc.engine.runtime.blas import held
 
 
 def threads() -> set[int]:

@@ -13,15 +13,15 @@ from tests.engine.guards import CANARY, ZONE, Guards
 from tests.engine.random_networks import far_networks
 from tests.engine.test_random_networks import BLOCKS, NAMES, error, instruction_set, tame
 from tests.networks import network, picture
-from yolodsc.engine import fused
-from yolodsc.engine.bounds import Room, check
-from yolodsc.engine.fused import FusedRunner
-from yolodsc.engine.isa import choose
-from yolodsc.engine.layout import CONSTANTS, MOST_BYTES, word
-from yolodsc.engine.tape import Tape
+from yolodsc.engine.runtime import fused_runner as fused
+from yolodsc.engine.runtime.bounds import Room, check
+from yolodsc.engine.runtime.fused_runner import FusedRunner
+from yolodsc.jit.isa import choose
+from yolodsc.engine.plan.layout import CONSTANTS, MOST_BYTES, word
+from yolodsc.engine.runtime.program import Tape
 from yolodsc.errors import EngineError
-from yolodsc.network import Network
-from yolodsc.shape import Array
+from yolodsc.network.network import Network
+from yolodsc.arrays import Array
 
 EVERYTHING = f"""{BLOCKS.strip()}
 route layers=6

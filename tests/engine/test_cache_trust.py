@@ -13,10 +13,11 @@ import pytest
 
 from tests.engine.test_objects import Stores, result
 from yolodsc import cli
-from yolodsc.cache import cache_directory, keep, kept, store, trouble, trust
-from yolodsc.engine.choice import choice
-from yolodsc.engine.isa import Isa
-from yolodsc.engine.objects import Compiler
+from yolodsc.jit.cache import store, trust
+from yolodsc.jit.cache.store import cache_directory, keep, kept, trouble
+from yolodsc.engine.selection import choice
+from yolodsc.jit.isa import Isa
+from yolodsc.jit.compiler import Compiler
 from yolodsc.errors import OptionError
 
 ROOT = Path(__file__).parents[2]

@@ -8,12 +8,12 @@ import pytest
 
 from tests.conftest import GOLDEN
 from yolodsc import cli
-from yolodsc.image import write_image
+from yolodsc.images.image import write_image
 from yolodsc.cli import progress
 from yolodsc.cli.progress import Compiling
-from yolodsc.engine import cores
-from yolodsc.engine.choice import choice
-from yolodsc.engine.isa import available
+from yolodsc.engine.runtime import cores
+from yolodsc.engine.selection import choice
+from yolodsc.jit.isa import available
 
 STEM = GOLDEN / "micro/yolo-v4"
 NETWORK = ["--cfg", f"{STEM}.cfg", "--weights", f"{STEM}.weights"]

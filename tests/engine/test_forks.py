@@ -14,13 +14,13 @@ from PIL import Image
 from tests.engine.test_random_networks import BLOCKS
 from tests.networks import network, picture
 from yolodsc import engine
-from yolodsc.detect import Detector
-from yolodsc.engine.fastdsc import FastDscRunner
-from yolodsc.engine.forks import ForkLock
-from yolodsc.engine.fused import FusedRunner
-from yolodsc.engine.isa import choose
-from yolodsc.engine.streams import Streams
-from yolodsc.network import Network
+from yolodsc.detection.detector import Detector
+from yolodsc.engine.fastdsc.runner import FastDscRunner
+from yolodsc.jit.forks import ForkLock
+from yolodsc.engine.runtime.fused_runner import FusedRunner
+from yolodsc.jit.isa import choose
+from yolodsc.engine.runtime.streams import Streams
+from yolodsc.network.network import Network
 
 LAST = 10
 TRIES = 12

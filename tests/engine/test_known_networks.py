@@ -9,10 +9,10 @@ import pytest
 from tests.conftest import GOLDEN, SHARED
 from tests.engine.test_random_networks import NAMES, instruction_set
 from tests.networks import picture
-from yolodsc.engine.fused import FusedRunner
-from yolodsc.engine.isa import available
-from yolodsc.network import Network
-from yolodsc.shape import Array
+from yolodsc.engine.runtime.fused_runner import FusedRunner
+from yolodsc.jit.isa import available
+from yolodsc.network.network import Network
+from yolodsc.arrays import Array
 
 MICRO = sorted(path.stem for path in (GOLDEN / "micro").glob("*.cfg"))
 REAL = sorted(path.parent.name for path in (SHARED / "data/models").glob("*/*.weights") if path.parent.name != "_odd")

@@ -7,13 +7,13 @@ import pytest
 
 from tests.engine.test_random_networks import BLOCKS
 from tests.networks import network
-from yolodsc.engine.arena import lay_out, lives_of
-from yolodsc.engine.isa import Isa
+from yolodsc.engine.plan.arena import lay_out, lives_of
+from yolodsc.jit.isa import Isa
 from yolodsc.engine.operations.operation import Site
 from yolodsc.engine.operations.planes import Plain
-from yolodsc.engine.planner import planned
-from yolodsc.engine.scheduler import HelperKernel, LeadKernel, WorkerKernel
-from yolodsc.engine.tape import Constants, kernels_of
+from yolodsc.engine.plan.planner import planned
+from yolodsc.engine.runtime.thread_pool import HelperKernel, LeadKernel, WorkerKernel
+from yolodsc.engine.runtime.program import Constants, kernels_of
 
 TRIPLE = "aarch64-unknown-linux-gnu"
 NEON = Isa("neon", "neoverse-n1", "", 32, ((4, 1.0),))

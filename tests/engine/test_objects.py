@@ -13,16 +13,19 @@ import pytest
 
 from tests.engine.test_random_networks import BLOCKS
 from tests.networks import network, picture
-from yolodsc import cache, engine
-from yolodsc.cache import kept, trust
-from yolodsc.engine import fused, objects
-from yolodsc.engine.choice import choice
-from yolodsc.engine.isa import Isa
-from yolodsc.engine.objects import Compiler
-from yolodsc.jit.flat import flattened
+from yolodsc import engine
+from yolodsc.jit import cache
+from yolodsc.jit.cache import trust
+from yolodsc.jit.cache.store import kept
+from yolodsc.engine.runtime import fused_runner as fused
+from yolodsc.jit import compiler as objects
+from yolodsc.engine.selection import choice
+from yolodsc.jit.isa import Isa
+from yolodsc.jit.compiler import Compiler
+from yolodsc.jit.flat_binary import flattened
 from yolodsc.jit.host import host
-from yolodsc.network import Network
-from yolodsc.shape import Array
+from yolodsc.network.network import Network
+from yolodsc.arrays import Array
 
 
 @dataclass(frozen=True, slots=True)

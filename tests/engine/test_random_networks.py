@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from tests.engine.guards import Guards
 from tests.engine.random_networks import networks
 from tests.networks import network, picture
-from yolodsc.engine.fused import FusedRunner
-from yolodsc.engine.isa import Isa, available
-from yolodsc.network import Network
-from yolodsc.shape import Array
+from yolodsc.engine.runtime.fused_runner import FusedRunner
+from yolodsc.jit.isa import Isa, available
+from yolodsc.network.network import Network
+from yolodsc.arrays import Array
 
 NAMES = ("avx512", "avx2", "sse", "neon")
 

@@ -10,10 +10,10 @@ import pytest
 from tests.engine.test_random_networks import BLOCKS, error
 from tests.networks import network, picture
 from yolodsc import engine
-from yolodsc.engine.choice import choice
-from yolodsc.engine.fastdsc import FastDscRunner
+from yolodsc.engine.selection import choice
+from yolodsc.engine.fastdsc.runner import FastDscRunner
 from yolodsc.errors import OptionError
-from yolodsc.network import Network
+from yolodsc.network.network import Network
 
 LAST = 9
 
@@ -168,7 +168,7 @@ def test_none_is_fastdsc(small: Network) -> None:
 
 def test_fastdsc_serves_where_llvm_does_not(small: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     """The reason is kept for ``yolodsc info``."""
-    from yolodsc.engine import objects
+    from yolodsc.jit import compiler as objects
 
     def refuse(*_: object, **__: object) -> None:
         raise RuntimeError("LLVM IR parsing error")

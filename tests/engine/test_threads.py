@@ -11,12 +11,12 @@ from tests.engine.test_random_networks import BLOCKS, NAMES, instruction_set
 from tests.networks import network, picture
 from yolodsc import engine
 from yolodsc.cli import options
-from yolodsc.detect import Detector
-from yolodsc.engine import cores
-from yolodsc.engine.fastdsc import FastDscRunner
-from yolodsc.engine.fused import FusedRunner
-from yolodsc.layers import LAYER_TYPES
-from yolodsc.network import Network
+from yolodsc.detection.detector import Detector
+from yolodsc.engine.runtime import cores
+from yolodsc.engine.fastdsc.runner import FastDscRunner
+from yolodsc.engine.runtime.fused_runner import FusedRunner
+from yolodsc.network.layers import LAYER_TYPES
+from yolodsc.network.network import Network
 
 CONVOLUTIONS = """
 convolutional filters=40 size=3 pad=1 activation=leaky batch_normalize=1

@@ -12,7 +12,7 @@ import numpy as np
 
 from tests.test_datasets import annotation, thing
 from tests.training.scenes import student, teacher, write_pictures
-from yolodsc.image import write_image
+from yolodsc.images.image import write_image
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("red", "blue")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.networks import last, network
-from yolodsc.reference.activations import ACTIVATIONS
+from yolodsc.network.reference.activations import ACTIVATIONS
 
 BY_HAND = {
     "linear": lambda x: x,

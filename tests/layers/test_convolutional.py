@@ -7,8 +7,8 @@ import pytest
 
 from tests.networks import last, network, picture
 from yolodsc.errors import CfgError
-from yolodsc.layers.convolutional import ConvolutionalLayer
-from yolodsc.profile import ALEXEYAB, OPENCV, PJREDDIE, Profile
+from yolodsc.network.layers.convolutional import ConvolutionalLayer
+from yolodsc.darknet.profile import ALEXEYAB, OPENCV, PJREDDIE, Profile
 
 
 def by_hand(layer: ConvolutionalLayer, kernel: np.ndarray, x: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.networks import network
 from yolodsc.errors import CfgError
-from yolodsc.profile import ALEXEYAB, PJREDDIE, Profile
+from yolodsc.darknet.profile import ALEXEYAB, PJREDDIE, Profile
 
 
 def test_box_of_one_cell() -> None:

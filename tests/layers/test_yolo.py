@@ -5,7 +5,7 @@ import pytest
 
 from tests.networks import network
 from yolodsc.errors import CfgError
-from yolodsc.layers.yolo import YoloLayer
+from yolodsc.network.layers.yolo import YoloLayer
 
 HEAD = "yolo classes=2 num=3 mask=1,2 anchors=1,2,10,20,30,40"
 

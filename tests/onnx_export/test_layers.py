@@ -7,12 +7,12 @@ import pytest
 from tests.networks import network
 from tests.onnx_export.runtime import TOLERANCE, difference
 from yolodsc.errors import ConversionError
-from yolodsc.layers import LAYER_TYPES
-from yolodsc.onnx_export import export_onnx
-from yolodsc.onnx_export.activations import ACTIVATIONS
-from yolodsc.onnx_export.layers import LAYERS
-from yolodsc.profile import PJREDDIE
-from yolodsc.reference import activations
+from yolodsc.network.layers import LAYER_TYPES
+from yolodsc.convert.onnx.export import export_onnx
+from yolodsc.convert.onnx.activations import ACTIVATIONS
+from yolodsc.convert.onnx.layers import LAYERS
+from yolodsc.darknet.profile import PJREDDIE
+from yolodsc.network.reference import activations
 
 CONV = "convolutional filters=6 size=3 pad=1 activation=leaky"
 BOXES = "convolutional filters=14 activation=linear"

@@ -10,8 +10,9 @@ from tests.conftest import GOLDEN, SHARED
 from tests.networks import network
 from tests.onnx_export.runtime import TOLERANCE, difference, onnx_outputs
 from yolodsc.errors import ConversionError, MissingExtraError
-from yolodsc.network import Network
-from yolodsc.onnx_export import Heads, export, export_onnx
+from yolodsc.network.network import Network
+from yolodsc.convert.onnx import export
+from yolodsc.convert.onnx.export import Heads, export_onnx
 
 MICRO = sorted(path.stem for path in (GOLDEN / "micro").glob("*.cfg"))
 REAL = sorted(path.parent.name for path in (SHARED / "data/models").glob("[!_]*/*.cfg"))

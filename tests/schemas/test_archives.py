@@ -16,7 +16,7 @@ from numpy.lib import format as npy
 from tests.convert.files import pair
 from tests.schemas.complaints import complaint
 from yolodsc.cli import run
-from yolodsc.convert import read_model, write_files
+from yolodsc.convert.formats import read_model, write_files
 
 
 def npy_bytes(array: Any, **header: object) -> bytes:

@@ -15,8 +15,8 @@ from tests.schemas.complaints import complaint
 from tests.training.scenes import student, write_pictures
 from yolodsc.cli import run
 from yolodsc.errors import OptionError
-from yolodsc.finetune import Settings
-from yolodsc.training.augment import Augmentation
+from yolodsc.training.finetune.settings import Settings
+from yolodsc.training.data.augment import Augmentation
 
 
 @pytest.fixture(scope="module")

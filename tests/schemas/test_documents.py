@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from tests.schemas.complaints import complaint
 from tests.schemas.documents import EVALUATION, VALID, changed, text_of, written
 from yolodsc.cli import run
-from yolodsc.datasets.coco_json import load_json, read_coco, read_results
-from yolodsc.datasets.dataset import Report
-from yolodsc.datasets.journal import read_journal
+from yolodsc.evaluation.datasets.coco_json import load_json, read_coco, read_results
+from yolodsc.evaluation.datasets.dataset import Report
+from yolodsc.evaluation.datasets.journal import read_journal
 from yolodsc.errors import DatasetError, YolodscError
-from yolodsc.metrics import RULES
-from yolodsc.metrics.bootstrap import compare, read_evaluation
+from yolodsc.evaluation.metrics.rules import RULES
+from yolodsc.evaluation.comparison.bootstrap import compare, read_evaluation
 from yolodsc.schemas.document import checked, dumps, without_infinities
 
 HUGE = "1" * 6000
@@ -149,7 +149,7 @@ def test_draws_in_blocks_are_the_same_draws(monkeypatch: pytest.MonkeyPatch) -> 
     a, b = (read_evaluation(side, file="x") for side in (content, other))
     whole = compare(a, b)
 
-    monkeypatch.setattr("yolodsc.metrics.bootstrap.MOST_WEIGHTS", 30 * 7)
+    monkeypatch.setattr("yolodsc.evaluation.comparison.bootstrap.MOST_WEIGHTS", 30 * 7)
 
     assert compare(a, b) == whole
     assert whole[""].low != whole[""].high

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from yolodsc.layer import PICTURE, Layer
-from yolodsc.layers.convolutional import ConvolutionalLayer
-from yolodsc.network import Network
+from yolodsc.network.layer import PICTURE, Layer
+from yolodsc.network.layers.convolutional import ConvolutionalLayer
+from yolodsc.network.network import Network
 
 Outcome = tuple[dict[int, np.ndarray], dict[tuple[int, str], np.ndarray]]
 

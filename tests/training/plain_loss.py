@@ -5,7 +5,7 @@ What Darknet writes into ``delta``, with the sign turned: (N, A, 5 + classes, H,
 
 import numpy as np
 
-from yolodsc.shape import Array
+from yolodsc.arrays import Array
 from yolodsc.training.loss.grid import Grid
 
 Box = tuple[float, float, float, float]

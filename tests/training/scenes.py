@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from tests.networks import network
-from yolodsc.network import Network
+from yolodsc.network.network import Network
 
 STUDENT = """
 convolutional filters=6 size=3 stride=2 pad=1 activation=leaky batch_normalize=1

@@ -8,21 +8,22 @@ import numpy as np
 import pytest
 
 from tests.training.scenes import REGION, STUDENT, YOLO, student, teacher, write_pictures
-from yolodsc.image import fit, read_image
+from yolodsc.images.image import fit, read_image
 from yolodsc.cli import run
 from yolodsc.errors import OptionError, YolodscError
-from yolodsc.finetune import Settings, Trainer
-from yolodsc.finetune.objective import Objective
-from yolodsc.finetune.teacher import Teacher, features
-from yolodsc.image import Geometry
-from yolodsc.network import Network
-from yolodsc.profile import ALEXEYAB
-from yolodsc.reference.convolution import convolution
-from yolodsc.training.augment import Augmentation
-from yolodsc.training.checkpoint import FILE
-from yolodsc.training.initial import initialised
-from yolodsc.training.labels import read_labels
-from yolodsc.training.pictures import Batch
+from yolodsc.training.finetune.settings import Settings
+from yolodsc.training.finetune.trainer import Trainer
+from yolodsc.training.finetune.objective import Objective
+from yolodsc.training.finetune.teacher import Teacher, features
+from yolodsc.images.image import Geometry
+from yolodsc.network.network import Network
+from yolodsc.darknet.profile import ALEXEYAB
+from yolodsc.network.reference.convolution import convolution
+from yolodsc.training.data.augment import Augmentation
+from yolodsc.training.optimization.checkpoint import FILE
+from yolodsc.training.model.initial import initialised
+from yolodsc.training.data.labels import read_labels
+from yolodsc.training.data.image_cache import Batch
 
 PLAIN = Augmentation(flip=False, jitter=0, hue=0, saturation=1, exposure=1)
 SHORT = Settings(epochs=2, batch=4, rate=1e-3, labels=1.0, warmup=0, average=0.9)

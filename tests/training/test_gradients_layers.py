@@ -5,8 +5,8 @@ import pytest
 
 from tests.networks import network
 from yolodsc.errors import YolodscError
-from yolodsc.network import Network
-from yolodsc.training.model import FROZEN, LIVE, Model, Statistics
+from yolodsc.network.network import Network
+from yolodsc.training.model.model import FROZEN, LIVE, Model, Statistics
 
 CONVOLUTIONS = {
     "pointwise": "convolutional filters=5 activation=leaky",

@@ -6,10 +6,10 @@ import pytest
 from tests.networks import network
 from tests.training.test_gradients_layers import check
 from yolodsc.errors import YolodscError
-from yolodsc.training.layers.moments import Moments
-from yolodsc.training.layers.normal import moments
-from yolodsc.training.model import LIVE, Model
-from yolodsc.training.reestimate import reestimate
+from yolodsc.training.kernels.moments import Moments
+from yolodsc.training.kernels.batchnorm import moments
+from yolodsc.training.model.model import LIVE, Model
+from yolodsc.training.model.reestimate import reestimate
 
 BLOCKS = """
     convolutional filters=4 size=3 pad=1 activation=leaky batch_normalize=1

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.networks import network
-from yolodsc.cfg import Cfg
+from yolodsc.darknet.cfg import Cfg
 from yolodsc.errors import YolodscError
-from yolodsc.network import Network
-from yolodsc.training.model import FROZEN, LIVE, Model, Statistics
+from yolodsc.network.network import Network
+from yolodsc.training.model.model import FROZEN, LIVE, Model, Statistics
 
 REAL = {
     "mobilenetv2-yolov3-nano-voc": 64,

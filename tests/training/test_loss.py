@@ -5,8 +5,8 @@ import pytest
 
 from tests.training.plain_loss import region_slopes, yolo_slopes
 from tests.training.scenes import REGION, YOLO, student
-from yolodsc.network import Network
-from yolodsc.shape import Array
+from yolodsc.network.network import Network
+from yolodsc.arrays import Array
 from yolodsc.training.loss.distillation import head_loss, map_loss
 from yolodsc.training.loss.grid import Grid, cross_entropy, grids, log_softmax, logistic
 from yolodsc.training.loss.overlap import KINDS, overlap_loss

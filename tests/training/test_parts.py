@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 
 from tests.training.scenes import write_pictures
-from yolodsc.image import fit
+from yolodsc.images.image import fit
 from yolodsc.errors import DatasetError, OptionError
-from yolodsc.profile import ALEXEYAB
-from yolodsc.shape import Array, Shape
-from yolodsc.training.augment import Augmentation, Crop, augmented, cropped, moved, recoloured, sharpened
-from yolodsc.training.average import Average
-from yolodsc.training.labels import read_labels
-from yolodsc.training.optimizer import clip, optimizer_named
-from yolodsc.training.parameter import Parameter
-from yolodsc.training.pictures import Batches, Shelf, training_pictures
-from yolodsc.training.schedule import Schedule
+from yolodsc.darknet.profile import ALEXEYAB
+from yolodsc.arrays import Array, Shape
+from yolodsc.training.data.augment import Augmentation, Crop, augmented, cropped, moved, recoloured, sharpened
+from yolodsc.training.optimization.average import Average
+from yolodsc.training.data.labels import read_labels
+from yolodsc.training.optimization.optimizer import clip, optimizer_named
+from yolodsc.training.model.parameter import Parameter
+from yolodsc.training.data.image_cache import Batches, Shelf, training_pictures
+from yolodsc.training.optimization.schedule import Schedule
 
 PLAIN = Augmentation(flip=False, jitter=0, hue=0, saturation=1, exposure=1)
 

@@ -14,7 +14,9 @@ import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from yolodsc.metrics import RULES, Found, Truth, score
+from yolodsc.evaluation.metrics import score
+from yolodsc.evaluation.metrics.rules import RULES
+from yolodsc.evaluation.metrics.tables import Found, Truth
 
 PICTURES, CLASSES = 4952, 20
 

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from yolodsc.layers.convolutional import ConvolutionalLayer
-from yolodsc.network import Network
-from yolodsc.training.model import FROZEN, LIVE, Model, Statistics
-from yolodsc.training.optimizer import Adam
+from yolodsc.network.layers.convolutional import ConvolutionalLayer
+from yolodsc.network.network import Network
+from yolodsc.training.model.model import FROZEN, LIVE, Model, Statistics
+from yolodsc.training.optimization.optimizer import Adam
 
 ACTIVATIONS: dict[str, Callable[[], Any]] = {
     "linear": torch.nn.Identity,

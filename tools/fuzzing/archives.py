@@ -9,7 +9,7 @@ import zipfile
 
 from tools.fuzzing import scratch
 from tools.fuzzing.target import Bytewise, Target
-from yolodsc.convert import read_model
+from yolodsc.convert.formats import read_model
 
 
 def read_npz(data: bytes) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from tools.fuzzing import scratch
 from tools.fuzzing.target import Bytewise, Mutation, Target
-from yolodsc.image import fit, read_image
-from yolodsc.profile import ALEXEYAB, profile_named
-from yolodsc.shape import Shape
+from yolodsc.images.image import fit, read_image
+from yolodsc.darknet.profile import ALEXEYAB, profile_named
+from yolodsc.arrays import Shape
 
 _SMALL = Shape(3, 13, 17)
 MOST_NUMBERS = 1 << 23

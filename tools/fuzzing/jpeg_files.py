@@ -6,7 +6,7 @@ import struct
 import numpy as np
 
 from tools.fuzzing.target import Bytewise, Target, corpus
-from yolodsc.jpeg import decode_jpeg
+from yolodsc.images.jpeg import decode_jpeg
 
 
 def decode(data: bytes) -> None:

@@ -12,11 +12,11 @@ from tools.fuzzing import scratch
 from tools.fuzzing.labels import known, prepare
 from tools.fuzzing.target import Bytewise, Target
 from yolodsc.cli import run
-from yolodsc.datasets import Dataset, Report, place
-from yolodsc.datasets.coco_json import read_coco, read_results
-from yolodsc.datasets.journal import read_journal
-from yolodsc.evaluate import evaluate
-from yolodsc.metrics import rules_named
+from yolodsc.evaluation.datasets.dataset import Dataset, Report, place
+from yolodsc.evaluation.datasets.coco_json import read_coco, read_results
+from yolodsc.evaluation.datasets.journal import read_journal
+from yolodsc.evaluation.evaluation import evaluate
+from yolodsc.evaluation.metrics.rules import rules_named
 
 
 def read_coco_file(data: bytes) -> None:

@@ -4,14 +4,15 @@ import numpy as np
 
 from tools.fuzzing import scratch
 from tools.fuzzing.target import Target
-from yolodsc.datasets import Dataset, Report, place
-from yolodsc.datasets.comp4 import read_comp4, write_comp4
-from yolodsc.datasets.dataset import truth_of
-from yolodsc.datasets.formats import Format, FormatName, read_detections, read_truth
-from yolodsc.datasets.voc import read_annotations
+from yolodsc.evaluation.datasets.dataset import Dataset, Report, place
+from yolodsc.evaluation.datasets.comp4 import read_comp4, write_comp4
+from yolodsc.evaluation.datasets.dataset import truth_of
+from yolodsc.evaluation.datasets.formats import Format, FormatName, read_detections, read_truth
+from yolodsc.evaluation.datasets.voc import read_annotations
 from yolodsc.errors import YolodscError
-from yolodsc.evaluate import evaluate
-from yolodsc.metrics import Found, rules_named
+from yolodsc.evaluation.evaluation import evaluate
+from yolodsc.evaluation.metrics.rules import rules_named
+from yolodsc.evaluation.metrics.tables import Found
 
 NAMES = ("cat", "dog")
 

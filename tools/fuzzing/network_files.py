@@ -7,11 +7,11 @@ import numpy as np
 from tools.fuzzing import scratch
 from tools.fuzzing.cfg_text import TOKENS, mutated_cfg
 from tools.fuzzing.target import Target
-from yolodsc.cfg import parse_cfg, read_cfg
+from yolodsc.darknet.cfg import parse_cfg, read_cfg
 from yolodsc.errors import WeightsError
-from yolodsc.names import names_of_data, read_names
-from yolodsc.network import Network
-from yolodsc.tree import read_tree
+from yolodsc.darknet.names import names_of_data, read_names
+from yolodsc.network.network import Network
+from yolodsc.network.class_tree import read_tree
 
 _HEADER = bytes(20)
 _TINY = """

@@ -15,11 +15,11 @@ from tools.fuzzing import scratch
 from tools.fuzzing.cfg_text import TOKENS, mutated_cfg
 from tools.fuzzing.target import Target
 from yolodsc import engine
-from yolodsc.cfg import read_cfg
-from yolodsc.engine.isa import available
+from yolodsc.darknet.cfg import read_cfg
+from yolodsc.jit.isa import available
 from yolodsc.errors import CfgError, WeightsError
-from yolodsc.network import Network
-from yolodsc.shape import Array
+from yolodsc.network.network import Network
+from yolodsc.arrays import Array
 
 MOST_MULTIPLICATIONS, MOST_NUMBERS = 3_000_000, 200_000
 """Of one layer: the reference should not take long."""

@@ -11,9 +11,9 @@ from PIL import Image
 from tools.fuzzing import training_files
 from tools.fuzzing.heads import HEAD, HEADS
 from tools.fuzzing.target import CORPUS
-from yolodsc.cfg import parse_cfg
-from yolodsc.convert import Model, write_files
-from yolodsc.network import Network
+from yolodsc.darknet.cfg import parse_cfg
+from yolodsc.convert.formats import Model, write_files
+from yolodsc.network.network import Network
 
 TINY = "[net]\nheight=4\nwidth=5\nchannels=3\n[convolutional]\nfilters=2\nsize=3\nbatch_normalize=1\n[connected]\noutput=3\n"
 WEIGHTS = 2 * 4 + 2 * 27 + 3 + 3 * 12 + 2 * 3

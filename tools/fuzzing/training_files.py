@@ -11,8 +11,10 @@ from tests.training.scenes import student, write_pictures
 from tools.fuzzing import scratch
 from tools.fuzzing.archives import mutated_zip
 from tools.fuzzing.target import Target
-from yolodsc.finetune import Settings, Trainer, trainer
-from yolodsc.training.checkpoint import FILE
+from yolodsc.training.finetune import trainer
+from yolodsc.training.finetune.settings import Settings
+from yolodsc.training.finetune.trainer import Trainer
+from yolodsc.training.optimization.checkpoint import FILE
 
 DIGEST = "fuzz"
 """Of the options that the checkpoints of the corpus are of."""

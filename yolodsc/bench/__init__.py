@@ -1,4 +1,5 @@
-"""Speed beside other programs: the same network, in processes of their own, one at a time, in turn.
+"""Benchmarks: speed, memory and start-up beside other engines."""
 
-Who takes part is in `peers`, how times are taken in `timing` and `streams`, what the machine could do at most in `machine`.
-"""
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -17,12 +17,12 @@ from yolodsc import engine
 from yolodsc.bench.subject import picture, read_by_heads
 from yolodsc.bench.timing import LEAST_ROUNDS
 from yolodsc.engine import Runner
-from yolodsc.engine.entry import Entry
-from yolodsc.engine.fastdsc.runner import FastDscRunner
-from yolodsc.layer import Layer
-from yolodsc.layers.convolutional import ConvolutionalLayer
+from yolodsc.engine import Entry
+from yolodsc.engine import FastDscRunner
+from yolodsc.network import Layer
+from yolodsc.network import ConvolutionalLayer
 from yolodsc.network import Network
-from yolodsc.shape import Array, Shape
+from yolodsc.arrays import Array, Shape
 
 Times = dict[int, float]
 """Times by the last layer of what was timed; the total under `WHOLE`."""

@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 
-from yolodsc.shape import Array
+from yolodsc.arrays import Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

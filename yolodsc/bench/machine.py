@@ -11,7 +11,7 @@ import numpy as np
 
 import yolodsc
 from yolodsc.bench.peak import peak_gflops
-from yolodsc.engine.choice import choice
+from yolodsc.engine import choice
 
 
 @dataclass(frozen=True, slots=True)

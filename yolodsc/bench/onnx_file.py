@@ -8,6 +8,6 @@ from yolodsc.network import Network
 
 def export(network: Network, path: str | Path, *, outputs: Sequence[int]) -> None:
     """Write the network up to ``outputs``; a `YolodscError` where it cannot be said in ONNX."""
-    from yolodsc.onnx_export import export_onnx
+    from yolodsc.convert import export_onnx
 
     export_onnx(network, path, outputs=outputs)

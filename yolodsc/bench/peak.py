@@ -12,8 +12,8 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.engine.isa import Isa, choose
-from yolodsc.engine.objects import compiler
+from yolodsc.jit import Isa, choose
+from yolodsc.jit import compiler
 
 TURNS = 2**18
 TRIES = 50

@@ -11,7 +11,7 @@ import numpy as np
 
 from yolodsc.bench.job import Job
 from yolodsc.errors import YolodscError
-from yolodsc.shape import Array
+from yolodsc.arrays import Array
 
 
 class AbsentError(YolodscError):

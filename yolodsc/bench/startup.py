@@ -17,7 +17,7 @@ from yolodsc.bench.process import Worker
 from yolodsc.bench.subject import Subject
 from yolodsc.bench.timing import OURS, Absent, started
 from yolodsc.errors import OptionError
-from yolodsc.image import write_image
+from yolodsc.images import write_image
 
 WARM_STARTS = 5
 

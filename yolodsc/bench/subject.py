@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from yolodsc.cfg import read_cfg
-from yolodsc.models import resolve_model
+from yolodsc.darknet import read_cfg
+from yolodsc.detection import resolve_model
 from yolodsc.bench.job import Job
 from yolodsc.errors import YolodscError
-from yolodsc.layer import Layer
+from yolodsc.network import Layer
 from yolodsc.network import Network
-from yolodsc.shape import Array, Shape
+from yolodsc.arrays import Array, Shape
 
 SEED = 2018
 

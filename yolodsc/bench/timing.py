@@ -15,7 +15,7 @@ import numpy as np
 from yolodsc.bench.peers import READ_ONNX
 from yolodsc.bench.process import AbsentError, Worker
 from yolodsc.bench.subject import Subject
-from yolodsc.shape import Array
+from yolodsc.arrays import Array
 
 OURS = "yolodsc"
 BLOCK_MS = 80.0

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from yolodsc.bench.job import Job
-from yolodsc.bench.peers import Engine, find
-from yolodsc.shape import Array
+from yolodsc.bench.peers import find
+from yolodsc.bench.peers.engine import Engine
+from yolodsc.arrays import Array
 
 WARM_UP = 3
 """Runs before anything is timed."""

@@ -9,21 +9,22 @@ from typing import Annotated, Any
 
 import typer
 
-from yolodsc.models import DEFAULT_MODEL
-from yolodsc.bench.subject import named, random, subject
-from yolodsc.bench.ablation import ablate
-from yolodsc.bench.machine import Machine, machine
-from yolodsc.bench.peers import PEERS, find, versions
-from yolodsc.bench.startup import memory, start
-from yolodsc.bench.streams import SECONDS, throughput
-from yolodsc.bench.subject import Subject
-from yolodsc.bench.timing import OURS, Absent, compare, rounds_in
-from yolodsc.cli import bench_table, options
+from yolodsc.detection import DEFAULT_MODEL
+from yolodsc.bench import named, random, subject
+from yolodsc.bench import ablate
+from yolodsc.bench import Machine, machine
+from yolodsc.bench import PEERS, find, versions
+from yolodsc.bench import memory, start
+from yolodsc.bench import SECONDS, throughput
+from yolodsc.bench import Subject
+from yolodsc.bench import OURS, Absent, compare, rounds_in
+from yolodsc.cli import options
+from yolodsc.cli.tables import bench as bench_table
 from yolodsc.cli.terminal import flush, note, say
 from yolodsc.errors import OptionError
 from yolodsc.files import write_bytes
 from yolodsc.network import Network
-from yolodsc.schemas.document import dumps
+from yolodsc.schemas import dumps
 
 Named = tuple[str, Network]
 Report = list[dict[str, Any]]

@@ -10,7 +10,7 @@ from yolodsc.cli import options
 from yolodsc.convert import Model, first_layers, fold_batch_norm, fold_separable, read_model, write_files, write_model
 from yolodsc.errors import OptionError
 from yolodsc.files import exists
-from yolodsc.profile import profile_named
+from yolodsc.darknet import profile_named
 
 
 class Heads(StrEnum):

@@ -11,14 +11,14 @@ import typer
 from yolodsc.cli import options
 from yolodsc.cli.terminal import printable, say
 from yolodsc.decompose import Settings
-from yolodsc.decompose.calibration import read_images
-from yolodsc.decompose.report import compare_networks, report_markdown, write_report
+from yolodsc.decompose import read_images
+from yolodsc.decompose import compare_networks, report_markdown, write_report
 from yolodsc.decompose import decompose as decompose_network
-from yolodsc.decompose.settings import Progress
+from yolodsc.decompose import Progress
 from yolodsc.errors import OptionError
 from yolodsc.network import Network
-from yolodsc.profile import profile_named
-from yolodsc.sources import pictures
+from yolodsc.darknet import profile_named
+from yolodsc.detection import pictures
 
 
 def decompose(

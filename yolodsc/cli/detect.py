@@ -10,14 +10,14 @@ import typer
 
 from yolodsc.cli import options
 from yolodsc.cli.progress import progress
-from yolodsc.cli.table import aligned
+from yolodsc.cli.tables.table import aligned
 from yolodsc.cli.terminal import note, say
-from yolodsc.detect import Found, class_numbers
-from yolodsc.detections import Detections
+from yolodsc.detection import Found, class_numbers
+from yolodsc.detection import Detections
 from yolodsc.errors import OptionError
 from yolodsc.files import is_file
-from yolodsc.outputs import Writer
-from yolodsc.sources import Sources, samples
+from yolodsc.detection import Writer
+from yolodsc.detection import Sources, samples
 
 
 def detect(
@@ -117,11 +117,11 @@ def _writers(
     reads: Callable[[Path], bool], *, save: Path | None, json: Path | None, csv: Path | None, txt: Path | None, crops: Path | None
 ) -> list[Writer]:
     """The writers that the options ask for; files that are read in this run keep their names for themselves."""
-    from yolodsc.outputs.annotated import AnnotatedWriter
-    from yolodsc.outputs.crops import CropWriter
-    from yolodsc.outputs.csv_file import CsvWriter
-    from yolodsc.outputs.json_file import JsonWriter
-    from yolodsc.outputs.txt_files import TxtWriter
+    from yolodsc.detection import AnnotatedWriter
+    from yolodsc.detection import CropWriter
+    from yolodsc.detection import CsvWriter
+    from yolodsc.detection import JsonWriter
+    from yolodsc.detection import TxtWriter
 
     folders = ((AnnotatedWriter, save), (TxtWriter, txt), (CropWriter, crops))
     writers: list[Writer] = [kind(folder, reads=reads) for kind, folder in folders if folder is not None]

@@ -7,26 +7,26 @@ from typing import Annotated, Any, Literal, cast
 import typer
 
 from yolodsc.cli import options
-from yolodsc.cli.evaluation_table import comparison_lines, evaluation_lines, write_csv
+from yolodsc.cli.tables.evaluation import comparison_lines, evaluation_lines, write_csv
 from yolodsc.cli.progress import progress
 from yolodsc.cli.terminal import note, say
-from yolodsc.datasets import Dataset, Report
-from yolodsc.datasets.coco_json import load_json
-from yolodsc.datasets.comp4 import write_comp4
-from yolodsc.datasets.formats import Format, FormatName, read_detections, read_truth
-from yolodsc.datasets.journal import JOURNAL, Scored, appending, continued
-from yolodsc.datasets.text import Corners, with_difficult
-from yolodsc.datasets.voc import read_set, read_voc, set_file
-from yolodsc.detect import Detector
+from yolodsc.evaluation import Dataset, Report
+from yolodsc.evaluation import load_json
+from yolodsc.evaluation import write_comp4
+from yolodsc.evaluation import Format, FormatName, read_detections, read_truth
+from yolodsc.evaluation import JOURNAL, Scored, appending, continued
+from yolodsc.evaluation import Corners, with_difficult
+from yolodsc.evaluation import read_set, read_voc, set_file
+from yolodsc.detection import Detector
 from yolodsc.errors import DatasetError, OptionError
-from yolodsc.evaluate import Evaluation, write_json
-from yolodsc.evaluate import evaluate as scored_by
+from yolodsc.evaluation import Evaluation, write_json
+from yolodsc.evaluation import evaluate as scored_by
 from yolodsc.files import exists, is_folder
 from yolodsc.files import folder as made
-from yolodsc.metrics import Rule, adjusted, rules_named
-from yolodsc.models import ModelFiles
-from yolodsc.names import names_of_data, read_names
-from yolodsc.valid import detections_of, settings_of, speed_of, table_of, with_network
+from yolodsc.evaluation import Rule, adjusted, rules_named
+from yolodsc.detection import ModelFiles
+from yolodsc.darknet import names_of_data, read_names
+from yolodsc.evaluation import detections_of, settings_of, speed_of, table_of, with_network
 
 MAP_THRESH = 0.005
 """Darknet's ``detector map``: least score of detections that are scored."""
@@ -126,14 +126,14 @@ def _writable(*, json: Path | None, csv: Path | None, plots: Path | None) -> Non
         if path is not None and is_folder(path):
             raise OptionError(f"{option} {path}: is a directory; wanted a file")
     if plots is not None:
-        from yolodsc.plots import need_matplotlib
+        from yolodsc.evaluation import need_matplotlib
 
         need_matplotlib()
         made(plots, error=OptionError)
 
 
 def _compare(a: Path, b: Path) -> int:
-    from yolodsc.metrics.bootstrap import compare, read_evaluation
+    from yolodsc.evaluation import compare, read_evaluation
 
     first, second = (read_evaluation(load_json(path), file=path) for path in (a, b))
     differences = compare(first, second)
@@ -229,7 +229,7 @@ def _write(evaluation: Evaluation, *, json: Path | None, csv: Path | None, plots
     if csv is not None:
         write_csv(csv, evaluation)
     if plots is not None:
-        from yolodsc.plots import write_plots
+        from yolodsc.evaluation import write_plots
 
         write_plots(plots, evaluation)
 

@@ -8,26 +8,26 @@ from typing import Annotated, Any
 
 import typer
 
-from yolodsc.models import names_beside
+from yolodsc.detection import names_beside
 from yolodsc.cli import options
 from yolodsc.cli.signals import gently
 from yolodsc.cli.terminal import log, say
-from yolodsc.datasets import Report
-from yolodsc.datasets.voc import read_voc
-from yolodsc.detect import default_geometry, reported_classes
+from yolodsc.evaluation import Report
+from yolodsc.evaluation import read_voc
+from yolodsc.detection import default_geometry, reported_classes
 from yolodsc.errors import OptionError
 from yolodsc.files import exists
-from yolodsc.finetune import Settings, Trainer
-from yolodsc.finetune.objective import Loss
-from yolodsc.finetune.trainer import Progress
-from yolodsc.finetune.validation import Validation
+from yolodsc.training import Settings, Trainer
+from yolodsc.training import Loss
+from yolodsc.training import Progress
+from yolodsc.training import Validation
 from yolodsc.network import Network
-from yolodsc.profile import profile_named
-from yolodsc.training.augment import Augmentation
-from yolodsc.training.checkpoint import FILE
-from yolodsc.training.initial import initialised
-from yolodsc.training.labels import read_labels
-from yolodsc.training.pictures import training_pictures
+from yolodsc.darknet import profile_named
+from yolodsc.training import Augmentation
+from yolodsc.training import FILE
+from yolodsc.training import initialised
+from yolodsc.training import read_labels
+from yolodsc.training import training_pictures
 
 Pair = tuple[Path, Path]
 
@@ -115,7 +115,7 @@ def finetune(
 
 
 def _learner(files: Pair, profile: str, *, scratch: bool, seed: int) -> Network:
-    from yolodsc.cfg import read_cfg
+    from yolodsc.darknet import read_cfg
 
     if scratch:
         return initialised(Network.build(read_cfg(files[0]), profile=profile_named(profile)), seed=seed)

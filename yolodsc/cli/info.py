@@ -7,15 +7,15 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import yolodsc
-from yolodsc.models import bundled_models
-from yolodsc.cache import cache_directory, contents, trouble
+from yolodsc.detection import bundled_models
+from yolodsc.jit import cache_directory, contents, trouble
 from yolodsc.cli import options
-from yolodsc.cli.table import aligned
+from yolodsc.cli.tables.table import aligned
 from yolodsc.cli.terminal import say
-from yolodsc.engine.choice import choice
-from yolodsc.engine.isa import available
+from yolodsc.engine import choice
+from yolodsc.jit import available
 from yolodsc.files import exists
-from yolodsc.jit.host import host
+from yolodsc.jit import host
 
 LIBRARIES = ("numpy", "numba", "llvmlite", "opencv-python", "pillow")
 EXTRAS = ("scikit-image", "matplotlib", "onnx", "safetensors")

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from yolodsc.models import DEFAULT_MODEL, resolve_model
+from yolodsc.detection import DEFAULT_MODEL, resolve_model
 from yolodsc.cli.progress import Compiling
 from yolodsc.errors import OptionError
 from yolodsc.files import exists, is_file, is_folder, nearest, resolved
-from yolodsc.models import ModelFiles
-from yolodsc.names import read_names
-from yolodsc.profile import profile_named
+from yolodsc.detection import ModelFiles
+from yolodsc.darknet import read_names
+from yolodsc.darknet import profile_named
 
 if TYPE_CHECKING:
-    from yolodsc.detect import Detector
+    from yolodsc.detection import Detector
     from yolodsc.network import Network
 
 MOST_THREADS = 1024
@@ -77,7 +77,7 @@ def detector(
     quiet: bool = False,
 ) -> "Detector":
     """The detector that the options of `detect` and `evaluate` describe; says so where its kernels take long to compile."""
-    from yolodsc.detect import Detector
+    from yolodsc.detection import Detector
 
     threads, streams = cores(threads, streams, quiet=quiet)
     return Detector.from_files(
@@ -101,7 +101,7 @@ def detector(
 
 def cores(threads: int, streams: int = 1, *, quiet: bool = False) -> tuple[int, int]:
     """What of ``--threads`` and ``--streams`` there are cores for; a line says where that is less than was asked for."""
-    from yolodsc.engine.cores import capped
+    from yolodsc.engine import capped
 
     most = capped(threads, streams)
     for option, asked, used in zip(("--threads", "--streams"), (threads, streams), most, strict=True):
@@ -112,7 +112,7 @@ def cores(threads: int, streams: int = 1, *, quiet: bool = False) -> tuple[int, 
 
 def classes(names: Path | None, network: "Network") -> tuple[str, ...]:
     """The class names of a network, before anything is done with it; none where there is no list of them."""
-    from yolodsc.detect import names_of
+    from yolodsc.detection import names_of
 
     return () if names is None else names_of(network, read_names(names), place=str(names))
 

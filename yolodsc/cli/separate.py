@@ -5,15 +5,15 @@ from typing import Annotated
 import typer
 
 from yolodsc.cli import options
-from yolodsc.cli.table import aligned
+from yolodsc.cli.tables.table import aligned
 from yolodsc.cli.terminal import say
-from yolodsc.decompose.calibration import read_images
-from yolodsc.decompose.single import separation_errors
-from yolodsc.decompose.settings import MOST
+from yolodsc.decompose import read_images
+from yolodsc.decompose import separation_errors
+from yolodsc.decompose import MOST
 from yolodsc.errors import OptionError
 from yolodsc.network import Network
-from yolodsc.profile import profile_named
-from yolodsc.sources import pictures
+from yolodsc.darknet import profile_named
+from yolodsc.detection import pictures
 
 
 def separate(

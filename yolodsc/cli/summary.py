@@ -6,21 +6,21 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from yolodsc.cfg import read_cfg
+from yolodsc.darknet import read_cfg
 from yolodsc import engine
 from yolodsc.cli import options
-from yolodsc.cli.plan_table import plan_json, plan_lines
-from yolodsc.cli.table import aligned
+from yolodsc.cli.tables.plan import plan_json, plan_lines
+from yolodsc.cli.tables.table import aligned
 from yolodsc.cli.terminal import note, say
-from yolodsc.engine.choice import choice
-from yolodsc.engine.entry import seconds_of
+from yolodsc.engine import choice
+from yolodsc.engine import seconds_of
 from yolodsc.errors import OptionError
 from yolodsc.files import write_bytes
-from yolodsc.models import ModelFiles
+from yolodsc.detection import ModelFiles
 from yolodsc.network import Network
-from yolodsc.profile import profile_named
-from yolodsc.schemas.document import dumps
-from yolodsc.summary import Row, Summary, summarise
+from yolodsc.darknet import profile_named
+from yolodsc.schemas import dumps
+from yolodsc.network import Row, Summary, summarise
 
 ROUNDS = 50
 """How often every operation is timed."""

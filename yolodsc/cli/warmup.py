@@ -9,17 +9,17 @@ import numpy as np
 import typer
 
 from yolodsc import engine
-from yolodsc.models import bundled_models, resolve_model
-from yolodsc.image import READING_KERNELS
-from yolodsc.cache import cache_directory, trouble
+from yolodsc.detection import bundled_models, resolve_model
+from yolodsc.images import READING_KERNELS
+from yolodsc.jit import cache_directory, trouble
 from yolodsc.cli import options
 from yolodsc.cli.progress import Compiling
 from yolodsc.cli.terminal import say
-from yolodsc.engine.choice import choice
-from yolodsc.engine.objects import compiler
-from yolodsc.models import ModelFiles
+from yolodsc.engine import choice
+from yolodsc.jit import compiler
+from yolodsc.detection import ModelFiles
 from yolodsc.network import Network
-from yolodsc.profile import profile_named
+from yolodsc.darknet import profile_named
 
 
 def warmup(

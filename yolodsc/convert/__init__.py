@@ -1,8 +1,5 @@
-"""Networks in other formats and forms: `read` and `write` files, `first_layers`, `fold_batch_norm`, `fold_separable`."""
+"""Other formats and forms of a network: npz, safetensors, ONNX, folded batch normalization, separable folding."""
 
-from yolodsc.convert.batch_norm import fold_batch_norm
-from yolodsc.convert.formats import Model, read_model, write_files, write_model
-from yolodsc.convert.partial import first_layers
-from yolodsc.convert.separable import fold_separable
+import lazy_loader
 
-__all__ = ["Model", "first_layers", "fold_batch_norm", "fold_separable", "read_model", "write_files", "write_model"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

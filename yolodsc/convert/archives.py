@@ -14,15 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from yolodsc.cfg import parse_cfg
-from yolodsc.weights import initial_weights
+from yolodsc.darknet import parse_cfg
+from yolodsc.network import initial_weights
 from yolodsc.errors import ConversionError, MissingExtraError
-from yolodsc.layer import Layer
+from yolodsc.network import Layer
 from yolodsc.network import Network
-from yolodsc.profile import Profile
-from yolodsc.schemas.npz import open_npz
-from yolodsc.schemas.safetensors import read_safetensors_header
-from yolodsc.weights import Header
+from yolodsc.darknet import Profile
+from yolodsc.schemas import open_npz
+from yolodsc.convert.safetensors_header import read_safetensors_header
+from yolodsc.network import Header
 
 _REAL = ("F16", "F32", "F64")
 """Real numbers of safetensors that NumPy has."""

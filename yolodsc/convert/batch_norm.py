@@ -4,12 +4,12 @@ from typing import TypeGuard
 
 import numpy as np
 
-from yolodsc.cfg import Cfg
-from yolodsc.layer import Layer, Weights
-from yolodsc.layers.connected import ConnectedLayer
-from yolodsc.layers.convolutional import ConvolutionalLayer
+from yolodsc.darknet import Cfg
+from yolodsc.network import Layer, Weights
+from yolodsc.network import ConnectedLayer
+from yolodsc.network import ConvolutionalLayer
 from yolodsc.network import Network
-from yolodsc.reference.convolution import folded_norm
+from yolodsc.network import folded_norm
 
 
 def fold_batch_norm(network: Network) -> Network:

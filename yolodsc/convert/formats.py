@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from yolodsc.weights import write_weights
+from yolodsc.network import write_weights
 from yolodsc.convert import archives
 from yolodsc.errors import ConversionError
 from yolodsc.files import replacing, write_bytes
-from yolodsc.finite import require_finite
+from yolodsc.network import require_finite
 from yolodsc.network import Network
-from yolodsc.onnx_export import Heads, export_onnx
-from yolodsc.profile import ALEXEYAB, Profile
+from yolodsc.convert.onnx.export import Heads, export_onnx
+from yolodsc.darknet import ALEXEYAB, Profile
 
 READABLE = (".cfg", ".weights", ".npz", ".safetensors")
 WRITABLE = (*READABLE, ".onnx")
@@ -75,7 +75,7 @@ def write_model(path: str | Path) -> tuple[Path, ...]:
 def write_files(model: Model, path: str | Path, *, heads: Heads = "activated", dynamic_batch: bool = False) -> None:
     """Write a network in the format of the path's ending; files appear whole or not at all, in the place of what was there.
 
-    ``heads`` and ``dynamic_batch`` are `yolodsc.onnx_export.export_onnx`'s. Of ``.cfg`` or ``.weights`` both are written.
+    ``heads`` and ``dynamic_batch`` are `yolodsc.convert.onnx.export_onnx`'s. Of ``.cfg`` or ``.weights`` both are written.
 
     Raises
     ------

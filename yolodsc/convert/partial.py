@@ -1,9 +1,9 @@
 """The beginning of a network, as ``darknet partial`` keeps it."""
 
-from yolodsc.cfg import Cfg
+from yolodsc.darknet import Cfg
 from yolodsc.errors import ConversionError
 from yolodsc.network import Network
-from yolodsc.weights import Header
+from yolodsc.network import Header
 
 
 def first_layers(network: Network, count: int) -> Network:

@@ -5,12 +5,12 @@ from typing import TypeGuard
 
 import numpy as np
 
-from yolodsc.cfg import Cfg, Section
+from yolodsc.darknet import Cfg, Section
 from yolodsc.errors import ConversionError
-from yolodsc.layer import Layer, Weights
-from yolodsc.layers.convolutional import ConvolutionalLayer
+from yolodsc.network import Layer, Weights
+from yolodsc.network import ConvolutionalLayer
 from yolodsc.network import Network
-from yolodsc.reference.convolution import folded_norm
+from yolodsc.network import folded_norm
 
 _REFERENCES = ("layers", "from", "share_index")
 

@@ -1,10 +1,5 @@
-"""Decomposition of a whole network: regular convolutions become chains of depthwise and pointwise ones.
+"""Decomposition of trained regular convolutions into depthwise-separable ones."""
 
-`decompose` takes a network and pictures; `Settings` says how; the `Decomposition` that comes back holds an ordinary network and
-the account.
-"""
+import lazy_loader
 
-from yolodsc.decompose.driver import decompose
-from yolodsc.decompose.settings import Decomposition, LayerResult, Settings
-
-__all__ = ["Decomposition", "LayerResult", "Settings", "decompose"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

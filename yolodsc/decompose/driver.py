@@ -6,19 +6,21 @@ from collections.abc import Mapping
 import numpy as np
 import scipy.linalg
 
-from yolodsc.decompose import choices, milliseconds, refine, samples
-from yolodsc.decompose.choices import KEEP, Choice
-from yolodsc.decompose.crew import Crew
-from yolodsc.decompose.samples import Original
-from yolodsc.decompose.sensitivity import Bench, Fitted, plan
+from yolodsc.decompose import refine
+from yolodsc.decompose.calibration import samples
+from yolodsc.decompose.search import choices, time_model as milliseconds
+from yolodsc.decompose.search.choices import KEEP, Choice
+from yolodsc.decompose.thread_pool import Crew
+from yolodsc.decompose.calibration.samples import Original
+from yolodsc.decompose.search.sensitivity import Bench, Fitted, plan
 from yolodsc.decompose.settings import Decomposition, LayerResult, Progress, Settings
 from yolodsc.decompose.surgery import Chain, assemble, joined, regular
 from yolodsc.decompose.target import Target, candidates, convolutions, obstacle
 from yolodsc.errors import DecompositionError
-from yolodsc.factor.gram import Gram, Matrix
-from yolodsc.layers.convolutional import ConvolutionalLayer
+from yolodsc.decompose.factor.gram import Gram, Matrix
+from yolodsc.network import ConvolutionalLayer
 from yolodsc.network import Network
-from yolodsc.shape import Array
+from yolodsc.arrays import Array
 
 SENSITIVITY_PICTURES = 24
 RIDGES = (1e-3, 1e-2, 1e-1)

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.optimize
 
-from yolodsc.decompose.crew import Crew
-from yolodsc.factor.forms import Form, with_factors
-from yolodsc.factor.gram import Matrix
-from yolodsc.shape import Array, Ints
+from yolodsc.decompose.thread_pool import Crew
+from yolodsc.decompose.factor.forms import Form, with_factors
+from yolodsc.decompose.factor.gram import Matrix
+from yolodsc.arrays import Array, Ints
 
 PARTS = 8
 

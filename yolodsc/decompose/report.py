@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 
 from yolodsc import engine
-from yolodsc.boxes import iou, joined, nms
-from yolodsc.boxes import Candidates
-from yolodsc.decompose import milliseconds
+from yolodsc.network import iou, joined, nms
+from yolodsc.network import Candidates
+from yolodsc.decompose.search import time_model as milliseconds
 from yolodsc.decompose.settings import Decomposition
 from yolodsc.errors import MissingExtraError, WeightsError
 from yolodsc.files import replacing
 from yolodsc.network import Network
-from yolodsc.schemas.document import dumps, without_infinities
-from yolodsc.shape import Array
+from yolodsc.schemas import dumps, without_infinities
+from yolodsc.arrays import Array
 
 AGREED_SCORE, AGREED_OVERLAP = 0.25, 0.5
 

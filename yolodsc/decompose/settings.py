@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 
-from yolodsc.decompose.choices import METHODS, PAPER, Choice, Method
+from yolodsc.decompose.search.choices import METHODS, PAPER, Choice, Method
 from yolodsc.errors import DecompositionError
 from yolodsc.network import Network
 

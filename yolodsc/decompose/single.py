@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from yolodsc.decompose import choices, patches, samples
-from yolodsc.decompose.choices import METHODS, Method
+from yolodsc.decompose.calibration import patches, samples
+from yolodsc.decompose.search import choices
+from yolodsc.decompose.search.choices import METHODS, Method
 from yolodsc.decompose.target import candidates, obstacle
 from yolodsc.errors import DecompositionError
-from yolodsc.layers.convolutional import ConvolutionalLayer
+from yolodsc.network import ConvolutionalLayer
 from yolodsc.network import Network
-from yolodsc.shape import Array
+from yolodsc.arrays import Array
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from yolodsc.cfg import Cfg, Option, Section
+from yolodsc.darknet import Cfg, Option, Section
 from yolodsc.decompose.target import Target, convolutions
-from yolodsc.factor.forms import Form, Stage
-from yolodsc.factor.gram import Matrix
-from yolodsc.layer import Weights
-from yolodsc.layers.convolutional import ConvolutionalLayer
+from yolodsc.decompose.factor.forms import Form, Stage
+from yolodsc.decompose.factor.gram import Matrix
+from yolodsc.network import Weights
+from yolodsc.network import ConvolutionalLayer
 from yolodsc.network import Network
 
 _REFERENCES = ("layers", "from", "share_index")

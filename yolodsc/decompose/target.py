@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from yolodsc.factor.gram import Matrix
-from yolodsc.layer import Weights
-from yolodsc.layers.convolutional import ConvolutionalLayer
+from yolodsc.decompose.factor.gram import Matrix
+from yolodsc.network import Weights
+from yolodsc.network import ConvolutionalLayer
 from yolodsc.network import Network
-from yolodsc.reference.convolution import folded_norm
+from yolodsc.network import folded_norm
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,5 +1,5 @@
 """The fused engine: `compile` turns a network into a `Runner`."""
 
-from yolodsc.engine.runner import Runner, compile
+import lazy_loader
 
-__all__ = ["Runner", "compile"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

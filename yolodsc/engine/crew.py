@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.engine.scheduler import STATE
-from yolodsc.engine.tape import Tape, aligned
+from yolodsc.engine.runtime.thread_pool import STATE
+from yolodsc.engine.runtime.program import Tape, aligned
 
 
 def _yield_address() -> int:

@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
-from yolodsc.engine.entry import Entry
+from yolodsc.engine.runtime.entry import Entry
 from yolodsc.network import Network
-from yolodsc.shape import Array
+from yolodsc.arrays import Array
 
 if TYPE_CHECKING:
-    from yolodsc.engine.fastdsc import FastDscRunner
-    from yolodsc.engine.fused import FusedRunner
-    from yolodsc.engine.isa import Isa
+    from yolodsc.engine.fastdsc.runner import FastDscRunner
+    from yolodsc.engine.runtime.fused_runner import FusedRunner
+    from yolodsc.jit import Isa
 
 
 class Runner(Protocol):
@@ -79,8 +79,8 @@ def compile(  # noqa: A001
     EngineError
         For a network that is too large to address.
     """
-    from yolodsc.engine.choice import choice
-    from yolodsc.engine.cores import capped
+    from yolodsc.engine.selection import choice
+    from yolodsc.engine.runtime.cores import capped
 
     if outputs is None:
         outputs = [head.index for head in network.heads] or [network.output]
@@ -89,7 +89,7 @@ def compile(  # noqa: A001
     first = _fused(network, threads, outputs, chosen, progress) if chosen else _fastdsc(network, threads, outputs)
     if streams == 1:
         return first
-    from yolodsc.engine.streams import Streams
+    from yolodsc.engine.runtime.streams import Streams
 
     return Streams([first, *(first.twin() for _ in range(streams - 1))])
 
@@ -97,12 +97,12 @@ def compile(  # noqa: A001
 def _fused(
     network: Network, threads: int, outputs: Sequence[int], isa: "Isa", progress: Callable[[int, int], None] | None
 ) -> "FusedRunner":
-    from yolodsc.engine.fused import FusedRunner
+    from yolodsc.engine.runtime.fused_runner import FusedRunner
 
     return FusedRunner(network, threads=threads, outputs=outputs, isa=isa, progress=progress)
 
 
 def _fastdsc(network: Network, threads: int, outputs: Sequence[int]) -> "FastDscRunner":
-    from yolodsc.engine.fastdsc import FastDscRunner
+    from yolodsc.engine.fastdsc.runner import FastDscRunner
 
     return FastDscRunner(network, threads=threads, outputs=outputs)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-from yolodsc.cache import keep, kept
+from yolodsc.jit.cache.store import keep, kept
 
 SAYING = (
     "vendor_id", "cpu family", "model", "model name", "stepping", "flags",

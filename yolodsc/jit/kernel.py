@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from yolodsc.cache import keep, kept
-from yolodsc.jit.flat import FLAT, OBJECT, flattened
+from yolodsc.jit.cache.store import keep, kept
+from yolodsc.jit.flat_binary import FLAT, OBJECT, flattened
 from yolodsc.jit.host import host
 from yolodsc.jit.machine import MEMSET, linked, object_code
-from yolodsc.jit.memory import executable
+from yolodsc.jit.executable_memory import executable
 
 _LOCK = threading.Lock()
 

@@ -22,7 +22,7 @@ from numba.core import caching, compiler, config
 from numba.core.dispatcher import Dispatcher
 from numba.core.serialize import dumps
 
-from yolodsc.cache import keep, kept
+from yolodsc.jit.cache.store import keep, kept
 
 
 def njit(*, cache: bool = False, **options: Any) -> Callable[[Callable[..., Any]], Any]:

@@ -1,5 +1,5 @@
-"""Schemas of the files that yolodsc reads: one model per format, applied before anything else sees a value.
+"""Documents read from files, checked against a schema before use: JSON, npz headers, value ranges."""
 
-A model states types, lengths and ranges; functions beside it check what one field says about another (indices, equal lengths,
-unique ids). Every fault is one line: file, path within the document, what was found, what was expected.
-"""
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

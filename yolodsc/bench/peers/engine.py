@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import Any, ClassVar, Self
 
 from yolodsc.bench.job import Job
-from yolodsc.shape import Array
+from yolodsc.arrays import Array
 
 
 class Engine(ABC):

@@ -9,7 +9,7 @@ from yolodsc.bench.job import Job
 from yolodsc.bench.peers.engine import Engine
 from yolodsc.bench.peers.ncnn_model import INPUT, output, write
 from yolodsc.network import Network
-from yolodsc.shape import Array
+from yolodsc.arrays import Array
 
 
 class Ncnn(Engine):

@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from yolodsc.bench.subject import needed
-from yolodsc.engine.folding import folded
+from yolodsc.network import folded
 from yolodsc.errors import OptionError
-from yolodsc.layer import PICTURE, Layer, Weights
-from yolodsc.layers.avgpool import AvgpoolLayer
-from yolodsc.layers.convolutional import ConvolutionalLayer
-from yolodsc.layers.maxpool import MaxpoolLayer
-from yolodsc.layers.route import RouteLayer
-from yolodsc.layers.scale_channels import ScaleChannelsLayer
-from yolodsc.layers.shortcut import ShortcutLayer
-from yolodsc.layers.upsample import UpsampleLayer
+from yolodsc.network import PICTURE, Layer, Weights
+from yolodsc.network import AvgpoolLayer
+from yolodsc.network import ConvolutionalLayer
+from yolodsc.network import MaxpoolLayer
+from yolodsc.network import RouteLayer
+from yolodsc.network import ScaleChannelsLayer
+from yolodsc.network import ShortcutLayer
+from yolodsc.network import UpsampleLayer
 from yolodsc.network import Network
 
 INPUT = "picture"

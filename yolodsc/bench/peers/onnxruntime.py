@@ -6,7 +6,7 @@ from typing import Any
 
 from yolodsc.bench.job import Job
 from yolodsc.bench.peers.engine import Engine
-from yolodsc.shape import Array
+from yolodsc.arrays import Array
 
 
 class OnnxRuntime(Engine):

@@ -7,18 +7,18 @@ from typing import Any
 from yolodsc.bench.job import Job
 from yolodsc.bench.peers.engine import Engine
 from yolodsc.bench.subject import needed
-from yolodsc.engine.folding import folded
+from yolodsc.network import folded
 from yolodsc.errors import OptionError
-from yolodsc.layer import Layer, Weights
-from yolodsc.layers.avgpool import AvgpoolLayer
-from yolodsc.layers.convolutional import ConvolutionalLayer
-from yolodsc.layers.maxpool import MaxpoolLayer
-from yolodsc.layers.route import RouteLayer
-from yolodsc.layers.scale_channels import ScaleChannelsLayer
-from yolodsc.layers.shortcut import ShortcutLayer
-from yolodsc.layers.upsample import UpsampleLayer
+from yolodsc.network import Layer, Weights
+from yolodsc.network import AvgpoolLayer
+from yolodsc.network import ConvolutionalLayer
+from yolodsc.network import MaxpoolLayer
+from yolodsc.network import RouteLayer
+from yolodsc.network import ScaleChannelsLayer
+from yolodsc.network import ShortcutLayer
+from yolodsc.network import UpsampleLayer
 from yolodsc.network import Network
-from yolodsc.shape import Array
+from yolodsc.arrays import Array
 
 Step = Callable[[Sequence[Any]], Any]
 

@@ -7,7 +7,7 @@ from yolodsc.bench.job import Job
 from yolodsc.bench.peers.engine import Engine
 from yolodsc.engine import Runner
 from yolodsc.network import Network
-from yolodsc.shape import Array
+from yolodsc.arrays import Array
 
 
 class Yolodsc(Engine):

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from yolodsc.reference.activations import BENDS, activate
-from yolodsc.shape import Array
+from yolodsc.network import BENDS, activate
+from yolodsc.arrays import Array
 
 
 def after(activation: str) -> Callable[[Array], None] | None:

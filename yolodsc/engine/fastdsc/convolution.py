@@ -11,11 +11,11 @@ import numpy as np
 
 from yolodsc.engine.fastdsc.activation import after
 from yolodsc.engine.fastdsc.products import Workers, parts
-from yolodsc.engine.folding import folded
-from yolodsc.layer import Weights
-from yolodsc.layers.convolutional import ConvolutionalLayer
-from yolodsc.reference.activations import BENDS
-from yolodsc.shape import Array
+from yolodsc.network import folded
+from yolodsc.network import Weights
+from yolodsc.network import ConvolutionalLayer
+from yolodsc.network import BENDS
+from yolodsc.arrays import Array
 
 Step = Callable[[], None]
 
@@ -39,7 +39,7 @@ def convolution_step(
 
 def _bent(layer: ConvolutionalLayer, product: Step, bias: Array, out: Array) -> Step:
     """The product, then bias and activation."""
-    from yolodsc.engine.fastdsc.bend import bend
+    from yolodsc.engine.fastdsc.piecewise_linear import bend
 
     flat = out.reshape(len(out), -1)
     slope, limit = BENDS.get(layer.activation, BENDS["linear"])

@@ -8,8 +8,8 @@ cache.
 
 import numpy as np
 
-from yolodsc.jit.numba_cache import njit
-from yolodsc.shape import Array
+from yolodsc.jit import njit
+from yolodsc.arrays import Array
 
 LOWEST = np.finfo(np.float32).min
 """What a slope of 0 multiplies instead of -infinity, with which it would make NaN."""

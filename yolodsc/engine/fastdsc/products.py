@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from yolodsc.shape import Array
+from yolodsc.arrays import Array
 
 PART = 2**22
 """Least multiply-adds of a part: 0.1 ms, three times what handing it to a thread takes."""

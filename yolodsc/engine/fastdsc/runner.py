@@ -6,17 +6,17 @@ from typing import Self
 
 import numpy as np
 
-from yolodsc.engine.blas import held
-from yolodsc.engine.entry import Entry
+from yolodsc.engine.runtime.blas import held
+from yolodsc.engine.runtime.entry import Entry
 from yolodsc.engine.fastdsc.convolution import Pointwise, Step, convolution_step
 from yolodsc.engine.fastdsc.products import Workers
-from yolodsc.engine.forks import ForkLock
-from yolodsc.engine.graph import is_pool
-from yolodsc.layer import MOST_WORKING, PICTURE, Layer, Weights
-from yolodsc.layers.convolutional import ConvolutionalLayer
-from yolodsc.layers.maxpool import MaxpoolLayer
+from yolodsc.jit import ForkLock
+from yolodsc.engine.plan.graph import is_pool
+from yolodsc.network import MOST_WORKING, PICTURE, Layer, Weights
+from yolodsc.network import ConvolutionalLayer
+from yolodsc.network import MaxpoolLayer
 from yolodsc.network import Network
-from yolodsc.shape import Array
+from yolodsc.arrays import Array
 
 
 class FastDscRunner:

@@ -6,12 +6,12 @@ rows.
 
 from dataclasses import dataclass
 
-from yolodsc.engine.layout import Map, Margin, View
+from yolodsc.engine.plan.layout import Map, Margin, View
 from yolodsc.engine.operations.operation import Operation, Site, margin_steps, split, strips
-from yolodsc.engine.packing import QUAD, Product, contraction, pack, segment_table
-from yolodsc.engine.tape import Item
-from yolodsc.engine.tiles import tiles
-from yolodsc.shape import Array
+from yolodsc.engine.operations.packing import QUAD, Product, contraction, pack, segment_table
+from yolodsc.engine.runtime.program import Item
+from yolodsc.engine.codegen.tiles import tiles
+from yolodsc.arrays import Array
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from yolodsc.engine.kernels.depthwise import DepthwiseKernel
-from yolodsc.engine.layout import Map, Margin, View
+from yolodsc.engine.codegen.kernels.depthwise import DepthwiseKernel
+from yolodsc.engine.plan.layout import Map, Margin, View
 from yolodsc.engine.operations.convolution import Geometry, pointwise
 from yolodsc.engine.operations.operation import Operation, Site, margin_steps, split
-from yolodsc.engine.packing import Product
-from yolodsc.engine.tape import Item, Step
-from yolodsc.engine.tiles import pixels
-from yolodsc.shape import Array
+from yolodsc.engine.operations.packing import Product
+from yolodsc.engine.runtime.program import Item, Step
+from yolodsc.engine.codegen.tiles import pixels
+from yolodsc.arrays import Array
 
 MOST_PIXELS = 10
 """Pixels of a depthwise tile: with 9 taps in registers, 10 sums and a row of inputs still fit 32."""
@@ -235,7 +235,7 @@ class Strip:
 
 
 def _zero_row(m: Map, row: int) -> list[Step]:
-    from yolodsc.engine.kernels.maps import ClearKernel
+    from yolodsc.engine.codegen.kernels.maps import ClearKernel
 
     vectors = m.width
     where = {"y": m.at(0, row), "blocks": m.blocks, "block_y": m.block, "rows": 1, "vectors": vectors}

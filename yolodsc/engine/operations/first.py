@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from yolodsc.engine.kernels.maps import ClearKernel, SpanKernel
-from yolodsc.engine.layout import SCRATCH, Map, Plane, word
+from yolodsc.engine.codegen.kernels.maps import ClearKernel, SpanKernel
+from yolodsc.engine.plan.layout import SCRATCH, Map, Plane, word
 from yolodsc.engine.operations.convolution import Geometry
 from yolodsc.engine.operations.operation import Operation, Site, margin_steps, split
 from yolodsc.engine.operations.pool import bits
-from yolodsc.engine.packing import pack
-from yolodsc.engine.tape import Item, Step
-from yolodsc.engine.tiles import tiles
-from yolodsc.shape import Array
+from yolodsc.engine.operations.packing import pack
+from yolodsc.engine.runtime.program import Item, Step
+from yolodsc.engine.codegen.tiles import tiles
+from yolodsc.arrays import Array
 
 STRIP_BYTES = 96 * 1024
 """Most bytes of a strip of the picture with its margins."""

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from yolodsc.engine.isa import Isa
-from yolodsc.engine.kernels.maps import ClearKernel
-from yolodsc.engine.layout import SCRATCH, Map, Plane, View
-from yolodsc.engine.tape import Constants, Item, Step
+from yolodsc.jit import Isa
+from yolodsc.engine.codegen.kernels.maps import ClearKernel
+from yolodsc.engine.plan.layout import SCRATCH, Map, Plane, View
+from yolodsc.engine.runtime.program import Constants, Item, Step
 
 ITEM_MACS = 100_000
 """Least work of an item: about 2 us; a ticket costs 0.1."""

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from yolodsc.engine.kernels.maps import ClearKernel, LaneKernel, SpanKernel
-from yolodsc.engine.layout import Map, Plane, View
+from yolodsc.engine.codegen.kernels.maps import ClearKernel, LaneKernel, SpanKernel
+from yolodsc.engine.plan.layout import Map, Plane, View
 from yolodsc.engine.operations.operation import MOVE, Operation, Site, margin_steps, split
 from yolodsc.engine.operations.pool import bits
-from yolodsc.engine.tape import Item, Step
-from yolodsc.shape import Array
+from yolodsc.engine.runtime.program import Item, Step
+from yolodsc.arrays import Array
 
 
 @dataclass(eq=False)

@@ -5,12 +5,12 @@ import struct
 from dataclasses import dataclass
 from typing import Literal
 
-from yolodsc.engine.kernels.maps import PairKernel, UpsampleKernel
-from yolodsc.engine.kernels.pools import AverageKernel, MaxpoolKernel, WindowKernel
-from yolodsc.engine.layout import Map, View
+from yolodsc.engine.codegen.kernels.maps import PairKernel, UpsampleKernel
+from yolodsc.engine.codegen.kernels.pools import AverageKernel, MaxpoolKernel, WindowKernel
+from yolodsc.engine.plan.layout import Map, View
 from yolodsc.engine.operations.operation import Operation, Site, margin_steps, split
-from yolodsc.engine.tape import Item, Step
-from yolodsc.engine.tiles import pixels
+from yolodsc.engine.runtime.program import Item, Step
+from yolodsc.engine.codegen.tiles import pixels
 
 PASS = 8
 """Multiply-adds in the time in which a number is read and written."""

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from yolodsc.engine.kernels.winograd import WinogradInput, WinogradOutput, transformed
-from yolodsc.engine.layout import SCRATCH, Map, Margin, Plane, View, word
+from yolodsc.engine.codegen.kernels.winograd import WinogradInput, WinogradOutput, transformed
+from yolodsc.engine.plan.layout import SCRATCH, Map, Margin, Plane, View, word
 from yolodsc.engine.operations.operation import Operation, Site, margin_steps, split
-from yolodsc.engine.packing import QUAD, Product, contraction, pack, quads
-from yolodsc.engine.tape import Item, Step
-from yolodsc.engine.tiles import tiles
-from yolodsc.shape import Array, Shape
+from yolodsc.engine.operations.packing import QUAD, Product, contraction, pack, quads
+from yolodsc.engine.runtime.program import Item, Step
+from yolodsc.engine.codegen.tiles import tiles
+from yolodsc.arrays import Array, Shape
 
 CACHE = 640 * 1024
 """Bytes of transformed pixels and sums of one strip."""

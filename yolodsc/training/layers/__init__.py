@@ -4,16 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 from yolodsc.errors import YolodscError
-from yolodsc.layer import Layer
-from yolodsc.layers.convolutional import ConvolutionalLayer
+from yolodsc.network import Layer
+from yolodsc.network import ConvolutionalLayer
 from yolodsc.training.layers.activation import ActivationOperation
 from yolodsc.training.layers.avgpool import Avgpool
 from yolodsc.training.layers.depthwise import Depthwise
-from yolodsc.training.layers.depthwise_three import DepthwiseThree, is_three
+from yolodsc.training.layers.depthwise3x3 import DepthwiseThree, is_three
 from yolodsc.training.layers.maxpool import Maxpool
-from yolodsc.training.layers.moments import Moments
-from yolodsc.training.layers.normalised import Normalised
-from yolodsc.training.layers.place import Operation, Place
+from yolodsc.training.kernels.moments import Moments
+from yolodsc.training.layers.batchnorm import Normalised
+from yolodsc.training.layers.context import Operation, Place
 from yolodsc.training.layers.pointwise import Pointwise
 from yolodsc.training.layers.product import Product
 from yolodsc.training.layers.regular import Regular

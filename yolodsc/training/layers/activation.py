@@ -3,13 +3,13 @@
 import numpy as np
 
 from yolodsc.errors import YolodscError
-from yolodsc.layer import Layer
-from yolodsc.layers.activation import ActivationLayer
-from yolodsc.layers.convolutional import ConvolutionalLayer
-from yolodsc.reference.activations import BENDS, activate
-from yolodsc.shape import Array
-from yolodsc.training.layers.place import Place, flat
-from yolodsc.training.layers.slopes import SLOPES
+from yolodsc.network import Layer
+from yolodsc.network import ActivationLayer
+from yolodsc.network import ConvolutionalLayer
+from yolodsc.network import BENDS, activate
+from yolodsc.arrays import Array
+from yolodsc.training.layers.context import Place, flat
+from yolodsc.training.kernels.derivatives import SLOPES
 
 
 class Activation:
@@ -32,7 +32,7 @@ class Activation:
 
     def forward(self, bias: Array | None = None) -> None:
         """Output from ``before`` and a bias (C,)."""
-        from yolodsc.engine.fastdsc.bend import bend
+        from yolodsc.engine import bend
 
         bias = self._none if bias is None else bias
         if self._name in BENDS:
@@ -43,7 +43,7 @@ class Activation:
 
     def backward(self, gradient: Array, bias_gradient: Array | None = None) -> None:
         """Overwrite the gradient (C, N) of the output with that of ``before``; its sums go to the bias's."""
-        from yolodsc.training.layers.bend import unbend
+        from yolodsc.training.kernels.piecewise_linear import unbend
 
         sums = self._sums if bias_gradient is None else bias_gradient
         if self._name in BENDS:

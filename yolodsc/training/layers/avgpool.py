@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from yolodsc.layers.avgpool import AvgpoolLayer
-from yolodsc.training.layers.place import Place
+from yolodsc.network import AvgpoolLayer
+from yolodsc.training.layers.context import Place
 
 
 class Avgpool:

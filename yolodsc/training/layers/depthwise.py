@@ -2,17 +2,17 @@
 
 import numpy as np
 
-from yolodsc.layers.convolutional import ConvolutionalLayer
-from yolodsc.shape import Array
+from yolodsc.network import ConvolutionalLayer
+from yolodsc.arrays import Array
 from yolodsc.training.layers.activation import Finish
-from yolodsc.training.layers.place import Place, flat
+from yolodsc.training.layers.context import Place, flat
 
 
 class Depthwise:
     """Planes through `planes.forward` and `planes.backward`; activations that are bends are part of those passes."""
 
     def __init__(self, place: Place[ConvolutionalLayer]) -> None:
-        from yolodsc.training.layers.planes import CACHED
+        from yolodsc.training.kernels.depthwise import CACHED
 
         layer = place.layer
         self._x, self._out, self._gradient = place.inputs[0], place.out, place.gradient
@@ -50,7 +50,7 @@ class Depthwise:
 
     def forward(self) -> None:
         """Convolution, bias and bend in one pass."""
-        from yolodsc.training.layers.planes import forward
+        from yolodsc.training.kernels.depthwise import forward
 
         phases, line, _ = self._memory()
         geometry = (self._margin, self._strides, self._starts)
@@ -61,7 +61,7 @@ class Depthwise:
 
     def backward(self) -> None:
         """Activation, bias, kernel and input in one pass."""
-        from yolodsc.training.layers.planes import backward
+        from yolodsc.training.kernels.depthwise import backward
 
         self._finish.backward(flat(self._gradient))
         backward(

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from yolodsc.layers.maxpool import MaxpoolLayer
-from yolodsc.training.layers.place import Place
+from yolodsc.network import MaxpoolLayer
+from yolodsc.training.layers.context import Place
 
 
 class Maxpool:
@@ -21,7 +21,7 @@ class Maxpool:
 
     def forward(self) -> None:
         """Largest of each window."""
-        from yolodsc.training.layers.windows import largest, largest_of_four
+        from yolodsc.training.kernels.maxpool import largest, largest_of_four
 
         if self._of_four:
             largest_of_four(self._x, self._out)
@@ -30,7 +30,7 @@ class Maxpool:
 
     def backward(self) -> None:
         """Gradients to where the values came from."""
-        from yolodsc.training.layers.windows import give_back, give_back_to_four
+        from yolodsc.training.kernels.maxpool import give_back, give_back_to_four
 
         if self._target is None:
             return

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from yolodsc.layers.convolutional import ConvolutionalLayer
+from yolodsc.network import ConvolutionalLayer
 from yolodsc.training.layers.activation import Finish
-from yolodsc.training.layers.place import Place, flat
+from yolodsc.training.layers.context import Place, flat
 
 CACHED = 24_000
 """Numbers of input and output that are worked on together, where maps are wide."""
@@ -35,7 +35,7 @@ class Pointwise:
 
     def forward(self) -> None:
         """Product, bias and activation."""
-        from yolodsc.training.layers.products import forward
+        from yolodsc.training.kernels.pointwise import forward
 
         before = flat(self._finish.before)
         forward(self._x, self._kernel, self._bias, self._finish.bending, self._block, self._scratch.take(self._size), before)
@@ -43,7 +43,7 @@ class Pointwise:
 
     def backward(self) -> None:
         """Through the activation, then both products."""
-        from yolodsc.training.layers.products import backward
+        from yolodsc.training.kernels.pointwise import backward
 
         self._finish.backward(self._gradient)
         backward(

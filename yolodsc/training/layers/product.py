@@ -6,11 +6,11 @@ gate's gradient by the number of pixels that it serves; here it is the derivativ
 
 import numpy as np
 
-from yolodsc.layers.sam import SamLayer
-from yolodsc.layers.scale_channels import ScaleChannelsLayer
-from yolodsc.shape import Array
+from yolodsc.network import SamLayer
+from yolodsc.network import ScaleChannelsLayer
+from yolodsc.arrays import Array
 from yolodsc.training.layers.activation import Activation
-from yolodsc.training.layers.place import Place, flat
+from yolodsc.training.layers.context import Place, flat
 
 
 class Product:

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from yolodsc.layers.convolutional import ConvolutionalLayer
+from yolodsc.network import ConvolutionalLayer
 from yolodsc.training.layers.activation import Finish
-from yolodsc.training.layers.place import Place, flat
+from yolodsc.training.layers.context import Place, flat
 
 COLUMNS = 512
 """So many, or a row more, are worked on together: fewer make poor products, more don't stay in the cache."""
@@ -36,7 +36,7 @@ class Regular:
 
     def forward(self) -> None:
         """Convolution, bias and activation."""
-        from yolodsc.training.layers.columns import forward
+        from yolodsc.training.kernels.im2col import forward
 
         memory = self._scratch.take(self._size)
         bending = self._finish.bending
@@ -45,7 +45,7 @@ class Regular:
 
     def backward(self) -> None:
         """Columns are made anew rather than kept: nine times the input for 3x3."""
-        from yolodsc.training.layers.columns import backward
+        from yolodsc.training.kernels.im2col import backward
 
         self._finish.backward(flat(self._gradient))
         backward(

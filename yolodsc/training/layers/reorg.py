@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from yolodsc.layers.reorg import ReorgLayer
-from yolodsc.shape import Array, Ints
-from yolodsc.training.layers.place import Place
+from yolodsc.network import ReorgLayer
+from yolodsc.arrays import Array, Ints
+from yolodsc.training.layers.context import Place
 
 
 class Reorg:

@@ -1,7 +1,7 @@
 """``[route]``: slices of gradients go back where the channels came from (``route_layer.c: backward_route_layer``)."""
 
-from yolodsc.layers.route import RouteLayer
-from yolodsc.training.layers.place import Place
+from yolodsc.network import RouteLayer
+from yolodsc.training.layers.context import Place
 
 
 class Route:

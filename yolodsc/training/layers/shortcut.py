@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from yolodsc.layers.shortcut import ShortcutLayer
-from yolodsc.shape import Array
+from yolodsc.network import ShortcutLayer
+from yolodsc.arrays import Array
 from yolodsc.training.layers.activation import Activation
-from yolodsc.training.layers.place import Place, flat
+from yolodsc.training.layers.context import Place, flat
 
 
 class Shortcut:

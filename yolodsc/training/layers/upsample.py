@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from yolodsc.layers.upsample import UpsampleLayer
-from yolodsc.shape import Array
-from yolodsc.training.layers.place import Place
+from yolodsc.network import UpsampleLayer
+from yolodsc.arrays import Array
+from yolodsc.training.layers.context import Place
 
 
 class Upsample:

@@ -7,7 +7,7 @@ teacher's objectness in the same way; Hinton et al. 2015 for soft targets.)
 
 import numpy as np
 
-from yolodsc.shape import Array
+from yolodsc.arrays import Array
 from yolodsc.training.loss.grid import Grid, cross_entropy, log_softmax, logistic
 
 BACKGROUND = 0.25

@@ -6,12 +6,12 @@ from typing import Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.cfg import Section
-from yolodsc.layer import Head
-from yolodsc.layers.region import RegionLayer
-from yolodsc.layers.yolo import YoloLayer
+from yolodsc.darknet import Section
+from yolodsc.network import Head
+from yolodsc.network import RegionLayer
+from yolodsc.network import YoloLayer
 from yolodsc.network import Network
-from yolodsc.shape import Array
+from yolodsc.arrays import Array
 
 Doubles = NDArray[np.float64]
 Reals = TypeVar("Reals", Array, Doubles)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from yolodsc.boxes import iou
-from yolodsc.shape import Array
+from yolodsc.network import iou
+from yolodsc.arrays import Array
 from yolodsc.training.loss.grid import Grid, log_softmax, logistic
 from yolodsc.training.loss.truths import Ints, Truths, best_overlaps, shape_overlaps
 

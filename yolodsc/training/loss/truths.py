@@ -7,8 +7,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.boxes import iou
-from yolodsc.shape import Array
+from yolodsc.network import iou
+from yolodsc.arrays import Array
 from yolodsc.training.loss.grid import Doubles
 
 Ints = NDArray[np.int64]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from yolodsc.shape import Array
+from yolodsc.arrays import Array
 from yolodsc.training.loss.grid import LARGEST_LOG, Doubles, Grid, cross_entropy, logistic
 from yolodsc.training.loss.overlap import KINDS, Kind, overlap_loss
 from yolodsc.training.loss.truths import Ints, Truths, best_overlaps, shape_overlaps

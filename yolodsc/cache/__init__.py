@@ -1,5 +1,0 @@
-"""Compiled code kept from one process to the next, and read back only where nobody but the user can have written it."""
-
-from yolodsc.cache.store import cache_directory, contents, keep, kept, trouble
-
-__all__ = ["cache_directory", "contents", "keep", "kept", "trouble"]

@@ -1,0 +1,121 @@
+"""`export_onnx`: layer after layer into the graph, then the graph into a file."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from yolodsc.errors import ConversionError, MissingExtraError
+from yolodsc.files import write_bytes
+from yolodsc.network import PICTURE, Head
+from yolodsc.network import Network
+from yolodsc.convert.onnx.graph import INPUT, Graph
+from yolodsc.convert.onnx.layers import LAYERS
+
+OPSET = 13
+"""Version of ONNX's operations, so that runtimes of 2021 read the files too."""
+
+MOST_BYTES = 2**31 - 2**20
+"""What one file of ONNX's format can hold, less what names and nodes take."""
+
+Heads = Literal["activated", "raw"]
+
+
+def export_onnx(
+    network: Network,
+    path: str | Path,
+    *,
+    outputs: Sequence[int] | None = None,
+    heads: Heads = "activated",
+    dynamic_batch: bool = False,
+) -> None:
+    """Write a network as an ONNX model.
+
+    The input is ``picture``, (N, C, H, W) float32, RGB in 0..1. The outputs are ``layer_94`` and so on, (N, *layer.shape).
+
+    Parameters
+    ----------
+    outputs
+        Indices of layers to put out: the heads unless given, or the network's last layer where there is none.
+    heads
+        ``activated``: as the engine puts them out, that is after logistic or softmax. ``raw``: what the heads take in.
+    dynamic_batch
+        Whether N is left open; else it is 1.
+
+    Raises
+    ------
+    ConversionError
+        A layer that cannot be expressed, an output that is not there, more than 2 GiB of weights, or a path that cannot be written.
+    MissingExtraError
+        Without the library onnx.
+    """
+    chosen = _chosen(network, outputs)
+    graph = Graph()
+    needed = _needed(network, chosen)
+    names = {PICTURE: INPUT}
+    for layer, weights in zip(network.layers, network.weights, strict=True):
+        if layer.index not in needed:
+            continue
+        graph.layer = f"layer_{layer.index}"
+        inputs = [names[source] for source in layer.sources]
+        raw = heads == "raw" and isinstance(layer, Head)
+        output = inputs[0] if raw else LAYERS[layer.type](graph, layer, inputs, weights)
+        names[layer.index] = _named(graph, output, graph.layer, is_output=layer.index in chosen)
+    write_bytes(path, _serialised(network, graph, chosen, dynamic_batch=dynamic_batch), error=ConversionError)
+
+
+def _chosen(network: Network, outputs: Sequence[int] | None) -> list[int]:
+    """Indices of the layers to put out, in order."""
+    if outputs is None:
+        return [head.index for head in network.heads] or [network.output]
+    for index in outputs:
+        if not 0 <= index < len(network.layers):
+            raise ConversionError(f"output layer {index}: the network has {len(network.layers)}")
+    return sorted(set(outputs))
+
+
+def _needed(network: Network, outputs: Iterable[int]) -> set[int]:
+    """The layers that the outputs depend on."""
+    needed: set[int] = set()
+    waiting = list(outputs)
+    while waiting:
+        index = waiting.pop()
+        if index >= 0 and index not in needed:
+            needed.add(index)
+            waiting += network.layers[index].sources
+    return needed
+
+
+def _named(graph: Graph, output: str, name: str, *, is_output: bool) -> str:
+    """The output under its layer's name; a layer that passes its input on has no name unless it is an output."""
+    if output.startswith(f"{name}/"):
+        graph.rename(output, name)
+        return name
+    if not is_output:
+        return output
+    copy = graph.add("Identity", output)
+    graph.rename(copy, name)
+    return name
+
+
+def _serialised(network: Network, graph: Graph, outputs: Sequence[int], *, dynamic_batch: bool) -> bytes:
+    size = sum(array.nbytes for array in graph.constants.values())
+    if size > MOST_BYTES:
+        raise ConversionError(f"{size / 2**30:.1f} GiB of weights; an ONNX file holds 2")
+    try:
+        from onnx import TensorProto, helper, numpy_helper
+    except ImportError:
+        raise MissingExtraError("onnx", needed_for="an .onnx file") from None
+    batch: Any = "N" if dynamic_batch else 1
+    picture = helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, [batch, *network.picture])
+    results = [
+        helper.make_tensor_value_info(f"layer_{index}", TensorProto.FLOAT, [batch, *network.layers[index].shape])
+        for index in outputs
+    ]
+    nodes = [
+        helper.make_node(node.operation, node.inputs, [node.output], name=node.output, **node.attributes) for node in graph.nodes
+    ]
+    constants = [numpy_helper.from_array(array, name) for name, array in graph.constants.items()]
+    body = helper.make_graph(nodes, Path(network.cfg.file).stem or "network", [picture], results, constants)
+    model = helper.make_model(body, producer_name="yolodsc", opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
+    content: bytes = model.SerializeToString()
+    return content

@@ -1,0 +1,79 @@
+"""The graph being written: nodes in order and constants by name, as plain values without the library that stores them.
+
+Every map is (N, C, H, W). ``0`` in the target of `Graph.reshape` keeps N, so that a graph serves any batch.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from yolodsc.arrays import Array
+
+INPUT = "picture"
+"""Name of the model's input."""
+
+Constant = Array | NDArray[np.int64]
+
+
+@dataclass(slots=True)
+class Node:
+    """One operation of ONNX; the output's name may change while its layer is written."""
+
+    operation: str
+    inputs: list[str]
+    output: str
+    attributes: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Graph:
+    """Nodes and constants so far, and the layer being written, which names them."""
+
+    nodes: list[Node] = field(default_factory=list)
+    constants: dict[str, Constant] = field(default_factory=dict)
+    layer: str = INPUT
+
+    def add(self, operation: str, *inputs: str, **attributes: Any) -> str:
+        """Append a node; the name of its output."""
+        output = f"{self.layer}/{operation}_{len(self.nodes)}"
+        self.nodes.append(Node(operation, list(inputs), output, attributes))
+        return output
+
+    def constant(self, array: Constant, name: str | None = None) -> str:
+        """Name of a constant: of a layer's array where ``name`` is given."""
+        label = f"{self.layer}/{name or f'constant_{len(self.constants)}'}"
+        self.constants[label] = array
+        return label
+
+    def number(self, value: float) -> str:
+        """Name of a float32 scalar."""
+        return self.constant(np.array(value, np.float32))
+
+    def indices(self, values: Sequence[int]) -> str:
+        """Name of a list of integers."""
+        return self.constant(np.array(values, np.int64))
+
+    def reshape(self, x: str, *shape: int) -> str:
+        """``x`` as (N, *shape)."""
+        return self.add("Reshape", x, self.indices([0, *shape]))
+
+    def transpose(self, x: str, *order: int) -> str:
+        """``x`` with its axes in another order."""
+        return self.add("Transpose", x, perm=list(order))
+
+    def slice(self, x: str, starts: Sequence[int], ends: Sequence[int], axes: Sequence[int], steps: Sequence[int] = ()) -> str:
+        """The part of ``x`` from ``starts`` to ``ends`` along ``axes``."""
+        lists = [starts, ends, axes, *([steps] if steps else [])]
+        return self.add("Slice", x, *map(self.indices, lists))
+
+    def pad(self, x: str, before: Sequence[int], after: Sequence[int], value: float = 0.0) -> str:
+        """``x`` with ``before`` and ``after`` more cells of ``value`` along every axis, N included."""
+        return self.add("Pad", x, self.indices([*before, *after]), self.number(value), mode="constant")
+
+    def rename(self, old: str, new: str) -> None:
+        """Give the output of the newest node another name."""
+        if self.nodes and self.nodes[-1].output == old:
+            self.nodes[-1].output = new

@@ -1,0 +1,41 @@
+"""Which function writes which layer."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from yolodsc.network import Weights
+from yolodsc.convert.onnx import arithmetic, convolution, heads, moving, pooling
+from yolodsc.convert.onnx.graph import Graph
+
+Write = Callable[[Graph, Any, Sequence[str], Weights], str]
+"""Appends a layer's nodes to the graph, given the names of its inputs; the name of its output."""
+
+LAYERS: dict[str, Write] = {
+    "convolutional": convolution.convolutional,
+    "connected": convolution.connected,
+    "local": convolution.local,
+    "batchnorm": convolution.batchnorm,
+    "maxpool": pooling.maxpool,
+    "local_avgpool": pooling.local_avgpool,
+    "avgpool": pooling.avgpool,
+    "route": moving.route,
+    "reorg": moving.reorg,
+    "reorg3d": moving.reorg3d,
+    "upsample": moving.upsample,
+    "crop": moving.crop,
+    "dropout": moving.identity,
+    "cost": moving.identity,
+    "empty": moving.identity,
+    "implicit": moving.implicit,
+    "shortcut": arithmetic.shortcut,
+    "sam": arithmetic.product,
+    "scale_channels": arithmetic.product,
+    "activation": arithmetic.activation,
+    "normalization": arithmetic.normalization,
+    "softmax": arithmetic.softmax,
+    "yolo": heads.yolo,
+    "Gaussian_yolo": heads.gaussian_yolo,
+    "region": heads.region,
+    "detection": heads.detection,
+}
+"""By `Layer.type`; `tests/onnx_export` fails where a type of `yolodsc.network.layers.LAYER_TYPES` is missing."""

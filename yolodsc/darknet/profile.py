@@ -1,0 +1,133 @@
+"""Parity profiles: whose numbers should come out.
+
+Darknet has many descendants, and the same ``.weights`` give different boxes in each. Every choice that differs between them
+is a field here and nowhere else, so that "the same boxes as program X" is one name on the command line.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from yolodsc.errors import OptionError
+from yolodsc.arrays import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One program's choices, from the picture to the boxes.
+
+    Attributes
+    ----------
+    name
+        What ``--profile`` calls it.
+    resize
+        ``darknet``: float, corners aligned, last-row quirk and all (``image.c: resize_image``).
+        ``opencv``: ``cv2.resize`` on bytes, half-pixel centres.
+    geometry
+        ``cfg``: stretch unless ``[net] letter_box=1``; ``letterbox`` and ``stretch`` regardless of the cfg.
+    batch_norm
+        Where the epsilon stands: ``variance`` is sqrt(v + eps), ``deviation`` is sqrt(v) + eps.
+    batch_norm_epsilon
+        The epsilon itself.
+    nms
+        ``cfg``: the kind that the last head's ``nms_kind`` names; ``plain``: IoU only.
+    thresh, nms_thresh
+        Defaults of ``--thresh`` and ``--nms``.
+    score_floor
+        Class scores at or under it never leave the head, whatever ``--thresh`` says.
+    region_scores
+        What ``[region]`` without ``softmax`` and without ``tree`` makes of class scores.
+    xnor
+        ``bits``: ``[convolutional] xnor=1`` is a product of bits, whose padding of 0 bits means -1, and ``bin_output=1`` drops the
+        activation; ``floats``: a product of floats with padding 0.
+    raw_1x1
+        Which 1x1 convolutions multiply the input as it lies in memory, whatever stride and padding are: ``unit_stride_x``
+        those with ``stride_x=1``, ``all`` or ``none``.
+    region
+        ``fixed``: ``[region]`` reads its input as four coordinates, objectness and classes, whatever ``coords`` and ``background``
+        say; ``cfg``: as these options say.
+    exif
+        Whether pictures are turned as their EXIF orientation says.
+    """
+
+    name: str
+    resize: Literal["darknet", "opencv"]
+    geometry: Literal["cfg", "letterbox", "stretch"]
+    batch_norm: Literal["variance", "deviation"]
+    batch_norm_epsilon: float
+    nms: Literal["cfg", "plain"]
+    thresh: float
+    nms_thresh: float
+    score_floor: float
+    region_scores: Literal["raw", "logistic"]
+    xnor: Literal["bits", "floats"]
+    raw_1x1: Literal["unit_stride_x", "all", "none"]
+    region: Literal["fixed", "cfg"]
+    exif: bool
+
+    def deviation(self, variance: Floats) -> Floats:
+        """Divisor of batch normalisation, float64, of the shape of ``variance``."""
+        v = variance.astype(np.float64)
+        if self.batch_norm == "variance":
+            return np.sqrt(v + self.batch_norm_epsilon)
+        return np.sqrt(v) + self.batch_norm_epsilon
+
+
+ALEXEYAB = Profile(
+    name="alexeyab",
+    resize="darknet",
+    geometry="cfg",
+    batch_norm="variance",
+    batch_norm_epsilon=1e-5,
+    nms="cfg",
+    thresh=0.25,
+    nms_thresh=0.45,
+    score_floor=0.0,
+    region_scores="raw",
+    xnor="bits",
+    raw_1x1="unit_stride_x",
+    region="fixed",
+    exif=False,
+)
+PJREDDIE = Profile(
+    name="pjreddie",
+    resize="darknet",
+    geometry="letterbox",
+    batch_norm="deviation",
+    batch_norm_epsilon=1e-6,
+    nms="plain",
+    thresh=0.5,
+    nms_thresh=0.45,
+    score_floor=0.0,
+    region_scores="logistic",
+    xnor="floats",
+    raw_1x1="all",
+    region="cfg",
+    exif=False,
+)
+OPENCV = Profile(
+    name="opencv",
+    resize="opencv",
+    geometry="stretch",
+    batch_norm="variance",
+    batch_norm_epsilon=1e-6,
+    nms="plain",
+    thresh=0.25,
+    nms_thresh=0.45,
+    score_floor=0.2,
+    region_scores="logistic",
+    xnor="floats",
+    raw_1x1="none",
+    region="cfg",
+    exif=True,
+)
+
+PROFILES = {profile.name: profile for profile in (ALEXEYAB, PJREDDIE, OPENCV)}
+
+
+def profile_named(name: str) -> Profile:
+    """The profile called ``name``; an `OptionError` lists the names there are."""
+    if name not in PROFILES:
+        raise OptionError(f"--profile {name}: unknown; wanted one of {', '.join(PROFILES)}")
+    return PROFILES[name]

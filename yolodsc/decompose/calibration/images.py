@@ -1,0 +1,27 @@
+"""Calibration pictures: which, and as the network reads them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from yolodsc.images import fit, read_image
+from yolodsc.detection import default_geometry
+from yolodsc.errors import DecompositionError
+from yolodsc.network import Network
+from yolodsc.arrays import Array
+
+
+def read_images(network: Network, paths: Sequence[str], *, count: int, seed: int) -> Array:
+    """``count`` of the pictures, drawn without repetition and in a drawn order: (N, C, H, W); all where there are fewer.
+
+    An ImageError where one cannot be read, a DecompositionError where there are none.
+    """
+    if not paths:
+        raise DecompositionError("no calibration pictures; wanted at least 2, better 300")
+    order = np.random.default_rng(seed).permutation(len(paths))[:count]
+    return np.stack([_fitted(network, paths[i]) for i in order])
+
+
+def _fitted(network: Network, path: str) -> Array:
+    picture = read_image(path, channels=network.picture.channels)
+    return fit(picture, network.picture, profile=network.profile, geometry=default_geometry(network))[0]

@@ -1,0 +1,68 @@
+"""Seeded places in a layer's output, and the input patches that are seen from there."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from yolodsc.network import ConvolutionalLayer
+from yolodsc.network import MaxpoolLayer
+from yolodsc.network import Network
+from yolodsc.arrays import Array, Ints
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Places:
+    """Output pixels of one layer, for every picture.
+
+    Attributes
+    ----------
+    rows, columns : (pictures, M)
+    window
+        Pixels that one max-pool window takes in: M is a multiple of it, and consecutive places are one window. 1 without such a
+        pool.
+    """
+
+    rows: Ints
+    columns: Ints
+    window: int
+
+
+def choose(network: Network, layer: ConvolutionalLayer, *, pictures: int, count: int, seed: int) -> Places:
+    """About ``count`` places a picture, without repetition; whole windows where only a 2x2 max pool reads the layer.
+
+    The draw depends on seed, layer and picture number alone.
+    """
+    side = 2 if pooled(network, layer) else 1
+    height, width = layer.shape.height // side, layer.shape.width // side
+    wanted = min(max(count // side**2, 1), height * width)
+    drawn = np.stack([_draw(height * width, wanted, (seed, layer.index, picture)) for picture in range(pictures)])
+    steps_y, steps_x = np.divmod(np.arange(side**2), side)
+    rows = (drawn // width * side)[:, :, None] + steps_y  # (pictures, windows, window)
+    columns = (drawn % width * side)[:, :, None] + steps_x
+    return Places(rows.reshape(pictures, -1), columns.reshape(pictures, -1), side**2)
+
+
+def pooled(network: Network, layer: ConvolutionalLayer) -> bool:
+    """Whether one plain 2x2 max pool of stride 2, windows aligned, is all that reads the layer."""
+    readers = [other for other in network.layers if layer.index in other.sources]
+    if len(readers) != 1 or not isinstance(readers[0], MaxpoolLayer):
+        return False
+    pool, shape = readers[0], layer.shape
+    halved = (pool.shape.height, pool.shape.width) == (shape.height // 2, shape.width // 2)
+    plain = (pool.size, pool.stride_x, pool.stride_y) == (2, 2, 2) and pool.shape.channels == shape.channels
+    return plain and halved and shape.height % 2 == shape.width % 2 == 0
+
+
+def gather(x: Array, layer: ConvolutionalLayer, rows: Ints, columns: Ints) -> Array:
+    """Patches (M, C K K), channel-major, of the layer's input ``x`` (C, H, W) for output pixels (M,) and (M,)."""
+    reach = np.arange(layer.size) * layer.dilation - layer.padding * layer.dilation
+    y = rows[:, None] * layer.stride_y + reach  # (M, K)
+    x_ = columns[:, None] * layer.stride_x + reach
+    inside_y, inside_x = (y >= 0) & (y < x.shape[1]), (x_ >= 0) & (x_ < x.shape[2])
+    y, x_ = np.clip(y, 0, x.shape[1] - 1), np.clip(x_, 0, x.shape[2] - 1)
+    seen = x[:, y[:, :, None], x_[:, None, :]] * (inside_y[:, :, None] & inside_x[:, None, :])  # (C, M, K, K)
+    return np.ascontiguousarray(seen.transpose(1, 0, 2, 3)).reshape(len(rows), -1)
+
+
+def _draw(places: int, wanted: int, seed: tuple[int, ...]) -> Ints:
+    return np.random.default_rng(seed).choice(places, wanted, replace=False)

@@ -1,0 +1,104 @@
+"""Running networks over the calibration pictures, and what is kept of it."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from yolodsc import engine
+from yolodsc.decompose.calibration import patches
+from yolodsc.decompose.calibration.patches import Places
+from yolodsc.decompose.surgery import truncated
+from yolodsc.decompose.target import Target
+from yolodsc.decompose.factor.gram import Accumulator, Gram
+from yolodsc.network import Network
+from yolodsc.arrays import Array
+
+BATCH = 8
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Original:
+    """What the original network makes of the calibration pictures at one convolution.
+
+    Attributes
+    ----------
+    places
+        Where it was looked at.
+    Y : (pictures M, F)
+        Its output there, before the activation.
+    """
+
+    places: Places
+    Y: Array
+
+
+def run(network: Network, pictures: Array, outputs: Sequence[int], *, threads: int) -> Iterator[tuple[int, dict[int, Array]]]:
+    """Outputs of some layers, picture by picture: the number and (C, H, W) arrays by index; -1 is the picture."""
+    wanted = sorted({index for index in outputs if index >= 0})
+    if not wanted:
+        yield from ((n, {-1: picture}) for n, picture in enumerate(pictures))
+        return
+    with engine.compile(truncated(network, wanted[-1]), threads=threads, outputs=wanted) as runner:
+        for begin in range(0, len(pictures), BATCH):
+            found = runner(pictures[begin : begin + BATCH])
+            for k, picture in enumerate(pictures[begin : begin + BATCH]):
+                yield begin + k, {-1: picture} | {index: found[index][k] for index in wanted}
+
+
+def of_original(
+    network: Network, targets: Mapping[int, Target], pictures: Array, *, count: int, seed: int, threads: int
+) -> dict[int, Original]:
+    """Places and outputs of every target."""
+    places = {i: patches.choose(network, t.layer, pictures=len(pictures), count=count, seed=seed) for i, t in targets.items()}
+    parts: dict[int, list[Array]] = {i: [] for i in targets}
+    sources = [t.layer.sources[0] for t in targets.values()]
+    for n, outputs in run(network, pictures, sources, threads=threads):
+        for i, target in targets.items():
+            X = patches.gather(outputs[target.layer.sources[0]], target.layer, places[i].rows[n], places[i].columns[n])
+            parts[i].append(apply(target, X))
+    return {i: Original(places[i], np.concatenate(parts[i])) for i in targets}
+
+
+def apply(target: Target, X: Array) -> Array:
+    """The convolution before its activation on patches (N, C K K): (N, F)."""
+    width = X.shape[1] // target.layer.groups
+    parts = [X[:, g * width : (g + 1) * width].astype(np.float64) @ W for g, W in enumerate(target.matrices())]
+    return (np.concatenate(parts, axis=1) + target.biases).astype(np.float32)
+
+
+def inputs(network: Network, target: Target, source: int, places: Places, pictures: Array, *, threads: int) -> Array:
+    """Patches (pictures M, C K K) that a network shows to a convolution, whose input is layer ``source`` there."""
+    found = run(network, pictures, [source], threads=threads)
+    return np.concatenate(
+        [patches.gather(outputs[source], target.layer, places.rows[n], places.columns[n]) for n, outputs in found]
+    )
+
+
+def gram(target: Target, X: Array, Y: Array) -> Gram:
+    """Moments of patches and targets, gathered 4096 rows at a time."""
+    layer = target.layer
+    accumulator = Accumulator(channels=layer.inputs[0].channels, taps=layer.size**2, filters=layer.filters)
+    for begin in range(0, len(X), 4096):
+        accumulator.add(X[begin : begin + 4096], Y[begin : begin + 4096])
+    return accumulator.gram()
+
+
+def outputs_of(network: Network, pictures: Array, *, threads: int) -> list[Array]:
+    """What the heads read (or the last layer's output where there is no head), all pictures: (N, C, H, W) each."""
+    indices = [head.sources[0] for head in network.heads] or [network.output]
+    parts: dict[int, list[Array]] = {i: [] for i in indices}
+    for _, outputs in run(network, pictures, indices, threads=threads):
+        for i in indices:
+            parts[i].append(outputs[i])
+    return [np.stack(parts[i]) for i in indices]
+
+
+def output_error(reference: Sequence[Array], other: Sequence[Array]) -> float:
+    """||O - O'|| / ||O - mean||, the mean taken for each channel; root mean square over the heads."""
+    squares = []
+    for a, b in zip(reference, other, strict=True):
+        spread = np.sum(np.square(a - a.mean(axis=(0, 2, 3), keepdims=True), dtype=np.float64))
+        squares.append(np.sum(np.square(a - b, dtype=np.float64)) / max(spread, 1e-30))
+    return float(np.sqrt(np.mean(squares)))

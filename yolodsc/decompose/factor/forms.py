@@ -1,0 +1,240 @@
+"""The chains that a k x k convolution can become. Each knows its dense equivalent, its cost and its convolutions."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from yolodsc.decompose.factor.gram import Matrix
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One convolution of a chain: weights (filters, channels / groups, K, K); ``spatial`` stages carry size, stride, padding."""
+
+    weights: Matrix
+    groups: int
+    spatial: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DepthwisePointwise:
+    """R filters a channel, then a pointwise layer: what the paper calls depthwise separable.
+
+    ``D`` (C, R, K K), ``P`` (C, R, F).
+    """
+
+    name: ClassVar[str] = "dw-pw"
+    D: Matrix
+    P: Matrix
+
+    @property
+    def factors(self) -> tuple[Matrix, ...]:
+        """The free numbers."""
+        return self.D, self.P
+
+    @property
+    def rank(self) -> int:
+        """The depth multiplier R."""
+        return int(self.D.shape[1])
+
+    def dense(self) -> Matrix:
+        """(C K K, F)."""
+        c, _, taps = self.D.shape
+        product: Matrix = np.matmul(self.D.transpose(0, 2, 1), self.P)
+        return product.reshape(c * taps, -1)
+
+    def gradient(self, dense: Matrix) -> tuple[Matrix, ...]:
+        """Of a function of the dense weights, by its gradient there, with respect to the factors."""
+        c, _, taps = self.D.shape
+        g = dense.reshape(c, taps, -1)  # (C, K K, F)
+        return self.P @ g.transpose(0, 2, 1), self.D @ g
+
+    def multiply_adds(self, *, before: int, after: int) -> int:
+        """For ``before`` input and ``after`` output pixels."""
+        del before
+        return (self.D.size + self.P.size) * after
+
+    def stages(self) -> tuple[Stage, ...]:
+        """Filter order is channel-major: channel i's filters are i R to i R + R - 1."""
+        c, r, taps = self.D.shape
+        k = round(taps**0.5)
+        return (
+            Stage(self.D.reshape(c * r, 1, k, k), c, spatial=True),
+            Stage(self.P.reshape(c * r, -1).T[:, :, None, None], 1, spatial=False),
+        )
+
+    def balanced(self) -> "DepthwisePointwise":
+        """The same product with factors of equal norm."""
+        d, p = np.linalg.norm(self.D, axis=2, keepdims=True), np.linalg.norm(self.P, axis=2, keepdims=True)
+        ratio = np.sqrt((p + 1e-30) / (d + 1e-30))
+        return DepthwisePointwise(self.D * ratio, self.P / ratio)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PointwiseDepthwise:
+    """A pointwise layer, then one filter for each output: ``P`` (C, F), ``S`` (F, K K)."""
+
+    name: ClassVar[str] = "pw-dw"
+    P: Matrix
+    S: Matrix
+
+    @property
+    def factors(self) -> tuple[Matrix, ...]:
+        """The free numbers."""
+        return self.P, self.S
+
+    @property
+    def rank(self) -> int:
+        """Always 1."""
+        return 1
+
+    def dense(self) -> Matrix:
+        """(C K K, F)."""
+        return (self.P[:, None, :] * self.S.T[None]).reshape(-1, self.P.shape[1])
+
+    def gradient(self, dense: Matrix) -> tuple[Matrix, ...]:
+        """Of a function of the dense weights, by its gradient there, with respect to the factors."""
+        g = dense.reshape(len(self.P), -1, self.P.shape[1])  # (C, K K, F)
+        return np.einsum("ckf,fk->cf", g, self.S), np.einsum("ckf,cf->fk", g, self.P)
+
+    def multiply_adds(self, *, before: int, after: int) -> int:
+        """For ``before`` input and ``after`` output pixels."""
+        return self.P.size * before + self.S.size * after
+
+    def stages(self) -> tuple[Stage, ...]:
+        """Pointwise, depthwise."""
+        k = round(self.S.shape[1] ** 0.5)
+        return (
+            Stage(self.P.T[:, :, None, None], 1, spatial=False),
+            Stage(self.S.reshape(-1, 1, k, k), len(self.S), spatial=True),
+        )
+
+    def balanced(self) -> "PointwiseDepthwise":
+        """The same product with factors of equal norm."""
+        ratio = np.sqrt((np.linalg.norm(self.S, axis=1) + 1e-30) / (np.linalg.norm(self.P, axis=0) + 1e-30))
+        return PointwiseDepthwise(self.P * ratio, self.S / ratio[:, None])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pdp:
+    """Pointwise to M channels, one filter each, pointwise to F: ``A`` (C, M), ``S`` (M, K K), ``B`` (M, F).
+
+    The weights are the sum of M rank-one tensors: a CP decomposition, measured in the metric of the data. With A restricted to
+    copies of channels it would be a depthwise layer with a different number of filters for each channel, so this form has
+    fractional multipliers too.
+    """
+
+    name: ClassVar[str] = "pw-dw-pw"
+    A: Matrix
+    S: Matrix
+    B: Matrix
+
+    @property
+    def factors(self) -> tuple[Matrix, ...]:
+        """The free numbers."""
+        return self.A, self.S, self.B
+
+    @property
+    def rank(self) -> int:
+        """M."""
+        return len(self.S)
+
+    def dense(self) -> Matrix:
+        """(C K K, F)."""
+        return self.atoms() @ self.B
+
+    def atoms(self) -> Matrix:
+        """The dense weights of the first two factors: (C K K, M)."""
+        return (self.A[:, None, :] * self.S.T[None]).reshape(-1, len(self.S))
+
+    def gradient(self, dense: Matrix) -> tuple[Matrix, ...]:
+        """Of a function of the dense weights, by its gradient there, with respect to the factors."""
+        inner = (dense @ self.B.T).reshape(len(self.A), -1, len(self.S))  # (C, K K, M)
+        dA, dS = np.einsum("ckm,mk->cm", inner, self.S), np.einsum("ckm,cm->mk", inner, self.A)
+        return dA, dS, self.atoms().T @ dense
+
+    def multiply_adds(self, *, before: int, after: int) -> int:
+        """For ``before`` input and ``after`` output pixels."""
+        return self.A.size * before + (self.S.size + self.B.size) * after
+
+    def stages(self) -> tuple[Stage, ...]:
+        """Pointwise, depthwise, pointwise."""
+        k = round(self.S.shape[1] ** 0.5)
+        return (
+            Stage(self.A.T[:, :, None, None], 1, spatial=False),
+            Stage(self.S.reshape(-1, 1, k, k), len(self.S), spatial=True),
+            Stage(self.B.T[:, :, None, None], 1, spatial=False),
+        )
+
+    def balanced(self) -> "Pdp":
+        """The same product with factors of equal norm in every component."""
+        a, s, b = np.linalg.norm(self.A, axis=0), np.linalg.norm(self.S, axis=1), np.linalg.norm(self.B, axis=1)
+        mean = np.cbrt(a * s * b)
+        return Pdp(
+            self.A * (mean / (a + 1e-30)),
+            self.S * (mean / (s + 1e-30))[:, None],
+            self.B * (mean / (b + 1e-30))[:, None],
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Narrow:
+    """Channel decomposition: a regular convolution with fewer filters ``W1`` (C K K, M), then pointwise ``W2`` (M, F)."""
+
+    name: ClassVar[str] = "narrow"
+    W1: Matrix
+    W2: Matrix
+    channels: int
+
+    @property
+    def factors(self) -> tuple[Matrix, ...]:
+        """The free numbers."""
+        return self.W1, self.W2
+
+    @property
+    def rank(self) -> int:
+        """M."""
+        return len(self.W2)
+
+    def dense(self) -> Matrix:
+        """(C K K, F)."""
+        return self.W1 @ self.W2
+
+    def gradient(self, dense: Matrix) -> tuple[Matrix, ...]:
+        """Of a function of the dense weights, by its gradient there, with respect to the factors."""
+        return dense @ self.W2.T, self.W1.T @ dense
+
+    def multiply_adds(self, *, before: int, after: int) -> int:
+        """For ``before`` input and ``after`` output pixels."""
+        del before
+        return (self.W1.size + self.W2.size) * after
+
+    def stages(self) -> tuple[Stage, ...]:
+        """Regular, pointwise."""
+        k = round((len(self.W1) / self.channels) ** 0.5)
+        first = self.W1.T.reshape(-1, self.channels, k, k)
+        return Stage(first, 1, spatial=True), Stage(self.W2.T[:, :, None, None], 1, spatial=False)
+
+    def balanced(self) -> "Narrow":
+        """The same product with factors of equal norm."""
+        one, two = np.linalg.norm(self.W1, axis=0), np.linalg.norm(self.W2, axis=1)
+        ratio = np.sqrt((two + 1e-30) / (one + 1e-30))
+        return Narrow(self.W1 * ratio, self.W2 / ratio[:, None], self.channels)
+
+
+Form = DepthwisePointwise | PointwiseDepthwise | Pdp | Narrow
+
+
+def with_factors(form: Form, factors: tuple[Matrix, ...]) -> Form:
+    """The same kind of chain with other numbers."""
+    match form:
+        case DepthwisePointwise():
+            return DepthwisePointwise(*factors)
+        case PointwiseDepthwise():
+            return PointwiseDepthwise(*factors)
+        case Pdp():
+            return Pdp(*factors)
+        case Narrow():
+            W1, W2 = factors
+            return Narrow(W1, W2, form.channels)

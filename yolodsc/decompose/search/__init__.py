@@ -1,0 +1,1 @@
+"""Choice of form and rank for each layer under a budget."""

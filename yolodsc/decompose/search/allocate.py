@@ -1,0 +1,59 @@
+"""Which form for which layer: least sum of squared output errors within a budget."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from yolodsc.decompose.search.choices import Choice
+from yolodsc.errors import DecompositionError
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One form of one layer: its cost (multiplications, or milliseconds) and what it adds to the squared output error."""
+
+    choice: Choice
+    cost: float
+    loss: float
+
+
+def allocate(layers: Mapping[int, list[Option]], *, budget: float) -> dict[int, Choice]:
+    """The least sum of losses that a Lagrangian sweep finds within ``budget``, improved by single exchanges.
+
+    For each price of a unit of cost every layer takes its best option on its own: O(layers options) a price, 400 prices. What is
+    left of the budget then goes to single layers, the exchange with the greatest gain first.
+
+    Raises
+    ------
+    DecompositionError
+        Not even the cheapest forms fit the budget.
+    """
+    least = sum(min(o.cost for o in options) for options in layers.values())
+    if least > budget:
+        raise DecompositionError(f"budget of {budget:.4g} for the convolutions; the cheapest forms take {least:.4g}")
+    best: dict[int, Option] = {i: min(options, key=lambda o: o.cost) for i, options in layers.items()}
+    for price in np.logspace(-8, 6, 400) / budget:
+        taken = {i: min(options, key=lambda o: o.loss + price * o.cost) for i, options in layers.items()}
+        if _cost(taken) <= budget and _loss(taken) < _loss(best):
+            best = taken
+    return {i: option.choice for i, option in _exchanged(layers, best, budget).items()}
+
+
+def _exchanged(layers: Mapping[int, list[Option]], best: dict[int, Option], budget: float) -> dict[int, Option]:
+    """Single exchanges while one lowers the loss within the budget."""
+    while True:
+        trials = [best | {i: o} for i, options in layers.items() for o in options if o is not best[i]]
+        allowed = [trial for trial in trials if _cost(trial) <= budget]
+        candidate = min(allowed, key=_loss, default=best)
+        if _loss(candidate) >= _loss(best):
+            return best
+        best = candidate
+
+
+def _cost(taken: Mapping[int, Option]) -> float:
+    return sum(option.cost for option in taken.values())
+
+
+def _loss(taken: Mapping[int, Option]) -> float:
+    return sum(option.loss for option in taken.values())

@@ -1,0 +1,158 @@
+"""The forms that one convolution may take, their cost, and the fit of each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from yolodsc.decompose.target import Target
+from yolodsc.errors import DecompositionError
+from yolodsc.decompose.factor import als, bs, paper, pdp
+from yolodsc.decompose.factor.forms import Form, Pdp
+from yolodsc.decompose.factor.gram import Gram, Matrix
+
+Method = Literal["keep", "paper-plain", "paper-compensated", "paper-multilayer", "weights", "channel", "als", "bs", "pdp"]
+
+METHODS: tuple[Method, ...] = ("paper-plain", "paper-compensated", "paper-multilayer", "weights", "als", "pdp", "bs", "channel")
+PAPER: frozenset[Method] = frozenset({"paper-plain", "paper-compensated", "paper-multilayer", "weights"})
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One form for one layer: the method, and its filters a channel, or its components, for each group of the convolution."""
+
+    method: Method
+    rank: int = 1
+
+    def __str__(self) -> str:
+        return self.method if self.method in ("keep", "bs") else f"{self.method} {self.rank}"
+
+
+KEEP = Choice("keep")
+
+
+def multiply_adds(target: Target, choice: Choice) -> int:
+    """What the layer costs for one picture in this form."""
+    layer = target.layer
+    taps, g = layer.size**2, layer.groups
+    c, f = layer.inputs[0].channels // g, layer.filters // g
+    before, after, r = target.before, target.after, choice.rank
+    match choice.method:
+        case "keep":
+            return layer.multiply_adds()
+        case "bs":
+            return g * (c * f * before + f * taps * after)
+        case "pdp":
+            return g * r * (c * before + (taps + f) * after)
+        case "channel":
+            return g * r * (c * taps + f) * after
+        case _:
+            return g * c * min(r, taps, f) * (taps + f) * after
+
+
+def equal_cost(target: Target, method: Method, rank: float) -> Choice:
+    """The form that costs no more than ``rank`` times a depthwise and pointwise pair; als and the paper's take whole ranks."""
+    if method not in ("pdp", "channel"):
+        return Choice(method, max(1, round(rank)))
+    allowed = multiply_adds(target, Choice("als", 1)) * rank
+    return Choice(method, max(1, int(allowed // multiply_adds(target, Choice(method, 1)))))
+
+
+def options(target: Target) -> list[Choice]:
+    """What ``auto`` looks at: the layer itself, and every form of interest that is cheaper."""
+    c, taps = target.layer.inputs[0].channels // target.layer.groups, target.layer.size**2
+    found = [Choice("bs")]
+    found += [Choice("als", r) for r in (1, 2) if c * r * taps <= 1200 and c > 3]
+    steps = [equal_cost(target, "pdp", rank) for rank in (0.5, 0.75, 1, 1.5, 2, 2.5, 3, 4)]
+    found += [choice for choice in dict.fromkeys(steps) if choice.rank > 1]
+    most = 0.9 * target.layer.multiply_adds()
+    return [KEEP] + [choice for choice in found if multiply_adds(target, choice) < most]
+
+
+def fit(
+    target: Target,
+    grams: Sequence[Gram],
+    choice: Choice,
+    *,
+    crosses: Sequence[Matrix] | None = None,
+    seed: int = 0,
+    iterations: int = 60,
+    start: Sequence[Form] | None = None,
+) -> list[Form]:
+    """One form for each group of the convolution.
+
+    Parameters
+    ----------
+    grams
+        Moments for each group.
+    crosses
+        Cross moments with the original's patches, which ``paper-multilayer`` wants.
+    start
+        Where ``pdp`` begins, if from a fit with as many components or fewer.
+    """
+    out: list[Form] = []
+    for group, (W, gram) in enumerate(zip(target.matrices(), grams, strict=True)):
+        cross = None if crosses is None else crosses[group]
+        first = None if start is None else start[group]
+        out.append(_fit(W, gram, choice, cross=cross, seed=seed + group, iterations=iterations, start=first))
+    return out
+
+
+def _fit(  # noqa: PLR0911 one line a method
+    W: Matrix, gram: Gram, choice: Choice, *, cross: Matrix | None, seed: int, iterations: int, start: Form | None
+) -> Form:
+    rank = choice.rank
+    match choice.method:
+        case "weights":
+            return paper.weight_svd(W, channels=gram.channels, rank=rank)
+        case "paper-plain":
+            return paper.plain(W, gram, rank=rank)
+        case "paper-compensated":
+            return paper.compensated(W, gram, rank=rank)
+        case "paper-multilayer":
+            return paper.multilayer(W, gram, gram.G if cross is None else cross, rank=rank)
+        case "channel":
+            return paper.channel(gram, filters=min(rank, gram.filters))
+        case "als":
+            return als.fit(W, gram, rank=rank, iterations=30 if rank == 1 else 10)
+        case "bs":
+            return bs.fit(W, gram)
+        case "pdp":
+            begin = start if isinstance(start, Pdp) else None
+            return pdp.fit(gram, components=rank, iterations=iterations, seed=seed, start=begin)
+    raise DecompositionError(f"method {choice.method} fits nothing; wanted one of {', '.join(METHODS)}")
+
+
+def split(gram: Gram, groups: int) -> list[Gram]:
+    """Moments of each group of a grouped convolution: its own channels and filters."""
+    if groups == 1:
+        return [gram]
+    rows, columns = len(gram.G) // groups, gram.filters // groups
+    out = []
+    for g in range(groups):
+        r, f = slice(g * rows, (g + 1) * rows), slice(g * columns, (g + 1) * columns)
+        part = Gram(
+            gram.G[r, r],
+            gram.T[r, f],
+            gram.yy / groups,
+            gram.mean_x[r],
+            gram.mean_y[f],
+            gram.channels // groups,
+            gram.taps,
+            gram.samples,
+        )
+        out.append(part)
+    return out
+
+
+def dense(forms: Sequence[Form]) -> Matrix:
+    """Dense weights of all groups as one matrix with zeros between groups: (C K K, F)."""
+    parts = [form.dense() for form in forms]
+    if len(parts) == 1:
+        return parts[0]
+    rows, columns = parts[0].shape
+    out = np.zeros((rows * len(parts), columns * len(parts)))
+    for g, part in enumerate(parts):
+        out[g * rows : (g + 1) * rows, g * columns : (g + 1) * columns] = part
+    return out

@@ -1,0 +1,45 @@
+"""Cost in milliseconds: chains and networks timed on the engine of this machine."""
+
+import time
+
+import numpy as np
+
+from yolodsc import engine
+from yolodsc.darknet import Cfg, Option, Section
+from yolodsc.decompose.surgery import Chain, chain_arrays, chain_sections
+from yolodsc.decompose.target import Target
+from yolodsc.network import Network
+from yolodsc.arrays import Shape
+
+ROUNDS = 9
+
+
+class Timer:
+    """Times with one number of threads; the best of nine rounds, which is what a quiet machine takes."""
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+
+    def network(self, network: Network) -> float:
+        """Milliseconds for one picture, heads not decoded."""
+        picture = np.full(network.picture, 0.5, np.float32)
+        with engine.compile(network, threads=self.threads) as runner:
+            runner(picture)
+            return 1000 * min(_seconds(runner, picture) for _ in range(ROUNDS))
+
+    def chain(self, target: Target, chain: Chain) -> float:
+        """Milliseconds of one convolution in this form."""
+        sections = (_net(target.layer.inputs[0]), *chain_sections(target.layer, chain))
+        alone = Network.build(Cfg(sections), profile=target.layer.profile)
+        return self.network(alone.with_weights(chain_arrays(chain)))
+
+
+def _net(shape: Shape) -> Section:
+    sides = {"width": shape.width, "height": shape.height, "channels": shape.channels}
+    return Section("net", tuple(Option(key, str(value)) for key, value in sides.items()))
+
+
+def _seconds(runner: engine.Runner, picture: np.ndarray) -> float:
+    begin = time.perf_counter()
+    runner(picture)
+    return time.perf_counter() - begin

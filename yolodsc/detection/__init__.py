@@ -1,0 +1,5 @@
+"""Detection: `Detector`, `Detections`, image sources, output files and the bundled networks."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,109 @@
+"""`Detections`: what was found in one picture, as arrays."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from yolodsc.network import Candidates, to_xywh, to_xyxy
+from yolodsc.arrays import Array, Ints
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detections:
+    """Boxes that survived threshold and suppression, one row per box **and class** (Darknet is multi-label), best first.
+
+    Attributes
+    ----------
+    boxes_xyxy : (N, 4) float32
+        Corners in pixels of the picture; not clipped, as in Darknet.
+    scores : (N,) float32
+        Objectness times class probability.
+    objectness : (N,) float32
+    class_ids : (N,) int64
+    names : tuple of str
+        Name of every class of the network, so that ``names[class_ids[i]]`` always works.
+    width, height : int
+        The picture's size in pixels.
+    path : str or None
+        Where the picture was read from.
+    """
+
+    boxes_xyxy: Array
+    scores: Array
+    objectness: Array
+    class_ids: Ints
+    names: tuple[str, ...]
+    width: int
+    height: int
+    path: str | None = None
+
+    @classmethod
+    def from_candidates(
+        cls, candidates: Candidates, *, names: tuple[str, ...], width: int, height: int, path: str | None = None
+    ) -> Self:
+        """All class scores above 0 of boxes relative to a picture of ``width`` x ``height`` pixels."""
+        rows, class_ids = np.nonzero(candidates.probabilities)
+        scores = candidates.probabilities[rows, class_ids]
+        order = np.argsort(-scores, kind="stable")
+        rows, class_ids = rows[order], class_ids[order]
+        pixels = np.array([width, height, width, height], np.float32)
+        boxes = to_xyxy(candidates.boxes_xywh[rows]) * pixels
+        return cls(boxes, scores[order], candidates.objectness[rows], class_ids, names, width, height, path)
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def __getitem__(self, rows: slice | NDArray[Any]) -> Self:
+        """The same picture's detections, these rows only."""
+        return replace(
+            self,
+            boxes_xyxy=self.boxes_xyxy[rows],
+            scores=self.scores[rows],
+            objectness=self.objectness[rows],
+            class_ids=self.class_ids[rows],
+        )
+
+    def of_classes(self, class_ids: Collection[int]) -> Self:
+        """Only the detections of these classes."""
+        return self[np.isin(self.class_ids, list(class_ids))]
+
+    def class_names(self) -> list[str]:
+        """The name of each row's class."""
+        return [self.names[class_id] for class_id in self.class_ids]
+
+    def boxes_xywh_relative(self) -> Array:
+        """(N, 4) centre and size relative to the picture, as in Darknet's labels."""
+        pixels = np.array([self.width, self.height] * 2, np.float32)
+        return (to_xywh(self.boxes_xyxy) / pixels).astype(np.float32, copy=False)
+
+    def to_json(self, *, frame_id: int = 1) -> dict[str, Any]:
+        """One frame of the file that ``darknet detector test -out`` writes (``image.c: detection_to_json``)."""
+        keys = ("center_x", "center_y", "width", "height")
+        return {
+            "frame_id": frame_id,
+            "filename": self.path or "",
+            "objects": [
+                {
+                    "class_id": int(class_id),
+                    "name": self.names[class_id],
+                    "relative_coordinates": dict(zip(keys, map(_six_digits, box), strict=True)),
+                    "confidence": _six_digits(score),
+                }
+                for class_id, box, score in zip(self.class_ids, self.boxes_xywh_relative(), self.scores, strict=True)
+            ],
+        }
+
+    def draw(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """A copy of the picture (H, W, 3 or 1) with boxes, names and scores on it, as (H, W, 3)."""
+        from yolodsc.images import annotated
+
+        labels = [f"{name} {score:.0%}" for name, score in zip(self.class_names(), self.scores, strict=True)]
+        return annotated(picture, self.boxes_xyxy, labels=labels, class_ids=self.class_ids)
+
+
+def _six_digits(value: float) -> float:
+    """Darknet prints ``%f``."""
+    return round(float(value), 6)

@@ -1,0 +1,28 @@
+"""``--save``: pictures with boxes drawn on them, under their own names."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from yolodsc.images import WRITABLE, write_image
+from yolodsc.detection.detections import Detections
+from yolodsc.images import Picture
+from yolodsc.detection.outputs.naming import OutputNames
+
+
+class AnnotatedWriter:
+    """A copy of each picture with its detections; in the picture's own format where that can be written, else PNG."""
+
+    def __init__(self, folder: str | Path, *, reads: Callable[[Path], bool] = lambda _: False) -> None:
+        self._names = OutputNames(folder, reads=reads)
+
+    def add(self, detections: Detections, picture: Picture) -> None:
+        """One file."""
+        suffix = Path(detections.path or "").suffix
+        kept = suffix if suffix.lower() in WRITABLE else ".png"
+        write_image(self._names.path(detections.path, suffix=kept), detections.draw(picture))
+
+    def close(self) -> None:
+        """Nothing is left open."""
+
+    def abandon(self) -> None:
+        """Files are in place as soon as they are written."""

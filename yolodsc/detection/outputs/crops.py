@@ -1,0 +1,36 @@
+"""``--crops``: every detection as a picture of its own."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from yolodsc.images import write_image
+from yolodsc.detection.detections import Detections
+from yolodsc.images import Picture
+from yolodsc.detection.outputs.naming import OutputNames
+
+
+class CropWriter:
+    """``dog_1_bicycle.jpg``: stem, rank by score, class; boxes are clipped to the picture."""
+
+    def __init__(self, folder: str | Path, *, reads: Callable[[Path], bool] = lambda _: False) -> None:
+        self._names = OutputNames(folder, reads=reads)
+
+    def add(self, detections: Detections, picture: Picture) -> None:
+        """One file a detection that has at least one pixel inside the picture."""
+        for rank, (name, box) in enumerate(zip(detections.class_names(), detections.boxes_xyxy, strict=True), 1):
+            if not np.isfinite(box).all():
+                continue
+            left, top, right, bottom = (max(0, round(float(side))) for side in box)
+            crop = picture[top:bottom, left:right]
+            if crop.size:
+                addition = f"_{rank}_" + re.sub(r"[^\w.-]+", "-", name)
+                write_image(self._names.path(detections.path, suffix=".jpg", addition=addition), crop)
+
+    def close(self) -> None:
+        """Nothing is left open."""
+
+    def abandon(self) -> None:
+        """Files are in place as soon as they are written."""

@@ -1,0 +1,44 @@
+"""``--json``: the schema of ``darknet detector test -out``, with strings escaped."""
+
+import sys
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+from yolodsc.detection.detections import Detections
+from yolodsc.errors import ImageError
+from yolodsc.files import replacing
+from yolodsc.images import Picture
+from yolodsc.schemas import dumps
+
+
+class JsonWriter:
+    """A list of frames, written as they come."""
+
+    def __init__(self, path: str | Path) -> None:
+        self._path, self._stack = path, ExitStack()
+        self._file = self._stack.enter_context(replacing(path, error=ImageError, mode="w"))
+        self._file.write("[")
+        self._frames = 0
+
+    def add(self, detections: Detections, picture: Picture) -> None:
+        """One frame, numbered from 1."""
+        del picture
+        separator = ",\n" if self._frames else "\n"
+        self._frames += 1
+        frame = dumps(detections.to_json(frame_id=self._frames), file=self._path, error=ImageError, indent=1)
+        try:
+            self._file.write(separator + frame)
+        except OSError:  # the file may end within a frame: it goes, and the error names it
+            self._stack.__exit__(*sys.exc_info())
+            raise
+
+    def close(self) -> None:
+        """End the list."""
+        if not self._file.closed:
+            self._file.write("\n]\n")
+        self._stack.close()
+
+    def abandon(self) -> None:
+        """Leave the file of this name as it was."""
+        with suppress(ImageError), self._stack:
+            raise ImageError

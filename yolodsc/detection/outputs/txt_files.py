@@ -1,0 +1,31 @@
+"""``--txt``: a YOLO label file for each picture, with the score at the end of the line."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from yolodsc.detection.detections import Detections
+from yolodsc.errors import ImageError
+from yolodsc.files import write_bytes
+from yolodsc.images import Picture
+from yolodsc.detection.outputs.naming import OutputNames
+
+
+class TxtWriter:
+    """Lines of ``class cx cy w h score``, relative; an empty file where nothing was found."""
+
+    def __init__(self, folder: str | Path, *, reads: Callable[[Path], bool] = lambda _: False) -> None:
+        self._names = OutputNames(folder, reads=reads)
+
+    def add(self, detections: Detections, picture: Picture) -> None:
+        """One file."""
+        del picture
+        rows = zip(detections.class_ids, detections.boxes_xywh_relative(), detections.scores, strict=True)
+        lines = [f"{class_id} {' '.join(f'{v:.6f}' for v in box)} {score:.6f}\n" for class_id, box, score in rows]
+        path = self._names.path(detections.path, suffix=".txt")
+        write_bytes(path, "".join(lines).encode(), error=ImageError)
+
+    def close(self) -> None:
+        """Nothing is left open."""
+
+    def abandon(self) -> None:
+        """Files are in place as soon as they are written."""

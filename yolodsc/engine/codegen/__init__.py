@@ -1,0 +1,1 @@
+"""LLVM IR: the builder, epilogues, tiles and kernels."""

@@ -1,0 +1,1 @@
+"""From layers to operations: graph, fusion, layouts and the arena."""

@@ -1,0 +1,160 @@
+"""The network as the planner sees it: what is needed, what is only another name, who reads whom, which layers have kernels.
+
+Everything here is a question about layers; nothing knows of memory. A layer has kernels if `fast` says so; any other runs on its
+own reference between planes, so that an unusual option costs speed and never correctness.
+"""
+
+from collections.abc import Sequence
+
+from yolodsc.engine.codegen.epilogue import ACTIVATIONS
+from yolodsc.jit import Isa
+from yolodsc.engine.codegen.tiles import lanes_for
+from yolodsc.network import PICTURE, Layer
+from yolodsc.network import ActivationLayer
+from yolodsc.network import AvgpoolLayer
+from yolodsc.network import ConvolutionalLayer
+from yolodsc.network import IdentityLayer
+from yolodsc.network import MaxpoolLayer
+from yolodsc.network import RouteLayer
+from yolodsc.network import SamLayer
+from yolodsc.network import ScaleChannelsLayer
+from yolodsc.network import ShortcutLayer
+from yolodsc.network import UpsampleLayer
+from yolodsc.network import YoloLayer
+from yolodsc.network import Network
+
+PER_CHANNEL = (MaxpoolLayer, UpsampleLayer, AvgpoolLayer, ScaleChannelsLayer, SamLayer, ShortcutLayer, RouteLayer, ActivationLayer)
+"""Layers whose output has the lanes of their inputs."""
+
+
+class Graph:
+    """Layers that the outputs need, aliases resolved.
+
+    Attributes
+    ----------
+    needed
+        Indices in order, aliases left out.
+    readers
+        For each index the layers that read it.
+    kept
+        Indices that are handed back: they cannot disappear in a fused operation.
+    """
+
+    def __init__(self, network: Network, outputs: Sequence[int]) -> None:
+        self.network = network
+        wanted = set(outputs)
+        for layer in reversed(network.layers):
+            if layer.index in wanted:
+                wanted.update(layer.sources)
+        self._alias: dict[int, int] = {}
+        for layer in network.layers:
+            if layer.index in wanted and is_alias(layer):
+                self._alias[layer.index] = self.origin(layer.sources[0])
+        self.needed = [i for i in sorted(wanted - {PICTURE}) if i not in self._alias]
+        self.kept = {self.origin(i) for i in outputs}
+        self.readers: dict[int, list[int]] = {}
+        for index in self.needed:
+            for source in self.sources(index):
+                self.readers.setdefault(source, []).append(index)
+
+    def origin(self, index: int) -> int:
+        """The layer whose output an alias hands on."""
+        return self._alias.get(index, index)
+
+    def sources(self, index: int) -> list[int]:
+        """What a layer reads, aliases resolved."""
+        return [self.origin(source) for source in self.network.layers[index].sources]
+
+    def only_reader(self, index: int) -> int | None:
+        """The one layer that reads ``index`` and nobody else sees; None if there are others, or it is handed back."""
+        readers = self.readers.get(index, [])
+        return readers[0] if len(readers) == 1 and index not in self.kept else None
+
+    def deferred(self, index: int) -> bool:
+        """Whether the depthwise layer that is the only reader of a pointwise one will emit both."""
+        reader = self.only_reader(index)
+        layers = self.network.layers
+        return reader is not None and is_pointwise(layers[index]) and is_fusable(layers[reader])
+
+    def lanes(self, isa: Isa) -> dict[int, int]:
+        """Vector length of each layer's map: layers that share blocks share it."""
+        parent = {index: index for index in (PICTURE, *self.needed)}
+
+        def root(index: int) -> int:
+            while parent[index] != index:
+                index = parent[index]
+            return index
+
+        for index in self.needed:
+            layer = self.network.layers[index]
+            if isinstance(layer, PER_CHANNEL) or (isinstance(layer, ConvolutionalLayer) and layer.depthwise):
+                for source in self.sources(index):
+                    parent[root(source)] = root(index)
+        groups: dict[int, list[tuple[int, float]]] = {}
+        for index in parent:
+            groups.setdefault(root(index), []).append(self._weight(index))
+        chosen = {key: lanes_for(isa, members) for key, members in groups.items()}
+        return {index: chosen[root(index)] for index in parent}
+
+    def _weight(self, index: int) -> tuple[int, float]:
+        """(channels, work of one channel) of a layer's output."""
+        shape = self.network.picture if index == PICTURE else self.network.layers[index].shape
+        macs = 0 if index == PICTURE else self.network.layers[index].multiply_adds()
+        return shape.channels, macs / shape.channels + 4 * shape.height * shape.width
+
+
+def is_alias(layer: Layer) -> bool:
+    """Whether a layer hands on its input as it is."""
+    return isinstance(layer, IdentityLayer) or (isinstance(layer, RouteLayer) and len(layer.sources) == 1 and layer.groups == 1)
+
+
+def is_convolution(layer: Layer) -> bool:
+    """Whether a convolution has kernels at all."""
+    return isinstance(layer, ConvolutionalLayer) and layer.ordinary and layer.activation in ACTIVATIONS
+
+
+def is_pointwise(layer: Layer) -> bool:
+    """A 1x1 convolution that may be part of a fused block."""
+    return isinstance(layer, ConvolutionalLayer) and is_convolution(layer) and layer.pointwise
+
+
+def is_depthwise(layer: Layer) -> bool:
+    """A depthwise convolution with kernels; with a multiplier too."""
+    return isinstance(layer, ConvolutionalLayer) and is_convolution(layer) and layer.depthwise and layer.size <= 9
+
+
+def is_fusable(layer: Layer) -> bool:
+    """A depthwise convolution that may be part of a fused block: one filter a channel, one stride, no dilation."""
+    if not isinstance(layer, ConvolutionalLayer) or not is_depthwise(layer):
+        return False
+    return layer.stride_x == layer.stride_y and layer.filters == layer.groups and layer.dilation == 1
+
+
+def is_sum(layer: Layer) -> bool:
+    """A shortcut that is a plain sum of equal shapes."""
+    if not isinstance(layer, ShortcutLayer) or layer.weights_type != "none" or layer.activation not in ACTIVATIONS:
+        return False
+    return layer.alpha == layer.beta == 1 and all(shape == layer.shape for shape in layer.inputs)
+
+
+def is_pool(layer: Layer) -> bool:
+    """A maxpool over space none of whose windows is empty."""
+    if not isinstance(layer, MaxpoolLayer) or layer.maxpool_depth or layer.antialiasing:
+        return False
+    shift, (_, height, width), (_, rows, columns) = layer.padding // 2, layer.inputs[0], layer.shape
+    inside = (rows - 1) * layer.stride_y - shift < height and (columns - 1) * layer.stride_x - shift < width
+    return inside and shift < layer.size
+
+
+def fast(layer: Layer) -> bool:
+    """Whether there are kernels for a layer that is none of the above."""
+    match layer:
+        case UpsampleLayer():
+            return 0 < layer.stride <= 4 and layer.scale == 1
+        case ScaleChannelsLayer():
+            return not layer.scale_wh and layer.activation in ACTIVATIONS
+        case SamLayer() | ActivationLayer():
+            return layer.activation in ACTIVATIONS
+        case AvgpoolLayer() | RouteLayer() | YoloLayer():
+            return True
+    return is_convolution(layer) or is_sum(layer) or is_pool(layer)

@@ -1,0 +1,1 @@
+"""Running a compiled program: thread pool, runners, BLAS limits."""

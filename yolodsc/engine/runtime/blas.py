@@ -1,0 +1,74 @@
+"""BLAS held to one thread while a runner works.
+
+BLAS splits sums differently for each number of its threads, so that results would depend on it; and its threads beside a crew on
+the same cores are far slower than either alone (27 ms became 600). The limit belongs to the process, so runners that work at the
+same time share one: the first sets it, the last takes it away.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from yolodsc.jit import ForkLock, at_child
+
+
+@cache
+def _libraries() -> Any:
+    """The handle on BLAS; looking for the libraries takes milliseconds, so once."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+class _Limit:
+    """The limit of this process and the threads that want it."""
+
+    def __init__(self) -> None:
+        self._lock = ForkLock(rank=1)
+        self._holders: list[int] = []
+        self._limits: list[Any] = []
+        at_child(self, _Limit._forked)
+
+    def take(self) -> None:
+        with self._lock.held():
+            if not self._holders:
+                self._limits.append(_libraries().limit(limits=1, user_api="blas"))
+            self._holders.append(threading.get_ident())
+
+    def give(self) -> None:
+        with self._lock.held():
+            self._holders.remove(threading.get_ident())
+            self._restore()
+
+    def _restore(self) -> None:
+        if not self._holders and self._limits:
+            _free()
+            self._limits.pop().restore_original_limits()
+            _free()
+
+    def _forked(self) -> None:
+        """In a child only the thread that forked is left."""
+        self._holders = [holder for holder in self._holders if holder == threading.get_ident()]
+        self._restore()
+
+
+_limit = _Limit()
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """BLAS uses one thread in the block."""
+    _limit.take()
+    try:
+        yield
+    finally:
+        _limit.give()
+
+
+def _free() -> None:
+    """Let any thread set the number: threadpoolctl >= 3.8 otherwise ignores all threads but the one that set it first."""
+    for library in _libraries().lib_controllers:
+        if clear := getattr(library, "clear_controlling_thread", None):
+            clear(force=True)

@@ -1,0 +1,54 @@
+"""A plan as people read it: one entry an operation, and how long each takes."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+from time import perf_counter
+
+from yolodsc.arrays import Shape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One operation of a runner.
+
+    Attributes
+    ----------
+    layers
+        Indices of the layers that it computes.
+    shape
+        Of what it puts out: that of the last layer.
+    layout
+        ``c16``: blocks of 16 channels; ``planes``.
+    tile
+        Pixels x vectors x lanes of each product, pixels x lanes of a depthwise convolution.
+    macs
+        Multiplications with accumulation.
+    bytes
+        Read and written, weights included.
+    run
+        Does it once more, on what the last call left behind.
+    """
+
+    name: str
+    layers: tuple[int, ...]
+    shape: Shape
+    layout: str
+    tile: str
+    macs: int
+    bytes: int
+    run: Callable[[], None]
+
+
+def seconds_of(entries: Sequence[Entry], whole: Callable[[], object], *, rounds: int) -> tuple[list[float], float]:
+    """Seconds of each operation by itself, and of a ``whole`` call: medians over rounds of all of them in order."""
+    taken: list[list[float]] = [[] for _ in range(len(entries) + 1)]
+    runs = [*(entry.run for entry in entries), whole]
+    whole()
+    for _ in range(rounds):
+        for run, times in zip(runs, taken, strict=True):
+            start = perf_counter()
+            run()
+            times.append(perf_counter() - start)
+    *each, total = map(median, taken)
+    return each, total

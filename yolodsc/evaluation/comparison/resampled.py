@@ -1,0 +1,49 @@
+"""The kernel of the bootstrap: average precision when every picture counts as often as it was drawn."""
+
+import numpy as np
+
+from yolodsc.jit import njit
+from yolodsc.evaluation.metrics.tables import Doubles, Flags
+from yolodsc.arrays import Ints
+
+
+@njit(cache=True, nogil=True)
+def resampled_ap(picture: Ints, right: Flags, positives: Ints, weights: Ints, recalls: Doubles) -> Doubles:  # pragma: no cover
+    """AP of one class for each draw: (B,) float64; NaN where a draw has no object of the class.
+
+    Shapes: picture and right (N,) best score first, positives (M,) the picture of each object, weights (B, P) how often each
+    picture was drawn, recalls (R,) the points, none for the area under the envelope.
+    """
+    draws, n, points = weights.shape[0], picture.shape[0], recalls.shape[0]
+    ap = np.full(draws, np.nan)
+    for b in range(draws):
+        wanted = 0
+        for p in positives:
+            wanted += weights[b, p]
+        if wanted == 0:
+            continue
+        hits, total = 0, 0
+        for i in range(n):
+            total += weights[b, picture[i]]
+            if right[i]:
+                hits += weights[b, picture[i]]
+        envelope, mean, point = 0.0, 0.0, points - 1
+        while point >= 0 and recalls[point] > hits / wanted:
+            point -= 1
+        for i in range(n - 1, -1, -1):
+            weight = weights[b, picture[i]]
+            if weight == 0:
+                continue
+            envelope = max(envelope, hits / total)
+            total -= weight
+            if right[i]:
+                hits -= weight
+                if points == 0:
+                    mean += envelope * weight / wanted
+                while point >= 0 and recalls[point] > hits / wanted:
+                    mean += envelope / points
+                    point -= 1
+        if points:
+            mean += envelope * (point + 1) / points
+        ap[b] = mean
+    return ap

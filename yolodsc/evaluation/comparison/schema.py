@@ -1,0 +1,92 @@
+"""The file of ``evaluate --json``, as ``--compare`` reads it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from yolodsc.errors import DatasetError
+from yolodsc.schemas import below, checked, refuse
+from yolodsc.schemas import joined
+from yolodsc.schemas import Finite, Index, Share, Text
+
+
+class ClassFigures(Struct, frozen=True, kw_only=True):
+    """One class by one rule."""
+
+    ap: Share | None
+    positives: Index = 0
+    detections: Index = 0
+    tp: Index = 0
+    fp: Index = 0
+    precision: Share | None = None
+    recall: Share | None = None
+    best_f1: Share = 0.0
+    best_f1_score: Finite = 1.0
+
+
+class RuleFigures(Struct, frozen=True, kw_only=True):
+    """All classes by one rule."""
+
+    classes: dict[Text, ClassFigures]
+    mean_ap: Share | None = None
+
+
+class ClassMatches(Struct, frozen=True, kw_only=True):
+    """One class by the first rule: indices of images, and which detections are right.
+
+    Attributes
+    ----------
+    positives
+        The image of each object that is to be found.
+    picture, right
+        Of each detection, best score first: its image, and ``1`` or ``0``.
+    """
+
+    positives: list[Index]
+    picture: list[Index]
+    right: Annotated[str, Meta(pattern="^[01]*$")]
+
+
+class Matches(Struct, frozen=True, kw_only=True):
+    """What a paired comparison draws from."""
+
+    rule: Text
+    classes: dict[Text, ClassMatches]
+
+
+class EvaluationFile(Struct, frozen=True, kw_only=True):
+    """The whole file; the fields that nothing reads back are left aside."""
+
+    rules: dict[Text, RuleFigures]
+    pictures: Annotated[list[Text], Meta(min_length=1)]
+    matches: Matches
+
+
+def evaluation_of(content: Any, *, file: str | Path, rules: Sequence[str]) -> EvaluationFile:
+    """The evaluation in a parsed file; a `DatasetError` names what does not fit.
+
+    Besides types and ranges: the rule is one of ``rules`` and has figures of each class; indices lie within the images;
+    a class has one outcome a detection, and no more right ones than objects.
+    """
+    found = checked(content, EvaluationFile, file=file, error=DatasetError)
+    name = found.matches.rule
+    if name not in rules or name not in found.rules:
+        refuse("$.matches.rule", name, "a rule that $.rules has figures of", file=file, error=DatasetError)
+    for label, own in found.matches.classes.items():
+        at = joined("$.matches.classes", label)
+        if label not in found.rules[name].classes:
+            refuse(at, label, f"a class that {joined('$.rules', name)} has figures of", file=file, error=DatasetError)
+        _fitting(own, len(found.pictures), at=at, file=file)
+    return found
+
+
+def _fitting(own: ClassMatches, count: int, *, at: str, file: str | Path) -> None:
+    below(own.positives, count, at=f"{at}.positives", file=file, error=DatasetError)
+    below(own.picture, count, at=f"{at}.picture", file=file, error=DatasetError)
+    if len(own.right) != len(own.picture):
+        raise DatasetError(f"{file}: at {at}.right: got {len(own.right)} outcomes, expected {len(own.picture)}, one a detection")
+    if own.right.count("1") > len(own.positives):
+        right, objects = own.right.count("1"), len(own.positives)
+        raise DatasetError(f"{file}: at {at}.right: got {right} right detections, expected at most {objects}, one an object")

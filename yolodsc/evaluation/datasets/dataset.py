@@ -1,0 +1,186 @@
+"""A dataset as a value, and how detections given by names find their place in it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from yolodsc.errors import DatasetError
+from yolodsc.evaluation.metrics.tables import Found, Truth
+from yolodsc.evaluation.metrics.tables import Doubles
+
+PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".tif", ".tiff")
+"""Endings of pictures in either case, the preferred one first."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What was wrong with the input: collected, or raised at once when ``strict``."""
+
+    strict: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    def problem(self, text: str) -> None:
+        """Something was skipped."""
+        if self.strict:
+            raise DatasetError(text)
+        self.notes.append(text)
+
+    def note(self, text: str) -> None:
+        """Something worth knowing that is not wrong."""
+        self.notes.append(text)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """Pictures and what is in them.
+
+    Attributes
+    ----------
+    names
+        Class names.
+    ids
+        What each picture is called in files of detections.
+    truth
+        The labelled objects.
+    sizes : (P, 2) float64
+        Width and height; NaN where unknown.
+    paths
+        Where the pictures lie or should lie, None where nobody knows.
+    origin
+        Coordinate of the left and upper edge's pixel: 1 in VOC, 0 elsewhere.
+    relative
+        Whether boxes are relative to pictures of unknown size, so that rules of whole pixels make no sense.
+    categories
+        COCO's names by id, for results that have ids only.
+    listed
+        How many of the names came from a list that class numbers count, None for all; further ones are classes of the labels.
+    """
+
+    names: tuple[str, ...]
+    ids: tuple[str, ...]
+    truth: Truth
+    sizes: Doubles
+    paths: tuple[Path, ...] | None = None
+    origin: float = 0.0
+    relative: bool = False
+    categories: Mapping[int | str, str] | None = None
+    listed: int | None = None
+
+    @property
+    def limits(self) -> Doubles:
+        """What ``detector valid`` leaves of boxes, [1, w] or [0, w]: (P, 4) float64; unlimited where sizes are unknown."""
+        high = np.where(np.isnan(self.sizes), np.inf, self.sizes)
+        low = np.where(np.isnan(self.sizes), -np.inf, self.origin)
+        return np.concatenate([low, high], axis=1)
+
+    def unsized(self) -> list[Path]:
+        """Pictures that are known but could not be read."""
+        return [path for path, (width, _) in zip(self.paths or (), self.sizes, strict=False) if np.isnan(width)]
+
+    def with_names(self, names: Sequence[str]) -> "Dataset":
+        """The same with a network's classes first and in its order, and whatever other classes the labels have after them."""
+        merged = tuple(names) + tuple(name for name in self.names if name not in names)
+        index = np.array([merged.index(name) for name in self.names], np.int64)
+        class_id = index[self.truth.class_id] if len(self.truth) else self.truth.class_id
+        return replace(self, names=merged, truth=replace(self.truth, class_id=class_id), listed=len(names))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Detections as files tell them: pictures and classes by name.
+
+    Attributes
+    ----------
+    ids, names
+        Picture and class of each.
+    score : (N,) float64
+    boxes_xyxy : (N, 4) float64
+        In the dataset's coordinates.
+    open
+        Whether boxes may reach outside of their pictures because nobody has cut them yet.
+    """
+
+    ids: Sequence[str]
+    names: Sequence[str]
+    score: Doubles
+    boxes_xyxy: Doubles
+    open: bool = False
+
+
+def place(dataset: Dataset, rows: Rows, report: Report) -> Found:
+    """Indices for names; detections of pictures or classes that the dataset does not have are reported and left out."""
+    picture = _indices(rows.ids, dataset.ids, "pictures that are not in the set", report, by_stem=True)
+    class_id = _indices(rows.names, dataset.names, "classes that the dataset does not have", report, by_stem=False)
+    numbers = np.isfinite(rows.score) & np.isfinite(rows.boxes_xyxy).all(axis=1)
+    if not numbers.all():
+        report.problem(f"{np.count_nonzero(~numbers)} detections with scores or boxes that are no numbers: left out")
+    kept = (picture >= 0) & (class_id >= 0) & numbers
+    limits = dataset.limits if rows.open else None
+    return Found(picture[kept], class_id[kept], rows.score[kept], rows.boxes_xyxy[kept], limits)
+
+
+def _indices(
+    given: Sequence[str], known: Sequence[str], what: str, report: Report, *, by_stem: bool
+) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+    index = {name: i for i, name in enumerate(known)}
+    places = {name: index.get(name, -1) for name in set(given)}
+    strangers = sorted(name for name, i in places.items() if i < 0)
+    if strangers:
+        spare = _spellings(index, by_stem=by_stem)
+        for name in strangers:
+            places[name] = spare.get(_spelling(name, by_stem=by_stem), -1)
+        strangers = [name for name in strangers if places[name] < 0]
+    found = np.fromiter((places[name] for name in given), np.int64, len(given))
+    if strangers:
+        shown = ", ".join(repr(name) for name in strangers[:3]) + (" …" if len(strangers) > 3 else "")
+        report.problem(f"{np.count_nonzero(found < 0)} detections of {len(strangers)} {what} ({shown}): left out")
+    return found
+
+
+def _spelling(name: str, *, by_stem: bool) -> str:
+    """A picture without folder and from its first dot on (Darknet's ``basecfg``), a class without blanks."""
+    return name.replace("\\", "/").rsplit("/", 1)[-1].split(".", 1)[0] if by_stem else "".join(name.split()).lower()
+
+
+def _spellings(index: dict[str, int], *, by_stem: bool) -> dict[str, int]:
+    """Other spellings of the known names, where they are not ambiguous."""
+    spellings: dict[str, int] = {}
+    for name, i in index.items():
+        short = _spelling(name, by_stem=by_stem)
+        spellings[short] = -1 if short in spellings else i
+    return spellings
+
+
+def truth_of(rows: Sequence[tuple[int, int, Sequence[float] | Doubles, bool]]) -> Truth:
+    """Columns out of rows of picture, class, box and difficult."""
+    return Truth.of(
+        np.array([row[0] for row in rows], np.int64),
+        np.array([row[1] for row in rows], np.int64),
+        np.array([row[2] for row in rows], np.float64).reshape(-1, 4),
+        np.array([row[3] for row in rows], bool),
+    )
+
+
+def pictures_in(folder: Path, ids: Iterable[str]) -> tuple[Path, ...]:
+    """The picture of each id, whatever its ending; where there is none, the path of the JPEG that should be there."""
+    known: dict[str, Path] = {}
+    listed = [path for path in folder.iterdir() if path.suffix.lower() in PICTURES] if folder.is_dir() else []
+    for path in sorted(listed, key=lambda path: PICTURES.index(path.suffix.lower())):
+        known.setdefault(path.stem, path)
+    return tuple(known.get(name, folder / f"{name}.jpg") for name in ids)
+
+
+def picture_sizes(paths: Sequence[Path]) -> Doubles:
+    """Width and height of each picture (P, 2) float64, read from its header; NaN where that cannot be done."""
+    from yolodsc.images import opened
+
+    sizes = np.full((len(paths), 2), np.nan)
+    for i, path in enumerate(paths):
+        try:
+            with opened(path) as picture:
+                sizes[i] = picture.size
+        except Exception:  # decoders raise whatever their authors chose; whoever reads the image reports it
+            continue
+    return sizes

@@ -1,0 +1,124 @@
+"""The journal of a run: what was found, one line a picture, uncut and in full precision, so that a run can be continued."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from yolodsc.evaluation.datasets.dataset import Dataset, Rows
+from yolodsc.errors import DatasetError
+from yolodsc.schemas import dumps, parse
+from yolodsc.evaluation.datasets.journal_schema import entry_of, settings_of
+
+JOURNAL = "detections.jsonl"
+"""Its name in the folder of ``--save-detections``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One picture's detections as plain lists, or why there are none; seconds of reading, network and what comes after."""
+
+    id: str
+    class_ids: list[int]
+    scores: list[float]
+    boxes: list[list[float]]
+    seconds: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    error: str | None = None
+
+    def line(self) -> str:
+        """The journal's line."""
+        entry = {"id": self.id, "class": self.class_ids, "score": self.scores, "box": self.boxes, "seconds": self.seconds}
+        return dumps(entry, file=JOURNAL, error=DatasetError) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """What a run has left behind: the settings that its detections depend on, and the pictures that it finished."""
+
+    settings: Mapping[str, Any]
+    entries: Sequence[Scored]
+
+    def rows(self, dataset: Dataset) -> Rows:
+        """All detections by name, in the dataset's coordinates."""
+        names = self.settings["names"]
+        boxes = np.array([box for entry in self.entries for box in entry.boxes], np.float64).reshape(-1, 4)
+        return Rows(
+            [entry.id for entry in self.entries for _ in entry.scores],
+            [names[class_id] for entry in self.entries for class_id in entry.class_ids],
+            np.array([score for entry in self.entries for score in entry.scores], np.float64),
+            boxes + (dataset.origin - self.settings["origin"]),
+            open=True,
+        )
+
+
+def read_journal(path: Path) -> Journal | None:
+    """The journal of an interrupted run, without a last line that was cut off; None where not even the first one is whole."""
+    lines = _whole(path).decode("utf-8", "replace").split("\n")[:-1]
+    if not lines:
+        return None
+    settings, entries, seen = _parsed(path, 1, lines[0]), [], set()
+    names = settings_of(settings, line=f"{path}:1").names
+    for number, line in enumerate(lines[1:], 2):
+        entry = entry_of(_parsed(path, number, line), classes=len(names), line=f"{path}:{number}")
+        if entry.id in seen:
+            raise DatasetError(
+                f"{path}:{number}: got {entry.id!r} once more, expected each picture once; delete the file to begin anew"
+            )
+        seen.add(entry.id)
+        boxes = [list(box) for box in entry.box]
+        entries.append(Scored(entry.id, entry.class_ids, entry.score, boxes, entry.seconds))
+    return Journal(settings, entries)
+
+
+def _parsed(path: Path, number: int, line: str) -> dict[str, Any]:
+    try:
+        entry = parse(line, file=f"{path}:{number}", error=DatasetError)
+    except DatasetError as error:
+        raise DatasetError(f"{path}:{number}: no line of a run; delete the file to begin anew ({error})") from None
+    if not isinstance(entry, dict):
+        raise DatasetError(f"{path}:{number}: no line of a run; delete the file to begin anew")
+    return entry
+
+
+def continued(path: Path, settings: Mapping[str, Any]) -> Sequence[Scored]:
+    """The pictures that an earlier run with the same settings finished; a `DatasetError` where the settings differ."""
+    journal = read_journal(path) if path.exists() else None
+    if journal is None:
+        return ()
+    for key, wanted in settings.items():
+        found = journal.settings.get(key)
+        if found != wanted:
+            told = "another file" if key in ("cfg", "weights") else f"{_short(found)}, now {_short(wanted)}"
+            raise DatasetError(f"{path}: a run with other settings, {key}: {told}; wanted the same, or another folder")
+    return journal.entries
+
+
+@contextmanager
+def appending(path: Path, settings: Mapping[str, Any]) -> Iterator[TextIO]:
+    """The journal opened for more lines, each on disk as soon as it is written; begun with the settings where it is new."""
+    whole = len(_whole(path)) if path.exists() else 0
+    try:
+        with path.open("a", encoding="utf-8", buffering=1) as file:
+            file.truncate(whole)
+            if not whole:
+                file.write(dumps(settings, file=path, error=DatasetError) + "\n")
+            yield file
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def _whole(path: Path) -> bytes:
+    """The file up to its last line end."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from None
+    return content[: content.rfind(b"\n") + 1]
+
+
+def _short(value: Any) -> str:
+    text = dumps(value, file=JOURNAL, error=DatasetError)
+    return text if len(text) <= 40 else f"{text[:37]}..."

@@ -1,0 +1,226 @@
+"""Folders with one text file a picture: YOLO's, Cartucho's and rafaelpadilla's."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from yolodsc.evaluation.datasets.dataset import Dataset, Report, Rows, picture_sizes, pictures_in, truth_of
+from yolodsc.errors import DatasetError
+from yolodsc.files import text_of
+from yolodsc.evaluation.metrics.tables import Doubles
+from yolodsc.darknet import read_names
+from yolodsc.schemas import MOST
+
+MOST_DIGITS = 9
+"""Of a class number; longer ones are names."""
+Format = Literal["yolo", "cartucho", "rafael"]
+Corners = Literal["auto", "xywh", "xyxy"]
+_CUT = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".tiff")
+_FOLDERS = tuple((f"/images/{part}/", f"/labels/{part}/") for part in ("train2017", "val2017", "train2014", "val2014"))
+
+
+def label_path(picture: str) -> Path:
+    """Where Darknet looks for the labels of a picture (``utils.c: replace_image_to_label``)."""
+    text = picture.strip().replace("\\", "/")
+    for image_folder, label_folder in (*_FOLDERS, ("/JPEGImages/", "/labels/")):
+        text = text.replace(image_folder, label_folder, 1)
+    path = Path(text)
+    return path.with_suffix(".txt") if path.suffix.lower() in _CUT else Path(text + ".txt")
+
+
+def label_file(picture: str) -> Path | None:
+    """A picture's label file: where Darknet looks, or in ``labels`` beside a folder ``images``; None where there is none.
+
+    Of endings that Darknet does not know (``.webp``), ``a.webp.txt`` comes before ``a.txt``.
+    """
+    usual = label_path(picture)
+    places = [usual, usual.with_name(Path(picture.replace("\\", "/")).stem + ".txt")]
+    for place in tuple(places):
+        parts = place.parts
+        if "images" in parts[:-1]:
+            last = len(parts) - 1 - parts[::-1].index("images")
+            places.append(Path(*parts[:last], "labels", *parts[last + 1 :]))
+    return next((place for place in places if place.is_file()), None)
+
+
+def read_folder(
+    place: Path,
+    form: Format,
+    report: Report,
+    *,
+    names: Sequence[str] = (),
+    corners: Corners = "auto",
+    images: Path | None = None,
+) -> Dataset:
+    """Ground truth: a folder of label files, or (``yolo``) a list of pictures; ``images`` says where the pictures lie."""
+    paths = _listed(place) if place.is_file() else None
+    files = _labels_of(paths) if paths else _label_files(place)
+    ids = _ids(paths or files)
+    if paths is None and (form == "yolo" or images):
+        paths = _beside(place, ids, images)
+    sizes = np.full((len(ids), 2), np.nan) if paths is None else picture_sizes(paths)
+    known = tuple(names) or _names_of(place)
+    rows = _labelled(files, form, report, names=known, corners=corners, sizes=sizes)
+    classes = known + tuple(sorted({row[1] for row in rows} - set(known), key=_natural))
+    truth = truth_of([(picture, classes.index(name), box, difficult) for picture, name, box, difficult in rows])
+    return Dataset(classes, ids, truth, sizes, paths, relative=form == "yolo" and bool(np.isnan(sizes).any()), listed=len(known))
+
+
+def with_difficult(dataset: Dataset, listed: Path, report: Report) -> Dataset:
+    """The dataset with the objects of Darknet's ``difficult=`` list: the pictures in the same order, with labels of their own."""
+    files = _labels_of(_listed(listed))
+    if len(files) != len(dataset.ids):
+        raise DatasetError(f"{listed}: {len(files)} pictures; wanted the {len(dataset.ids)} of the ground truth, in its order")
+    rows = _labelled(files, "yolo", report, names=dataset.names, corners="auto", sizes=dataset.sizes)
+    index = {name: i for i, name in enumerate(dataset.names)}
+    added = truth_of([(picture, index[name], box, True) for picture, name, box, _ in rows if name in index])
+    if len(added) < len(rows):
+        report.problem(f"{listed}: {len(rows) - len(added)} objects of classes that the ground truth does not have; skipped")
+    return replace(dataset, truth=dataset.truth.with_more(added))
+
+
+def read_folder_detections(
+    folder: Path, form: Format, dataset: Dataset, report: Report, *, names: Sequence[str] = (), corners: Corners = "auto"
+) -> Rows:
+    """Detections: ``class score box`` a line; ``yolo``: ``class cx cy w h score``, as Ultralytics writes."""
+    files = _label_files(folder)
+    entries = [(path.stem, *entry) for path in files for entry in _lines(path, 5, form, report)]
+    table = np.array([entry[2] for entry in entries], np.float64).reshape(-1, 5)
+    score, numbers = (table[:, 4], table[:, :4]) if form == "yolo" else (table[:, 0], table[:, 1:])
+    index = {name: i for i, name in enumerate(dataset.ids)}
+    unknown = np.full((1, 2), np.nan)
+    sizes = np.concatenate([dataset.sizes, unknown])[[index.get(entry[0], -1) for entry in entries]]
+    boxes = _corners(numbers, form, corners, sizes, "detections", report) + (dataset.origin if form == "yolo" else 0.0)
+    known = tuple(names) or dataset.names[: dataset.listed]
+    return Rows([entry[0] for entry in entries], [_named(entry[1], known) for entry in entries], score, boxes)
+
+
+def _labelled(
+    files: Sequence[Path], form: Format, report: Report, *, names: Sequence[str], corners: Corners, sizes: Doubles
+) -> list[tuple[int, str, Doubles, bool]]:
+    """Picture, class, corners and difficult of every object in the label files, one file a picture."""
+    entries = [(p, *entry) for p, path in enumerate(files) for entry in _lines(path, 4, form, report)]
+    if form == "yolo" and names:
+        entries = [entry for entry in entries if _in_range(entry[1], names, files[entry[0]], report)]
+    numbers = np.array([entry[2] for entry in entries], np.float64).reshape(-1, 4)
+    picture = np.array([entry[0] for entry in entries], np.int64)
+    boxes = _corners(numbers, form, corners, sizes[picture], "ground truth", report)
+    return [(entry[0], _named(entry[1], names), box, entry[3]) for entry, box in zip(entries, boxes, strict=True)]
+
+
+def _listed(place: Path) -> tuple[Path, ...]:
+    """The pictures of a list, one a line; relative ones as they stand, or beside the list."""
+    lines = text_of(place, error=DatasetError, errors="surrogateescape").splitlines()
+    if any("\0" in line for line in lines):
+        raise DatasetError(f"{place}: has NUL bytes; wanted a list of paths, one a line")
+    paths = [Path(line.strip().replace("\\", "/")) for line in lines if line.strip()]
+    if not paths:
+        raise DatasetError(f"{place}: empty; wanted one picture a line")
+    return tuple(path if path.is_absolute() or path.exists() else place.parent / path for path in paths)
+
+
+def _labels_of(pictures: Sequence[Path]) -> list[Path]:
+    """The label files of pictures, those that are missing where Darknet looks for them; a `DatasetError` for none at all."""
+    files = [label_file(str(picture)) for picture in pictures]
+    wanted = [label_path(str(picture)) for picture in pictures]
+    if not any(files):
+        raise DatasetError(f"no label files of {len(files)} pictures; looked for {wanted[0]} first")
+    return [file or place for file, place in zip(files, wanted, strict=True)]
+
+
+def _label_files(folder: Path) -> list[Path]:
+    listed = (path for path in folder.glob("*.txt") if path.name not in {"classes.txt", "train.txt", "test.txt"})
+    files = sorted(path for path in listed if path.is_file())
+    if not files:
+        raise DatasetError(f"{folder}: no label files; wanted one .txt a picture")
+    return files
+
+
+def _ids(paths: Sequence[Path]) -> tuple[str, ...]:
+    """File names without extension; with their folders where that alone is ambiguous."""
+    stems = tuple(path.stem for path in paths)
+    return stems if len(set(stems)) == len(stems) else tuple(str(path.with_suffix("")) for path in paths)
+
+
+def _names_of(place: Path) -> tuple[str, ...]:
+    """LabelImg's ``classes.txt`` beside the labels, where there is one."""
+    file = place / "classes.txt"
+    return read_names(file) if file.is_file() else ()
+
+
+def _lines(path: Path, columns: int, form: Format, report: Report) -> Iterator[tuple[str, list[float], bool]]:
+    """Class, numbers and the word ``difficult`` of each line; class names may have blanks, YOLO's numbers don't."""
+    if not path.is_file():
+        report.problem(f"{path}: no such file; taken as a picture without objects")
+        return
+    lines = text_of(path, error=DatasetError).splitlines()
+    for number, line in enumerate(lines, 1):
+        words = line.replace(",", " ").split()
+        if not words:
+            continue
+        difficult = words[-1] == "difficult"
+        words = words[:-1] if difficult else words
+        try:
+            numbers = [float(word) for word in words[-columns:]]
+            if len(words) <= columns or (form == "yolo" and len(words) > columns + 1) or not all(abs(n) <= MOST for n in numbers):
+                raise ValueError
+            yield " ".join(words[:-columns]), numbers, difficult
+        except ValueError:
+            report.problem(f"{path.name}:{number}: {line.strip()[:40]!r} is no class and {columns} numbers; skipped")
+
+
+def _corners(numbers: Doubles, form: Format, corners: Corners, sizes: Doubles, what: str, report: Report) -> Doubles:
+    """Corners in pixels out of what the format says."""
+    if form == "yolo":
+        half = numbers[:, 2:] / 2
+        scale = np.where(np.isnan(sizes), 1.0, sizes)
+        return np.concatenate([(numbers[:, :2] - half) * scale, (numbers[:, :2] + half) * scale], axis=1)
+    if len(numbers) and numbers.min() >= 0 and numbers.max() <= 1:
+        report.note(f"{what}: all numbers lie in 0..1; relative boxes are what --format yolo reads")
+    if form == "cartucho" and corners == "auto":
+        corners = "xyxy"
+    if corners == "auto":
+        corners = "xyxy" if bool((numbers[:, 2:] >= numbers[:, :2]).all()) else "xywh"
+        report.note(f"{what}: read as {corners}, which is what fits all of its boxes (--boxes says otherwise)")
+    if corners == "xywh":
+        return np.concatenate([numbers[:, :2], numbers[:, :2] + numbers[:, 2:]], axis=1)
+    return numbers
+
+
+def _named(word: str, names: Sequence[str]) -> str:
+    """The name of a class that is given by number."""
+    number = _class_number(word)
+    return names[number] if number is not None and number < len(names) else word
+
+
+def _in_range(word: str, names: Sequence[str], path: Path, report: Report) -> bool:
+    """Whether a class that is given by number has a name; a report where it has none."""
+    number = _class_number(word)
+    if word in names or not word.lstrip("-").isdecimal() or (number is not None and number < len(names)):
+        return True
+    report.problem(f"{path.name}: class {word[:40]}; expected 0 to {len(names) - 1}; skipped")
+    return False
+
+
+def _class_number(word: str) -> int | None:
+    """A class given by number; None for a name, and for more digits than a class can have."""
+    return int(word) if word.isdecimal() and len(word) <= MOST_DIGITS else None
+
+
+def _natural(name: str) -> tuple[int, str]:
+    number = _class_number(name)
+    return (10**MOST_DIGITS, name) if number is None else (number, "")
+
+
+def _beside(folder: Path, ids: Sequence[str], given: Path | None) -> tuple[Path, ...] | None:
+    """Pictures where ``given`` says, next to their labels, or where YOLO datasets keep them; None unless all are there."""
+    if given is not None:
+        return pictures_in(given, ids)
+    for place in (folder, folder.parent / "images", folder.parent / "JPEGImages"):
+        found = pictures_in(place, ids)
+        if all(path.is_file() for path in found):
+            return found
+    return None

@@ -1,0 +1,1 @@
+"""Kinds of detection errors (TIDE)."""

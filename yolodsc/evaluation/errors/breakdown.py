@@ -1,0 +1,147 @@
+"""What goes wrong, as TIDE defines it (Bolya et al., "TIDE: A General Toolbox for Identifying Object Detection Errors", 2020).
+
+Six kinds of error, and what each costs: the AP (101 points, IoU .5) that would be gained by mending only that kind.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from yolodsc.evaluation.metrics.matching import Outcomes
+from yolodsc.evaluation.metrics.precision import average_precision, curve
+from yolodsc.evaluation.metrics.tables import Doubles, Flags, Found, Truth
+from yolodsc.arrays import Ints
+
+KINDS = ("classification", "localisation", "both", "duplicate", "background", "missed")
+CLASSIFICATION, LOCALISATION, BOTH, DUPLICATE, BACKGROUND = 2, 3, 4, 5, 6
+RIGHT = 1
+FOREGROUND_IOU, BACKGROUND_IOU, PER_PICTURE = 0.5, 0.1, 100
+
+
+@dataclass(frozen=True, slots=True)
+class Breakdown:
+    """How often each kind of error occurs, and the mean AP (0..1) that it costs."""
+
+    mean_ap: float
+    counts: dict[str, int]
+    costs: dict[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {"mean_ap": self.mean_ap, "counts": self.counts, "costs": self.costs}
+
+
+def breakdown(truth: Truth, found: Found, *, classes: int) -> Breakdown:
+    """Sort every wrong detection and every object not found into one kind; at most 100 detections a picture, as TIDE.
+
+    Who finds a difficult object or a crowd has no part in AP, but gets a kind too, as in TIDE: mending it may find another object.
+    """
+    wanted = truth[~(truth.difficult | truth.crowd)]
+    table = _classified(truth, wanted, found, classes)
+    kinds = table.kinds
+    usable = np.zeros(len(wanted), bool)
+    usable[table.objects[(kinds == CLASSIFICATION) | (kinds == LOCALISATION)]] = True
+    missed = ~(table.used | usable)
+    base = table.mean_ap(kinds == RIGHT, ~table.ignored)
+    counts = {name: int(np.count_nonzero(kinds == kind)) for name, kind in zip(KINDS, range(2, 7), strict=False)}
+    counts["missed"] = int(np.count_nonzero(missed))
+    costs = {name: table.without(kind) - base for name, kind in zip(KINDS, range(2, 7), strict=False)}
+    fewer = np.bincount(wanted.class_id[missed], minlength=classes)
+    costs["missed"] = table.mended_ap(kinds == RIGHT, ~table.ignored, fewer=fewer) - base
+    return Breakdown(base, counts, {name: max(cost, 0.0) for name, cost in costs.items()})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Table:
+    """Detections by picture and score, with their kinds, whether they are ignored and the objects they point at (-1: none).
+
+    ``wanted`` and ``used`` are of the objects: their classes, and which of them were found.
+    """
+
+    class_id: Ints
+    score: Doubles
+    kinds: Outcomes
+    ignored: Flags
+    objects: Ints
+    wanted: Ints
+    used: Flags
+    classes: int
+
+    def mean_ap(self, right: Flags, kept: Flags) -> float:
+        """Mean over the classes with objects or detections."""
+        positives = np.bincount(self.wanted, minlength=self.classes)
+        return self._mean_ap(right, np.flatnonzero(kept), self.class_id, positives)
+
+    def mended_ap(self, right: Flags, kept: Flags, *, class_id: Ints | None = None, fewer: Ints | None = None) -> float:
+        """The same with errors mended; of equal scores those that were wrong come first (``quantify.py: TIDERun.fix_errors``)."""
+        labels = self.class_id if class_id is None else class_id
+        positives = np.bincount(self.wanted, minlength=self.classes) - (0 if fewer is None else fewer)
+        were_right = self.kinds == RIGHT
+        rows = np.concatenate([np.flatnonzero(kept & ~were_right), np.flatnonzero(kept & were_right)])
+        return self._mean_ap(right, rows, labels, positives)
+
+    def _mean_ap(self, right: Flags, rows: Ints, labels: Ints, positives: Ints) -> float:
+        from yolodsc.evaluation.metrics.ranking import ranked
+
+        rows = rows[ranked(self.score[rows], labels[rows])]
+        bounds = np.searchsorted(labels[rows], np.arange(self.classes + 1))
+        aps = []
+        for c in range(self.classes):
+            own = rows[bounds[c] : bounds[c + 1]]
+            if len(own) or positives[c]:
+                points = curve(self.score[own], right[own].astype(np.uint8), int(positives[c]))
+                aps.append(average_precision(points, "101 exact") if positives[c] else 0.0)
+        return float(np.mean(aps)) if aps else 0.0
+
+    def without(self, kind: int) -> float:
+        """Mean AP when one kind is mended: the best claim on a free object becomes right, all others of the kind go."""
+        of_kind = self.kinds == kind
+        mended = of_kind & self._best_claims()
+        labels = self.class_id.copy()
+        labels[mended] = self.wanted[self.objects[mended]]
+        return self.mended_ap((self.kinds == RIGHT) | mended, (~self.ignored & ~of_kind) | mended, class_id=labels)
+
+    def _best_claims(self) -> Flags:
+        """Of the detections that could have found a free object, the first at each (they are sorted by picture and score)."""
+        claims = np.flatnonzero((self.kinds == CLASSIFICATION) | (self.kinds == LOCALISATION))
+        claims = claims[~self.used[self.objects[claims]]]
+        first = np.zeros(len(self.kinds), bool)
+        first[claims[np.unique(self.objects[claims], return_index=True)[1]]] = True
+        return first
+
+
+def _classified(truth: Truth, wanted: Truth, found: Found, classes: int) -> _Table:
+    """Every detection with its kind."""
+    from yolodsc.evaluation.errors.kinds import error_kinds
+    from yolodsc.evaluation.metrics.ranking import ranked
+
+    rows = ranked(found.score, found.picture)
+    starts = np.flatnonzero(np.diff(found.picture[rows], prepend=-1))
+    rank = np.arange(len(rows)) - np.repeat(starts, np.diff(starts, append=len(rows)))
+    rows = rows[rank < PER_PICTURE]
+    picture = found.picture[rows]
+    starts = np.flatnonzero(np.diff(picture, prepend=-1))
+    by_picture = np.argsort(wanted.picture, kind="stable")
+    ignored = truth[truth.difficult | truth.crowd]
+    ignored = ignored[np.argsort(ignored.picture, kind="stable")]
+    objects = wanted[by_picture]
+    kinds, left_out, at, used = error_kinds(
+        found.boxes_xyxy[rows],
+        found.class_id[rows],
+        np.append(starts, len(rows)),
+        np.searchsorted(objects.picture, picture[starts], "left"),
+        np.searchsorted(objects.picture, picture[starts], "right"),
+        objects.boxes_xyxy,
+        objects.class_id,
+        np.searchsorted(ignored.picture, picture[starts], "left"),
+        np.searchsorted(ignored.picture, picture[starts], "right"),
+        ignored.boxes_xyxy,
+        ignored.class_id,
+        FOREGROUND_IOU,
+        BACKGROUND_IOU,
+    )
+    in_order = np.zeros(len(wanted), bool)
+    in_order[by_picture] = used
+    columns = found.class_id[rows], found.score[rows], kinds, left_out, np.append(by_picture, -1)[at]
+    return _Table(*columns, wanted.class_id, in_order, classes)

@@ -1,0 +1,128 @@
+"""Scoring detections: every rule, the kinds of error, and all of it as JSON."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from yolodsc.evaluation.datasets.dataset import Dataset
+from yolodsc.errors import DatasetError
+from yolodsc.files import replacing
+from yolodsc.evaluation.metrics import score
+from yolodsc.evaluation.metrics.rules import Rule
+from yolodsc.evaluation.metrics.score import RuleResult
+from yolodsc.evaluation.metrics.tables import Found
+from yolodsc.evaluation.errors.breakdown import Breakdown, breakdown
+from yolodsc.schemas import dumps
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """Everything that is known after scoring.
+
+    Attributes
+    ----------
+    dataset, found
+    results
+        By the rules' names.
+    errors
+        TIDE's breakdown.
+    thresh
+        Score above which TP, FP, precision and recall are counted.
+    missing
+        Classes without detections file: left out of every mean.
+    notes
+        What was reported of the input.
+    speed
+        Milliseconds a picture for ``read``, ``network`` and ``post``; empty for detections from files.
+    """
+
+    dataset: Dataset
+    found: Found
+    results: dict[str, RuleResult]
+    errors: Breakdown
+    thresh: float
+    missing: frozenset[int] = frozenset()
+    notes: tuple[str, ...] = ()
+    speed: dict[str, float] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of ``--json``: rules, and per class what a paired comparison needs."""
+        names = self.dataset.names
+        first = next(iter(self.results.values()))
+        return {
+            "rules": {name: _rule_json(result, names) for name, result in self.results.items()},
+            "errors": self.errors.to_json(),
+            "missing": [names[i] for i in sorted(self.missing)],
+            "pictures": list(self.dataset.ids),
+            "thresh": self.thresh,
+            "speed_ms": self.speed,
+            "notes": list(self.notes),
+            "matches": {"rule": first.rule.name, "classes": _matches(self, first)},
+        }
+
+
+def _rule_json(result: RuleResult, names: Sequence[str]) -> dict[str, Any]:
+    classes = {
+        name: {
+            "ap": found.ap,
+            "positives": found.positives,
+            "detections": found.detections,
+            "tp": found.true_positives,
+            "fp": found.false_positives,
+            "precision": found.precision,
+            "recall": found.recall,
+            "best_f1": found.best_f1,
+            "best_f1_score": found.best_f1_score,
+        }
+        for name, found in zip(names, result.classes, strict=True)
+        if found is not None
+    }
+    rule = result.rule
+    return {"mean_ap": result.mean_ap, "program": rule.program, "iou": list(rule.iou), **result.figures, "classes": classes}
+
+
+def _matches(evaluation: Evaluation, result: RuleResult) -> dict[str, Any]:
+    truth, names = evaluation.dataset.truth, evaluation.dataset.names
+    matches: dict[str, Any] = {}
+    for c, found in enumerate(result.classes):
+        if found is not None:
+            wanted = truth.picture[(truth.class_id == c) & ~truth.difficult]
+            matches[names[c]] = {
+                "positives": wanted.tolist(),
+                "picture": found.picture.tolist(),
+                "right": "".join("1" if outcome == 1 else "0" for outcome in found.outcomes),
+            }
+    return matches
+
+
+def evaluate(
+    dataset: Dataset,
+    found: Found,
+    rules: Iterable[Rule],
+    *,
+    missing: frozenset[int] = frozenset(),
+    thresh: float = 0.25,
+    notes: Sequence[str] = (),
+    speed: dict[str, float] | None = None,
+) -> Evaluation:
+    """Score ``found`` against ``dataset`` by several rules; rules of whole pixels are left out where sizes are unknown."""
+    chosen = [rule for rule in rules if not (dataset.relative and rule.offset)]
+    said = list(notes)
+    if dataset.relative:
+        unread = dataset.unsized()
+        which = f" ({unread[0]} cannot be read)" if unread else ""
+        if not chosen:
+            raise DatasetError(f"boxes are relative and picture sizes unknown{which}: rules of whole pixels need the pictures")
+        said.append(f"picture sizes unknown{which}: boxes are compared relative to their pictures, by the continuous rules only")
+    classes, pictures = len(dataset.names), len(dataset.ids)
+    results = score(chosen, dataset.truth, found, classes=classes, pictures=pictures, missing=missing, thresh=thresh)
+    errors = breakdown(dataset.truth, found.clipped(), classes=classes)
+    return Evaluation(dataset, found, results, errors, thresh, missing, tuple(said), speed or {})
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Put JSON in place in one step."""
+    text = dumps(content, file=path, error=DatasetError)  # five times as fast as json.dump, which writes piece by piece
+    with replacing(path, error=DatasetError, mode="w") as file:
+        file.write(text)

@@ -1,0 +1,92 @@
+"""The kernel of COCO's matching: each detection takes the best object that is still free."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from yolodsc.jit import njit
+from yolodsc.evaluation.metrics.tables import Doubles, Flags
+from yolodsc.arrays import Ints
+
+WRONG, RIGHT, IGNORED = 0, 1, 2
+
+
+@njit(cache=True, nogil=True)
+def greedy_outcomes(  # noqa: PLR0912 one kernel, one function
+    boxes: Doubles,
+    bounds: Ints,
+    first: Ints,
+    last: Ints,
+    objects: Doubles,
+    crowd: Flags,
+    unwanted: Flags,
+    outside: Flags,
+    thresholds: Doubles,
+) -> NDArray[np.uint8]:  # pragma: no cover
+    """Outcome of every detection for every area range and overlap: (A, T, N) uint8.
+
+    pycocotools ``cocoeval.py: evaluateImg`` and ``maskApi.c: bbIou``: among equal overlaps the last object wins, wanted
+    objects come before unwanted ones, a crowd may be taken again and again, its overlap is relative to the detection
+    alone.
+
+    Parameters
+    ----------
+    boxes : (N, 4)
+        Detections by group (class and picture), best first.
+    bounds : (G + 1,)
+        Where each group begins among the detections.
+    first, last : (G,)
+        Which of the ``objects`` (M, 4) belong to each group.
+    crowd : (M,)
+    unwanted : (A, M)
+        Objects that each area range does not ask for.
+    outside : (A, N)
+        Detections whose own area lies outside of the range.
+    thresholds : (T,)
+    """
+    ranges, steps, n = unwanted.shape[0], thresholds.shape[0], boxes.shape[0]
+    outcomes = np.zeros((ranges, steps, n), np.uint8)
+    most = 0
+    longest = 0
+    for group in range(first.shape[0]):
+        most = max(most, last[group] - first[group])
+        longest = max(longest, bounds[group + 1] - bounds[group])
+    overlap = np.zeros((longest, most))
+    taken = np.zeros(most, np.bool_)
+    for group in range(first.shape[0]):
+        start, count = first[group], last[group] - first[group]
+        for i in range(bounds[group], bounds[group + 1]):
+            x1, y1, x2, y2 = boxes[i, 0], boxes[i, 1], boxes[i, 2], boxes[i, 3]
+            area = (x2 - x1) * (y2 - y1)
+            for j in range(count):
+                o = start + j
+                width = min(x2, objects[o, 2]) - max(x1, objects[o, 0])
+                height = min(y2, objects[o, 3]) - max(y1, objects[o, 1])
+                iou = 0.0
+                if width > 0.0 and height > 0.0:
+                    union = area
+                    if not crowd[o]:
+                        other = (objects[o, 2] - objects[o, 0]) * (objects[o, 3] - objects[o, 1])
+                        union = area + other - width * height
+                    iou = width * height / union
+                overlap[i - bounds[group], j] = iou
+        for a in range(ranges):
+            for t in range(steps):
+                taken[:count] = False
+                for i in range(bounds[group], bounds[group + 1]):
+                    best = min(thresholds[t], 1 - 1e-10)
+                    match = -1
+                    for unwanted_pass in range(2):
+                        for j in range(count):
+                            if unwanted[a, start + j] != (unwanted_pass == 1) or (taken[j] and not crowd[start + j]):
+                                continue
+                            if overlap[i - bounds[group], j] >= best:
+                                best = overlap[i - bounds[group], j]
+                                match = j
+                        if match >= 0:
+                            break
+                    if match >= 0:
+                        taken[match] = True
+                        outcomes[a, t, i] = IGNORED if unwanted[a, start + match] else RIGHT
+                    elif outside[a, i]:
+                        outcomes[a, t, i] = IGNORED
+    return outcomes

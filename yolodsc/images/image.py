@@ -1,0 +1,219 @@
+"""Pictures: files to bytes, bytes to the network's input, with Darknet's own resize and letterbox.
+
+A picture is (H, W, C) uint8, RGB or grey, until `fit` makes the planar float32 (C, H, W) in 0..1 that networks read.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from yolodsc.images import planar as planar_pass
+from yolodsc.images.jpeg import KERNELS, read_jpeg
+from yolodsc.errors import ImageError
+from yolodsc.files import replacing
+from yolodsc.images.image_file import opened
+from yolodsc.images.planar import grey, plain, planar, resized
+from yolodsc.darknet import Profile
+from yolodsc.arrays import Array, Shape
+
+Picture = NDArray[np.uint8]
+"""(H, W, C) with C = 1 or 3, RGB."""
+
+Geometry = Literal["stretch", "letterbox"]
+
+resize = plain.resize
+
+READING_KERNELS = (*KERNELS, *planar_pass.KERNELS)
+"""Kernels that the first image would otherwise wait for."""
+
+GREY = np.float32(0.5)
+"""What letterboxing leaves around the picture (``image.c: letterbox_image``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where the picture lies in the network's input, relative to it: what `undo` needs.
+
+    Attributes
+    ----------
+    scale : (x, y)
+        Size of the picture's image in the input.
+    offset : (x, y)
+        Its left upper corner: the fractional half of what is left, though pixels are pasted at the integer half.
+    """
+
+    scale: tuple[float, float] = (1.0, 1.0)
+    offset: tuple[float, float] = (0.0, 0.0)
+
+    def undo(self, boxes_xywh: Array) -> Array:
+        """Boxes (N, 4) relative to the picture, from boxes relative to the input (``yolo_layer.c: correct_yolo_boxes``)."""
+        scale = np.array([*self.scale, *self.scale], np.float32)
+        offset = np.array([*self.offset, 0, 0], np.float32)
+        return (boxes_xywh - offset) / scale
+
+
+def read_image(path: str | Path, *, channels: int = 3, exif: bool = False, admit: Callable[[int], None] | None = None) -> Picture:
+    """Decode a file to RGB (``channels=3``) or grey (1); alpha is dropped, 16 bits are cut to 8, of animations the first frame.
+
+    The grey of a JPEG is its luma plane, as in stb_image; that of other files is weighted from RGB.
+
+    Parameters
+    ----------
+    exif
+        Turn the picture as its EXIF orientation says. Darknet doesn't.
+    admit
+        Called with the bytes of the picture before they are decoded; may wait.
+
+    Raises
+    ------
+    ImageError
+        The file is missing, no picture, damaged, or beyond the limits of `image_file`.
+    """
+    try:
+        with opened(path) as image:
+            if admit:
+                admit(image.width * image.height * channels)
+            luma = _luma(path, image, exif=exif) if channels == 1 and image.format in ("JPEG", "MPO") else None
+            return from_pillow(ImageOps.exif_transpose(image) if exif else image, channels=channels) if luma is None else luma
+    except (ImageError, MemoryError, CancelledError):
+        raise
+    except UnidentifiedImageError:
+        raise ImageError(f"{path}: cannot be read as a picture: unknown format") from None
+    except FileNotFoundError:
+        raise ImageError(f"{path}: no such file") from None
+    except Exception as error:  # decoders raise whatever their authors chose
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0:1] or type(error).__name__
+        text = reason if isinstance(reason, str) else reason[0]
+        raise ImageError(f"{path}: cannot be read as a picture: {text}") from None
+
+
+def _luma(path: str | Path, image: Image.Image, *, exif: bool) -> Picture | None:
+    """The luma plane of a JPEG; None for files that have none or are damaged."""
+    plane = read_jpeg(Path(path), channels=1)
+    if plane is None or not exif:
+        return plane
+    turned = Image.fromarray(plane[..., 0])
+    turned.info["exif"] = image.getexif().tobytes()
+    return np.asarray(ImageOps.exif_transpose(turned))[..., None]
+
+
+def from_pillow(image: Image.Image, *, channels: int = 3) -> Picture:
+    """A Pillow picture of any mode as (H, W, channels) bytes."""
+    if channels not in (1, 3):
+        raise ImageError(f"the network reads {channels} channels; pictures give 1 or 3")
+    if image.mode in ("I", "F") or image.mode.startswith("I;"):
+        pixels = _deep_grey(np.asarray(image))
+    elif image.mode in ("1", "L", "LA"):
+        pixels = np.asarray(image.convert("L"))
+    else:
+        return from_array(np.asarray(image if image.mode == "RGB" else image.convert("RGB")), channels=channels)
+    return from_array(pixels, channels=channels)
+
+
+def from_array(pixels: NDArray[Any], *, channels: int = 3) -> Picture:
+    """Bytes (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) as (H, W, channels); an `ImageError` for anything else."""
+    if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or not pixels.size:
+        raise ImageError(f"array of {pixels.dtype} {pixels.shape}; wanted uint8 (height, width, 1, 3 or 4)")
+    picture: Picture = pixels[..., None] if pixels.ndim == 2 else pixels
+    if picture.shape[2] == 4:
+        picture = picture[..., :3]
+    if picture.shape[2] not in (1, 3):
+        raise ImageError(f"array of {picture.shape[2]} channels; wanted 1, 3 or 4")
+    if picture.shape[2] == channels:
+        return picture
+    if channels == 3:
+        repeated: Picture = np.repeat(picture, 3, axis=2)
+        return repeated
+    return grey(picture)
+
+
+def _deep_grey(pixels: NDArray[Any]) -> Picture:
+    """Grey of more than 8 bits, or real numbers.
+
+    The upper 8 of 16 bits, as stb_image cuts them, or of as many as the largest value takes beyond that; integers below 256 are
+    taken for 8 bits already, real numbers within 0..1 for shares of white.
+    """
+    top = float(np.nanmax(pixels, initial=0.0))
+    if pixels.dtype.kind == "f":
+        shares = np.nan_to_num(pixels, nan=0.0) * (255 if top <= 1 else 1)
+        return np.clip(np.rint(shares), 0, 255).astype(np.uint8)
+    bits = 8 if top < 2**8 else max(16, int(top).bit_length())
+    cut: Picture = np.clip(pixels.astype(np.int64) >> (bits - 8), 0, 255).astype(np.uint8)
+    return cut
+
+
+def to_planar(picture: Picture) -> Array:
+    """(H, W, C) bytes to (C, H, W) in 0..1 (``image.c: load_image_stb``)."""
+    height, width, channels = picture.shape
+    out = np.empty((channels, height, width), np.float32)
+    planar(picture, out)
+    return out
+
+
+def fit(
+    picture: Picture, shape: Shape, *, profile: Profile, geometry: Geometry, out: Array | None = None
+) -> tuple[Array, Placement]:
+    """A picture as the network's input of ``shape``, and where it lies there.
+
+    Parameters
+    ----------
+    out
+        Where to write the input: float32 in C order, of ``shape``; a new array unless given.
+    """
+    canvas = np.empty(shape, np.float32) if out is None else out
+    if canvas.shape != tuple(shape):
+        raise ValueError(f"out: array of {canvas.shape}; expected {tuple(shape)}")
+    if geometry == "stretch":
+        _resized(picture, shape.width, shape.height, profile, canvas)
+        return canvas, Placement()
+    width, height = letterboxed(picture.shape[1], picture.shape[0], shape)
+    left, top = (shape.width - width) // 2, (shape.height - height) // 2
+    _resized(picture, width, height, profile, canvas, left=left, top=top)
+    canvas[:, :top] = canvas[:, top + height :] = GREY
+    canvas[:, top : top + height, :left] = canvas[:, top : top + height, left + width :] = GREY
+    scale = (width / shape.width, height / shape.height)
+    offset = ((shape.width - width) / 2 / shape.width, (shape.height - height) / 2 / shape.height)
+    return canvas, Placement(scale, offset)
+
+
+def letterboxed(width: int, height: int, shape: Shape) -> tuple[int, int]:
+    """Largest size with the picture's aspect that fits, cut to whole pixels (``image.c: letterbox_image``)."""
+    if np.float32(shape.width) / np.float32(width) < np.float32(shape.height) / np.float32(height):
+        return shape.width, max(1, height * shape.width // width)
+    return max(1, width * shape.height // height), shape.height
+
+
+def _resized(picture: Picture, width: int, height: int, profile: Profile, out: Array, *, left: int = 0, top: int = 0) -> None:
+    if profile.resize == "darknet":
+        return resized(picture, out, width=width, height=height, left=left, top=top)
+    import cv2
+
+    try:
+        pixels = cv2.resize(np.ascontiguousarray(picture), (width, height), interpolation=cv2.INTER_LINEAR)
+    except cv2.error as error:
+        if error.code == cv2.Error.StsNoMem:
+            raise MemoryError(f"no memory to resize {picture.shape[1]}x{picture.shape[0]} pixels") from None
+        raise
+    return planar(pixels.reshape(height, width, -1).astype(np.uint8, copy=False), out, left=left, top=top)
+
+
+WRITABLE = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm"})
+"""Endings that `write` knows."""
+
+
+def write_image(path: str | Path, picture: Picture) -> None:
+    """Write a picture in the format of the file's ending (JPEG at quality 92), whole or not at all."""
+    ending = Path(path).suffix.lower()
+    if ending not in WRITABLE:
+        raise ImageError(f"{path}: unknown ending; wanted one of {' '.join(sorted(WRITABLE))}")
+    encoder = Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else np.ascontiguousarray(picture))
+    form = Image.registered_extensions()[ending]
+    options = {"quality": 92} if form in ("JPEG", "WEBP") else {}
+    with replacing(path, error=ImageError) as file:
+        encoder.save(file, format=form, **options)

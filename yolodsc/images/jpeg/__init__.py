@@ -1,0 +1,124 @@
+"""JPEG files to the very bytes that Darknet sees.
+
+Decoders agree on a JPEG only to a few levels of 255, because nobody prescribes how to round: stb_image, which Darknet uses, and
+libjpeg, which nearly everybody else uses, differ in one byte out of twenty. That is enough to move the AP of a rare class by a
+point. Here is the arithmetic of stb_image.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from yolodsc.jit import Kernel
+from yolodsc.images.jpeg.markers import Component, Frame, Scan, parse
+from yolodsc.images.jpeg.room import FAST, PADDING, SPARE
+
+__all__ = ["KERNELS", "decode_jpeg", "read_jpeg"]
+
+_CODES = "u1[2] u1[2] i4[2] i4[2] i4[2] i8[1]"
+_SCAN = "i2[2] i8[2] int int int " + _CODES
+_sequential = Kernel("yolodsc.images.jpeg.sequential:sequential", f"u1[1] int int u1[1] {_SCAN} i4[2] u1[1]")
+_progressive = Kernel("yolodsc.images.jpeg.progressive:progressive", f"u1[1] int int {_SCAN} int int int int")
+_planes = Kernel("yolodsc.images.jpeg.planes:planes", "i2[2] i4[2] i8[2] u1[1]")
+_joined = Kernel("yolodsc.images.jpeg.colour:joined", "u1[1] i8[2] int i2[1] i8[2] int u1[1]")
+KERNELS = (_sequential, _progressive, _planes, _joined)
+"""All that a first image would otherwise wait for."""
+
+
+MOST_BYTES = 2**28
+"""Longer files are left to another decoder: no JPEG of `markers.MOST_PIXELS` has as many."""
+
+Admit = Callable[[int], None]
+
+
+def read_jpeg(path: Path, *, channels: int = 3, admit: Admit | None = None) -> NDArray[np.uint8] | None:
+    """`decode` of a file; None where it cannot be read either."""
+    try:
+        if not path.is_file() or path.stat().st_size > MOST_BYTES:
+            return None
+        return decode_jpeg(path.read_bytes(), channels=channels, admit=admit)
+    except OSError:
+        return None
+
+
+def decode_jpeg(content: bytes, *, channels: int = 3, admit: Admit | None = None) -> NDArray[np.uint8] | None:
+    """The image (H, W, channels), RGB or (``channels=1``) luma; None for files that another decoder has to judge.
+
+    ``admit`` is called with the bytes of the image before they are decoded; it may wait.
+
+    Those are files that are no JPEG, damaged or cut off, with four components, with arithmetic coding or with more than 8 bits.
+    """
+    frame = parse(content)
+    if frame is None or channels not in (1, 3) or (channels == 1 and frame.rgb):
+        return None
+    if admit:
+        admit(frame.width * frame.height * channels)
+    used = frame.components[:1] if channels == 1 else frame.components
+    samples = _samples(content, frame, used)
+    return None if samples is None else _coloured(samples, used, frame, channels)
+
+
+def _samples(content: bytes, frame: Frame, used: tuple[Component, ...]) -> NDArray[np.uint8] | None:
+    """All used planes one after another, each in rows of 8 * blocks_x; None where the data are damaged."""
+    data = np.frombuffer(content, np.uint8)
+    tables = np.stack([frame.quantisation[c.table] for c in used])
+    samples = np.empty(64 * sum(c.blocks_x * c.blocks_y for c in used) + 3 * (frame.width + SPARE), np.uint8)
+    if not frame.progressive and [sorted(scan.components) for scan in frame.scans] == [[*range(len(frame.components))]]:
+        return samples if _read(frame.scans[0], frame, data, np.zeros((1, 64), np.int16), tables, samples) else None
+    coefficients = np.zeros((frame.blocks, 64), np.int16)
+    nothing = np.empty(0, np.uint8)
+    if not all(_read(scan, frame, data, coefficients, tables, nothing) for scan in frame.scans):
+        return None
+    layout = np.array([(c.offset, c.blocks_x, c.blocks_y, 64 * c.offset) for c in used], np.int64)
+    _planes(coefficients, tables, layout, samples)
+    return samples
+
+
+def _read(
+    scan: Scan,
+    frame: Frame,
+    data: NDArray[np.uint8],
+    coefficients: NDArray[np.int16],
+    tables: NDArray[np.int32],
+    samples: NDArray[np.uint8],
+) -> bool:
+    """Add what one scan tells of the coefficients, or write ``samples`` unless it is empty; False where its data are damaged."""
+    parts = [frame.components[i] for i in scan.components]
+    alone = len(parts) == 1
+    layout = np.array(
+        [
+            (*((1, 1) if alone else (c.h, c.v)), c.offset, c.blocks_x, dc, ac, row, 64 * c.offset if row < len(tables) else -1)
+            for row, c, (dc, ac) in zip(scan.components, parts, scan.tables, strict=True)
+        ],
+        np.int64,
+    )
+    units = (-(-parts[0].width // 8), -(-parts[0].height // 8)) if alone else (frame.units_x, frame.units_y)
+    codes = (
+        np.empty((8, 1 << FAST), np.int32),
+        np.empty((8, 18), np.int32),
+        np.empty((8, 18), np.int32),
+        np.empty(3, np.int64),
+    )
+    place = (coefficients, layout, *units, scan.restart, scan.counts, scan.symbols, *codes)
+    if frame.progressive:
+        return bool(_progressive(data, scan.start, scan.stop, *place, *scan.band, *scan.bits))
+    segment = np.empty(scan.stop - scan.start + PADDING, np.uint8)
+    return bool(_sequential(data, scan.start, scan.stop, segment, *place, tables, samples))
+
+
+def _coloured(samples: NDArray[np.uint8], used: tuple[Component, ...], frame: Frame, channels: int) -> NDArray[np.uint8]:
+    if channels == 1:
+        return (
+            samples[: 64 * used[0].blocks_x * used[0].blocks_y]
+            .reshape(-1, 8 * used[0].blocks_x, 1)[: frame.height, : frame.width]
+            .copy()
+        )
+    planes = used if len(used) == 3 else used * 3
+    layout = np.array([(64 * c.offset, 8 * c.blocks_x, c.height, frame.h // c.h, frame.v // c.v) for c in planes], np.int64)
+    out = np.empty(frame.height * frame.width * 3 + SPARE, np.uint8)
+    sums = np.empty(frame.width + SPARE, np.int16)
+    state = np.array([[0] * 4] * 3 + [[frame.width, frame.height, 0, 0]], np.int64)
+    _joined(samples, layout, len(samples) - 3 * len(sums), sums, state, frame.rgb or len(used) == 1, out)
+    return out[:-SPARE].reshape(frame.height, frame.width, 3)

@@ -1,0 +1,63 @@
+"""Huffman codes of a file as tables (ITU-T T.81, annex C and F.2.2)."""
+
+from typing import Any
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+
+from yolodsc.images.jpeg.room import FAST
+
+Bytes = NDArray[np.uint8]
+Codes = NDArray[np.int32]
+i64: Any = np.int64
+"""64 bits for what comes out of arrays with fewer, to the type checker whatever is wanted."""
+HAS_VALUE = 1 << 14
+"""Mark of entries that hold the coefficient too, because code and extra bits together are short."""
+
+
+@nb.njit(forceinline=True)
+def extended(value: int, size: int) -> int:  # pragma: no cover
+    """The number that ``size`` > 0 bits say (F.2.2.1)."""
+    return value if value >> (size - 1) else value - (1 << size) + 1
+
+
+@nb.njit(forceinline=True)
+def lookup(t: int, counts: Bytes, symbols: Bytes, fast: Codes, limit: Codes, delta: Codes) -> None:  # pragma: no cover
+    """Write table ``t``.
+
+    fast (8, 1024), by the next 10 bits: bits 0 to 5 the length (of the code, or of code and value), 6 to 13 the symbol, 14 whether
+    there is a value, 16 to 31 the value; 0 for longer codes. limit (8, 18): the first 16 bits that are beyond all codes of a
+    length; delta (8, 18): what makes a code of that length the number of its symbol.
+    """
+    code, number = 0, 0
+    for i in range(1 << FAST):
+        fast[t, i] = 0
+    for length in range(1, 17):
+        delta[t, length] = number - code
+        for _ in range(counts[t, length - 1]):
+            if length <= FAST:
+                symbol = i64(symbols[t, number])
+                rest = FAST - length
+                size = symbol & 15
+                for i in range(1 << rest):
+                    entry = symbol << 6 | length
+                    if 0 < size <= rest:
+                        entry = extended(i >> (rest - size), size) << 16 | HAS_VALUE | symbol << 6 | (length + size)
+                    fast[t, (code << rest) + i] = entry
+            code += 1
+            number += 1
+        limit[t, length] = code << (16 - length)
+        code <<= 1
+    limit[t, 17] = 1 << 16
+
+
+@nb.njit(forceinline=True)
+def searched(code: int, t: int, limit: Codes, delta: Codes, symbols: Bytes) -> tuple[int, int]:  # pragma: no cover
+    """Symbol and length of a code longer than `FAST`, from the next 16 bits; length 17 for bits that are no code."""
+    length = FAST + 1
+    while code >= limit[t, length]:
+        length += 1
+    if length == 17:
+        return 0, 17
+    return i64(symbols[t, (code >> (16 - length)) + delta[t, length]]), length

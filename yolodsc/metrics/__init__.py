@@ -1,7 +1,0 @@
-"""Matching, average precision by every rule in use, error breakdown and bootstrap."""
-
-from yolodsc.metrics.rules import RULES, Rule, adjusted, rules_named
-from yolodsc.metrics.score import ClassResult, RuleResult, score
-from yolodsc.metrics.tables import Found, Truth
-
-__all__ = ["RULES", "ClassResult", "Found", "Rule", "RuleResult", "Truth", "adjusted", "rules_named", "score"]

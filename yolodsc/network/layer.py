@@ -1,0 +1,196 @@
+"""What every layer answers, and what it may know of the layers before it.
+
+A layer is a blueprint: a frozen value made once from a cfg section, all options read, checked and turned into numbers. It owns no
+arrays. Its weights come as a mapping in the order in which it declares them, its inputs in the order of its ``sources``.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any, ClassVar, Self
+
+from yolodsc.network.boxes import Candidates, NmsKind
+from yolodsc.darknet import Section
+from yolodsc.darknet import Profile
+from yolodsc.arrays import Array, Shape
+
+Weights = Mapping[str, Array]
+"""One layer's arrays by their Darknet names, raw as on disk (batch norm not folded)."""
+
+LARGEST = 2**28
+"""The most numbers that one layer may put out (1 GiB), so that a cfg can't ask for memory without end."""
+
+MOST_WORKING = 2**29
+"""The most numbers that one layer may work on besides inputs, weights and output (2 GiB): a padded map, a matrix of windows."""
+
+_BLOCK = 16
+
+PICTURE = -1
+"""The source index of the network's input."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preceding:
+    """What a section can see while its layer is built: the input picture, and the layers before it."""
+
+    picture: Shape
+    layers: Sequence["Layer"]
+    profile: Profile
+
+    @property
+    def index(self) -> int:
+        """The index that the layer being built will have."""
+        return len(self.layers)
+
+    @property
+    def previous(self) -> int:
+        """The index of the layer just before, whose output most layers read."""
+        return len(self.layers) - 1
+
+    @property
+    def input(self) -> Shape:
+        """The shape of that output."""
+        return self.shape(self.previous)
+
+    def shape(self, index: int) -> Shape:
+        """Output shape of the layer at an absolute index; of the picture for -1."""
+        return self.picture if index == PICTURE else self.layers[index].shape
+
+    def resolve(self, section: Section, key: str, index: int) -> int:
+        """Absolute index of a layer named as cfg files do: negative counts back from here."""
+        absolute = self.index + index if index < 0 else index
+        if not 0 <= absolute < self.index:
+            raise section.error(f"{key}={index} names layer {absolute}; wanted one of the {self.index} before this", key=key)
+        return absolute
+
+    def place(self, section: Section, shape: Shape, *, sources: tuple[int, ...] | None = None) -> dict[str, Any]:
+        """The fields that every layer has, as keyword arguments; ``sources`` is the layer before unless given.
+
+        A `CfgError` where nothing is left of the map, or where its size is beyond reason.
+        """
+        if sources is None:
+            sources = (self.previous,)
+        inputs = tuple(map(self.shape, sources))
+        if min(shape) < 1:
+            raise section.error(f"input {inputs[0]} gives output {shape}; wanted at least 1x1x1")
+        if shape.size > LARGEST:
+            raise section.error(f"output {shape} has {shape.size} numbers; at most {LARGEST} are run")
+        return {"section": section, "index": self.index, "sources": sources, "inputs": inputs, "shape": shape}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """One section of the cfg, ready to run.
+
+    Attributes
+    ----------
+    section
+        The section as written; its ``line`` is the place for errors.
+    index
+        Number in the network, from 0 for the first section after ``[net]``.
+    sources
+        Absolute indices of the layers whose outputs it reads, -1 for the picture. `forward` gets them in this order.
+    inputs
+        Shapes of those outputs.
+    shape
+        Shape of its own output.
+    """
+
+    type: ClassVar[str]
+    """The section's canonical name, Darknet's long form: ``convolutional``, never ``conv``."""
+    training: ClassVar[frozenset[str]] = frozenset()
+    """Keys that only training reads: known, ignored, not reported as unused."""
+
+    section: Section
+    index: int
+    sources: tuple[int, ...]
+    inputs: tuple[Shape, ...]
+    shape: Shape
+
+    @classmethod
+    def build(cls, section: Section, preceding: Preceding) -> Self:
+        """Read, check and resolve all options of a section; a `CfgError` names file, line, found, wanted."""
+        raise NotImplementedError
+
+    def weight_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Names and shapes of the layer's arrays in the order of the ``.weights`` file; empty for most layers."""
+        return {}
+
+    def stored(self) -> tuple[str, ...]:
+        """Which of those arrays the file holds, in order: none with ``dontload=1``."""
+        return () if self.section.flag("dontload") else tuple(self.weight_shapes())
+
+    def stored_transposed(self, *, old_format: bool) -> frozenset[str]:
+        """Which of them lie in the file with the first axis last; ``old_format`` is the header's transpose rule."""
+        del old_format
+        return frozenset()
+
+    def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
+        """Run the reference kernel: ``inputs`` in the order of ``sources``, each (C, H, W); returns ``shape``."""
+        raise NotImplementedError
+
+    @property
+    def blurred(self) -> bool:
+        """Whether ``antialiasing`` makes the output smaller than what Darknet calls the layer's size."""
+        return False
+
+    def remarks(self, layers: Sequence["Layer"]) -> Iterator[str]:
+        """What the user should know of how this layer follows Darknet, or does not; ``layers`` are those of the network."""
+        del layers
+        return iter(())
+
+    def working(self) -> int:
+        """The most numbers of an array that an executor may make between input and output: 0 for most layers."""
+        return 0
+
+    def multiply_adds(self) -> int:
+        """Multiplications with accumulation for one picture."""
+        return 0
+
+    def bflops(self) -> float:
+        """Darknet's own count of operations for one picture, in 10^9 (what ``summary`` prints)."""
+        return 2.0 * self.multiply_adds() / 1e9
+
+
+def padded_size(shape: Shape, output: Shape, *, margin: int, strides: tuple[int, int], span: int) -> int:
+    """Numbers of a map with ``margin`` pixels above and to the left, and as many as windows of ``span`` pixels reach elsewhere.
+
+    Channels count as the fused engine lays them out, in blocks of up to 16.
+    """
+    sides = (
+        max((count - 1) * stride + span, side + margin) for side, count, stride in zip(shape[1:], output[1:], strides, strict=True)
+    )
+    return prod(sides) * -(-shape.channels // _BLOCK) * _BLOCK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head(Layer):
+    """A layer whose output is boxes: ``[yolo]``, ``[Gaussian_yolo]``, ``[region]``, ``[detection]``.
+
+    Attributes
+    ----------
+    classes
+        How many class scores each box has.
+    nms_kind, beta_nms
+        What the cfg asks of non-maximum suppression; Darknet obeys the last head of the network.
+    """
+
+    letterboxed: ClassVar[bool] = True
+    """Whether Darknet makes boxes of a letterboxed image relative to the image; if not, they stay relative to the input."""
+
+    classes: int
+    nms_kind: NmsKind = "default"
+    beta_nms: float = 0.6
+
+    @property
+    def reported(self) -> int:
+        """How many classes `decode` reports; fewer than ``classes`` where a ``map`` picks some."""
+        return self.classes
+
+    def decode(self, output: Array, *, picture: Shape, thresh: float) -> Candidates:
+        """Boxes of one picture out of this layer's own output (C, H, W).
+
+        Boxes are relative to the network's input ``picture`` (letterbox not undone). The order is Darknet's: cell by cell, anchor
+        by anchor. Kept are boxes whose objectness exceeds ``thresh`` (strictly; NaN never does); class scores at or under it are 0.
+        """
+        raise NotImplementedError

@@ -1,0 +1,28 @@
+"""``[avgpool]``: the mean of each channel (``avgpool_layer.c``)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+
+from yolodsc.darknet import Section
+from yolodsc.network.layer import Layer, Preceding, Weights
+from yolodsc.arrays import Array, Shape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AvgpoolLayer(Layer):
+    """(C, H, W) to (C, 1, 1)."""
+
+    type: ClassVar[str] = "avgpool"
+
+    @classmethod
+    def build(cls, section: Section, preceding: Preceding) -> Self:
+        """Darknet: ``parser.c: parse_avgpool``; there are no options."""
+        return cls(**preceding.place(section, Shape(preceding.input.channels, 1, 1)))
+
+    def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
+        """Mean over all pixels."""
+        (x,) = inputs
+        return x.mean(axis=(1, 2), keepdims=True, dtype=np.float32)

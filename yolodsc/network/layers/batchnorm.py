@@ -1,0 +1,34 @@
+"""``[batchnorm]``: batch normalisation as a layer of its own (``batchnorm_layer.c``)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from yolodsc.darknet import Section
+from yolodsc.network.layer import Layer, Preceding, Weights
+from yolodsc.darknet import Profile
+from yolodsc.network.reference.convolution import batch_norm
+from yolodsc.arrays import Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchnormLayer(Layer):
+    """(x - mean) / deviation * scale + bias per channel."""
+
+    type: ClassVar[str] = "batchnorm"
+
+    profile: Profile
+
+    @classmethod
+    def build(cls, section: Section, preceding: Preceding) -> Self:
+        """Darknet: ``parser.c: parse_batchnorm``; there are no options."""
+        return cls(**preceding.place(section, preceding.input), profile=preceding.profile)
+
+    def weight_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Four numbers a channel."""
+        return dict.fromkeys(("biases", "scales", "rolling_mean", "rolling_variance"), (self.shape.channels,))
+
+    def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
+        """Darknet: ``forward_batchnorm_layer``."""
+        (x,) = inputs
+        return batch_norm(x, **weights, profile=self.profile)

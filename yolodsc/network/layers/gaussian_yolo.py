@@ -1,0 +1,59 @@
+"""``[Gaussian_yolo]``: a head that also says how sure it is of its boxes (``gaussian_yolo_layer.c``)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+
+from yolodsc.network.boxes import Candidates
+from yolodsc.darknet import Section
+from yolodsc.network.layer import Preceding, Weights
+from yolodsc.network.layers.yolo import TRAINING, AnchorHead, anchor_options, centres, class_scores, confident
+from yolodsc.network.reference.activations import logistic
+from yolodsc.arrays import Array, Shape
+
+_POINTS = {"center": 0.0, "left_top": 0.5, "right_bottom": -0.5}
+"""What to add to the predicted point to reach the centre, in box sizes, for each ``yolo_point``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GaussianYoloLayer(AnchorHead):
+    """Per anchor: mean and deviation of x, y, w, h in turn, objectness, classes.
+
+    Attributes
+    ----------
+    yolo_point
+        Which point of the box x and y mean: ``center``, ``left_top`` or ``right_bottom``.
+    """
+
+    type: ClassVar[str] = "Gaussian_yolo"
+    training: ClassVar[frozenset[str]] = TRAINING
+
+    yolo_point: str
+
+    @classmethod
+    def build(cls, section: Section, preceding: Preceding) -> Self:
+        """Darknet: ``parser.c: parse_gaussian_yolo``."""
+        options = anchor_options(section, preceding, entries=9)
+        return cls(**options, yolo_point=section.choice("yolo_point", "center", frozenset(_POINTS)))
+
+    def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
+        """Darknet: ``forward_gaussian_yolo_layer``: logistic of all but the means of w and h; x and y stretched."""
+        raw = self.entries(inputs[0])  # (anchors, 9 + classes, H, W)
+        out = logistic(raw)
+        out[:, [4, 6]] = raw[:, [4, 6]]
+        out[:, [0, 2]] = self.stretched(out[:, [0, 2]])
+        return out.reshape(self.shape)
+
+    def decode(self, output: Array, *, picture: Shape, thresh: float) -> Candidates:
+        """Darknet: ``get_gaussian_yolo_box``, ``get_gaussian_yolo_detections``."""
+        entries = self.entries(output)
+        found, anchors, rows, columns = confident(entries, entries[:, 8], thresh)
+        with np.errstate(over="ignore"):
+            sizes = np.exp(found[:, [4, 6]]) * self.anchor_sizes(anchors, picture)
+        points = centres(found[:, [0, 2]], rows, columns, self.shape)
+        boxes = np.concatenate([points + np.float32(_POINTS[self.yolo_point]) * sizes, sizes], axis=1)
+        certainty = 1 - found[:, [1, 3, 5, 7]].mean(axis=1)
+        scores = class_scores(found[:, 8], found[:, 9:] * certainty[:, None], thresh)
+        return Candidates(boxes, found[:, 8], scores)

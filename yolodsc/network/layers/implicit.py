@@ -1,0 +1,32 @@
+"""``[implicit]``: learned numbers that don't depend on the picture (``representation_layer.c``)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from yolodsc.darknet import Section
+from yolodsc.network.layer import Layer, Preceding, Weights
+from yolodsc.arrays import Array, Shape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImplicitLayer(Layer):
+    """Puts out its own weights, (filters, atoms, 1)."""
+
+    type: ClassVar[str] = "implicit"
+    training: ClassVar[frozenset[str]] = frozenset({"mean", "std"})
+
+    @classmethod
+    def build(cls, section: Section, preceding: Preceding) -> Self:
+        """Darknet: ``parser.c: parse_implicit``."""
+        filters = section.integer("filters", 128, minimum=1)
+        atoms = section.integer("atoms", 1, minimum=1)
+        return cls(**preceding.place(section, Shape(filters, atoms, 1)))
+
+    def weight_shapes(self) -> dict[str, tuple[int, ...]]:
+        """One number an output."""
+        return {"weights": tuple(self.shape)}
+
+    def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
+        """The weights."""
+        return weights["weights"]

@@ -1,0 +1,84 @@
+"""``[local]``: a convolution with other weights at every position (``local_layer.c``)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from yolodsc.darknet import Section
+from yolodsc.network.layer import Layer, Preceding, Weights, padded_size
+from yolodsc.network.layers.activation import named_activation
+from yolodsc.network.reference.activations import activate
+from yolodsc.arrays import Array, Shape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalLayer(Layer):
+    """Locally connected; biases for every output number.
+
+    ``pad`` is a flag in the output's size and a number of pixels in the sampling: only size 3 with pad 1, or no pad, is consistent.
+    """
+
+    type: ClassVar[str] = "local"
+
+    filters: int
+    size: int
+    stride: int
+    pad: int
+    activation: str
+
+    @classmethod
+    def build(cls, section: Section, preceding: Preceding) -> Self:
+        """Darknet: ``parser.c: parse_local``."""
+        size = section.integer("size", 1, minimum=1)
+        stride = section.integer("stride", 1, minimum=1)
+        pad = section.integer("pad", 0, minimum=0)
+        filters = section.integer("filters", 1, minimum=1)
+        _, height, width = preceding.input
+        taken = 1 if pad else size
+        shape = Shape(filters, (height - taken) // stride + 1, (width - taken) // stride + 1)
+        return cls(
+            **preceding.place(section, shape),
+            filters=filters,
+            size=size,
+            stride=stride,
+            pad=pad,
+            activation=named_activation(section, "logistic"),
+        )
+
+    def weight_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Biases (C, H, W) flat, then one (filters, C K K) matrix a location."""
+        locations = self.shape.height * self.shape.width
+        return {
+            "biases": (self.shape.size,),
+            "weights": (locations, self.filters, self.inputs[0].channels * self.size**2),
+        }
+
+    def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
+        """Darknet: ``forward_local_layer``; cells beyond the picture are 0."""
+        (x,) = inputs
+        reach_y = (self.shape.height - 1) * self.stride + self.size
+        reach_x = (self.shape.width - 1) * self.stride + self.size
+        below, right = (max(reach - side - self.pad, 0) for reach, side in zip((reach_y, reach_x), x.shape[1:], strict=True))
+        padded = np.pad(x, ((0, 0), (self.pad, below), (self.pad, right)))
+        seen = sliding_window_view(padded, (self.size, self.size), axis=(1, 2))  # (C, .., .., K, K)
+        seen = seen[:, :: self.stride, :: self.stride][:, : self.shape.height, : self.shape.width]
+        columns = seen.transpose(1, 2, 0, 3, 4).reshape(self.shape.height * self.shape.width, -1, 1)
+        out = (weights["weights"] @ columns)[..., 0].T.reshape(self.shape)
+        return activate(out + weights["biases"].reshape(self.shape), self.activation)
+
+    def working(self) -> int:
+        """The padded map; the matrix of windows."""
+        strides = (self.stride, self.stride)
+        columns = self.inputs[0].channels * self.size**2 * self.shape.height * self.shape.width
+        return max(padded_size(self.inputs[0], self.shape, margin=self.pad, strides=strides, span=self.size), columns)
+
+    def multiply_adds(self) -> int:
+        """One a weight."""
+        return self.shape.size * self.inputs[0].channels * self.size**2
+
+    def bflops(self) -> float:
+        """Darknet counts none for this type."""
+        return 0.0

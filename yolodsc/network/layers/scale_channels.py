@@ -1,0 +1,51 @@
+"""``[scale_channels]``: the gate of squeeze and excite (``scale_channels_layer.c``)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from yolodsc.darknet import Section
+from yolodsc.network.layer import Layer, Preceding, Weights
+from yolodsc.network.layers.activation import named_activation
+from yolodsc.network.reference.activations import activate
+from yolodsc.arrays import Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScaleChannelsLayer(Layer):
+    """The layer ``from`` times the gates that the layer before puts out.
+
+    Attributes
+    ----------
+    scale_wh
+        False: one gate a channel, (C, 1, 1). True: one a pixel, (1, H, W).
+    activation
+        Of the product.
+    """
+
+    type: ClassVar[str] = "scale_channels"
+
+    scale_wh: bool
+    activation: str
+
+    @classmethod
+    def build(cls, section: Section, preceding: Preceding) -> Self:
+        """Darknet: ``parser.c: parse_scale_channels``."""
+        if not section.has("from"):
+            raise section.error("names no layer; wanted from=…")
+        source = preceding.resolve(section, "from", section.integer("from", 0))
+        shape, gates = preceding.shape(source), preceding.input
+        scale_wh = section.flag("scale_wh")
+        wanted = (1, *shape[1:]) if scale_wh else (shape.channels, 1, 1)
+        if gates != wanted:
+            raise section.error(f"gates of {gates} for a map of {shape}; wanted {'x'.join(map(str, wanted))}")
+        return cls(
+            **preceding.place(section, shape, sources=(preceding.previous, source)),
+            scale_wh=scale_wh,
+            activation=named_activation(section, "linear"),
+        )
+
+    def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
+        """Product by broadcasting."""
+        gates, x = inputs
+        return activate(x * gates, self.activation)

@@ -1,0 +1,176 @@
+"""``.weights`` files: a header of 16 or 20 bytes, then float32 numbers without names, layer after layer.
+
+Each layer says which arrays it stores and in which order, so reading and writing are one loop. The file's length is compared with
+what the layers want before the first array is cut. Source: ``parser.c: load_weights_upto, save_weights_upto``.
+"""
+
+import io
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from yolodsc.errors import WeightsError
+from yolodsc.files import regular_size, write_bytes
+from yolodsc.network.layer import Layer, Weights
+from yolodsc.arrays import Array
+
+_LONGEST_HEADER = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The first bytes of a weights file.
+
+    Attributes
+    ----------
+    major, minor, revision
+        Version; AlexeyAB writes 0.2.5.
+    seen
+        Pictures that training has looked at.
+    seen_bytes
+        4 or 8: how the file stores ``seen``, so that it can be written back as it was.
+    """
+
+    major: int = 0
+    minor: int = 2
+    revision: int = 5
+    seen: int = 0
+    seen_bytes: int = 8
+
+    @property
+    def size(self) -> int:
+        """16 or 20 bytes."""
+        return 12 + self.seen_bytes
+
+    @property
+    def transpose(self) -> bool:
+        """Whether fully connected weights are stored as (inputs, outputs), as very old files do."""
+        return self.major > 1000 or self.minor > 1000
+
+    def pack(self) -> bytes:
+        """The header as it stands in the file."""
+        seen = "Q" if self.seen_bytes == 8 else "I"
+        return struct.pack(f"<iii{seen}", self.major, self.minor, self.revision, self.seen)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WeightsFile:
+    """A weights file taken apart.
+
+    ``arrays`` has one mapping a layer; ``note`` says, under ``partial``, what the file lacked or had too much of.
+    """
+
+    header: Header
+    arrays: tuple[Weights, ...]
+    note: str | None = None
+
+
+def read_weights(path: str | Path, layers: Sequence[Layer], *, partial: bool = False) -> WeightsFile:
+    """Read the arrays of ``layers``.
+
+    Parameters
+    ----------
+    partial
+        Go on where the file is too short (the rest keeps its initial values: scales 1, everything else 0) or too long.
+
+    Raises
+    ------
+    WeightsError
+        The file cannot be read or its length does not fit: the text names the layer where it ends and how many numbers are missing.
+    """
+    wanted = sum(prod(shape) for layer in layers for _, shape in _stored(layer))
+    size = regular_size(path, error=WeightsError, pipes=True)
+    try:
+        with Path(path).open("rb") as opened:
+            file: IO[bytes] = opened
+            if size is None:
+                content = file.read(_LONGEST_HEADER + 4 * wanted + 4)  # of a pipe, enough to see that there is too much
+                file, size = io.BytesIO(content), len(content)
+            header = _header(path, file.read(_LONGEST_HEADER), size, wanted)
+            note = _misfit(path, layers, available=size - header.size, wanted=wanted)
+            if note and not partial:
+                raise WeightsError(f"{note}; detect, evaluate and summary take it all the same with --partial")
+            file.seek(header.size)
+            count = min((size - header.size) // 4, wanted)
+            numbers = np.frombuffer(file.read(4 * count), "<f4", count)
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    arrays = []
+    for layer in layers:
+        taken = _cut(layer, numbers, old_format=header.transpose)
+        numbers = numbers[sum(prod(shape) for _, shape in _stored(layer)) :]
+        arrays.append(taken)
+    return WeightsFile(header, tuple(arrays), note)
+
+
+def write_weights(path: str | Path, layers: Sequence[Layer], arrays: Sequence[Weights], *, header: Header) -> None:
+    """Write the arrays of ``layers`` in file order; the file appears whole or not at all."""
+    parts = [header.pack()]
+    for layer, weights in zip(layers, arrays, strict=True):
+        transposed = layer.stored_transposed(old_format=header.transpose)
+        for name, _ in _stored(layer):
+            array = weights[name]
+            if name in transposed:
+                array = array.reshape(len(array), -1).T
+            parts.append(np.ascontiguousarray(array, "<f4").tobytes())
+    write_bytes(path, b"".join(parts), error=WeightsError)
+
+
+def initial_weights(layer: Layer) -> dict[str, Array]:
+    """What a layer's arrays hold before anything is read: scales 1, everything else 0."""
+    return {name: np.full(shape, 1 if name == "scales" else 0, np.float32) for name, shape in layer.weight_shapes().items()}
+
+
+def _stored(layer: Layer) -> Iterator[tuple[str, tuple[int, ...]]]:
+    shapes = layer.weight_shapes()
+    return ((name, shapes[name]) for name in layer.stored())
+
+
+def _header(path: str | Path, raw: bytes, length: int, wanted: int) -> Header:
+    """Header by version; where only the other length of ``seen`` makes the file fit its network, by its ``length``."""
+    if length < 16:
+        raise WeightsError(f"{path}: {length} bytes; wanted a header of at least 16")
+    major, minor, revision = struct.unpack_from("<iii", raw)
+    eight = major * 10 + minor >= 2 and major < 1000 and minor < 1000
+    sizes = (8, 4) if eight else (4, 8)
+    seen_bytes = next((size for size in sizes if length == 12 + size + 4 * wanted), sizes[0])
+    if length < 12 + seen_bytes:
+        raise WeightsError(f"{path}: {length} bytes; wanted a header of {12 + seen_bytes}")
+    (seen,) = struct.unpack_from("<Q" if seen_bytes == 8 else "<I", raw, 12)
+    return Header(major, minor, revision, seen, seen_bytes)
+
+
+def _misfit(path: str | Path, layers: Sequence[Layer], *, available: int, wanted: int) -> str | None:
+    """What is wrong with the file's length (in bytes after the header), or None."""
+    if available > 4 * wanted:
+        surplus = f"{(available - 4 * wanted) / 4:g}"
+        return f"{path}: {surplus} numbers are left over after the last layer; the cfg wants {wanted}"
+    left = available
+    for layer in layers:
+        for name, shape in _stored(layer):
+            left -= 4 * prod(shape)
+            if left < 0:
+                place = f"layer {layer.index} [{layer.type}], in {name}"
+                missing = wanted - available // 4
+                return f"{path}: ends at {place}; {missing} of {wanted} numbers are missing"
+    return None
+
+
+def _cut(layer: Layer, numbers: Array, *, old_format: bool) -> Mapping[str, Array]:
+    """One layer's arrays from the front of ``numbers``; what isn't there keeps its initial value."""
+    arrays = initial_weights(layer)
+    transposed = layer.stored_transposed(old_format=old_format)
+    for name, shape in _stored(layer):
+        count = prod(shape)
+        if len(numbers) < count:
+            break
+        part, numbers = numbers[:count], numbers[count:]
+        if name in transposed:
+            part = part.reshape(-1, shape[0]).T
+        arrays[name] = part.reshape(shape).astype(np.float32)
+    return arrays

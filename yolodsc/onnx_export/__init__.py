@@ -1,5 +1,0 @@
-"""A network as an ONNX model: `export_onnx`. One file for each family of layers, `LAYERS` in ``layers.py`` is the whole table."""
-
-from yolodsc.onnx_export.export import Heads, export_onnx
-
-__all__ = ["Heads", "export_onnx"]

@@ -1,0 +1,1 @@
+"""Training data: labels, augmentation and the image cache."""

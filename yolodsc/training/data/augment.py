@@ -1,0 +1,146 @@
+"""Augmentation in Darknet's terms: ``jitter flip hue saturation exposure`` (``data.c: load_data_detection``).
+
+One picture is read through one affine map, sampled as Darknet resizes (corners aligned, bilinear), so that without augmentation the
+network sees what it sees in detection.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from yolodsc.images import GREY, Geometry, Picture, to_planar
+from yolodsc.arrays import Array, Shape
+from yolodsc.training.data.labels import within
+
+
+@dataclass(frozen=True, slots=True)
+class Augmentation:
+    """How much pictures are changed.
+
+    Attributes
+    ----------
+    flip
+        Whether half of them are mirrored.
+    jitter
+        Share of width and height by which each side moves, outwards or inwards.
+    hue
+        Greatest shift of the hue, in turns.
+    saturation, exposure
+        Greatest factor of saturation and value; as often its inverse.
+    sharpen
+        Greatest share of what a small blur takes away that is added. Darknet picks pixels from large pictures without smoothing, so
+        that its networks know hard edges; pictures that somebody shrank with smoothing are too soft for them by about 0.6.
+    """
+
+    flip: bool = True
+    jitter: float = 0.2
+    hue: float = 0.1
+    saturation: float = 1.5
+    exposure: float = 1.5
+    sharpen: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """The part of a picture that fills the network's input, in pixels; it may reach beyond the picture."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+    mirrored: bool
+
+
+def augmented(
+    picture: Picture, labels: Array, shape: Shape, *, how: Augmentation, geometry: Geometry, random: np.random.Generator
+) -> tuple[Array, Array]:
+    """A picture as the network's input (C, H, W), and its objects (M, 5) there."""
+    height, width = picture.shape[:2]
+    crop = draw_crop(width, height, shape, how=how, geometry=geometry, random=random)
+    colours = draw_colours(how, random)
+    pixels = recoloured(cropped(picture, crop, shape, geometry=geometry), colours)
+    pixels = sharpened(pixels, how.sharpen * random.random())
+    return to_planar(pixels), moved(labels, crop, width=width, height=height)
+
+
+def draw_crop(width: int, height: int, shape: Shape, *, how: Augmentation, geometry: Geometry, random: np.random.Generator) -> Crop:
+    """Every side moves on its own; a letterbox then grows to the input's aspect."""
+    sides = random.uniform(-how.jitter, how.jitter, 4)
+    mirrored = bool(random.random() < 0.5) and how.flip
+    left, right = sides[:2] * width
+    top, bottom = sides[2:] * height
+    crop_width, crop_height = width - left - right, height - top - bottom
+    if geometry == "letterbox":
+        wide = max(crop_width, crop_height * shape.width / shape.height)
+        high = max(crop_height, crop_width * shape.height / shape.width)
+        left, top = left - (wide - crop_width) / 2, top - (high - crop_height) / 2
+        crop_width, crop_height = wide, high
+    return Crop(left, top, crop_width, crop_height, mirrored)
+
+
+def draw_colours(how: Augmentation, random: np.random.Generator) -> tuple[float, float, float]:
+    """Shift of the hue, factors of saturation and value (``utils.c: rand_scale``)."""
+    hue = random.uniform(-how.hue, how.hue)
+    factors = [random.uniform(1, max(most, 1.0)) for most in (how.saturation, how.exposure)]
+    inverse = random.random(2) < 0.5
+    saturation, exposure = (1 / factor if less else factor for factor, less in zip(factors, inverse, strict=True))
+    return float(hue), float(saturation), float(exposure)
+
+
+def cropped(picture: Picture, crop: Crop, shape: Shape, *, geometry: Geometry) -> Picture:
+    """The crop resized to the input; what lies beyond the picture has its mean colour, or a letterbox's grey."""
+    step_x = (crop.width - 1) / max(shape.width - 1, 1)
+    step_y = (crop.height - 1) / max(shape.height - 1, 1)
+    first = crop.left + (crop.width - 1 if crop.mirrored else 0)
+    steps = np.array([[-step_x if crop.mirrored else step_x, 0, first], [0, step_y, crop.top]], np.float64)
+    grey = [255 * float(GREY)] * picture.shape[2]
+    border: Any = grey if geometry == "letterbox" else cv2.mean(picture)[: picture.shape[2]]
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    out = cv2.warpAffine(
+        np.ascontiguousarray(picture),
+        steps,
+        (shape.width, shape.height),
+        flags=flags,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=border,
+    )
+    return out.reshape(shape.height, shape.width, -1).astype(np.uint8, copy=False)
+
+
+def recoloured(picture: Picture, colours: tuple[float, float, float]) -> Picture:
+    """Hue, saturation and value changed; grey pictures only their value. The hue goes round, where OpenCV's Darknet cuts it off."""
+    hue, saturation, exposure = colours
+    if colours == (0.0, 1.0, 1.0):
+        return picture
+    if picture.shape[2] != 3:
+        return _table(np.arange(256) * exposure)[picture]
+    hsv = cv2.cvtColor(picture, cv2.COLOR_RGB2HSV)
+    levels = np.arange(256)
+    turned = ((levels + round(180 * hue)) % 180).astype(np.uint8)
+    tables = np.stack([turned, _table(levels * saturation), _table(levels * exposure)], axis=-1)
+    return cv2.cvtColor(cv2.LUT(hsv, tables[None]), cv2.COLOR_HSV2RGB).astype(np.uint8, copy=False)
+
+
+def sharpened(picture: Picture, amount: float) -> Picture:
+    """The picture and ``amount`` times its difference from itself blurred (sigma 1)."""
+    if not amount:
+        return picture
+    blurred = cv2.GaussianBlur(picture, (0, 0), 1).reshape(picture.shape)
+    return cv2.addWeighted(picture, 1 + amount, blurred, -amount, 0).reshape(picture.shape).astype(np.uint8, copy=False)
+
+
+def moved(labels: Array, crop: Crop, *, width: int, height: int) -> Array:
+    """Objects (M, 5) relative to the crop, cut at its border; those of which nothing is left are dropped."""
+    origin = np.array([crop.left / width, crop.top / height])
+    size = np.array([crop.width / width, crop.height / height])
+    centre = (labels[:, 1:3] - origin) / size  # (M, 2)
+    if crop.mirrored:
+        centre[:, 0] = 1 - centre[:, 0]
+    return within(np.concatenate([labels[:, :1], centre, labels[:, 3:] / size], axis=1)).astype(np.float32)
+
+
+def _table(values: NDArray[Any]) -> NDArray[np.uint8]:
+    return np.clip(np.rint(values), 0, 255).astype(np.uint8)

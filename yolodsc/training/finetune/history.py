@@ -1,0 +1,74 @@
+"""What happened, epoch by epoch: ``history.json``, and its curves (extra ``plots``)."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from yolodsc.errors import OptionError
+from yolodsc.files import replacing
+from yolodsc.schemas import dumps
+
+FILE, PICTURE = "history.json", "history.png"
+
+
+class History:
+    """Means of the loss over each epoch, with rate, speed and mAP; and the sums of the epoch that is not over.
+
+    Attributes
+    ----------
+    epochs
+        One mapping an epoch: ``epoch step heads features labels total rate seconds pictures_per_second`` and ``map`` (0..1).
+    """
+
+    def __init__(self, state: Mapping[str, Any] | None = None) -> None:
+        known = state or {"epochs": [], "open": {}}
+        self.epochs: list[dict[str, float]] = list(known["epochs"])
+        self._open: dict[str, float] = dict(known["open"])
+
+    def add(self, parts: Mapping[str, float], *, seconds: float, pictures: int) -> None:
+        """Take in one step."""
+        for name, value in {**parts, "total": sum(parts.values()), "seconds": seconds, "pictures": pictures, "steps": 1}.items():
+            self._open[name] = self._open.get(name, 0.0) + value
+
+    def close(self, *, step: int, rate: float) -> dict[str, float]:
+        """End an epoch; returns its entry."""
+        own = self._open
+        steps, seconds, pictures = (own.pop(name) for name in ("steps", "seconds", "pictures"))
+        entry = {"epoch": len(self.epochs) + 1.0, "step": float(step)} | {name: value / steps for name, value in own.items()}
+        entry |= {"rate": rate, "seconds": seconds, "pictures_per_second": pictures / seconds}
+        self.epochs.append(entry)
+        self._open = {}
+        return entry
+
+    def state(self) -> dict[str, Any]:
+        """Everything, for a checkpoint."""
+        return {"epochs": self.epochs, "open": self._open}
+
+    def write(self, folder: Path, about: Mapping[str, Any]) -> None:
+        """``history.json`` with the options beside the epochs, and ``history.png`` where Matplotlib is installed."""
+        text = dumps({**about, "epochs": self.epochs}, file=folder / FILE, error=OptionError, indent=1)
+        with replacing(folder / FILE, error=OptionError, mode="w") as file:
+            file.write(text)
+        self._draw(folder / PICTURE)
+
+    def _draw(self, path: Path) -> None:
+        try:
+            from matplotlib.backends.backend_agg import FigureCanvasAgg
+            from matplotlib.figure import Figure
+        except ImportError:
+            return
+        figure = Figure(figsize=(7, 4), dpi=110, layout="constrained")
+        axes = figure.add_subplot()
+        for name in ("total", "heads", "features", "labels"):
+            if any(name in entry for entry in self.epochs):
+                axes.plot(*zip(*((e["epoch"], e[name]) for e in self.epochs if name in e), strict=True), label=name, linewidth=1.4)
+        axes.set(xlabel="epoch", ylabel="loss", yscale="log")
+        axes.grid(alpha=0.25)
+        scored = [(entry["epoch"], 100 * entry["map"]) for entry in self.epochs if "map" in entry]
+        if scored:
+            other = axes.twinx()
+            other.plot(*zip(*scored, strict=True), color="0.2", linestyle="--", marker=".", label="mAP")
+            other.set_ylabel("mAP, %")
+        figure.legend(loc="outside upper center", ncols=5, fontsize=8, frameon=False)
+        with replacing(path, error=OptionError) as file:
+            FigureCanvasAgg(figure).print_png(file)  # type: ignore[no-untyped-call]

@@ -1,0 +1,105 @@
+"""What a student loses on a batch, by part, and the gradients of it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from yolodsc.errors import OptionError
+from yolodsc.training.finetune.settings import Settings
+from yolodsc.training.finetune.teacher import Teacher
+from yolodsc.network import Network
+from yolodsc.arrays import Array
+from yolodsc.training.loss.distillation import head_loss, map_loss
+from yolodsc.training.loss.grid import grids
+from yolodsc.training.loss.region import region_loss
+from yolodsc.training.loss.truths import Truths
+from yolodsc.training.loss.yolo import yolo_loss
+from yolodsc.training.data.image_cache import Batch
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Loss:
+    """Values by part (``heads``, ``features``, ``labels``), already weighted, and gradients by layer index."""
+
+    parts: dict[str, float]
+    gradients: dict[int, Array]
+
+    @property
+    def total(self) -> float:
+        """The sum of all parts."""
+        return sum(self.parts.values())
+
+
+class Objective:
+    """Teacher and labels, weighed.
+
+    Attributes
+    ----------
+    outputs
+        Layers of the student whose outputs are wanted: heads (raw), and maps.
+    """
+
+    def __init__(self, student: Network, teacher: Teacher | None, settings: Settings, *, threads: int = 1) -> None:
+        self._grids = grids(student)
+        self._teacher, self._settings = teacher, settings
+        self._copied = teacher.heads if teacher and settings.heads else ()
+        self._features = teacher.features if teacher and settings.features else ()
+        self._boxes = teacher is not None and not teacher.heads
+        self._label_weight = settings.labels or (1.0 if self._boxes else 0.0)
+        if not self.parts:
+            raise OptionError("nothing to learn from: no heads, maps or labels with a weight above 0")
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="loss")
+        self.outputs = [*(grid.index for grid in self._grids), *(pair.student for pair in self._features)]
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What there is to lose, in words."""
+        boxes = ("the teacher's boxes",) if self._boxes else ()
+        named = ((self._copied, "the teacher's heads"), (self._features, f"{len(self._features)} of its maps"))
+        labels = ("labels",) if self._settings.labels else ()
+        return (*(text for there, text in named if there), *boxes, *labels)
+
+    def __call__(self, batch: Batch, outputs: dict[int, Array]) -> Loss:
+        """Loss of the student's outputs (by `outputs`' indices) on the batch."""
+        loss = Loss({}, {index: np.zeros_like(out) for index, out in outputs.items()})
+        terms = list(self._terms(batch, outputs))
+        found = self._pool.map(lambda term: term.loss(), terms)  # summed in their order, whatever the threads
+        for term, (value, gradient) in zip(terms, found, strict=True):
+            loss.parts[term.part] = loss.parts.get(term.part, 0.0) + term.weight * value
+            loss.gradients[term.index] += np.float32(term.weight) * gradient
+        return loss
+
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.shutdown()
+
+    def _terms(self, batch: Batch, outputs: dict[int, Array]) -> Iterator["_Term"]:
+        labels: Sequence[Array] = batch.labels
+        if self._teacher:
+            told = self._teacher(batch.pictures)
+            for grid, raw in self._copied:
+                loss = partial(head_loss, grid, outputs[grid.index], told[raw])
+                yield _Term("heads", grid.index, self._settings.heads, loss)
+            for pair in self._features:
+                loss = partial(map_loss, outputs[pair.student], told[pair.teacher])
+                yield _Term("features", pair.student, self._settings.features / len(self._features), loss)
+            if self._boxes:
+                labels = self._teacher.boxes(told, labels)
+        if self._label_weight:
+            truths = Truths.joined(labels)
+            for grid in self._grids:
+                loss = partial(region_loss if grid.softmax else yolo_loss, grid, outputs[grid.index], truths)
+                yield _Term("labels", grid.index, self._label_weight, loss)
+
+
+@dataclass(frozen=True, slots=True)
+class _Term:
+    """A summand: its part's name, the layer whose output it judges, its weight, and how to compute it."""
+
+    part: str
+    index: int
+    weight: float
+    loss: Callable[[], tuple[float, Array]]

@@ -1,0 +1,33 @@
+"""The mean AP of a network in training, by the rule ``voc10``."""
+
+from dataclasses import dataclass
+
+from yolodsc.evaluation import Dataset
+from yolodsc.detection import Detector
+from yolodsc.evaluation import RULES
+from yolodsc.evaluation.metrics import score
+from yolodsc.network import Network
+from yolodsc.evaluation import detections_of, table_of
+
+THRESH = 0.005
+"""Least score of the detections that are scored, as in ``detector valid``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """A labelled set of pictures, in the order of the network's classes."""
+
+    dataset: Dataset
+    names: tuple[str, ...]
+    threads: int = 1
+
+    def __call__(self, network: Network) -> float:
+        """Mean AP, 0..1; 0 where no class has objects."""
+        detector = Detector(network, self.names, thresh=THRESH, threads=self.threads)
+        try:
+            found = table_of(self.dataset, list(detections_of(self.dataset, detector)))
+        finally:
+            detector.close()
+        rule = RULES["voc10"]
+        classes, pictures = len(self.dataset.names), len(self.dataset.ids)
+        return score([rule], self.dataset.truth, found, classes=classes, pictures=pictures)[rule.name].mean_ap or 0.0

@@ -1,0 +1,1 @@
+"""The trainable network: parameters, activations, forward and backward passes."""

@@ -1,0 +1,145 @@
+"""A layer's trainable arrays: raw for the optimizer, folded for the forward pass, gradients of chunks for the backward pass."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+
+from yolodsc.network import Layer, Weights
+from yolodsc.darknet import Profile
+from yolodsc.arrays import Array, Floats
+from yolodsc.training.kernels.moments import Moments
+from yolodsc.training.model.parameter import Parameter
+
+
+class LayerArrays:
+    """Arrays that the forward pass uses as they are on disk.
+
+    Attributes
+    ----------
+    raw
+        Copies of the network's arrays; the optimizer changes those of ``parameters`` in place.
+    used
+        What operations read; refreshed before every forward pass.
+    """
+
+    trained: ClassVar[tuple[str, ...]] = ("weights", "biases")
+
+    def __init__(self, layer: Layer, weights: Weights) -> None:
+        self.raw = {name: np.array(array, np.float32, order="C") for name, array in weights.items()}
+        self.parameters = [
+            Parameter(layer.index, name, self.raw[name], np.zeros_like(self.raw[name])) for name in self.trained if name in self.raw
+        ]
+        self.used: dict[str, Array] = self._used()
+        self._slots: list[dict[str, Array]] = []
+
+    def slot(self) -> Mapping[str, Array]:
+        """A chunk's places for gradients of ``used``; chunks are summed in the order in which they asked."""
+        self._slots.append({name: np.zeros_like(array) for name, array in self.used.items()})
+        return self._slots[-1]
+
+    def forget(self) -> None:
+        """Give up all slots, before pictures of another shape are planned."""
+        self._slots.clear()
+
+    def refresh(self) -> None:
+        """Bring ``used`` up to date with ``raw``."""
+
+    def collect(self) -> None:
+        """Gradients of the parameters from those of the chunks."""
+        for parameter in self.parameters:
+            self._sum(parameter.name, parameter.gradient)
+
+    def _used(self) -> dict[str, Array]:
+        return {parameter.name: parameter.value for parameter in self.parameters}
+
+    def _sum(self, name: str, out: Array) -> Array:
+        """Over chunks, always in the same order, so that the number of threads makes no difference."""
+        out[:] = self._slots[0][name]
+        for slot in self._slots[1:]:
+            out += slot[name]
+        return out
+
+
+class FoldedArrays(LayerArrays):
+    """Batch norm with constant statistics, folded into kernel and bias once a step rather than applied to maps.
+
+    kernel = weights * scales / deviation, bias = biases - mean * scales / deviation; gradients go the same way back.
+    """
+
+    trained = ("weights", "biases", "scales")
+
+    def __init__(self, layer: Layer, weights: Weights, profile: Profile) -> None:
+        self._inverse = (1 / profile.deviation(weights["rolling_variance"])).astype(np.float32)
+        super().__init__(layer, weights)
+        self._sums = {name: np.zeros_like(array) for name, array in self.used.items()}
+        self._gradients = {parameter.name: parameter.gradient for parameter in self.parameters}
+
+    def refresh(self) -> None:
+        """Fold."""
+        raw, factor = self.raw, self.raw["scales"] * self._inverse
+        np.multiply(raw["weights"], factor[:, None, None, None], out=self.used["weights"])
+        np.subtract(raw["biases"], raw["rolling_mean"] * factor, out=self.used["biases"])
+
+    def collect(self) -> None:
+        """Unfold."""
+        raw, factor = self.raw, self.raw["scales"] * self._inverse
+        kernel, bias = (self._sum(name, self._sums[name]) for name in ("weights", "biases"))
+        np.multiply(kernel, factor[:, None, None, None], out=self._gradients["weights"])
+        np.copyto(self._gradients["biases"], bias)
+        products = np.einsum("fk,fk->f", kernel.reshape(len(kernel), -1), raw["weights"].reshape(len(kernel), -1))
+        np.multiply(products - bias * raw["rolling_mean"], self._inverse, out=self._gradients["scales"])
+
+    def _used(self) -> dict[str, Array]:
+        return {name: np.empty_like(self.raw[name]) for name in ("weights", "biases")}
+
+
+class LiveArrays(LayerArrays):
+    """Batch norm with the batch's own statistics; the rolling ones follow, a hundredth of the way a step.
+
+    The variance that normalises is that of the batch, the one that goes into the rolling variance an estimate from its
+    sample, n / (n - 1) as large, as in cuDNN and PyTorch. The hundredth is pjreddie's (``batchnorm_layer.c:
+    forward_batchnorm_layer``; AlexeyAB's code for the CPU moves a tenth).
+
+    Attributes
+    ----------
+    moments
+        Of the layer's map over the chunks of the batch.
+    """
+
+    trained = ("weights", "biases", "scales")
+    momentum = 0.99
+
+    def __init__(self, layer: Layer, weights: Weights) -> None:
+        super().__init__(layer, weights)
+        self.moments = Moments(len(self.raw["biases"]))
+
+    def statistics(self) -> tuple[Floats, Floats]:
+        """Mean and variance (F,) of the last batch, float64."""
+        return self.moments.mean(), self.moments.variance()
+
+    def follow(self) -> None:
+        """Move the rolling statistics towards the last batch's."""
+        mean, variance = self.statistics()
+        sample = variance * (self.moments.count / max(self.moments.count - 1, 1))
+        for name, now in (("rolling_mean", mean), ("rolling_variance", sample)):
+            self.raw[name][:] = self.momentum * self.raw[name] + (1 - self.momentum) * now
+
+    def forget(self) -> None:
+        """Give up all slots and sums."""
+        super().forget()
+        self.moments.forget()
+
+    def collect(self) -> None:
+        """The kernel's from the chunks' slots, the others from their sums."""
+        for parameter in self.parameters:
+            if parameter.name == "weights":
+                self._sum("weights", parameter.gradient)
+            else:
+                row = Moments.BIAS if parameter.name == "biases" else Moments.PRODUCT
+                parameter.gradient[:] = self.moments.total(row)
+
+    def _used(self) -> dict[str, Array]:
+        """The convolution itself has no bias: ``shifts`` come after the normalisation."""
+        nothing = np.zeros_like(self.raw["biases"])
+        return {"weights": self.raw["weights"], "biases": nothing, "scales": self.raw["scales"], "shifts": self.raw["biases"]}

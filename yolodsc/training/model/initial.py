@@ -1,0 +1,20 @@
+"""Weights of a network that was never trained."""
+
+import numpy as np
+
+from yolodsc.network import Network
+from yolodsc.arrays import Array
+
+
+def initialised(network: Network, *, seed: int) -> Network:
+    """The network with normal kernels of variance 2 / inputs (He et al. 2015), scales of 1, and 0 for the rest."""
+    random = np.random.default_rng((seed, 2015))
+    return network.with_weights([{name: _initial(random, name, array) for name, array in own.items()} for own in network.weights])
+
+
+def _initial(random: np.random.Generator, name: str, array: Array) -> Array:
+    if name in {"scales", "rolling_variance"}:
+        return np.ones_like(array)
+    if array.ndim < 2:
+        return np.zeros_like(array)
+    return (random.standard_normal(array.shape) * np.sqrt(2 / array[0].size)).astype(np.float32)

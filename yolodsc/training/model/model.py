@@ -1,0 +1,174 @@
+"""`Model`: a network that can be run forward and backward over batches, on several threads."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from enum import Enum
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from yolodsc.errors import OptionError
+from yolodsc.network import ConvolutionalLayer
+from yolodsc.network import Network
+from yolodsc.arrays import Array, Floats, Shape
+from yolodsc.training.model.arrays import FoldedArrays, LayerArrays, LiveArrays
+from yolodsc.training.model.chunk import Chunk, Lane, share_of
+from yolodsc.training.model.graph import Graph
+from yolodsc.training.model.parameter import Parameter
+
+CHUNK = 4
+"""Pictures that are worked on together, whatever the number of threads: sums don't depend on it."""
+
+
+class Statistics(Enum):
+    """Where batch norm takes mean and variance from."""
+
+    FROZEN = "frozen"
+    """The rolling ones, as constants."""
+    LIVE = "live"
+    """The batch's own; the rolling ones follow."""
+
+
+FROZEN, LIVE = Statistics.FROZEN, Statistics.LIVE
+
+
+class Model:
+    """A network in training.
+
+    Parameters
+    ----------
+    outputs
+        Indices of layers whose outputs `forward` hands out and whose gradients `backward` takes: for a head what goes into it, for
+        any other layer what comes out.
+    threads
+        Python threads, each with its own chunks of pictures; results don't depend on it.
+    statistics
+        Of batch norm.
+
+    Attributes
+    ----------
+    parameters : list of Parameter
+        In the order of layers.
+
+    Raises
+    ------
+    YolodscError
+        For layers that have no backward pass.
+    """
+
+    def __init__(
+        self, network: Network, *, outputs: Sequence[int], threads: int = 1, statistics: Statistics = Statistics.FROZEN
+    ) -> None:
+        import scipy.linalg.cython_blas  # noqa: F401  # what Numba's products run on: must be there to be held
+        from threadpoolctl import ThreadpoolController
+
+        self._network, self._outputs, self._threads = network, tuple(outputs), threads
+        self._statistics = statistics
+        self._graph = Graph.of(network.layers, self._outputs)
+        self._owned = {
+            layer.index: self._arrays_of(layer.index)
+            for layer in network.layers
+            if layer.index in {share_of(run) for run in self._graph.layers} and layer.weight_shapes()
+        }
+        self._arrays = {run.index: self._owned[share_of(run)] for run in self._graph.layers if share_of(run) in self._owned}
+        self.parameters: list[Parameter] = [p for arrays in self._owned.values() for p in arrays.parameters]
+        self._shape: tuple[int, ...] = ()
+        self._chunks: list[Chunk] = []
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+        self._blas: Any = ThreadpoolController()
+
+    def forward(self, pictures: Array) -> dict[int, Array]:
+        """Outputs by layer index, (N, C, H, W) each, of pictures (N, C, H, W); an `OptionError` for other channels than the cfg's.
+
+        Memory is planned at the first call and whenever the shape changes.
+        """
+        if pictures.shape != self._shape:
+            self._plan(pictures.shape)
+        for arrays in self._owned.values():
+            arrays.refresh()
+        self._each(lambda chunk, stage: chunk.forward(stage, pictures), self._chunks[0].forward_stages)
+        for arrays in self._live():
+            arrays.follow()
+        return {index: np.concatenate([chunk.output(index) for chunk in self._chunks]) for index in self._outputs}
+
+    def backward(self, gradients: Mapping[int, Array]) -> None:
+        """Fill every parameter's gradient from those of the last forward pass's outputs; missing ones count as 0."""
+        self._each(lambda chunk, stage: chunk.backward(stage, gradients), self._chunks[0].backward_stages)
+        for arrays in self._owned.values():
+            arrays.collect()
+
+    def batch_statistics(self) -> dict[int, tuple[Floats, Floats]]:
+        """Mean and variance (F,) of the last forward pass's pictures by layer index, where statistics are live."""
+        return {index: arrays.statistics() for index, arrays in self._owned.items() if isinstance(arrays, LiveArrays)}
+
+    def network(self) -> Network:
+        """The network with the present arrays, copied."""
+        weights = [
+            {name: array.copy() for name, array in self._owned[layer.index].raw.items()} if layer.index in self._owned else own
+            for layer, own in zip(self._network.layers, self._network.weights, strict=True)
+        ]
+        return self._network.with_weights(weights)
+
+    def close(self) -> None:
+        """End the threads."""
+        if self._pool:
+            self._pool.shutdown()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _arrays_of(self, index: int) -> LayerArrays:
+        layer, weights = self._network.layers[index], self._network.weights[index]
+        if not (isinstance(layer, ConvolutionalLayer) and layer.batch_normalize):
+            return LayerArrays(layer, weights)
+        if self._statistics is Statistics.FROZEN:
+            return FoldedArrays(layer, weights, self._network.profile)
+        for run in self._graph.layers:
+            if share_of(run) == index != run.index:
+                raise run.section.error("with share_index cannot be trained on live statistics")
+        return LiveArrays(layer, weights)
+
+    def _live(self) -> list[LiveArrays]:
+        return [arrays for arrays in self._owned.values() if isinstance(arrays, LiveArrays)]
+
+    def _plan(self, shape: tuple[int, ...]) -> None:
+        """Bind every chunk to its memory; the first chunk, which no other exceeds, makes its lane's."""
+        if len(shape) != 4 or shape[1] != self._network.picture.channels or shape[0] < 1:
+            raise OptionError(f"pictures of {shape}; wanted (N, {self._network.picture.channels}, H, W)")
+        count, channels, height, width = shape
+        self._graph = Graph.of(self._network.resized(height, width).layers, self._outputs)
+        for arrays in self._owned.values():
+            arrays.forget()
+        starts = range(0, count, CHUNK)
+        alone = self._statistics is Statistics.FROZEN  # a chunk goes all the way before its lane's next one begins
+        lanes = [Lane() for _ in range(self._threads if alone else len(starts))]
+        self._chunks = [
+            Chunk(
+                self._graph,
+                self._outputs,
+                self._arrays,
+                pictures=slice(start, min(start + CHUNK, count)),
+                picture=Shape(channels, height, width),
+                lane=lanes[number % len(lanes)],
+            )
+            for number, start in enumerate(starts)
+        ]
+        self._shape = shape
+
+    def _each(self, work: Callable[[Chunk, int], None], stages: int) -> None:
+        """Every chunk, those of one thread in order, stage by stage, with BLAS held to one thread."""
+
+        def some(number: int, stage: int) -> None:
+            for chunk in self._chunks[number :: self._threads]:
+                work(chunk, stage)
+
+        with self._blas.limit(limits=1, user_api="blas"), np.errstate(all="ignore"):
+            for stage in range(stages):
+                if self._pool is None:
+                    some(0, stage)
+                else:
+                    list(self._pool.map(some, range(self._threads), [stage] * self._threads))

@@ -1,0 +1,38 @@
+"""Rolling statistics of batch norm, taken anew over given pictures when training has ended."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from yolodsc.network import Network
+from yolodsc.arrays import Array, Floats
+from yolodsc.training.model.model import LIVE, Model
+
+
+def reestimate(network: Network, batches: Iterable[Array], *, threads: int = 1) -> Network:
+    """The network with the mean and variance of all pictures as rolling statistics (Wu & Johnson 2021, section 3).
+
+    While weights still move, rolling statistics lag behind them; what is taken from the final weights does not.
+
+    Parameters
+    ----------
+    batches
+        Pictures (N, C, H, W) of one shape or several; large batches are better, since each normalises itself. None at all
+        leaves the network as it is.
+    """
+    outputs = [head.index for head in network.heads] or [max(layer.index for layer in network.layers if layer.type != "cost")]
+    counts: list[int] = []
+    found: dict[int, list[tuple[Floats, Floats]]] = {}
+    with Model(network, outputs=outputs, threads=threads, statistics=LIVE) as model:
+        for pictures in batches:
+            model.forward(pictures)
+            counts.append(len(pictures))
+            for index, statistics in model.batch_statistics().items():
+                found.setdefault(index, []).append(statistics)
+    weights = [dict(own) for own in network.weights]
+    for index, statistics_of_batches in found.items():
+        means, variances = (np.array(values, np.float64) for values in zip(*statistics_of_batches, strict=True))
+        mean = np.average(means, axis=0, weights=counts)
+        variance = np.average(variances + (means - mean) ** 2, axis=0, weights=counts)  # within batches and between them
+        weights[index] |= {"rolling_mean": mean.astype(np.float32), "rolling_variance": variance.astype(np.float32)}
+    return network.with_weights(weights)

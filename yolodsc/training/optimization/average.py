@@ -1,0 +1,47 @@
+"""A moving average of the weights, which generalises better than the last ones (Polyak & Juditsky 1992)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from yolodsc.network import Network
+from yolodsc.arrays import Array
+from yolodsc.training.model.parameter import Parameter
+
+
+@dataclass(slots=True)
+class Average:
+    """The exponential average of every parameter; it starts short, so that the first steps are soon forgotten."""
+
+    parameters: Sequence[Parameter]
+    decay: float
+    _steps: int = 0
+    _values: list[Array] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._values = [p.value.copy() for p in self.parameters]
+
+    def update(self) -> None:
+        """Take in the present values."""
+        self._steps += 1
+        share = np.float32(1 - min(self.decay, self._steps / (self._steps + 10)))
+        for own, p in zip(self._values, self.parameters, strict=True):
+            np.add(own, share * (p.value - own), out=own)
+
+    def network(self, network: Network) -> Network:
+        """The network with the averages in place of its weights; rolling statistics stay."""
+        weights = [dict(own) for own in network.weights]
+        for value, p in zip(self._values, self.parameters, strict=True):
+            weights[p.layer][p.name] = value.copy()
+        return network.with_weights(weights)
+
+    def state(self) -> dict[str, Array]:
+        """Averages and their count."""
+        return {str(i): value.copy() for i, value in enumerate(self._values)} | {"steps": np.array(self._steps, np.float64)}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Averages and their count."""
+        self._steps = int(state["steps"])
+        for i, value in enumerate(self._values):
+            value[...] = state[str(i)]

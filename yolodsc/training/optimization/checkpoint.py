@@ -1,0 +1,140 @@
+"""One ``.npz`` file that holds a training: weights, optimizer, average, history, and a digest of its options."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from yolodsc.errors import OptionError
+from yolodsc.files import replacing
+from yolodsc.network import Network
+from yolodsc.schemas import open_npz
+from yolodsc.schemas import dumps, parse
+from yolodsc.training.optimization.schema import about_of
+from yolodsc.arrays import Array
+
+FILE = "checkpoint.npz"
+GROUPS = ("weights", "optimizer", "average")
+MOST_STEPS = 2**53
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """The state between two steps.
+
+    Attributes
+    ----------
+    digest
+        Of all options that decide the result.
+    step
+        Steps done.
+    weights
+        Per layer, raw.
+    optimizer, average
+        What they told of themselves.
+    history
+        Everything that ``history.json`` has, and what is summed up for the present epoch.
+    """
+
+    digest: str
+    step: int
+    weights: list[dict[str, Array]]
+    optimizer: dict[str, Array]
+    average: dict[str, Array]
+    history: dict[str, Any]
+
+    def write(self, path: Path) -> None:
+        """Put it in place of the last one in one step."""
+        arrays = {f"weights/{i}/{name}": a for i, own in enumerate(self.weights) for name, a in own.items()}
+        arrays |= {f"optimizer/{name}": a for name, a in self.optimizer.items()}
+        arrays |= {f"average/{name}": a for name, a in self.average.items()}
+        about = {"digest": self.digest, "step": self.step, "layers": len(self.weights), "history": self.history}
+        text = dumps(about, file=path, error=OptionError)
+        with replacing(path, error=OptionError) as file:
+            np.savez(file, about=np.array(text), **arrays)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stored:
+    """A checkpoint on disk: what it says of itself has been checked, its arrays are read against those of the training.
+
+    Attributes
+    ----------
+    step, history
+        As in `Checkpoint`.
+    """
+
+    path: Path
+    step: int
+    history: dict[str, Any]
+
+    @classmethod
+    def open(cls, path: Path, *, digest: str) -> "Stored":
+        """The last one; an `OptionError` where there is none, where it is damaged, or of other options."""
+        if not path.exists():
+            raise OptionError(f"--resume: no checkpoint {path}")
+        with open_npz(path, error=OptionError) as file:
+            text = file.texts().get("about")
+            strange = next((n for n in file.entries if n != "about" and n.partition("/")[0] not in GROUPS), None)
+        if text is None or strange is not None:
+            raise OptionError(f"{path}: is no checkpoint of a training ({'no about' if text is None else strange})")
+        content = parse(text, file=f"{path}: about", error=OptionError)
+        about = about_of(content, file=f"{path}: about")
+        if about.digest != digest:
+            raise OptionError(f"{path}: of a training with other options, networks or pictures; wanted the same ones")
+        return cls(path, about.step, parse(text, file=path, error=OptionError)["history"])
+
+    def check(self, *, steps: int, per_epoch: int) -> None:
+        """See that its step is one of the training's, and that it has an entry for each epoch that was over by then."""
+        epochs = steps // per_epoch + bool(steps % per_epoch) if self.step == steps else self.step // per_epoch
+        for field, found, expected in (
+            ("step", self.step, range(steps + 1)),
+            ("history.epochs", len(self.history["epochs"]), {epochs}),
+        ):
+            if found not in expected:
+                text = f"0 to {steps}" if field == "step" else f"{epochs} entries"
+                raise OptionError(f"{self.path}: about: at $.{field}: got {found}, expected {text}")
+
+    def weights(self, like: Sequence[Mapping[str, Array]]) -> list[dict[str, Array]]:
+        """Weights per layer, of the names and shapes of ``like``."""
+        flat = self.group("weights", {f"{i}/{name}": array for i, own in enumerate(like) for name, array in own.items()})
+        return [{name: flat[f"{i}/{name}"] for name in own} for i, own in enumerate(like)]
+
+    def group(self, group: str, like: Mapping[str, Array]) -> dict[str, Array]:
+        """The arrays of one group of `GROUPS`.
+
+        Nothing is read before names, dtypes and shapes of all are those of ``like``; then all numbers must be finite.
+        """
+        prefix = f"{group}/"
+        with open_npz(self.path, error=OptionError) as file:
+            found = {name.removeprefix(prefix): entry for name, entry in file.entries.items() if name.startswith(prefix)}
+            for name in sorted(found.keys() ^ like.keys()):
+                fault = "belongs to nothing of this training" if name in found else "is missing"
+                raise OptionError(f"{self.path}: {prefix}{name} {fault}")
+            for name, entry in found.items():
+                if (entry.dtype, entry.shape) != (like[name].dtype, like[name].shape):
+                    expected = f"{like[name].dtype} {like[name].shape}"
+                    raise OptionError(f"{self.path}: {prefix}{name} is {entry}; expected {expected}")
+            arrays = {name: file.array(f"{prefix}{name}") for name in found}
+        for name, array in arrays.items():
+            if not np.isfinite(array).all():
+                raise OptionError(f"{self.path}: {prefix}{name} has numbers that are not finite")
+            if name == "steps" and not 0 <= float(array) < MOST_STEPS:
+                raise OptionError(f"{self.path}: {prefix}{name} is {float(array):g}; expected 0 to {MOST_STEPS}")
+        return arrays
+
+
+def digest_of(options: Mapping[str, Any], networks: tuple[Network, ...], pictures: list[str]) -> str:
+    """A fingerprint of everything that decides a training's result."""
+    known = hashlib.sha256(json.dumps([options, pictures], sort_keys=True, default=str, allow_nan=False).encode())
+    for network in networks:
+        known.update(network.cfg.format().encode("utf-8", errors="surrogateescape"))
+        for own in network.weights:
+            for name, array in own.items():
+                known.update(name.encode())
+                known.update(np.ascontiguousarray(array).tobytes())
+    return known.hexdigest()

@@ -1,0 +1,120 @@
+"""Optimizers: they change parameters in place, and tell their state for checkpoints."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from yolodsc.errors import OptionError
+from yolodsc.arrays import Array
+from yolodsc.training.model.parameter import Parameter
+
+OPTIMIZERS = ("adam", "sgd")
+
+
+class Optimizer(Protocol):
+    """One step along the gradients that the parameters hold."""
+
+    def step(self, *, rate: float) -> None:
+        """Change every parameter; ``rate`` is the learning rate of this step."""
+        ...
+
+    def state(self) -> dict[str, Array]:
+        """Everything that the next step depends on, as copies."""
+        ...
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Take back what `state` told."""
+        ...
+
+
+@dataclass(slots=True)
+class Adam:
+    """Kingma & Ba 2015 with decoupled weight decay (Loshchilov & Hutter 2019), of ``weights`` only."""
+
+    parameters: Sequence[Parameter]
+    decay: float = 0.0
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+    _steps: int = 0
+    _mean: list[Array] = field(default_factory=list)
+    _square: list[Array] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._mean = [np.zeros_like(p.value) for p in self.parameters]
+        self._square = [np.zeros_like(p.value) for p in self.parameters]
+
+    def step(self, *, rate: float) -> None:
+        """Kingma & Ba, algorithm 1, in the order of section 2's last paragraph."""
+        self._steps += 1
+        first, second = 1 - self.beta1**self._steps, 1 - self.beta2**self._steps
+        size = np.float32(rate * np.sqrt(second) / first)
+        epsilon = np.float32(self.epsilon * np.sqrt(second))
+        for p, mean, square in zip(self.parameters, self._mean, self._square, strict=True):
+            np.add(mean, np.float32(1 - self.beta1) * (p.gradient - mean), out=mean)
+            np.add(square, np.float32(1 - self.beta2) * (p.gradient * p.gradient - square), out=square)
+            if self.decay and p.name == "weights":
+                p.value *= np.float32(1 - rate * self.decay)
+            p.value -= size * mean / (np.sqrt(square) + epsilon)
+
+    def state(self) -> dict[str, Array]:
+        """Moments and their count."""
+        named = {f"mean/{i}": m.copy() for i, m in enumerate(self._mean)}
+        named |= {f"square/{i}": s.copy() for i, s in enumerate(self._square)}
+        return named | {"steps": np.array(self._steps, np.float64)}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Moments and their count."""
+        self._steps = int(state["steps"])
+        for i, (mean, square) in enumerate(zip(self._mean, self._square, strict=True)):
+            mean[...], square[...] = state[f"mean/{i}"], state[f"square/{i}"]
+
+
+@dataclass(slots=True)
+class Sgd:
+    """Darknet's momentum: weight decay is part of the gradient, of ``weights`` only (``update_convolutional_layer``)."""
+
+    parameters: Sequence[Parameter]
+    decay: float = 0.0
+    momentum: float = 0.9
+    _velocity: list[Array] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._velocity = [np.zeros_like(p.value) for p in self.parameters]
+
+    def step(self, *, rate: float) -> None:
+        """The whole velocity is scaled by the rate of the step, as in Darknet and PyTorch."""
+        for p, velocity in zip(self.parameters, self._velocity, strict=True):
+            gradient = p.gradient + np.float32(self.decay) * p.value if self.decay and p.name == "weights" else p.gradient
+            np.multiply(velocity, np.float32(self.momentum), out=velocity)
+            np.subtract(velocity, gradient, out=velocity)
+            p.value += np.float32(rate) * velocity
+
+    def state(self) -> dict[str, Array]:
+        """Velocities."""
+        return {f"velocity/{i}": velocity.copy() for i, velocity in enumerate(self._velocity)}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Velocities."""
+        for i, velocity in enumerate(self._velocity):
+            velocity[...] = state[f"velocity/{i}"]
+
+
+def optimizer_named(name: str, parameters: Sequence[Parameter], *, decay: float, momentum: float) -> Optimizer:
+    """Adam or SGD; Adam's beta1 is the momentum."""
+    if name == "adam":
+        return Adam(parameters, decay=decay, beta1=momentum)
+    if name == "sgd":
+        return Sgd(parameters, decay=decay, momentum=momentum)
+    raise OptionError(f"--optimizer {name}: unknown; wanted one of {', '.join(OPTIMIZERS)}")
+
+
+def clip(parameters: Sequence[Parameter], *, most: float) -> float:
+    """Scale all gradients down to a common norm of ``most`` (0: never); returns the norm that they had."""
+    norm = float(np.sqrt(sum(float(np.vdot(p.gradient, p.gradient)) for p in parameters)))
+    if most and norm > most and np.isfinite(norm):
+        for p in parameters:
+            p.gradient *= np.float32(most / norm)
+    return norm
