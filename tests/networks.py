@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from yolodsc.darknet.cfg import parse_cfg
-from yolodsc.network.network import Network
-from yolodsc.darknet.profile import ALEXEYAB, Profile
 from yolodsc.arrays import Array
+from yolodsc.darknet.cfg import parse_cfg
+from yolodsc.darknet.profile import ALEXEYAB, Profile
+from yolodsc.network.network import Network
 
 
 def network(

@@ -12,16 +12,16 @@ from PIL import Image
 
 from tests.conftest import GOLDEN
 from yolodsc import cli, files
-from yolodsc.images import image_file
-from yolodsc.network import weights
+from yolodsc.arrays import Shape
 from yolodsc.darknet.cfg import parse_cfg
-from yolodsc.images.image import fit, read_image
-from yolodsc.images.jpeg import decode_jpeg, read_jpeg
+from yolodsc.darknet.profile import ALEXEYAB, OPENCV
 from yolodsc.engine.fastdsc import runner as fastdsc
 from yolodsc.errors import CfgError, ImageError, WeightsError, YolodscError
+from yolodsc.images import image_file
+from yolodsc.images.image import fit, read_image
+from yolodsc.images.jpeg import decode_jpeg, read_jpeg
+from yolodsc.network import weights
 from yolodsc.network.network import Network
-from yolodsc.darknet.profile import ALEXEYAB, OPENCV
-from yolodsc.arrays import Shape
 
 STEM = GOLDEN / "micro/yolo-v4"
 NETWORK = ["--cfg", f"{STEM}.cfg", "--weights", f"{STEM}.weights"]

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from yolodsc.arrays import Array
 from yolodsc.network import boxes as boxes_module
 from yolodsc.network.boxes import Candidates, NmsKind, _overlap, _suppressed, _suppressed_compiled, diou, iou, nms, to_xywh, to_xyxy
-from yolodsc.arrays import Array
 
 SIDE = st.floats(0.0625, 1, width=32)
 BOXES = st.lists(st.tuples(SIDE, SIDE, SIDE, SIDE), min_size=1, max_size=8).map(lambda rows: np.array(rows, np.float32))

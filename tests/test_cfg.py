@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yolodsc.darknet.cfg import parse_cfg, read_cfg
-from yolodsc.darknet.cfg import Cfg, Option, Section
+from yolodsc.darknet.cfg import Cfg, Option, Section, parse_cfg, read_cfg
 from yolodsc.errors import CfgError, YolodscError
 from yolodsc.network.layers import LAYER_TYPES, UNSUPPORTED_TYPES
 from yolodsc.network.network import Network

@@ -18,13 +18,13 @@ import pytest
 
 from tests.conftest import GOLDEN
 from yolodsc import cli
-from yolodsc.images.image import write_image
 from yolodsc.cli import signals
 from yolodsc.cli.tables.table import aligned
 from yolodsc.cli.terminal import printable
+from yolodsc.detection.bundled import resolve_model
 from yolodsc.errors import OptionError
 from yolodsc.files import nearest, replacing, resolved
-from yolodsc.detection.bundled import resolve_model
+from yolodsc.images.image import write_image
 
 STEM = GOLDEN / "micro/yolo-v4"
 NETWORK = ["--cfg", f"{STEM}.cfg", "--weights", f"{STEM}.weights"]

@@ -6,17 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from yolodsc.images.image import write_image
-from yolodsc.evaluation.datasets.dataset import Report
-from yolodsc.evaluation.datasets.comp4 import read_comp4, write_comp4
-from yolodsc.evaluation.datasets.formats import Format, read_detections, read_truth
-from yolodsc.evaluation.datasets.text import label_path, read_folder, with_difficult
-from yolodsc.evaluation.datasets.voc import read_voc
 from yolodsc.errors import DatasetError, OptionError
+from yolodsc.evaluation.datasets.comp4 import read_comp4, write_comp4
+from yolodsc.evaluation.datasets.dataset import InputReport
+from yolodsc.evaluation.datasets.formats import Format, read_detections, read_truth
+from yolodsc.evaluation.datasets.text import label_path, mark_difficult, read_folder
+from yolodsc.evaluation.datasets.voc import read_voc
 from yolodsc.evaluation.evaluation import evaluate
 from yolodsc.evaluation.metrics import score
 from yolodsc.evaluation.metrics.rules import RULES
-from yolodsc.evaluation.metrics.tables import Found
+from yolodsc.evaluation.metrics.tables import DetectionTable
+from yolodsc.images.image import write_image
 
 BOMB = """<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x "ha"><!ENTITY y "&x;&x;&x;&x;">]>
 <annotation><object><name>&y;</name></object></annotation>"""
@@ -68,7 +68,7 @@ def test_faults_of_annotations_are_reported_by_file_or_refused(tree: Path, text:
     (tree / "Annotations/b.xml").write_text(text)
     write_image(tree / "JPEGImages/b.png", np.zeros((76, 100, 3), np.uint8))
     (tree / "ImageSets/Main/test.txt").write_text("a\nb\n")
-    report = Report()
+    report = InputReport()
 
     dataset = read_voc(tree, "test", report)
 
@@ -77,14 +77,14 @@ def test_faults_of_annotations_are_reported_by_file_or_refused(tree: Path, text:
     assert said in report.notes[0]
     assert len(dataset.truth) == 1 + objects
     with pytest.raises(DatasetError, match=r"b\.xml"):
-        read_voc(tree, "test", Report(strict=True))
+        read_voc(tree, "test", InputReport(strict=True))
 
 
 def test_the_pictures_own_size_counts(tree: Path) -> None:
     """An XML without size, and one whose size is another's."""
     (tree / "Annotations/a.xml").write_text(annotation(thing(), size=""))
 
-    dataset = read_voc(tree, "test", Report())
+    dataset = read_voc(tree, "test", InputReport())
 
     assert dataset.sizes.tolist() == [[100, 76]]
     assert dataset.limits.tolist() == [[1, 1, 100, 76]]
@@ -95,19 +95,19 @@ def test_sets_are_names_or_files_of_ids_or_paths(tree: Path, tmp_path: Path) -> 
     listed = tmp_path / "mine.txt"
     listed.write_text("a  1\n\n/some/where/a.jpg\n")
 
-    assert read_voc(tree, str(listed), Report()).ids == ("a",)
+    assert read_voc(tree, str(listed), InputReport()).ids == ("a",)
     with pytest.raises(DatasetError, match=r"--set train: no file .*train\.txt"):
-        read_voc(tree, "train", Report())
+        read_voc(tree, "train", InputReport())
 
 
 def test_classes_are_the_twenty_or_those_of_the_labels(tree: Path) -> None:
     """In a VOC tree; a folder of XML alone tells only what it has."""
     (tree / "Annotations/a.xml").write_text(annotation(thing(), thing(name="<name>tea pot</name>")))
 
-    assert read_voc(tree, "test", Report()).names == ("cat", "tea pot")
+    assert read_voc(tree, "test", InputReport()).names == ("cat", "tea pot")
     (tree / "Annotations/a.xml").write_text(annotation(thing()))
-    assert len(read_voc(tree, "test", Report()).names) == 20
-    assert read_truth(tree / "Annotations", Format(), Report()).names == ("cat",)
+    assert len(read_voc(tree, "test", InputReport()).names) == 20
+    assert read_truth(tree / "Annotations", Format(), InputReport()).names == ("cat",)
 
 
 @pytest.mark.parametrize(
@@ -142,8 +142,8 @@ def yolo(tmp_path: Path) -> Path:
 
 def test_yolo_lists_and_folders_give_the_same_dataset(yolo: Path) -> None:
     """Pictures tell the sizes, names the classes."""
-    listed = read_folder(yolo / "list.txt", "yolo", Report(), names=("cat", "dog"))
-    folder = read_folder(yolo / "labels", "yolo", Report(), names=("cat", "dog"))
+    listed = read_folder(yolo / "list.txt", "yolo", InputReport(), names=("cat", "dog"))
+    folder = read_folder(yolo / "labels", "yolo", InputReport(), names=("cat", "dog"))
 
     assert listed.ids == folder.ids == ("a", "b")
     assert listed.names == ("cat", "dog")
@@ -160,7 +160,7 @@ def test_class_numbers_mean_the_same_in_labels_and_detections(yolo: Path, names:
     for name in "ab":
         label = (yolo / f"labels/{name}.txt").read_text().strip()
         (yolo / f"found/{name}.txt").write_text(f"{label} 0.9\n")
-    form, report = Format(name="yolo", names=names), Report(strict=True)
+    form, report = Format(name="yolo", names=names), InputReport(strict=True)
 
     dataset = read_truth(yolo / "labels", form, report)
     found, _ = read_detections(yolo / "found", dataset, form, report)
@@ -174,17 +174,17 @@ def test_class_numbers_mean_the_same_in_labels_and_detections(yolo: Path, names:
 def test_an_unreadable_picture_is_named_where_its_size_is_needed(yolo: Path) -> None:
     """Rules of whole pixels cannot be applied without."""
     (yolo / "JPEGImages/b.png").write_bytes(b"no picture")
-    dataset = read_truth(yolo / "labels", Format(name="yolo"), Report())
+    dataset = read_truth(yolo / "labels", Format(name="yolo"), InputReport())
 
     with pytest.raises(DatasetError, match=r"b\.png cannot be read"):
-        evaluate(dataset, Found.empty(), [RULES["voc10"]])
+        evaluate(dataset, DetectionTable.empty(), [RULES["voc10"]])
 
 
 @pytest.mark.parametrize("line", ["1 .5 .5 .2", "1 .5 .5 .2 .4 .3 .3", "1 .5 .5 nan .4", "one .5 .5 wide .4"])
 def test_lines_that_are_no_labels_are_reported(yolo: Path, line: str) -> None:
     """With file and number; polygons too."""
     (yolo / "labels/b.txt").write_text(f"1 .1 .1 .1 .1\n{line}\n")
-    report = Report()
+    report = InputReport()
 
     dataset = read_folder(yolo / "list.txt", "yolo", report)
 
@@ -197,7 +197,7 @@ def test_pictures_without_sizes_leave_the_rules_of_whole_pixels_out(yolo: Path) 
     for path in (yolo / "JPEGImages").iterdir():
         path.unlink()
 
-    dataset = read_truth(yolo / "labels", Format(name="yolo"), Report())
+    dataset = read_truth(yolo / "labels", Format(name="yolo"), InputReport())
 
     assert dataset.relative
     assert dataset.truth.boxes_xyxy.max() < 1
@@ -210,7 +210,7 @@ def test_equal_names_in_two_folders_stay_two_pictures(tmp_path: Path) -> None:
         (tmp_path / folder / "1.txt").write_text("0 .5 .5 .2 .2\n")
     (tmp_path / "list.txt").write_text("x/1.jpg\ny/1.jpg\n")
 
-    dataset = read_folder(tmp_path / "list.txt", "yolo", Report())
+    dataset = read_folder(tmp_path / "list.txt", "yolo", InputReport())
 
     assert len(set(dataset.ids)) == 2
 
@@ -221,9 +221,9 @@ def test_labels_may_lie_where_ultralytics_keeps_them(tmp_path: Path) -> None:
         (tmp_path / folder).mkdir()
     (tmp_path / "list.txt").write_text("images/a.jpg\nimages/b.jpg\n")
     with pytest.raises(DatasetError, match=r"no label files of 2 pictures; looked for .*images/a\.txt"):
-        read_folder(tmp_path / "list.txt", "yolo", Report())
+        read_folder(tmp_path / "list.txt", "yolo", InputReport())
     (tmp_path / "labels/b.txt").write_text("0 .5 .5 .2 .2\n")
-    report = Report()
+    report = InputReport()
 
     dataset = read_folder(tmp_path / "list.txt", "yolo", report)
 
@@ -237,15 +237,15 @@ def test_a_difficult_list_adds_difficult_objects(yolo: Path) -> None:
         (yolo / f"hard/{name}.txt").write_text("0 0.1 0.1 0.1 0.1\n" if name == "b" else "")
     listed = yolo / "hard.txt"
     listed.write_text("hard/a.png\nhard/b.png\n")
-    dataset = read_folder(yolo / "list.txt", "yolo", Report(), names=("cat", "dog"))
+    dataset = read_folder(yolo / "list.txt", "yolo", InputReport(), names=("cat", "dog"))
 
-    found = with_difficult(dataset, listed, Report())
+    found = mark_difficult(dataset, listed, InputReport())
 
     assert found.truth.difficult.tolist() == [False, False, True]
     assert found.truth.picture[-1] == 1
     listed.write_text("hard/a.png\n")
     with pytest.raises(DatasetError, match="1 pictures; wanted the 2"):
-        with_difficult(dataset, listed, Report())
+        mark_difficult(dataset, listed, InputReport())
 
 
 def test_comp4_headers_and_broken_lines(tree: Path, tmp_path: Path) -> None:
@@ -253,7 +253,7 @@ def test_comp4_headers_and_broken_lines(tree: Path, tmp_path: Path) -> None:
     folder = tmp_path / "found"
     folder.mkdir()
     (folder / "comp4_det_test_cat.txt").write_text("image score x1 y1 x2 y2\na 0.5 11 21 50 60\na much 1 2 3 4\n")
-    report = Report()
+    report = InputReport()
 
     rows, missing = read_comp4(folder, ("cat", "dog"), report)
 
@@ -268,14 +268,14 @@ def test_comp4_files_come_back_as_they_were_written(tree: Path, tmp_path: Path) 
     (tree / "Annotations/a.xml").write_text(
         annotation(thing(), thing(name="<name>tea pot</name>"), thing(name="<name>Vogelhäuschen</name>"))
     )
-    dataset = read_voc(tree, "test", Report())
+    dataset = read_voc(tree, "test", InputReport())
     rows = "".join(f'{{"image_id": "a", "category_id": {c}, "bbox": [-5, 2, 30, 40], "score": 0.{c + 1}}},' for c in range(3))
     (tmp_path / "r.json").write_text(f"[{rows[:-1]}]")
-    found, _ = read_detections(tmp_path / "r.json", dataset, Format(), Report())
+    found, _ = read_detections(tmp_path / "r.json", dataset, Format(), InputReport())
     folder = tmp_path / "out"
 
     write_comp4(folder, dataset, found, chosen="test")
-    again, missing = read_detections(folder, dataset, Format(), Report())
+    again, missing = read_detections(folder, dataset, Format(), InputReport())
 
     assert not missing
     assert again.class_id.tolist() == [0, 1, 2]
@@ -293,11 +293,11 @@ def test_darknets_own_json_is_read(tree: Path, tmp_path: Path) -> None:
     }
     file = tmp_path / "result.json"
     file.write_text(json.dumps([frame]).replace("PATH", r"C:\new\VOC\a.jpg"))
-    dataset = read_voc(tree, "test", Report())
+    dataset = read_voc(tree, "test", InputReport())
 
-    found, missing = read_detections(file, dataset, Format(), Report())
+    found, missing = read_detections(file, dataset, Format(), InputReport())
     file.write_text("\n]")
-    empty, _ = read_detections(file, dataset, Format(), Report())
+    empty, _ = read_detections(file, dataset, Format(), InputReport())
 
     assert found.score.tolist() == [0.9]
     assert dataset.names[found.class_id[0]] == "cat"
@@ -310,7 +310,7 @@ def test_coco_results_of_unknown_pictures_are_reported(tree: Path, tmp_path: Pat
     """And left out; the rest counts."""
     rows = [{"image_id": i, "category_id": 7, "bbox": [10, 20, 40, 40], "score": 0.5} for i in ("a", "z")]
     (tmp_path / "r.json").write_text(json.dumps(rows))
-    dataset, report = read_voc(tree, "test", Report()), Report()
+    dataset, report = read_voc(tree, "test", InputReport()), InputReport()
 
     found, _ = read_detections(tmp_path / "r.json", dataset, Format(), report)
 
@@ -326,14 +326,14 @@ def test_broken_json_is_one_error(tree: Path, tmp_path: Path, text: str) -> None
     (tmp_path / "r.json").write_text(text)
 
     with pytest.raises(DatasetError, match=r"r\.json"):
-        read_detections(tmp_path / "r.json", read_voc(tree, "test", Report()), Format(), Report())
+        read_detections(tmp_path / "r.json", read_voc(tree, "test", InputReport()), Format(), InputReport())
 
 
 def test_a_dataset_without_objects_can_be_scored(tree: Path) -> None:
     """No mean, or 0 where the rule counts empty classes."""
     (tree / "Annotations/a.xml").write_text(annotation())
-    dataset = read_voc(tree, "test", Report())
-    found, _ = read_detections(_with_one_cat(tree), dataset, Format(), Report())
+    dataset = read_voc(tree, "test", InputReport())
+    found, _ = read_detections(_with_one_cat(tree), dataset, Format(), InputReport())
 
     results = score(RULES.values(), dataset.truth, found, classes=20, pictures=1)
 

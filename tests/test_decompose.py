@@ -8,21 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from yolodsc.arrays import Array
 from yolodsc.darknet.cfg import Cfg, parse_cfg
 from yolodsc.decompose import refine, surgery
 from yolodsc.decompose.calibration import patches, samples
 from yolodsc.decompose.driver import decompose
-from yolodsc.decompose.search import choices
-from yolodsc.decompose.settings import Settings
-from yolodsc.decompose.search.allocate import Option, allocate
-from yolodsc.decompose.search.choices import KEEP, METHODS, Choice
-from yolodsc.decompose.thread_pool import Crew
-from yolodsc.decompose.target import candidates, convolutions, obstacle
-from yolodsc.errors import DecompositionError
 from yolodsc.decompose.factor import paper
 from yolodsc.decompose.factor.gram import moments
+from yolodsc.decompose.search import choices
+from yolodsc.decompose.search.allocate import AllocationOption, allocate
+from yolodsc.decompose.search.choices import KEEP, METHODS, FactorizationChoice
+from yolodsc.decompose.settings import DecomposeSettings
+from yolodsc.decompose.target import candidates, convolutions, obstacle
+from yolodsc.decompose.thread_pool import FitThreadPool
+from yolodsc.errors import DecompositionError
 from yolodsc.network.network import Network
-from yolodsc.arrays import Array
 
 CHAIN = """
 [net]
@@ -155,7 +155,7 @@ def test_costs_are_those_of_the_network(method: str) -> None:
     """Multiplications counted beforehand are those of the network that comes out."""
     net = network(TANGLED)
 
-    result = decompose(net, shown(net), Settings(method=method, rank=1, refine=0, patches=20))
+    result = decompose(net, shown(net), DecomposeSettings(method=method, rank=1, refine=0, patches=20))
 
     total = sum(layer.multiply_adds() for layer in result.network.layers)
     assert total == sum(r.multiply_adds[1] for r in result.layers)
@@ -166,7 +166,7 @@ def test_every_method_handles_every_convolution(method: str) -> None:
     """Groups, strides, dilation, 5x5 and shortcuts come out as a network of the same output shape, with finite numbers."""
     net = network(TANGLED)
 
-    result = decompose(net, shown(net), Settings(method=method, patches=20, refine=3))
+    result = decompose(net, shown(net), DecomposeSettings(method=method, patches=20, refine=3))
 
     assert result.network.layers[-1].shape == net.layers[-1].shape
     assert np.isfinite(result.output_error)
@@ -180,7 +180,7 @@ def test_auto_stays_within_its_budget() -> None:
     errors = []
 
     for budget in (0.45, 0.9):
-        result = decompose(net, shown(net), Settings(budget=budget, patches=20, refine=5))
+        result = decompose(net, shown(net), DecomposeSettings(budget=budget, patches=20, refine=5))
         assert sum(layer.multiply_adds() for layer in result.network.layers) <= budget * whole
         errors.append(result.output_error)
 
@@ -192,9 +192,9 @@ def test_budgets_out_of_reach_are_refused() -> None:
     net = network(CHAIN)
 
     with pytest.raises(DecompositionError, match=r"budget of 0\.01: the network with the cheapest forms takes 0\.\d+ of its cost"):
-        decompose(net, shown(net), Settings(budget=0.01, patches=10))
+        decompose(net, shown(net), DecomposeSettings(budget=0.01, patches=10))
     with pytest.raises(DecompositionError, match=r"budget of 1e-06 ms: the network with the cheapest forms takes .* ms"):
-        decompose(net, shown(net), Settings(budget_ms=1e-6, patches=10))
+        decompose(net, shown(net), DecomposeSettings(budget_ms=1e-6, patches=10))
 
 
 def test_budgets_in_milliseconds_choose_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,7 +208,7 @@ def test_budgets_in_milliseconds_choose_by_time(monkeypatch: pytest.MonkeyPatch)
             "yolodsc.decompose.search.time_model.Timer.chain",
             lambda timer, target, chain, slow=stages_cost: slow if len(chain.stages) > 1 else 1.0,
         )
-        result = decompose(net, shown(net), Settings(budget_ms=10.0 if stages_cost > 1 else 8.6, patches=20, refine=5))
+        result = decompose(net, shown(net), DecomposeSettings(budget_ms=10.0 if stages_cost > 1 else 8.6, patches=20, refine=5))
         counts.append(len(result.network.layers))
 
     assert counts[0] == len(net.layers) < counts[1]
@@ -218,7 +218,7 @@ def test_kept_layers_stay_whole() -> None:
     """A layer named in keep has one section still, and the report says why."""
     net = network(CHAIN)
 
-    result = decompose(net, shown(net), Settings(method="als", keep=(0,), patches=20))
+    result = decompose(net, shown(net), DecomposeSettings(method="als", keep=(0,), patches=20))
 
     (first,) = [r for r in result.layers if r.index == 0]
     assert first.choice == KEEP
@@ -244,7 +244,7 @@ def test_pointwise_networks_are_refused() -> None:
     net = network(text)
 
     with pytest.raises(DecompositionError, match="pointwise already"):
-        decompose(net, shown(net), Settings())
+        decompose(net, shown(net), DecomposeSettings())
 
 
 @pytest.mark.parametrize("ask", [{"method": "pdp"}, {"method": "auto", "budget": 0.5, "refine": 5}])
@@ -252,7 +252,7 @@ def test_results_do_not_depend_on_threads(ask: dict[str, Any]) -> None:
     """One thread or three give one network, bit for bit."""
     net = network(CHAIN)
 
-    one, three = (decompose(net, shown(net), Settings(patches=20, threads=n, **ask)).network for n in (1, 3))
+    one, three = (decompose(net, shown(net), DecomposeSettings(patches=20, threads=n, **ask)).network for n in (1, 3))
 
     for a, b in zip(one.weights, three.weights, strict=True):
         assert all(np.array_equal(a[name], b[name]) for name in a)
@@ -262,7 +262,7 @@ def test_seeds_repeat() -> None:
     """The same seed gives the same network bit for bit; another seed another one."""
     net = network(CHAIN)
 
-    one, two, other = (decompose(net, shown(net), Settings(method="pdp", patches=10, seed=s)).network for s in (3, 3, 4))
+    one, two, other = (decompose(net, shown(net), DecomposeSettings(method="pdp", patches=10, seed=s)).network for s in (3, 3, 4))
 
     first, second, third = (out(n) for n in (one, two, other) for out in (lambda n: n.weights[1]["weights"],))
     assert np.array_equal(first, second)
@@ -310,7 +310,7 @@ def test_refinement_never_raises_the_loss(seed: int, window: int) -> None:
     gram = moments(X, Y, channels=3)
     form = paper.compensated(W, gram)
 
-    with Crew(1) as crew:
+    with FitThreadPool(1) as crew:
         ask = {"activation": "leaky", "window": window, "iterations": 10, "crew": crew}
         better, biases = refine.refined(form, gram.bias(form.dense()), X, Y, **ask)
 
@@ -325,7 +325,8 @@ def test_refinement_never_raises_the_loss(seed: int, window: int) -> None:
 def test_plans_fit_their_budget(layers: list[list[tuple[float, float]]]) -> None:
     """Whatever the options are, the plan costs no more than the budget, and no single exchange betters it."""
     options = {
-        i: [Option(Choice("pdp", k + 1), cost, loss) for k, (cost, loss) in enumerate(layer)] for i, layer in enumerate(layers)
+        i: [AllocationOption(FactorizationChoice("pdp", k + 1), cost, loss) for k, (cost, loss) in enumerate(layer)]
+        for i, layer in enumerate(layers)
     }
     budget = 1.2 * sum(min(o.cost for o in layer) for layer in options.values())
 
@@ -344,7 +345,7 @@ def test_plans_fit_their_budget(layers: list[list[tuple[float, float]]]) -> None
 def test_equal_cost_is_not_more() -> None:
     """Components of pdp and filters of channel decomposition at rank 1 cost no more than depthwise and pointwise."""
     target = candidates(network(CHAIN))[2]
-    wanted = choices.multiply_adds(target, Choice("als", 1))
+    wanted = choices.multiply_adds(target, FactorizationChoice("als", 1))
 
     for method in ("pdp", "channel"):
         assert choices.multiply_adds(target, choices.equal_cost(target, method, 1)) <= wanted
@@ -359,7 +360,7 @@ def test_opencv_reads_the_pair_and_agrees(text: str, tmp_path: Path) -> None:
     )
     if "stride_x" in text:
         net = network(text[: text.index("[route]\nlayers=1\n")].replace("dilation=2\n", "").replace("mish", "leaky"))
-    result = decompose(net, shown(net), Settings(method="pdp", patches=20, refine=3))
+    result = decompose(net, shown(net), DecomposeSettings(method="pdp", patches=20, refine=3))
     cfg, weights = tmp_path / "new.cfg", tmp_path / "new.weights"
     result.network.save(cfg, weights)
     (picture,) = shown(net, count=1)

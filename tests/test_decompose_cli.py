@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from yolodsc.darknet.cfg import parse_cfg
 from yolodsc.cli import run
+from yolodsc.darknet.cfg import parse_cfg
 from yolodsc.network.network import Network
 
 TEXT = """

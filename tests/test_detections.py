@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from yolodsc.images.image import read_image, write_image
-from yolodsc.network.boxes import Candidates
 from yolodsc.detection.detections import Detections
 from yolodsc.detection.outputs.annotated import AnnotatedWriter
 from yolodsc.detection.outputs.crops import CropWriter
 from yolodsc.detection.outputs.csv_file import CsvWriter
 from yolodsc.detection.outputs.json_file import JsonWriter
 from yolodsc.detection.outputs.txt_files import TxtWriter
+from yolodsc.images.image import read_image, write_image
+from yolodsc.network.boxes import Candidates
 
 NAMES = ('plain "quoted"\\', "naïve 猫")
 PICTURE = np.full((50, 100, 3), 128, np.uint8)

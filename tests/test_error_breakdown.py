@@ -7,12 +7,11 @@ from msgspec.structs import replace
 
 from tests.test_metrics import cases, tables
 from yolodsc.errors import DatasetError
-from yolodsc.evaluation.metrics import score
-from yolodsc.evaluation.metrics.rules import RULES
 from yolodsc.evaluation.comparison.bootstrap import compare, read_evaluation
-from yolodsc.evaluation.errors.breakdown import KINDS, breakdown
 from yolodsc.evaluation.comparison.resampled import resampled_ap
-from yolodsc.evaluation.metrics.rules import RECALL_POINTS
+from yolodsc.evaluation.errors.breakdown import KINDS, breakdown
+from yolodsc.evaluation.metrics import score
+from yolodsc.evaluation.metrics.rules import RECALL_POINTS, RULES
 
 A, B = (0, 0, 100, 100), (200, 200, 300, 300)
 NEAR_A = (0, 0, 100, 40)  # IoU .4 with A

@@ -8,11 +8,11 @@ import pytest
 
 from tests.test_metrics import BEST, naive_ap
 from yolodsc.cli import run
-from yolodsc.evaluation.datasets.dataset import Report
+from yolodsc.darknet.names import read_names
+from yolodsc.evaluation.datasets.dataset import InputReport
 from yolodsc.evaluation.datasets.formats import Format, read_detections, read_truth
 from yolodsc.evaluation.metrics import score
 from yolodsc.evaluation.metrics.rules import RULES
-from yolodsc.darknet.names import read_names
 
 
 @pytest.fixture(scope="module")
@@ -103,8 +103,8 @@ def test_every_rule_equals_its_loop_on_a_hundred_pictures(shared, tmp_path):
     """Twenty classes given by number, beside the oracles of the rules."""
     folder = shared / "data/evalcases/rafael_voc100"
     form = Format(name="rafael", names=read_names(folder / "voc.names"))
-    dataset = read_truth(folder / "gts_pascalvoc_format", form, Report())
-    found, _ = read_detections(folder / "dets_abs_xyx2y2", dataset, form, Report())
+    dataset = read_truth(folder / "gts_pascalvoc_format", form, InputReport())
+    found, _ = read_detections(folder / "dets_abs_xyx2y2", dataset, form, InputReport())
     truth = dataset.truth
     objects = list(zip(truth.picture, truth.class_id, truth.boxes_xyxy.tolist(), truth.difficult, strict=True))
     rows = list(zip(found.picture, found.class_id, found.boxes_xyxy.tolist(), found.score, strict=True))

@@ -11,9 +11,9 @@ import pytest
 
 from tests.conftest import GOLDEN
 from tests.test_datasets import annotation, thing
-from yolodsc.images.image import read_image, write_image
 from yolodsc.cli import evaluate as command
 from yolodsc.cli import run
+from yolodsc.images.image import read_image, write_image
 
 STEM = GOLDEN / "micro/yolo-v4"
 NETWORK = ["--cfg", f"{STEM}.cfg", "--weights", f"{STEM}.weights"]

@@ -10,12 +10,12 @@ import pytest
 from tests.conftest import GOLDEN
 from tests.test_golden_micro import on_reference, same_boxes
 from yolodsc import engine
+from yolodsc.arrays import Array
 from yolodsc.detection.detector import Detector
 from yolodsc.errors import CfgError
 from yolodsc.images.image import Placement, letterboxed
 from yolodsc.network.layers.region import RegionLayer
 from yolodsc.network.network import Network
-from yolodsc.arrays import Array
 
 FOLDER = GOLDEN / "differences"
 CASES = sorted(path.stem for path in FOLDER.glob("*.cfg"))

@@ -7,15 +7,15 @@ import pytest
 
 from tests.conftest import GOLDEN
 from yolodsc import engine
-from yolodsc.network.boxes import to_xywh
-from yolodsc.detection.detector import Detector
+from yolodsc.arrays import Array
 from yolodsc.detection.detections import Detections
+from yolodsc.detection.detector import Detector
 from yolodsc.images.image import Placement, letterboxed
+from yolodsc.network.boxes import to_xywh
 from yolodsc.network.layers.convolutional import ConvolutionalLayer
 from yolodsc.network.layers.maxpool import MaxpoolLayer
 from yolodsc.network.layers.region import RegionLayer
 from yolodsc.network.network import Network
-from yolodsc.arrays import Array
 
 NAMES = sorted(path.stem for path in (GOLDEN / "micro").glob("*.cfg"))
 WITH_BOXES = "yolo-v3 yolo-v4 yolo-diounms yolo-new-coords gaussian-yolo region-v2 region-v2-nosoftmax".split()

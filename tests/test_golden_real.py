@@ -7,8 +7,8 @@ import pytest
 
 from tests.conftest import SHARED
 from tests.test_golden_micro import same_boxes
-from yolodsc.images.image import fit, read_image
 from yolodsc.detection.detector import Detector
+from yolodsc.images.image import fit, read_image
 from yolodsc.network.layers.region import RegionLayer
 from yolodsc.network.network import Network
 

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.conftest import GOLDEN
+from yolodsc.arrays import Shape
+from yolodsc.darknet.profile import ALEXEYAB, OPENCV, PJREDDIE
+from yolodsc.errors import ImageError
 from yolodsc.images import image_file
 from yolodsc.images.image import fit, from_array, read_image, resize
 from yolodsc.images.jpeg import read_jpeg
-from yolodsc.errors import ImageError
-from yolodsc.darknet.profile import ALEXEYAB, OPENCV, PJREDDIE
-from yolodsc.arrays import Shape
 
 CASES = sorted(path.stem for path in (GOLDEN / "images").glob("*.npz"))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from yolodsc.jit.cache.store import keep, kept
+from yolodsc.jit.cache.store import load_cached, store_cached
 
 pytestmark = pytest.mark.skipif(bool(os.environ.get("NUMBA_DISABLE_JIT")), reason="nothing is compiled")
 
@@ -110,7 +110,7 @@ def test_a_planted_pickle_is_not_opened(folder: Path, tmp_path: Path) -> None:
     run(tmp_path)
     marker = tmp_path / "marker"
     for file in folder.iterdir():
-        keep(file.name, pickle.dumps(Marks(marker)))
+        store_cached(file.name, pickle.dumps(Marks(marker)))
     folder.chmod(0o777)
 
     assert run(tmp_path) == [31, 120, 0]
@@ -129,7 +129,7 @@ def test_processes_on_one_cache_do_not_disturb_each_other(folder: Path, tmp_path
 
     assert found == [["31", "120"]] * 2
     assert not list(folder.glob(".*"))
-    assert all(kept(file.name) for file in folder.iterdir())
+    assert all(load_cached(file.name) for file in folder.iterdir())
 
 
 def test_without_compilation_a_kernel_is_a_function(folder: Path, tmp_path: Path) -> None:

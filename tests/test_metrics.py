@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yolodsc.evaluation.metrics import score
-from yolodsc.evaluation.metrics.rules import RULES
-from yolodsc.evaluation.metrics.tables import Found, Truth
 from yolodsc.evaluation.metrics.ranking import falling, ranked
+from yolodsc.evaluation.metrics.rules import RULES
+from yolodsc.evaluation.metrics.tables import DetectionTable, GroundTruth
 
 BEST = [name for name in RULES if name != "coco"]
 POINTS = {
@@ -35,13 +35,13 @@ def cases(draw):
 
 def tables(objects, found):
     """The same as columns."""
-    truth = Truth.of(
+    truth = GroundTruth.of(
         np.array([o[0] for o in objects], np.int64),
         np.array([o[1] for o in objects], np.int64),
         np.array([o[2] for o in objects], float).reshape(-1, 4),
         np.array([o[3] for o in objects], bool),
     )
-    detections = Found(
+    detections = DetectionTable(
         np.array([f[0] for f in found], np.int64),
         np.array([f[1] for f in found], np.int64),
         np.array([f[3] for f in found], float),

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from yolodsc.arrays import Shape
+from yolodsc.darknet.profile import ALEXEYAB, OPENCV
 from yolodsc.images import planar
 from yolodsc.images.image import fit, letterboxed, resize, to_planar
 from yolodsc.jit.kernel import Kernel
-from yolodsc.darknet.profile import ALEXEYAB, OPENCV
-from yolodsc.arrays import Shape
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -11,9 +11,9 @@ import pytest
 
 from tests.conftest import GOLDEN
 from yolodsc.detection import read_ahead
-from yolodsc.images.image import write_image
 from yolodsc.detection.detector import READ_AHEAD, Detector
 from yolodsc.detection.read_ahead import Budget, Ticket, in_order
+from yolodsc.images.image import write_image
 
 STEM = GOLDEN / "micro/yolo-v4"
 

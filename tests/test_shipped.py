@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 import yolodsc
-from yolodsc.detection.bundled import DEFAULT_MODEL, bundled_models, resolve_model
 from yolodsc.cli import run
+from yolodsc.detection.bundled import DEFAULT_MODEL, bundled_models, resolve_model
+from yolodsc.detection.sources import sample_images
 from yolodsc.errors import OptionError
 from yolodsc.network.network import Network
-from yolodsc.detection.sources import samples
 
 VOC = "aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person".split()
 
@@ -48,7 +48,7 @@ def test_a_folder_of_the_same_name_does_not_hide_a_shipped_network(tmp_path: Pat
 def test_the_default_finds_what_the_samples_show(picture: str, wanted: str) -> None:
     """At the default threshold."""
     pytest.importorskip("skimage", reason="needs scikit-image's photographs (extra demo)")
-    (path,) = (path for path in samples() if Path(path).stem == picture)
+    (path,) = (path for path in sample_images() if Path(path).stem == picture)
 
     detections = yolodsc.load()(path)
 

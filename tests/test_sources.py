@@ -9,10 +9,10 @@ import pytest
 from tests.conftest import GOLDEN
 from yolodsc import cli
 from yolodsc.detection import sources
-from yolodsc.images.image import read_image
-from yolodsc.errors import OptionError
 from yolodsc.detection.outputs.naming import OutputNames
 from yolodsc.detection.sources import LONGEST_PATH, Sources
+from yolodsc.errors import OptionError
+from yolodsc.images.image import read_image
 
 STEM = GOLDEN / "micro/yolo-v4"
 NETWORK = ["--cfg", f"{STEM}.cfg", "--weights", f"{STEM}.weights"]

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from tests.conftest import GOLDEN, SHARED
 from tests.networks import network
 from yolodsc.darknet.cfg import read_cfg
-from yolodsc.network.weights import read_weights, write_weights
+from yolodsc.darknet.profile import ALEXEYAB, OPENCV, PJREDDIE, Profile
 from yolodsc.errors import WeightsError, YolodscError
 from yolodsc.network.network import Network
-from yolodsc.darknet.profile import ALEXEYAB, OPENCV, PJREDDIE, Profile
+from yolodsc.network.weights import read_weights, write_weights
 
 CONV = "convolutional filters=2 size=1 batch_normalize=1"
 

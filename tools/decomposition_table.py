@@ -16,20 +16,20 @@ from pathlib import Path
 import numpy as np
 
 import yolodsc
+from yolodsc.darknet.names import read_names
+from yolodsc.decompose.calibration.images import read_images
+from yolodsc.decompose.driver import decompose
+from yolodsc.decompose.search.time_model import Timer
+from yolodsc.decompose.settings import DecomposeSettings
 from yolodsc.detection.bundled import resolve_model
-from yolodsc.evaluation.datasets.dataset import Dataset, Report
+from yolodsc.detection.detector import Detector
+from yolodsc.evaluation.datasets.dataset import Dataset, InputReport
 from yolodsc.evaluation.datasets.text import read_folder
 from yolodsc.evaluation.datasets.voc import read_voc
-from yolodsc.decompose.driver import decompose
-from yolodsc.decompose.settings import Settings
-from yolodsc.decompose.calibration.images import read_images
-from yolodsc.decompose.search.time_model import Timer
-from yolodsc.detection.detector import Detector
 from yolodsc.evaluation.evaluation import evaluate
+from yolodsc.evaluation.inference import detection_table, run_inference
 from yolodsc.evaluation.metrics.rules import rules_named
-from yolodsc.darknet.names import read_names
 from yolodsc.network.network import Network
-from yolodsc.evaluation.inference import detections_of, table_of
 
 
 def main() -> None:
@@ -51,7 +51,7 @@ def main() -> None:
         method, number = run.split(":")
         ask = {"budget": float(number)} if method == "auto" else {"rank": float(number)}
         keep = tuple(int(i) for i in options.keep.split(",") if i)
-        settings = Settings(method=method, seed=options.seed, threads=options.threads, keep=keep, **ask)
+        settings = DecomposeSettings(method=method, seed=options.seed, threads=options.threads, keep=keep, **ask)
         result = decompose(network, shown, settings)
         found = mean_ap(result.network, names, dataset, options)
         cost, ratio = megas(result.network), time_ratio(timer, network, result.network)
@@ -82,7 +82,7 @@ def arguments() -> argparse.Namespace:
 
 def labelled(place: str, names: tuple[str, ...]) -> Dataset:
     """A VOC image set or a folder of YOLO labels, its classes numbered as the network's."""
-    report = Report()
+    report = InputReport()
     if ":" in place:
         root, chosen = place.split(":")
         dataset = read_voc(Path(root), chosen, report)
@@ -99,7 +99,7 @@ def pictures(place: str) -> list[str]:
 def mean_ap(network: Network, names: tuple[str, ...], dataset: Dataset, options: argparse.Namespace) -> float:
     """Mean AP over the classes that the labels have and the network knows."""
     detector = Detector(network, names, thresh=0.005, threads=options.threads)
-    found = table_of(dataset, list(detections_of(dataset, detector)))
+    found = detection_table(dataset, list(run_inference(dataset, detector)))
     detector.close()
     unknown = frozenset(range(len(dataset.names))) - frozenset(np.unique(dataset.truth.class_id).tolist())
     unknown |= frozenset(range(len(names), len(dataset.names)))

@@ -9,12 +9,12 @@ import argparse
 import json
 from pathlib import Path
 
-from yolodsc.evaluation.datasets.dataset import Report
-from yolodsc.evaluation.datasets.voc import read_voc
-from yolodsc.training.finetune.history import FILE
-from yolodsc.training.finetune.validation import Validation
 from yolodsc.darknet.names import read_names
+from yolodsc.evaluation.datasets.dataset import InputReport
+from yolodsc.evaluation.datasets.voc import read_voc
 from yolodsc.network.network import Network
+from yolodsc.training.finetune.history import HISTORY_FILE
+from yolodsc.training.finetune.validation import Validation
 
 
 def main() -> None:
@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("places", nargs="+", type=Path)
     given = parser.parse_args()
     names = read_names(given.names)
-    validation = Validation(read_voc(given.voc, given.set, Report(), names=names), names, given.threads)
+    validation = Validation(read_voc(given.voc, given.set, InputReport(), names=names), names, given.threads)
     first: float | None = None
     commands = []
     print("| network | MMAC | kB | epochs | hours | seed | mAP, voc10 | share of the first |\n|---|---|---|---|---|---|---|---|")
@@ -49,7 +49,7 @@ def _files(place: Path) -> tuple[Path, dict | None]:  # type: ignore[type-arg]
     """The cfg, and the run's history where it is one."""
     if not place.is_dir():
         return place.with_name(place.name + ".cfg"), None
-    return next(place.glob("*.cfg")), json.loads((place / FILE).read_text())
+    return next(place.glob("*.cfg")), json.loads((place / HISTORY_FILE).read_text())
 
 
 def _told(run: dict | None) -> tuple[str, str, str]:  # type: ignore[type-arg]

@@ -16,9 +16,9 @@ import numpy as np
 import onnxruntime
 import openvino
 
-from yolodsc.network.network import Network
-from yolodsc.convert.onnx.export import export_onnx
 from yolodsc.arrays import Array
+from yolodsc.convert.onnx.export import export_onnx
+from yolodsc.network.network import Network
 
 Run = Callable[[Path, Array, Sequence[str]], Sequence[Any]]
 """Outputs by name of a model file for pictures (1, C, H, W)."""

@@ -6,12 +6,12 @@ Run: python tools/paper_figure3.py DIR --images PICTURES [--plot figure3.png]
 import argparse
 from pathlib import Path
 
-from yolodsc.detection.bundled import resolve_model
 from yolodsc.decompose.calibration.images import read_images
 from yolodsc.decompose.single import separation_errors
 from yolodsc.decompose.target import candidates
+from yolodsc.detection.bundled import resolve_model
+from yolodsc.detection.sources import image_paths
 from yolodsc.network.network import Network
-from yolodsc.detection.sources import pictures
 
 CLAIMS = (
     ("compensated < plain", "paper-compensated", "paper-plain"),
@@ -32,7 +32,7 @@ def main() -> None:
     options = parser.parse_args()
     files = resolve_model(options.model)
     network = Network.load(files.cfg, files.weights)
-    shown = read_images(network, pictures([options.images]), count=options.count, seed=0)
+    shown = read_images(network, image_paths([options.images]), count=options.count, seed=0)
     layers = list(candidates(network))
     errors: dict[str, list[float]] = {}
     for index in layers:

@@ -9,8 +9,8 @@ detections = detector("picture.jpg")
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from yolodsc.detection.detector import Detector, load
     from yolodsc.detection.detections import Detections
+    from yolodsc.detection.detector import Detector, load
     from yolodsc.network.network import Network
 
 __version__ = "0.1.0"

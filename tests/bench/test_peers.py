@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.networks import network
-from yolodsc.bench.peers import ENGINES, PEERS, find
+from yolodsc.bench.peers import ENGINES, PEERS, find_engine
 from yolodsc.bench.peers.ncnn_model import write
 from yolodsc.bench.subject import Subject, subject
 from yolodsc.bench.timing import compare
@@ -38,7 +38,7 @@ def made(tmp_path: Path, layers: str = BLOCKS) -> Subject:
 @pytest.mark.parametrize("engine", [name for name in PEERS if name != "opencv"])
 def test_an_engine_computes_what_ours_computes(engine: str, tmp_path: Path) -> None:
     """Batch norm is folded with Darknet's epsilon for all of them."""
-    pytest.importorskip(find(engine).distribution)
+    pytest.importorskip(find_engine(engine).distribution)
 
     results, absent = compare(made(tmp_path), [engine], threads=2, rounds=1, seed=0, peak_gflops=None)
 
@@ -85,9 +85,9 @@ def test_ncnn_counts_layers_and_blobs_as_its_format_wants(tmp_path: Path) -> Non
 
 def test_engines_have_names_that_can_be_asked_for() -> None:
     """Others are refused with the list."""
-    assert all(find(name).__name__ == kind for name, kind in ENGINES.items())
+    assert all(find_engine(name).__name__ == kind for name, kind in ENGINES.items())
     with pytest.raises(OptionError, match=r"--peers tflite: wanted some of opencv, onnxruntime, openvino, ncnn, torch"):
-        find("tflite")
+        find_engine("tflite")
 
 
 def test_pictures_and_random_weights_are_the_same_every_time(tmp_path: Path) -> None:

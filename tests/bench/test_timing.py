@@ -11,9 +11,9 @@ from yolodsc.bench.job import Job
 from yolodsc.bench.peak import peak_gflops
 from yolodsc.bench.process import AbsentError, Worker
 from yolodsc.bench.subject import subject
-from yolodsc.bench.timing import compare, difference, in_turn, rounds_in
+from yolodsc.bench.timing import compare, difference, in_turn, rounds_within
 from yolodsc.bench.worker import flow, peak_rss_mb
-from yolodsc.engine.selection import choice
+from yolodsc.engine.selection import select_backend
 
 
 def test_the_difference_is_relative_to_each_map_of_ours() -> None:
@@ -49,7 +49,7 @@ def test_every_engine_has_its_turn_in_every_round() -> None:
 
     assert all(sorted(order) == ["a", "b", "c"] for order in orders)
     assert len({tuple(order) for order in orders}) == 6
-    assert (rounds_in(0), rounds_in(8)) == (3, 100)
+    assert (rounds_within(0), rounds_within(8)) == (3, 100)
 
 
 def test_a_library_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,7 +97,7 @@ def test_streams_count_the_pictures_of_all_sessions() -> None:
 
 def test_the_peak_is_known_where_kernels_can_be_made() -> None:
     """Without them there is none."""
-    assert (peak_gflops(1) is not None) == (choice().isa is not None)
+    assert (peak_gflops(1) is not None) == (select_backend().isa is not None)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the operating system does not tell")

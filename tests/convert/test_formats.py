@@ -120,7 +120,11 @@ def test_either_half_names_the_pair(tmp_path: Path) -> None:
     """As input and as output."""
     cfg = pair(tmp_path)
 
-    assert write_model(tmp_path / "new.weights") == write_model(tmp_path / "new.cfg") == (tmp_path / "new.cfg", tmp_path / "new.weights")
+    assert (
+        write_model(tmp_path / "new.weights")
+        == write_model(tmp_path / "new.cfg")
+        == (tmp_path / "new.cfg", tmp_path / "new.weights")
+    )
     assert read_model(cfg.with_suffix(".weights")).text == read_model(cfg).text
 
 

@@ -8,16 +8,16 @@ import pytest
 from tests.conftest import GOLDEN
 from tests.convert.files import pair
 from tests.networks import network, picture
+from yolodsc.arrays import Array
 from yolodsc.convert.batch_norm import fold_batch_norm
 from yolodsc.convert.partial import first_layers
 from yolodsc.convert.separable import fold_separable
+from yolodsc.darknet.profile import PJREDDIE, Profile
 from yolodsc.decompose.driver import decompose
-from yolodsc.decompose.settings import Settings
+from yolodsc.decompose.settings import DecomposeSettings
 from yolodsc.errors import ConversionError
 from yolodsc.network.layers.convolutional import ConvolutionalLayer
 from yolodsc.network.network import Network
-from yolodsc.darknet.profile import PJREDDIE, Profile
-from yolodsc.arrays import Array
 
 MICRO = sorted(path.stem for path in (GOLDEN / "micro").glob("*.cfg"))
 SEPARABLE = """
@@ -179,7 +179,7 @@ def test_folding_undoes_a_decomposition() -> None:
         "convolutional filters=8 size=3 pad=1 activation=linear\nroute layers=-1,-2"
     )
     pictures = np.random.default_rng(0).uniform(0, 1, (8, *net.picture)).astype(np.float32)
-    separable = decompose(net, pictures, Settings(method="als")).network
+    separable = decompose(net, pictures, DecomposeSettings(method="als")).network
     assert len(separable.layers) > len(net.layers)
 
     folded = fold_separable(separable)

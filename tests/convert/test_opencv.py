@@ -16,7 +16,7 @@ from yolodsc.convert.formats import read_model, write_files
 from yolodsc.convert.partial import first_layers
 from yolodsc.convert.separable import fold_separable
 from yolodsc.decompose.driver import decompose
-from yolodsc.decompose.settings import Settings
+from yolodsc.decompose.settings import DecomposeSettings
 from yolodsc.network.network import Network
 
 REGULAR = """
@@ -72,7 +72,7 @@ def test_decomposed_pairs_give_the_engines_outputs(method: str, dnn: Any, tmp_pa
     """By every method: chains of grouped convolutions, renumbered routes and shortcuts."""
     net = network(REGULAR, height=16, width=16)
     pictures = np.random.default_rng(0).uniform(0, 1, (6, *net.picture)).astype(np.float32)
-    separable = decompose(net, pictures, Settings(method=method, patches=20, refine=3)).network
+    separable = decompose(net, pictures, DecomposeSettings(method=method, patches=20, refine=3)).network
 
     cfg = pair_of(separable, tmp_path)
 

@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from tests.convert.files import pair_of
 from tests.engine.random_networks import networks
 from tests.networks import picture
+from yolodsc.arrays import Array
 from yolodsc.convert.batch_norm import fold_batch_norm
 from yolodsc.convert.formats import read_model, write_files
 from yolodsc.convert.separable import fold_separable
 from yolodsc.errors import ConversionError
 from yolodsc.network.network import Network
-from yolodsc.arrays import Array
 
 
 def output(network: Network, x: Array) -> Array:

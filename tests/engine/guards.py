@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from yolodsc.engine.runtime import fused_runner as fused, program as tape
-from yolodsc.engine.plan.layout import Map, Plane
+from yolodsc.engine.plan.layout import PlanarTensor, Tensor
+from yolodsc.engine.runtime import fused_runner as fused
+from yolodsc.engine.runtime import program as tape
 
 ZONE = 8192
 CANARY = 0xFFC0DEAD
@@ -39,7 +40,7 @@ class Guards:
             end = last
         return self
 
-    def _lay_out(self, lives: Mapping[Map | Plane, Any]) -> int:
+    def _lay_out(self, lives: Mapping[Tensor | PlanarTensor, Any]) -> int:
         place = ZONE
         for buffer in lives:
             buffer.offset = place

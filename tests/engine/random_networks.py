@@ -3,10 +3,10 @@
 from hypothesis import strategies as st
 
 from tests.networks import network
+from yolodsc.arrays import Shape
 from yolodsc.errors import CfgError
 from yolodsc.network.network import Network
 from yolodsc.network.reference.activations import ACTIVATION_NAMES
-from yolodsc.arrays import Shape
 
 SIDES = st.sampled_from([1, 2, 3, 4, 5, 7, 8, 11, 13, 16, 17, 20, 23, 31, 37, 41])
 CHANNELS = st.one_of(st.integers(1, 70), st.sampled_from([8, 16, 24, 32, 48, 64]))

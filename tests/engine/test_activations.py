@@ -6,10 +6,10 @@ import pytest
 from tests.engine.test_random_networks import NAMES, instruction_set
 from tests.networks import network
 from yolodsc import engine
+from yolodsc.arrays import Array
 from yolodsc.engine.codegen.epilogue import ACTIVATIONS
 from yolodsc.engine.runtime.fused_runner import FusedRunner
 from yolodsc.network.reference.activations import activate
-from yolodsc.arrays import Array
 
 ODD = np.array([0xFFC0DEAD, 0x7FC00001, 0x7F800001, 0xFFFFFFFF], np.uint32).view(np.float32)
 """NaNs of either sign with bits set everywhere: none may become a number on the way."""

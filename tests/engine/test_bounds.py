@@ -13,15 +13,15 @@ from tests.engine.guards import CANARY, ZONE, Guards
 from tests.engine.random_networks import far_networks
 from tests.engine.test_random_networks import BLOCKS, NAMES, error, instruction_set, tame
 from tests.networks import network, picture
+from yolodsc.arrays import Array
+from yolodsc.engine.plan.layout import CONSTANTS, MOST_BYTES, tagged_address
 from yolodsc.engine.runtime import fused_runner as fused
 from yolodsc.engine.runtime.bounds import Room, check
 from yolodsc.engine.runtime.fused_runner import FusedRunner
-from yolodsc.jit.isa import choose
-from yolodsc.engine.plan.layout import CONSTANTS, MOST_BYTES, word
-from yolodsc.engine.runtime.program import Tape
+from yolodsc.engine.runtime.program import Program
 from yolodsc.errors import EngineError
+from yolodsc.jit.isa import select_isa
 from yolodsc.network.network import Network
-from yolodsc.arrays import Array
 
 EVERYTHING = f"""{BLOCKS.strip()}
 route layers=6
@@ -88,14 +88,14 @@ def test_a_strip_of_the_first_convolution_may_lie_in_the_padding(layer: str, hei
 
     with pytest.MonkeyPatch.context() as patch:
         guards = Guards(patch)
-        with FusedRunner(made, threads=threads, outputs=[0], isa=choose() or pytest.skip("no kernels")) as runner:
+        with FusedRunner(made, threads=threads, outputs=[0], isa=select_isa() or pytest.skip("no kernels")) as runner:
             found = guards.watch(runner) and runner(x)[0]
 
     assert error(made, 0, found, made.forward(x)) < 1e-5
     assert guards.broken() == 0
 
 
-Linked = tuple[Tape, dict[int, Any], list[Room], NDArray[np.uint8]]
+Linked = tuple[Program, dict[int, Any], list[Room], NDArray[np.uint8]]
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def linked() -> Linked:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fused, "check", lambda *arguments: seen.append(arguments))
         made = network(EVERYTHING, height=48, width=40)
-        fused.program(made, threads=2, outputs=[9, len(made.layers) - 1], isa=choose() or pytest.skip("no kernels"))
+        fused.program(made, threads=2, outputs=[9, len(made.layers) - 1], isa=select_isa() or pytest.skip("no kernels"))
     return seen[0]
 
 
@@ -126,7 +126,7 @@ WRONG = {
 """Arguments of every kernel that decide how far a call reaches."""
 
 
-def changed(linked: Linked, kernel: str, argument: str, change: int) -> Tape:
+def changed(linked: Linked, kernel: str, argument: str, change: int) -> Program:
     """The tape with ``change`` added to one argument of all calls of a kernel that use it."""
     tape, kernels = linked[:2]
     words = tape.words.copy()
@@ -193,7 +193,7 @@ def test_a_table_that_leads_outside_is_refused(linked: Linked, entry: int, value
 def test_what_a_word_cannot_address_is_refused(offset: int) -> None:
     """A negative offset would otherwise name another base."""
     with pytest.raises(EngineError, match="has no address"):
-        word(CONSTANTS, offset)
+        tagged_address(CONSTANTS, offset)
 
 
 def test_maps_that_no_word_can_address_are_refused() -> None:
@@ -202,7 +202,7 @@ def test_maps_that_no_word_can_address_are_refused() -> None:
     made = network(f"convolutional filters=8 size=1 activation=linear\n{far}")
 
     with pytest.raises(EngineError, match=r"^test\.cfg: maps and their padding take \d+ TB; wanted less than 281$"):
-        FusedRunner(made, threads=1, outputs=[1], isa=choose() or pytest.skip("no kernels"))
+        FusedRunner(made, threads=1, outputs=[1], isa=select_isa() or pytest.skip("no kernels"))
 
 
 def test_maps_for_which_there_is_no_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,7 +211,7 @@ def test_maps_for_which_there_is_no_memory_are_refused(monkeypatch: pytest.Monke
     def full(_: int) -> NDArray[np.uint8]:
         raise MemoryError
 
-    made, isa = network("convolutional filters=8 size=1"), choose() or pytest.skip("no kernels")
+    made, isa = network("convolutional filters=8 size=1"), select_isa() or pytest.skip("no kernels")
     program = fused.program(made, threads=1, outputs=[0], isa=isa)
     monkeypatch.setattr(fused, "aligned", full)
 

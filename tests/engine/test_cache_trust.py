@@ -13,12 +13,12 @@ import pytest
 
 from tests.engine.test_objects import Stores, result
 from yolodsc import cli
-from yolodsc.jit.cache import store, trust
-from yolodsc.jit.cache.store import cache_directory, keep, kept, trouble
-from yolodsc.engine.selection import choice
-from yolodsc.jit.isa import Isa
-from yolodsc.jit.compiler import Compiler
+from yolodsc.engine.selection import select_backend
 from yolodsc.errors import OptionError
+from yolodsc.jit.cache import store, trust
+from yolodsc.jit.cache.store import cache_directory, distrust_reason, load_cached, store_cached
+from yolodsc.jit.compiler import Compiler
+from yolodsc.jit.isa import Isa
 
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534
@@ -30,7 +30,7 @@ as_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, re
 @pytest.fixture
 def isa() -> Isa:
     """The instruction set that kernels are made for here."""
-    chosen = choice(None).isa
+    chosen = select_backend(None).isa
     if chosen is None:
         pytest.skip("no kernels can be made here")
     return chosen
@@ -59,17 +59,17 @@ def planted(isa: Isa, folder: Path) -> Path:
     (file,) = folder.glob("*.o")
     result(Compiler(isa), Stores(666))
     (other,) = set(folder.glob("*.o")) - {file}
-    content = kept(other.name)
+    content = load_cached(other.name)
     assert content is not None
     other.unlink()
-    keep(file.name, content)
+    store_cached(file.name, content)
     return file
 
 
 def test_the_planted_file_would_be_run(isa: Isa, planted: Path) -> None:
     """In a folder that nobody else can write to: the other tests could fail."""
     assert result(Compiler(isa), Stores(7)) == 666
-    assert trouble() == ""
+    assert distrust_reason() == ""
 
 
 def owned_by_another(path: Path) -> None:
@@ -121,7 +121,7 @@ def test_what_somebody_else_could_have_written_is_not_run(
 
     assert result(compiler, Stores(7)) == 7
     assert compiler.compiled == 1
-    assert (trouble() == "") == (which == "file")
+    assert (distrust_reason() == "") == (which == "file")
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_what_only_the_user_could_have_written_serves(isa: Isa, folder: Path, wh
 
     assert result(compiler, Stores(7)) == 7
     assert compiler.compiled == 0
-    assert trouble() == ""
+    assert distrust_reason() == ""
 
 
 @pytest.mark.parametrize("mask", [0, 0o777])
@@ -182,7 +182,7 @@ def test_a_file_cut_short_anywhere_is_not_run(isa: Isa, folder: Path) -> None:
 
     for length in range(0, len(whole), 7):
         file.write_bytes(whole[:length])
-        assert kept(file.name) is None, length
+        assert load_cached(file.name) is None, length
 
 
 def test_a_file_of_the_format_before_is_not_read(isa: Isa, folder: Path) -> None:
@@ -191,7 +191,7 @@ def test_a_file_of_the_format_before_is_not_read(isa: Isa, folder: Path) -> None
     (file,) = folder.iterdir()
     file.write_bytes(file.read_bytes().replace(store.MAGIC, b"yolodsc2"))
 
-    assert kept(file.name) is None
+    assert load_cached(file.name) is None
 
 
 def test_a_pipe_in_place_of_a_file_does_not_hold_the_process(isa: Isa, folder: Path) -> None:
@@ -208,7 +208,7 @@ def test_a_pipe_in_place_of_a_file_does_not_hold_the_process(isa: Isa, folder: P
 @as_root
 def test_a_folder_that_is_swapped_while_it_is_used_is_not_read(planted: Path, base: Path) -> None:
     """What was opened and checked is what is read, whatever the path means by then."""
-    name, content = planted.name, kept(planted.name)
+    name, content = planted.name, load_cached(planted.name)
     with trust.private_folder(planted.parent) as opened:
         planted.parent.rename(base / "mine")
         planted.parent.mkdir()
@@ -224,9 +224,9 @@ def test_a_loop_of_links_costs_time_only(base: Path, monkeypatch: pytest.MonkeyP
 
     for path in ("loop", "loop/kernels", "file", "file/kernels"):
         monkeypatch.setenv("YOLODSC_CACHE", str(base / path))
-        keep("name", b"content")
-        assert kept("name") is None
-        assert trouble()
+        store_cached("name", b"content")
+        assert load_cached("name") is None
+        assert distrust_reason()
 
 
 def test_a_relative_cache_home_does_not_count(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -350,5 +350,5 @@ def test_a_full_disk_costs_time_only(folder: Path) -> None:
     lines = as_another(0, "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20, 20))")
 
     assert [line.split()[:2] for line in lines] == [["7", "1"], ["8", "1"]]
-    assert list(folder.iterdir()) == [] or all(kept(file.name) for file in folder.iterdir())
+    assert list(folder.iterdir()) == [] or all(load_cached(file.name) for file in folder.iterdir())
     assert not list(folder.glob(".*"))

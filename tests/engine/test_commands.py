@@ -8,12 +8,12 @@ import pytest
 
 from tests.conftest import GOLDEN
 from yolodsc import cli
-from yolodsc.images.image import write_image
 from yolodsc.cli import progress
 from yolodsc.cli.progress import Compiling
 from yolodsc.engine.runtime import cores
-from yolodsc.engine.selection import choice
-from yolodsc.jit.isa import available
+from yolodsc.engine.selection import select_backend
+from yolodsc.images.image import write_image
+from yolodsc.jit.isa import available_isas
 
 STEM = GOLDEN / "micro/yolo-v4"
 NETWORK = ["--cfg", f"{STEM}.cfg", "--weights", f"{STEM}.weights"]
@@ -39,7 +39,7 @@ def test_info_names_what_a_report_of_a_fault_needs(capsys: pytest.CaptureFixture
     table = dict(line.split(None, 1) for line in capsys.readouterr().out.splitlines())
     assert status == 0
     assert {"yolodsc", "python", "numpy", "numba", "processor", "kernels", "cores", "BLAS"} <= table.keys()
-    assert table["kernels"] == f"{choice(None).name}: {choice(None).reason}"
+    assert table["kernels"] == f"{select_backend(None).name}: {select_backend(None).reason}"
 
 
 def test_info_says_that_fastdsc_serves(capsys: pytest.CaptureFixture[str]) -> None:
@@ -63,7 +63,7 @@ def test_warmup_compiles_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert ": 0 kernels compiled in " in lines[1]
 
 
-@pytest.mark.parametrize("name", [*available(), "none"])
+@pytest.mark.parametrize("name", [*available_isas(), "none"])
 def test_the_plan_covers_every_multiplication(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """On any instruction set; with times the JSON has them too."""
     cli.run(["summary", *NETWORK, "--plan", "--isa", name])
@@ -99,13 +99,13 @@ def test_streams_change_nothing_but_time(
     assert len(json.loads(results[0][1])) == 13
 
 
-@pytest.mark.parametrize("isa", [*available(), "none"])
+@pytest.mark.parametrize("isa", [*available_isas(), "none"])
 def test_detect_runs_on_the_instruction_set_that_is_asked_for(
     isa: str, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """And finds the same."""
     found = []
-    for name in (next(iter(available())), isa):
+    for name in (next(iter(available_isas())), isa):
         out = tmp_path / f"{name}.csv"
         cli.run(["detect", str(pictures / "03.png"), *NETWORK, "--thresh", ".05", "--isa", name, "--csv", str(out), "--quiet"])
         found.append([line.split(",") for line in out.read_text().splitlines()[1:]])

@@ -16,10 +16,10 @@ from tests.networks import network, picture
 from yolodsc import engine
 from yolodsc.detection.detector import Detector
 from yolodsc.engine.fastdsc.runner import FastDscRunner
-from yolodsc.jit.forks import ForkLock
 from yolodsc.engine.runtime.fused_runner import FusedRunner
-from yolodsc.jit.isa import choose
 from yolodsc.engine.runtime.streams import Streams
+from yolodsc.jit.forks import ForkLock
+from yolodsc.jit.isa import select_isa
 from yolodsc.network.network import Network
 
 LAST = 10
@@ -41,12 +41,12 @@ def made() -> Network:
 
 def fused(made: Network) -> engine.Runner:
     """Two threads and a layer of the reference."""
-    return FusedRunner(made, threads=2, outputs=[LAST], isa=choose() or pytest.skip("no kernels"))
+    return FusedRunner(made, threads=2, outputs=[LAST], isa=select_isa() or pytest.skip("no kernels"))
 
 
 def streams(made: Network) -> engine.Runner:
     """Two runners."""
-    first = FusedRunner(made, threads=1, outputs=[LAST], isa=choose() or pytest.skip("no kernels"))
+    first = FusedRunner(made, threads=1, outputs=[LAST], isa=select_isa() or pytest.skip("no kernels"))
     return Streams([first, first.twin()])
 
 

@@ -9,10 +9,10 @@ import pytest
 from tests.conftest import GOLDEN, SHARED
 from tests.engine.test_random_networks import NAMES, instruction_set
 from tests.networks import picture
-from yolodsc.engine.runtime.fused_runner import FusedRunner
-from yolodsc.jit.isa import available
-from yolodsc.network.network import Network
 from yolodsc.arrays import Array
+from yolodsc.engine.runtime.fused_runner import FusedRunner
+from yolodsc.jit.isa import available_isas
+from yolodsc.network.network import Network
 
 MICRO = sorted(path.stem for path in (GOLDEN / "micro").glob("*.cfg"))
 REAL = sorted(path.parent.name for path in (SHARED / "data/models").glob("*/*.weights") if path.parent.name != "_odd")
@@ -89,7 +89,7 @@ def test_every_layer_of_a_real_network_equals_the_reference() -> None:
     made, x, wanted = referred(SHARED / "data/models/yoloface-500k-v1/yoloface-500k-v1")
     outputs = range(len(made.layers))
 
-    with FusedRunner(made, threads=3, outputs=outputs, isa=next(iter(available().values()))) as runner:
+    with FusedRunner(made, threads=3, outputs=outputs, isa=next(iter(available_isas().values()))) as runner:
         found = runner(x)
 
     assert max(error(found[index], wanted[index]) for index in outputs) < TOLERANCE

@@ -7,13 +7,13 @@ import pytest
 
 from tests.engine.test_random_networks import BLOCKS
 from tests.networks import network
+from yolodsc.engine.operations.operation import LoweringContext
+from yolodsc.engine.operations.planes import ReferenceOperation
 from yolodsc.engine.plan.arena import lay_out, lives_of
-from yolodsc.jit.isa import Isa
-from yolodsc.engine.operations.operation import Site
-from yolodsc.engine.operations.planes import Plain
 from yolodsc.engine.plan.planner import planned
-from yolodsc.engine.runtime.thread_pool import HelperKernel, LeadKernel, WorkerKernel
 from yolodsc.engine.runtime.program import Constants, kernels_of
+from yolodsc.engine.runtime.thread_pool import HelperKernel, LeadKernel, WorkerKernel
+from yolodsc.jit.isa import Isa
 
 TRIPLE = "aarch64-unknown-linux-gnu"
 NEON = Isa("neon", "neoverse-n1", "", 32, ((4, 1.0),))
@@ -37,8 +37,10 @@ def kernels() -> list[Any]:
     made = network(BLOCKS, height=96, width=100)
     plan = planned(made, [len(made.layers) - 1], NEON)
     lay_out(lives_of([(operation.reads, operation.writes) for operation in plan.operations]))
-    site = Site(NEON, 2, Constants())
-    phases = [phase for operation in plan.operations if not isinstance(operation, Plain) for phase in operation.phases(site)]
+    site = LoweringContext(NEON, 2, Constants())
+    phases = [
+        phase for operation in plan.operations if not isinstance(operation, ReferenceOperation) for phase in operation.phases(site)
+    ]
     return [*kernels_of(phases), WorkerKernel(), LeadKernel(), HelperKernel()]
 
 

@@ -14,18 +14,18 @@ import pytest
 from tests.engine.test_random_networks import BLOCKS
 from tests.networks import network, picture
 from yolodsc import engine
-from yolodsc.jit import cache
-from yolodsc.jit.cache import trust
-from yolodsc.jit.cache.store import kept
+from yolodsc.arrays import Array
 from yolodsc.engine.runtime import fused_runner as fused
+from yolodsc.engine.selection import select_backend
+from yolodsc.jit import cache
 from yolodsc.jit import compiler as objects
-from yolodsc.engine.selection import choice
-from yolodsc.jit.isa import Isa
+from yolodsc.jit.cache import trust
+from yolodsc.jit.cache.store import load_cached
 from yolodsc.jit.compiler import Compiler
 from yolodsc.jit.flat_binary import flattened
 from yolodsc.jit.host import host
+from yolodsc.jit.isa import Isa
 from yolodsc.network.network import Network
-from yolodsc.arrays import Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Stores:
 @pytest.fixture
 def isa() -> Isa:
     """The instruction set that kernels are made for here."""
-    chosen = choice(None).isa
+    chosen = select_backend(None).isa
     if chosen is None:
         pytest.skip("no kernels can be made here")
     return chosen
@@ -153,7 +153,7 @@ def test_processes_that_compile_at_once_do_not_disturb_each_other(folder: Path) 
 
     assert found == [wanted] * 4
     assert not list(folder.glob(".*"))
-    assert all(kept(file.name) for file in folder.iterdir())
+    assert all(load_cached(file.name) for file in folder.iterdir())
 
 
 def test_a_cache_that_cannot_be_written_costs_time_only(isa: Isa, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,7 +255,7 @@ def test_constants_are_found_by_their_distance_or_by_llvms_linker(
         np.testing.assert_array_equal(product(Compiler(isa)), wanted.astype(np.float32))
 
     (file,) = folder.glob("*.o")
-    assert (kept(file.name) or b"")[:4] == (objects.FLAT if flat else objects.OBJECT)
+    assert (load_cached(file.name) or b"")[:4] == (objects.FLAT if flat else objects.OBJECT)
 
 
 @pytest.mark.parametrize("image", [b"", b"MZ" + bytes(100), b"\x7fELF\x02\x01\x01" + bytes(100)])

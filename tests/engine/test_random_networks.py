@@ -10,19 +10,19 @@ from hypothesis import strategies as st
 from tests.engine.guards import Guards
 from tests.engine.random_networks import networks
 from tests.networks import network, picture
-from yolodsc.engine.runtime.fused_runner import FusedRunner
-from yolodsc.jit.isa import Isa, available
-from yolodsc.network.network import Network
 from yolodsc.arrays import Array
+from yolodsc.engine.runtime.fused_runner import FusedRunner
+from yolodsc.jit.isa import Isa, available_isas
+from yolodsc.network.network import Network
 
 NAMES = ("avx512", "avx2", "sse", "neon")
 
 
 def instruction_set(name: str) -> Isa:
     """One that this machine runs; the test is skipped elsewhere."""
-    if name not in available():
+    if name not in available_isas():
         pytest.skip(f"this processor has no {name}")
-    return available()[name]
+    return available_isas()[name]
 
 
 def error(network: Network, index: int, output: Array, wanted: Sequence[Array]) -> float:
@@ -101,7 +101,7 @@ convolutional filters={filters} size=3 stride=2 pad=1 groups={groups} activation
     x = picture(made)
     wanted = made.forward(x)
 
-    for isa in available().values():
+    for isa in available_isas().values():
         with FusedRunner(made, threads=2, outputs=[1], isa=isa) as runner:
             entries, found = runner.entries(), runner(x)
 

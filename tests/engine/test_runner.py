@@ -10,8 +10,8 @@ import pytest
 from tests.engine.test_random_networks import BLOCKS, error
 from tests.networks import network, picture
 from yolodsc import engine
-from yolodsc.engine.selection import choice
 from yolodsc.engine.fastdsc.runner import FastDscRunner
+from yolodsc.engine.selection import select_backend
 from yolodsc.errors import OptionError
 from yolodsc.network.network import Network
 
@@ -174,12 +174,12 @@ def test_fastdsc_serves_where_llvm_does_not(small: Network, monkeypatch: pytest.
         raise RuntimeError("LLVM IR parsing error")
 
     monkeypatch.setattr(objects.Compiler, "load", refuse)
-    choice.cache_clear()
+    select_backend.cache_clear()
 
     with engine.compile(small) as runner:
         assert isinstance(runner, FastDscRunner)
-    assert "LLVM IR parsing error" in choice(None).reason
-    choice.cache_clear()
+    assert "LLVM IR parsing error" in select_backend(None).reason
+    select_backend.cache_clear()
 
 
 def test_an_unknown_instruction_set_is_refused(small: Network) -> None:

@@ -12,8 +12,8 @@ from tests.networks import network, picture
 from yolodsc import engine
 from yolodsc.cli import options
 from yolodsc.detection.detector import Detector
-from yolodsc.engine.runtime import cores
 from yolodsc.engine.fastdsc.runner import FastDscRunner
+from yolodsc.engine.runtime import cores
 from yolodsc.engine.runtime.fused_runner import FusedRunner
 from yolodsc.network.layers import LAYER_TYPES
 from yolodsc.network.network import Network

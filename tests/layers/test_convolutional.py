@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tests.networks import last, network, picture
+from yolodsc.darknet.profile import ALEXEYAB, OPENCV, PJREDDIE, Profile
 from yolodsc.errors import CfgError
 from yolodsc.network.layers.convolutional import ConvolutionalLayer
-from yolodsc.darknet.profile import ALEXEYAB, OPENCV, PJREDDIE, Profile
 
 
 def by_hand(layer: ConvolutionalLayer, kernel: np.ndarray, x: np.ndarray) -> np.ndarray:

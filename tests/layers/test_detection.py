@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from tests.networks import network
+from yolodsc.darknet.profile import ALEXEYAB, OPENCV, PJREDDIE, Profile
 from yolodsc.detection.detector import default_geometry
 from yolodsc.errors import CfgError
-from yolodsc.darknet.profile import ALEXEYAB, OPENCV, PJREDDIE, Profile
 
 
 def test_boxes_of_a_cell_share_its_classes() -> None:

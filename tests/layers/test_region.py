@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tests.networks import network
-from yolodsc.errors import CfgError
 from yolodsc.darknet.profile import ALEXEYAB, PJREDDIE, Profile
+from yolodsc.errors import CfgError
 
 
 def test_box_of_one_cell() -> None:

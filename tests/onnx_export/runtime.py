@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from yolodsc.network.network import Network
-from yolodsc.convert.onnx.export import Heads, export_onnx
 from yolodsc.arrays import Array
+from yolodsc.convert.onnx.export import Heads, export_onnx
+from yolodsc.network.network import Network
 
 TOLERANCE = 2e-5
 """Of an output's largest number; the largest difference of all networks here and in the reference material is 6e-6."""

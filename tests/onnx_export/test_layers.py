@@ -6,12 +6,12 @@ import pytest
 
 from tests.networks import network
 from tests.onnx_export.runtime import TOLERANCE, difference
-from yolodsc.errors import ConversionError
-from yolodsc.network.layers import LAYER_TYPES
-from yolodsc.convert.onnx.export import export_onnx
 from yolodsc.convert.onnx.activations import ACTIVATIONS
+from yolodsc.convert.onnx.export import export_onnx
 from yolodsc.convert.onnx.layers import LAYERS
 from yolodsc.darknet.profile import PJREDDIE
+from yolodsc.errors import ConversionError
+from yolodsc.network.layers import LAYER_TYPES
 from yolodsc.network.reference import activations
 
 CONV = "convolutional filters=6 size=3 pad=1 activation=leaky"

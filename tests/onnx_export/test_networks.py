@@ -9,10 +9,10 @@ import pytest
 from tests.conftest import GOLDEN, SHARED
 from tests.networks import network
 from tests.onnx_export.runtime import TOLERANCE, difference, onnx_outputs
-from yolodsc.errors import ConversionError, MissingExtraError
-from yolodsc.network.network import Network
 from yolodsc.convert.onnx import export
 from yolodsc.convert.onnx.export import Heads, export_onnx
+from yolodsc.errors import ConversionError, MissingExtraError
+from yolodsc.network.network import Network
 
 MICRO = sorted(path.stem for path in (GOLDEN / "micro").glob("*.cfg"))
 REAL = sorted(path.parent.name for path in (SHARED / "data/models").glob("[!_]*/*.cfg"))

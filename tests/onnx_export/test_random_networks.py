@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from tests.engine.random_networks import networks
 from tests.networks import picture
 from tests.onnx_export.runtime import TOLERANCE, onnx_outputs
+from yolodsc.convert.onnx.export import export_onnx
 from yolodsc.errors import ConversionError
 from yolodsc.network.network import Network
-from yolodsc.convert.onnx.export import export_onnx
 
 
 @settings(max_examples=100)

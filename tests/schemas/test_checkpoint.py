@@ -15,8 +15,8 @@ from tests.schemas.complaints import complaint
 from tests.training.scenes import student, write_pictures
 from yolodsc.cli import run
 from yolodsc.errors import OptionError
-from yolodsc.training.finetune.settings import Settings
 from yolodsc.training.data.augment import Augmentation
+from yolodsc.training.finetune.settings import FinetuneSettings
 
 
 @pytest.fixture(scope="module")
@@ -169,4 +169,4 @@ def test_a_file_that_ends_too_early_is_no_ctrl_c(monkeypatch: pytest.MonkeyPatch
 def test_augmentation_is_made_of_finite_numbers(field: str, value: float) -> None:
     """So that the history can be written at the end of an epoch."""
     with pytest.raises(OptionError, match=f"--{field} .*: wanted a number, 0 or more"):
-        Settings(augmentation=Augmentation(**{field: value}))
+        FinetuneSettings(augmentation=Augmentation(**{field: value}))

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from tests.schemas.complaints import complaint
 from tests.schemas.documents import EVALUATION, VALID, changed, text_of, written
 from yolodsc.cli import run
-from yolodsc.evaluation.datasets.coco_json import load_json, read_coco, read_results
-from yolodsc.evaluation.datasets.dataset import Report
-from yolodsc.evaluation.datasets.journal import read_journal
 from yolodsc.errors import DatasetError, YolodscError
-from yolodsc.evaluation.metrics.rules import RULES
 from yolodsc.evaluation.comparison.bootstrap import compare, read_evaluation
-from yolodsc.schemas.document import checked, dumps, without_infinities
+from yolodsc.evaluation.datasets.coco_json import load_json, read_coco, read_results
+from yolodsc.evaluation.datasets.dataset import InputReport
+from yolodsc.evaluation.datasets.journal import read_journal
+from yolodsc.evaluation.metrics.rules import RULES
+from yolodsc.schemas.document import checked, dump_json, replace_nonfinite
 
 HUGE = "1" * 6000
 DOG = ("matches", "classes", "dog")
@@ -159,9 +159,9 @@ def test_draws_in_blocks_are_the_same_draws(monkeypatch: pytest.MonkeyPatch) -> 
 def test_numbers_that_are_not_finite_are_not_written(value: float) -> None:
     """JSON has no word for them: an error names the field, or null stands for it where a field may be undefined."""
     with pytest.raises(YolodscError, match=r'^f: cannot be written: at \$\.a\["b c"\]\[1\]: got a number that is not finite$'):
-        dumps({"a": {"b c": [1.0, value]}}, file="f", error=YolodscError)
+        dump_json({"a": {"b c": [1.0, value]}}, file="f", error=YolodscError)
 
-    assert json.loads(dumps(without_infinities({"a": (1.0, value)}), file="f", error=YolodscError)) == {"a": [1.0, None]}
+    assert json.loads(dump_json(replace_nonfinite({"a": (1.0, value)}), file="f", error=YolodscError)) == {"a": [1.0, None]}
 
 
 def paths_in(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
@@ -200,7 +200,7 @@ def test_a_mutated_document_is_used_or_refused(tmp_path_factory: pytest.TempPath
 
 def _read(kind: str, path: Path, folder: Path) -> None:
     """What the command does with the document."""
-    dataset = read_coco(path if kind == "truth" else folder / "truth.json", Report())
+    dataset = read_coco(path if kind == "truth" else folder / "truth.json", InputReport())
     if kind == "evaluation":
         a, b = (read_evaluation(load_json(file), file=file) for file in (folder / "evaluation.json", path))
         assert a.matches.rule in RULES
@@ -209,5 +209,5 @@ def _read(kind: str, path: Path, folder: Path) -> None:
         journal = read_journal(folder / "run/detections.jsonl")
         assert journal is None or len(journal.rows(dataset).ids) == len(journal.rows(dataset).score)
     elif kind != "truth":
-        rows = read_results(path, dataset, Report())
+        rows = read_results(path, dataset, InputReport())
         assert np.isfinite(rows.boxes_xyxy).all()

@@ -12,11 +12,11 @@ import pytest
 
 from tests.test_evaluate_cli import IDS, evaluated, tree
 from tests.training.scenes import student, write_pictures
-from yolodsc.network.boxes import Candidates, finite
 from yolodsc.cli import run
 from yolodsc.detection.detections import Detections
 from yolodsc.detection.outputs.cells import DANGEROUS, text_cell
 from yolodsc.detection.outputs.csv_file import CsvWriter
+from yolodsc.network.boxes import Candidates, finite
 
 __all__ = ["tree"]
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", '=HYPERLINK("http://x","y")']

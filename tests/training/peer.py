@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from yolodsc.network.layer import PICTURE, Layer
+from yolodsc.network.layer import INPUT_INDEX, Layer
 from yolodsc.network.layers.convolutional import ConvolutionalLayer
 from yolodsc.network.network import Network
 
@@ -21,7 +21,7 @@ def outcome(network: Network, pictures: np.ndarray, gradients: dict[int, np.ndar
         shared = layer.share_index if isinstance(layer, ConvolutionalLayer) else None
         own = {k: torch.tensor(v.astype(np.float64), requires_grad=not k.startswith("rolling")) for k, v in weights.items()}
         arrays.append(own if shared is None else arrays[shared])
-    maps: dict[int, Any] = {PICTURE: torch.tensor(pictures.astype(np.float64))}
+    maps: dict[int, Any] = {INPUT_INDEX: torch.tensor(pictures.astype(np.float64))}
     for layer, own in zip(network.layers, arrays, strict=True):
         maps[layer.index] = _run(layer, [maps[source] for source in layer.sources], own, live)
     loss = sum((maps[index] * torch.tensor(g.astype(np.float64))).sum() for index, g in gradients.items())

@@ -8,28 +8,29 @@ import numpy as np
 import pytest
 
 from tests.training.scenes import REGION, STUDENT, YOLO, student, teacher, write_pictures
-from yolodsc.images.image import fit, read_image
 from yolodsc.cli import run
-from yolodsc.errors import OptionError, YolodscError
-from yolodsc.training.finetune.settings import Settings
-from yolodsc.training.finetune.trainer import Trainer
-from yolodsc.training.finetune.objective import Objective
-from yolodsc.training.finetune.teacher import Teacher, features
-from yolodsc.images.image import Geometry
-from yolodsc.network.network import Network
 from yolodsc.darknet.profile import ALEXEYAB
+from yolodsc.errors import OptionError, YolodscError
+from yolodsc.images.image import Geometry, fit, read_image
+from yolodsc.network.network import Network
 from yolodsc.network.reference.convolution import convolution
 from yolodsc.training.data.augment import Augmentation
-from yolodsc.training.optimization.checkpoint import FILE
-from yolodsc.training.model.initial import initialised
-from yolodsc.training.data.labels import read_labels
 from yolodsc.training.data.image_cache import Batch
+from yolodsc.training.data.labels import read_labels
+from yolodsc.training.finetune.objective import Objective
+from yolodsc.training.finetune.settings import FinetuneSettings
+from yolodsc.training.finetune.teacher import Teacher, features
+from yolodsc.training.finetune.trainer import Trainer
+from yolodsc.training.model.initial import initialize_weights
+from yolodsc.training.optimization.checkpoint import CHECKPOINT_FILE
 
 PLAIN = Augmentation(flip=False, jitter=0, hue=0, saturation=1, exposure=1)
-SHORT = Settings(epochs=2, batch=4, rate=1e-3, labels=1.0, warmup=0, average=0.9)
+SHORT = FinetuneSettings(epochs=2, batch=4, rate=1e-3, labels=1.0, warmup=0, average=0.9)
 
 
-def trainer(folder: Path, paths: list[str], *, settings: Settings = SHORT, threads: int = 1, resume: bool = False) -> Trainer:
+def trainer(
+    folder: Path, paths: list[str], *, settings: FinetuneSettings = SHORT, threads: int = 1, resume: bool = False
+) -> Trainer:
     """A student, its teacher, and ten pictures."""
     labels, _ = read_labels(paths, classes=2)
     return Trainer(
@@ -89,7 +90,7 @@ def test_a_training_is_resumed_only_by_the_same_options(tmp_path: Path) -> None:
         trainer(tmp_path / "a", paths, settings=replace(SHORT, rate=1e-4), resume=True)
     with pytest.raises(OptionError, match="no checkpoint"):
         trainer(tmp_path / "b", paths, resume=True)
-    (tmp_path / "a" / FILE).write_bytes(b"torn")
+    (tmp_path / "a" / CHECKPOINT_FILE).write_bytes(b"torn")
     with pytest.raises(OptionError, match=r"not an \.npz file"):
         trainer(tmp_path / "a", paths, resume=True)
 
@@ -188,7 +189,7 @@ def test_scratch_learns_the_labels(tmp_path: Path) -> None:
     labels, _ = read_labels(paths, classes=2)
     settings = replace(SHORT, epochs=150, batch=8, rate=1e-2, average=0.98)
 
-    own = Trainer(initialised(student(), seed=0), settings, paths=paths, labels=labels, folder=tmp_path, threads=2)
+    own = Trainer(initialize_weights(student(), seed=0), settings, paths=paths, labels=labels, folder=tmp_path, threads=2)
     epochs = own.run().history.epochs
     own.close()
 
@@ -224,7 +225,7 @@ def test_where_heads_differ_boxes_are_labels() -> None:
     with_boxes = _sure(teacher())
     told = Teacher(with_boxes, own, threads=1)
     pictures = np.zeros((2, 3, 32, 32), np.float32)
-    objective = Objective(own, told, Settings())
+    objective = Objective(own, told, FinetuneSettings())
     (box,) = told.boxes(told(pictures[:1]), [np.zeros((0, 5), np.float32)])
 
     labels = [np.zeros((0, 5), np.float32), box.copy()]

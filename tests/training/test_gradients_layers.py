@@ -6,7 +6,7 @@ import pytest
 from tests.networks import network
 from yolodsc.errors import YolodscError
 from yolodsc.network.network import Network
-from yolodsc.training.model.model import FROZEN, LIVE, Model, Statistics
+from yolodsc.training.model.model import FROZEN, LIVE, Statistics, TrainingModel
 
 CONVOLUTIONS = {
     "pointwise": "convolutional filters=5 activation=leaky",
@@ -73,7 +73,7 @@ def check(built: Network, outputs: list[int], *, statistics: Statistics = FROZEN
 
     rng = np.random.default_rng(3)
     pictures = rng.standard_normal((count, *built.picture)).astype(np.float32)
-    with Model(built, outputs=outputs, statistics=statistics) as model:
+    with TrainingModel(built, outputs=outputs, statistics=statistics) as model:
         found = model.forward(pictures)
         gradients = {index: rng.standard_normal(out.shape).astype(np.float32) for index, out in found.items()}
         model.backward(gradients)
@@ -186,4 +186,4 @@ def test_a_layer_without_a_backward_pass_is_refused() -> None:
     )
 
     with pytest.raises(YolodscError, match=r"layer 1 \[local_avgpool\]"):
-        Model(built, outputs=[2])
+        TrainingModel(built, outputs=[2])

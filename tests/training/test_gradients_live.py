@@ -6,9 +6,9 @@ import pytest
 from tests.networks import network
 from tests.training.test_gradients_layers import check
 from yolodsc.errors import YolodscError
-from yolodsc.training.kernels.moments import Moments
 from yolodsc.training.kernels.batchnorm import moments
-from yolodsc.training.model.model import LIVE, Model
+from yolodsc.training.kernels.moments import Moments
+from yolodsc.training.model.model import LIVE, TrainingModel
 from yolodsc.training.model.reestimate import reestimate
 
 BLOCKS = """
@@ -35,7 +35,7 @@ def test_rolling_statistics_follow_the_batch_a_hundredth_of_the_way() -> None:
     kernel = built.weights[0]["weights"].reshape(4, 3).astype(np.float64)
     numbers = np.einsum("fc,nchw->fnhw", kernel, pictures).reshape(4, -1)
 
-    with Model(built, outputs=[0], statistics=LIVE) as model:
+    with TrainingModel(built, outputs=[0], statistics=LIVE) as model:
         model.forward(pictures)
         after = model.network().weights[0]
 
@@ -54,7 +54,7 @@ def test_live_statistics_do_not_depend_on_the_number_of_threads(threads: int) ->
 
     def trained(count: int) -> list[bytes]:
         told = []
-        with Model(built, outputs=[4], threads=count, statistics=LIVE) as model:
+        with TrainingModel(built, outputs=[4], threads=count, statistics=LIVE) as model:
             for pictures in batches:
                 outputs = model.forward(pictures)
                 model.backward(outputs)
@@ -85,10 +85,10 @@ def test_a_reestimated_network_puts_out_what_the_live_one_does() -> None:
     """Over the same pictures in one batch."""
     built = network(BLOCKS.format(activation="leaky"), height=10, width=12)
     pictures = np.random.default_rng(0).standard_normal((64, *built.picture)).astype(np.float32)
-    with Model(built, outputs=[4], statistics=LIVE) as model:
+    with TrainingModel(built, outputs=[4], statistics=LIVE) as model:
         wanted = model.forward(pictures)[4]
 
-    with Model(reestimate(built, [pictures], threads=2), outputs=[4]) as model:
+    with TrainingModel(reestimate(built, [pictures], threads=2), outputs=[4]) as model:
         found = model.forward(pictures)[4]
 
     np.testing.assert_allclose(found, wanted, atol=1e-5 * np.abs(wanted).max())
@@ -119,4 +119,4 @@ def test_arrays_that_layers_share_cannot_have_live_statistics() -> None:
     )
 
     with pytest.raises(YolodscError, match="share_index"):
-        Model(built, outputs=[1], statistics=LIVE)
+        TrainingModel(built, outputs=[1], statistics=LIVE)

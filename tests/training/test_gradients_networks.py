@@ -12,7 +12,7 @@ from tests.networks import network
 from yolodsc.darknet.cfg import Cfg
 from yolodsc.errors import YolodscError
 from yolodsc.network.network import Network
-from yolodsc.training.model.model import FROZEN, LIVE, Model, Statistics
+from yolodsc.training.model.model import FROZEN, LIVE, Statistics, TrainingModel
 
 REAL = {
     "mobilenetv2-yolov3-nano-voc": 64,
@@ -79,7 +79,7 @@ def test_gradients_are_the_limits_of_differences(text: str, count: int, statisti
     rng = np.random.default_rng(0)
     pictures = rng.standard_normal((count, *built.picture)).astype(np.float32)
     last = len(built.layers) - 1
-    with Model(built, outputs=[last], statistics=statistics) as model:
+    with TrainingModel(built, outputs=[last], statistics=statistics) as model:
         slopes = rng.standard_normal(model.forward(pictures)[last].shape).astype(np.float32)
         model.backward({last: slopes})
         lengths = [float(np.linalg.norm(p.gradient.astype(np.float64))) for p in model.parameters]
@@ -106,7 +106,7 @@ def test_the_forward_pass_equals_the_reference(text: str) -> None:
     pictures = np.random.default_rng(0).standard_normal((5, *built.picture)).astype(np.float32)
     last = len(built.layers) - 1
 
-    with Model(built, outputs=[last]) as model:
+    with TrainingModel(built, outputs=[last]) as model:
         found = model.forward(pictures)[last]
 
     for picture, out in zip(pictures, found, strict=True):
@@ -121,7 +121,7 @@ def test_gradients_do_not_depend_on_the_number_of_threads(threads: int) -> None:
     pictures = np.random.default_rng(0).standard_normal((13, *built.picture)).astype(np.float32)
 
     def told(count: int) -> list[bytes]:
-        with Model(built, outputs=[9, 10], threads=count) as model:
+        with TrainingModel(built, outputs=[9, 10], threads=count) as model:
             outputs = model.forward(pictures)
             model.backward(outputs)
             return [*(out.tobytes() for out in outputs.values()), *(p.gradient.tobytes() for p in model.parameters)]
@@ -134,7 +134,7 @@ def test_steps_need_no_more_memory_as_they_go_on(statistics: Statistics) -> None
     """What Python and NumPy hold after thirty steps is what they held after three."""
     built = network(MIXED, height=20, width=24)
     pictures = np.random.default_rng(0).standard_normal((9, *built.picture)).astype(np.float32)
-    with Model(built, outputs=[10], threads=2, statistics=statistics) as model:
+    with TrainingModel(built, outputs=[10], threads=2, statistics=statistics) as model:
 
         def steps(count: int) -> None:
             for _ in range(count):
@@ -159,11 +159,11 @@ def test_pictures_of_another_shape_make_a_new_plan() -> None:
     rng = np.random.default_rng(0)
     first, second = (rng.standard_normal(shape).astype(np.float32) for shape in ((9, 3, 20, 24), (2, 3, 36, 28)))
 
-    def gradients(model: Model, pictures: np.ndarray) -> list[bytes]:
+    def gradients(model: TrainingModel, pictures: np.ndarray) -> list[bytes]:
         model.backward(model.forward(pictures))
         return [p.gradient.tobytes() for p in model.parameters]
 
-    with Model(built, outputs=[10]) as model, Model(built, outputs=[10]) as other:
+    with TrainingModel(built, outputs=[10]) as model, TrainingModel(built, outputs=[10]) as other:
         seen = [gradients(model, pictures) for pictures in (first, second, first)]
 
         assert seen[2] == seen[0]
@@ -174,14 +174,14 @@ def test_gradients_that_are_not_given_count_as_nothing() -> None:
     """Of two outputs only one, whose later layers then have no gradient."""
     built = network(MIXED, height=20, width=24)
     pictures = np.random.default_rng(0).standard_normal((3, *built.picture)).astype(np.float32)
-    with Model(built, outputs=[9, 10]) as model:
+    with TrainingModel(built, outputs=[9, 10]) as model:
         outputs = model.forward(pictures)
         model.backward({9: outputs[9]})
         both = {(p.layer, p.name): p.gradient.copy() for p in model.parameters}
 
         assert not both.pop((10, "weights")).any()
         assert not both.pop((10, "biases")).any()
-    with Model(built, outputs=[9]) as model:
+    with TrainingModel(built, outputs=[9]) as model:
         model.forward(pictures)
         model.backward({9: outputs[9]})
         for p in model.parameters:
@@ -192,7 +192,7 @@ def test_pictures_of_other_channels_are_refused() -> None:
     """With what was found and what was wanted."""
     built = network(MIXED, height=20, width=24)
 
-    with Model(built, outputs=[10]) as model, pytest.raises(YolodscError, match=r"\(2, 1, 20, 24\); wanted \(N, 3, H, W\)"):
+    with TrainingModel(built, outputs=[10]) as model, pytest.raises(YolodscError, match=r"\(2, 1, 20, 24\); wanted \(N, 3, H, W\)"):
         model.forward(np.zeros((2, 1, 20, 24), np.float32))
 
 
@@ -210,7 +210,7 @@ def test_gradients_of_a_real_network_equal_autograd(shared: Path, name: str, sid
     rng = np.random.default_rng(0)
     pictures = rng.random((5, *small.picture), np.float32)
     heads = [head.index for head in built.heads]
-    with Model(built, outputs=heads) as model:
+    with TrainingModel(built, outputs=heads) as model:
         found = model.forward(pictures)
         gradients = {index: rng.standard_normal(out.shape).astype(np.float32) for index, out in found.items()}
         model.backward(gradients)

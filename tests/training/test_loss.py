@@ -5,13 +5,13 @@ import pytest
 
 from tests.training.plain_loss import region_slopes, yolo_slopes
 from tests.training.scenes import REGION, YOLO, student
-from yolodsc.network.network import Network
 from yolodsc.arrays import Array
+from yolodsc.network.network import Network
 from yolodsc.training.loss.distillation import head_loss, map_loss
 from yolodsc.training.loss.grid import Grid, cross_entropy, grids, log_softmax, logistic
 from yolodsc.training.loss.overlap import KINDS, overlap_loss
 from yolodsc.training.loss.region import region_loss
-from yolodsc.training.loss.truths import Truths, best_overlaps, shape_overlaps
+from yolodsc.training.loss.truths import TargetBoxes, best_overlaps, shape_overlaps
 from yolodsc.training.loss.yolo import yolo_loss
 
 LABELS = [
@@ -62,7 +62,7 @@ def places_of(gradient: Array, count: int = 40) -> list[tuple[int, ...]]:
 @pytest.mark.parametrize("head", VARIANTS.values(), ids=VARIANTS.keys())
 def test_gradients_of_detection_losses_are_their_slopes(head: str) -> None:
     """Where no overlap crosses a threshold within the step."""
-    grid, truths = grid_of(head), Truths.joined(LABELS)
+    grid, truths = grid_of(head), TargetBoxes.joined(LABELS)
     loss = region_loss if grid.softmax else yolo_loss
     logits = logits_of(grid)
 
@@ -100,7 +100,7 @@ def test_detection_losses_do_what_darknet_does_cell_by_cell(head: str) -> None:
     entries[:, :, 5:] -= 1  # half of the boxes have no class over .25
 
     loss, plain = (region_loss, region_slopes) if grid.softmax else (yolo_loss, yolo_slopes)
-    _, gradient = loss(grid, logits, Truths.joined(CROWDED))
+    _, gradient = loss(grid, logits, TargetBoxes.joined(CROWDED))
 
     np.testing.assert_allclose(grid.entries(gradient), plain(grid, logits, CROWDED), atol=2e-5)
 
@@ -201,7 +201,7 @@ def test_equal_boxes_lose_nothing(kind: str) -> None:
 def test_one_object_makes_one_cell_answer() -> None:
     """The anchor of the best shape, in the object's cell; Darknet's ``get_yolo_box`` inverted."""
     grid = grid_of(YOLO)
-    truths = Truths.joined([np.array([[1, 0.55, 0.3, 16 / 32, 12 / 32]], np.float32)])
+    truths = TargetBoxes.joined([np.array([[1, 0.55, 0.3, 16 / 32, 12 / 32]], np.float32)])
     logits = np.zeros((1, 14, grid.height, grid.width), np.float32)
 
     _, gradient = yolo_loss(grid, logits, truths)
@@ -217,7 +217,7 @@ def test_one_object_makes_one_cell_answer() -> None:
 def test_objects_of_other_heads_anchors_are_left_to_them() -> None:
     """An object of the shape of anchor 0 (not in this head's mask) makes no cell answer."""
     grid = grid_of(YOLO)
-    truths = Truths.joined([np.array([[0, 0.5, 0.5, 4 / 32, 4 / 32]], np.float32)])
+    truths = TargetBoxes.joined([np.array([[0, 0.5, 0.5, 4 / 32, 4 / 32]], np.float32)])
 
     _, gradient = yolo_loss(grid, np.zeros((1, 14, grid.height, grid.width), np.float32), truths)
 
@@ -229,7 +229,7 @@ def test_logits_that_say_the_labels_lose_next_to_nothing(head: str) -> None:
     """Decoding and loss are inverse to each other."""
     network = student(head)
     grid = grid_of(head)
-    truths = Truths.joined([np.array([[1, 0.3, 0.62, 0.5, 0.375]], np.float32)])
+    truths = TargetBoxes.joined([np.array([[1, 0.3, 0.62, 0.5, 0.375]], np.float32)])
     logits = np.zeros((1, 14, grid.height, grid.width), np.float32)
     entries = grid.entries(logits)
     entries[:, :, 4] = -4
@@ -261,7 +261,7 @@ def test_helpers_of_the_losses_against_formulas() -> None:
 
 def test_overlaps_of_shapes_and_of_boxes() -> None:
     """By hand."""
-    truths = Truths.joined([np.array([[0, 0.5, 0.5, 0.2, 0.2], [1, 0.25, 0.25, 0.5, 0.5]], np.float32)])
+    truths = TargetBoxes.joined([np.array([[0, 0.5, 0.5, 0.2, 0.2], [1, 0.25, 0.25, 0.5, 0.5]], np.float32)])
     boxes = np.array([[[0.5, 0.5, 0.2, 0.1], [0.25, 0.25, 0.5, 0.5], [0.9, 0.9, 0.1, 0.1]]], np.float32)
 
     best, which = best_overlaps(boxes, truths)

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 
 from tests.training.scenes import write_pictures
-from yolodsc.images.image import fit
-from yolodsc.errors import DatasetError, OptionError
-from yolodsc.darknet.profile import ALEXEYAB
 from yolodsc.arrays import Array, Shape
+from yolodsc.darknet.profile import ALEXEYAB
+from yolodsc.errors import DatasetError, OptionError
+from yolodsc.images.image import fit
 from yolodsc.training.data.augment import Augmentation, Crop, augmented, cropped, moved, recoloured, sharpened
-from yolodsc.training.optimization.average import Average
+from yolodsc.training.data.image_cache import Batches, ImageCache, training_images
 from yolodsc.training.data.labels import read_labels
-from yolodsc.training.optimization.optimizer import clip, optimizer_named
 from yolodsc.training.model.parameter import Parameter
-from yolodsc.training.data.image_cache import Batches, Shelf, training_pictures
+from yolodsc.training.optimization.average import WeightAverage
+from yolodsc.training.optimization.optimizer import clip, optimizer_named
 from yolodsc.training.optimization.schedule import Schedule
 
 PLAIN = Augmentation(flip=False, jitter=0, hue=0, saturation=1, exposure=1)
@@ -115,7 +115,7 @@ def test_schedules_warm_up_and_fall() -> None:
 def test_an_average_lags_and_arrives() -> None:
     """Weights that stand still are reached; the first ones are soon forgotten."""
     own = parameters()
-    average = Average(own, 0.9)
+    average = WeightAverage(own, 0.9)
     own[0].value[...] = 7
 
     for _ in range(200):
@@ -203,7 +203,7 @@ def test_sharpening_doubles_what_a_blur_takes_away() -> None:
 def batches(paths: list[str], *, threads: int) -> Batches:
     """Two and a half epochs' worth of batches."""
     labels, _ = read_labels(paths, classes=2)
-    return Batches(Shelf(paths, 3), labels, Shape(3, 32, 32), "stretch", Augmentation(), 3, 11, threads)
+    return Batches(ImageCache(paths, 3), labels, Shape(3, 32, 32), "stretch", Augmentation(), 3, 11, threads)
 
 
 def test_batches_depend_on_the_seed_alone(tmp_path: Path) -> None:
@@ -279,6 +279,6 @@ def test_lists_may_be_relative_to_themselves(tmp_path: Path) -> None:
     (tmp_path / "train.txt").write_text("images/0.png\nimages/1.png\n")
     (tmp_path / "bad.txt").write_text("images/0.png\nimages/7.png\n")
 
-    assert [Path(p).name for p in training_pictures(str(tmp_path / "train.txt"))] == ["0.png", "1.png"]
+    assert [Path(p).name for p in training_images(str(tmp_path / "train.txt"))] == ["0.png", "1.png"]
     with pytest.raises(DatasetError, match=r"7\.png is missing \(1 of 2"):
-        training_pictures(str(tmp_path / "bad.txt"))
+        training_images(str(tmp_path / "bad.txt"))

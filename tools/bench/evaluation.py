@@ -16,17 +16,17 @@ from pycocotools.cocoeval import COCOeval
 
 from yolodsc.evaluation.metrics import score
 from yolodsc.evaluation.metrics.rules import RULES
-from yolodsc.evaluation.metrics.tables import Found, Truth
+from yolodsc.evaluation.metrics.tables import DetectionTable, GroundTruth
 
 PICTURES, CLASSES = 4952, 20
 
 
-def synthetic(detections: int, seed: int = 7) -> tuple[Truth, Found]:
+def synthetic(detections: int, seed: int = 7) -> tuple[GroundTruth, DetectionTable]:
     """Objects, and detections of which a third lie near one."""
     rng = np.random.default_rng(seed)
     objects = 12032
     corners = rng.uniform(0, 300, (objects, 2))
-    truth = Truth.of(
+    truth = GroundTruth.of(
         rng.integers(0, PICTURES, objects),
         rng.integers(0, CLASSES, objects),
         np.concatenate([corners, corners + rng.uniform(20, 200, (objects, 2))], axis=1).round(),
@@ -39,10 +39,10 @@ def synthetic(detections: int, seed: int = 7) -> tuple[Truth, Found]:
     picture[stray] = rng.integers(0, PICTURES, stray.sum())
     class_id[stray] = rng.integers(0, CLASSES, stray.sum())
     boxes[:, 2:] = np.maximum(boxes[:, 2:], boxes[:, :2] + 1)
-    return truth, Found(picture, class_id, rng.random(detections), boxes)
+    return truth, DetectionTable(picture, class_id, rng.random(detections), boxes)
 
 
-def plain_voc_eval(truth: Truth, found: Found) -> float:
+def plain_voc_eval(truth: GroundTruth, found: DetectionTable) -> float:
     """One rule (all points) as evaluation scripts do it: a loop over ranked detections, small NumPy per picture."""
     aps = []
     for c in range(CLASSES):
@@ -77,7 +77,7 @@ def plain_voc_eval(truth: Truth, found: Found) -> float:
     return float(np.mean(aps))
 
 
-def pycocotools_figures(truth: Truth, found: Found) -> float:
+def pycocotools_figures(truth: GroundTruth, found: DetectionTable) -> float:
     """``COCOeval`` from arrays to its twelve figures."""
     xywh = np.concatenate([truth.boxes_xyxy[:, :2], truth.boxes_xyxy[:, 2:] - truth.boxes_xyxy[:, :2]], axis=1)
     ground = COCO()
@@ -106,10 +106,10 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--detections", type=int, default=10**6)
     truth, found = synthetic(parser.parse_args().detections)
-    none_difficult = Truth.of(truth.picture, truth.class_id, truth.boxes_xyxy)
+    none_difficult = GroundTruth.of(truth.picture, truth.class_id, truth.boxes_xyxy)
     score(RULES.values(), truth, found[np.arange(10)], classes=CLASSES, pictures=PICTURES)  # compile
 
-    def timed(rules: list[str], objects: Truth) -> tuple[float, dict]:  # type: ignore[type-arg]
+    def timed(rules: list[str], objects: GroundTruth) -> tuple[float, dict]:  # type: ignore[type-arg]
         start = perf_counter()
         results = score([RULES[name] for name in rules], objects, found, classes=CLASSES, pictures=PICTURES)
         return perf_counter() - start, results

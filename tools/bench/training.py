@@ -16,7 +16,7 @@ import torch
 
 from yolodsc.network.layers.convolutional import ConvolutionalLayer
 from yolodsc.network.network import Network
-from yolodsc.training.model.model import FROZEN, LIVE, Model, Statistics
+from yolodsc.training.model.model import FROZEN, LIVE, Statistics, TrainingModel
 from yolodsc.training.optimization.optimizer import Adam
 
 ACTIVATIONS: dict[str, Callable[[], Any]] = {
@@ -109,7 +109,7 @@ def _plain(layer: Any, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
 
 def ours(network: Network, pictures: np.ndarray, threads: int, statistics: Statistics) -> Callable[[], object]:
     """One step."""
-    model = Model(network, outputs=[head.index for head in network.heads], threads=threads, statistics=statistics)
+    model = TrainingModel(network, outputs=[head.index for head in network.heads], threads=threads, statistics=statistics)
     optimizer = Adam(model.parameters)
     gradients = {index: np.full_like(out, 1e-3) for index, out in model.forward(pictures).items()}
 

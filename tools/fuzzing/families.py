@@ -38,7 +38,15 @@ FAMILIES = (
     Family(
         "network_files",
         ("cfg", "weights", "names", "data", "tree"),
-        ("yolodsc.darknet.cfg", "yolodsc.network.layer", "yolodsc.network.layers", "yolodsc.darknet.names", "yolodsc.network.network", "yolodsc.network.class_tree", "yolodsc.network.weights"),
+        (
+            "yolodsc.darknet.cfg",
+            "yolodsc.network.layer",
+            "yolodsc.network.layers",
+            "yolodsc.darknet.names",
+            "yolodsc.network.network",
+            "yolodsc.network.class_tree",
+            "yolodsc.network.weights",
+        ),
     ),
     Family(
         "archives",
@@ -47,7 +55,11 @@ FAMILIES = (
     ),
     Family("training_files", ("checkpoint",)),
     Family("labels", ("voc", "comp4", "yolo", "cartucho", "rafael"), ("yolodsc.evaluation.datasets",)),
-    Family("json_files", ("coco", "results", "compare", "journal"), ("yolodsc.evaluation.datasets", "yolodsc.evaluation.comparison.bootstrap", "json")),
+    Family(
+        "json_files",
+        ("coco", "results", "compare", "journal"),
+        ("yolodsc.evaluation.datasets", "yolodsc.evaluation.comparison.bootstrap", "json"),
+    ),
     Family("jpeg_files", ("jpeg",), environment={"NUMBA_BOUNDSCHECK": "1"}),
     Family("images", ("png", "bmp", "gif", "webp", "tiff", "ppm")),
     Family("heads", ("heads",)),

@@ -12,12 +12,12 @@ from tools.fuzzing import scratch
 from tools.fuzzing.target import Bytewise, Target
 from yolodsc.darknet.cfg import parse_cfg
 from yolodsc.detection.detector import Detector
-from yolodsc.images.image import Placement
-from yolodsc.network.network import Network
 from yolodsc.detection.outputs.crops import CropWriter
 from yolodsc.detection.outputs.csv_file import CsvWriter
 from yolodsc.detection.outputs.json_file import JsonWriter
 from yolodsc.detection.outputs.txt_files import TxtWriter
+from yolodsc.images.image import Placement
+from yolodsc.network.network import Network
 
 _ANCHORS = "num=2 mask=0,1 anchors=10,14,23,27"
 HEADS = (

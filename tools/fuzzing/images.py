@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from tools.fuzzing import scratch
 from tools.fuzzing.target import Bytewise, Mutation, Target
-from yolodsc.images.image import fit, read_image
-from yolodsc.darknet.profile import ALEXEYAB, profile_named
 from yolodsc.arrays import Shape
+from yolodsc.darknet.profile import ALEXEYAB, profile_named
+from yolodsc.images.image import fit, read_image
 
 _SMALL = Shape(3, 13, 17)
 MOST_NUMBERS = 1 << 23

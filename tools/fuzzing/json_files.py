@@ -12,8 +12,8 @@ from tools.fuzzing import scratch
 from tools.fuzzing.labels import known, prepare
 from tools.fuzzing.target import Bytewise, Target
 from yolodsc.cli import run
-from yolodsc.evaluation.datasets.dataset import Dataset, Report, place
 from yolodsc.evaluation.datasets.coco_json import read_coco, read_results
+from yolodsc.evaluation.datasets.dataset import Dataset, InputReport, to_table
 from yolodsc.evaluation.datasets.journal import read_journal
 from yolodsc.evaluation.evaluation import evaluate
 from yolodsc.evaluation.metrics.rules import rules_named
@@ -21,7 +21,7 @@ from yolodsc.evaluation.metrics.rules import rules_named
 
 def read_coco_file(data: bytes) -> None:
     """Ground truth; results are read against it."""
-    dataset = read_coco(scratch.file("coco.json", data), Report(), pictures=scratch.folder("pictures"))
+    dataset = read_coco(scratch.file("coco.json", data), InputReport(), pictures=scratch.folder("pictures"))
     entry = [{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.5}]
     _scored(dataset, scratch.file("coco-results.json", json.dumps(entry)))
 
@@ -32,7 +32,7 @@ def read_results_file(data: bytes) -> None:
 
 
 def _scored(dataset: Dataset, results: Path) -> None:
-    found = place(dataset, read_results(results, dataset, Report()), Report())
+    found = to_table(dataset, read_results(results, dataset, InputReport()), InputReport())
     evaluate(dataset, found, rules_named("voc07,coco"))
 
 
@@ -40,7 +40,7 @@ def read_journal_file(data: bytes) -> None:
     """What an interrupted run has left."""
     journal = read_journal(scratch.file("detections.jsonl", data))
     if journal is not None:
-        found = place(known(), journal.rows(known()), Report())
+        found = to_table(known(), journal.rows(known()), InputReport())
         evaluate(known(), found, rules_named("voc07"))
 
 
@@ -57,7 +57,7 @@ def _whole() -> Path:
     path = scratch.folder("compare") / "whole.json"
     if not path.exists():
         dataset = known()
-        found = place(dataset, read_results(scratch.file("none.json", "[]"), dataset, Report()), Report())
+        found = to_table(dataset, read_results(scratch.file("none.json", "[]"), dataset, InputReport()), InputReport())
         path.write_text(json.dumps(evaluate(dataset, found, rules_named("voc07")).to_json()))
     return path
 

@@ -4,15 +4,14 @@ import numpy as np
 
 from tools.fuzzing import scratch
 from tools.fuzzing.target import Target
-from yolodsc.evaluation.datasets.dataset import Dataset, Report, place
+from yolodsc.errors import YolodscError
 from yolodsc.evaluation.datasets.comp4 import read_comp4, write_comp4
-from yolodsc.evaluation.datasets.dataset import truth_of
+from yolodsc.evaluation.datasets.dataset import Dataset, InputReport, to_table, truth_of
 from yolodsc.evaluation.datasets.formats import Format, FormatName, read_detections, read_truth
 from yolodsc.evaluation.datasets.voc import read_annotations
-from yolodsc.errors import YolodscError
 from yolodsc.evaluation.evaluation import evaluate
 from yolodsc.evaluation.metrics.rules import rules_named
-from yolodsc.evaluation.metrics.tables import Found
+from yolodsc.evaluation.metrics.tables import DetectionTable
 
 NAMES = ("cat", "dog")
 
@@ -27,7 +26,7 @@ def read_voc(data: bytes) -> None:
     """An annotation; its objects are scored against themselves."""
     folder = scratch.folder("voc")
     (folder / "a.xml").write_bytes(data)
-    dataset = read_annotations(folder, ["a"], Report(), usual=NAMES)
+    dataset = read_annotations(folder, ["a"], InputReport(), usual=NAMES)
     _score(dataset, dataset)
 
 
@@ -37,8 +36,8 @@ def read_comp4_file(data: bytes) -> None:
     (folder / "comp4_det_test_cat.txt").write_bytes(data)
     (folder / "comp4_det_test_dog.txt").write_text("a 0.5 1 2 30 40\n")
     dataset = known()
-    rows, _ = read_comp4(folder, NAMES, Report())
-    found = place(dataset, rows, Report())
+    rows, _ = read_comp4(folder, NAMES, InputReport())
+    found = to_table(dataset, rows, InputReport())
     write_comp4(scratch.folder("written"), dataset, found, chosen="test")
     evaluate(dataset, found, rules_named("voc07"))
 
@@ -51,11 +50,11 @@ def _text(form: FormatName, data: bytes) -> None:
     options = Format(name=form, names=NAMES)
     errors: list[YolodscError] = []
     try:
-        dataset = read_truth(folder, options, Report())
+        dataset = read_truth(folder, options, InputReport())
         _score(dataset, dataset)
     except YolodscError as error:
         errors.append(error)
-    found, missing = read_detections(folder, known(), options, Report())
+    found, missing = read_detections(folder, known(), options, InputReport())
     evaluate(known(), found, rules_named("voc07"), missing=missing)
     if errors:
         raise errors[0]
@@ -80,7 +79,7 @@ def _score(dataset: Dataset, found: Dataset) -> None:
     """Score the labels as if they were detections."""
     truth = found.truth
     scores = np.linspace(1, 0, len(truth))
-    same = Found(truth.picture, truth.class_id, scores, truth.boxes_xyxy, None)
+    same = DetectionTable(truth.picture, truth.class_id, scores, truth.boxes_xyxy, None)
     evaluate(dataset, same, rules_named("voc07,coco"))
 
 

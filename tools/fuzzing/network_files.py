@@ -8,10 +8,10 @@ from tools.fuzzing import scratch
 from tools.fuzzing.cfg_text import TOKENS, mutated_cfg
 from tools.fuzzing.target import Target
 from yolodsc.darknet.cfg import parse_cfg, read_cfg
+from yolodsc.darknet.names import read_data_names, read_names
 from yolodsc.errors import WeightsError
-from yolodsc.darknet.names import names_of_data, read_names
-from yolodsc.network.network import Network
 from yolodsc.network.class_tree import read_tree
+from yolodsc.network.network import Network
 
 _HEADER = bytes(20)
 _TINY = """
@@ -62,7 +62,7 @@ def read_names_file(data: bytes) -> None:
 def read_data_file(data: bytes) -> None:
     """Its ``names=`` may point to a file that is there."""
     scratch.file("fuzz.names", "cat\ndog\n")
-    names_of_data(scratch.file("fuzz.data", data))
+    read_data_names(scratch.file("fuzz.data", data))
 
 
 def read_tree_file(data: bytes) -> None:

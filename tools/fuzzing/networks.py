@@ -15,11 +15,11 @@ from tools.fuzzing import scratch
 from tools.fuzzing.cfg_text import TOKENS, mutated_cfg
 from tools.fuzzing.target import Target
 from yolodsc import engine
-from yolodsc.darknet.cfg import read_cfg
-from yolodsc.jit.isa import available
-from yolodsc.errors import CfgError, WeightsError
-from yolodsc.network.network import Network
 from yolodsc.arrays import Array
+from yolodsc.darknet.cfg import read_cfg
+from yolodsc.errors import CfgError, WeightsError
+from yolodsc.jit.isa import available_isas
+from yolodsc.network.network import Network
 
 MOST_MULTIPLICATIONS, MOST_NUMBERS = 3_000_000, 200_000
 """Of one layer: the reference should not take long."""
@@ -47,7 +47,7 @@ def run_network(data: bytes) -> None:
         expected = [network.forward(x) for x in images]
     layers, threads = len(network.layers), int(rng.integers(1, 4))
     outputs = list(range(layers)) if rng.integers(2) else [layers - 1]
-    for isa in (*available(), "none"):
+    for isa in (*available_isas(), "none"):
         found = _executed(network, images, isa, threads, outputs)
         for number, reference in enumerate(expected):
             _compare(network, {index: found[index][number] for index in outputs}, reference, isa)

@@ -11,8 +11,8 @@ from PIL import Image
 from tools.fuzzing import training_files
 from tools.fuzzing.heads import HEAD, HEADS
 from tools.fuzzing.target import CORPUS
+from yolodsc.convert.formats import ModelFile, write_files
 from yolodsc.darknet.cfg import parse_cfg
-from yolodsc.convert.formats import Model, write_files
 from yolodsc.network.network import Network
 
 TINY = "[net]\nheight=4\nwidth=5\nchannels=3\n[convolutional]\nfilters=2\nsize=3\nbatch_normalize=1\n[connected]\noutput=3\n"
@@ -52,7 +52,7 @@ def _archives() -> None:
     for ending in ("npz", "safetensors"):
         path = CORPUS / ending / f"tiny.{ending}"
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_files(Model(network, TINY), path)
+        write_files(ModelFile(network, TINY), path)
         _put(ending, "empty", b"")
         _put(ending, "cut-off", path.read_bytes()[:-100])
     _put("checkpoint", "small.npz", training_files.seed())

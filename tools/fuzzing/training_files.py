@@ -12,20 +12,20 @@ from tools.fuzzing import scratch
 from tools.fuzzing.archives import mutated_zip
 from tools.fuzzing.target import Target
 from yolodsc.training.finetune import trainer
-from yolodsc.training.finetune.settings import Settings
+from yolodsc.training.finetune.settings import FinetuneSettings
 from yolodsc.training.finetune.trainer import Trainer
-from yolodsc.training.optimization.checkpoint import FILE
+from yolodsc.training.optimization.checkpoint import CHECKPOINT_FILE
 
 DIGEST = "fuzz"
 """Of the options that the checkpoints of the corpus are of."""
 
-_SETTINGS = Settings(epochs=2, batch=2, rate=1e-3, labels=1.0, average=0.9)
+_SETTINGS = FinetuneSettings(epochs=2, batch=2, rate=1e-3, labels=1.0, average=0.9)
 
 
 def resume(data: bytes) -> None:
     """A trainer takes the state up, or refuses it."""
     folder = scratch.folder("training")
-    (folder / FILE).write_bytes(data)
+    (folder / CHECKPOINT_FILE).write_bytes(data)
     with _trainer(folder, resume=True) as own, closing(own):
         own.network()
 
@@ -35,7 +35,7 @@ def seed() -> bytes:
     folder = scratch.folder("training")
     with _trainer(folder, resume=False) as own, closing(own):
         own.checkpoint()
-    return (folder / FILE).read_bytes()
+    return (folder / CHECKPOINT_FILE).read_bytes()
 
 
 @contextmanager

@@ -1,7 +1,24 @@
-from .ablation import Ablation as Ablation, Row as Row, ablate as ablate
-from .machine import Machine as Machine, machine as machine
-from .peers import PEERS as PEERS, find as find, versions as versions
-from .startup import Memory as Memory, Start as Start, memory as memory, start as start
-from .streams import Flow as Flow, SECONDS as SECONDS, throughput as throughput
-from .subject import Subject as Subject, named as named, random as random, subject as subject
-from .timing import Absent as Absent, OURS as OURS, Result as Result, compare as compare, rounds_in as rounds_in
+from .ablation import Ablation as Ablation
+from .ablation import AblationRow as AblationRow
+from .ablation import ablate as ablate
+from .machine import Machine as Machine
+from .machine import describe_machine as describe_machine
+from .peers import PEERS as PEERS
+from .peers import engine_versions as engine_versions
+from .peers import find_engine as find_engine
+from .startup import Memory as Memory
+from .startup import StartTime as StartTime
+from .startup import measure_memory as measure_memory
+from .startup import measure_start as measure_start
+from .streams import SECONDS as SECONDS
+from .streams import Throughput as Throughput
+from .streams import measure_throughput as measure_throughput
+from .subject import Subject as Subject
+from .subject import named as named
+from .subject import random as random
+from .subject import subject as subject
+from .timing import OUR_ENGINE as OUR_ENGINE
+from .timing import MissingEngine as MissingEngine
+from .timing import Result as Result
+from .timing import compare as compare
+from .timing import rounds_within as rounds_within

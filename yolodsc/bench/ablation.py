@@ -14,15 +14,11 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from yolodsc import engine
+from yolodsc.arrays import Array, Shape
 from yolodsc.bench.subject import picture, read_by_heads
 from yolodsc.bench.timing import LEAST_ROUNDS
-from yolodsc.engine import Runner
-from yolodsc.engine import Entry
-from yolodsc.engine import FastDscRunner
-from yolodsc.network import Layer
-from yolodsc.network import ConvolutionalLayer
-from yolodsc.network import Network
-from yolodsc.arrays import Array, Shape
+from yolodsc.engine import Entry, FastDscRunner, Runner
+from yolodsc.network import ConvolutionalLayer, Layer, Network
 
 Times = dict[int, float]
 """Times by the last layer of what was timed; the total under `WHOLE`."""
@@ -31,7 +27,7 @@ WHOLE = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class AblationRow:
     """A depthwise or pointwise layer; ``fused_ms`` is None where it is part of what a later row times.
 
     Attributes
@@ -55,7 +51,7 @@ class Ablation:
     """Rows of the separable layers, and totals of the whole network, reading and handing out included."""
 
     model: str
-    rows: tuple[Row, ...]
+    rows: tuple[AblationRow, ...]
     dsc_ms: float
     fastdsc_ms: float
     fused_ms: float
@@ -97,8 +93,8 @@ def _kind(layer: Layer) -> str:
     return "depthwise" if layer.depthwise else "pointwise" if layer.pointwise else ""
 
 
-def _row(layer: Layer, times: dict[str, Times], covers: dict[int, tuple[int, ...]]) -> Row:
-    return Row(
+def _row(layer: Layer, times: dict[str, Times], covers: dict[int, tuple[int, ...]]) -> AblationRow:
+    return AblationRow(
         layer=layer.index,
         kind=_kind(layer),
         shape=layer.shape,

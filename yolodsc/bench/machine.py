@@ -11,7 +11,7 @@ import numpy as np
 
 import yolodsc
 from yolodsc.bench.peak import peak_gflops
-from yolodsc.engine import choice
+from yolodsc.engine import select_backend
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +50,10 @@ class Machine:
         }
 
 
-def machine(threads: Iterable[int]) -> Machine:
+def describe_machine(threads: Iterable[int]) -> Machine:
     """Measure this machine with these numbers of threads."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    isa = choice().isa
+    isa = select_backend().isa
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     peaks = {count: peak_gflops(count, isa) if isa else None for count in threads}
     return Machine(_cpu(), cores, isa.name if isa else "none", peaks, load)

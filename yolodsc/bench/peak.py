@@ -12,8 +12,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.jit import Isa, choose
-from yolodsc.jit import compiler
+from yolodsc.jit import Isa, compiler, select_isa
 
 TURNS = 2**18
 TRIES = 50
@@ -60,7 +59,7 @@ class PeakKernel:
 
 def peak_gflops(threads: int, isa: Isa | None = None) -> float | None:
     """The sum of each thread's best try while all are at it; None where no kernels can be made."""
-    isa = isa or choose()
+    isa = isa or select_isa()
     if isa is None:
         return None
     kernel = PeakKernel(isa.lanes, 24 if isa.registers == 32 else 12)

@@ -9,9 +9,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from yolodsc.arrays import Array
 from yolodsc.bench.job import Job
 from yolodsc.errors import YolodscError
-from yolodsc.arrays import Array
 
 
 class AbsentError(YolodscError):

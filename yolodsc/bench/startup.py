@@ -15,7 +15,7 @@ import numpy as np
 
 from yolodsc.bench.process import Worker
 from yolodsc.bench.subject import Subject
-from yolodsc.bench.timing import OURS, Absent, started
+from yolodsc.bench.timing import OUR_ENGINE, MissingEngine, started
 from yolodsc.errors import OptionError
 from yolodsc.images import write_image
 
@@ -23,7 +23,7 @@ WARM_STARTS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
+class StartTime:
     """Seconds of whole processes on one picture; ``cold_s`` with empty caches, the others medians with full ones."""
 
     model: str
@@ -41,7 +41,7 @@ class Memory:
     peak_rss_mb: float
 
 
-def start(subject: Subject, *, repeats: int = WARM_STARTS) -> Start:
+def measure_start(subject: Subject, *, repeats: int = WARM_STARTS) -> StartTime:
     """Time processes one after the other, caches of their own included."""
     with TemporaryDirectory() as folder:
         picture = Path(folder) / "picture.png"
@@ -54,14 +54,14 @@ def start(subject: Subject, *, repeats: int = WARM_STARTS) -> Start:
         warm = median(_seconds(detect, caches) for _ in range(repeats))
         bare = median(_seconds(["-c", "pass"], caches) for _ in range(repeats))
         imported = median(_seconds(["-c", "import yolodsc"], caches) for _ in range(repeats))
-    return Start(model=subject.name, import_s=imported - bare, cold_s=cold, warm_s=warm)
+    return StartTime(model=subject.name, import_s=imported - bare, cold_s=cold, warm_s=warm)
 
 
-def memory(subject: Subject, engines: Sequence[str]) -> tuple[list[Memory], list[Absent]]:
+def measure_memory(subject: Subject, engines: Sequence[str]) -> tuple[list[Memory], list[MissingEngine]]:
     """Peak of each process by itself, one thread; our kernels come from the cache, as in every start but the first."""
-    Worker(replace(subject.job, engine=OURS)).close()
+    Worker(replace(subject.job, engine=OUR_ENGINE)).close()
     with ExitStack() as stack:
-        workers, absent = started(subject, [OURS, *engines], stack, threads=1)
+        workers, absent = started(subject, [OUR_ENGINE, *engines], stack, threads=1)
         peaks = [Memory(model=subject.name, engine=name, peak_rss_mb=worker.peak_rss_mb) for name, worker in workers.items()]
     return peaks, absent
 

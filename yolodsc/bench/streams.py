@@ -8,14 +8,14 @@ from statistics import median
 import numpy as np
 
 from yolodsc.bench.subject import Subject
-from yolodsc.bench.timing import OURS, Absent, in_turn, started
+from yolodsc.bench.timing import OUR_ENGINE, MissingEngine, in_turn, started
 
 SECONDS = 0.5
 """Of each turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Flow:
+class Throughput:
     """Pictures a second of one engine; ``ratio`` is ours divided by its."""
 
     model: str
@@ -25,20 +25,20 @@ class Flow:
     ratio: float
 
 
-def throughput(
+def measure_throughput(
     subject: Subject, engines: Sequence[str], *, streams: int, rounds: int, seed: int
-) -> tuple[list[Flow], list[Absent]]:
+) -> tuple[list[Throughput], list[MissingEngine]]:
     """Median rates in turns, ours first, and who was absent."""
     with ExitStack() as stack:
-        workers, absent = started(subject, [OURS, *engines], stack, threads=1, streams=streams)
+        workers, absent = started(subject, [OUR_ENGINE, *engines], stack, threads=1, streams=streams)
         rng = np.random.default_rng(seed)
         rates: dict[str, list[float]] = {name: [] for name in workers}
         for _ in range(rounds):
             for name in in_turn(workers, rng):
                 rates[name].append(workers[name].pictures_per_second(SECONDS))
-    ours = median(rates[OURS])
+    ours = median(rates[OUR_ENGINE])
     flows = [
-        Flow(model=subject.name, engine=name, streams=streams, pictures_per_second=median(own), ratio=ours / median(own))
+        Throughput(model=subject.name, engine=name, streams=streams, pictures_per_second=median(own), ratio=ours / median(own))
         for name, own in rates.items()
     ]
     return flows, absent

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from yolodsc.arrays import Array, Shape
+from yolodsc.bench.job import Job
 from yolodsc.darknet import read_cfg
 from yolodsc.detection import resolve_model
-from yolodsc.bench.job import Job
 from yolodsc.errors import YolodscError
-from yolodsc.network import Layer
-from yolodsc.network import Network
-from yolodsc.arrays import Array, Shape
+from yolodsc.network import Layer, Network
 
 SEED = 2018
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from yolodsc.arrays import Array
 from yolodsc.bench.peers import READ_ONNX
 from yolodsc.bench.process import AbsentError, Worker
 from yolodsc.bench.subject import Subject
-from yolodsc.arrays import Array
 
-OURS = "yolodsc"
+OUR_ENGINE = "yolodsc"
 BLOCK_MS = 80.0
 """About how long a block is; at least two and at most 30 runs."""
 
@@ -54,7 +54,7 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Absent:
+class MissingEngine:
     """An engine that was asked for and took no part."""
 
     model: str
@@ -64,12 +64,12 @@ class Absent:
 
 def compare(
     subject: Subject, engines: Sequence[str], *, threads: int, rounds: int, seed: int, peak_gflops: float | None
-) -> tuple[list[Result], list[Absent]]:
+) -> tuple[list[Result], list[MissingEngine]]:
     """Time our engine and others on one network: results (ours first), and who was absent."""
     with ExitStack() as stack:
-        workers, absent = started(subject, [OURS, *engines], stack, threads=threads)
+        workers, absent = started(subject, [OUR_ENGINE, *engines], stack, threads=threads)
         times = interleaved(workers, rounds=rounds, seed=seed)
-        ours = workers[OURS].outputs()
+        ours = workers[OUR_ENGINE].outputs()
         results = []
         for name, blocks in times.items():
             typical = _median(blocks)
@@ -80,7 +80,7 @@ def compare(
                 threads=threads,
                 median_ms=typical,
                 min_ms=min(min(block) for block in blocks),
-                ratio=typical / _median(times[OURS]),
+                ratio=typical / _median(times[OUR_ENGINE]),
                 fraction_of_peak=rate / peak_gflops if peak_gflops else None,
                 max_relative_difference=difference(workers[name].outputs(), ours),
             )
@@ -90,19 +90,19 @@ def compare(
 
 def started(
     subject: Subject, engines: Iterable[str], stack: ExitStack, *, threads: int, streams: int = 1
-) -> tuple[dict[str, Worker], list[Absent]]:
+) -> tuple[dict[str, Worker], list[MissingEngine]]:
     """A worker for each engine that can be had; ours must. They are closed with ``stack``."""
     workers: dict[str, Worker] = {}
-    absent: list[Absent] = []
+    absent: list[MissingEngine] = []
     for name in engines:
         try:
             if subject.onnx_error and name in READ_ONNX:
                 raise AbsentError(subject.onnx_error)
             workers[name] = stack.enter_context(Worker(replace(subject.job, engine=name, threads=threads, streams=streams)))
         except AbsentError as error:
-            if name == OURS:
+            if name == OUR_ENGINE:
                 raise
-            absent.append(Absent(model=subject.name, engine=name, reason=str(error)))
+            absent.append(MissingEngine(model=subject.name, engine=name, reason=str(error)))
     return workers, absent
 
 
@@ -117,7 +117,7 @@ def interleaved(workers: Mapping[str, Worker], *, rounds: int, seed: int) -> dic
     return times
 
 
-def rounds_in(seconds: float, *, turn: float = BLOCK_MS / 1000) -> int:
+def rounds_within(seconds: float, *, turn: float = BLOCK_MS / 1000) -> int:
     """How many turns of one engine take about that long."""
     return max(LEAST_ROUNDS, round(seconds / turn))
 

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from yolodsc.bench.job import Job
-from yolodsc.bench.peers import find
-from yolodsc.bench.peers.engine import Engine
 from yolodsc.arrays import Array
+from yolodsc.bench.job import Job
+from yolodsc.bench.peers import find_engine
+from yolodsc.bench.peers.engine import Engine
 
 WARM_UP = 3
 """Runs before anything is timed."""
@@ -33,7 +33,7 @@ def main(job: Job) -> None:
         print(json.dumps(fields, allow_nan=False), file=answers, flush=True)
 
     try:
-        engine, picture = find(job.engine), job.input()
+        engine, picture = find_engine(job.engine), job.input()
         sessions = engine.open_streams(job) if job.streams > 1 else [engine.open(job)]
         for session in sessions:
             for _ in range(WARM_UP):

@@ -9,22 +9,34 @@ from typing import Annotated, Any
 
 import typer
 
-from yolodsc.detection import DEFAULT_MODEL
-from yolodsc.bench import named, random, subject
-from yolodsc.bench import ablate
-from yolodsc.bench import Machine, machine
-from yolodsc.bench import PEERS, find, versions
-from yolodsc.bench import memory, start
-from yolodsc.bench import SECONDS, throughput
-from yolodsc.bench import Subject
-from yolodsc.bench import OURS, Absent, compare, rounds_in
+from yolodsc.bench import (
+    OUR_ENGINE,
+    PEERS,
+    SECONDS,
+    Machine,
+    MissingEngine,
+    Subject,
+    ablate,
+    compare,
+    describe_machine,
+    engine_versions,
+    find_engine,
+    measure_memory,
+    measure_start,
+    measure_throughput,
+    named,
+    random,
+    rounds_within,
+    subject,
+)
 from yolodsc.cli import options
 from yolodsc.cli.tables import bench as bench_table
 from yolodsc.cli.terminal import flush, note, say
+from yolodsc.detection import DEFAULT_MODEL
 from yolodsc.errors import OptionError
 from yolodsc.files import write_bytes
 from yolodsc.network import Network
-from yolodsc.schemas import dumps
+from yolodsc.schemas import dump_json
 
 Named = tuple[str, Network]
 Report = list[dict[str, Any]]
@@ -61,7 +73,7 @@ def bench(
         raise OptionError("--ablation, --streams and --startup are runs of their own; wanted one of them")
     asked = Asked(_peers(peers), _counts(threads), seconds, streams)
     networks = _networks(model, cfg, weights)
-    here = machine(asked.threads)
+    here = describe_machine(asked.threads)
     say(bench_table.heading(here))
     if ablation:
         results = _ablations(networks, asked)
@@ -72,8 +84,8 @@ def bench(
     else:
         results = _comparisons(networks, asked, here)
     if json is not None:
-        report = {"machine": here.to_json(versions([OURS, *asked.peers])), "results": results}
-        write_bytes(json, dumps(report, file=json, error=OptionError, indent=1).encode() + b"\n", error=OptionError)
+        report = {"machine": here.to_json(engine_versions([OUR_ENGINE, *asked.peers])), "results": results}
+        write_bytes(json, dump_json(report, file=json, error=OptionError, indent=1).encode() + b"\n", error=OptionError)
     return 0
 
 
@@ -82,7 +94,7 @@ def _comparisons(networks: Sequence[Named], asked: Asked, here: Machine) -> Repo
     for name, network in networks:
         with _subject(name, network) as subject:
             for count in asked.threads:
-                rounds = rounds_in(asked.seconds)
+                rounds = rounds_within(asked.seconds)
                 results, absent = compare(
                     subject, asked.peers, threads=count, rounds=rounds, seed=SEED, peak_gflops=here.peak_gflops[count]
                 )
@@ -104,8 +116,8 @@ def _flows(networks: Sequence[Named], asked: Asked) -> Report:
     report: Report = []
     for name, network in networks:
         with _subject(name, network) as subject:
-            rounds = rounds_in(asked.seconds, turn=SECONDS)
-            flows, absent = throughput(subject, asked.peers, streams=asked.streams, rounds=rounds, seed=SEED)
+            rounds = rounds_within(asked.seconds, turn=SECONDS)
+            flows, absent = measure_throughput(subject, asked.peers, streams=asked.streams, rounds=rounds, seed=SEED)
         _print(bench_table.flows(flows), absent)
         report += [asdict(flow) for flow in flows]
     return report
@@ -115,14 +127,14 @@ def _starts(networks: Sequence[Named], asked: Asked) -> Report:
     report: Report = []
     for name, network in networks:
         with _subject(name, network) as subject:
-            times = start(subject)
-            peaks, absent = memory(subject, asked.peers)
+            times = measure_start(subject)
+            peaks, absent = measure_memory(subject, asked.peers)
         _print(bench_table.starts(times, peaks), absent)
         report.append({**asdict(times), "peak_rss_mb": {peak.engine: peak.peak_rss_mb for peak in peaks}})
     return report
 
 
-def _print(lines: Sequence[str], absent: Sequence[Absent]) -> None:
+def _print(lines: Sequence[str], absent: Sequence[MissingEngine]) -> None:
     for one in absent:
         note(f"{one.model}: {one.engine} takes no part: {one.reason}")
     say("", *lines)
@@ -146,11 +158,11 @@ def _networks(model: list[str] | None, cfg: Path | None, weights: Path | None) -
 
 
 def _peers(text: str) -> tuple[str, ...]:
-    """Names in the order given, each once; `find` complains of those it does not know."""
+    """Names in the order given, each once; `find_engine` complains of those it does not know."""
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     for name in names:
-        find(name)
-    return tuple(name for name in names if name != OURS)
+        find_engine(name)
+    return tuple(name for name in names if name != OUR_ENGINE)
 
 
 def _counts(text: str) -> tuple[int, ...]:

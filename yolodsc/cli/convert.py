@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from yolodsc.cli import options
-from yolodsc.convert import Model, first_layers, fold_batch_norm, fold_separable, read_model, write_files, write_model
+from yolodsc.convert import ModelFile, first_layers, fold_batch_norm, fold_separable, read_model, write_files, write_model
+from yolodsc.darknet import profile_named
 from yolodsc.errors import OptionError
 from yolodsc.files import exists
-from yolodsc.darknet import profile_named
 
 
 class Heads(StrEnum):
@@ -37,11 +37,11 @@ def convert(
     _check(target, heads=heads, dynamic_batch=dynamic_batch, force=force)
     model = read_model(source, weights=weights, profile=profile_named(profile), allow_nonfinite=allow_nonfinite)
     if partial is not None:
-        model = Model.of(first_layers(model.network, partial))
+        model = ModelFile.of(first_layers(model.network, partial))
     if separable:
-        model = Model.of(fold_separable(model.network))
+        model = ModelFile.of(fold_separable(model.network))
     if batch_norm:
-        model = Model.of(fold_batch_norm(model.network))
+        model = ModelFile.of(fold_batch_norm(model.network))
     write_files(model, target, heads=(heads or Heads.activated).value, dynamic_batch=dynamic_batch)
     return 0
 

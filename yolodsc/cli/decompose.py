@@ -10,15 +10,12 @@ import typer
 
 from yolodsc.cli import options
 from yolodsc.cli.terminal import printable, say
-from yolodsc.decompose import Settings
-from yolodsc.decompose import read_images
-from yolodsc.decompose import compare_networks, report_markdown, write_report
+from yolodsc.darknet import profile_named
+from yolodsc.decompose import DecomposeSettings, ProgressCallback, compare_networks, read_images, report_markdown, write_report
 from yolodsc.decompose import decompose as decompose_network
-from yolodsc.decompose import Progress
+from yolodsc.detection import image_paths
 from yolodsc.errors import OptionError
 from yolodsc.network import Network
-from yolodsc.darknet import profile_named
-from yolodsc.detection import pictures
 
 
 def decompose(
@@ -49,7 +46,7 @@ def decompose(
     """Make the regular convolutions of a trained network separable."""
     files = options.model_files(model, cfg, weights, names)
     threads, _ = options.cores(threads, quiet=quiet)
-    settings = Settings(
+    settings = DecomposeSettings(
         method=method, rank=rank, budget=budget, budget_ms=budget_ms, keep=_numbers(keep), seed=seed, threads=threads
     )
     stem = name or f"{files.cfg.stem}-separable"
@@ -60,7 +57,7 @@ def decompose(
     if size:
         network = network.resized(size, size)
     options.classes(files.names, network)
-    shown = read_images(network, pictures([images]), count=count, seed=seed)
+    shown = read_images(network, image_paths([images]), count=count, seed=seed)
     with _progress(quiet) as tell:
         result = decompose_network(network, shown, settings, progress=tell)
     options.save(result.network, out, stem, files.names)
@@ -80,7 +77,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 @contextmanager
-def _progress(quiet: bool) -> Iterator[Progress]:
+def _progress(quiet: bool) -> Iterator[ProgressCallback]:
     """A bar on a terminal, nothing elsewhere."""
     if quiet or not sys.stderr.isatty():
         yield lambda what, share: None

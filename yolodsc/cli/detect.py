@@ -12,12 +12,9 @@ from yolodsc.cli import options
 from yolodsc.cli.progress import progress
 from yolodsc.cli.tables.table import aligned
 from yolodsc.cli.terminal import note, say
-from yolodsc.detection import Found, class_numbers
-from yolodsc.detection import Detections
+from yolodsc.detection import Detections, ImageResult, Sources, Writer, class_numbers, sample_images
 from yolodsc.errors import OptionError
 from yolodsc.files import is_file
-from yolodsc.detection import Writer
-from yolodsc.detection import Sources, samples
 
 
 def detect(
@@ -50,7 +47,7 @@ def detect(
 ) -> int:
     """Find objects in pictures: the sample photographs of scikit-image where no SOURCE is given."""
     files = options.model_files(model, cfg, weights, names, data=data)
-    paths = Sources(sources or samples(), others=[path for path in (*files.paths, data) if path])
+    paths = Sources(sources or sample_images(), others=[path for path in (*files.paths, data) if path])
     options.apart({"--json": json, "--csv": csv}, paths.reads)
     if not sources and save is None:
         save = Path("detections")
@@ -87,7 +84,7 @@ def _checked(paths: Sources, writers: list[Writer], *outputs: Path | None) -> It
         yield path
 
 
-def _report(found: Found, writers: list[Writer], *, quiet: bool) -> bool:
+def _report(found: ImageResult, writers: list[Writer], *, quiet: bool) -> bool:
     """Write and print one picture's results; False where there are none."""
     if found.detections is None or found.picture is None:
         note(str(found.error))
@@ -117,11 +114,7 @@ def _writers(
     reads: Callable[[Path], bool], *, save: Path | None, json: Path | None, csv: Path | None, txt: Path | None, crops: Path | None
 ) -> list[Writer]:
     """The writers that the options ask for; files that are read in this run keep their names for themselves."""
-    from yolodsc.detection import AnnotatedWriter
-    from yolodsc.detection import CropWriter
-    from yolodsc.detection import CsvWriter
-    from yolodsc.detection import JsonWriter
-    from yolodsc.detection import TxtWriter
+    from yolodsc.detection import AnnotatedWriter, CropWriter, CsvWriter, JsonWriter, TxtWriter
 
     folders = ((AnnotatedWriter, save), (TxtWriter, txt), (CropWriter, crops))
     writers: list[Writer] = [kind(folder, reads=reads) for kind, folder in folders if folder is not None]

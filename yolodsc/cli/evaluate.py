@@ -7,26 +7,44 @@ from typing import Annotated, Any, Literal, cast
 import typer
 
 from yolodsc.cli import options
-from yolodsc.cli.tables.evaluation import comparison_lines, evaluation_lines, write_csv
 from yolodsc.cli.progress import progress
+from yolodsc.cli.tables.evaluation import comparison_lines, evaluation_lines, write_csv
 from yolodsc.cli.terminal import note, say
-from yolodsc.evaluation import Dataset, Report
-from yolodsc.evaluation import load_json
-from yolodsc.evaluation import write_comp4
-from yolodsc.evaluation import Format, FormatName, read_detections, read_truth
-from yolodsc.evaluation import JOURNAL, Scored, appending, continued
-from yolodsc.evaluation import Corners, with_difficult
-from yolodsc.evaluation import read_set, read_voc, set_file
-from yolodsc.detection import Detector
+from yolodsc.darknet import read_data_names, read_names
+from yolodsc.detection import Detector, ModelFiles
 from yolodsc.errors import DatasetError, OptionError
-from yolodsc.evaluation import Evaluation, write_json
+from yolodsc.evaluation import (
+    JOURNAL_FILE,
+    Corners,
+    Dataset,
+    Evaluation,
+    Format,
+    FormatName,
+    ImageDetections,
+    InputReport,
+    Rule,
+    adjust_rule,
+    append_journal,
+    detection_table,
+    image_set_file,
+    inference_settings,
+    load_json,
+    mark_difficult,
+    read_detections,
+    read_set,
+    read_truth,
+    read_voc,
+    resume_journal,
+    rules_named,
+    run_inference,
+    stage_milliseconds,
+    with_network_classes,
+    write_comp4,
+    write_json,
+)
 from yolodsc.evaluation import evaluate as scored_by
 from yolodsc.files import exists, is_folder
 from yolodsc.files import folder as made
-from yolodsc.evaluation import Rule, adjusted, rules_named
-from yolodsc.detection import ModelFiles
-from yolodsc.darknet import names_of_data, read_names
-from yolodsc.evaluation import detections_of, settings_of, speed_of, table_of, with_network
 
 MAP_THRESH = 0.005
 """Darknet's ``detector map``: least score of detections that are scored."""
@@ -83,28 +101,28 @@ def evaluate(
         raise OptionError("--set names pictures of --voc; --gt has a list of its own")
     chosen, listed = chosen or "test", None if difficult in CHOICES else Path(difficult)
     _writable(json=json, csv=csv, plots=plots)
-    wanted, report = _rules(rules, iou, difficult), Report(strict=strict)
+    wanted, report = _rules(rules, iou, difficult), InputReport(strict=strict)
     form_ = Format(name=cast(FormatName, form), corners=cast(Corners, boxes), names=_names(names, data), images=images)
     truth = _Truth(voc, chosen, gt, form_, listed).checked()
     files = options.model_files(model, cfg, weights, names, data=data) if detections is None else None
-    read = (gt, detections, names, data, listed, voc and set_file(voc, chosen), *(files.paths if files else ()))
+    read = (gt, detections, names, data, listed, voc and image_set_file(voc, chosen), *(files.paths if files else ()))
     options.apart({"--json": json, "--csv": csv}, read)
-    scored: list[Scored] = []
+    scored: list[ImageDetections] = []
     missing: frozenset[int] = frozenset()
     if files is not None:
         fitting: dict[str, Any] = {"thresh": thresh, "nms": nms, "letterbox": letterbox, "exif": exif}
         running: dict[str, Any] = {"threads": threads, "streams": streams, "isa": isa, "quiet": quiet}
         loading: dict[str, Any] = {"profile": profile, "partial": partial, "allow_nonfinite": allow_nonfinite}
         detector = options.detector(files, data=data, **loading, **fitting, **running)
-        dataset = with_network(truth.read(detector.names, report), detector.names, report)
+        dataset = with_network_classes(truth.read(detector.names, report), detector.names, report)
         keep = None if save_detections is None else _Keep(save_detections, files, resume, Path(chosen).stem)
         scored = _run(dataset, detector, keep, quiet=quiet)
         report.notes += [entry.error for entry in scored if entry.error]
-        found = table_of(dataset, scored)
+        found = detection_table(dataset, scored)
     else:
         dataset = truth.read(form_.names, report)
         found, missing = read_detections(cast(Path, detections), dataset, form_, report)
-    evaluation = scored_by(dataset, found, wanted, missing=missing, thresh=at, notes=report.notes, speed=speed_of(scored))
+    evaluation = scored_by(dataset, found, wanted, missing=missing, thresh=at, notes=report.notes, speed=stage_milliseconds(scored))
     _print(evaluation, quiet=quiet)
     _write(evaluation, json=json, csv=csv, plots=plots)
     return 1 if any(entry.error for entry in scored) else 0
@@ -126,9 +144,9 @@ def _writable(*, json: Path | None, csv: Path | None, plots: Path | None) -> Non
         if path is not None and is_folder(path):
             raise OptionError(f"{option} {path}: is a directory; wanted a file")
     if plots is not None:
-        from yolodsc.evaluation import need_matplotlib
+        from yolodsc.evaluation import require_matplotlib
 
-        need_matplotlib()
+        require_matplotlib()
         made(plots, error=OptionError)
 
 
@@ -144,13 +162,13 @@ def _compare(a: Path, b: Path) -> int:
 def _rules(names: str, iou: float | None, difficult: str) -> list[Rule]:
     """The rules that the options name; Darknet's with difficult objects where a list of them is at hand."""
     listed: Literal["drop", "list"] = "drop" if difficult == "drop" else "list"
-    return [adjusted(rule, iou=iou, difficult=listed) for rule in rules_named(names)]
+    return [adjust_rule(rule, iou=iou, difficult=listed) for rule in rules_named(names)]
 
 
 def _names(names: Path | None, data: Path | None) -> tuple[str, ...]:
     if names is not None:
         return read_names(names)
-    return () if data is None else names_of_data(data)
+    return () if data is None else read_data_names(data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,13 +192,13 @@ class _Truth:
             read_set(self.voc, self.chosen)
         return self
 
-    def read(self, names: tuple[str, ...], report: Report) -> Dataset:
+    def read(self, names: tuple[str, ...], report: InputReport) -> Dataset:
         """Ground truth with classes in the order of ``names``."""
         if self.voc is not None:
             dataset = read_voc(self.voc, self.chosen, report, names=names)
         else:
             dataset = read_truth(cast(Path, self.gt), replace(self.form, names=names), report)
-        return dataset if self.difficult is None else with_difficult(dataset, self.difficult, report)
+        return dataset if self.difficult is None else mark_difficult(dataset, self.difficult, report)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,33 +211,33 @@ class _Keep:
     chosen: str
 
 
-def _run(dataset: Dataset, detector: Detector, keep: _Keep | None, *, quiet: bool) -> list[Scored]:
+def _run(dataset: Dataset, detector: Detector, keep: _Keep | None, *, quiet: bool) -> list[ImageDetections]:
     """Run the network over the pictures, in their order; what is found is on disk as soon as it is found."""
     try:
         if keep is None:
-            return list(progress(detections_of(dataset, detector), total=len(dataset.ids), quiet=quiet))
+            return list(progress(run_inference(dataset, detector), total=len(dataset.ids), quiet=quiet))
         return _kept(dataset, detector, keep, quiet=quiet)
     finally:
         detector.close()
 
 
-def _kept(dataset: Dataset, detector: Detector, keep: _Keep, *, quiet: bool) -> list[Scored]:
-    path = made(keep.folder, error=DatasetError) / JOURNAL
+def _kept(dataset: Dataset, detector: Detector, keep: _Keep, *, quiet: bool) -> list[ImageDetections]:
+    path = made(keep.folder, error=DatasetError) / JOURNAL_FILE
     if exists(path) and not keep.resume:
         raise OptionError(f"{path}: exists; wanted --resume to continue it, or another folder")
-    settings = settings_of(detector, dataset, cfg=keep.files.cfg, weights=keep.files.weights)
+    settings = inference_settings(detector, dataset, cfg=keep.files.cfg, weights=keep.files.weights)
     order = {name: i for i, name in enumerate(dataset.ids)}
-    scored = {entry.id: entry for entry in continued(path, settings) if entry.id in order}
-    remaining = progress(detections_of(dataset, detector, skip=set(scored)), total=len(order) - len(scored), quiet=quiet)
+    scored = {entry.id: entry for entry in resume_journal(path, settings) if entry.id in order}
+    remaining = progress(run_inference(dataset, detector, skip=set(scored)), total=len(order) - len(scored), quiet=quiet)
     try:
-        with appending(path, settings) as journal:
+        with append_journal(path, settings) as journal:
             for entry in remaining:
                 scored[entry.id] = entry
                 if entry.error is None:
                     journal.write(entry.line())
     finally:
         in_order = sorted(scored.values(), key=lambda entry: order[entry.id])
-        write_comp4(keep.folder, dataset, table_of(dataset, in_order), chosen=keep.chosen)
+        write_comp4(keep.folder, dataset, detection_table(dataset, in_order), chosen=keep.chosen)
     return in_order
 
 

@@ -8,26 +8,27 @@ from typing import Annotated, Any
 
 import typer
 
-from yolodsc.detection import names_beside
 from yolodsc.cli import options
 from yolodsc.cli.signals import gently
 from yolodsc.cli.terminal import log, say
-from yolodsc.evaluation import Report
-from yolodsc.evaluation import read_voc
-from yolodsc.detection import default_geometry, reported_classes
-from yolodsc.errors import OptionError
-from yolodsc.files import exists
-from yolodsc.training import Settings, Trainer
-from yolodsc.training import Loss
-from yolodsc.training import Progress
-from yolodsc.training import Validation
-from yolodsc.network import Network
 from yolodsc.darknet import profile_named
-from yolodsc.training import Augmentation
-from yolodsc.training import FILE
-from yolodsc.training import initialised
-from yolodsc.training import read_labels
-from yolodsc.training import training_pictures
+from yolodsc.detection import default_geometry, names_beside, reported_classes
+from yolodsc.errors import OptionError
+from yolodsc.evaluation import InputReport, read_voc
+from yolodsc.files import exists
+from yolodsc.network import Network
+from yolodsc.training import (
+    CHECKPOINT_FILE,
+    Augmentation,
+    FinetuneSettings,
+    Loss,
+    Trainer,
+    TrainingProgress,
+    Validation,
+    initialize_weights,
+    read_labels,
+    training_images,
+)
 
 Pair = tuple[Path, Path]
 
@@ -77,7 +78,7 @@ def finetune(
             raise OptionError(f"{option} {pair[0]}: wanted CFG WEIGHTS, found {pair[1]} for the weights")
     if teacher is None and not labels:
         raise OptionError("nothing to learn from; wanted --teacher CFG WEIGHTS, --labels, or both")
-    settings = Settings(
+    settings = FinetuneSettings(
         epochs=epochs, batch=batch, rate=lr, size=size, optimizer=optimizer, momentum=momentum, decay=decay, schedule=schedule,
         warmup=warmup, average=average, clip=clip, heads=heads, features=features, labels=label_weight if labels else 0.0,
         statistics=statistics, augmentation=Augmentation(flip, jitter, hue, saturation, exposure, sharpen), seed=seed,
@@ -88,7 +89,7 @@ def finetune(
     learner = _learner(student, profile, scratch=scratch, seed=seed)
     known = names or names_beside(*student) or (names_beside(*teacher) if teacher else None)
     validation = _validation(val, options.classes(known, learner), threads=threads)
-    paths = training_pictures(images)
+    paths = training_images(images)
     objects, missing = read_labels(paths, classes=reported_classes(learner)) if labels else ([], 0)
     if missing and not quiet:
         log(f"{missing} of {len(paths)} pictures have no label file: taken to hold no object")
@@ -118,15 +119,15 @@ def _learner(files: Pair, profile: str, *, scratch: bool, seed: int) -> Network:
     from yolodsc.darknet import read_cfg
 
     if scratch:
-        return initialised(Network.build(read_cfg(files[0]), profile=profile_named(profile)), seed=seed)
+        return initialize_weights(Network.build(read_cfg(files[0]), profile=profile_named(profile)), seed=seed)
     return Network.load(*files, profile=profile_named(profile))
 
 
 def _free(out: Path, stem: str, *, resume: bool) -> None:
     """Neither a pair nor another training is overwritten."""
     options.free(out, stem)
-    if not resume and exists(out / FILE):
-        raise OptionError(f"{out / FILE}: of another training; wanted --resume or another --out")
+    if not resume and exists(out / CHECKPOINT_FILE):
+        raise OptionError(f"{out / CHECKPOINT_FILE}: of another training; wanted --resume or another --out")
 
 
 def _validation(val: str | None, classes: tuple[str, ...], *, threads: int) -> Validation | None:
@@ -136,14 +137,14 @@ def _validation(val: str | None, classes: tuple[str, ...], *, threads: int) -> V
     tree, _, chosen = val.rpartition(":")
     if not tree:
         raise OptionError(f"--val {val}: wanted TREE:SET, such as VOCdevkit/VOC2007:test")
-    report = Report()
+    report = InputReport()
     if not classes:
         raise OptionError("--val: the classes have no names; wanted --names F")
     return Validation(read_voc(Path(tree), chosen, report, names=classes), classes, threads)
 
 
 @contextmanager
-def _progress(trainer: Trainer, quiet: bool) -> Iterator[Progress | None]:
+def _progress(trainer: Trainer, quiet: bool) -> Iterator[TrainingProgress | None]:
     """A bar on a terminal, a line an epoch elsewhere."""
     if quiet:
         yield None

@@ -7,15 +7,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import yolodsc
-from yolodsc.detection import bundled_models
-from yolodsc.jit import cache_directory, contents, trouble
 from yolodsc.cli import options
 from yolodsc.cli.tables.table import aligned
 from yolodsc.cli.terminal import say
-from yolodsc.engine import choice
-from yolodsc.jit import available
+from yolodsc.detection import bundled_models
+from yolodsc.engine import select_backend
 from yolodsc.files import exists
-from yolodsc.jit import host
+from yolodsc.jit import available_isas, cache_directory, contents, distrust_reason, host
 
 LIBRARIES = ("numpy", "numba", "llvmlite", "opencv-python", "pillow")
 EXTRAS = ("scikit-image", "matplotlib", "onnx", "safetensors")
@@ -44,17 +42,17 @@ def _version(name: str) -> str:
 
 
 def _kernels(isa: str | None) -> Iterator[tuple[str, str]]:
-    chosen = choice(isa)
+    chosen = select_backend(isa)
     yield "processor", _processor()
     yield "kernels", f"{chosen.isa.name if chosen.isa else 'none, so FastDSC serves'}: {chosen.reason}"
     if chosen.isa is not None:
-        yield "others", ", ".join([*(name for name in available() if name != chosen.isa.name), "none"])
+        yield "others", ", ".join([*(name for name in available_isas() if name != chosen.isa.name), "none"])
     yield "kernel cache", _cache()
 
 
 def _cache() -> str:
     """Where compiled kernels are kept, how many, and why not if they are not."""
-    sizes, reason = contents(), trouble()
+    sizes, reason = contents(), distrust_reason()
     try:
         folder = f"{cache_directory()}: "
     except OSError:

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from yolodsc.detection import DEFAULT_MODEL, resolve_model
 from yolodsc.cli.progress import Compiling
+from yolodsc.darknet import profile_named, read_names
+from yolodsc.detection import DEFAULT_MODEL, ModelFiles, resolve_model
 from yolodsc.errors import OptionError
 from yolodsc.files import exists, is_file, is_folder, nearest, resolved
-from yolodsc.detection import ModelFiles
-from yolodsc.darknet import read_names
-from yolodsc.darknet import profile_named
 
 if TYPE_CHECKING:
     from yolodsc.detection import Detector
@@ -112,9 +110,9 @@ def cores(threads: int, streams: int = 1, *, quiet: bool = False) -> tuple[int, 
 
 def classes(names: Path | None, network: "Network") -> tuple[str, ...]:
     """The class names of a network, before anything is done with it; none where there is no list of them."""
-    from yolodsc.detection import names_of
+    from yolodsc.detection import class_names
 
-    return () if names is None else names_of(network, read_names(names), place=str(names))
+    return () if names is None else class_names(network, read_names(names), place=str(names))
 
 
 def apart(outputs: Mapping[str, Path | None], inputs: Iterable[str | Path | None] | Callable[[Path], bool]) -> None:

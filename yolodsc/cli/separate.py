@@ -7,13 +7,11 @@ import typer
 from yolodsc.cli import options
 from yolodsc.cli.tables.table import aligned
 from yolodsc.cli.terminal import say
-from yolodsc.decompose import read_images
-from yolodsc.decompose import separation_errors
-from yolodsc.decompose import MOST
+from yolodsc.darknet import profile_named
+from yolodsc.decompose import MAX_CALIBRATION_IMAGES, read_images, separation_errors
+from yolodsc.detection import image_paths
 from yolodsc.errors import OptionError
 from yolodsc.network import Network
-from yolodsc.darknet import profile_named
-from yolodsc.detection import pictures
 
 
 def separate(
@@ -32,7 +30,7 @@ def separate(
     files = options.model_files(model, cfg, weights, None)
     network = Network.load(files.cfg, files.weights, profile=profile_named(profile))
     wanted = _ranks(ranks)
-    shown = read_images(network, pictures([images]), count=count, seed=seed)
+    shown = read_images(network, image_paths([images]), count=count, seed=seed)
     rows = separation_errors(network, layer, shown, ranks=wanted, seed=seed, threads=threads)
     table = [("method", "rank", "MMAC", "calibration", "held back")]
     table += [(r.method, f"{r.rank:g}", f"{r.multiply_adds / 1e6:.2f}", f"{r.error:.4f}", f"{r.held_back:.4f}") for r in rows]
@@ -45,6 +43,6 @@ def _ranks(text: str) -> list[float]:
         ranks = [float(rank) for rank in text.split(",")]
     except ValueError:
         ranks = []
-    if not ranks or not all(0 < rank <= MOST for rank in ranks):
-        raise OptionError(f"--ranks {text}: wanted numbers above 0 and up to {MOST} with commas, such as 1,2,3")
+    if not ranks or not all(0 < rank <= MAX_CALIBRATION_IMAGES for rank in ranks):
+        raise OptionError(f"--ranks {text}: wanted numbers above 0 and up to {MAX_CALIBRATION_IMAGES} with commas, such as 1,2,3")
     return ranks

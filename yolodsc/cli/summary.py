@@ -6,21 +6,18 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from yolodsc.darknet import read_cfg
 from yolodsc import engine
 from yolodsc.cli import options
 from yolodsc.cli.tables.plan import plan_json, plan_lines
 from yolodsc.cli.tables.table import aligned
 from yolodsc.cli.terminal import note, say
-from yolodsc.engine import choice
-from yolodsc.engine import seconds_of
+from yolodsc.darknet import profile_named, read_cfg
+from yolodsc.detection import ModelFiles
+from yolodsc.engine import seconds_of, select_backend
 from yolodsc.errors import OptionError
 from yolodsc.files import write_bytes
-from yolodsc.detection import ModelFiles
-from yolodsc.network import Network
-from yolodsc.darknet import profile_named
-from yolodsc.schemas import dumps
-from yolodsc.network import Row, Summary, summarise
+from yolodsc.network import Network, Summary, SummaryRow, summarise
+from yolodsc.schemas import dump_json
 
 ROUNDS = 50
 """How often every operation is timed."""
@@ -59,7 +56,7 @@ def summary(
 
 def _plan(network: Network, *, time: bool, threads: int, isa: str | None, json: Path | None) -> int:
     """Print what the engine runs in place of the layers."""
-    chosen = choice(isa)
+    chosen = select_backend(isa)
     with engine.compile(network, threads=threads, isa=isa) as runner:
         entries, x = runner.entries(), np.zeros(network.picture, np.float32)
         seconds, whole = seconds_of(entries, lambda: runner(x), rounds=ROUNDS) if time else (None, 0.0)
@@ -74,7 +71,7 @@ def _plan(network: Network, *, time: bool, threads: int, isa: str | None, json: 
 
 
 def _write(path: Path, table: Any) -> None:
-    write_bytes(path, dumps(table, file=path, error=OptionError, indent=1).encode() + b"\n", error=OptionError)
+    write_bytes(path, dump_json(table, file=path, error=OptionError, indent=1).encode() + b"\n", error=OptionError)
 
 
 def _network(source: Path | ModelFiles, *, profile: str, **loading: bool) -> Network:
@@ -96,7 +93,7 @@ def _lines(table: Summary) -> list[str]:
     ]
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: SummaryRow) -> tuple[str, ...]:
     layer = row.layer
     separable = ""
     if row.separable_bflops:

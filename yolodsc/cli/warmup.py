@@ -9,17 +9,15 @@ import numpy as np
 import typer
 
 from yolodsc import engine
-from yolodsc.detection import bundled_models, resolve_model
-from yolodsc.images import READING_KERNELS
-from yolodsc.jit import cache_directory, trouble
 from yolodsc.cli import options
 from yolodsc.cli.progress import Compiling
 from yolodsc.cli.terminal import say
-from yolodsc.engine import choice
-from yolodsc.jit import compiler
-from yolodsc.detection import ModelFiles
-from yolodsc.network import Network
 from yolodsc.darknet import profile_named
+from yolodsc.detection import ModelFiles, bundled_models, resolve_model
+from yolodsc.engine import select_backend
+from yolodsc.images import READING_KERNELS
+from yolodsc.jit import cache_directory, compiler, distrust_reason
+from yolodsc.network import Network
 
 
 def warmup(
@@ -46,7 +44,7 @@ def warmup(
                 runner(np.zeros(network.picture, np.float32))
         if not quiet:
             kernels = _compiled(isa) - before
-            place = f"not kept: {reason}" if (reason := trouble()) else f"kept in {cache_directory()}"
+            place = f"not kept: {reason}" if (reason := distrust_reason()) else f"kept in {cache_directory()}"
             say(f"{files.cfg}: {kernels} kernels compiled in {perf_counter() - start:.1f} s, {place}")
     start = perf_counter()
     for kernel in READING_KERNELS:
@@ -64,5 +62,5 @@ def _chosen(model: str | None, cfg: Path | None, weights: Path | None) -> list[M
 
 def _compiled(isa: str | None) -> int:
     """How many kernels this process has compiled."""
-    chosen = choice(isa).isa
+    chosen = select_backend(isa).isa
     return compiler(chosen).compiled if chosen else 0

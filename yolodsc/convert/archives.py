@@ -14,15 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from yolodsc.darknet import parse_cfg
-from yolodsc.network import initial_weights
-from yolodsc.errors import ConversionError, MissingExtraError
-from yolodsc.network import Layer
-from yolodsc.network import Network
-from yolodsc.darknet import Profile
-from yolodsc.schemas import open_npz
 from yolodsc.convert.safetensors_header import read_safetensors_header
-from yolodsc.network import Header
+from yolodsc.darknet import Profile, parse_cfg
+from yolodsc.errors import ConversionError, MissingExtraError
+from yolodsc.network import Header, Layer, Network, initial_weights
+from yolodsc.schemas import open_npz
 
 _REAL = ("F16", "F32", "F64")
 """Real numbers of safetensors that NumPy has."""

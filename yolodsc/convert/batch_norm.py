@@ -5,11 +5,7 @@ from typing import TypeGuard
 import numpy as np
 
 from yolodsc.darknet import Cfg
-from yolodsc.network import Layer, Weights
-from yolodsc.network import ConnectedLayer
-from yolodsc.network import ConvolutionalLayer
-from yolodsc.network import Network
-from yolodsc.network import folded_norm
+from yolodsc.network import ConnectedLayer, ConvolutionalLayer, Layer, Network, Weights, folded_norm
 
 
 def fold_batch_norm(network: Network) -> Network:

@@ -4,21 +4,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from yolodsc.network import write_weights
 from yolodsc.convert import archives
-from yolodsc.errors import ConversionError
-from yolodsc.files import replacing, write_bytes
-from yolodsc.network import require_finite
-from yolodsc.network import Network
 from yolodsc.convert.onnx.export import Heads, export_onnx
 from yolodsc.darknet import ALEXEYAB, Profile
+from yolodsc.errors import ConversionError
+from yolodsc.files import replacing, write_bytes
+from yolodsc.network import Network, require_finite, write_weights
 
 READABLE = (".cfg", ".weights", ".npz", ".safetensors")
 WRITABLE = (*READABLE, ".onnx")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Model:
+class ModelFile:
     """A network and the text of its cfg, comments and all, as it was read."""
 
     network: Network
@@ -32,7 +30,7 @@ class Model:
 
 def read_model(
     path: str | Path, *, weights: str | Path | None = None, profile: Profile = ALEXEYAB, allow_nonfinite: bool = False
-) -> Model:
+) -> ModelFile:
     """Read a network from any of the formats.
 
     Parameters
@@ -61,7 +59,7 @@ def read_model(
     network, text = archives.read(path, profile)
     if not allow_nonfinite:
         require_finite(str(path), network.layers, network.weights, profile)
-    return Model(network, text)
+    return ModelFile(network, text)
 
 
 def write_model(path: str | Path) -> tuple[Path, ...]:
@@ -72,7 +70,7 @@ def write_model(path: str | Path) -> tuple[Path, ...]:
     return (path,)
 
 
-def write_files(model: Model, path: str | Path, *, heads: Heads = "activated", dynamic_batch: bool = False) -> None:
+def write_files(model: ModelFile, path: str | Path, *, heads: Heads = "activated", dynamic_batch: bool = False) -> None:
     """Write a network in the format of the path's ending; files appear whole or not at all, in the place of what was there.
 
     ``heads`` and ``dynamic_batch`` are `yolodsc.convert.onnx.export_onnx`'s. Of ``.cfg`` or ``.weights`` both are written.
@@ -96,12 +94,12 @@ def write_files(model: Model, path: str | Path, *, heads: Heads = "activated", d
         write_bytes(path, content, error=ConversionError)
 
 
-def _read_pair(cfg: Path, weights: Path, profile: Profile, *, allow_nonfinite: bool) -> Model:
+def _read_pair(cfg: Path, weights: Path, profile: Profile, *, allow_nonfinite: bool) -> ModelFile:
     network = Network.load(cfg, weights, profile=profile, allow_nonfinite=allow_nonfinite)
-    return Model(network, cfg.read_bytes().decode("utf-8", errors="surrogateescape"))
+    return ModelFile(network, cfg.read_bytes().decode("utf-8", errors="surrogateescape"))
 
 
-def _write_pair(model: Model, cfg: Path, weights: Path) -> None:
+def _write_pair(model: ModelFile, cfg: Path, weights: Path) -> None:
     """The cfg takes its place only when the weights are in theirs."""
     with replacing(cfg, error=ConversionError) as file:
         file.write(model.text.encode("utf-8", errors="surrogateescape"))

@@ -2,8 +2,7 @@
 
 from yolodsc.darknet import Cfg
 from yolodsc.errors import ConversionError
-from yolodsc.network import Network
-from yolodsc.network import Header
+from yolodsc.network import Header, Network
 
 
 def first_layers(network: Network, count: int) -> Network:

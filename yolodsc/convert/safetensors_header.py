@@ -7,9 +7,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from yolodsc.errors import ConversionError
-from yolodsc.schemas import checked, parse, refuse
-from yolodsc.schemas import joined
-from yolodsc.schemas import Index
+from yolodsc.schemas import Index, checked, joined, parse_json, refuse
 
 MOST_HEADER = 100_000_000
 """Bytes, as in the library."""
@@ -49,7 +47,7 @@ def read_safetensors_header(path: Path) -> tuple[dict[str, Tensor], dict[str, st
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
         raise _refused(path, "a header that is not UTF-8") from None
-    content: Any = parse(text, file=f"{path}: cannot be read: not a .safetensors file", error=ConversionError)
+    content: Any = parse_json(text, file=f"{path}: cannot be read: not a .safetensors file", error=ConversionError)
     if not isinstance(content, dict):
         raise _refused(path, "a header that is no object")
     notes = checked(content.pop("__metadata__", None) or {}, dict[str, str], file=path, error=ConversionError)

@@ -7,10 +7,7 @@ import numpy as np
 
 from yolodsc.darknet import Cfg, Section
 from yolodsc.errors import ConversionError
-from yolodsc.network import Layer, Weights
-from yolodsc.network import ConvolutionalLayer
-from yolodsc.network import Network
-from yolodsc.network import folded_norm
+from yolodsc.network import ConvolutionalLayer, Layer, Network, Weights, folded_norm
 
 _REFERENCES = ("layers", "from", "share_index")
 

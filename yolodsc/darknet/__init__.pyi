@@ -1,3 +1,11 @@
-from .cfg import Cfg as Cfg, Option as Option, Section as Section, parse_cfg as parse_cfg, read_cfg as read_cfg
-from .names import fitted as fitted, names_of_data as names_of_data, read_names as read_names
-from .profile import ALEXEYAB as ALEXEYAB, Profile as Profile, profile_named as profile_named
+from .cfg import Cfg as Cfg
+from .cfg import Option as Option
+from .cfg import Section as Section
+from .cfg import parse_cfg as parse_cfg
+from .cfg import read_cfg as read_cfg
+from .names import read_data_names as read_data_names
+from .names import read_names as read_names
+from .names import require_class_count as require_class_count
+from .profile import ALEXEYAB as ALEXEYAB
+from .profile import Profile as Profile
+from .profile import profile_named as profile_named

@@ -27,7 +27,7 @@ def read_data(path: str | Path) -> dict[str, str]:
     return options
 
 
-def names_of_data(path: str | Path) -> tuple[str, ...]:
+def read_data_names(path: str | Path) -> tuple[str, ...]:
     """Names by way of a ``.data`` file; relative paths are tried from the working directory, then from the file's own."""
     options = read_data(path)
     name = options.get("names") or options.get("labels")
@@ -40,7 +40,7 @@ def names_of_data(path: str | Path) -> tuple[str, ...]:
     return read_names(found)
 
 
-def fitted(names: tuple[str, ...], *, classes: int, place: str) -> tuple[str, ...]:
+def require_class_count(names: tuple[str, ...], *, classes: int, place: str) -> tuple[str, ...]:
     """The names, if there is one for every class; a `DatasetError` otherwise."""
     if len(names) != classes:
         raise DatasetError(f"{place}: {len(names)} names; the network has {classes} classes")

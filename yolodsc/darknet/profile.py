@@ -9,8 +9,8 @@ from typing import Literal
 
 import numpy as np
 
-from yolodsc.errors import OptionError
 from yolodsc.arrays import Floats
+from yolodsc.errors import OptionError
 
 
 @dataclass(frozen=True, slots=True)

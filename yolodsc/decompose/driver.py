@@ -6,27 +6,29 @@ from collections.abc import Mapping
 import numpy as np
 import scipy.linalg
 
+from yolodsc.arrays import Array
 from yolodsc.decompose import refine
 from yolodsc.decompose.calibration import samples
-from yolodsc.decompose.search import choices, time_model as milliseconds
-from yolodsc.decompose.search.choices import KEEP, Choice
-from yolodsc.decompose.thread_pool import Crew
 from yolodsc.decompose.calibration.samples import Original
-from yolodsc.decompose.search.sensitivity import Bench, Fitted, plan
-from yolodsc.decompose.settings import Decomposition, LayerResult, Progress, Settings
-from yolodsc.decompose.surgery import Chain, assemble, joined, regular
-from yolodsc.decompose.target import Target, candidates, convolutions, obstacle
-from yolodsc.errors import DecompositionError
 from yolodsc.decompose.factor.gram import Gram, Matrix
-from yolodsc.network import ConvolutionalLayer
-from yolodsc.network import Network
-from yolodsc.arrays import Array
+from yolodsc.decompose.search import choices
+from yolodsc.decompose.search import time_model as milliseconds
+from yolodsc.decompose.search.choices import KEEP, FactorizationChoice
+from yolodsc.decompose.search.sensitivity import Fitted, SensitivityProbe, plan
+from yolodsc.decompose.settings import DecomposeSettings, Decomposition, LayerResult, ProgressCallback
+from yolodsc.decompose.surgery import Chain, assemble, joined, regular
+from yolodsc.decompose.target import DecompositionTarget, candidates, convolutions, obstacle
+from yolodsc.decompose.thread_pool import FitThreadPool
+from yolodsc.errors import DecompositionError
+from yolodsc.network import ConvolutionalLayer, Network
 
 SENSITIVITY_PICTURES = 24
 RIDGES = (1e-3, 1e-2, 1e-1)
 
 
-def decompose(network: Network, pictures: Array, settings: Settings, *, progress: Progress | None = None) -> Decomposition:
+def decompose(
+    network: Network, pictures: Array, settings: DecomposeSettings, *, progress: ProgressCallback | None = None
+) -> Decomposition:
     """Make a network's regular convolutions separable.
 
     Parameters
@@ -45,7 +47,7 @@ def decompose(network: Network, pictures: Array, settings: Settings, *, progress
     targets = candidates(network)
     _check(network, targets, pictures, settings)
     targets = {i: t for i, t in targets.items() if i not in settings.keep}
-    with Crew(settings.threads) as crew:
+    with FitThreadPool(settings.threads) as crew:
         work = _decomposed(network, targets, pictures, settings, crew, progress or (lambda what, share: None))
         decomposed = assemble(network, work.chains)
         error = work.output_error(decomposed)
@@ -54,7 +56,12 @@ def decompose(network: Network, pictures: Array, settings: Settings, *, progress
 
 
 def _decomposed(
-    network: Network, targets: Mapping[int, Target], pictures: Array, settings: Settings, crew: Crew, tell: Progress
+    network: Network,
+    targets: Mapping[int, DecompositionTarget],
+    pictures: Array,
+    settings: DecomposeSettings,
+    crew: FitThreadPool,
+    tell: ProgressCallback,
 ) -> "_Work":
     """Everything chosen and fitted."""
     tell("running the original network", 0.0)
@@ -78,11 +85,11 @@ class _Work:
         self,
         network: Network,
         pictures: Array,
-        settings: Settings,
-        crew: Crew,
-        everything: Mapping[int, Target],
+        settings: DecomposeSettings,
+        crew: FitThreadPool,
+        everything: Mapping[int, DecompositionTarget],
         originals: Mapping[int, Original],
-        taken: Mapping[int, Choice],
+        taken: Mapping[int, FactorizationChoice],
         fitted: Fitted,
     ) -> None:
         self.network, self.pictures, self.settings, self.crew = network, pictures, settings, crew
@@ -114,7 +121,9 @@ class _Work:
         outputs = (samples.outputs_of(network, pictures, threads=threads) for network in (self.network, decomposed))
         return samples.output_error(*outputs)
 
-    def _decomposed(self, target: Target, choice: Choice, gram: Gram, X: Array, Y: Array) -> tuple[Chain, Matrix]:
+    def _decomposed(
+        self, target: DecompositionTarget, choice: FactorizationChoice, gram: Gram, X: Array, Y: Array
+    ) -> tuple[Chain, Matrix]:
         settings, groups = self.settings, target.layer.groups
         crosses = self._crosses(target, X) if choice.method == "paper-multilayer" else None
         start = self.fitted.get((target.index, choice))
@@ -136,7 +145,7 @@ class _Work:
             W = choices.dense(forms)
         return joined([form.balanced() for form in forms], biases), W
 
-    def _patches(self, target: Target) -> Array:
+    def _patches(self, target: DecompositionTarget) -> Array:
         """What the network as it is now shows to the convolution; the original network for methods that look at nothing else."""
         chains = self.chains if self.settings.asymmetric else {}
         current = assemble(self.network, chains)
@@ -145,7 +154,7 @@ class _Work:
         places = self.originals[target.index].places
         return samples.inputs(current, target, sum(lengths) - 1, places, self.pictures, threads=self.settings.threads)
 
-    def _crosses(self, target: Target, X: Array) -> list[Matrix]:
+    def _crosses(self, target: DecompositionTarget, X: Array) -> list[Matrix]:
         """Moments of current with original patches, for Algorithm 3."""
         places = self.originals[target.index].places
         pictures = self.pictures[: self.calibration]
@@ -155,7 +164,7 @@ class _Work:
         rows = len(cross) // target.layer.groups
         return [cross[g * rows : (g + 1) * rows, g * rows : (g + 1) * rows] for g in range(target.layer.groups)]
 
-    def _note(self, target: Target, choice: Choice, chain: Chain, error: float, held_back: float) -> None:
+    def _note(self, target: DecompositionTarget, choice: FactorizationChoice, chain: Chain, error: float, held_back: float) -> None:
         layer = target.layer
         reason = obstacle(self.network, layer) or ("asked to be kept" if layer.index in self.settings.keep else "")
         if choice == KEEP and not reason:
@@ -168,27 +177,27 @@ class _Work:
 
 def _choices(
     network: Network,
-    targets: Mapping[int, Target],
+    targets: Mapping[int, DecompositionTarget],
     originals: Mapping[int, Original],
     pictures: Array,
-    settings: Settings,
-    crew: Crew,
-    tell: Progress,
-) -> tuple[dict[int, Choice], Fitted]:
+    settings: DecomposeSettings,
+    crew: FitThreadPool,
+    tell: ProgressCallback,
+) -> tuple[dict[int, FactorizationChoice], Fitted]:
     """Which form each target takes: the one asked for, or the plan within the budget with the fits that it is made of."""
     if settings.method != "auto":
         return {i: _uniform(t, settings) for i, t in targets.items()}, {}
     part = pictures[:: max(1, len(pictures) // SENSITIVITY_PICTURES)][:SENSITIVITY_PICTURES]
-    bench = Bench(network, part, settings.threads)
+    bench = SensitivityProbe(network, part, settings.threads)
     rows = _calibration(pictures, settings)
     timer = milliseconds.Timer(settings.threads) if settings.budget_ms else None
 
-    def offered(i: int) -> list[Choice]:
+    def offered(i: int) -> list[FactorizationChoice]:
         places = originals[i].places
         X = samples.inputs(network, targets[i], targets[i].layer.sources[0], places, pictures[:rows], threads=1)
         return bench.add(targets[i], samples.gram(targets[i], X, originals[i].Y[: len(X)]), seed=settings.seed)
 
-    costs: dict[int, dict[Choice, float]] = {}
+    costs: dict[int, dict[FactorizationChoice, float]] = {}
     for step, (i, forms) in enumerate(zip(targets, crew.map(offered, targets), strict=True)):
         tell(f"layer {i}: every form", 0.05 + 0.3 * step / len(targets))
         costs[i] = {c: float(choices.multiply_adds(targets[i], c)) for c in forms}
@@ -204,7 +213,7 @@ def _choices(
     return plan(bench, costs, budget=budget - rest), bench.forms
 
 
-def _check_budget(budget: float, least: float, whole: float, settings: Settings) -> None:
+def _check_budget(budget: float, least: float, whole: float, settings: DecomposeSettings) -> None:
     """A `DecompositionError` in the budget's own unit where not even the cheapest forms fit it."""
     if least <= budget:
         return
@@ -215,14 +224,14 @@ def _check_budget(budget: float, least: float, whole: float, settings: Settings)
     )
 
 
-def _uniform(target: Target, settings: Settings) -> Choice:
+def _uniform(target: DecompositionTarget, settings: DecomposeSettings) -> FactorizationChoice:
     """The method asked for, where it is cheaper than the layer itself; the layer itself elsewhere."""
     choice = choices.equal_cost(target, settings.method, settings.rank)  # type: ignore[arg-type]
     cheaper = choices.multiply_adds(target, choice) < target.layer.multiply_adds()
     return choice if cheaper else KEEP
 
 
-def _solved(target: Target, gram: Gram, held_back: Gram) -> tuple[Chain, Matrix]:
+def _solved(target: DecompositionTarget, gram: Gram, held_back: Gram) -> tuple[Chain, Matrix]:
     """The convolution with the weights that make up best for what its inputs have become.
 
     Ridge regression towards the weights that it had; the ridge, infinite included, is the best on the held-back pictures.
@@ -248,7 +257,7 @@ def _block_diagonal(matrices: list[Matrix]) -> Matrix:
     return matrices[0] if len(matrices) == 1 else np.asarray(scipy.linalg.block_diag(*matrices))
 
 
-def _calibration(pictures: Array, settings: Settings) -> int:
+def _calibration(pictures: Array, settings: DecomposeSettings) -> int:
     """How many of the pictures are fitted on."""
     return len(pictures) - max(1, round(len(pictures) * settings.held_back))
 
@@ -257,7 +266,7 @@ def _total(network: Network) -> float:
     return float(sum(layer.multiply_adds() for layer in network.layers))
 
 
-def _check(network: Network, targets: Mapping[int, Target], pictures: Array, settings: Settings) -> None:
+def _check(network: Network, targets: Mapping[int, DecompositionTarget], pictures: Array, settings: DecomposeSettings) -> None:
     if len(pictures) < 2:
         raise DecompositionError(f"{len(pictures)} pictures; wanted at least 2, better 300")
     wrong = [i for i in settings.keep if not 0 <= i < len(network.layers)]

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.optimize
 
-from yolodsc.decompose.thread_pool import Crew
+from yolodsc.arrays import Array, Ints
 from yolodsc.decompose.factor.forms import Form, with_factors
 from yolodsc.decompose.factor.gram import Matrix
-from yolodsc.arrays import Array, Ints
+from yolodsc.decompose.thread_pool import FitThreadPool
 
 PARTS = 8
 
@@ -23,7 +23,7 @@ SLOPES = {"leaky": 0.1, "relu": 0.0, "linear": 1.0}
 
 
 def refined(
-    form: Form, biases: Matrix, X: Array, Y: Array, *, activation: str, window: int, iterations: int, crew: Crew
+    form: Form, biases: Matrix, X: Array, Y: Array, *, activation: str, window: int, iterations: int, crew: FitThreadPool
 ) -> tuple[Form, Matrix]:
     """The form and its bias (F,) after ``iterations`` of L-BFGS.
 

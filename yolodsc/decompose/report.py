@@ -6,15 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from yolodsc import engine
-from yolodsc.network import iou, joined, nms
-from yolodsc.network import Candidates
+from yolodsc.arrays import Array
 from yolodsc.decompose.search import time_model as milliseconds
 from yolodsc.decompose.settings import Decomposition
 from yolodsc.errors import MissingExtraError, WeightsError
 from yolodsc.files import replacing
-from yolodsc.network import Network
-from yolodsc.schemas import dumps, without_infinities
-from yolodsc.arrays import Array
+from yolodsc.network import Candidates, Network, concatenated, iou, nms
+from yolodsc.schemas import dump_json, replace_nonfinite
 
 AGREED_SCORE, AGREED_OVERLAP = 0.25, 0.5
 
@@ -67,8 +65,8 @@ def write_report(folder: Path, result: Decomposition, comparison: Comparison) ->
         "layers": [asdict(layer) for layer in result.layers],
         "network": asdict(comparison),
     }
-    data = without_infinities(data)  # null: the error of a layer that puts out zeros
-    json = dumps(data, file=folder / "report.json", error=WeightsError, indent=1)
+    data = replace_nonfinite(data)  # null: the error of a layer that puts out zeros
+    json = dump_json(data, file=folder / "report.json", error=WeightsError, indent=1)
     for name, text in (("report.md", report_markdown(result, comparison)), ("report.json", json + "\n")):
         with replacing(folder / name, error=WeightsError) as file:
             file.write(text.encode())
@@ -118,7 +116,7 @@ def _detections(network: Network, pictures: Array, threads: int) -> list[Candida
         for picture in pictures:
             outputs = runner(picture)
             parts = [h.decode(outputs[h.index], picture=network.picture, thresh=AGREED_SCORE) for h in network.heads]
-            out.append(nms(joined(parts), kind="default", thresh=network.profile.nms_thresh))
+            out.append(nms(concatenated(parts), kind="default", thresh=network.profile.nms_thresh))
     return out
 
 

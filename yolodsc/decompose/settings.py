@@ -4,19 +4,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 
-from yolodsc.decompose.search.choices import METHODS, PAPER, Choice, Method
+from yolodsc.decompose.search.choices import METHODS, PAPER, FactorizationChoice, Method
 from yolodsc.errors import DecompositionError
 from yolodsc.network import Network
 
-Progress = Callable[[str, float], None]
+ProgressCallback = Callable[[str, float], None]
 """Told what is being done, and the share of the whole that is done."""
 
-MOST = 100
+MAX_CALIBRATION_IMAGES = 100
 """Filters a channel: a kernel of K x K taps has no more than K² patterns."""
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class DecomposeSettings:
     """How to decompose a network.
 
     Attributes
@@ -55,8 +55,8 @@ class Settings:
             raise DecompositionError(f"method {self.method} is unknown; wanted auto, {', '.join(METHODS)}")
         if not 0 < self.budget <= 1:
             raise DecompositionError(f"budget of {self.budget:g}; wanted a share of the multiplications, above 0 and up to 1")
-        if not 0 < self.rank <= MOST:
-            raise DecompositionError(f"rank {self.rank:g}; wanted more than 0, up to {MOST}")
+        if not 0 < self.rank <= MAX_CALIBRATION_IMAGES:
+            raise DecompositionError(f"rank {self.rank:g}; wanted more than 0, up to {MAX_CALIBRATION_IMAGES}")
         if self.budget_ms is not None and not 0 < self.budget_ms < inf:
             raise DecompositionError(f"budget of {self.budget_ms:g} ms; wanted more than 0")
 
@@ -80,7 +80,7 @@ class LayerResult:
     """
 
     index: int
-    choice: Choice
+    choice: FactorizationChoice
     multiply_adds: tuple[int, int]
     parameters: tuple[int, int]
     error: float = 0.0
@@ -98,5 +98,5 @@ class Decomposition:
     network: Network
     layers: tuple[LayerResult, ...]
     output_error: float
-    settings: Settings
+    settings: DecomposeSettings
     seconds: float

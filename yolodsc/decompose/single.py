@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from yolodsc.arrays import Array
 from yolodsc.decompose.calibration import patches, samples
 from yolodsc.decompose.search import choices
 from yolodsc.decompose.search.choices import METHODS, Method
 from yolodsc.decompose.target import candidates, obstacle
 from yolodsc.errors import DecompositionError
-from yolodsc.network import ConvolutionalLayer
-from yolodsc.network import Network
-from yolodsc.arrays import Array
+from yolodsc.network import ConvolutionalLayer, Network
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from yolodsc.darknet import Cfg, Option, Section
-from yolodsc.decompose.target import Target, convolutions
 from yolodsc.decompose.factor.forms import Form, Stage
 from yolodsc.decompose.factor.gram import Matrix
-from yolodsc.network import Weights
-from yolodsc.network import ConvolutionalLayer
-from yolodsc.network import Network
+from yolodsc.decompose.target import DecompositionTarget, convolutions
+from yolodsc.network import ConvolutionalLayer, Network, Weights
 
 _REFERENCES = ("layers", "from", "share_index")
 
@@ -27,7 +25,7 @@ class Chain:
     biases: Matrix
 
 
-def regular(target: Target, *, weights: Matrix | None = None, biases: Matrix | None = None) -> Chain:
+def regular(target: DecompositionTarget, *, weights: Matrix | None = None, biases: Matrix | None = None) -> Chain:
     """The convolution itself, batch norm folded, or with other numbers in it."""
     kernel = target.weights if weights is None else weights
     stage = Stage(kernel, target.layer.groups, spatial=True)

@@ -5,14 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from yolodsc.decompose.factor.gram import Matrix
-from yolodsc.network import Weights
-from yolodsc.network import ConvolutionalLayer
-from yolodsc.network import Network
-from yolodsc.network import folded_norm
+from yolodsc.network import ConvolutionalLayer, Network, Weights, folded_norm
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Target:
+class DecompositionTarget:
     """One convolution with its batch norm folded in.
 
     Attributes
@@ -50,17 +47,17 @@ class Target:
         return [np.ascontiguousarray(part.reshape(len(part), -1).T) for part in groups]
 
 
-def folded(layer: ConvolutionalLayer, weights: Weights) -> Target:
+def folded(layer: ConvolutionalLayer, weights: Weights) -> DecompositionTarget:
     """A convolution with its batch norm as the network's profile computes it."""
     kernel, biases = weights["weights"].astype(np.float64), weights["biases"].astype(np.float64)
     if layer.batch_normalize:
         norm = {name: weights[name] for name in ("scales", "biases", "rolling_mean", "rolling_variance")}
         factor, biases = folded_norm(**norm, profile=layer.profile)
         kernel = kernel * factor[:, None, None, None]
-    return Target(layer, kernel, biases)
+    return DecompositionTarget(layer, kernel, biases)
 
 
-def convolutions(network: Network) -> dict[int, Target]:
+def convolutions(network: Network) -> dict[int, DecompositionTarget]:
     """All convolutions of windows whose arrays are their own and may change: no ``share_index`` (on either side), no ``xnor``."""
     convs = [layer for layer in network.layers if isinstance(layer, ConvolutionalLayer)]
     shared = {layer.share_index for layer in convs} | {layer.index for layer in convs if layer.share_index is not None}
@@ -87,7 +84,7 @@ def obstacle(network: Network, layer: ConvolutionalLayer) -> str | None:  # noqa
     return None
 
 
-def candidates(network: Network) -> dict[int, Target]:
+def candidates(network: Network) -> dict[int, DecompositionTarget]:
     """The convolutions that `obstacle` lets through."""
     free = convolutions(network)
     return {i: target for i, target in free.items() if obstacle(network, target.layer) is None}

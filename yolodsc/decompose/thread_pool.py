@@ -15,7 +15,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class Crew:
+class FitThreadPool:
     """A context in which BLAS is held, with a `map` that uses ``threads`` threads."""
 
     def __init__(self, threads: int) -> None:

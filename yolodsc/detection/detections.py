@@ -7,8 +7,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.network import Candidates, to_xywh, to_xyxy
 from yolodsc.arrays import Array, Ints
+from yolodsc.network import Candidates, to_xywh, to_xyxy
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,25 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolodsc import engine
-from yolodsc.images import fit, from_array, read_image
-from yolodsc.detection.bundled import DEFAULT_MODEL, names_beside, resolve_model
-from yolodsc.network import Candidates, finite, joined, nms
-from yolodsc.detection.detections import Detections
-from yolodsc.errors import CfgError, ImageError, OptionError, YolodscError
-from yolodsc.images import Geometry, Picture, Placement
-from yolodsc.network import Head
-from yolodsc.darknet import fitted, names_of_data, read_names
-from yolodsc.network import Network
-from yolodsc.darknet import ALEXEYAB, Profile
-from yolodsc.detection.read_ahead import Ticket, in_order
 from yolodsc.arrays import Array
+from yolodsc.darknet import ALEXEYAB, Profile, read_data_names, read_names, require_class_count
+from yolodsc.detection.bundled import DEFAULT_MODEL, names_beside, resolve_model
+from yolodsc.detection.detections import Detections
+from yolodsc.detection.read_ahead import Ticket, in_order
+from yolodsc.errors import CfgError, ImageError, OptionError, YolodscError
+from yolodsc.images import Geometry, ImageArray, Placement, fit, from_array, read_image
+from yolodsc.network import Candidates, Head, Network, concatenated, finite, nms
 
 READ_AHEAD = 4
 """Pictures that are read or wait while the network works on earlier ones; large ones are fewer (`read_ahead.IN_FLIGHT`)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class ImageResult:
     """One picture of many: its detections and the picture itself, or why it could not be read.
 
     ``seconds`` is the time of the network and of everything after it, without reading.
@@ -37,7 +33,7 @@ class Found:
 
     path: str
     detections: Detections | None = None
-    picture: Picture | None = None
+    picture: ImageArray | None = None
     error: YolodscError | None = None
     seconds: float = 0.0
 
@@ -115,10 +111,10 @@ class Detector:
         place = names or data or beside
         listed: tuple[str, ...] = ()
         if names is None and data is not None:
-            listed = names_of_data(data)
+            listed = read_data_names(data)
         elif place:
             listed = read_names(place)
-        return cls(network, names_of(network, listed, place=str(place)) if listed else (), **options)
+        return cls(network, class_names(network, listed, place=str(place)) if listed else (), **options)
 
     def __call__(self, picture: str | Path | NDArray[Any]) -> Detections:
         """Find objects in a file, or in (H, W, 3) RGB bytes (grey and RGBA work too)."""
@@ -129,7 +125,7 @@ class Detector:
             picture = np.asarray(picture)
         return self._detect(from_array(picture, channels=channels), path=None)
 
-    def many(self, paths: Iterable[str]) -> Iterator[Found]:
+    def many(self, paths: Iterable[str]) -> Iterator[ImageResult]:
         """Find objects in many files, in order; a file that cannot be read is reported in its place.
 
         Pictures are read ahead, the network works on as many as there are streams, and what the caller does with one overlaps with
@@ -140,7 +136,7 @@ class Detector:
             ThreadPoolExecutor(self.streams, "network") as workers,
         ):
 
-            def begin(path: str, ticket: Ticket) -> "Future[Found]":
+            def begin(path: str, ticket: Ticket) -> "Future[ImageResult]":
                 return workers.submit(self._found, path, readers.submit(self._ready, path, ticket))
 
             yield from in_order(paths, begin, depth=READ_AHEAD + self.streams)
@@ -149,27 +145,27 @@ class Detector:
         """Release the runner's threads and memory."""
         self.runner.close()
 
-    def _ready(self, path: str, ticket: Ticket) -> tuple[Picture, Array, Placement]:
+    def _ready(self, path: str, ticket: Ticket) -> tuple[ImageArray, Array, Placement]:
         """A file's picture, as the network reads it, and where it lies there."""
         with ticket:
             channels, input_bytes = self.network.picture.channels, 4 * self.network.picture.size
             picture = read_image(path, channels=channels, exif=self.exif, admit=lambda size: ticket.admit(size + input_bytes))
             return picture, *self._fit(picture)
 
-    def _fit(self, picture: Picture) -> tuple[Array, Placement]:
+    def _fit(self, picture: ImageArray) -> tuple[Array, Placement]:
         return fit(picture, self.network.picture, profile=self.network.profile, geometry=self.geometry)
 
-    def _found(self, path: str, reading: "Future[tuple[Picture, Array, Placement]]") -> Found:
+    def _found(self, path: str, reading: "Future[tuple[ImageArray, Array, Placement]]") -> ImageResult:
         try:
             picture, x, placement = reading.result()
         except ImageError as error:
-            return Found(path, error=error)
+            return ImageResult(path, error=error)
         start = perf_counter()
         height, width = picture.shape[:2]
         detections = self.detections(self.runner(x), placement, width=width, height=height, path=path)
-        return Found(path, detections, picture, seconds=perf_counter() - start)
+        return ImageResult(path, detections, picture, seconds=perf_counter() - start)
 
-    def _detect(self, picture: Picture, *, path: str | None) -> Detections:
+    def _detect(self, picture: ImageArray, *, path: str | None) -> Detections:
         height, width = picture.shape[:2]
         x, placement = self._fit(picture)
         return self.detections(self.runner(x), placement, width=width, height=height, path=path)
@@ -184,7 +180,7 @@ class Detector:
         placed = [_relative(found, head, placement) for found, head in zip(decoded, network.heads, strict=True)]
         last = network.heads[-1]
         kept = nms(
-            finite(joined(placed), width=width, height=height),
+            finite(concatenated(placed), width=width, height=height),
             kind=last.nms_kind if profile.nms == "cfg" else "default",
             thresh=self.nms_thresh,
             beta=last.beta_nms,
@@ -209,9 +205,9 @@ def reported_classes(network: Network) -> int:
     return counts.pop()
 
 
-def names_of(network: Network, listed: tuple[str, ...], *, place: str) -> tuple[str, ...]:
+def class_names(network: Network, listed: tuple[str, ...], *, place: str) -> tuple[str, ...]:
     """The names of a list, of which ``place`` is the file; a `DatasetError` unless there is one for every class of the heads."""
-    return fitted(listed, classes=reported_classes(network), place=place) if network.heads else listed
+    return require_class_count(listed, classes=reported_classes(network), place=place) if network.heads else listed
 
 
 def default_geometry(network: Network) -> Geometry:

@@ -13,7 +13,7 @@ from pathlib import Path
 from yolodsc.errors import MissingExtraError, OptionError
 from yolodsc.files import exists, is_file, is_folder
 
-PICTURE_ENDINGS = frozenset(
+IMAGE_EXTENSIONS = frozenset(
     ".jpg .jpeg .jpe .jfif .png .bmp .dib .webp .tif .tiff .ppm .pgm .pbm .pnm .gif .jp2 .tga .avif".split()
 )
 """What counts as a picture inside a directory."""
@@ -101,7 +101,7 @@ class Sources:
                     yield path
 
 
-def pictures(sources: Iterable[str], *, standard_input: Iterable[str] | None = None) -> list[str]:
+def image_paths(sources: Iterable[str], *, standard_input: Iterable[str] | None = None) -> list[str]:
     """All paths of `Sources`."""
     return list(Sources(sources, standard_input=standard_input))
 
@@ -129,7 +129,7 @@ def _files_among(sources: Iterable[str]) -> list[str]:
     return [source for source in sources if source and is_file(source)]
 
 
-def samples() -> list[str]:
+def sample_images() -> list[str]:
     """Paths of three photographs that come with scikit-image: a cat, an astronaut, a motorbike.
 
     Raises
@@ -188,7 +188,7 @@ def _missing(source: str) -> str:
 
 def _in_directory(path: Path) -> list[str]:
     try:
-        found = sorted(str(p) for p in path.iterdir() if p.suffix.lower() in PICTURE_ENDINGS and is_file(p))
+        found = sorted(str(p) for p in path.iterdir() if p.suffix.lower() in IMAGE_EXTENSIONS and is_file(p))
     except OSError as error:
         raise OptionError(f"{path}: cannot be read: {error.strerror}") from None
     if not found:

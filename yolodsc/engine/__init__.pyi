@@ -1,6 +1,8 @@
-from .fastdsc.piecewise_linear import bend as bend
+from .fastdsc.piecewise_linear import add_bias_and_activate as add_bias_and_activate
 from .fastdsc.runner import FastDscRunner as FastDscRunner
-from .runner import Runner as Runner, compile as compile
+from .runner import Runner as Runner
+from .runner import compile as compile
 from .runtime.cores import capped as capped
-from .runtime.entry import Entry as Entry, seconds_of as seconds_of
-from .selection import choice as choice
+from .runtime.entry import Entry as Entry
+from .runtime.entry import seconds_of as seconds_of
+from .selection import select_backend as select_backend

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from yolodsc.engine.runtime.program import Program, aligned
 from yolodsc.engine.runtime.thread_pool import STATE
-from yolodsc.engine.runtime.program import Tape, aligned
 
 
 def _yield_address() -> int:
@@ -27,7 +27,7 @@ def _yield_address() -> int:
 class _Team:
     """What the threads of a crew share. Helpers hold this and nothing else, so that a crew can be forgotten while they wait."""
 
-    def __init__(self, tape: Tape, helper: int, bases: NDArray[np.int64]) -> None:
+    def __init__(self, tape: Program, helper: int, bases: NDArray[np.int64]) -> None:
         self.tape = tape
         self.bases = bases
         self.state = aligned(64 * len(STATE)).view(np.int64).reshape(-1, 8)
@@ -74,7 +74,7 @@ class Crew:
     The helpers end with `close`, or when the crew is garbage.
     """
 
-    def __init__(self, tape: Tape, addresses: Sequence[int], bases: NDArray[np.int64]) -> None:
+    def __init__(self, tape: Program, addresses: Sequence[int], bases: NDArray[np.int64]) -> None:
         """``addresses`` of worker, lead and helper; ``bases`` (threads, n) is read whenever work begins."""
         worker, lead, helper = addresses
         self.bases = bases

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
+from yolodsc.arrays import Array
 from yolodsc.engine.runtime.entry import Entry
 from yolodsc.network import Network
-from yolodsc.arrays import Array
 
 if TYPE_CHECKING:
     from yolodsc.engine.fastdsc.runner import FastDscRunner
@@ -79,13 +79,13 @@ def compile(  # noqa: A001
     EngineError
         For a network that is too large to address.
     """
-    from yolodsc.engine.selection import choice
     from yolodsc.engine.runtime.cores import capped
+    from yolodsc.engine.selection import select_backend
 
     if outputs is None:
         outputs = [head.index for head in network.heads] or [network.output]
     threads, streams = capped(threads, streams)
-    chosen = choice(isa).isa
+    chosen = select_backend(isa).isa
     first = _fused(network, threads, outputs, chosen, progress) if chosen else _fastdsc(network, threads, outputs)
     if streams == 1:
         return first

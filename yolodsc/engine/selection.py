@@ -8,14 +8,14 @@ import os
 from dataclasses import dataclass
 from functools import cache
 
-from yolodsc.jit import Isa, choose
+from yolodsc.jit import Isa, select_isa
 
 NONE = "none"
 """What ``--isa`` calls the FastDSC path."""
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class BackendChoice:
     """The instruction set that kernels are made for (None: FastDSC) and why it is this one."""
 
     isa: Isa | None
@@ -28,20 +28,20 @@ class Choice:
 
 
 @cache
-def choice(name: str | None = None) -> Choice:
+def select_backend(name: str | None = None) -> BackendChoice:
     """What serves for ``--isa name``, YOLODSC_ISA or the best there is; an `OptionError` for one that this machine cannot run."""
     wanted = name or os.environ.get("YOLODSC_ISA") or None
     if wanted == NONE:
-        return Choice(None, "asked for")
+        return BackendChoice(None, "asked for")
     try:
-        isa = choose(wanted)
+        isa = select_isa(wanted)
     except (ImportError, OSError) as error:
-        return Choice(None, f"llvmlite cannot be loaded: {error}")
+        return BackendChoice(None, f"llvmlite cannot be loaded: {error}")
     if isa is None:
-        return Choice(None, "no kernels are made for this processor")
+        return BackendChoice(None, "no kernels are made for this processor")
     if trouble := _trouble(isa):
-        return Choice(None, trouble)
-    return Choice(isa, "asked for" if wanted else "the best that this processor has")
+        return BackendChoice(None, trouble)
+    return BackendChoice(isa, "asked for" if wanted else "the best that this processor has")
 
 
 def _trouble(isa: Isa) -> str:

@@ -1,13 +1,38 @@
-from .comparison.bootstrap import DRAWS as DRAWS, Difference as Difference, compare as compare, read_evaluation as read_evaluation
+from .comparison.bootstrap import RESAMPLES as RESAMPLES
+from .comparison.bootstrap import Difference as Difference
+from .comparison.bootstrap import compare as compare
+from .comparison.bootstrap import read_evaluation as read_evaluation
 from .datasets.coco_json import load_json as load_json
 from .datasets.comp4 import write_comp4 as write_comp4
-from .datasets.dataset import Dataset as Dataset, Report as Report
-from .datasets.formats import Format as Format, FormatName as FormatName, read_detections as read_detections, read_truth as read_truth
-from .datasets.journal import JOURNAL as JOURNAL, Scored as Scored, appending as appending, continued as continued
-from .datasets.text import Corners as Corners, label_file as label_file, label_path as label_path, with_difficult as with_difficult
-from .datasets.voc import read_set as read_set, read_voc as read_voc, set_file as set_file
-from .evaluation import Evaluation as Evaluation, evaluate as evaluate, write_json as write_json
-from .inference import detections_of as detections_of, settings_of as settings_of, speed_of as speed_of, table_of as table_of, with_network as with_network
-from .metrics.rules import RULES as RULES, Rule as Rule, adjusted as adjusted, rules_named as rules_named
+from .datasets.dataset import Dataset as Dataset
+from .datasets.dataset import InputReport as InputReport
+from .datasets.formats import Format as Format
+from .datasets.formats import FormatName as FormatName
+from .datasets.formats import read_detections as read_detections
+from .datasets.formats import read_truth as read_truth
+from .datasets.journal import JOURNAL_FILE as JOURNAL_FILE
+from .datasets.journal import ImageDetections as ImageDetections
+from .datasets.journal import append_journal as append_journal
+from .datasets.journal import resume_journal as resume_journal
+from .datasets.text import Corners as Corners
+from .datasets.text import label_file as label_file
+from .datasets.text import label_path as label_path
+from .datasets.text import mark_difficult as mark_difficult
+from .datasets.voc import image_set_file as image_set_file
+from .datasets.voc import read_set as read_set
+from .datasets.voc import read_voc as read_voc
+from .evaluation import Evaluation as Evaluation
+from .evaluation import evaluate as evaluate
+from .evaluation import write_json as write_json
+from .inference import detection_table as detection_table
+from .inference import inference_settings as inference_settings
+from .inference import run_inference as run_inference
+from .inference import stage_milliseconds as stage_milliseconds
+from .inference import with_network_classes as with_network_classes
+from .metrics.rules import RULES as RULES
+from .metrics.rules import Rule as Rule
+from .metrics.rules import adjust_rule as adjust_rule
+from .metrics.rules import rules_named as rules_named
 from .metrics.score import RuleResult as RuleResult
-from .plots import need_matplotlib as need_matplotlib, write_plots as write_plots
+from .plots import require_matplotlib as require_matplotlib
+from .plots import write_plots as write_plots

@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from yolodsc.evaluation.datasets.dataset import Dataset
 from yolodsc.errors import DatasetError
-from yolodsc.files import replacing
+from yolodsc.evaluation.datasets.dataset import Dataset
+from yolodsc.evaluation.errors.breakdown import Breakdown, breakdown
 from yolodsc.evaluation.metrics import score
 from yolodsc.evaluation.metrics.rules import Rule
 from yolodsc.evaluation.metrics.score import RuleResult
-from yolodsc.evaluation.metrics.tables import Found
-from yolodsc.evaluation.errors.breakdown import Breakdown, breakdown
-from yolodsc.schemas import dumps
+from yolodsc.evaluation.metrics.tables import DetectionTable
+from yolodsc.files import replacing
+from yolodsc.schemas import dump_json
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +38,7 @@ class Evaluation:
     """
 
     dataset: Dataset
-    found: Found
+    found: DetectionTable
     results: dict[str, RuleResult]
     errors: Breakdown
     thresh: float
@@ -98,7 +98,7 @@ def _matches(evaluation: Evaluation, result: RuleResult) -> dict[str, Any]:
 
 def evaluate(
     dataset: Dataset,
-    found: Found,
+    found: DetectionTable,
     rules: Iterable[Rule],
     *,
     missing: frozenset[int] = frozenset(),
@@ -123,6 +123,6 @@ def evaluate(
 
 def write_json(path: Path, content: Any) -> None:
     """Put JSON in place in one step."""
-    text = dumps(content, file=path, error=DatasetError)  # five times as fast as json.dump, which writes piece by piece
+    text = dump_json(content, file=path, error=DatasetError)  # five times as fast as json.dump, which writes piece by piece
     with replacing(path, error=DatasetError, mode="w") as file:
         file.write(text)

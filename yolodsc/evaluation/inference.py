@@ -12,19 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.images import fit, read_image
-from yolodsc.images import read_jpeg
-from yolodsc.network import joined
-from yolodsc.evaluation.datasets.dataset import Dataset, Report
-from yolodsc.evaluation.datasets.journal import Scored
-from yolodsc.detection import Detector
-from yolodsc.detection import Detections
-from yolodsc.errors import DatasetError, ImageError
-from yolodsc.files import is_file
-from yolodsc.images import Picture, Placement
-from yolodsc.evaluation.metrics.tables import Found
-from yolodsc.detection import Ticket, in_order
 from yolodsc.arrays import Array
+from yolodsc.detection import Detections, Detector, Ticket, in_order
+from yolodsc.errors import DatasetError, ImageError
+from yolodsc.evaluation.datasets.dataset import Dataset, InputReport
+from yolodsc.evaluation.datasets.journal import ImageDetections
+from yolodsc.evaluation.metrics.tables import DetectionTable
+from yolodsc.files import is_file
+from yolodsc.images import ImageArray, Placement, fit, read_image, read_jpeg
+from yolodsc.network import concatenated
 
 READERS, READ_AHEAD = 2, 4
 """Threads that read pictures, at least, and how many pictures are begun beyond those in the network."""
@@ -41,7 +37,7 @@ class _Input:
     seconds: float
 
 
-def with_network(dataset: Dataset, names: Sequence[str], report: Report) -> Dataset:
+def with_network_classes(dataset: Dataset, names: Sequence[str], report: InputReport) -> Dataset:
     """The dataset with a network's classes first; classes that only the dataset has are told."""
     own = [dataset.names[c] for c in np.unique(dataset.truth.class_id)]
     strange = [name for name in own if name not in names]
@@ -58,7 +54,7 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + " …" * (len(names) > 3)
 
 
-def detections_of(dataset: Dataset, detector: Detector, *, skip: Iterable[str] = ()) -> Iterator[Scored]:
+def run_inference(dataset: Dataset, detector: Detector, *, skip: Iterable[str] = ()) -> Iterator[ImageDetections]:
     """Run a detector over the pictures of a dataset, in order.
 
     Pictures are read ahead, the network works on as many as it has streams, boxes are decoded behind it, all in their own threads.
@@ -71,7 +67,7 @@ def detections_of(dataset: Dataset, detector: Detector, *, skip: Iterable[str] =
         ThreadPoolExecutor(1, "post") as finisher,
     ):
 
-        def begin(entry: tuple[str, Path], ticket: Ticket) -> "Future[Future[Scored]]":
+        def begin(entry: tuple[str, Path], ticket: Ticket) -> "Future[Future[ImageDetections]]":
             reading = readers.submit(_read, entry[1], detector, ticket)
             return workers.submit(_run, entry[0], reading, detector, dataset.origin, finisher)
 
@@ -99,7 +95,7 @@ def _read(path: Path, detector: Detector, ticket: Ticket) -> _Input:
     return _Input(x, placement, picture.shape[1], picture.shape[0], perf_counter() - start)
 
 
-def _picture(path: Path, detector: Detector, admit: Callable[[int], None]) -> Picture:
+def _picture(path: Path, detector: Detector, admit: Callable[[int], None]) -> ImageArray:
     """Decoded as the profile's program does it: Darknet's figures come out to the last digit only with Darknet's pixels."""
     network = detector.network
     darknet = network.profile.resize == "darknet" and not detector.exif and path.suffix.lower() in (".jpg", ".jpeg")
@@ -108,23 +104,27 @@ def _picture(path: Path, detector: Detector, admit: Callable[[int], None]) -> Pi
     return read_image(path, channels=channels, exif=detector.exif, admit=admit) if decoded is None else decoded
 
 
-def _run(name: str, reading: "Future[_Input]", detector: Detector, origin: float, finisher: ThreadPoolExecutor) -> "Future[Scored]":
+def _run(
+    name: str, reading: "Future[_Input]", detector: Detector, origin: float, finisher: ThreadPoolExecutor
+) -> "Future[ImageDetections]":
     try:
         entry = reading.result()
     except ImageError as error:
-        return finisher.submit(Scored, name, [], [], [], error=str(error))
+        return finisher.submit(ImageDetections, name, [], [], [], error=str(error))
     start = perf_counter()
     outputs = detector.runner(entry.x)
     return finisher.submit(_finished, name, entry, outputs, detector, origin, perf_counter() - start)
 
 
-def _finished(name: str, entry: _Input, outputs: dict[int, Array], detector: Detector, origin: float, seconds: float) -> Scored:
+def _finished(
+    name: str, entry: _Input, outputs: dict[int, Array], detector: Detector, origin: float, seconds: float
+) -> ImageDetections:
     start = perf_counter()
     found = detector.detections(outputs, entry.placement, width=entry.width, height=entry.height)
     found = found[_array_order(found, detector, outputs)]
     boxes = (found.boxes_xyxy.astype(np.float64) + origin).tolist()
     times = (round(entry.seconds, 6), round(seconds, 6), round(perf_counter() - start, 6))  # as the journal keeps them
-    return Scored(name, found.class_ids.tolist(), found.scores.astype(np.float64).tolist(), boxes, times)
+    return ImageDetections(name, found.class_ids.tolist(), found.scores.astype(np.float64).tolist(), boxes, times)
 
 
 def _array_order(found: Detections, detector: Detector, outputs: dict[int, Array]) -> NDArray[np.int64]:
@@ -134,7 +134,7 @@ def _array_order(found: Detections, detector: Detector, outputs: dict[int, Array
     A box is known again by its objectness.
     """
     heads, picture = detector.network.heads, detector.network.picture
-    decoded = joined([head.decode(outputs[head.index], picture=picture, thresh=detector.thresh) for head in heads])
+    decoded = concatenated([head.decode(outputs[head.index], picture=picture, thresh=detector.thresh) for head in heads])
     in_order = decoded.objectness[np.lexsort(-decoded.probabilities.T)]
     known, rank = np.unique(in_order, return_index=True)
     if not len(known):
@@ -143,7 +143,7 @@ def _array_order(found: Detections, detector: Detector, outputs: dict[int, Array
     return np.argsort(rank[at], kind="stable")
 
 
-def settings_of(detector: Detector, dataset: Dataset, *, cfg: Path, weights: Path) -> dict[str, Any]:
+def inference_settings(detector: Detector, dataset: Dataset, *, cfg: Path, weights: Path) -> dict[str, Any]:
     """All that detections depend on besides the pictures: what a run must share with the one that it continues."""
     return {
         "names": list(detector.names),
@@ -163,17 +163,17 @@ def _digest(path: Path) -> str:
         return file_digest(file, "sha256").hexdigest()
 
 
-def table_of(dataset: Dataset, scored: Sequence[Scored]) -> Found:
+def detection_table(dataset: Dataset, scored: Sequence[ImageDetections]) -> DetectionTable:
     """Columns out of pictures; boxes stay uncut, and know their borders."""
     index = {name: i for i, name in enumerate(dataset.ids)}
     picture = np.concatenate([np.full(len(entry.scores), index[entry.id], np.int64) for entry in scored] or [np.zeros(0, np.int64)])
     class_id = np.array([c for entry in scored for c in entry.class_ids], np.int64)
     scores = np.array([s for entry in scored for s in entry.scores], np.float64)
     boxes = np.array([b for entry in scored for b in entry.boxes], np.float64).reshape(-1, 4)
-    return Found(picture, class_id, scores, boxes, dataset.limits)
+    return DetectionTable(picture, class_id, scores, boxes, dataset.limits)
 
 
-def speed_of(scored: Sequence[Scored]) -> dict[str, float]:
+def stage_milliseconds(scored: Sequence[ImageDetections]) -> dict[str, float]:
     """Milliseconds a picture, by stage; the median of the pictures that were run."""
     times = np.array([entry.seconds for entry in scored if entry.error is None and any(entry.seconds)])
     if not len(times):

@@ -8,19 +8,19 @@ from typing import Any
 
 from yolodsc.errors import DatasetError, MissingExtraError
 from yolodsc.evaluation.evaluation import Evaluation, write_json
-from yolodsc.files import replacing
 from yolodsc.evaluation.metrics.score import ClassResult
+from yolodsc.files import replacing
 
 
 def write_plots(folder: Path, evaluation: Evaluation) -> None:
     """``overview.png``, ``pr_CLASS.png``, ``f1_CLASS.png`` and ``curves.json`` by the first rule."""
-    need_matplotlib()
+    require_matplotlib()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # class names in scripts that the font lacks
         _write_plots(folder, evaluation)
 
 
-def need_matplotlib() -> None:
+def require_matplotlib() -> None:
     """A `MissingExtraError` where there is no matplotlib."""
     if find_spec("matplotlib") is None:
         raise MissingExtraError("plots", needed_for="--plots")

@@ -1,4 +1,14 @@
 from .draw import annotated as annotated
-from .image import GREY as GREY, Geometry as Geometry, Picture as Picture, Placement as Placement, READING_KERNELS as READING_KERNELS, WRITABLE as WRITABLE, fit as fit, from_array as from_array, read_image as read_image, to_planar as to_planar, write_image as write_image
+from .image import GREY as GREY
+from .image import READING_KERNELS as READING_KERNELS
+from .image import WRITABLE_EXTENSIONS as WRITABLE_EXTENSIONS
+from .image import Geometry as Geometry
+from .image import ImageArray as ImageArray
+from .image import Placement as Placement
+from .image import fit as fit
+from .image import from_array as from_array
+from .image import read_image as read_image
+from .image import to_planar as to_planar
+from .image import write_image as write_image
 from .image_file import opened as opened
 from .jpeg import read_jpeg as read_jpeg

@@ -13,16 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from yolodsc.images import planar as planar_pass
-from yolodsc.images.jpeg import KERNELS, read_jpeg
+from yolodsc.arrays import Array, Shape
+from yolodsc.darknet import Profile
 from yolodsc.errors import ImageError
 from yolodsc.files import replacing
+from yolodsc.images import planar as planar_pass
 from yolodsc.images.image_file import opened
+from yolodsc.images.jpeg import KERNELS, read_jpeg
 from yolodsc.images.planar import grey, plain, planar, resized
-from yolodsc.darknet import Profile
-from yolodsc.arrays import Array, Shape
 
-Picture = NDArray[np.uint8]
+ImageArray = NDArray[np.uint8]
 """(H, W, C) with C = 1 or 3, RGB."""
 
 Geometry = Literal["stretch", "letterbox"]
@@ -58,7 +58,9 @@ class Placement:
         return (boxes_xywh - offset) / scale
 
 
-def read_image(path: str | Path, *, channels: int = 3, exif: bool = False, admit: Callable[[int], None] | None = None) -> Picture:
+def read_image(
+    path: str | Path, *, channels: int = 3, exif: bool = False, admit: Callable[[int], None] | None = None
+) -> ImageArray:
     """Decode a file to RGB (``channels=3``) or grey (1); alpha is dropped, 16 bits are cut to 8, of animations the first frame.
 
     The grey of a JPEG is its luma plane, as in stb_image; that of other files is weighted from RGB.
@@ -93,7 +95,7 @@ def read_image(path: str | Path, *, channels: int = 3, exif: bool = False, admit
         raise ImageError(f"{path}: cannot be read as a picture: {text}") from None
 
 
-def _luma(path: str | Path, image: Image.Image, *, exif: bool) -> Picture | None:
+def _luma(path: str | Path, image: Image.Image, *, exif: bool) -> ImageArray | None:
     """The luma plane of a JPEG; None for files that have none or are damaged."""
     plane = read_jpeg(Path(path), channels=1)
     if plane is None or not exif:
@@ -103,7 +105,7 @@ def _luma(path: str | Path, image: Image.Image, *, exif: bool) -> Picture | None
     return np.asarray(ImageOps.exif_transpose(turned))[..., None]
 
 
-def from_pillow(image: Image.Image, *, channels: int = 3) -> Picture:
+def from_pillow(image: Image.Image, *, channels: int = 3) -> ImageArray:
     """A Pillow picture of any mode as (H, W, channels) bytes."""
     if channels not in (1, 3):
         raise ImageError(f"the network reads {channels} channels; pictures give 1 or 3")
@@ -116,11 +118,11 @@ def from_pillow(image: Image.Image, *, channels: int = 3) -> Picture:
     return from_array(pixels, channels=channels)
 
 
-def from_array(pixels: NDArray[Any], *, channels: int = 3) -> Picture:
+def from_array(pixels: NDArray[Any], *, channels: int = 3) -> ImageArray:
     """Bytes (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) as (H, W, channels); an `ImageError` for anything else."""
     if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or not pixels.size:
         raise ImageError(f"array of {pixels.dtype} {pixels.shape}; wanted uint8 (height, width, 1, 3 or 4)")
-    picture: Picture = pixels[..., None] if pixels.ndim == 2 else pixels
+    picture: ImageArray = pixels[..., None] if pixels.ndim == 2 else pixels
     if picture.shape[2] == 4:
         picture = picture[..., :3]
     if picture.shape[2] not in (1, 3):
@@ -128,12 +130,12 @@ def from_array(pixels: NDArray[Any], *, channels: int = 3) -> Picture:
     if picture.shape[2] == channels:
         return picture
     if channels == 3:
-        repeated: Picture = np.repeat(picture, 3, axis=2)
+        repeated: ImageArray = np.repeat(picture, 3, axis=2)
         return repeated
     return grey(picture)
 
 
-def _deep_grey(pixels: NDArray[Any]) -> Picture:
+def _deep_grey(pixels: NDArray[Any]) -> ImageArray:
     """Grey of more than 8 bits, or real numbers.
 
     The upper 8 of 16 bits, as stb_image cuts them, or of as many as the largest value takes beyond that; integers below 256 are
@@ -144,11 +146,11 @@ def _deep_grey(pixels: NDArray[Any]) -> Picture:
         shares = np.nan_to_num(pixels, nan=0.0) * (255 if top <= 1 else 1)
         return np.clip(np.rint(shares), 0, 255).astype(np.uint8)
     bits = 8 if top < 2**8 else max(16, int(top).bit_length())
-    cut: Picture = np.clip(pixels.astype(np.int64) >> (bits - 8), 0, 255).astype(np.uint8)
+    cut: ImageArray = np.clip(pixels.astype(np.int64) >> (bits - 8), 0, 255).astype(np.uint8)
     return cut
 
 
-def to_planar(picture: Picture) -> Array:
+def to_planar(picture: ImageArray) -> Array:
     """(H, W, C) bytes to (C, H, W) in 0..1 (``image.c: load_image_stb``)."""
     height, width, channels = picture.shape
     out = np.empty((channels, height, width), np.float32)
@@ -157,7 +159,7 @@ def to_planar(picture: Picture) -> Array:
 
 
 def fit(
-    picture: Picture, shape: Shape, *, profile: Profile, geometry: Geometry, out: Array | None = None
+    picture: ImageArray, shape: Shape, *, profile: Profile, geometry: Geometry, out: Array | None = None
 ) -> tuple[Array, Placement]:
     """A picture as the network's input of ``shape``, and where it lies there.
 
@@ -189,7 +191,7 @@ def letterboxed(width: int, height: int, shape: Shape) -> tuple[int, int]:
     return max(1, width * shape.height // height), shape.height
 
 
-def _resized(picture: Picture, width: int, height: int, profile: Profile, out: Array, *, left: int = 0, top: int = 0) -> None:
+def _resized(picture: ImageArray, width: int, height: int, profile: Profile, out: Array, *, left: int = 0, top: int = 0) -> None:
     if profile.resize == "darknet":
         return resized(picture, out, width=width, height=height, left=left, top=top)
     import cv2
@@ -203,15 +205,15 @@ def _resized(picture: Picture, width: int, height: int, profile: Profile, out: A
     return planar(pixels.reshape(height, width, -1).astype(np.uint8, copy=False), out, left=left, top=top)
 
 
-WRITABLE = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm"})
+WRITABLE_EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm"})
 """Endings that `write` knows."""
 
 
-def write_image(path: str | Path, picture: Picture) -> None:
+def write_image(path: str | Path, picture: ImageArray) -> None:
     """Write a picture in the format of the file's ending (JPEG at quality 92), whole or not at all."""
     ending = Path(path).suffix.lower()
-    if ending not in WRITABLE:
-        raise ImageError(f"{path}: unknown ending; wanted one of {' '.join(sorted(WRITABLE))}")
+    if ending not in WRITABLE_EXTENSIONS:
+        raise ImageError(f"{path}: unknown ending; wanted one of {' '.join(sorted(WRITABLE_EXTENSIONS))}")
     encoder = Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else np.ascontiguousarray(picture))
     form = Image.registered_extensions()[ending]
     options = {"quality": 92} if form in ("JPEG", "WEBP") else {}

@@ -1,9 +1,17 @@
-from .cache.store import cache_directory as cache_directory, contents as contents, trouble as trouble
+from .cache.store import cache_directory as cache_directory
+from .cache.store import contents as contents
+from .cache.store import distrust_reason as distrust_reason
 from .compiler import compiler as compiler
-from .forks import ForkLock as ForkLock, at_child as at_child
+from .forks import ForkLock as ForkLock
+from .forks import at_child as at_child
 from .host import host as host
-from .isa import Isa as Isa, available as available, choose as choose
+from .isa import Isa as Isa
+from .isa import available_isas as available_isas
+from .isa import select_isa as select_isa
 from .kernel import Kernel as Kernel
 from .lanes import Lanes as Lanes
 from .numba_cache import njit as njit
-from .words import instruction as instruction, pointer as pointer, put as put, word as word
+from .words import instruction as instruction
+from .words import pointer as pointer
+from .words import put as put
+from .words import word as word

@@ -12,13 +12,14 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from yolodsc.jit.cache.store import keep, kept
-from yolodsc.jit.forks import ForkLock
-from yolodsc.jit.isa import Isa
-from yolodsc.jit import flat_binary as flat, executable_memory as memory
-from yolodsc.jit.flat_binary import FLAT, OBJECT, flattened
-from yolodsc.jit.host import host
+from yolodsc.jit import executable_memory as memory
+from yolodsc.jit import flat_binary as flat
+from yolodsc.jit.cache.store import load_cached, store_cached
 from yolodsc.jit.executable_memory import executable
+from yolodsc.jit.flat_binary import FLAT, OBJECT, flattened
+from yolodsc.jit.forks import ForkLock
+from yolodsc.jit.host import host
+from yolodsc.jit.isa import Isa
 
 
 class Kernel(Protocol):
@@ -75,13 +76,13 @@ class Compiler:
         text = kernel.emit("KERNEL")
         digest = hashlib.sha256(self.salt + text.encode()).hexdigest()[:32]
         symbol = f"k{digest}"
-        if (data := kept(f"{digest}.o")) is not None:
+        if (data := load_cached(f"{digest}.o")) is not None:
             return symbol, data
         text = text.replace("@KERNEL(", f"@{symbol}(")
         flat = flattened(self._object(text, codemodel="small"))
         data = OBJECT + self._object(text, codemodel="jitdefault") if flat is None else FLAT + flat
         self.compiled += 1
-        keep(f"{digest}.o", data)
+        store_cached(f"{digest}.o", data)
         return symbol, data
 
     def _object(self, text: str, *, codemodel: str) -> bytes:

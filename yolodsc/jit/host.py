@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-from yolodsc.jit.cache.store import keep, kept
+from yolodsc.jit.cache.store import load_cached, store_cached
 
 SAYING = (
     "vendor_id", "cpu family", "model", "model name", "stepping", "flags",
@@ -43,11 +43,11 @@ def host() -> Host:
     name = _name()
     if name is None:
         return _asked()
-    if (data := kept(name)) is not None:
+    if (data := load_cached(name)) is not None:
         found = json.loads(data)
         return Host(found["cpu"], found["features"], found["triple"], tuple(found["llvm"]))
     asked = _asked()
-    keep(name, json.dumps(asdict(asked), allow_nan=False).encode())
+    store_cached(name, json.dumps(asdict(asked), allow_nan=False).encode())
     return asked
 
 

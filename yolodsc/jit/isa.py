@@ -61,7 +61,7 @@ def _flags(wanted: dict[str, bool]) -> str:
 
 
 @cache
-def available() -> dict[str, Isa]:
+def available_isas() -> dict[str, Isa]:
     """The instruction sets this machine can run, best first."""
     cpu, features = host().cpu, host().features
     found: list[Isa] = []
@@ -77,9 +77,9 @@ def available() -> dict[str, Isa]:
     return {isa.name: isa for isa in found}
 
 
-def choose(name: str | None = None) -> Isa | None:
+def select_isa(name: str | None = None) -> Isa | None:
     """The instruction set called ``name``, or the best there is (None where there is none); an `OptionError` lists them."""
-    known = available()
+    known = available_isas()
     if name is None:
         return next(iter(known.values()), None)
     if name not in known:

@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from yolodsc.jit.cache.store import keep, kept
+from yolodsc.jit.cache.store import load_cached, store_cached
+from yolodsc.jit.executable_memory import executable
 from yolodsc.jit.flat_binary import FLAT, OBJECT, flattened
 from yolodsc.jit.host import host
 from yolodsc.jit.machine import MEMSET, linked, object_code
-from yolodsc.jit.executable_memory import executable
 
 _LOCK = threading.Lock()
 
@@ -67,7 +67,7 @@ class Kernel:
         """Whether to call it rather than something slower: it need not be compiled, or was asked for ``patience`` times in vain."""
         if self._run is None and self._missed < patience:
             self._missed += 1
-            return self._missed == 1 and kept(f"{self._digest()}.o") is not None
+            return self._missed == 1 and load_cached(f"{self._digest()}.o") is not None
         return True
 
     def _by_numba(self) -> Callable[..., int]:
@@ -79,10 +79,10 @@ class Kernel:
     def _by_address(self) -> Callable[..., int]:
         try:
             digest = self._digest()
-            data = kept(f"{digest}.o")
+            data = load_cached(f"{digest}.o")
             if data is None:
                 data = self._compiled(f"k{digest}")
-                keep(f"{digest}.o", data)
+                store_cached(f"{digest}.o", data)
             return _callable(executable([data[4:]])[0] if data[:4] == FLAT else linked(data[4:], f"k{digest}"))
         except (RuntimeError, AttributeError, OSError):  # an llvmlite that does not know our IR, no memory for code
             return self._by_numba()

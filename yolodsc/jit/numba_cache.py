@@ -22,7 +22,7 @@ from numba.core import caching, compiler, config
 from numba.core.dispatcher import Dispatcher
 from numba.core.serialize import dumps
 
-from yolodsc.jit.cache.store import keep, kept
+from yolodsc.jit.cache.store import load_cached, store_cached
 
 
 def njit(*, cache: bool = False, **options: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -51,7 +51,7 @@ class KernelCache(caching._Cache):
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The version for these types; None where it is not kept."""
         target_context.refresh()
-        data = kept(self._name(sig, target_context.codegen())) if self.enabled else None
+        data = load_cached(self._name(sig, target_context.codegen())) if self.enabled else None
         rebuild: Any = compiler.CompileResult._rebuild
         return None if data is None else rebuild(target_context, *pickle.loads(data))
 
@@ -59,7 +59,7 @@ class KernelCache(caching._Cache):
         """Keep a version, unless it holds addresses of this process."""
         pickled: Any = dumps
         if self.enabled and not data.library.has_dynamic_globals and all(loop.can_cache for loop in data.lifted):
-            keep(self._name(sig, data.codegen), pickled(data._reduce()))
+            store_cached(self._name(sig, data.codegen), pickled(data._reduce()))
 
     def enable(self) -> None:
         """Keep versions from now on."""

@@ -1,8 +1,18 @@
-from .boxes import Candidates as Candidates, finite as finite, iou as iou, joined as joined, nms as nms, to_xywh as to_xywh, to_xyxy as to_xyxy
-from .class_tree import Tree as Tree
+from .boxes import Candidates as Candidates
+from .boxes import concatenated as concatenated
+from .boxes import finite as finite
+from .boxes import iou as iou
+from .boxes import nms as nms
+from .boxes import to_xywh as to_xywh
+from .boxes import to_xyxy as to_xyxy
+from .class_tree import ClassTree as ClassTree
 from .finite import require_finite as require_finite
 from .folding import folded as folded
-from .layer import Head as Head, Layer as Layer, MOST_WORKING as MOST_WORKING, PICTURE as PICTURE, Weights as Weights
+from .layer import INPUT_INDEX as INPUT_INDEX
+from .layer import MOST_WORKING as MOST_WORKING
+from .layer import Head as Head
+from .layer import Layer as Layer
+from .layer import Weights as Weights
 from .layers.activation import ActivationLayer as ActivationLayer
 from .layers.avgpool import AvgpoolLayer as AvgpoolLayer
 from .layers.batchnorm import BatchnormLayer as BatchnormLayer
@@ -15,7 +25,8 @@ from .layers.identity import IdentityLayer as IdentityLayer
 from .layers.implicit import ImplicitLayer as ImplicitLayer
 from .layers.local import LocalLayer as LocalLayer
 from .layers.local_avgpool import LocalAvgpoolLayer as LocalAvgpoolLayer
-from .layers.maxpool import MaxpoolLayer as MaxpoolLayer, windowed as windowed
+from .layers.maxpool import MaxpoolLayer as MaxpoolLayer
+from .layers.maxpool import pooled_shape as pooled_shape
 from .layers.normalization import NormalizationLayer as NormalizationLayer
 from .layers.region import RegionLayer as RegionLayer
 from .layers.reorg import ReorgLayer as ReorgLayer
@@ -26,10 +37,19 @@ from .layers.scale_channels import ScaleChannelsLayer as ScaleChannelsLayer
 from .layers.shortcut import ShortcutLayer as ShortcutLayer
 from .layers.softmax import SoftmaxLayer as SoftmaxLayer
 from .layers.upsample import UpsampleLayer as UpsampleLayer
-from .layers.yolo import AnchorHead as AnchorHead, YoloLayer as YoloLayer
+from .layers.yolo import AnchorHead as AnchorHead
+from .layers.yolo import YoloLayer as YoloLayer
 from .network import Network as Network
-from .reference.activations import BENDS as BENDS, activate as activate, logistic as logistic
-from .reference.convolution import BLUR_GEOMETRY as BLUR_GEOMETRY, binarized_weights as binarized_weights, folded_norm as folded_norm
+from .reference.activations import PIECEWISE_LINEAR as PIECEWISE_LINEAR
+from .reference.activations import activate as activate
+from .reference.activations import logistic as logistic
+from .reference.convolution import BLUR_GEOMETRY as BLUR_GEOMETRY
+from .reference.convolution import binarized_weights as binarized_weights
+from .reference.convolution import folded_norm as folded_norm
 from .reference.product import Product as Product
-from .summary import Row as Row, Summary as Summary, summarise as summarise
-from .weights import Header as Header, initial_weights as initial_weights, write_weights as write_weights
+from .summary import Summary as Summary
+from .summary import SummaryRow as SummaryRow
+from .summary import summarise as summarise
+from .weights import Header as Header
+from .weights import initial_weights as initial_weights
+from .weights import write_weights as write_weights

@@ -45,7 +45,7 @@ class Candidates:
         return len(self.objectness)
 
 
-def joined(parts: list[Candidates]) -> Candidates:
+def concatenated(parts: list[Candidates]) -> Candidates:
     """The candidates of several heads in the order of the heads; all have the same classes."""
     return Candidates(
         np.concatenate([part.boxes_xywh for part in parts]),

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
+from yolodsc.arrays import Array
 from yolodsc.darknet import Section
 from yolodsc.errors import CfgError
 from yolodsc.files import is_file, read_bytes
-from yolodsc.arrays import Array
 
 
 @dataclass(frozen=True, slots=True)
-class Tree:
+class ClassTree:
     """Classes whose parent, if any, comes before them; siblings stand together.
 
     Attributes
@@ -50,7 +50,7 @@ def softmax(x: Array, *, temperature: float = 1.0) -> Array:
     return probabilities
 
 
-def tree_of(section: Section, *, classes: int) -> Tree | None:
+def tree_of(section: Section, *, classes: int) -> ClassTree | None:
     """The tree that a section names, or None.
 
     The path is relative to the working directory, as in Darknet, or else to the cfg file.
@@ -68,7 +68,7 @@ def tree_of(section: Section, *, classes: int) -> Tree | None:
     return tree
 
 
-def read_tree(path: Path) -> Tree:
+def read_tree(path: Path) -> ClassTree:
     """Lines of ``name parent`` (``tree.c: read_tree``)."""
     parents: list[int] = []
     for number, line in enumerate(read_bytes(path, error=CfgError).decode(errors="surrogateescape").splitlines(), start=1):
@@ -85,4 +85,4 @@ def read_tree(path: Path) -> Tree:
     if not parents:
         raise CfgError(f"{path}: no classes")
     starts = [i for i, parent in enumerate(parents) if i == 0 or parent != parents[i - 1]]
-    return Tree(tuple(parents), tuple(zip(starts, [*starts[1:], len(parents)], strict=True)))
+    return ClassTree(tuple(parents), tuple(zip(starts, [*starts[1:], len(parents)], strict=True)))

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from yolodsc.arrays import Array
+from yolodsc.darknet import Profile
 from yolodsc.errors import WeightsError
 from yolodsc.network.layer import Layer, Weights
-from yolodsc.darknet import Profile
-from yolodsc.arrays import Array
 
 
 def require_finite(place: str, layers: Sequence[Layer], arrays: Sequence[Weights], profile: Profile) -> None:

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from yolodsc.arrays import Array
 from yolodsc.network.layer import Weights
 from yolodsc.network.layers.convolutional import ConvolutionalLayer
-from yolodsc.arrays import Array
 
 
 def folded(layer: ConvolutionalLayer, weights: Weights) -> tuple[Array, Array]:

@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, ClassVar, Self
 
-from yolodsc.network.boxes import Candidates, NmsKind
-from yolodsc.darknet import Section
-from yolodsc.darknet import Profile
 from yolodsc.arrays import Array, Shape
+from yolodsc.darknet import Profile, Section
+from yolodsc.network.boxes import Candidates, NmsKind
 
 Weights = Mapping[str, Array]
 """One layer's arrays by their Darknet names, raw as on disk (batch norm not folded)."""
 
-LARGEST = 2**28
+MAX_LAYER_OUTPUTS = 2**28
 """The most numbers that one layer may put out (1 GiB), so that a cfg can't ask for memory without end."""
 
 MOST_WORKING = 2**29
@@ -25,7 +24,7 @@ MOST_WORKING = 2**29
 
 _BLOCK = 16
 
-PICTURE = -1
+INPUT_INDEX = -1
 """The source index of the network's input."""
 
 
@@ -54,7 +53,7 @@ class Preceding:
 
     def shape(self, index: int) -> Shape:
         """Output shape of the layer at an absolute index; of the picture for -1."""
-        return self.picture if index == PICTURE else self.layers[index].shape
+        return self.picture if index == INPUT_INDEX else self.layers[index].shape
 
     def resolve(self, section: Section, key: str, index: int) -> int:
         """Absolute index of a layer named as cfg files do: negative counts back from here."""
@@ -73,8 +72,8 @@ class Preceding:
         inputs = tuple(map(self.shape, sources))
         if min(shape) < 1:
             raise section.error(f"input {inputs[0]} gives output {shape}; wanted at least 1x1x1")
-        if shape.size > LARGEST:
-            raise section.error(f"output {shape} has {shape.size} numbers; at most {LARGEST} are run")
+        if shape.size > MAX_LAYER_OUTPUTS:
+            raise section.error(f"output {shape} has {shape.size} numbers; at most {MAX_LAYER_OUTPUTS} are run")
         return {"section": section, "index": self.index, "sources": sources, "inputs": inputs, "shape": shape}
 
 

@@ -8,18 +8,15 @@ from typing import Self
 
 import numpy as np
 
-from yolodsc.darknet import read_cfg
-from yolodsc.network.weights import initial_weights, read_weights, write_weights
-from yolodsc.darknet import Cfg, Section
+from yolodsc.arrays import Array, Shape
+from yolodsc.darknet import ALEXEYAB, Cfg, Profile, Section, read_cfg
 from yolodsc.errors import CfgError
 from yolodsc.files import write_bytes
 from yolodsc.network.finite import require_finite
-from yolodsc.network.layer import LARGEST, MOST_WORKING, Head, Layer, Preceding, Weights
+from yolodsc.network.layer import MAX_LAYER_OUTPUTS, MOST_WORKING, Head, Layer, Preceding, Weights
 from yolodsc.network.layers import LAYER_TYPES, UNSUPPORTED_TYPES
 from yolodsc.network.layers.convolutional import ConvolutionalLayer
-from yolodsc.darknet import ALEXEYAB, Profile
-from yolodsc.arrays import Array, Shape
-from yolodsc.network.weights import Header
+from yolodsc.network.weights import Header, initial_weights, read_weights, write_weights
 
 MOST_WEIGHTS = 2**30
 """The most numbers that a network's weights may have (4 GiB)."""
@@ -213,8 +210,8 @@ def _picture(net: Section) -> Shape:
     if not channels * height * width and not inputs:
         raise net.error(f"height={height} width={width} channels={channels}; wanted all three, or inputs")
     shape = Shape(channels, height, width) if channels * height * width else Shape(inputs, 1, 1)
-    if shape.size > LARGEST:
-        raise net.error(f"a picture of {shape} has {shape.size} numbers; at most {LARGEST} are run")
+    if shape.size > MAX_LAYER_OUTPUTS:
+        raise net.error(f"a picture of {shape} has {shape.size} numbers; at most {MAX_LAYER_OUTPUTS} are run")
     return shape
 
 

@@ -10,7 +10,7 @@ from yolodsc.network.network import Network
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SummaryRow:
     """One layer.
 
     Attributes
@@ -55,7 +55,7 @@ class Row:
 class Summary:
     """All rows and their totals."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[SummaryRow, ...]
 
     @property
     def bflops(self) -> float:
@@ -87,9 +87,9 @@ def summarise(network: Network) -> Summary:
     return Summary(tuple(_row(layer) for layer in network.layers))
 
 
-def _row(layer: Layer) -> Row:
+def _row(layer: Layer) -> SummaryRow:
     parameters = sum(prod(shape) for shape in layer.weight_shapes().values())
-    return Row(layer, layer.bflops(), parameters, _separable_bflops(layer))
+    return SummaryRow(layer, layer.bflops(), parameters, _separable_bflops(layer))
 
 
 def _separable_bflops(layer: Layer) -> float | None:

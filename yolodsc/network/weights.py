@@ -14,10 +14,10 @@ from typing import IO
 
 import numpy as np
 
+from yolodsc.arrays import Array
 from yolodsc.errors import WeightsError
 from yolodsc.files import regular_size, write_bytes
 from yolodsc.network.layer import Layer, Weights
-from yolodsc.arrays import Array
 
 _LONGEST_HEADER = 20
 

@@ -1,4 +1,19 @@
-from .document import Place as Place, below as below, checked as checked, dumps as dumps, parse as parse, refuse as refuse, unique as unique, without_infinities as without_infinities
+from .document import Place as Place
+from .document import below as below
+from .document import checked as checked
+from .document import dump_json as dump_json
+from .document import parse_json as parse_json
+from .document import refuse as refuse
+from .document import replace_nonfinite as replace_nonfinite
+from .document import unique as unique
 from .faults import joined as joined
 from .npz import open_npz as open_npz
-from .numbers import Box as Box, Finite as Finite, Index as Index, MOST as MOST, Positive as Positive, Share as Share, Side as Side, Text as Text, Whole as Whole
+from .numbers import MAX_FINITE as MAX_FINITE
+from .numbers import Box as Box
+from .numbers import Finite as Finite
+from .numbers import Index as Index
+from .numbers import Positive as Positive
+from .numbers import Share as Share
+from .numbers import Side as Side
+from .numbers import Text as Text
+from .numbers import Whole as Whole

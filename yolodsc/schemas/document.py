@@ -17,7 +17,7 @@ Place = str | Path
 T = TypeVar("T")
 
 
-def parse(text: str, *, file: Place, error: type[YolodscError], mend: Callable[[str], str] | None = None) -> Any:
+def parse_json(text: str, *, file: Place, error: type[YolodscError], mend: Callable[[str], str] | None = None) -> Any:
     """Plain values out of JSON; NaN, Infinity, repeated keys, and integers or nesting beyond Python's limits are refused.
 
     Parameters
@@ -31,7 +31,7 @@ def parse(text: str, *, file: Place, error: type[YolodscError], mend: Callable[[
         value = json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
     except json.JSONDecodeError as reason:
         if mend is not None:
-            return parse(mend(text), file=file, error=error)
+            return parse_json(mend(text), file=file, error=error)
         raise error(f"{file}:{reason.lineno}: not JSON: {reason.msg}") from None
     except RecursionError:
         raise error(f"{file}: not readable: nested too deeply") from None
@@ -77,7 +77,7 @@ def refuse(at: str, found: Any, expected: str, *, file: Place, error: type[Yolod
     raise error(f"{file}: at {at}: got {shown(found)}, expected {expected}")
 
 
-def dumps(value: Any, *, file: Place, error: type[YolodscError], indent: int | None = None) -> str:
+def dump_json(value: Any, *, file: Place, error: type[YolodscError], indent: int | None = None) -> str:
     """JSON of plain values; ``error`` names the first number that is not finite, which JSON cannot express."""
     try:
         return json.dumps(value, allow_nan=False, indent=indent)
@@ -86,13 +86,13 @@ def dumps(value: Any, *, file: Place, error: type[YolodscError], indent: int | N
         raise error(f"{file}: cannot be written: at {at}: got a number that is not finite") from None
 
 
-def without_infinities(value: Any) -> Any:
+def replace_nonfinite(value: Any) -> Any:
     """The same plain value with None (null in JSON) in place of NaN and infinities: for fields that may be undefined."""
     if isinstance(value, float):
         return value if isfinite(value) else None
     if isinstance(value, dict):
-        return {key: without_infinities(entry) for key, entry in value.items()}
-    return [without_infinities(entry) for entry in value] if isinstance(value, list | tuple) else value
+        return {key: replace_nonfinite(entry) for key, entry in value.items()}
+    return [replace_nonfinite(entry) for entry in value] if isinstance(value, list | tuple) else value
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -4,15 +4,15 @@ from typing import Annotated
 
 from msgspec import Meta
 
-MOST = float(2**128 - 2**104)
+MAX_FINITE = float(2**128 - 2**104)
 """Greatest coordinate or score: that of single precision, so that products of two are finite in double precision."""
 
 Index = Annotated[int, Meta(ge=0, le=2**53)]
 """A count, or a position that is still to be compared with a length."""
 Whole = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 """An identifier."""
-Finite = Annotated[float, Meta(ge=-MOST, le=MOST)]
-Positive = Annotated[float, Meta(ge=0, le=MOST)]
+Finite = Annotated[float, Meta(ge=-MAX_FINITE, le=MAX_FINITE)]
+Positive = Annotated[float, Meta(ge=0, le=MAX_FINITE)]
 """Zero or more."""
 Share = Annotated[float, Meta(ge=0, le=1 + 1e-9)]
 """A precision, recall or AP; sums of many terms may exceed 1 in the last bits."""

@@ -21,10 +21,10 @@ PEERS = tuple(name for name in ENGINES if name != "yolodsc")
 READ_ONNX = ("onnxruntime", "openvino")
 """Who takes no part where there is no ONNX file."""
 
-__all__ = ["ENGINES", "PEERS", "READ_ONNX", "Engine", "find", "versions"]
+__all__ = ["ENGINES", "PEERS", "READ_ONNX", "Engine", "engine_versions", "find_engine"]
 
 
-def find(name: str) -> type[Engine]:
+def find_engine(name: str) -> type[Engine]:
     """The class of an engine; an `ImportError` where its library is missing comes when it is opened."""
     if name not in ENGINES:
         raise OptionError(f"--peers {name}: wanted some of {', '.join(PEERS)}")
@@ -32,9 +32,9 @@ def find(name: str) -> type[Engine]:
     return engine
 
 
-def versions(names: Iterable[str]) -> dict[str, str | None]:
+def engine_versions(names: Iterable[str]) -> dict[str, str | None]:
     """Versions by name, None for what is not installed."""
-    return {name: _version(find(name)) for name in names}
+    return {name: _version(find_engine(name)) for name in names}
 
 
 def _version(engine: type[Engine]) -> str | None:

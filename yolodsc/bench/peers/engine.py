@@ -6,8 +6,8 @@ from dataclasses import replace
 from importlib.metadata import version
 from typing import Any, ClassVar, Self
 
-from yolodsc.bench.job import Job
 from yolodsc.arrays import Array
+from yolodsc.bench.job import Job
 
 
 class Engine(ABC):

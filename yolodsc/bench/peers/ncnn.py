@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from yolodsc.arrays import Array
 from yolodsc.bench.job import Job
 from yolodsc.bench.peers.engine import Engine
 from yolodsc.bench.peers.ncnn_model import INPUT, output, write
 from yolodsc.network import Network
-from yolodsc.arrays import Array
 
 
 class Ncnn(Engine):

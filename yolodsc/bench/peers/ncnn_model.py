@@ -10,17 +10,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from yolodsc.bench.subject import needed
-from yolodsc.network import folded
 from yolodsc.errors import OptionError
-from yolodsc.network import PICTURE, Layer, Weights
-from yolodsc.network import AvgpoolLayer
-from yolodsc.network import ConvolutionalLayer
-from yolodsc.network import MaxpoolLayer
-from yolodsc.network import RouteLayer
-from yolodsc.network import ScaleChannelsLayer
-from yolodsc.network import ShortcutLayer
-from yolodsc.network import UpsampleLayer
-from yolodsc.network import Network
+from yolodsc.network import (
+    INPUT_INDEX,
+    AvgpoolLayer,
+    ConvolutionalLayer,
+    Layer,
+    MaxpoolLayer,
+    Network,
+    RouteLayer,
+    ScaleChannelsLayer,
+    ShortcutLayer,
+    UpsampleLayer,
+    Weights,
+    folded,
+)
 
 INPUT = "picture"
 INSIDE = {"relu": "9=1", "leaky": "9=2 -23310=1,0.1", "relu6": "9=3 -23310=2,0,6", "logistic": "9=4", "mish": "9=5"}
@@ -55,7 +59,7 @@ class _Model:
     def __post_init__(self) -> None:
         self.readers = Counter(source for layer in needed(self.network, self.outputs) for source in layer.sources)
         self._line("Input", [], [INPUT])
-        self._share(PICTURE, INPUT)
+        self._share(INPUT_INDEX, INPUT)
 
     def add(self, layer: Layer, weights: Weights) -> None:
         """One layer with what ncnn needs around it."""
@@ -115,7 +119,7 @@ class _Model:
         return [*names, output(index)] if index in self.outputs else names
 
     def _share(self, index: int, blob: str) -> None:
-        names = self._names(index) if index != PICTURE or self.readers[PICTURE] > 1 else [blob]
+        names = self._names(index) if index != INPUT_INDEX or self.readers[INPUT_INDEX] > 1 else [blob]
         if names != [blob]:
             self._line("Split", [blob], names)
         self.unread[index] = names

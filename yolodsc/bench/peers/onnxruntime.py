@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
+from yolodsc.arrays import Array
 from yolodsc.bench.job import Job
 from yolodsc.bench.peers.engine import Engine
-from yolodsc.arrays import Array
 
 
 class OnnxRuntime(Engine):

@@ -6,9 +6,9 @@ Version 5 has no reader for Darknet networks and is given our ONNX file.
 from collections.abc import Sequence
 from typing import Any
 
+from yolodsc.arrays import Array
 from yolodsc.bench.job import Job
 from yolodsc.bench.peers.engine import Engine
-from yolodsc.arrays import Array
 
 ACTIVATIONS = ("leaky", "relu", "relu6", "swish", "mish", "logistic", "hardswish", "tanh")
 

@@ -4,21 +4,24 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
+from yolodsc.arrays import Array
 from yolodsc.bench.job import Job
 from yolodsc.bench.peers.engine import Engine
 from yolodsc.bench.subject import needed
-from yolodsc.network import folded
 from yolodsc.errors import OptionError
-from yolodsc.network import Layer, Weights
-from yolodsc.network import AvgpoolLayer
-from yolodsc.network import ConvolutionalLayer
-from yolodsc.network import MaxpoolLayer
-from yolodsc.network import RouteLayer
-from yolodsc.network import ScaleChannelsLayer
-from yolodsc.network import ShortcutLayer
-from yolodsc.network import UpsampleLayer
-from yolodsc.network import Network
-from yolodsc.arrays import Array
+from yolodsc.network import (
+    AvgpoolLayer,
+    ConvolutionalLayer,
+    Layer,
+    MaxpoolLayer,
+    Network,
+    RouteLayer,
+    ScaleChannelsLayer,
+    ShortcutLayer,
+    UpsampleLayer,
+    Weights,
+    folded,
+)
 
 Step = Callable[[Sequence[Any]], Any]
 

@@ -3,11 +3,11 @@
 from typing import Self
 
 from yolodsc import engine
+from yolodsc.arrays import Array
 from yolodsc.bench.job import Job
 from yolodsc.bench.peers.engine import Engine
 from yolodsc.engine import Runner
 from yolodsc.network import Network
-from yolodsc.arrays import Array
 
 
 class Yolodsc(Engine):

@@ -2,12 +2,7 @@
 
 from collections.abc import Sequence
 
-from yolodsc.bench import Ablation, Row
-from yolodsc.bench import Machine
-from yolodsc.bench import Memory, Start
-from yolodsc.bench import Flow
-from yolodsc.bench import Subject
-from yolodsc.bench import Result
+from yolodsc.bench import Ablation, AblationRow, Machine, Memory, Result, StartTime, Subject, Throughput
 from yolodsc.cli.tables.table import aligned
 
 
@@ -44,7 +39,7 @@ def ablation(result: Ablation) -> list[str]:
     return [f"{result.model}, 1 thread", *aligned([heads, *map(_cells, result.rows), total], left=2), ratios]
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: AblationRow) -> tuple[str, ...]:
     channels, height, width = row.shape
     fused = "" if row.fused_ms is None else f"{row.fused_ms:.3f}"
     return (
@@ -59,13 +54,13 @@ def _cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def flows(rates: Sequence[Flow]) -> list[str]:
+def flows(rates: Sequence[Throughput]) -> list[str]:
     """Throughput; the ratio is ours divided by theirs, so that above 1 is good news here too."""
     cells = [(flow.engine, f"{flow.pictures_per_second:.1f}", f"{flow.ratio:.2f}") for flow in rates]
     return [f"{rates[0].model}, {rates[0].streams} streams", *aligned([("", "pictures/s", "ratio"), *cells], left=1)]
 
 
-def starts(times: Start, peaks: Sequence[Memory]) -> list[str]:
+def starts(times: StartTime, peaks: Sequence[Memory]) -> list[str]:
     """Waiting and memory."""
     cells = [
         ("import yolodsc", f"{times.import_s:.2f} s"),

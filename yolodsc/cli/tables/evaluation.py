@@ -5,12 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from yolodsc.cli.tables.table import aligned
-from yolodsc.errors import DatasetError
-from yolodsc.evaluation import Evaluation
-from yolodsc.files import replacing
-from yolodsc.evaluation import RuleResult
-from yolodsc.evaluation import DRAWS, Difference
 from yolodsc.detection import text_cell
+from yolodsc.errors import DatasetError
+from yolodsc.evaluation import RESAMPLES, Difference, Evaluation, RuleResult
+from yolodsc.files import replacing
 
 
 def evaluation_lines(evaluation: Evaluation) -> list[str]:
@@ -63,7 +61,7 @@ def comparison_lines(differences: dict[str, Difference], *, rule: str, pictures:
         star = "*" if known and not (difference.low or 0.0) <= 0.0 <= (difference.high or 0.0) else ""
         values = (difference.a, difference.b, difference.value, difference.low, difference.high)
         rows.append([name, *(_percent(value) for value in values), star])
-    return [*aligned(rows, left=1), "", f"*: {DRAWS:,} draws of {pictures:,} pictures leave 0 outside of the interval"]
+    return [*aligned(rows, left=1), "", f"*: {RESAMPLES:,} draws of {pictures:,} pictures leave 0 outside of the interval"]
 
 
 def write_csv(path: Path, evaluation: Evaluation) -> None:

@@ -4,17 +4,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from yolodsc.network import Weights
-from yolodsc.network import ActivationLayer
-from yolodsc.network import NormalizationLayer
-from yolodsc.network import SamLayer
-from yolodsc.network import ScaleChannelsLayer
-from yolodsc.network import ShortcutLayer
-from yolodsc.network import SoftmaxLayer
+from yolodsc.arrays import Array, Shape
 from yolodsc.convert.onnx.activations import activated
 from yolodsc.convert.onnx.graph import Graph
-from yolodsc.arrays import Array, Shape
-from yolodsc.network import Tree
+from yolodsc.network import (
+    ActivationLayer,
+    ClassTree,
+    NormalizationLayer,
+    SamLayer,
+    ScaleChannelsLayer,
+    ShortcutLayer,
+    SoftmaxLayer,
+    Weights,
+)
 
 
 def shortcut(graph: Graph, layer: ShortcutLayer, inputs: Sequence[str], weights: Weights) -> str:
@@ -65,7 +67,7 @@ def softmax(graph: Graph, layer: SoftmaxLayer, inputs: Sequence[str], weights: W
     return graph.reshape(graph.add("Softmax", runs, axis=2), *layer.shape)
 
 
-def tree_softmax(graph: Graph, x: str, tree: Tree, *, axis: int = 1) -> str:
+def tree_softmax(graph: Graph, x: str, tree: ClassTree, *, axis: int = 1) -> str:
     """Softmax of each group of siblings along ``axis``."""
     parts = [graph.slice(x, [start], [stop], [axis]) for start, stop in tree.groups]
     return graph.add("Concat", *(graph.add("Softmax", part, axis=axis) for part in parts), axis=axis)

@@ -5,17 +5,21 @@ from math import prod
 
 import numpy as np
 
-from yolodsc.network import Weights
-from yolodsc.network import BatchnormLayer
-from yolodsc.network import ConnectedLayer
-from yolodsc.network import ConvolutionalLayer
-from yolodsc.network import LocalLayer
+from yolodsc.arrays import Array, Shape
 from yolodsc.convert.onnx.activations import activated
 from yolodsc.convert.onnx.graph import Graph
 from yolodsc.convert.onnx.windows import behind, convolved
-from yolodsc.network import BLUR_GEOMETRY, binarized_weights, folded_norm
-from yolodsc.network import Product
-from yolodsc.arrays import Array, Shape
+from yolodsc.network import (
+    BLUR_GEOMETRY,
+    BatchnormLayer,
+    ConnectedLayer,
+    ConvolutionalLayer,
+    LocalLayer,
+    Product,
+    Weights,
+    binarized_weights,
+    folded_norm,
+)
 
 
 def convolutional(graph: Graph, layer: ConvolutionalLayer, inputs: Sequence[str], weights: Weights) -> str:

@@ -4,12 +4,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from yolodsc.errors import ConversionError, MissingExtraError
-from yolodsc.files import write_bytes
-from yolodsc.network import PICTURE, Head
-from yolodsc.network import Network
 from yolodsc.convert.onnx.graph import INPUT, Graph
 from yolodsc.convert.onnx.layers import LAYERS
+from yolodsc.errors import ConversionError, MissingExtraError
+from yolodsc.files import write_bytes
+from yolodsc.network import INPUT_INDEX, Head, Network
 
 OPSET = 13
 """Version of ONNX's operations, so that runtimes of 2021 read the files too."""
@@ -51,7 +50,7 @@ def export_onnx(
     chosen = _chosen(network, outputs)
     graph = Graph()
     needed = _needed(network, chosen)
-    names = {PICTURE: INPUT}
+    names = {INPUT_INDEX: INPUT}
     for layer, weights in zip(network.layers, network.weights, strict=True):
         if layer.index not in needed:
             continue

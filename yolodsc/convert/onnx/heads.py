@@ -4,14 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from yolodsc.network import Weights
-from yolodsc.network import DetectionLayer
-from yolodsc.network import GaussianYoloLayer
-from yolodsc.network import RegionLayer
-from yolodsc.network import AnchorHead, YoloLayer
+from yolodsc.arrays import Shape
 from yolodsc.convert.onnx.arithmetic import tree_softmax
 from yolodsc.convert.onnx.graph import Graph
-from yolodsc.arrays import Shape
+from yolodsc.network import AnchorHead, DetectionLayer, GaussianYoloLayer, RegionLayer, Weights, YoloLayer
 
 
 def entries(graph: Graph, x: str, shape: Shape, *, anchors: int) -> str:

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from yolodsc.network import Weights
 from yolodsc.convert.onnx import arithmetic, convolution, heads, moving, pooling
 from yolodsc.convert.onnx.graph import Graph
+from yolodsc.network import Weights
 
 Write = Callable[[Graph, Any, Sequence[str], Weights], str]
 """Appends a layer's nodes to the graph, given the names of its inputs; the name of its output."""

@@ -4,15 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from yolodsc.network import Weights
-from yolodsc.network import CropLayer
-from yolodsc.network import IdentityLayer
-from yolodsc.network import ImplicitLayer
-from yolodsc.network import ReorgLayer
-from yolodsc.network import Reorg3dLayer
-from yolodsc.network import RouteLayer
-from yolodsc.network import UpsampleLayer
 from yolodsc.convert.onnx.graph import INPUT, Graph
+from yolodsc.network import CropLayer, IdentityLayer, ImplicitLayer, Reorg3dLayer, ReorgLayer, RouteLayer, UpsampleLayer, Weights
 
 
 def route(graph: Graph, layer: RouteLayer, inputs: Sequence[str], weights: Weights) -> str:

@@ -2,14 +2,11 @@
 
 from collections.abc import Sequence
 
-from yolodsc.errors import ConversionError
-from yolodsc.network import Weights
-from yolodsc.network import AvgpoolLayer
-from yolodsc.network import LocalAvgpoolLayer
-from yolodsc.network import MaxpoolLayer, windowed
 from yolodsc.convert.onnx.convolution import blurred
 from yolodsc.convert.onnx.graph import Graph
 from yolodsc.convert.onnx.windows import LOWEST, behind, pooled
+from yolodsc.errors import ConversionError
+from yolodsc.network import AvgpoolLayer, LocalAvgpoolLayer, MaxpoolLayer, Weights, pooled_shape
 
 
 def maxpool(graph: Graph, layer: MaxpoolLayer, inputs: Sequence[str], weights: Weights) -> str:
@@ -19,7 +16,7 @@ def maxpool(graph: Graph, layer: MaxpoolLayer, inputs: Sequence[str], weights: W
     map_, margin, strides = layer.inputs[0], layer.padding // 2, (layer.stride_y, layer.stride_x)
     if not layer.antialiasing:
         return pooled(graph, "MaxPool", inputs[0], map_=map_, shape=layer.shape, size=layer.size, strides=strides, margin=margin)
-    sharp = windowed(map_, size=layer.size, stride_x=1, stride_y=1, padding=layer.padding)
+    sharp = pooled_shape(map_, size=layer.size, stride_x=1, stride_y=1, padding=layer.padding)
     out = pooled(graph, "MaxPool", inputs[0], map_=map_, shape=sharp, size=layer.size, strides=(1, 1), margin=margin)
     return blurred(graph, out, sharp, layer.shape, antialiasing=layer.antialiasing, strides=strides)
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from yolodsc.convert.onnx.graph import Graph
 from yolodsc.arrays import Shape
+from yolodsc.convert.onnx.graph import Graph
 
 LOWEST = float(np.finfo(np.float32).min)
 """What a maximum over nothing is, in Darknet and here."""

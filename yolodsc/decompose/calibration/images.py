@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from yolodsc.images import fit, read_image
+from yolodsc.arrays import Array
 from yolodsc.detection import default_geometry
 from yolodsc.errors import DecompositionError
+from yolodsc.images import fit, read_image
 from yolodsc.network import Network
-from yolodsc.arrays import Array
 
 
 def read_images(network: Network, paths: Sequence[str], *, count: int, seed: int) -> Array:

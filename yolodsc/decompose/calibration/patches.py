@@ -4,14 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from yolodsc.network import ConvolutionalLayer
-from yolodsc.network import MaxpoolLayer
-from yolodsc.network import Network
 from yolodsc.arrays import Array, Ints
+from yolodsc.network import ConvolutionalLayer, MaxpoolLayer, Network
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Places:
+class SamplePositions:
     """Output pixels of one layer, for every picture.
 
     Attributes
@@ -27,7 +25,7 @@ class Places:
     window: int
 
 
-def choose(network: Network, layer: ConvolutionalLayer, *, pictures: int, count: int, seed: int) -> Places:
+def choose(network: Network, layer: ConvolutionalLayer, *, pictures: int, count: int, seed: int) -> SamplePositions:
     """About ``count`` places a picture, without repetition; whole windows where only a 2x2 max pool reads the layer.
 
     The draw depends on seed, layer and picture number alone.
@@ -39,7 +37,7 @@ def choose(network: Network, layer: ConvolutionalLayer, *, pictures: int, count:
     steps_y, steps_x = np.divmod(np.arange(side**2), side)
     rows = (drawn // width * side)[:, :, None] + steps_y  # (pictures, windows, window)
     columns = (drawn % width * side)[:, :, None] + steps_x
-    return Places(rows.reshape(pictures, -1), columns.reshape(pictures, -1), side**2)
+    return SamplePositions(rows.reshape(pictures, -1), columns.reshape(pictures, -1), side**2)
 
 
 def pooled(network: Network, layer: ConvolutionalLayer) -> bool:

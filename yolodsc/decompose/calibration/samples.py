@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from yolodsc import engine
-from yolodsc.decompose.calibration import patches
-from yolodsc.decompose.calibration.patches import Places
-from yolodsc.decompose.surgery import truncated
-from yolodsc.decompose.target import Target
-from yolodsc.decompose.factor.gram import Accumulator, Gram
-from yolodsc.network import Network
 from yolodsc.arrays import Array
+from yolodsc.decompose.calibration import patches
+from yolodsc.decompose.calibration.patches import SamplePositions
+from yolodsc.decompose.factor.gram import Accumulator, Gram
+from yolodsc.decompose.surgery import truncated
+from yolodsc.decompose.target import DecompositionTarget
+from yolodsc.network import Network
 
 BATCH = 8
 Report = Callable[[str], None]
@@ -30,7 +30,7 @@ class Original:
         Its output there, before the activation.
     """
 
-    places: Places
+    places: SamplePositions
     Y: Array
 
 
@@ -48,9 +48,9 @@ def run(network: Network, pictures: Array, outputs: Sequence[int], *, threads: i
 
 
 def of_original(
-    network: Network, targets: Mapping[int, Target], pictures: Array, *, count: int, seed: int, threads: int
+    network: Network, targets: Mapping[int, DecompositionTarget], pictures: Array, *, count: int, seed: int, threads: int
 ) -> dict[int, Original]:
-    """Places and outputs of every target."""
+    """SamplePositions and outputs of every target."""
     places = {i: patches.choose(network, t.layer, pictures=len(pictures), count=count, seed=seed) for i, t in targets.items()}
     parts: dict[int, list[Array]] = {i: [] for i in targets}
     sources = [t.layer.sources[0] for t in targets.values()]
@@ -61,14 +61,16 @@ def of_original(
     return {i: Original(places[i], np.concatenate(parts[i])) for i in targets}
 
 
-def apply(target: Target, X: Array) -> Array:
+def apply(target: DecompositionTarget, X: Array) -> Array:
     """The convolution before its activation on patches (N, C K K): (N, F)."""
     width = X.shape[1] // target.layer.groups
     parts = [X[:, g * width : (g + 1) * width].astype(np.float64) @ W for g, W in enumerate(target.matrices())]
     return (np.concatenate(parts, axis=1) + target.biases).astype(np.float32)
 
 
-def inputs(network: Network, target: Target, source: int, places: Places, pictures: Array, *, threads: int) -> Array:
+def inputs(
+    network: Network, target: DecompositionTarget, source: int, places: SamplePositions, pictures: Array, *, threads: int
+) -> Array:
     """Patches (pictures M, C K K) that a network shows to a convolution, whose input is layer ``source`` there."""
     found = run(network, pictures, [source], threads=threads)
     return np.concatenate(
@@ -76,7 +78,7 @@ def inputs(network: Network, target: Target, source: int, places: Places, pictur
     )
 
 
-def gram(target: Target, X: Array, Y: Array) -> Gram:
+def gram(target: DecompositionTarget, X: Array, Y: Array) -> Gram:
     """Moments of patches and targets, gathered 4096 rows at a time."""
     layer = target.layer
     accumulator = Accumulator(channels=layer.inputs[0].channels, taps=layer.size**2, filters=layer.filters)

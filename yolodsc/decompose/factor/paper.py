@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from yolodsc.arrays import Floats
 from yolodsc.decompose.factor.forms import DepthwisePointwise, Narrow
 from yolodsc.decompose.factor.gram import Gram, Matrix
 from yolodsc.decompose.factor.rrr import cholesky, reduced_rank
-from yolodsc.arrays import Floats
 
 
 def weight_svd(W: Matrix, *, channels: int, rank: int = 1) -> DepthwisePointwise:

@@ -5,20 +5,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from yolodsc.decompose.search.choices import Choice
+from yolodsc.decompose.search.choices import FactorizationChoice
 from yolodsc.errors import DecompositionError
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
+class AllocationOption:
     """One form of one layer: its cost (multiplications, or milliseconds) and what it adds to the squared output error."""
 
-    choice: Choice
+    choice: FactorizationChoice
     cost: float
     loss: float
 
 
-def allocate(layers: Mapping[int, list[Option]], *, budget: float) -> dict[int, Choice]:
+def allocate(layers: Mapping[int, list[AllocationOption]], *, budget: float) -> dict[int, FactorizationChoice]:
     """The least sum of losses that a Lagrangian sweep finds within ``budget``, improved by single exchanges.
 
     For each price of a unit of cost every layer takes its best option on its own: O(layers options) a price, 400 prices. What is
@@ -32,7 +32,7 @@ def allocate(layers: Mapping[int, list[Option]], *, budget: float) -> dict[int, 
     least = sum(min(o.cost for o in options) for options in layers.values())
     if least > budget:
         raise DecompositionError(f"budget of {budget:.4g} for the convolutions; the cheapest forms take {least:.4g}")
-    best: dict[int, Option] = {i: min(options, key=lambda o: o.cost) for i, options in layers.items()}
+    best: dict[int, AllocationOption] = {i: min(options, key=lambda o: o.cost) for i, options in layers.items()}
     for price in np.logspace(-8, 6, 400) / budget:
         taken = {i: min(options, key=lambda o: o.loss + price * o.cost) for i, options in layers.items()}
         if _cost(taken) <= budget and _loss(taken) < _loss(best):
@@ -40,7 +40,9 @@ def allocate(layers: Mapping[int, list[Option]], *, budget: float) -> dict[int, 
     return {i: option.choice for i, option in _exchanged(layers, best, budget).items()}
 
 
-def _exchanged(layers: Mapping[int, list[Option]], best: dict[int, Option], budget: float) -> dict[int, Option]:
+def _exchanged(
+    layers: Mapping[int, list[AllocationOption]], best: dict[int, AllocationOption], budget: float
+) -> dict[int, AllocationOption]:
     """Single exchanges while one lowers the loss within the budget."""
     while True:
         trials = [best | {i: o} for i, options in layers.items() for o in options if o is not best[i]]
@@ -51,9 +53,9 @@ def _exchanged(layers: Mapping[int, list[Option]], best: dict[int, Option], budg
         best = candidate
 
 
-def _cost(taken: Mapping[int, Option]) -> float:
+def _cost(taken: Mapping[int, AllocationOption]) -> float:
     return sum(option.cost for option in taken.values())
 
 
-def _loss(taken: Mapping[int, Option]) -> float:
+def _loss(taken: Mapping[int, AllocationOption]) -> float:
     return sum(option.loss for option in taken.values())

@@ -6,11 +6,11 @@ from typing import Literal
 
 import numpy as np
 
-from yolodsc.decompose.target import Target
-from yolodsc.errors import DecompositionError
 from yolodsc.decompose.factor import als, bs, paper, pdp
 from yolodsc.decompose.factor.forms import Form, Pdp
 from yolodsc.decompose.factor.gram import Gram, Matrix
+from yolodsc.decompose.target import DecompositionTarget
+from yolodsc.errors import DecompositionError
 
 Method = Literal["keep", "paper-plain", "paper-compensated", "paper-multilayer", "weights", "channel", "als", "bs", "pdp"]
 
@@ -19,7 +19,7 @@ PAPER: frozenset[Method] = frozenset({"paper-plain", "paper-compensated", "paper
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class FactorizationChoice:
     """One form for one layer: the method, and its filters a channel, or its components, for each group of the convolution."""
 
     method: Method
@@ -29,10 +29,10 @@ class Choice:
         return self.method if self.method in ("keep", "bs") else f"{self.method} {self.rank}"
 
 
-KEEP = Choice("keep")
+KEEP = FactorizationChoice("keep")
 
 
-def multiply_adds(target: Target, choice: Choice) -> int:
+def multiply_adds(target: DecompositionTarget, choice: FactorizationChoice) -> int:
     """What the layer costs for one picture in this form."""
     layer = target.layer
     taps, g = layer.size**2, layer.groups
@@ -51,19 +51,19 @@ def multiply_adds(target: Target, choice: Choice) -> int:
             return g * c * min(r, taps, f) * (taps + f) * after
 
 
-def equal_cost(target: Target, method: Method, rank: float) -> Choice:
+def equal_cost(target: DecompositionTarget, method: Method, rank: float) -> FactorizationChoice:
     """The form that costs no more than ``rank`` times a depthwise and pointwise pair; als and the paper's take whole ranks."""
     if method not in ("pdp", "channel"):
-        return Choice(method, max(1, round(rank)))
-    allowed = multiply_adds(target, Choice("als", 1)) * rank
-    return Choice(method, max(1, int(allowed // multiply_adds(target, Choice(method, 1)))))
+        return FactorizationChoice(method, max(1, round(rank)))
+    allowed = multiply_adds(target, FactorizationChoice("als", 1)) * rank
+    return FactorizationChoice(method, max(1, int(allowed // multiply_adds(target, FactorizationChoice(method, 1)))))
 
 
-def options(target: Target) -> list[Choice]:
+def options(target: DecompositionTarget) -> list[FactorizationChoice]:
     """What ``auto`` looks at: the layer itself, and every form of interest that is cheaper."""
     c, taps = target.layer.inputs[0].channels // target.layer.groups, target.layer.size**2
-    found = [Choice("bs")]
-    found += [Choice("als", r) for r in (1, 2) if c * r * taps <= 1200 and c > 3]
+    found = [FactorizationChoice("bs")]
+    found += [FactorizationChoice("als", r) for r in (1, 2) if c * r * taps <= 1200 and c > 3]
     steps = [equal_cost(target, "pdp", rank) for rank in (0.5, 0.75, 1, 1.5, 2, 2.5, 3, 4)]
     found += [choice for choice in dict.fromkeys(steps) if choice.rank > 1]
     most = 0.9 * target.layer.multiply_adds()
@@ -71,9 +71,9 @@ def options(target: Target) -> list[Choice]:
 
 
 def fit(
-    target: Target,
+    target: DecompositionTarget,
     grams: Sequence[Gram],
-    choice: Choice,
+    choice: FactorizationChoice,
     *,
     crosses: Sequence[Matrix] | None = None,
     seed: int = 0,
@@ -100,7 +100,7 @@ def fit(
 
 
 def _fit(  # noqa: PLR0911 one line a method
-    W: Matrix, gram: Gram, choice: Choice, *, cross: Matrix | None, seed: int, iterations: int, start: Form | None
+    W: Matrix, gram: Gram, choice: FactorizationChoice, *, cross: Matrix | None, seed: int, iterations: int, start: Form | None
 ) -> Form:
     rank = choice.rank
     match choice.method:

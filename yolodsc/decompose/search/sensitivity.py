@@ -3,35 +3,35 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from yolodsc.arrays import Array
 from yolodsc.decompose.calibration import samples
-from yolodsc.decompose.search import choices
-from yolodsc.decompose.search.allocate import Option, allocate
-from yolodsc.decompose.search.choices import KEEP, Choice
-from yolodsc.decompose.surgery import Chain, assemble, joined
-from yolodsc.decompose.target import Target
 from yolodsc.decompose.factor.forms import Form
 from yolodsc.decompose.factor.gram import Gram
+from yolodsc.decompose.search import choices
+from yolodsc.decompose.search.allocate import AllocationOption, allocate
+from yolodsc.decompose.search.choices import KEEP, FactorizationChoice
+from yolodsc.decompose.surgery import Chain, assemble, joined
+from yolodsc.decompose.target import DecompositionTarget
 from yolodsc.network import Network
-from yolodsc.arrays import Array
 
-Fitted = Mapping[tuple[int, Choice], list[Form]]
+Fitted = Mapping[tuple[int, FactorizationChoice], list[Form]]
 
 
 @dataclass(slots=True, eq=False)
-class Bench:
+class SensitivityProbe:
     """The original's outputs on a few pictures, and every candidate form, ready to be put in and measured."""
 
     network: Network
     pictures: Array
     threads: int
-    chains: dict[tuple[int, Choice], Chain] = field(default_factory=dict)
-    forms: dict[tuple[int, Choice], list[Form]] = field(default_factory=dict)
+    chains: dict[tuple[int, FactorizationChoice], Chain] = field(default_factory=dict)
+    forms: dict[tuple[int, FactorizationChoice], list[Form]] = field(default_factory=dict)
     reference: list[Array] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.reference = samples.outputs_of(self.network, self.pictures, threads=self.threads)
 
-    def add(self, target: Target, gram: Gram, *, seed: int) -> list[Choice]:
+    def add(self, target: DecompositionTarget, gram: Gram, *, seed: int) -> list[FactorizationChoice]:
         """Fit every option of one layer on the original's moments; ``pdp`` goes up in components, each from the one before."""
         offered = choices.options(target)
         grams, start = choices.split(gram, target.layer.groups), None
@@ -42,7 +42,7 @@ class Bench:
             self.chains[target.index, choice] = joined(forms, gram.bias(choices.dense(forms)))
         return offered
 
-    def loss(self, taken: Mapping[int, Choice]) -> float:
+    def loss(self, taken: Mapping[int, FactorizationChoice]) -> float:
         """Squared output error with all these forms at once."""
         chains = {i: self.chains[i, choice] for i, choice in taken.items() if choice != KEEP}
         if not chains:
@@ -51,14 +51,16 @@ class Bench:
         return samples.output_error(self.reference, outputs) ** 2
 
 
-def plan(bench: Bench, costs: Mapping[int, Mapping[Choice, float]], *, budget: float, rounds: int = 2) -> dict[int, Choice]:
+def plan(
+    bench: SensitivityProbe, costs: Mapping[int, Mapping[FactorizationChoice, float]], *, budget: float, rounds: int = 2
+) -> dict[int, FactorizationChoice]:
     """Choices within the budget: first from each layer's own loss, then from what an exchange does to the whole.
 
     Losses of single layers add up to too much (.68 where .40 is measured): so with a plan in place, every layer's neighbouring
     forms are measured within it, and the plan is made again from those differences, ``rounds`` times at most, as long as the
     whole gets better.
     """
-    layers = {i: [Option(c, cost, bench.loss({i: c})) for c, cost in options.items()] for i, options in costs.items()}
+    layers = {i: [AllocationOption(c, cost, bench.loss({i: c})) for c, cost in options.items()] for i, options in costs.items()}
     best = allocate(layers, budget=budget)
     best_loss = bench.loss(best)
     for _ in range(rounds):
@@ -72,10 +74,14 @@ def plan(bench: Bench, costs: Mapping[int, Mapping[Choice, float]], *, budget: f
 
 
 def _neighbours(
-    bench: Bench, taken: Mapping[int, Choice], loss: float, index: int, options: Mapping[Choice, float]
-) -> list[Option]:
+    bench: SensitivityProbe,
+    taken: Mapping[int, FactorizationChoice],
+    loss: float,
+    index: int,
+    options: Mapping[FactorizationChoice, float],
+) -> list[AllocationOption]:
     """The two forms next cheaper and next dearer than the one taken, by what they add to the loss of the whole."""
     ordered = sorted(options, key=lambda choice: options[choice])
     at = ordered.index(taken[index])
     near = ordered[max(at - 2, 0) : at + 3]
-    return [Option(c, options[c], 0.0 if c == taken[index] else bench.loss({**taken, index: c}) - loss) for c in near]
+    return [AllocationOption(c, options[c], 0.0 if c == taken[index] else bench.loss({**taken, index: c}) - loss) for c in near]

@@ -5,11 +5,11 @@ import time
 import numpy as np
 
 from yolodsc import engine
+from yolodsc.arrays import Shape
 from yolodsc.darknet import Cfg, Option, Section
 from yolodsc.decompose.surgery import Chain, chain_arrays, chain_sections
-from yolodsc.decompose.target import Target
+from yolodsc.decompose.target import DecompositionTarget
 from yolodsc.network import Network
-from yolodsc.arrays import Shape
 
 ROUNDS = 9
 
@@ -27,7 +27,7 @@ class Timer:
             runner(picture)
             return 1000 * min(_seconds(runner, picture) for _ in range(ROUNDS))
 
-    def chain(self, target: Target, chain: Chain) -> float:
+    def chain(self, target: DecompositionTarget, chain: Chain) -> float:
         """Milliseconds of one convolution in this form."""
         sections = (_net(target.layer.inputs[0]), *chain_sections(target.layer, chain))
         alone = Network.build(Cfg(sections), profile=target.layer.profile)

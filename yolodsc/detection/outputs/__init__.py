@@ -6,13 +6,13 @@ A writer takes one picture's detections after the other; `close` puts what was w
 from typing import Protocol
 
 from yolodsc.detection.detections import Detections
-from yolodsc.images import Picture
+from yolodsc.images import ImageArray
 
 
 class Writer(Protocol):
     """What every format does."""
 
-    def add(self, detections: Detections, picture: Picture) -> None:
+    def add(self, detections: Detections, picture: ImageArray) -> None:
         """Write one picture's results."""
         ...
 

@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from yolodsc.images import WRITABLE, write_image
 from yolodsc.detection.detections import Detections
-from yolodsc.images import Picture
 from yolodsc.detection.outputs.naming import OutputNames
+from yolodsc.images import WRITABLE_EXTENSIONS, ImageArray, write_image
 
 
 class AnnotatedWriter:
@@ -15,10 +14,10 @@ class AnnotatedWriter:
     def __init__(self, folder: str | Path, *, reads: Callable[[Path], bool] = lambda _: False) -> None:
         self._names = OutputNames(folder, reads=reads)
 
-    def add(self, detections: Detections, picture: Picture) -> None:
+    def add(self, detections: Detections, picture: ImageArray) -> None:
         """One file."""
         suffix = Path(detections.path or "").suffix
-        kept = suffix if suffix.lower() in WRITABLE else ".png"
+        kept = suffix if suffix.lower() in WRITABLE_EXTENSIONS else ".png"
         write_image(self._names.path(detections.path, suffix=kept), detections.draw(picture))
 
     def close(self) -> None:

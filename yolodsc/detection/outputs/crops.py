@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from yolodsc.images import write_image
 from yolodsc.detection.detections import Detections
-from yolodsc.images import Picture
 from yolodsc.detection.outputs.naming import OutputNames
+from yolodsc.images import ImageArray, write_image
 
 
 class CropWriter:
@@ -18,7 +17,7 @@ class CropWriter:
     def __init__(self, folder: str | Path, *, reads: Callable[[Path], bool] = lambda _: False) -> None:
         self._names = OutputNames(folder, reads=reads)
 
-    def add(self, detections: Detections, picture: Picture) -> None:
+    def add(self, detections: Detections, picture: ImageArray) -> None:
         """One file a detection that has at least one pixel inside the picture."""
         for rank, (name, box) in enumerate(zip(detections.class_names(), detections.boxes_xyxy, strict=True), 1):
             if not np.isfinite(box).all():

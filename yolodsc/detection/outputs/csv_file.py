@@ -6,10 +6,10 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from yolodsc.detection.detections import Detections
+from yolodsc.detection.outputs.cells import text_cell
 from yolodsc.errors import ImageError
 from yolodsc.files import replacing
-from yolodsc.images import Picture
-from yolodsc.detection.outputs.cells import text_cell
+from yolodsc.images import ImageArray
 
 COLUMNS = ("path", "class", "score", "xmin", "ymin", "xmax", "ymax")
 
@@ -22,7 +22,7 @@ class CsvWriter:
         self._rows = csv.writer(self._stack.enter_context(replacing(path, error=ImageError, mode="w")))
         self._rows.writerow(COLUMNS)
 
-    def add(self, detections: Detections, picture: Picture) -> None:
+    def add(self, detections: Detections, picture: ImageArray) -> None:
         """A row for each detection."""
         del picture
         rows = zip(detections.class_names(), detections.scores, detections.boxes_xyxy, strict=True)

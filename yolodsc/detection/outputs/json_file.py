@@ -7,8 +7,8 @@ from pathlib import Path
 from yolodsc.detection.detections import Detections
 from yolodsc.errors import ImageError
 from yolodsc.files import replacing
-from yolodsc.images import Picture
-from yolodsc.schemas import dumps
+from yolodsc.images import ImageArray
+from yolodsc.schemas import dump_json
 
 
 class JsonWriter:
@@ -20,12 +20,12 @@ class JsonWriter:
         self._file.write("[")
         self._frames = 0
 
-    def add(self, detections: Detections, picture: Picture) -> None:
+    def add(self, detections: Detections, picture: ImageArray) -> None:
         """One frame, numbered from 1."""
         del picture
         separator = ",\n" if self._frames else "\n"
         self._frames += 1
-        frame = dumps(detections.to_json(frame_id=self._frames), file=self._path, error=ImageError, indent=1)
+        frame = dump_json(detections.to_json(frame_id=self._frames), file=self._path, error=ImageError, indent=1)
         try:
             self._file.write(separator + frame)
         except OSError:  # the file may end within a frame: it goes, and the error names it

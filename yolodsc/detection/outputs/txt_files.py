@@ -4,10 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from yolodsc.detection.detections import Detections
+from yolodsc.detection.outputs.naming import OutputNames
 from yolodsc.errors import ImageError
 from yolodsc.files import write_bytes
-from yolodsc.images import Picture
-from yolodsc.detection.outputs.naming import OutputNames
+from yolodsc.images import ImageArray
 
 
 class TxtWriter:
@@ -16,7 +16,7 @@ class TxtWriter:
     def __init__(self, folder: str | Path, *, reads: Callable[[Path], bool] = lambda _: False) -> None:
         self._names = OutputNames(folder, reads=reads)
 
-    def add(self, detections: Detections, picture: Picture) -> None:
+    def add(self, detections: Detections, picture: ImageArray) -> None:
         """One file."""
         del picture
         rows = zip(detections.class_ids, detections.boxes_xywh_relative(), detections.scores, strict=True)

@@ -6,7 +6,7 @@ a vector and needs no library call. Formulas: Darknet ``activations.h``; mish is
 (e^2+2e)/(e^2+2e+2). NaN and infinity come out as in `reference.activations`: NaN of NaN, except that hard_mish of NaN is 0.
 """
 
-from yolodsc.engine.codegen.ir_builder import Code
+from yolodsc.engine.codegen.ir_builder import IRBuilder
 
 LOG2E = 1.44269504088896341
 ROUND = 1.5 * 2**23
@@ -22,16 +22,16 @@ VANISHES = -103.98
 EXP = (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
 
 
-def _at_least(c: Code, x: str, low: float) -> str:
+def _at_least(c: IRBuilder, x: str, low: float) -> str:
     """NaN stays NaN: the machine's maximum hands on its second operand."""
     return c.greater(c.constant(low), x)
 
 
-def _at_most(c: Code, x: str, high: float) -> str:
+def _at_most(c: IRBuilder, x: str, high: float) -> str:
     return c.smaller(c.constant(high), x)
 
 
-def exponential(c: Code, x: str) -> str:
+def exponential(c: IRBuilder, x: str) -> str:
     """``e ** x`` in every lane, 0 and infinity clamped to the smallest and largest normal results; NaN of NaN."""
     i = f"<{c.lanes} x i32>"
     x = _at_most(c, _at_least(c, x, -87.3), 88.0)
@@ -48,47 +48,47 @@ def exponential(c: Code, x: str) -> str:
     return c.fma(p, power, power)
 
 
-def _vanishing(c: Code, x: str, value: str) -> str:
+def _vanishing(c: IRBuilder, x: str, value: str) -> str:
     """``value``, but 0 where the exponential of x is: what is multiplied with an infinite x is NaN, as in the reference."""
     return c.select(c.let(f"fcmp olt {c.vector} {x}, {c.constant(VANISHES)}"), c.constant(0.0), value)
 
 
-def _scaled(c: Code, x: str, below: float) -> str:
+def _scaled(c: IRBuilder, x: str, below: float) -> str:
     return c.greater(x, c.arith("fmul", x, c.constant(below)))
 
 
-def _sigmoid(c: Code, x: str) -> str:
+def _sigmoid(c: IRBuilder, x: str) -> str:
     e = exponential(c, c.arith("fsub", c.constant(0.0), x))
     return c.arith("fdiv", c.constant(1.0), c.arith("fadd", e, c.constant(1.0)))
 
 
-def _logistic(c: Code, x: str) -> str:
+def _logistic(c: IRBuilder, x: str) -> str:
     return _vanishing(c, x, _sigmoid(c, x))
 
 
-def _mish(c: Code, x: str) -> str:
+def _mish(c: IRBuilder, x: str) -> str:
     e = exponential(c, _at_most(c, x, 20.0))
     top = c.arith("fmul", e, c.arith("fadd", e, c.constant(2.0)))
     return c.arith("fmul", x, _vanishing(c, x, c.arith("fdiv", top, c.arith("fadd", top, c.constant(2.0)))))
 
 
-def _hard_mish(c: Code, x: str) -> str:
+def _hard_mish(c: IRBuilder, x: str) -> str:
     low = c.greater(x, c.constant(-2.0))
     curve = c.fma(c.arith("fmul", low, low), c.constant(0.5), low)
     return c.select(c.let(f"fcmp ogt {c.vector} {x}, {c.constant(0.0)}"), x, curve)
 
 
-def _tanh(c: Code, x: str) -> str:
+def _tanh(c: IRBuilder, x: str) -> str:
     return c.fma(_sigmoid(c, c.arith("fadd", x, x)), c.constant(2.0), c.constant(-1.0))
 
 
-def _elu(c: Code, x: str, *, above: float = 1.0, below: float = 1.0) -> str:
+def _elu(c: IRBuilder, x: str, *, above: float = 1.0, below: float = 1.0) -> str:
     grown = c.arith("fmul", c.arith("fsub", exponential(c, x), c.constant(1.0)), c.constant(below))
     straight = c.arith("fmul", x, c.constant(above)) if above != 1.0 else x
     return c.select(c.let(f"fcmp oge {c.vector} {x}, {c.constant(0.0)}"), straight, grown)
 
 
-def _gelu(c: Code, x: str) -> str:
+def _gelu(c: IRBuilder, x: str) -> str:
     cube = c.arith("fmul", c.arith("fmul", x, x), x)
     inner = c.fma(cube, c.constant(0.035677), c.arith("fmul", x, c.constant(0.797885)))
     return c.arith("fmul", c.arith("fmul", x, c.constant(0.5)), c.arith("fadd", _tanh(c, inner), c.constant(1.0)))

@@ -25,7 +25,7 @@ class Loop:
         self.next = list(values)
 
 
-class Code:
+class IRBuilder:
     """Text of one function ``void name(ptr args, ptr bases)`` whose vectors have ``lanes`` floats."""
 
     def __init__(self, name: str, lanes: int, *, signature: str = "ptr %args, ptr %bases") -> None:

@@ -9,13 +9,10 @@ from typing import Literal
 
 import numpy as np
 
+from yolodsc.arrays import Array
 from yolodsc.engine.fastdsc.activation import after
 from yolodsc.engine.fastdsc.products import Workers, parts
-from yolodsc.network import folded
-from yolodsc.network import Weights
-from yolodsc.network import ConvolutionalLayer
-from yolodsc.network import BENDS
-from yolodsc.arrays import Array
+from yolodsc.network import PIECEWISE_LINEAR, ConvolutionalLayer, Weights, folded
 
 Step = Callable[[], None]
 
@@ -39,15 +36,15 @@ def convolution_step(
 
 def _bent(layer: ConvolutionalLayer, product: Step, bias: Array, out: Array) -> Step:
     """The product, then bias and activation."""
-    from yolodsc.engine.fastdsc.piecewise_linear import bend
+    from yolodsc.engine.fastdsc.piecewise_linear import add_bias_and_activate
 
     flat = out.reshape(len(out), -1)
-    slope, limit = BENDS.get(layer.activation, BENDS["linear"])
+    slope, limit = PIECEWISE_LINEAR.get(layer.activation, PIECEWISE_LINEAR["linear"])
     finish = after(layer.activation)
 
     def step() -> None:
         product()
-        bend(flat, bias, slope, limit)
+        add_bias_and_activate(flat, bias, slope, limit)
         if finish:
             finish(out)
 
@@ -85,7 +82,7 @@ def _depthwise_step(layer: ConvolutionalLayer, kernel: Array, bias: Array, x: Ar
     fill, padded = padded_input(layer, x)
     planes = np.ascontiguousarray(kernel[:, 0])  # (F, K, K)
     stride = (layer.stride_y, layer.stride_x)
-    slope, limit = BENDS.get(layer.activation, BENDS["linear"])
+    slope, limit = PIECEWISE_LINEAR.get(layer.activation, PIECEWISE_LINEAR["linear"])
     finish = after(layer.activation)
 
     def step() -> None:

@@ -8,8 +8,8 @@ cache.
 
 import numpy as np
 
-from yolodsc.jit import njit
 from yolodsc.arrays import Array
+from yolodsc.jit import njit
 
 LOWEST = np.finfo(np.float32).min
 """What a slope of 0 multiplies instead of -infinity, with which it would make NaN."""

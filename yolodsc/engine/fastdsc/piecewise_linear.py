@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from yolodsc.jit import njit
 from yolodsc.arrays import Array
+from yolodsc.jit import njit
 
 LOWEST = np.finfo(np.float32).min
 """What a slope of 0 multiplies instead of -infinity, with which it would make NaN."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def bend(out: Array, bias: Array, slope: np.float32, limit: np.float32) -> None:
+def add_bias_and_activate(out: Array, bias: Array, slope: np.float32, limit: np.float32) -> None:
     """Overwrite (F, N) with max(v + bias, slope * (v + bias)), at most ``limit``; the parameters are those of `depthwise`."""
     floor = np.float32(-np.inf) if slope else LOWEST
     for f in range(out.shape[0]):

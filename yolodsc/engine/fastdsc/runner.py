@@ -6,17 +6,14 @@ from typing import Self
 
 import numpy as np
 
-from yolodsc.engine.runtime.blas import held
-from yolodsc.engine.runtime.entry import Entry
+from yolodsc.arrays import Array
 from yolodsc.engine.fastdsc.convolution import Pointwise, Step, convolution_step
 from yolodsc.engine.fastdsc.products import Workers
-from yolodsc.jit import ForkLock
 from yolodsc.engine.plan.graph import is_pool
-from yolodsc.network import MOST_WORKING, PICTURE, Layer, Weights
-from yolodsc.network import ConvolutionalLayer
-from yolodsc.network import MaxpoolLayer
-from yolodsc.network import Network
-from yolodsc.arrays import Array
+from yolodsc.engine.runtime.blas import held
+from yolodsc.engine.runtime.entry import Entry
+from yolodsc.jit import ForkLock
+from yolodsc.network import INPUT_INDEX, MOST_WORKING, ConvolutionalLayer, Layer, MaxpoolLayer, Network, Weights
 
 
 class FastDscRunner:
@@ -41,7 +38,7 @@ class FastDscRunner:
         self._pointwise: Pointwise = pointwise
         self._lock = ForkLock()
         self._picture = np.zeros(network.picture, np.float32)
-        self._buffers: dict[int, Array] = {PICTURE: self._picture}
+        self._buffers: dict[int, Array] = {INPUT_INDEX: self._picture}
         self._steps: list[tuple[int, Step]] = []
         self._outputs = tuple(outputs)
         for index in _needed(network, outputs):
@@ -100,7 +97,7 @@ def _needed(network: Network, outputs: Sequence[int]) -> list[int]:
     for layer in reversed(network.layers):
         if layer.index in wanted:
             wanted.update(layer.sources)
-    return sorted(wanted - {PICTURE})
+    return sorted(wanted - {INPUT_INDEX})
 
 
 def _entry(layer: Layer, weights: Weights, step: Step) -> Entry:

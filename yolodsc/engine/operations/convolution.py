@@ -6,12 +6,12 @@ rows.
 
 from dataclasses import dataclass
 
-from yolodsc.engine.plan.layout import Map, Margin, View
-from yolodsc.engine.operations.operation import Operation, Site, margin_steps, split, strips
-from yolodsc.engine.operations.packing import QUAD, Product, contraction, pack, segment_table
-from yolodsc.engine.runtime.program import Item
-from yolodsc.engine.codegen.tiles import tiles
 from yolodsc.arrays import Array
+from yolodsc.engine.codegen.tiles import tiles
+from yolodsc.engine.operations.operation import LoweringContext, Operation, halo_calls, split, strips
+from yolodsc.engine.operations.packing import QUAD, PackedProduct, contraction, pack, segment_table
+from yolodsc.engine.plan.layout import Halo, Tensor, TensorView
+from yolodsc.engine.runtime.program import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,12 @@ class Geometry:
         """Pixels of zeros above and to the left; AlexeyAB pads by padding times dilation."""
         return self.padding * self.dilation
 
-    def margin(self, height: int, width: int, out_height: int, out_width: int) -> Margin:
+    def margin(self, height: int, width: int, out_height: int, out_width: int) -> Halo:
         """The zeros that the taps of all outputs need around an input of ``height`` x ``width``."""
         span = (self.size - 1) * self.dilation + 1
         below = (out_height - 1) * self.stride_y + span - self.reach - height
         right = (out_width - 1) * self.stride_x + span - self.reach - width
-        return Margin(self.reach, self.reach, max(0, below), max(0, right))
+        return Halo(self.reach, self.reach, max(0, below), max(0, right))
 
     def taps(self) -> list[tuple[int, int]]:
         """(row, column) of each tap from the top left pixel of its window."""
@@ -45,13 +45,13 @@ class Geometry:
 class Convolution(Operation):
     """One group of a convolution: all channels of a view to ``blocks`` of a map, activation and residual included."""
 
-    x: View
-    y: Map
+    x: TensorView
+    y: Tensor
     kernel: Array
     bias: Array
     geometry: Geometry
     activation: str
-    residual: View | None = None
+    residual: TensorView | None = None
     blocks: tuple[int, int] = (0, 0)
 
     def __post_init__(self) -> None:
@@ -61,7 +61,7 @@ class Convolution(Operation):
         if self.blocks == (0, 0):
             self.blocks = (0, self.y.blocks)
 
-    def items(self, site: Site) -> list[Item]:
+    def items(self, site: LoweringContext) -> list[Task]:
         """Cut by rows, or by output channels where the weights outweigh the map."""
         cutting_channels = self.kernel.nbytes > self._input_bytes() and site.threads > 1
         first, last = self.blocks
@@ -70,7 +70,7 @@ class Convolution(Operation):
         parts = site.parts(self.macs, last - first)
         return [item for a, b in split(last - first, parts) for item in self._items(site, first + a, first + b, 1)]
 
-    def _items(self, site: Site, first: int, last: int, parts: int) -> list[Item]:
+    def _items(self, site: LoweringContext, first: int, last: int, parts: int) -> list[Task]:
         """Items for output blocks ``first`` to ``last`` - 1."""
         n, y, x = self.y.lanes, self.y, self.x
         begin = (first - self.blocks[0]) * n
@@ -89,11 +89,10 @@ class Convolution(Operation):
             return self._flat_items(product, table, first, width, parts)
         row_bytes = x.blocks[0][0].row * len(x.blocks) * g.stride_y
         return [
-            self._rows(product, table, first, a, b) + margin_steps(y, a, b, (first, last))
-            for a, b in strips(rows, row_bytes, parts)
+            self._rows(product, table, first, a, b) + halo_calls(y, a, b, (first, last)) for a, b in strips(rows, row_bytes, parts)
         ]
 
-    def _rows(self, product: Product, table: tuple[int, int], first: int, a: int, b: int) -> Item:
+    def _rows(self, product: PackedProduct, table: tuple[int, int], first: int, a: int, b: int) -> Task:
         g, x, y = self.geometry, self.x, self.y
         return product.steps(
             x=x.at(0, a * g.stride_y - g.reach, -g.reach), table=table[0], segments=table[1],
@@ -101,11 +100,11 @@ class Convolution(Operation):
             residual=self._residual(first, a, 0),
         )  # fmt: skip
 
-    def _flat_items(self, product: Product, table: tuple[int, int], first: int, width: int, parts: int) -> list[Item]:
+    def _flat_items(self, product: PackedProduct, table: tuple[int, int], first: int, width: int, parts: int) -> list[Task]:
         """The flattened map in ranges of whole tiles."""
         x, y = self.x, self.y
         least = max(part.tile.pixels for part in product.parts)
-        found: list[Item] = []
+        found: list[Task] = []
         for a, b in strips(-(-width // least), least * x.lanes * 4 * len(x.blocks), parts):
             end = min(b * least, width)
             start = min(a * least, end - least)
@@ -140,8 +139,8 @@ class Convolution(Operation):
 
 
 def pointwise(
-    site: Site, x: View, kernel: Array, bias: Array, *, lanes: int, activation: str, width: int
-) -> tuple[Product, tuple[int, int]]:
+    site: LoweringContext, x: TensorView, kernel: Array, bias: Array, *, lanes: int, activation: str, width: int
+) -> tuple[PackedProduct, tuple[int, int]]:
     """A 1x1 product over rows of ``width`` pixels of a view, and its table: a part of a fused block."""
     blocks = -(-len(kernel) // lanes)
     product = pack(

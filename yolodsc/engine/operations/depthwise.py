@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from yolodsc.engine.codegen.kernels.depthwise import DepthwiseKernel
-from yolodsc.engine.plan.layout import Map, Margin, View
-from yolodsc.engine.operations.convolution import Geometry, pointwise
-from yolodsc.engine.operations.operation import Operation, Site, margin_steps, split
-from yolodsc.engine.operations.packing import Product
-from yolodsc.engine.runtime.program import Item, Step
-from yolodsc.engine.codegen.tiles import pixels
 from yolodsc.arrays import Array
+from yolodsc.engine.codegen.kernels.depthwise import DepthwiseKernel
+from yolodsc.engine.codegen.tiles import pixels
+from yolodsc.engine.operations.convolution import Geometry, pointwise
+from yolodsc.engine.operations.operation import LoweringContext, Operation, halo_calls, split
+from yolodsc.engine.operations.packing import PackedProduct
+from yolodsc.engine.plan.layout import Halo, Tensor, TensorView
+from yolodsc.engine.runtime.program import Call, Task
 
 MOST_PIXELS = 10
 """Pixels of a depthwise tile: with 9 taps in registers, 10 sums and a row of inputs still fit 32."""
@@ -39,14 +39,14 @@ class Filters:
         return DepthwiseKernel(lanes, g.size, g.stride_x, g.dilation, pixels(width, most), self.activation)
 
 
-def filters_of(view: View, kernel: Array, bias: Array, geometry: Geometry, activation: str) -> Filters:
+def filters_of(view: TensorView, kernel: Array, bias: Array, geometry: Geometry, activation: str) -> Filters:
     """Spread a depthwise layer's arrays (C, 1, K, K), (C,) over the lanes of its input."""
     order = np.array(view.channels)
     spread = np.where((order >= 0)[:, None, None], kernel[np.maximum(order, 0), 0], np.float32(0))
     return Filters(spread, np.where(order >= 0, bias[np.maximum(order, 0)], np.float32(0)), geometry, activation)
 
 
-def packed(site: Site, filters: Filters, lanes: int, first: int, last: int) -> tuple[int, int]:
+def packed(site: LoweringContext, filters: Filters, lanes: int, first: int, last: int) -> tuple[int, int]:
     """Words of weights ``[block][K * K][lanes]`` and biases of blocks ``first`` to ``last`` - 1."""
     own = slice(first * lanes, last * lanes)
     taps = filters.kernel[own].reshape(last - first, lanes, -1).transpose(0, 2, 1)
@@ -57,8 +57,8 @@ def packed(site: Site, filters: Filters, lanes: int, first: int, last: int) -> t
 class Depthwise(Operation):
     """A depthwise layer from map to map."""
 
-    x: View
-    y: Map
+    x: TensorView
+    y: Tensor
     filters: Filters
     onto: int = 0  # first block of y
 
@@ -67,25 +67,25 @@ class Depthwise(Operation):
         for m in self.x.maps:
             m.margin.cover(self.filters.geometry.margin(height, width, self.y.height, self.y.width))
 
-    def items(self, site: Site) -> list[Item]:
+    def items(self, site: LoweringContext) -> list[Task]:
         """Runs of blocks times strips of rows."""
         x, y, n = self.x, self.y, self.x.lanes
         kernel = self.filters.kernel_for(n, y.width, site.isa.registers)
         blocks = len(x.blocks)
         parts = site.parts(self.macs * 3, y.height * blocks)
         across = min(parts, blocks)
-        found: list[Item] = []
+        found: list[Task] = []
         for first, count in x.runs():
             for a, b in split(count, max(1, across * count // blocks)):
                 arrays = packed(site, self.filters, n, first + a, first + b)
                 for top, end in split(y.height, -(-parts // across)):
                     step = self._step(kernel, arrays, first + a, b - a, top, end)
                     place = self.onto + first
-                    found.append([step, *margin_steps(y, top, end, (place + a, place + b))])
+                    found.append([step, *halo_calls(y, top, end, (place + a, place + b))])
         self.detail = f"{kernel.pixels}x{n}"
         return found
 
-    def _step(self, kernel: DepthwiseKernel, arrays: tuple[int, int], block: int, count: int, top: int, end: int) -> Step:
+    def _step(self, kernel: DepthwiseKernel, arrays: tuple[int, int], block: int, count: int, top: int, end: int) -> Call:
         g, x, y = self.filters.geometry, self.x, self.y
         m, _ = x.blocks[block]
         sources = [x.at(block, top * g.stride_y - g.reach + k * g.dilation, -g.reach) for k in range(g.size)]
@@ -108,13 +108,13 @@ def depthwise_step(
     rows: int = 1,
     row_x: int = 0,
     row_y: int = 0,
-) -> Step:
+) -> Call:
     """One call of a depthwise kernel; ``sources`` are the words of the K rows that the first output row sees."""
     fixed = {
         "weights": arrays[0], "biases": arrays[1], "y": y, "blocks": blocks, "block_x": block_x, "block_y": block_y,
         "rows": rows, "row_x": row_x, "row_y": row_y, "tiles": -(-width // kernel.pixels), "tile_last": width - kernel.pixels,
     }  # fmt: skip
-    return Step(kernel, fixed | {f"x{k}": source for k, source in enumerate(sources)})
+    return Call(kernel, fixed | {f"x{k}": source for k, source in enumerate(sources)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +130,13 @@ class Pointwise:
 class Block(Operation):
     """[expand] depthwise project [+ residual], by strips of rows, the wide rows in a ring."""
 
-    x: View
-    y: Map
-    wide: View
+    x: TensorView
+    y: Tensor
+    wide: TensorView
     expand: Pointwise | None
     filters: Filters
     project: Pointwise | None
-    residual: View | None
+    residual: TensorView | None
 
     def __post_init__(self) -> None:
         height, width = self.x.shape
@@ -144,25 +144,25 @@ class Block(Operation):
             for m in self.x.maps:
                 m.margin.cover(self.filters.geometry.margin(height, width, self.y.height, self.y.width))
 
-    def items(self, site: Site) -> list[Item]:
+    def items(self, site: LoweringContext) -> list[Task]:
         """One item a strip; every strip but the first expands K - stride rows that the one before expands too."""
         parts = 1 if site.threads == 1 else min(site.parts(self.macs, self.y.height // 2), 2 * site.threads)
-        strip = Strip(self, site)
+        strip = DepthwiseStrip(self, site)
         self.detail = strip.detail
         return [strip.item(a, b) for a, b in split(self.y.height, parts)]
 
 
-class Strip:
+class DepthwiseStrip:
     """Writes the items of a `Block`: products, ring and middle row are shared, each thread has them in its own space."""
 
-    def __init__(self, op: Block, site: Site) -> None:
+    def __init__(self, op: Block, site: LoweringContext) -> None:
         self.op = op
         g, wide = op.filters.geometry, op.wide
         height, width = op.x.shape
         self.size, self.lanes, self.count = g.size, wide.lanes, len(wide.blocks)
         margin = g.margin(height, width, op.y.height, op.y.width)
-        self.ring = Map(self.size, width, self.lanes, self.count, Margin(0, margin.left, 0, margin.right))
-        self.middle = Map(1, op.y.width, self.lanes, self.count)
+        self.ring = Tensor(self.size, width, self.lanes, self.count, Halo(0, margin.left, 0, margin.right))
+        self.middle = Tensor(1, op.y.width, self.lanes, self.count)
         site.own(*([self.ring] if op.expand else []), *([self.middle] if op.project else []))
         self.kernel = op.filters.kernel_for(self.lanes, op.y.width, site.isa.registers)
         self.detail = f"{self.kernel.pixels}x{self.lanes}"
@@ -175,7 +175,7 @@ class Strip:
             self.detail = f"{_shape(self.expand)} {self.detail}"
         if op.project:
             p = op.project
-            middle = View(tuple((self.middle, b) for b in range(self.count)), wide.channels)
+            middle = TensorView(tuple((self.middle, b) for b in range(self.count)), wide.channels)
             self.project, self.project_table = pointwise(
                 site, middle, p.kernel, p.bias, lanes=op.y.lanes, activation=p.activation, width=op.y.width
             )
@@ -184,10 +184,10 @@ class Strip:
     def _runs(self) -> list[tuple[int, int]]:
         return [(0, self.count)] if self.op.expand else list(self.op.x.runs())
 
-    def item(self, a: int, b: int) -> Item:
+    def item(self, a: int, b: int) -> Task:
         """Output rows ``a`` to ``b`` - 1."""
         op, g = self.op, self.op.filters.geometry
-        steps = margin_steps(self.ring, 0, self.size) if op.expand else []
+        steps = halo_calls(self.ring, 0, self.size) if op.expand else []
         made = a * g.stride_y - g.reach
         for y in range(a, b):
             top = y * g.stride_y - g.reach
@@ -203,9 +203,9 @@ class Strip:
                     x=self.middle.at(), table=self.project_table[0], segments=self.project_table[1],
                     y=op.y.at(0, y), block_y=op.y.block, residual=residual,
                 )  # fmt: skip
-        return steps + margin_steps(op.y, a, b)
+        return steps + halo_calls(op.y, a, b)
 
-    def _expanded(self, row: int) -> list[Step]:
+    def _expanded(self, row: int) -> list[Call]:
         """One row of the ring: the expansion of an input row, or zeros outside the map."""
         x, slot = self.op.x, row % self.size
         if not 0 <= row < x.shape[0]:
@@ -215,7 +215,7 @@ class Strip:
             y=self.ring.at(0, slot), block_y=self.ring.block,
         )  # fmt: skip
 
-    def _depthwise(self, top: int, y: int) -> list[Step]:
+    def _depthwise(self, top: int, y: int) -> list[Call]:
         op, g = self.op, self.op.filters.geometry
         steps = []
         for first, count, arrays in self.arrays:
@@ -234,15 +234,15 @@ class Strip:
         return steps
 
 
-def _zero_row(m: Map, row: int) -> list[Step]:
+def _zero_row(m: Tensor, row: int) -> list[Call]:
     from yolodsc.engine.codegen.kernels.maps import ClearKernel
 
     vectors = m.width
     where = {"y": m.at(0, row), "blocks": m.blocks, "block_y": m.block, "rows": 1, "vectors": vectors}
-    return [Step(ClearKernel(m.lanes), where)]
+    return [Call(ClearKernel(m.lanes), where)]
 
 
-def _shape(product: Product) -> str:
+def _shape(product: PackedProduct) -> str:
     return "+".join(f"{part.tile.pixels}x{part.tile.vectors}x{product.lanes}" for part in product.parts)
 
 
@@ -250,12 +250,12 @@ def _shape(product: Product) -> str:
 class ExpandedDepthwise(Operation):
     """Expand and depthwise, a few blocks of channels at a time."""
 
-    x: View
-    y: Map
+    x: TensorView
+    y: Tensor
     expand: Pointwise
     filters: Filters
 
-    def items(self, site: Site) -> list[Item]:
+    def items(self, site: LoweringContext) -> list[Task]:
         """Items of whole groups of blocks; the wide maps of each are in the thread's own space."""
         blocks, threads = self.y.blocks, site.threads
         alone = -(-blocks * self.y.lanes // 32)
@@ -263,10 +263,10 @@ class ExpandedDepthwise(Operation):
         found = [self._item(site, first, last) for first, last in split(blocks, parts)]
         return [[step for item in found for step in item]] if threads == 1 else found
 
-    def _item(self, site: Site, first: int, last: int) -> Item:
+    def _item(self, site: LoweringContext, first: int, last: int) -> Task:
         x, y, g, n = self.x, self.y, self.filters.geometry, self.y.lanes
         height, width = x.shape
-        wide = Map(height, width, n, last - first, g.margin(height, width, y.height, y.width))
+        wide = Tensor(height, width, n, last - first, g.margin(height, width, y.height, y.width))
         site.own(wide)
         own = slice(first * n, last * n)
         e = self.expand
@@ -274,7 +274,7 @@ class ExpandedDepthwise(Operation):
         kernel = self.filters.kernel_for(n, y.width, site.isa.registers)
         self.detail = f"{_shape(product)} {kernel.pixels}x{n}"
         row = x.blocks[0][0].row
-        steps = margin_steps(wide, 0, height)
+        steps = halo_calls(wide, 0, height)
         steps += product.steps(
             x=x.at(), table=table[0], segments=table[1], y=wide.at(), block_y=wide.block, rows=height, row_x=row, row_y=wide.row
         )
@@ -295,4 +295,4 @@ class ExpandedDepthwise(Operation):
                 row_y=y.row,
             )
         )
-        return steps + margin_steps(y, 0, y.height, (first, last))
+        return steps + halo_calls(y, 0, y.height, (first, last))

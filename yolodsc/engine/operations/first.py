@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from yolodsc.engine.codegen.kernels.maps import ClearKernel, SpanKernel
-from yolodsc.engine.plan.layout import SCRATCH, Map, Plane, word
-from yolodsc.engine.operations.convolution import Geometry
-from yolodsc.engine.operations.operation import Operation, Site, margin_steps, split
-from yolodsc.engine.operations.pool import bits
-from yolodsc.engine.operations.packing import pack
-from yolodsc.engine.runtime.program import Item, Step
-from yolodsc.engine.codegen.tiles import tiles
 from yolodsc.arrays import Array
+from yolodsc.engine.codegen.kernels.maps import AffineKernel, ClearKernel
+from yolodsc.engine.codegen.tiles import tiles
+from yolodsc.engine.operations.convolution import Geometry
+from yolodsc.engine.operations.operation import LoweringContext, Operation, halo_calls, split
+from yolodsc.engine.operations.packing import pack
+from yolodsc.engine.operations.pool import bits
+from yolodsc.engine.plan.layout import SCRATCH, PlanarTensor, Tensor, tagged_address
+from yolodsc.engine.runtime.program import Call, Task
 
 STRIP_BYTES = 96 * 1024
 """Most bytes of a strip of the picture with its margins."""
@@ -26,14 +26,14 @@ STRIP_BYTES = 96 * 1024
 class FirstConvolution(Operation):
     """A regular convolution of a plane with few channels."""
 
-    x: Plane
-    y: Map
+    x: PlanarTensor
+    y: Tensor
     kernel: Array
     bias: Array
     geometry: Geometry
     activation: str
 
-    def items(self, site: Site) -> list[Item]:
+    def items(self, site: LoweringContext) -> list[Task]:
         """One item a strip of rows."""
         y, g = self.y, self.geometry
         channels, height, width = self.x.shape
@@ -50,9 +50,9 @@ class FirstConvolution(Operation):
         self.detail = " ".join(f"{t.pixels}x{t.vectors}x{y.lanes}" for t in chosen)
         tall = max(1, STRIP_BYTES // (channels * g.stride_y * self.row))
         parts = max(-(-y.height // tall), site.parts(self.macs, y.height))
-        return [self._item(site, a, b) + margin_steps(y, a, b) for a, b in split(y.height, parts)]
+        return [self._item(site, a, b) + halo_calls(y, a, b) for a, b in split(y.height, parts)]
 
-    def _item(self, site: Site, a: int, b: int) -> Item:
+    def _item(self, site: LoweringContext, a: int, b: int) -> Task:
         y, g = self.y, self.geometry
         channels, height, _ = self.x.shape
         top, rows = a * g.stride_y - g.reach, (b - a - 1) * g.stride_y + (g.size - 1) * g.dilation + 1
@@ -63,11 +63,11 @@ class FirstConvolution(Operation):
         first, last = (min(max(row, 0), height) for row in (top, top + rows))
         steps = self._copied(top, first, last, rows)
         return steps + self.product.steps(
-            x=word(SCRATCH, 0), table=table, segments=len(entries), y=y.at(0, a), block_y=y.block,
+            x=tagged_address(SCRATCH, 0), table=table, segments=len(entries), y=y.at(0, a), block_y=y.block,
             rows=b - a, row_x=self.row * g.stride_y, row_y=y.row,
         )  # fmt: skip
 
-    def _copied(self, top: int, first: int, last: int, rows: int) -> list[Step]:
+    def _copied(self, top: int, first: int, last: int, rows: int) -> list[Call]:
         """Rows ``first`` to ``last`` - 1 of all channels at their places in the strip, zeros around them."""
         g = self.geometry
         channels, _, width = self.x.shape
@@ -82,12 +82,12 @@ class FirstConvolution(Operation):
             (below, 0, rows - below, self.row // 4),
         ):
             if tall > 0 and wide > 0:
-                place = word(SCRATCH, y * self.row + x * 4)
-                steps.append(Step(ClearKernel(1), {"y": place, **where, "rows": tall, "vectors": wide}))
+                place = tagged_address(SCRATCH, y * self.row + x * 4)
+                steps.append(Call(ClearKernel(1), {"y": place, **where, "rows": tall, "vectors": wide}))
         if last > first:
-            kernel = SpanKernel(max(n for n in (16, 8, 4, 1) if n <= min(width, self.y.lanes)), "linear")
-            ends = {"x": self.x.at(0, first), "y": word(SCRATCH, above * self.row + g.reach * 4), "planes": channels}
+            kernel = AffineKernel(max(n for n in (16, 8, 4, 1) if n <= min(width, self.y.lanes)), "linear")
+            ends = {"x": self.x.at(0, first), "y": tagged_address(SCRATCH, above * self.row + g.reach * 4), "planes": channels}
             walk = {"plane_x": self.x.shape.height * width * 4, "plane_y": rows * self.row, "rows": last - first}
             span = {"row_x": width * 4, "row_y": self.row, "floats": width, "scale": bits(1.0)}
-            steps.append(Step(kernel, ends | walk | span))
+            steps.append(Call(kernel, ends | walk | span))
         return steps

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from yolodsc.jit import Isa
 from yolodsc.engine.codegen.kernels.maps import ClearKernel
-from yolodsc.engine.plan.layout import SCRATCH, Map, Plane, View
-from yolodsc.engine.runtime.program import Constants, Item, Step
+from yolodsc.engine.plan.layout import SCRATCH, PlanarTensor, Tensor, TensorView
+from yolodsc.engine.runtime.program import Call, Constants, Task
+from yolodsc.jit import Isa
 
 ITEM_MACS = 100_000
 """Least work of an item: about 2 us; a ticket costs 0.1."""
@@ -21,7 +21,7 @@ STRIP = 256 * 1024
 
 
 @dataclass
-class Site:
+class LoweringContext:
     """Where operations write their items: the machine, the constants, the space of a thread."""
 
     isa: Isa
@@ -29,7 +29,7 @@ class Site:
     constants: Constants
     scratch: int = 0
 
-    def own(self, *maps: Map) -> int:
+    def own(self, *maps: Tensor) -> int:
         """Place maps one after the other in a thread's own space; returns the bytes they take."""
         place = 0
         for m in maps:
@@ -65,15 +65,15 @@ class Operation:
     name: str
     layers: tuple[int, ...]
     macs: int
-    reads: tuple[Map | Plane, ...]
-    writes: tuple[Map | Plane, ...]
+    reads: tuple[Tensor | PlanarTensor, ...]
+    writes: tuple[Tensor | PlanarTensor, ...]
     detail: str = field(default="", init=False)
 
-    def phases(self, site: Site) -> list[list[Item]]:
+    def phases(self, site: LoweringContext) -> list[list[Task]]:
         """Items of each phase; a phase begins when the one before is done."""
         return [self.items(site)]
 
-    def items(self, site: Site) -> list[Item]:
+    def items(self, site: LoweringContext) -> list[Task]:
         """Items that may run in any order and at the same time."""
         raise NotImplementedError
 
@@ -91,7 +91,7 @@ def split(total: int, parts: int) -> Iterator[tuple[int, int]]:
         yield i * total // parts, (i + 1) * total // parts
 
 
-def margin_steps(m: Map, first: int, last: int, blocks: tuple[int, int] | None = None) -> list[Step]:
+def halo_calls(m: Tensor, first: int, last: int, blocks: tuple[int, int] | None = None) -> list[Call]:
     """Steps that write the zeros around rows ``first`` to ``last`` - 1 of a map (of all blocks, or of some)."""
     margin = m.margin
     start, end = blocks or (0, m.blocks)
@@ -101,7 +101,7 @@ def margin_steps(m: Map, first: int, last: int, blocks: tuple[int, int] | None =
     def clear(y: int, x: int, rows: int, pixels: int) -> None:
         if rows > 0 and pixels > 0:
             where = {"y": m.at(start, y, x), "blocks": end - start, "block_y": m.block, "rows": rows, "row_y": full}
-            steps.append(Step(ClearKernel(m.lanes), {**where, "vectors": pixels}))
+            steps.append(Call(ClearKernel(m.lanes), {**where, "vectors": pixels}))
 
     clear(first, -margin.left, last - first, margin.left)
     clear(first, m.width, last - first, margin.right)
@@ -112,7 +112,7 @@ def margin_steps(m: Map, first: int, last: int, blocks: tuple[int, int] | None =
     return steps
 
 
-def maps(*views: View | None) -> tuple[Map, ...]:
+def maps(*views: TensorView | None) -> tuple[Tensor, ...]:
     """All maps of some views, each once."""
     return tuple(dict.fromkeys(m for view in views if view for m in view.maps))
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from yolodsc.engine.codegen.kernels.conv import ConvKernel
-from yolodsc.engine.plan.layout import View
-from yolodsc.engine.runtime.program import Constants, Step
-from yolodsc.engine.codegen.tiles import Tile
 from yolodsc.arrays import Array
+from yolodsc.engine.codegen.kernels.conv import ConvKernel
+from yolodsc.engine.codegen.tiles import Tile
+from yolodsc.engine.plan.layout import TensorView
+from yolodsc.engine.runtime.program import Call, Constants
 
 QUAD = 4
 """Input channels in a quad."""
@@ -30,7 +30,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Product:
+class PackedProduct:
     """A convolution ready to be stepped: tiles, weights, what is fixed in the kernels.
 
     Attributes
@@ -63,7 +63,7 @@ class Product:
         row_y: int = 0,
         width: int = 0,
         residual: tuple[int, int, int] | None = None,
-    ) -> list[Step]:
+    ) -> list[Call]:
         """Steps over ``rows`` rows; ``residual`` is (word, block bytes, row bytes) of what is added after the activation."""
         width = width or self.width
         steps = []
@@ -82,7 +82,7 @@ class Product:
                 place, block_r, row_r = residual
                 arguments |= {"residual": place + tile.first * block_r, "group_residual": tile.vectors * block_r}
                 arguments |= {"block_residual": block_r, "row_residual": row_r}
-            steps.append(Step(kernel, arguments))
+            steps.append(Call(kernel, arguments))
         return steps
 
 
@@ -97,7 +97,7 @@ def pack(
     unroll: int,
     activation: str,
     width: int,
-) -> Product:
+) -> PackedProduct:
     """Pack ``matrix`` (K in the order of the segments, F) and ``bias`` (F,) for the tiles."""
     blocks = max(tile.first + tile.groups * tile.vectors for tile in tiles)
     depth, filters = matrix.shape
@@ -113,15 +113,15 @@ def pack(
         own = padded[:, tile.first * lanes : tile.first * lanes + tile.groups * wide]
         packed = own.reshape(depth, tile.groups, wide).transpose(1, 0, 2)  # (groups, K, vectors * lanes)
         parts.append(Part(tile, constants.add(packed), start + tile.first * lanes * 4, depth * wide * 4))
-    return Product(tuple(parts), lanes, stride, unroll, activation, width)
+    return PackedProduct(tuple(parts), lanes, stride, unroll, activation, width)
 
 
-def quads(view: View) -> list[int]:
+def quads(view: TensorView) -> list[int]:
     """For each block of a view, how many quads of its lanes must be read."""
     return [-(-view.used(b) // QUAD) for b in range(len(view.blocks))]
 
 
-def contraction(view: View, kernel: Array) -> Array:
+def contraction(view: TensorView, kernel: Array) -> Array:
     """A kernel (F, C, KH, KW) as (taps * lanes read, F), rows of lanes that are not the layer's zero."""
     filters, channels, *size = kernel.shape
     taps = kernel.reshape(filters, channels, -1).transpose(2, 1, 0)  # (taps, C, F)
@@ -132,7 +132,7 @@ def contraction(view: View, kernel: Array) -> Array:
     return np.ascontiguousarray(with_zero[:, order]).reshape(-1, filters)
 
 
-def segment_table(constants: Constants, view: View, taps: Sequence[tuple[int, int]]) -> tuple[int, int]:
+def segment_table(constants: Constants, view: TensorView, taps: Sequence[tuple[int, int]]) -> tuple[int, int]:
     """Table of (byte offset from the view's first pixel, quads) for taps at (rows, columns); its word and length."""
     origin = view.at()
     counts = quads(view)

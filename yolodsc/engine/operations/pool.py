@@ -7,10 +7,10 @@ from typing import Literal
 
 from yolodsc.engine.codegen.kernels.maps import PairKernel, UpsampleKernel
 from yolodsc.engine.codegen.kernels.pools import AverageKernel, MaxpoolKernel, WindowKernel
-from yolodsc.engine.plan.layout import Map, View
-from yolodsc.engine.operations.operation import Operation, Site, margin_steps, split
-from yolodsc.engine.runtime.program import Item, Step
 from yolodsc.engine.codegen.tiles import pixels
+from yolodsc.engine.operations.operation import LoweringContext, Operation, halo_calls, split
+from yolodsc.engine.plan.layout import Tensor, TensorView
+from yolodsc.engine.runtime.program import Call, Task
 
 PASS = 8
 """Multiply-adds in the time in which a number is read and written."""
@@ -23,7 +23,7 @@ def bits(number: float) -> int:
     return int(struct.unpack("<I", struct.pack("<f", number))[0])
 
 
-def pieces(site: Site, view: View, rows: int, work: int) -> list[tuple[int, int, int, int]]:
+def pieces(site: LoweringContext, view: TensorView, rows: int, work: int) -> list[tuple[int, int, int, int]]:
     """(first block, count, first row, last row) of pieces of a map for elementwise ``work`` (counted like multiply-adds)."""
     parts = site.parts(work, rows * len(view.blocks))
     across = min(parts, len(view.blocks))
@@ -48,20 +48,20 @@ class Windows:
 class Maxpool(Operation):
     """Largest value of each window; windows that cross the edge go through the kernel that cuts them off."""
 
-    x: View
-    y: Map
+    x: TensorView
+    y: Tensor
     windows: Windows
 
-    def items(self, site: Site) -> list[Item]:
+    def items(self, site: LoweringContext) -> list[Task]:
         """Runs of blocks times strips of rows."""
         y = self.y
         work = y.height * y.width * len(self.x.blocks) * y.lanes * (self.windows.size**2 * 3 // 2 + PASS)
         return [
-            [*self._steps(first, count, top, end), *margin_steps(y, top, end, (first, first + count))]
+            [*self._steps(first, count, top, end), *halo_calls(y, top, end, (first, first + count))]
             for first, count, top, end in pieces(site, self.x, y.height, work)
         ]
 
-    def _steps(self, first: int, count: int, top: int, end: int) -> list[Step]:
+    def _steps(self, first: int, count: int, top: int, end: int) -> list[Call]:
         w, (height, width) = self.windows, self.x.shape
         if w.shift or w.stride_x != w.stride_y or w.size > 3:
             return [self._window(first, count, top, end, 0, self.y.width)]
@@ -78,15 +78,15 @@ class Maxpool(Operation):
             steps.append(self._window(first, count, inside_y, end, 0, self.y.width))
         return steps
 
-    def _inner(self, first: int, count: int, top: int, end: int, width: int) -> Step:
+    def _inner(self, first: int, count: int, top: int, end: int, width: int) -> Call:
         x, y, w = self.x, self.y, self.windows
         m = x.blocks[first][0]
         kernel = MaxpoolKernel(y.lanes, w.size, w.stride_x, pixels(width, 4))
         where = {"x": x.at(first, top * w.stride_y), "y": y.at(first, top), "blocks": count, "block_x": m.block}
         strides = {"block_y": y.block, "rows": end - top, "row_x": m.row, "step_x": m.row * w.stride_y, "row_y": y.row}
-        return Step(kernel, where | strides | {"tiles": -(-width // kernel.pixels), "tile_last": width - kernel.pixels})
+        return Call(kernel, where | strides | {"tiles": -(-width // kernel.pixels), "tile_last": width - kernel.pixels})
 
-    def _window(self, first: int, count: int, top: int, end: int, left: int, right: int) -> Step:
+    def _window(self, first: int, count: int, top: int, end: int, left: int, right: int) -> Call:
         x, y, w, (height, width) = self.x, self.y, self.windows, self.x.shape
         m = x.blocks[first][0]
         arguments = {
@@ -95,28 +95,28 @@ class Maxpool(Operation):
             "height": height, "width": width, "size_y": w.size, "size_x": w.size, "stride_y": w.stride_y,
             "stride_x": w.stride_x, "shift_y": w.shift, "shift_x": w.shift,
         }  # fmt: skip
-        return Step(WindowKernel(y.lanes), arguments)
+        return Call(WindowKernel(y.lanes), arguments)
 
 
 @dataclass(eq=False)
-class Pair(Operation):
+class Elementwise(Operation):
     """Sum or product of two maps, a map times gates, or a copy; then an activation."""
 
-    x: View
-    r: View | None
-    y: Map
+    x: TensorView
+    r: TensorView | None
+    y: Tensor
     operation: Binary
     activation: str
 
-    def items(self, site: Site) -> list[Item]:
+    def items(self, site: LoweringContext) -> list[Task]:
         """Runs of blocks times strips of rows."""
         y = self.y
         kernel = PairKernel(y.lanes, self.operation, self.activation)
         work = y.height * y.width * y.blocks * y.lanes * PASS
-        found: list[Item] = []
+        found: list[Task] = []
         for first, count, top, end in pieces(site, self.x, y.height, work):
             steps = [self._step(kernel, a, b - a, top, end) for a, b in self._runs(first, first + count)]
-            found.append([*steps, *margin_steps(y, top, end, (first, first + count))])
+            found.append([*steps, *halo_calls(y, top, end, (first, first + count))])
         return found
 
     def _runs(self, start: int, end: int) -> list[tuple[int, int]]:
@@ -127,7 +127,7 @@ class Pair(Operation):
         ordered = sorted(cuts)
         return list(itertools.pairwise(ordered))
 
-    def _step(self, kernel: PairKernel, first: int, count: int, top: int, end: int) -> Step:
+    def _step(self, kernel: PairKernel, first: int, count: int, top: int, end: int) -> Call:
         x, r, y = self.x, self.r, self.y
         m = x.blocks[first][0]
         arguments = {
@@ -138,49 +138,49 @@ class Pair(Operation):
             other = r.blocks[first][0]
             gate = self.operation == "gate"
             arguments |= {"r": r.at(first, 0 if gate else top), "block_r": other.block, "row_r": 0 if gate else other.row}
-        return Step(kernel, arguments)
+        return Call(kernel, arguments)
 
 
 @dataclass(eq=False)
 class Upsample(Operation):
     """Every pixel becomes a square of pixels."""
 
-    x: View
-    y: Map
+    x: TensorView
+    y: Tensor
     factor: int
 
-    def items(self, site: Site) -> list[Item]:
+    def items(self, site: LoweringContext) -> list[Task]:
         """Runs of blocks times strips of input rows."""
         x, y, s = self.x, self.y, self.factor
         height, width = x.shape
-        found: list[Item] = []
+        found: list[Task] = []
         for first, count, top, end in pieces(site, x, height, y.height * y.width * y.blocks * y.lanes * PASS // 2):
             m = x.blocks[first][0]
             where = {"x": x.at(first, top), "y": y.at(first, top * s), "blocks": count, "block_x": m.block, "block_y": y.block}
             walk = {"rows": end - top, "row_x": m.row, "row_y": y.row, "pixels": width}
-            step = Step(UpsampleKernel(y.lanes, s), where | walk)
-            found.append([step, *margin_steps(y, top * s, end * s, (first, first + count))])
+            step = Call(UpsampleKernel(y.lanes, s), where | walk)
+            found.append([step, *halo_calls(y, top * s, end * s, (first, first + count))])
         return found
 
 
 @dataclass(eq=False)
-class Average(Operation):
+class GlobalAveragePool(Operation):
     """The mean of every channel."""
 
-    x: View
-    y: Map
+    x: TensorView
+    y: Tensor
 
-    def items(self, site: Site) -> list[Item]:
+    def items(self, site: LoweringContext) -> list[Task]:
         """Runs of blocks."""
         x, y = self.x, self.y
         height, width = x.shape
-        found: list[Item] = []
+        found: list[Task] = []
         for first, count in x.runs():
             parts = site.parts(height * width * count * y.lanes, count)
             for a, b in split(count, parts):
                 m = x.blocks[first + a][0]
                 where = {"x": x.at(first + a), "y": y.at(first + a), "blocks": b - a, "block_x": m.block, "block_y": y.block}
                 walk = {"rows": height, "row_x": m.row, "pixels": width, "scale": bits(1 / (height * width))}
-                margins = margin_steps(y, 0, 1, (first + a, first + b))
-                found.append([Step(AverageKernel(y.lanes), where | walk), *margins])
+                margins = halo_calls(y, 0, 1, (first + a, first + b))
+                found.append([Call(AverageKernel(y.lanes), where | walk), *margins])
         return found

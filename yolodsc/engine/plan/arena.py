@@ -6,9 +6,9 @@ whole network then runs in the second-level cache.
 
 from collections.abc import Mapping, Sequence
 
-from yolodsc.engine.plan.layout import ARENA, LINE, Map, Plane
+from yolodsc.engine.plan.layout import ARENA, LINE, PlanarTensor, Tensor
 
-Buffer = Map | Plane
+Buffer = Tensor | PlanarTensor
 
 
 def lay_out(lives: Mapping[Buffer, tuple[int, int]]) -> int:

@@ -2,20 +2,18 @@
 
 import numpy as np
 
-from yolodsc.network import folded
-from yolodsc.engine.plan.graph import is_sum
-from yolodsc.engine.plan.layout import View, sliced, whole
+from yolodsc.arrays import Array
 from yolodsc.engine.operations.convolution import Convolution, Geometry
 from yolodsc.engine.operations.first import FirstConvolution
 from yolodsc.engine.operations.operation import maps
 from yolodsc.engine.operations.winograd import Winograd, worthwhile
-from yolodsc.engine.plan.builder import Places
-from yolodsc.network import ConvolutionalLayer
-from yolodsc.network import ShortcutLayer
-from yolodsc.arrays import Array
+from yolodsc.engine.plan.builder import PlanBuilder
+from yolodsc.engine.plan.graph import is_sum
+from yolodsc.engine.plan.layout import TensorView, sliced, whole
+from yolodsc.network import ConvolutionalLayer, ShortcutLayer, folded
 
 
-def convolution(at: Places, layer: ConvolutionalLayer) -> None:
+def convolution(at: PlanBuilder, layer: ConvolutionalLayer) -> None:
     """Add a convolution that is not depthwise."""
     if layer.groups > 1:
         return _grouped(at, layer)
@@ -26,7 +24,7 @@ def convolution(at: Places, layer: ConvolutionalLayer) -> None:
     return _regular(at, layer, source)
 
 
-def _first(at: Places, layer: ConvolutionalLayer, source: int) -> None:
+def _first(at: PlanBuilder, layer: ConvolutionalLayer, source: int) -> None:
     x, y = at.planes[source], at.map(layer.index, layer.shape)
     name = f"first {layer.size}x{layer.size}"
     macs = layer.multiply_adds()
@@ -37,7 +35,7 @@ def _first(at: Places, layer: ConvolutionalLayer, source: int) -> None:
     at.done(layer.index, whole(y, layer.filters))
 
 
-def _regular(at: Places, layer: ConvolutionalLayer, source: int) -> None:
+def _regular(at: PlanBuilder, layer: ConvolutionalLayer, source: int) -> None:
     x, y = at.walk(at.view(source)), at.map(layer.index, layer.shape)
     kernel, bias = arrays_of(at, layer)
     macs = layer.multiply_adds()
@@ -56,7 +54,7 @@ def _regular(at: Places, layer: ConvolutionalLayer, source: int) -> None:
     at.done(sum_ if sum_ is not None else layer.index, whole(y, layer.filters))
 
 
-def _grouped(at: Places, layer: ConvolutionalLayer) -> None:
+def _grouped(at: PlanBuilder, layer: ConvolutionalLayer) -> None:
     """A group at a time; where groups do not fill blocks, a block at a time, with zeros between the groups that it holds."""
     lanes, each, seen = at.lanes[layer.index], layer.filters // layer.groups, layer.inputs[0].channels // layer.groups
     source = at.walk(at.view(at.graph.sources(layer.index)[0]))
@@ -85,7 +83,7 @@ def _diagonal(kernel: Array, first: int, each: int) -> Array:
     return out.reshape(count, -1, *size)
 
 
-def residual_of(at: Places, index: int, out: View) -> tuple[int | None, View | None]:
+def residual_of(at: PlanBuilder, index: int, out: TensorView) -> tuple[int | None, TensorView | None]:
     """A shortcut that the layer can add by itself: its index and what is added."""
     reader = at.graph.only_reader(index)
     if reader is None:
@@ -100,7 +98,7 @@ def residual_of(at: Places, index: int, out: View) -> tuple[int | None, View | N
     return reader, view
 
 
-def arrays_of(at: Places, layer: ConvolutionalLayer) -> tuple[Array, Array]:
+def arrays_of(at: PlanBuilder, layer: ConvolutionalLayer) -> tuple[Array, Array]:
     """Kernel and bias, batch norm folded in."""
     return folded(layer, at.network.weights[layer.index])
 

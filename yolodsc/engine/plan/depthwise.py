@@ -1,19 +1,18 @@
 """Depthwise convolutions in the plan: with the pointwise layers and the shortcut around them that nobody else reads."""
 
-from yolodsc.engine.plan.graph import is_fusable, is_pointwise
-from yolodsc.engine.plan.layout import View, whole
 from yolodsc.engine.operations.depthwise import Block, Depthwise, ExpandedDepthwise, Filters, Pointwise, filters_of
 from yolodsc.engine.operations.operation import maps
-from yolodsc.engine.plan.builder import Places
+from yolodsc.engine.plan.builder import PlanBuilder
 from yolodsc.engine.plan.convolutions import arrays_of, geometry, residual_of
-from yolodsc.network import PICTURE
-from yolodsc.network import ConvolutionalLayer
+from yolodsc.engine.plan.graph import is_fusable, is_pointwise
+from yolodsc.engine.plan.layout import TensorView, whole
+from yolodsc.network import INPUT_INDEX, ConvolutionalLayer
 
 SMALL = 20 * 20
 """Pixels up to which expand and depthwise run channel group by channel group instead of row by row."""
 
 
-def depthwise(at: Places, layer: ConvolutionalLayer) -> None:
+def depthwise(at: PlanBuilder, layer: ConvolutionalLayer) -> None:
     """A depthwise layer with the pointwise layers and the shortcut around it that nobody else sees."""
     if not is_fusable(layer):
         return _multiplied(at, layer)
@@ -28,28 +27,28 @@ def depthwise(at: Places, layer: ConvolutionalLayer) -> None:
     return _block(at, layer, expand, project)
 
 
-def _expansion(at: Places, layer: ConvolutionalLayer) -> ConvolutionalLayer | None:
+def _expansion(at: PlanBuilder, layer: ConvolutionalLayer) -> ConvolutionalLayer | None:
     source = at.graph.sources(layer.index)[0]
-    if source in at.emitted or source == PICTURE or not at.graph.deferred(source):
+    if source in at.emitted or source == INPUT_INDEX or not at.graph.deferred(source):
         return None
     expand = at.network.layers[source]
     return expand if isinstance(expand, ConvolutionalLayer) else None
 
 
-def _filters(at: Places, layer: ConvolutionalLayer, view: View) -> Filters:
+def _filters(at: PlanBuilder, layer: ConvolutionalLayer, view: TensorView) -> Filters:
     return filters_of(view, *arrays_of(at, layer), geometry(layer), layer.activation)
 
 
-def _wide(at: Places, layer: ConvolutionalLayer) -> View:
+def _wide(at: PlanBuilder, layer: ConvolutionalLayer) -> TensorView:
     """The view that an expansion would have if it were stored."""
     return whole(at.map(layer.index, layer.shape), layer.filters)
 
 
-def _pointwise(at: Places, layer: ConvolutionalLayer) -> Pointwise:
+def _pointwise(at: PlanBuilder, layer: ConvolutionalLayer) -> Pointwise:
     return Pointwise(*arrays_of(at, layer), layer.activation)
 
 
-def _expanded(at: Places, layer: ConvolutionalLayer, expand: ConvolutionalLayer) -> None:
+def _expanded(at: PlanBuilder, layer: ConvolutionalLayer, expand: ConvolutionalLayer) -> None:
     x = at.walk(at.view(at.graph.sources(expand.index)[0]))
     wide, y = _wide(at, expand), at.map(layer.index, layer.shape)
     macs = expand.multiply_adds() + layer.multiply_adds()
@@ -60,7 +59,7 @@ def _expanded(at: Places, layer: ConvolutionalLayer, expand: ConvolutionalLayer)
     at.done(layer.index, whole(y, layer.filters))
 
 
-def _block(at: Places, layer: ConvolutionalLayer, expand: ConvolutionalLayer | None, project: int | None) -> None:
+def _block(at: PlanBuilder, layer: ConvolutionalLayer, expand: ConvolutionalLayer | None, project: int | None) -> None:
     last = layer
     if project is not None and isinstance(reader := at.network.layers[project], ConvolutionalLayer):
         last = reader
@@ -84,7 +83,7 @@ def _block(at: Places, layer: ConvolutionalLayer, expand: ConvolutionalLayer | N
     at.done(sum_ if sum_ is not None else last.index, out)
 
 
-def _multiplied(at: Places, layer: ConvolutionalLayer) -> None:
+def _multiplied(at: PlanBuilder, layer: ConvolutionalLayer) -> None:
     """A depthwise layer by itself; with a multiplier, one pass for each filter of a channel, the channels' order permuted."""
     source = at.graph.sources(layer.index)[0]
     x = at.view(source)

@@ -7,27 +7,30 @@ own reference between planes, so that an unusual option costs speed and never co
 from collections.abc import Sequence
 
 from yolodsc.engine.codegen.epilogue import ACTIVATIONS
-from yolodsc.jit import Isa
 from yolodsc.engine.codegen.tiles import lanes_for
-from yolodsc.network import PICTURE, Layer
-from yolodsc.network import ActivationLayer
-from yolodsc.network import AvgpoolLayer
-from yolodsc.network import ConvolutionalLayer
-from yolodsc.network import IdentityLayer
-from yolodsc.network import MaxpoolLayer
-from yolodsc.network import RouteLayer
-from yolodsc.network import SamLayer
-from yolodsc.network import ScaleChannelsLayer
-from yolodsc.network import ShortcutLayer
-from yolodsc.network import UpsampleLayer
-from yolodsc.network import YoloLayer
-from yolodsc.network import Network
+from yolodsc.jit import Isa
+from yolodsc.network import (
+    INPUT_INDEX,
+    ActivationLayer,
+    AvgpoolLayer,
+    ConvolutionalLayer,
+    IdentityLayer,
+    Layer,
+    MaxpoolLayer,
+    Network,
+    RouteLayer,
+    SamLayer,
+    ScaleChannelsLayer,
+    ShortcutLayer,
+    UpsampleLayer,
+    YoloLayer,
+)
 
 PER_CHANNEL = (MaxpoolLayer, UpsampleLayer, AvgpoolLayer, ScaleChannelsLayer, SamLayer, ShortcutLayer, RouteLayer, ActivationLayer)
 """Layers whose output has the lanes of their inputs."""
 
 
-class Graph:
+class LayerGraph:
     """Layers that the outputs need, aliases resolved.
 
     Attributes
@@ -50,7 +53,7 @@ class Graph:
         for layer in network.layers:
             if layer.index in wanted and is_alias(layer):
                 self._alias[layer.index] = self.origin(layer.sources[0])
-        self.needed = [i for i in sorted(wanted - {PICTURE}) if i not in self._alias]
+        self.needed = [i for i in sorted(wanted - {INPUT_INDEX}) if i not in self._alias]
         self.kept = {self.origin(i) for i in outputs}
         self.readers: dict[int, list[int]] = {}
         for index in self.needed:
@@ -78,7 +81,7 @@ class Graph:
 
     def lanes(self, isa: Isa) -> dict[int, int]:
         """Vector length of each layer's map: layers that share blocks share it."""
-        parent = {index: index for index in (PICTURE, *self.needed)}
+        parent = {index: index for index in (INPUT_INDEX, *self.needed)}
 
         def root(index: int) -> int:
             while parent[index] != index:
@@ -98,8 +101,8 @@ class Graph:
 
     def _weight(self, index: int) -> tuple[int, float]:
         """(channels, work of one channel) of a layer's output."""
-        shape = self.network.picture if index == PICTURE else self.network.layers[index].shape
-        macs = 0 if index == PICTURE else self.network.layers[index].multiply_adds()
+        shape = self.network.picture if index == INPUT_INDEX else self.network.layers[index].shape
+        macs = 0 if index == INPUT_INDEX else self.network.layers[index].multiply_adds()
         return shape.channels, macs / shape.channels + 4 * shape.height * shape.width
 
 

@@ -2,7 +2,7 @@
 
 A map is cut into blocks of ``lanes`` channels, pixel after pixel, so that a pixel's neighbours are a constant stride away and one
 vector is one pixel of one block. ``lanes`` need not be the longest vector: a map of 24 channels is three blocks of 8 where short
-vectors cost half (see `isa`). Around a map lie the zeros that k x k consumers read; producers write them. A `View` is a list of
+vectors cost half (see `isa`). Around a map lie the zeros that k x k consumers read; producers write them. A `TensorView` is a list of
 blocks of any maps with a channel for every lane, so that concatenation and groups of channels are lists, never copies.
 
 Addresses are words: the number of a base in the high 16 bits, bytes from it in the low 48. Every thread has its own table of
@@ -13,10 +13,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from yolodsc.errors import EngineError
 from yolodsc.arrays import Shape
+from yolodsc.errors import EngineError
 
-CONSTANTS, ARENA, PICTURE_BASE, SCRATCH = range(4)
+CONSTANTS, ARENA, INPUT_BASE, SCRATCH = range(4)
 """Bases: weights and tables; maps and planes; the picture; a thread's own space."""
 
 PAGE, LINE = 4096, 64
@@ -26,7 +26,7 @@ MOST_BYTES = 2**48
 """Bytes that a word can address from its base."""
 
 
-def word(base: int, offset: int) -> int:
+def tagged_address(base: int, offset: int) -> int:
     """The address ``offset`` bytes from a base; an `EngineError` where a word cannot hold it."""
     if not 0 <= offset < MOST_BYTES:
         raise EngineError(f"byte {offset} of a buffer has no address; wanted 0 to {MOST_BYTES - 1}: smaller padding or dilation")
@@ -34,7 +34,7 @@ def word(base: int, offset: int) -> int:
 
 
 @dataclass(eq=False, slots=True)
-class Margin:
+class Halo:
     """Pixels of zeros around a map."""
 
     top: int = 0
@@ -42,7 +42,7 @@ class Margin:
     bottom: int = 0
     right: int = 0
 
-    def cover(self, other: "Margin") -> bool:
+    def cover(self, other: "Halo") -> bool:
         """Grow to hold ``other`` too; whether anything changed."""
         before = (self.top, self.left, self.bottom, self.right)
         self.top, self.left = max(self.top, other.top), max(self.left, other.left)
@@ -54,14 +54,14 @@ class Margin:
 
 
 @dataclass(eq=False, slots=True)
-class Map:
+class Tensor:
     """A blocked map in memory; ``offset`` is known when the arena has been laid out."""
 
     height: int
     width: int
     lanes: int
     blocks: int
-    margin: Margin = field(default_factory=Margin)
+    margin: Halo = field(default_factory=Halo)
     base: int = ARENA
     offset: int = 0
 
@@ -90,11 +90,11 @@ class Map:
     def at(self, block: int = 0, y: int = 0, x: int = 0) -> int:
         """Word of a pixel; rows and columns count from the map's own first, margins are negative."""
         pixels = (self.margin.top + y) * self.row + (self.margin.left + x) * self.pixel
-        return word(self.base, self.offset + block * self.block + pixels)
+        return tagged_address(self.base, self.offset + block * self.block + pixels)
 
 
 @dataclass(eq=False, slots=True)
-class Plane:
+class PlanarTensor:
     """A planar (C, H, W) array in the arena, or the picture."""
 
     shape: Shape
@@ -109,11 +109,11 @@ class Plane:
     def at(self, channel: int = 0, y: int = 0, x: int = 0) -> int:
         """Word of one number."""
         _, height, width = self.shape
-        return word(self.base, self.offset + ((channel * height + y) * width + x) * 4)
+        return tagged_address(self.base, self.offset + ((channel * height + y) * width + x) * 4)
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class TensorView:
     """Blocks of maps that a layer's channels lie in.
 
     Attributes
@@ -124,7 +124,7 @@ class View:
         The layer's channel in each lane of each block, -1 for lanes that are not its own.
     """
 
-    blocks: tuple[tuple[Map, int], ...]
+    blocks: tuple[tuple[Tensor, int], ...]
     channels: tuple[int, ...]
 
     @property
@@ -133,7 +133,7 @@ class View:
         return self.blocks[0][0].lanes
 
     @property
-    def maps(self) -> tuple[Map, ...]:
+    def maps(self) -> tuple[Tensor, ...]:
         """The maps, each once."""
         return tuple(dict.fromkeys(m for m, _ in self.blocks))
 
@@ -161,15 +161,15 @@ class View:
         return m.at(number, y, x)
 
 
-def whole(m: Map, channels: Sequence[int] | int) -> View:
-    """A view of all blocks of a map; ``channels`` as in `View`, or how many there are in plain order."""
+def whole(m: Tensor, channels: Sequence[int] | int) -> TensorView:
+    """A view of all blocks of a map; ``channels`` as in `TensorView`, or how many there are in plain order."""
     lanes = m.blocks * m.lanes
     if isinstance(channels, int):
         channels = [c if c < channels else -1 for c in range(lanes)]
-    return View(tuple((m, b) for b in range(m.blocks)), tuple(channels))
+    return TensorView(tuple((m, b) for b in range(m.blocks)), tuple(channels))
 
 
-def joined(views: Sequence[View]) -> View:
+def joined(views: Sequence[TensorView]) -> TensorView:
     """The views' channels one after the other."""
     blocks: list[Any] = []
     channels: list[Any] = []
@@ -178,13 +178,13 @@ def joined(views: Sequence[View]) -> View:
         blocks += view.blocks
         channels += [c + count if c >= 0 else -1 for c in view.channels]
         count += 1 + max(view.channels)
-    return View(tuple(blocks), tuple(channels))
+    return TensorView(tuple(blocks), tuple(channels))
 
 
-def sliced(view: View, first: int, count: int) -> View:
+def sliced(view: TensorView, first: int, count: int) -> TensorView:
     """``count`` channels from ``first`` on, without the blocks that hold none of them."""
     inside = [c - first if first <= c < first + count else -1 for c in view.channels]
     n = view.lanes
     kept = [b for b in range(len(view.blocks)) if any(c >= 0 for c in inside[b * n : (b + 1) * n])]
     channels = [c for b in kept for c in inside[b * n : (b + 1) * n]]
-    return View(tuple(view.blocks[b] for b in kept), tuple(channels))
+    return TensorView(tuple(view.blocks[b] for b in kept), tuple(channels))

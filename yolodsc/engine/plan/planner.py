@@ -8,27 +8,29 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from yolodsc.engine.plan.graph import fast, is_depthwise
-from yolodsc.jit import Isa
-from yolodsc.engine.plan.layout import Map, Plane, View, joined, sliced, whole
 from yolodsc.engine.operations.operation import maps
-from yolodsc.engine.operations.planes import Plain, Span, Spans
-from yolodsc.engine.operations.pool import Average, Binary, Maxpool, Pair, Upsample, Windows
-from yolodsc.engine.plan.builder import Places, Plan
+from yolodsc.engine.operations.planes import AffineRange, AffineRanges, ReferenceOperation
+from yolodsc.engine.operations.pool import Binary, Elementwise, GlobalAveragePool, Maxpool, Upsample, Windows
+from yolodsc.engine.plan.builder import Plan, PlanBuilder
 from yolodsc.engine.plan.convolutions import convolution
 from yolodsc.engine.plan.depthwise import depthwise
-from yolodsc.network import Layer
-from yolodsc.network import ActivationLayer
-from yolodsc.network import AvgpoolLayer
-from yolodsc.network import ConvolutionalLayer
-from yolodsc.network import MaxpoolLayer
-from yolodsc.network import RouteLayer
-from yolodsc.network import SamLayer
-from yolodsc.network import ScaleChannelsLayer
-from yolodsc.network import ShortcutLayer
-from yolodsc.network import UpsampleLayer
-from yolodsc.network import YoloLayer
-from yolodsc.network import Network
+from yolodsc.engine.plan.graph import fast, is_depthwise
+from yolodsc.engine.plan.layout import PlanarTensor, Tensor, TensorView, joined, sliced, whole
+from yolodsc.jit import Isa
+from yolodsc.network import (
+    ActivationLayer,
+    AvgpoolLayer,
+    ConvolutionalLayer,
+    Layer,
+    MaxpoolLayer,
+    Network,
+    RouteLayer,
+    SamLayer,
+    ScaleChannelsLayer,
+    ShortcutLayer,
+    UpsampleLayer,
+    YoloLayer,
+)
 
 
 def planned(network: Network, outputs: Sequence[int], isa: Isa) -> Plan:
@@ -43,7 +45,7 @@ def planned(network: Network, outputs: Sequence[int], isa: Isa) -> Plan:
     return planner.plan
 
 
-class Planner(Places):
+class Planner(PlanBuilder):
     """Emits layers into the plan, one after the other."""
 
     def emit(self, layer: Layer) -> None:
@@ -66,9 +68,9 @@ class Planner(Places):
 
     def _plain(self, layer: Layer) -> None:
         inputs = tuple(self.plane(source) for source in self.graph.sources(layer.index))
-        y = Plane(layer.shape)
+        y = PlanarTensor(layer.shape)
         forward = partial(layer.forward, weights=self.network.weights[layer.index])
-        self.add(Plain(layer.type, (layer.index,), layer.multiply_adds(), inputs, (y,), inputs, y, forward))
+        self.add(ReferenceOperation(layer.type, (layer.index,), layer.multiply_adds(), inputs, (y,), inputs, y, forward))
         self.planes[layer.index] = y
         self.emitted.add(layer.index)
 
@@ -91,13 +93,13 @@ class Planner(Places):
 
     def _average(self, layer: AvgpoolLayer) -> None:
         x, y = self._per_channel(layer)
-        self.add(Average("avgpool", (layer.index,), 0, maps(x), (y,), x, y))
+        self.add(GlobalAveragePool("avgpool", (layer.index,), 0, maps(x), (y,), x, y))
 
     def _activation(self, layer: ActivationLayer) -> None:
         x, y = self._per_channel(layer)
-        self.add(Pair("activation", (layer.index,), 0, maps(x), (y,), x, None, y, "copy", layer.activation))
+        self.add(Elementwise("activation", (layer.index,), 0, maps(x), (y,), x, None, y, "copy", layer.activation))
 
-    def _per_channel(self, layer: Layer) -> tuple[View, Map]:
+    def _per_channel(self, layer: Layer) -> tuple[TensorView, Tensor]:
         """The input, and a new map with the same channels in the same lanes."""
         x = self.view(self.graph.sources(layer.index)[0])
         y = self.map(layer.index, layer.shape, len(x.blocks))
@@ -112,7 +114,7 @@ class Planner(Places):
         for number, view in enumerate(views[1:], 2):
             y = self.map(layer.index, layer.shape, len(total.blocks))
             activation = layer.activation if number == len(views) else "linear"
-            self.add(Pair("shortcut", (layer.index,), 0, maps(total, view), (y,), total, view, y, "add", activation))
+            self.add(Elementwise("shortcut", (layer.index,), 0, maps(total, view), (y,), total, view, y, "add", activation))
             total = whole(y, total.channels)
         return self.done(layer.index, total)
 
@@ -121,19 +123,19 @@ class Planner(Places):
         if r.channels != x.channels:
             return self._plain(layer)
         y = self.map(layer.index, layer.shape, len(x.blocks))
-        self.add(Pair(layer.type, (layer.index,), 0, maps(x, r), (y,), x, r, y, operation, layer.activation))
+        self.add(Elementwise(layer.type, (layer.index,), 0, maps(x, r), (y,), x, r, y, operation, layer.activation))
         return self.done(layer.index, whole(y, x.channels))
 
     def _yolo(self, layer: YoloLayer) -> None:
         x = self.plane(self.graph.sources(layer.index)[0])
-        y = Plane(layer.shape)
+        y = PlanarTensor(layer.shape)
         entries = layer.shape.channels // len(layer.anchors)
         activation = "linear" if layer.new_coords else "logistic"
         stretch = (activation, layer.scale_x_y, -(layer.scale_x_y - 1) / 2)
         spans = []
         for first in range(0, layer.shape.channels, entries):
-            spans += [Span(first, 2, *stretch), Span(first + 2, 2), Span(first + 4, entries - 4, activation)]
-        self.add(Spans("yolo", (layer.index,), 0, (x,), (y,), x, y, spans))
+            spans += [AffineRange(first, 2, *stretch), AffineRange(first + 2, 2), AffineRange(first + 4, entries - 4, activation)]
+        self.add(AffineRanges("yolo", (layer.index,), 0, (x,), (y,), x, y, spans))
         self.planes[layer.index] = y
         self.emitted.add(layer.index)
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolodsc.engine.codegen.extent import Column, Columns, Extent
-from yolodsc.engine.runtime.program import Tape
+from yolodsc.engine.runtime.program import Program
 from yolodsc.errors import EngineError
 
 Ints = NDArray[np.int64]
@@ -41,7 +41,7 @@ class Room:
     writes: Regions
 
 
-def check(tape: Tape, kernels: Mapping[int, Any], rooms: Sequence[Room], constants: NDArray[np.uint8]) -> None:
+def check(tape: Program, kernels: Mapping[int, Any], rooms: Sequence[Room], constants: NDArray[np.uint8]) -> None:
     """See that every call of a tape stays inside its buffers.
 
     Parameters

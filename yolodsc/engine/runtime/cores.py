@@ -3,7 +3,7 @@
 import os
 
 
-def available() -> int:
+def available_cores() -> int:
     """Cores that this process may use: its affinity, which `taskset` and containers set, where the system has one."""
     if hasattr(os, "sched_getaffinity"):
         return max(1, len(os.sched_getaffinity(0)))
@@ -12,6 +12,6 @@ def available() -> int:
 
 def capped(threads: int, streams: int = 1) -> tuple[int, int]:
     """Threads of a call and calls at the same time, cut to the cores: all threads of all streams together."""
-    cores = available()
+    cores = available_cores()
     threads = max(1, min(threads, cores))
     return threads, max(1, min(streams, cores // threads))

@@ -11,30 +11,28 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from yolodsc.arrays import Array
+from yolodsc.engine.crew import Crew
+from yolodsc.engine.operations.operation import LoweringContext, Operation
+from yolodsc.engine.operations.planes import ReferenceOperation
 from yolodsc.engine.plan.arena import Buffer, lay_out, lives_of
+from yolodsc.engine.plan.builder import Plan
+from yolodsc.engine.plan.layout import ARENA, CONSTANTS, INPUT_BASE, MOST_BYTES, SCRATCH, PlanarTensor, Tensor, tagged_address
+from yolodsc.engine.plan.planner import planned
 from yolodsc.engine.runtime.blas import held
 from yolodsc.engine.runtime.bounds import Room, check
-from yolodsc.engine.crew import Crew
 from yolodsc.engine.runtime.entry import Entry
-from yolodsc.jit import ForkLock
-from yolodsc.jit import Isa
-from yolodsc.engine.plan.layout import ARENA, CONSTANTS, MOST_BYTES, PICTURE_BASE, SCRATCH, Map, Plane, word
-from yolodsc.jit import compiler
-from yolodsc.engine.operations.operation import Operation, Site
-from yolodsc.engine.operations.planes import Plain
-from yolodsc.engine.plan.builder import Plan
-from yolodsc.engine.plan.planner import planned
+from yolodsc.engine.runtime.program import Constants, Program, Task, aligned, assemble, kernels_of
 from yolodsc.engine.runtime.thread_pool import HelperKernel, LeadKernel, WorkerKernel
-from yolodsc.engine.runtime.program import Constants, Item, Tape, aligned, assemble, kernels_of
 from yolodsc.errors import EngineError
+from yolodsc.jit import ForkLock, Isa, compiler
 from yolodsc.network import Network
-from yolodsc.arrays import Array
 
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
+class CompiledNetwork:
     """Everything about a network that does not change from picture to picture; shared by all its threads and streams.
 
     Attributes
@@ -44,7 +42,7 @@ class Program:
     """
 
     plan: Plan
-    tape: Tape
+    tape: Program
     spans: tuple[tuple[int, int], ...]
     sizes: tuple[int, ...]
     constants: NDArray[np.uint8]
@@ -53,7 +51,9 @@ class Program:
     drivers: tuple[int, int, int]
 
 
-def program(network: Network, *, threads: int, outputs: Sequence[int], isa: Isa, progress: Progress | None = None) -> Program:
+def program(
+    network: Network, *, threads: int, outputs: Sequence[int], isa: Isa, progress: Progress | None = None
+) -> CompiledNetwork:
     """Plan, lay out, write down, compile."""
     plan = planned(network, outputs, isa)
     uses: list[tuple[Sequence[Buffer], Sequence[Buffer]]] = [(op.reads, op.writes) for op in plan.operations]
@@ -62,15 +62,15 @@ def program(network: Network, *, threads: int, outputs: Sequence[int], isa: Isa,
         raise EngineError(
             f"{network.cfg.file}: maps and their padding take {arena / 1e12:.0f} TB; wanted less than {MOST_BYTES / 1e12:.0f}"
         )
-    site = Site(isa, threads, Constants())
-    phases: list[list[Item]] = []
+    site = LoweringContext(isa, threads, Constants())
+    phases: list[list[Task]] = []
     spans: list[tuple[int, int]] = []
     sizes: list[int] = []
     rooms: list[Room] = []
     scratch = 0
     for operation in plan.operations:
         before, site.scratch = site.constants.size, 0
-        written = [] if isinstance(operation, Plain) else operation.phases(site)
+        written = [] if isinstance(operation, ReferenceOperation) else operation.phases(site)
         spans.append((len(phases), len(phases) + len(written)))
         sizes.append(site.constants.size - before)
         phases += written
@@ -83,7 +83,7 @@ def program(network: Network, *, threads: int, outputs: Sequence[int], isa: Isa,
     constants = site.constants.buffer()
     check(tape, {address: kernel for kernel, address in addresses.items()}, rooms, constants)
     worker, lead, helper = (addresses[driver] for driver in drivers)
-    return Program(plan, tape, tuple(spans), tuple(sizes), constants, arena, scratch, (worker, lead, helper))
+    return CompiledNetwork(plan, tape, tuple(spans), tuple(sizes), constants, arena, scratch, (worker, lead, helper))
 
 
 def _room(network: Network, operation: Operation, constants: tuple[int, int], scratch: int, arena: int) -> Room:
@@ -94,9 +94,9 @@ def _room(network: Network, operation: Operation, constants: tuple[int, int], sc
     for buffer in (*operation.reads, *operation.writes):
         if buffer.base == ARENA and not 0 <= buffer.offset <= arena - buffer.size:
             raise EngineError(f"{name} a buffer at byte {buffer.offset} of an arena of {arena} bytes: an error of yolodsc")
-    reads = [(word(buffer.base, buffer.offset), buffer.size) for buffer in operation.reads]
-    writes = [(word(buffer.base, buffer.offset), buffer.size) for buffer in operation.writes]
-    return Room(name, [(word(CONSTANTS, first), size), *reads], [(word(SCRATCH, 0), scratch), *writes])
+    reads = [(tagged_address(buffer.base, buffer.offset), buffer.size) for buffer in operation.reads]
+    writes = [(tagged_address(buffer.base, buffer.offset), buffer.size) for buffer in operation.writes]
+    return Room(name, [(tagged_address(CONSTANTS, first), size), *reads], [(tagged_address(SCRATCH, 0), scratch), *writes])
 
 
 class FusedRunner:
@@ -112,7 +112,7 @@ class FusedRunner:
         outputs: Sequence[int],
         isa: Isa,
         progress: Progress | None = None,
-        shared: Program | None = None,
+        shared: CompiledNetwork | None = None,
     ) -> None:
         """``shared``: the program of another runner of the same network, threads and outputs."""
         self.network = network
@@ -153,7 +153,7 @@ class FusedRunner:
                 name=operation.name,
                 layers=operation.layers,
                 shape=self.network.layers[operation.layers[-1]].shape if operation.layers else self.network.picture,
-                layout=f"c{place.lanes}" if isinstance(place := operation.writes[0], Map) else "planes",
+                layout=f"c{place.lanes}" if isinstance(place := operation.writes[0], Tensor) else "planes",
                 tile=operation.detail,
                 macs=operation.macs,
                 bytes=sum(buffer.size for buffer in (*operation.reads, *operation.writes)) + size,
@@ -183,7 +183,7 @@ class FusedRunner:
             raise EngineError(f"{self.network.cfg.file}: no memory for maps of {sum(sizes) / 1e9:.1f} GB") from None
         bases = np.zeros((self.threads, 8), np.int64)
         for row, scratch in zip(bases, self._scratch, strict=True):
-            row[[CONSTANTS, ARENA, PICTURE_BASE, SCRATCH]] = [
+            row[[CONSTANTS, ARENA, INPUT_BASE, SCRATCH]] = [
                 array.ctypes.data for array in (self.program.constants, self._arena, self._picture, scratch)
             ]
         self._bases = bases
@@ -194,7 +194,7 @@ class FusedRunner:
             if self._process != os.getpid():
                 self._open()
             self._picture = np.ascontiguousarray(picture, np.float32)  # read where it lies: a copy takes 2 to 5 % of small networks
-            self._bases[:, PICTURE_BASE] = self._picture.ctypes.data
+            self._bases[:, INPUT_BASE] = self._picture.ctypes.data
             for first, last, plain in self._parts:
                 self._crew.run(first, last)
                 if plain is not None:
@@ -204,29 +204,29 @@ class FusedRunner:
 
     def _again(self, operation: Operation, span: tuple[int, int]) -> None:
         with self._lock.held(), self._hold():
-            if isinstance(operation, Plain):
+            if isinstance(operation, ReferenceOperation):
                 self._reference(operation)
             else:
                 self._crew.run(*span)
 
-    def array(self, plane: Plane) -> Array:
+    def array(self, plane: PlanarTensor) -> Array:
         """A plane as an array."""
         if plane.base != ARENA:
             return self._picture
         return self._arena[plane.offset : plane.offset + plane.size].view(np.float32).reshape(plane.shape)
 
-    def _reference(self, operation: Plain) -> None:
+    def _reference(self, operation: ReferenceOperation) -> None:
         inputs = [self.array(plane) for plane in operation.inputs]
         with np.errstate(all="ignore"):
             self.array(operation.y)[:] = operation.forward(inputs)
 
 
-def _parts(made: Program) -> list[tuple[int, int, Plain | None]]:
+def _parts(made: CompiledNetwork) -> list[tuple[int, int, ReferenceOperation | None]]:
     """Runs of native operations, each followed by a plain layer or nothing."""
-    parts: list[tuple[int, int, Plain | None]] = []
+    parts: list[tuple[int, int, ReferenceOperation | None]] = []
     start = 0
     for operation, (first, _) in zip(made.plan.operations, made.spans, strict=True):
-        if isinstance(operation, Plain):
+        if isinstance(operation, ReferenceOperation):
             parts.append((start, first, operation))
             start = first
     return [*parts, (start, len(made.tape.operations), None)]

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.engine.plan.layout import CONSTANTS, LINE, word
+from yolodsc.engine.plan.layout import CONSTANTS, LINE, tagged_address
 
 CHUNK = 2**26
 """Bytes of constants that are gathered in one piece: what the C library gives back to the system as soon as it is free."""
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Call:
     """A kernel and its arguments by name; those not given are 0."""
 
     kernel: Any
@@ -33,7 +33,7 @@ class Step:
         return [address, len(names) + 2, *(self.arguments.get(name, 0) for name in names)]
 
 
-Item = list[Step]
+Task = list[Call]
 
 
 @dataclass
@@ -55,7 +55,7 @@ class Constants:
             self.size += min(room, len(data))
             data = data[room:]
         self.size += -self.size % LINE
-        return word(CONSTANTS, place)
+        return tagged_address(CONSTANTS, place)
 
     def buffer(self) -> NDArray[np.uint8]:
         """All of it; the chunks are given back on the way."""
@@ -74,7 +74,7 @@ def aligned(size: int) -> NDArray[np.uint8]:
 
 
 @dataclass(frozen=True, slots=True)
-class Tape:
+class Program:
     """Operations, items and words, ready to run; ``starts`` are the places of the steps among the words."""
 
     operations: NDArray[np.int64]
@@ -83,7 +83,7 @@ class Tape:
     starts: NDArray[np.int64]
 
 
-def assemble(operations: Sequence[Sequence[Item]], addresses: Mapping[Any, int]) -> Tape:
+def assemble(operations: Sequence[Sequence[Task]], addresses: Mapping[Any, int]) -> Program:
     """Write everything down."""
     table: list[tuple[int, int]] = []
     items: list[tuple[int, int]] = []
@@ -97,10 +97,10 @@ def assemble(operations: Sequence[Sequence[Item]], addresses: Mapping[Any, int])
                 starts.append(len(words))
                 words += step.words(addresses[step.kernel])
     shaped = ((table, (-1, 2)), (items, (-1, 2)), (words, -1), (starts, -1))
-    return Tape(*(np.array(rows, np.int64).reshape(shape) for rows, shape in shaped))
+    return Program(*(np.array(rows, np.int64).reshape(shape) for rows, shape in shaped))
 
 
-def kernels_of(operations: Sequence[Sequence[Item]]) -> list[Any]:
+def kernels_of(operations: Sequence[Sequence[Task]]) -> list[Any]:
     """All kernels used, each once."""
     return list(dict.fromkeys(step.kernel for operation in operations for item in operation for step in item))
 

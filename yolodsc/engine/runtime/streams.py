@@ -9,8 +9,8 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from yolodsc.jit import at_child
 from yolodsc.arrays import Array
+from yolodsc.jit import at_child
 
 if TYPE_CHECKING:
     from yolodsc.engine.runner import Runner

@@ -11,7 +11,7 @@ import platform
 from collections.abc import Callable
 from functools import partial
 
-from yolodsc.engine.codegen.ir_builder import Code
+from yolodsc.engine.codegen.ir_builder import IRBuilder
 
 SPINS = 100
 """Pauses before a waiting thread offers its core to others."""
@@ -33,7 +33,7 @@ class WorkerKernel:
 
     def emit(self, name: str) -> str:
         """LLVM IR of the worker."""
-        c = Code(name, 4, signature="ptr %state, ptr %bases")
+        c = IRBuilder(name, 4, signature="ptr %state, ptr %bases")
         _work(c)
         return _declare(c)
 
@@ -43,7 +43,7 @@ class LeadKernel(WorkerKernel):
 
     def emit(self, name: str) -> str:
         """LLVM IR of the caller's part."""
-        c = Code(name, 4, signature="ptr %state, ptr %bases")
+        c = IRBuilder(name, 4, signature="ptr %state, ptr %bases")
         running, inside = _field(c, "running"), _field(c, "inside")
         _atomic_add(c, _field(c, "epoch"), 1)
         _atomic_add(c, running, 1)
@@ -60,7 +60,7 @@ class HelperKernel(WorkerKernel):
 
     def emit(self, name: str) -> str:
         """LLVM IR of the helper."""
-        c = Code(name, 4, signature="ptr %state, ptr %bases, ptr %mine")
+        c = IRBuilder(name, 4, signature="ptr %state, ptr %bases, ptr %mine")
         look, found, enter, leave, idle, again, out = (
             c.label(s) for s in ("look", "found", "enter", "leave", "idle", "again", "out")
         )
@@ -104,20 +104,20 @@ class HelperKernel(WorkerKernel):
         return _declare(c)
 
 
-def _field(c: Code, name: str) -> str:
+def _field(c: IRBuilder, name: str) -> str:
     """Address of a field of the state: one cache line each."""
     return c.at("%state", 64 * STATE.index(name))
 
 
-def _atomic_load(c: Code, pointer: str) -> str:
+def _atomic_load(c: IRBuilder, pointer: str) -> str:
     return c.let(f"load atomic i64, ptr {pointer} seq_cst, align 8")
 
 
-def _atomic_add(c: Code, pointer: str, number: int) -> str:
+def _atomic_add(c: IRBuilder, pointer: str, number: int) -> str:
     return c.let(f"atomicrmw add ptr {pointer}, i64 {number} seq_cst")
 
 
-def _relax(c: Code, waited: str) -> None:
+def _relax(c: IRBuilder, waited: str) -> None:
     """A pause; after `SPINS` of them the core is offered to others."""
     spin, offer, on = (c.label(s) for s in ("spin", "offer", "on"))
     soon = c.let(f"icmp slt i64 {waited}, {SPINS}")
@@ -135,7 +135,7 @@ def _relax(c: Code, waited: str) -> None:
     c.place(on)
 
 
-def _work(c: Code) -> None:
+def _work(c: IRBuilder) -> None:
     """The loop over operations."""
     operations, items, words, sync = (
         c.let(f"load ptr, ptr {_field(c, n)}, align 8") for n in ("operations", "items", "words", "sync")
@@ -168,11 +168,11 @@ def _work(c: Code) -> None:
         c.place(over)
 
 
-def _full(c: Code, done: str, count: str) -> str:
+def _full(c: IRBuilder, done: str, count: str) -> str:
     return c.let(f"icmp sge i64 {_atomic_load(c, done)}, {count}")
 
 
-def _wait(c: Code, ready: Callable[[], str], over: str) -> None:
+def _wait(c: IRBuilder, ready: Callable[[], str], over: str) -> None:
     """Branch to ``over`` as soon as the condition that ``ready`` writes holds."""
     look, idle, before = c.label("look"), c.label("idle"), c.block
     c.do(f"br label %{look}")
@@ -187,5 +187,5 @@ def _wait(c: Code, ready: Callable[[], str], over: str) -> None:
     c.do(f"br label %{look}")
 
 
-def _declare(c: Code) -> str:
+def _declare(c: IRBuilder) -> str:
     return c.text() + "declare void @llvm.x86.sse2.pause()\ndeclare void @llvm.aarch64.hint(i32)\n"

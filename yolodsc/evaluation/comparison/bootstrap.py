@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from yolodsc.arrays import Ints
 from yolodsc.errors import DatasetError
+from yolodsc.evaluation.comparison.schema import ClassMatches, EvaluationFile, check_evaluation
 from yolodsc.evaluation.metrics.rules import RECALL_POINTS, RULES
 from yolodsc.evaluation.metrics.tables import Doubles
-from yolodsc.evaluation.comparison.schema import ClassMatches, EvaluationFile, evaluation_of
-from yolodsc.arrays import Ints
 
-DRAWS, SEED, LEVEL = 1000, 20070, 0.95
+RESAMPLES, SEED, LEVEL = 1000, 20070, 0.95
 MOST_WEIGHTS = 2**24
 """Weights of images that are drawn at once: memory does not grow with the number of images."""
 
@@ -34,10 +34,10 @@ class Difference:
 
 def read_evaluation(content: Any, *, file: str | Path) -> EvaluationFile:
     """The evaluation in a parsed ``--json`` file; a `DatasetError` names the first field that cannot be used."""
-    return evaluation_of(content, file=file, rules=tuple(RULES))
+    return check_evaluation(content, file=file, rules=tuple(RULES))
 
 
-def compare(a: EvaluationFile, b: EvaluationFile, *, draws: int = DRAWS, seed: int = SEED) -> dict[str, Difference]:
+def compare(a: EvaluationFile, b: EvaluationFile, *, draws: int = RESAMPLES, seed: int = SEED) -> dict[str, Difference]:
     """Difference per class and, under ``""``, of the mean AP between two evaluations of the same pictures by the same rule."""
     rule = RULES[a.matches.rule]
     if b.matches.rule != rule.name or a.pictures != b.pictures:

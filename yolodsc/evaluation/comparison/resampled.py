@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from yolodsc.jit import njit
-from yolodsc.evaluation.metrics.tables import Doubles, Flags
 from yolodsc.arrays import Ints
+from yolodsc.evaluation.metrics.tables import Doubles, Flags
+from yolodsc.jit import njit
 
 
 @njit(cache=True, nogil=True)

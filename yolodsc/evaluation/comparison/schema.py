@@ -7,9 +7,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from yolodsc.errors import DatasetError
-from yolodsc.schemas import below, checked, refuse
-from yolodsc.schemas import joined
-from yolodsc.schemas import Finite, Index, Share, Text
+from yolodsc.schemas import Finite, Index, Share, Text, below, checked, joined, refuse
 
 
 class ClassFigures(Struct, frozen=True, kw_only=True):
@@ -64,7 +62,7 @@ class EvaluationFile(Struct, frozen=True, kw_only=True):
     matches: Matches
 
 
-def evaluation_of(content: Any, *, file: str | Path, rules: Sequence[str]) -> EvaluationFile:
+def check_evaluation(content: Any, *, file: str | Path, rules: Sequence[str]) -> EvaluationFile:
     """The evaluation in a parsed file; a `DatasetError` names what does not fit.
 
     Besides types and ranges: the rule is one of ``rules`` and has figures of each class; indices lie within the images;

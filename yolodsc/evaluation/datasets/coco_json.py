@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from yolodsc.evaluation.datasets.dataset import Dataset, Report, Rows
 from yolodsc.errors import DatasetError
-from yolodsc.files import MOST_DATA, text_of
-from yolodsc.evaluation.metrics.tables import Truth
-from yolodsc.evaluation.datasets.coco_schema import Image, Result, coco_ground_truth, coco_results
+from yolodsc.evaluation.datasets.coco_schema import CocoResult, Image, coco_ground_truth, coco_results
 from yolodsc.evaluation.datasets.darknet_schema import Frame, darknet_frames, is_darknet
-from yolodsc.schemas import parse
+from yolodsc.evaluation.datasets.dataset import Dataset, DetectionRows, InputReport
+from yolodsc.evaluation.metrics.tables import GroundTruth
+from yolodsc.files import MOST_DATA, text_of
+from yolodsc.schemas import parse_json
 
 _LONE_BACKSLASH = re.compile(r'\\(?!["\\/])')
 
@@ -23,10 +23,10 @@ def load_json(path: Path) -> Any:
     text = text_of(path, error=DatasetError, errors="strict", most=MOST_DATA)
     if text.strip() in {"", "]", "[\n]"}:
         return []
-    return parse(text, file=path, error=DatasetError, mend=lambda broken: _LONE_BACKSLASH.sub(r"\\\\", broken))
+    return parse_json(text, file=path, error=DatasetError, mend=lambda broken: _LONE_BACKSLASH.sub(r"\\\\", broken))
 
 
-def read_coco(path: Path, report: Report, *, pictures: Path | None = None) -> Dataset:
+def read_coco(path: Path, report: InputReport, *, pictures: Path | None = None) -> Dataset:
     """Ground truth; pictures in the order of their ids, as pycocotools walks them."""
     content = coco_ground_truth(load_json(path), file=path)
     entries = sorted(content.images, key=lambda entry: entry.id)
@@ -39,7 +39,7 @@ def read_coco(path: Path, report: Report, *, pictures: Path | None = None) -> Da
     boxes = np.array([entry.bbox for entry in rows], np.float64).reshape(-1, 4)
     boxes[:, 2:] += boxes[:, :2]
     crowd = np.array([bool(entry.iscrowd) for entry in rows], bool)
-    truth = Truth(
+    truth = GroundTruth(
         np.array([index[entry.image_id] for entry in rows], np.int64),
         np.array([number[entry.category_id] for entry in rows], np.int64),
         boxes,
@@ -66,7 +66,7 @@ def _paths(folder: Path, images: Sequence[Image], path: Path) -> tuple[Path, ...
     return tuple(folder / (entry.file_name or "") for entry in images)
 
 
-def read_results(path: Path, dataset: Dataset, report: Report) -> Rows:
+def read_results(path: Path, dataset: Dataset, report: InputReport) -> DetectionRows:
     """Detections from JSON, COCO's or Darknet's; boxes come out in the dataset's coordinates."""
     content = load_json(path)
     if not isinstance(content, list):
@@ -76,13 +76,13 @@ def read_results(path: Path, dataset: Dataset, report: Report) -> Rows:
     return _coco(coco_results(content, file=path), dataset)
 
 
-def _coco(entries: list[Result], dataset: Dataset) -> Rows:
+def _coco(entries: list[CocoResult], dataset: Dataset) -> DetectionRows:
     known: Mapping[int | str, str] = dataset.categories or dict(enumerate(dataset.names))
     boxes = np.array([entry.bbox for entry in entries], np.float64).reshape(-1, 4)
     boxes[:, 2:] += boxes[:, :2]
     names = [known.get(entry.category_id, str(entry.category_id)) for entry in entries]
     score = np.array([entry.score for entry in entries], np.float64)
-    return Rows([_image(entry.image_id, dataset) for entry in entries], names, score, boxes + dataset.origin)
+    return DetectionRows([_image(entry.image_id, dataset) for entry in entries], names, score, boxes + dataset.origin)
 
 
 def _image(given: Any, dataset: Dataset) -> str:
@@ -91,7 +91,7 @@ def _image(given: Any, dataset: Dataset) -> str:
     return text.zfill(6) if dataset.origin and text.isdecimal() else text
 
 
-def _darknet(frames: list[Frame], dataset: Dataset, report: Report) -> Rows:
+def _darknet(frames: list[Frame], dataset: Dataset, report: InputReport) -> DetectionRows:
     stems = {name: i for i, name in enumerate(dataset.ids)}
     ids, names, score, boxes = [], [], [], []
     for frame in frames:
@@ -110,4 +110,4 @@ def _darknet(frames: list[Frame], dataset: Dataset, report: Report) -> Rows:
             score.append(entry.confidence)
             boxes.append([*(centre - half), *(centre + half)])
     corners = np.array(boxes, np.float64).reshape(-1, 4) + dataset.origin
-    return Rows(ids, names, np.array(score, np.float64), corners, open=True)
+    return DetectionRows(ids, names, np.array(score, np.float64), corners, open=True)

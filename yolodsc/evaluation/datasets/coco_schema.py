@@ -6,8 +6,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from yolodsc.errors import DatasetError
-from yolodsc.schemas import checked, unique
-from yolodsc.schemas import Box, Finite, Positive, Side, Text, Whole
+from yolodsc.schemas import Box, Finite, Positive, Side, Text, Whole, checked, unique
 
 Name = Whole | Text
 """Image ids and categories are numbers; other programs write names."""
@@ -39,7 +38,7 @@ class Annotation(Struct, frozen=True, kw_only=True):
     area: Positive | None = None
 
 
-class GroundTruth(Struct, frozen=True, kw_only=True):
+class CocoGroundTruth(Struct, frozen=True, kw_only=True):
     """A file such as ``instances_val2017.json``."""
 
     images: Annotated[list[Image], Meta(min_length=1)]
@@ -47,7 +46,7 @@ class GroundTruth(Struct, frozen=True, kw_only=True):
     annotations: list[Annotation]
 
 
-class Result(Struct, frozen=True, kw_only=True):
+class CocoResult(Struct, frozen=True, kw_only=True):
     """One detection of a results file."""
 
     image_id: Name
@@ -56,9 +55,9 @@ class Result(Struct, frozen=True, kw_only=True):
     score: Finite
 
 
-def coco_ground_truth(content: Any, *, file: Path) -> GroundTruth:
+def coco_ground_truth(content: Any, *, file: Path) -> CocoGroundTruth:
     """Ground truth whose ids are unique, and of one kind so that they can be sorted."""
-    found = checked(content, GroundTruth, file=file, error=DatasetError)
+    found = checked(content, CocoGroundTruth, file=file, error=DatasetError)
     for field, entries in (("images", found.images), ("categories", found.categories)):
         ids = [entry.id for entry in entries]
         unique(map(str, ids), at=f"$.{field}", field=".id", file=file, error=DatasetError)
@@ -67,6 +66,6 @@ def coco_ground_truth(content: Any, *, file: Path) -> GroundTruth:
     return found
 
 
-def coco_results(content: Any, *, file: Path) -> list[Result]:
+def coco_results(content: Any, *, file: Path) -> list[CocoResult]:
     """A list of detections."""
-    return checked(content, list[Result], file=file, error=DatasetError)
+    return checked(content, list[CocoResult], file=file, error=DatasetError)

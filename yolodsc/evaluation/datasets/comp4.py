@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from yolodsc.evaluation.datasets.dataset import Dataset, Report, Rows
 from yolodsc.errors import DatasetError
+from yolodsc.evaluation.datasets.dataset import Dataset, DetectionRows, InputReport
+from yolodsc.evaluation.metrics.tables import DetectionTable
 from yolodsc.files import MOST_DATA, replacing, text_of
-from yolodsc.evaluation.metrics.tables import Found
 
 
-def read_comp4(folder: Path, names: Sequence[str], report: Report) -> tuple[Rows, frozenset[int]]:
+def read_comp4(folder: Path, names: Sequence[str], report: InputReport) -> tuple[DetectionRows, frozenset[int]]:
     """All files of a folder, and the classes that have none."""
     files = {name: _file_of(folder, name) for name in names}
     missing = frozenset(i for i, name in enumerate(names) if files[name] is None)
@@ -31,7 +31,7 @@ def read_comp4(folder: Path, names: Sequence[str], report: Report) -> tuple[Rows
         classes += [name] * len(own)
         numbers.append(values)
     table = np.concatenate(numbers)
-    return Rows(ids, classes, table[:, 0], table[:, 1:]), missing
+    return DetectionRows(ids, classes, table[:, 0], table[:, 1:]), missing
 
 
 def _file_of(folder: Path, name: str) -> Path | None:
@@ -45,7 +45,7 @@ def _file_of(folder: Path, name: str) -> Path | None:
     return min(fitting, key=lambda path: (len(path.name), path.name), default=None)
 
 
-def _read(path: Path, report: Report) -> tuple[list[str], "np.ndarray[tuple[int, int], np.dtype[np.float64]]"]:
+def _read(path: Path, report: InputReport) -> tuple[list[str], "np.ndarray[tuple[int, int], np.dtype[np.float64]]"]:
     text = text_of(path, error=DatasetError, errors="surrogateescape", most=MOST_DATA)
     tokens = text.split()
     try:
@@ -73,7 +73,7 @@ def _read(path: Path, report: Report) -> tuple[list[str], "np.ndarray[tuple[int,
     return ids, np.array(rows, np.float64).reshape(-1, 5)
 
 
-def write_comp4(folder: Path, dataset: Dataset, found: Found, *, chosen: str) -> None:
+def write_comp4(folder: Path, dataset: Dataset, found: DetectionTable, *, chosen: str) -> None:
     """One file a class, as ``detector valid`` writes them (``detector.c: print_detector_detections``): cut at the borders."""
     cut = found.clipped()
     for class_id, name in enumerate(dataset.names):

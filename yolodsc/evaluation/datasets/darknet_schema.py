@@ -6,8 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from yolodsc.errors import DatasetError
-from yolodsc.schemas import checked
-from yolodsc.schemas import Finite, Text
+from yolodsc.schemas import Finite, Text, checked
 
 
 class Coordinates(Struct, frozen=True, kw_only=True):

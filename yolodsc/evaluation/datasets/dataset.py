@@ -7,15 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from yolodsc.errors import DatasetError
-from yolodsc.evaluation.metrics.tables import Found, Truth
-from yolodsc.evaluation.metrics.tables import Doubles
+from yolodsc.evaluation.metrics.tables import DetectionTable, Doubles, GroundTruth
 
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".tif", ".tiff")
 """Endings of pictures in either case, the preferred one first."""
 
 
 @dataclass(slots=True)
-class Report:
+class InputReport:
     """What was wrong with the input: collected, or raised at once when ``strict``."""
 
     strict: bool = False
@@ -60,7 +59,7 @@ class Dataset:
 
     names: tuple[str, ...]
     ids: tuple[str, ...]
-    truth: Truth
+    truth: GroundTruth
     sizes: Doubles
     paths: tuple[Path, ...] | None = None
     origin: float = 0.0
@@ -88,7 +87,7 @@ class Dataset:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rows:
+class DetectionRows:
     """Detections as files tell them: pictures and classes by name.
 
     Attributes
@@ -109,7 +108,7 @@ class Rows:
     open: bool = False
 
 
-def place(dataset: Dataset, rows: Rows, report: Report) -> Found:
+def to_table(dataset: Dataset, rows: DetectionRows, report: InputReport) -> DetectionTable:
     """Indices for names; detections of pictures or classes that the dataset does not have are reported and left out."""
     picture = _indices(rows.ids, dataset.ids, "pictures that are not in the set", report, by_stem=True)
     class_id = _indices(rows.names, dataset.names, "classes that the dataset does not have", report, by_stem=False)
@@ -118,11 +117,11 @@ def place(dataset: Dataset, rows: Rows, report: Report) -> Found:
         report.problem(f"{np.count_nonzero(~numbers)} detections with scores or boxes that are no numbers: left out")
     kept = (picture >= 0) & (class_id >= 0) & numbers
     limits = dataset.limits if rows.open else None
-    return Found(picture[kept], class_id[kept], rows.score[kept], rows.boxes_xyxy[kept], limits)
+    return DetectionTable(picture[kept], class_id[kept], rows.score[kept], rows.boxes_xyxy[kept], limits)
 
 
 def _indices(
-    given: Sequence[str], known: Sequence[str], what: str, report: Report, *, by_stem: bool
+    given: Sequence[str], known: Sequence[str], what: str, report: InputReport, *, by_stem: bool
 ) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
     index = {name: i for i, name in enumerate(known)}
     places = {name: index.get(name, -1) for name in set(given)}
@@ -153,9 +152,9 @@ def _spellings(index: dict[str, int], *, by_stem: bool) -> dict[str, int]:
     return spellings
 
 
-def truth_of(rows: Sequence[tuple[int, int, Sequence[float] | Doubles, bool]]) -> Truth:
+def truth_of(rows: Sequence[tuple[int, int, Sequence[float] | Doubles, bool]]) -> GroundTruth:
     """Columns out of rows of picture, class, box and difficult."""
-    return Truth.of(
+    return GroundTruth.of(
         np.array([row[0] for row in rows], np.int64),
         np.array([row[1] for row in rows], np.int64),
         np.array([row[2] for row in rows], np.float64).reshape(-1, 4),

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from yolodsc.errors import DatasetError, OptionError
 from yolodsc.evaluation.datasets.coco_json import read_coco, read_results
 from yolodsc.evaluation.datasets.comp4 import read_comp4
-from yolodsc.evaluation.datasets.dataset import Dataset, Report, place
-from yolodsc.evaluation.datasets.journal import JOURNAL, read_journal
+from yolodsc.evaluation.datasets.dataset import Dataset, InputReport, to_table
+from yolodsc.evaluation.datasets.journal import JOURNAL_FILE, read_journal
 from yolodsc.evaluation.datasets.text import Corners, read_folder, read_folder_detections
 from yolodsc.evaluation.datasets.voc import read_annotations
-from yolodsc.errors import DatasetError, OptionError
-from yolodsc.evaluation.metrics.tables import Found
+from yolodsc.evaluation.metrics.tables import DetectionTable
 
 FormatName = Literal["voc", "yolo", "cartucho", "coco", "rafael"]
 
@@ -43,7 +43,7 @@ class Format:
                 raise OptionError(f"{option} {given}: wanted {', '.join(get_args(wanted))}")
 
 
-def read_truth(path: Path, form: Format, report: Report) -> Dataset:
+def read_truth(path: Path, form: Format, report: InputReport) -> Dataset:
     """Ground truth from a folder or file; a folder of XML files is read as VOC's whatever the format of the detections."""
     if not path.exists():
         raise DatasetError(f"{path}: no such file or folder")
@@ -60,24 +60,24 @@ def read_truth(path: Path, form: Format, report: Report) -> Dataset:
     return read_folder(path, form.name, report, names=form.names, corners=form.corners, images=form.images)
 
 
-def read_detections(path: Path, dataset: Dataset, form: Format, report: Report) -> tuple[Found, frozenset[int]]:
+def read_detections(path: Path, dataset: Dataset, form: Format, report: InputReport) -> tuple[DetectionTable, frozenset[int]]:
     """Detections that a program wrote, and the classes of which it wrote no file.
 
     JSON (COCO's, or Darknet's ``-out``), the folder of an earlier run, comp4 files (one a class), or text files (one a
     picture).
     """
     if path.is_file():
-        return place(dataset, read_results(path, dataset, report), report), frozenset()
+        return to_table(dataset, read_results(path, dataset, report), report), frozenset()
     if not path.is_dir():
         raise DatasetError(f"{path}: no such file or folder")
-    if (path / JOURNAL).is_file() and (journal := read_journal(path / JOURNAL)) is not None:
-        return place(dataset, journal.rows(dataset), report), frozenset()
+    if (path / JOURNAL_FILE).is_file() and (journal := read_journal(path / JOURNAL_FILE)) is not None:
+        return to_table(dataset, journal.rows(dataset), report), frozenset()
     if form.name == "coco" or (form.name == "voc" and _is_comp4(path, dataset)):
         rows, missing = read_comp4(path, dataset.names, report)
-        return place(dataset, rows, report), missing
+        return to_table(dataset, rows, report), missing
     text = "cartucho" if form.name == "voc" else form.name
     rows = read_folder_detections(path, text, dataset, report, names=form.names, corners=form.corners)
-    return place(dataset, rows, report), frozenset()
+    return to_table(dataset, rows, report), frozenset()
 
 
 def _is_comp4(folder: Path, dataset: Dataset) -> bool:

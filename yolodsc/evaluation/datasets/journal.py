@@ -8,17 +8,17 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from yolodsc.evaluation.datasets.dataset import Dataset, Rows
 from yolodsc.errors import DatasetError
-from yolodsc.schemas import dumps, parse
-from yolodsc.evaluation.datasets.journal_schema import entry_of, settings_of
+from yolodsc.evaluation.datasets.dataset import Dataset, DetectionRows
+from yolodsc.evaluation.datasets.journal_schema import check_journal_entry, check_journal_settings
+from yolodsc.schemas import dump_json, parse_json
 
-JOURNAL = "detections.jsonl"
+JOURNAL_FILE = "detections.jsonl"
 """Its name in the folder of ``--save-detections``."""
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class ImageDetections:
     """One picture's detections as plain lists, or why there are none; seconds of reading, network and what comes after."""
 
     id: str
@@ -31,7 +31,7 @@ class Scored:
     def line(self) -> str:
         """The journal's line."""
         entry = {"id": self.id, "class": self.class_ids, "score": self.scores, "box": self.boxes, "seconds": self.seconds}
-        return dumps(entry, file=JOURNAL, error=DatasetError) + "\n"
+        return dump_json(entry, file=JOURNAL_FILE, error=DatasetError) + "\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +39,13 @@ class Journal:
     """What a run has left behind: the settings that its detections depend on, and the pictures that it finished."""
 
     settings: Mapping[str, Any]
-    entries: Sequence[Scored]
+    entries: Sequence[ImageDetections]
 
-    def rows(self, dataset: Dataset) -> Rows:
+    def rows(self, dataset: Dataset) -> DetectionRows:
         """All detections by name, in the dataset's coordinates."""
         names = self.settings["names"]
         boxes = np.array([box for entry in self.entries for box in entry.boxes], np.float64).reshape(-1, 4)
-        return Rows(
+        return DetectionRows(
             [entry.id for entry in self.entries for _ in entry.scores],
             [names[class_id] for entry in self.entries for class_id in entry.class_ids],
             np.array([score for entry in self.entries for score in entry.scores], np.float64),
@@ -60,22 +60,22 @@ def read_journal(path: Path) -> Journal | None:
     if not lines:
         return None
     settings, entries, seen = _parsed(path, 1, lines[0]), [], set()
-    names = settings_of(settings, line=f"{path}:1").names
+    names = check_journal_settings(settings, line=f"{path}:1").names
     for number, line in enumerate(lines[1:], 2):
-        entry = entry_of(_parsed(path, number, line), classes=len(names), line=f"{path}:{number}")
+        entry = check_journal_entry(_parsed(path, number, line), classes=len(names), line=f"{path}:{number}")
         if entry.id in seen:
             raise DatasetError(
                 f"{path}:{number}: got {entry.id!r} once more, expected each picture once; delete the file to begin anew"
             )
         seen.add(entry.id)
         boxes = [list(box) for box in entry.box]
-        entries.append(Scored(entry.id, entry.class_ids, entry.score, boxes, entry.seconds))
+        entries.append(ImageDetections(entry.id, entry.class_ids, entry.score, boxes, entry.seconds))
     return Journal(settings, entries)
 
 
 def _parsed(path: Path, number: int, line: str) -> dict[str, Any]:
     try:
-        entry = parse(line, file=f"{path}:{number}", error=DatasetError)
+        entry = parse_json(line, file=f"{path}:{number}", error=DatasetError)
     except DatasetError as error:
         raise DatasetError(f"{path}:{number}: no line of a run; delete the file to begin anew ({error})") from None
     if not isinstance(entry, dict):
@@ -83,7 +83,7 @@ def _parsed(path: Path, number: int, line: str) -> dict[str, Any]:
     return entry
 
 
-def continued(path: Path, settings: Mapping[str, Any]) -> Sequence[Scored]:
+def resume_journal(path: Path, settings: Mapping[str, Any]) -> Sequence[ImageDetections]:
     """The pictures that an earlier run with the same settings finished; a `DatasetError` where the settings differ."""
     journal = read_journal(path) if path.exists() else None
     if journal is None:
@@ -97,14 +97,14 @@ def continued(path: Path, settings: Mapping[str, Any]) -> Sequence[Scored]:
 
 
 @contextmanager
-def appending(path: Path, settings: Mapping[str, Any]) -> Iterator[TextIO]:
+def append_journal(path: Path, settings: Mapping[str, Any]) -> Iterator[TextIO]:
     """The journal opened for more lines, each on disk as soon as it is written; begun with the settings where it is new."""
     whole = len(_whole(path)) if path.exists() else 0
     try:
         with path.open("a", encoding="utf-8", buffering=1) as file:
             file.truncate(whole)
             if not whole:
-                file.write(dumps(settings, file=path, error=DatasetError) + "\n")
+                file.write(dump_json(settings, file=path, error=DatasetError) + "\n")
             yield file
     except OSError as error:
         raise DatasetError(f"{path}: cannot be written: {error.strerror or error}") from None
@@ -120,5 +120,5 @@ def _whole(path: Path) -> bytes:
 
 
 def _short(value: Any) -> str:
-    text = dumps(value, file=JOURNAL, error=DatasetError)
+    text = dump_json(value, file=JOURNAL_FILE, error=DatasetError)
     return text if len(text) <= 40 else f"{text[:37]}..."

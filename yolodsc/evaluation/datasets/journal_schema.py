@@ -5,8 +5,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct, field
 
 from yolodsc.errors import DatasetError
-from yolodsc.schemas import below, checked
-from yolodsc.schemas import Box, Finite, Index, Positive, Text
+from yolodsc.schemas import Box, Finite, Index, Positive, Text, below, checked
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -26,12 +25,12 @@ class Entry(Struct, frozen=True, kw_only=True):
     seconds: tuple[Positive, Positive, Positive] = (0.0, 0.0, 0.0)
 
 
-def settings_of(content: Any, *, line: str) -> Settings:
+def check_journal_settings(content: Any, *, line: str) -> Settings:
     """The first line; ``line`` is file and number."""
     return checked(content, Settings, file=line, error=DatasetError)
 
 
-def entry_of(content: Any, *, classes: int, line: str) -> Entry:
+def check_journal_entry(content: Any, *, classes: int, line: str) -> Entry:
     """Another line: one class and one box a score, classes within the names of the first line."""
     entry = checked(content, Entry, file=line, error=DatasetError)
     below(entry.class_ids, classes, at="$.class", file=line, error=DatasetError)

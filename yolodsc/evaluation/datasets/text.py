@@ -7,12 +7,12 @@ from typing import Literal
 
 import numpy as np
 
-from yolodsc.evaluation.datasets.dataset import Dataset, Report, Rows, picture_sizes, pictures_in, truth_of
-from yolodsc.errors import DatasetError
-from yolodsc.files import text_of
-from yolodsc.evaluation.metrics.tables import Doubles
 from yolodsc.darknet import read_names
-from yolodsc.schemas import MOST
+from yolodsc.errors import DatasetError
+from yolodsc.evaluation.datasets.dataset import Dataset, DetectionRows, InputReport, picture_sizes, pictures_in, truth_of
+from yolodsc.evaluation.metrics.tables import Doubles
+from yolodsc.files import text_of
+from yolodsc.schemas import MAX_FINITE
 
 MOST_DIGITS = 9
 """Of a class number; longer ones are names."""
@@ -49,7 +49,7 @@ def label_file(picture: str) -> Path | None:
 def read_folder(
     place: Path,
     form: Format,
-    report: Report,
+    report: InputReport,
     *,
     names: Sequence[str] = (),
     corners: Corners = "auto",
@@ -69,7 +69,7 @@ def read_folder(
     return Dataset(classes, ids, truth, sizes, paths, relative=form == "yolo" and bool(np.isnan(sizes).any()), listed=len(known))
 
 
-def with_difficult(dataset: Dataset, listed: Path, report: Report) -> Dataset:
+def mark_difficult(dataset: Dataset, listed: Path, report: InputReport) -> Dataset:
     """The dataset with the objects of Darknet's ``difficult=`` list: the pictures in the same order, with labels of their own."""
     files = _labels_of(_listed(listed))
     if len(files) != len(dataset.ids):
@@ -83,8 +83,8 @@ def with_difficult(dataset: Dataset, listed: Path, report: Report) -> Dataset:
 
 
 def read_folder_detections(
-    folder: Path, form: Format, dataset: Dataset, report: Report, *, names: Sequence[str] = (), corners: Corners = "auto"
-) -> Rows:
+    folder: Path, form: Format, dataset: Dataset, report: InputReport, *, names: Sequence[str] = (), corners: Corners = "auto"
+) -> DetectionRows:
     """Detections: ``class score box`` a line; ``yolo``: ``class cx cy w h score``, as Ultralytics writes."""
     files = _label_files(folder)
     entries = [(path.stem, *entry) for path in files for entry in _lines(path, 5, form, report)]
@@ -95,11 +95,11 @@ def read_folder_detections(
     sizes = np.concatenate([dataset.sizes, unknown])[[index.get(entry[0], -1) for entry in entries]]
     boxes = _corners(numbers, form, corners, sizes, "detections", report) + (dataset.origin if form == "yolo" else 0.0)
     known = tuple(names) or dataset.names[: dataset.listed]
-    return Rows([entry[0] for entry in entries], [_named(entry[1], known) for entry in entries], score, boxes)
+    return DetectionRows([entry[0] for entry in entries], [_named(entry[1], known) for entry in entries], score, boxes)
 
 
 def _labelled(
-    files: Sequence[Path], form: Format, report: Report, *, names: Sequence[str], corners: Corners, sizes: Doubles
+    files: Sequence[Path], form: Format, report: InputReport, *, names: Sequence[str], corners: Corners, sizes: Doubles
 ) -> list[tuple[int, str, Doubles, bool]]:
     """Picture, class, corners and difficult of every object in the label files, one file a picture."""
     entries = [(p, *entry) for p, path in enumerate(files) for entry in _lines(path, 4, form, report)]
@@ -151,7 +151,7 @@ def _names_of(place: Path) -> tuple[str, ...]:
     return read_names(file) if file.is_file() else ()
 
 
-def _lines(path: Path, columns: int, form: Format, report: Report) -> Iterator[tuple[str, list[float], bool]]:
+def _lines(path: Path, columns: int, form: Format, report: InputReport) -> Iterator[tuple[str, list[float], bool]]:
     """Class, numbers and the word ``difficult`` of each line; class names may have blanks, YOLO's numbers don't."""
     if not path.is_file():
         report.problem(f"{path}: no such file; taken as a picture without objects")
@@ -165,14 +165,18 @@ def _lines(path: Path, columns: int, form: Format, report: Report) -> Iterator[t
         words = words[:-1] if difficult else words
         try:
             numbers = [float(word) for word in words[-columns:]]
-            if len(words) <= columns or (form == "yolo" and len(words) > columns + 1) or not all(abs(n) <= MOST for n in numbers):
+            if (
+                len(words) <= columns
+                or (form == "yolo" and len(words) > columns + 1)
+                or not all(abs(n) <= MAX_FINITE for n in numbers)
+            ):
                 raise ValueError
             yield " ".join(words[:-columns]), numbers, difficult
         except ValueError:
             report.problem(f"{path.name}:{number}: {line.strip()[:40]!r} is no class and {columns} numbers; skipped")
 
 
-def _corners(numbers: Doubles, form: Format, corners: Corners, sizes: Doubles, what: str, report: Report) -> Doubles:
+def _corners(numbers: Doubles, form: Format, corners: Corners, sizes: Doubles, what: str, report: InputReport) -> Doubles:
     """Corners in pixels out of what the format says."""
     if form == "yolo":
         half = numbers[:, 2:] / 2
@@ -196,7 +200,7 @@ def _named(word: str, names: Sequence[str]) -> str:
     return names[number] if number is not None and number < len(names) else word
 
 
-def _in_range(word: str, names: Sequence[str], path: Path, report: Report) -> bool:
+def _in_range(word: str, names: Sequence[str], path: Path, report: InputReport) -> bool:
     """Whether a class that is given by number has a name; a report where it has none."""
     number = _class_number(word)
     if word in names or not word.lstrip("-").isdecimal() or (number is not None and number < len(names)):

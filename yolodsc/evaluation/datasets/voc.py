@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from yolodsc.evaluation.datasets.dataset import Dataset, Report, picture_sizes, pictures_in, truth_of
 from yolodsc.errors import DatasetError
-from yolodsc.files import text_of
+from yolodsc.evaluation.datasets.dataset import Dataset, InputReport, picture_sizes, pictures_in, truth_of
 from yolodsc.evaluation.metrics.tables import Doubles
-from yolodsc.schemas import MOST
+from yolodsc.files import text_of
+from yolodsc.schemas import MAX_FINITE
 
 NAMES = (
     "aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person pottedplant sheep sofa "
@@ -28,7 +28,7 @@ class Annotation:
     objects: tuple[tuple[str, tuple[float, float, float, float], bool], ...]
 
 
-def read_voc(root: Path, chosen: str, report: Report, *, names: Sequence[str] = ()) -> Dataset:
+def read_voc(root: Path, chosen: str, report: InputReport, *, names: Sequence[str] = ()) -> Dataset:
     """One image set of a VOC tree.
 
     Parameters
@@ -44,7 +44,7 @@ def read_voc(root: Path, chosen: str, report: Report, *, names: Sequence[str] = 
     return read_annotations(root / "Annotations", ids, report, names=names, usual=NAMES, pictures=pictures)
 
 
-def set_file(root: Path, chosen: str) -> Path:
+def image_set_file(root: Path, chosen: str) -> Path:
     """The list that ``--set`` means: an image set of the tree, or a file; a `DatasetError` where there is none."""
     if not (root / "Annotations").is_dir():
         raise DatasetError(f"{root}: no folder 'Annotations' in it; wanted a VOC tree such as VOCdevkit/VOC2007")
@@ -57,7 +57,7 @@ def set_file(root: Path, chosen: str) -> Path:
 
 def read_set(root: Path, chosen: str) -> list[str]:
     """Ids of an image set, each once; a second column (``aeroplane_test.txt``) is left aside."""
-    place = set_file(root, chosen)
+    place = image_set_file(root, chosen)
     lines = text_of(place, error=DatasetError).splitlines()
     ids = [_id(line.split()[0]) for line in lines if line.strip()]
     if not ids:
@@ -73,7 +73,7 @@ def _id(entry: str) -> str:
 def read_annotations(
     folder: Path,
     ids: Sequence[str],
-    report: Report,
+    report: InputReport,
     *,
     names: Sequence[str] = (),
     usual: Sequence[str] = (),
@@ -102,7 +102,7 @@ def read_annotations(
     return Dataset(tuple(classes), tuple(read), truth_of(rows), sizes, paths, origin=1.0)
 
 
-def _checked(sizes: Doubles, paths: Sequence[Path], report: Report) -> Doubles:
+def _checked(sizes: Doubles, paths: Sequence[Path], report: InputReport) -> Doubles:
     """Sizes (P, 2): the picture's own where it and the XML disagree."""
     actual = picture_sizes(paths)
     known = ~np.isnan(actual)
@@ -112,7 +112,7 @@ def _checked(sizes: Doubles, paths: Sequence[Path], report: Report) -> Doubles:
     return np.where(known, actual, sizes)
 
 
-def _annotation(path: Path, report: Report) -> Annotation | None:
+def _annotation(path: Path, report: InputReport) -> Annotation | None:
     """Parse one file; None, and a report, where that cannot be done."""
     from xml.etree.ElementTree import ParseError
 
@@ -131,7 +131,7 @@ def _annotation(path: Path, report: Report) -> Annotation | None:
     return Annotation(size, tuple(entry for entry in found if entry is not None))
 
 
-def _object(element: Any, file: str, size: tuple[float, float], report: Report) -> Any:
+def _object(element: Any, file: str, size: tuple[float, float], report: InputReport) -> Any:
     """Name, corners and difficult of one ``<object>``; None, and a report, where it cannot be used."""
     name = (element.findtext("name") or "").strip()
     sides = [_number(element.findtext(f"bndbox/{side}")) for side in ("xmin", "ymin", "xmax", "ymax")]
@@ -154,4 +154,4 @@ def _number(text: str | None) -> float | None:
         value = float(text or "")
     except ValueError:
         return None
-    return value if abs(value) <= MOST else None
+    return value if abs(value) <= MAX_FINITE else None

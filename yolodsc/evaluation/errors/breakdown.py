@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from yolodsc.arrays import Ints
 from yolodsc.evaluation.metrics.matching import Outcomes
 from yolodsc.evaluation.metrics.precision import average_precision, curve
-from yolodsc.evaluation.metrics.tables import Doubles, Flags, Found, Truth
-from yolodsc.arrays import Ints
+from yolodsc.evaluation.metrics.tables import DetectionTable, Doubles, Flags, GroundTruth
 
 KINDS = ("classification", "localisation", "both", "duplicate", "background", "missed")
 CLASSIFICATION, LOCALISATION, BOTH, DUPLICATE, BACKGROUND = 2, 3, 4, 5, 6
@@ -32,7 +32,7 @@ class Breakdown:
         return {"mean_ap": self.mean_ap, "counts": self.counts, "costs": self.costs}
 
 
-def breakdown(truth: Truth, found: Found, *, classes: int) -> Breakdown:
+def breakdown(truth: GroundTruth, found: DetectionTable, *, classes: int) -> Breakdown:
     """Sort every wrong detection and every object not found into one kind; at most 100 detections a picture, as TIDE.
 
     Who finds a difficult object or a crowd has no part in AP, but gets a kind too, as in TIDE: mending it may find another object.
@@ -111,7 +111,7 @@ class _Table:
         return first
 
 
-def _classified(truth: Truth, wanted: Truth, found: Found, classes: int) -> _Table:
+def _classified(truth: GroundTruth, wanted: GroundTruth, found: DetectionTable, classes: int) -> _Table:
     """Every detection with its kind."""
     from yolodsc.evaluation.errors.kinds import error_kinds
     from yolodsc.evaluation.metrics.ranking import ranked

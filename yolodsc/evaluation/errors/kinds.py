@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.jit import njit
-from yolodsc.evaluation.metrics.tables import Doubles, Flags
 from yolodsc.arrays import Ints
+from yolodsc.evaluation.metrics.tables import Doubles, Flags
+from yolodsc.jit import njit
 
 RIGHT, CLASSIFICATION, LOCALISATION, BOTH, DUPLICATE, BACKGROUND = 1, 2, 3, 4, 5, 6
 

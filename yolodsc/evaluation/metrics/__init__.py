@@ -1,7 +1,7 @@
 """Matching, average precision by every rule in use, error breakdown and bootstrap."""
 
-from yolodsc.evaluation.metrics.rules import RULES, Rule, adjusted, rules_named
+from yolodsc.evaluation.metrics.rules import RULES, Rule, adjust_rule, rules_named
 from yolodsc.evaluation.metrics.score import ClassResult, RuleResult, score
-from yolodsc.evaluation.metrics.tables import Found, Truth
+from yolodsc.evaluation.metrics.tables import DetectionTable, GroundTruth
 
-__all__ = ["RULES", "ClassResult", "Found", "Rule", "RuleResult", "Truth", "adjusted", "rules_named", "score"]
+__all__ = ["RULES", "ClassResult", "DetectionTable", "GroundTruth", "Rule", "RuleResult", "adjust_rule", "rules_named", "score"]

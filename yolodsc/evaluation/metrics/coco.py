@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from yolodsc.evaluation.metrics.matching import RIGHT, Bench, Outcomes, grouped
-from yolodsc.evaluation.metrics.rules import RECALL_POINTS, Rule
-from yolodsc.evaluation.metrics.tables import Doubles, Flags, Truth
 from yolodsc.arrays import Ints
+from yolodsc.evaluation.metrics.matching import RIGHT, MatchCache, Outcomes, grouped
+from yolodsc.evaluation.metrics.rules import RECALL_POINTS, Rule
+from yolodsc.evaluation.metrics.tables import Doubles, Flags, GroundTruth
 
 AREAS = {"all": (0.0, 1e10), "small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
 """Area ranges in square pixels, both ends included."""
@@ -73,7 +73,7 @@ class _Groups:
     keys: Ints
 
 
-def coco(bench: Bench, rule: Rule, classes: int) -> CocoResult:
+def coco(bench: MatchCache, rule: Rule, classes: int) -> CocoResult:
     """Match and accumulate as ``COCOeval`` does."""
     groups = _groups(bench, rule)
     objects, object_keys = grouped(bench.truth, np.arange(len(bench.truth)), bench.pictures)
@@ -85,7 +85,7 @@ def coco(bench: Bench, rule: Rule, classes: int) -> CocoResult:
     return CocoResult(precision, recall, positives, groups.rows, outcomes[0, 0])
 
 
-def _groups(bench: Bench, rule: Rule) -> _Groups:
+def _groups(bench: MatchCache, rule: Rule) -> _Groups:
     from yolodsc.evaluation.metrics.ranking import ranked
 
     found = bench.found
@@ -99,7 +99,7 @@ def _groups(bench: Bench, rule: Rule) -> _Groups:
     return _Groups(rows, rank, np.append(starts, len(rows)), key[rows[starts]])
 
 
-def _unwanted(truth: Truth) -> Flags:
+def _unwanted(truth: GroundTruth) -> Flags:
     """Objects that no one has to find, by area range: (A, M)."""
     corners = truth.boxes_xyxy
     box_area = (corners[:, 2] - corners[:, 0]) * (corners[:, 3] - corners[:, 1])
@@ -108,7 +108,7 @@ def _unwanted(truth: Truth) -> Flags:
     return np.stack([ignored | (area < low) | (area > high) for low, high in AREAS.values()])
 
 
-def _match(bench: Bench, rule: Rule, groups: _Groups, truth: Truth, object_keys: Ints) -> Outcomes:
+def _match(bench: MatchCache, rule: Rule, groups: _Groups, truth: GroundTruth, object_keys: Ints) -> Outcomes:
     from yolodsc.evaluation.metrics.greedy import greedy_outcomes
 
     boxes = np.ascontiguousarray(bench.detections(rule).boxes_xyxy[groups.rows])
@@ -127,7 +127,7 @@ def _match(bench: Bench, rule: Rule, groups: _Groups, truth: Truth, object_keys:
     return found
 
 
-def _precision(bench: Bench, rule: Rule, rows: Ints, outcomes: Outcomes, positives: Ints) -> Doubles:
+def _precision(bench: MatchCache, rule: Rule, rows: Ints, outcomes: Outcomes, positives: Ints) -> Doubles:
     from yolodsc.evaluation.metrics.interpolation import precision_at
     from yolodsc.evaluation.metrics.ranking import ranked
 

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.jit import njit
-from yolodsc.evaluation.metrics.tables import Doubles, Flags
 from yolodsc.arrays import Ints
+from yolodsc.evaluation.metrics.tables import Doubles, Flags
+from yolodsc.jit import njit
 
 WRONG, RIGHT, IGNORED = 0, 1, 2
 

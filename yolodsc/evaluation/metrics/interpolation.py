@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.jit import njit
-from yolodsc.evaluation.metrics.tables import Doubles
 from yolodsc.arrays import Ints
+from yolodsc.evaluation.metrics.tables import Doubles
+from yolodsc.jit import njit
 
 RIGHT, IGNORED = 1, 2
 

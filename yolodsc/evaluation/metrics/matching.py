@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.evaluation.metrics.rules import Rule
-from yolodsc.evaluation.metrics.tables import Doubles, Flags, Found, Truth
 from yolodsc.arrays import Ints
+from yolodsc.evaluation.metrics.rules import Rule
+from yolodsc.evaluation.metrics.tables import DetectionTable, Doubles, Flags, GroundTruth
 
 WRONG, RIGHT, IGNORED = 0, 1, 2
 Outcomes = NDArray[np.uint8]
@@ -26,7 +26,7 @@ class Overlaps:
     iou : (N,) float64
         0 where there is none.
     index : (N,) int64
-        Row of the `Truth`, -1 where there is none.
+        Row of the `GroundTruth`, -1 where there is none.
     """
 
     iou: Doubles
@@ -34,18 +34,18 @@ class Overlaps:
 
 
 @dataclass(slots=True)
-class Bench:
+class MatchCache:
     """One set of detections against one set of objects; what several rules share is computed once."""
 
-    truth: Truth
-    found: Found
+    truth: GroundTruth
+    found: DetectionTable
     pictures: int
     _orders: dict[str, Ints] = field(default_factory=dict)
     _overlaps: dict[tuple[float, str, str], Overlaps] = field(default_factory=dict)
     _outcomes: dict[Rule, Outcomes] = field(default_factory=dict)
-    _clipped: Found | None = None
+    _clipped: DetectionTable | None = None
 
-    def detections(self, rule: Rule) -> Found:
+    def detections(self, rule: Rule) -> DetectionTable:
         """The detections as this rule sees them."""
         if rule.borders == "open":
             return self.found
@@ -103,14 +103,14 @@ def _matching_part(rule: Rule) -> Rule:
     )
 
 
-def grouped(truth: Truth, rows: Ints, pictures: int) -> tuple[Ints, Ints]:
+def grouped(truth: GroundTruth, rows: Ints, pictures: int) -> tuple[Ints, Ints]:
     """Rows sorted by class and picture (stable), and the sorted keys ``class * pictures + picture``."""
     keys = truth.class_id[rows] * pictures + truth.picture[rows]
     by_key = np.argsort(keys, kind="stable")
     return rows[by_key], keys[by_key]
 
 
-def _overlaps(truth: Truth, rows: Ints, found: Found, pictures: int, offset: float) -> Overlaps:
+def _overlaps(truth: GroundTruth, rows: Ints, found: DetectionTable, pictures: int, offset: float) -> Overlaps:
     from yolodsc.evaluation.metrics.overlap import best_overlap
 
     rows, keys = grouped(truth, rows, pictures)
@@ -137,7 +137,7 @@ def first_at_object(objects: Ints, claims: Ints, count: int) -> Ints:
     return taken[taken >= 0]
 
 
-def _outcomes(bench: Bench, rule: Rule) -> Outcomes:
+def _outcomes(bench: MatchCache, rule: Rule) -> Outcomes:
     truth = bench.truth
     outcomes = np.full(len(bench.found), WRONG, np.uint8)
     best = bench.overlaps(rule, "all" if rule.difficult == "ignore" else "ordinary")

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.jit import njit
-from yolodsc.evaluation.metrics.tables import Doubles
 from yolodsc.arrays import Ints
+from yolodsc.evaluation.metrics.tables import Doubles
+from yolodsc.jit import njit
 
 DIGIT = 11
 """Bits of a digit: its 2,048 counters stay in the first cache. Six digits are a number of 64 bits."""

@@ -154,7 +154,7 @@ def rules_named(names: str) -> tuple[Rule, ...]:
     return tuple(RULES[name] for name in dict.fromkeys(wanted))
 
 
-def adjusted(rule: Rule, *, iou: float | None = None, difficult: Literal["drop", "list"] = "drop") -> Rule:
+def adjust_rule(rule: Rule, *, iou: float | None = None, difficult: Literal["drop", "list"] = "drop") -> Rule:
     """The rule with the overlap and the way with difficult objects that its program was asked for.
 
     Parameters

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from yolodsc.arrays import Ints
 from yolodsc.evaluation.metrics.coco import coco
-from yolodsc.evaluation.metrics.matching import IGNORED, RIGHT, Bench, Outcomes, accepted, first_at_object
+from yolodsc.evaluation.metrics.matching import IGNORED, RIGHT, MatchCache, Outcomes, accepted, first_at_object
 from yolodsc.evaluation.metrics.precision import Curve, average_precision, curve
 from yolodsc.evaluation.metrics.rules import Rule
-from yolodsc.evaluation.metrics.tables import Doubles, Found, Truth
-from yolodsc.arrays import Ints
+from yolodsc.evaluation.metrics.tables import DetectionTable, Doubles, GroundTruth
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,8 +82,8 @@ class RuleResult:
 
 def score(
     rules: Iterable[Rule],
-    truth: Truth,
-    found: Found,
+    truth: GroundTruth,
+    found: DetectionTable,
     *,
     classes: int,
     pictures: int,
@@ -109,11 +109,11 @@ def score(
     dict
         Results by the rules' names, in their order.
     """
-    bench = Bench(truth, found, pictures)
+    bench = MatchCache(truth, found, pictures)
     return {rule.name: _score(bench, rule, classes, missing, thresh) for rule in rules}
 
 
-def _score(bench: Bench, rule: Rule, classes: int, missing: frozenset[int], thresh: float) -> RuleResult:
+def _score(bench: MatchCache, rule: Rule, classes: int, missing: frozenset[int], thresh: float) -> RuleResult:
     by_best = _free_results if rule.matching == "free" else _best_results
     results, figures = by_best(bench, rule, classes, thresh)
     kept = tuple(None if c in missing else result for c, result in enumerate(results))
@@ -121,7 +121,7 @@ def _score(bench: Bench, rule: Rule, classes: int, missing: frozenset[int], thre
     return RuleResult(rule, float(np.mean(aps)) if aps else None, kept, figures)
 
 
-def _best_results(bench: Bench, rule: Rule, classes: int, thresh: float) -> tuple[list[ClassResult], dict[str, float]]:
+def _best_results(bench: MatchCache, rule: Rule, classes: int, thresh: float) -> tuple[list[ClassResult], dict[str, float]]:
     wanted = bench.truth.class_id[~bench.truth.difficult]
     positives = np.bincount(wanted, minlength=classes)
     outcomes, order = bench.outcomes(rule), bench.order(rule.ties)
@@ -136,7 +136,7 @@ def _best_results(bench: Bench, rule: Rule, classes: int, thresh: float) -> tupl
     return results, {} if rule.counts == "score" else {"average_iou": average_iou}
 
 
-def _free_results(bench: Bench, rule: Rule, classes: int, thresh: float) -> tuple[list[ClassResult], dict[str, float]]:
+def _free_results(bench: MatchCache, rule: Rule, classes: int, thresh: float) -> tuple[list[ClassResult], dict[str, float]]:
     found = coco(bench, rule, classes)
     outcomes = np.full(len(bench.found), IGNORED, np.uint8)
     outcomes[found.rows] = found.outcomes
@@ -152,7 +152,7 @@ def _free_results(bench: Bench, rule: Rule, classes: int, thresh: float) -> tupl
     return results, found.figures()
 
 
-def _class_result(bench: Bench, rows: Ints, outcomes: Outcomes, positives: int, counts: Ints) -> ClassResult:
+def _class_result(bench: MatchCache, rows: Ints, outcomes: Outcomes, positives: int, counts: Ints) -> ClassResult:
     """All but the AP: ``rows`` of one class, best first, their ``outcomes``, TP and FP."""
     points = curve(bench.found.score[rows], outcomes, positives)
     kept = outcomes != IGNORED
@@ -175,7 +175,7 @@ def _without_objects(rule: Rule) -> float | None:
     return 0.0 if rule.empty == "zero" else None
 
 
-def _counts(bench: Bench, rule: Rule, outcomes: Outcomes, classes: int, thresh: float) -> tuple[Ints, float]:
+def _counts(bench: MatchCache, rule: Rule, outcomes: Outcomes, classes: int, thresh: float) -> tuple[Ints, float]:
     """TP and FP by class, (2, C), among the detections above the threshold, and Darknet's average IoU over them.
 
     Darknet counts while it reads, so that the first detection of an object in array order takes it, whatever its

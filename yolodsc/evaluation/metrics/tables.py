@@ -13,7 +13,7 @@ Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Truth:
+class GroundTruth:
     """Labelled objects of a whole dataset, in the order of the label files.
 
     Attributes
@@ -56,7 +56,7 @@ class Truth:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class DetectionTable:
     """Detections of a whole dataset, in the order in which they were given.
 
     Attributes
@@ -65,7 +65,7 @@ class Found:
     class_id : (N,) int64
     score : (N,) float64
     boxes_xyxy : (N, 4) float64
-        Corners in the coordinates of the `Truth` they are compared with.
+        Corners in the coordinates of the `GroundTruth` they are compared with.
     limits : (P, 4) float64 or None
         What each picture's borders leave of a box (min and max of its corners), for boxes that may reach outside;
         None where boxes are taken as they stand.

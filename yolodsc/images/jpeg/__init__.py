@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.jit import Kernel
 from yolodsc.images.jpeg.markers import Component, Frame, Scan, parse
 from yolodsc.images.jpeg.room import FAST, PADDING, SPARE
+from yolodsc.jit import Kernel
 
 __all__ = ["KERNELS", "decode_jpeg", "read_jpeg"]
 

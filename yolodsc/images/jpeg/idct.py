@@ -14,8 +14,7 @@ from llvmlite import ir
 from numba import types
 from numpy.typing import NDArray
 
-from yolodsc.jit import Lanes
-from yolodsc.jit import instruction, pointer
+from yolodsc.jit import Lanes, instruction, pointer
 
 _K = np.array([0.5411961, -1.847759065, 0.765366865, 1.175875602, 0.298631336, 2.053119869, 3.072711026, 1.501321110,
                -0.899976223, -2.562915447, -1.961570560, -0.390180644])  # fmt: skip

@@ -8,8 +8,7 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 
-from yolodsc.jit import Lanes
-from yolodsc.jit import instruction, pointer
+from yolodsc.jit import Lanes, instruction, pointer
 
 STEP = 16
 _BYTE, _SHORT = ir.IntType(8), ir.IntType(16)

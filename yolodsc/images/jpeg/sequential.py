@@ -4,11 +4,11 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.jit import put, word
 from yolodsc.images.jpeg.huffman import HAS_VALUE, Bytes, Codes, extended, i64, lookup, searched
 from yolodsc.images.jpeg.idct import samples_of
 from yolodsc.images.jpeg.markers import ZIGZAG
 from yolodsc.images.jpeg.room import FAST, PADDING
+from yolodsc.jit import put, word
 
 Ints = NDArray[np.int64]
 _LOW, _HIGH = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.jit import Kernel
-from yolodsc.images.planar import plain
 from yolodsc.arrays import Array
+from yolodsc.images.planar import plain
+from yolodsc.jit import Kernel
 
 __all__ = ["KERNELS", "grey", "planar", "resized"]
 

@@ -10,9 +10,9 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.jit import word
 from yolodsc.images.planar.planes import share
 from yolodsc.images.planar.vectors import STEP, between, blended, scaled
+from yolodsc.jit import word
 
 i64: Any = np.int64
 """64 bits for what comes out of arrays with fewer, to the type checker whatever is wanted."""

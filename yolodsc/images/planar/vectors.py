@@ -10,8 +10,7 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 
-from yolodsc.jit import Lanes
-from yolodsc.jit import instruction, pointer
+from yolodsc.jit import Lanes, instruction, pointer
 
 STEP = 16
 HIGH = 257 / 65536

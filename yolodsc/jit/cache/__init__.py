@@ -1,5 +1,5 @@
 """Compiled code kept from one process to the next, and read back only where nobody but the user can have written it."""
 
-from yolodsc.jit.cache.store import cache_directory, contents, keep, kept, trouble
+from yolodsc.jit.cache.store import cache_directory, contents, distrust_reason, load_cached, store_cached
 
-__all__ = ["cache_directory", "contents", "keep", "kept", "trouble"]
+__all__ = ["cache_directory", "contents", "distrust_reason", "load_cached", "store_cached"]

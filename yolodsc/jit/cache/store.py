@@ -12,8 +12,8 @@ import hashlib
 import os
 from pathlib import Path
 
-from yolodsc.jit.cache.trust import can_be_made, private_folder, read_private, write_private
 from yolodsc.errors import OptionError
+from yolodsc.jit.cache.trust import can_be_made, private_folder, read_private, write_private
 
 MAGIC = b"yolodsc3"
 
@@ -38,7 +38,7 @@ def cache_directory() -> Path:
     return (base if base.is_absolute() else _home() / ".cache") / "yolodsc" / "kernels"
 
 
-def trouble() -> str:
+def distrust_reason() -> str:
     """Why kernels cannot be kept; empty where they can."""
     try:
         can_be_made(cache_directory())
@@ -56,7 +56,7 @@ def contents() -> list[int]:
         return []
 
 
-def kept(name: str) -> bytes | None:
+def load_cached(name: str) -> bytes | None:
     """What was kept under a name; None where there is nothing, nothing whole, or nothing to trust."""
     try:
         with private_folder(cache_directory()) as folder:
@@ -67,7 +67,7 @@ def kept(name: str) -> bytes | None:
     return content if head == _head(name, content) else None
 
 
-def keep(name: str, data: bytes) -> None:
+def store_cached(name: str, data: bytes) -> None:
     """Keep ``data`` under a name, if that can be done."""
     with contextlib.suppress(OSError), private_folder(cache_directory(), make=True) as folder:
         write_private(folder, name, _head(name, data) + data)

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from yolodsc.arrays import Array
 from yolodsc.darknet import Section
 from yolodsc.network.layer import Layer, Preceding, Weights
 from yolodsc.network.reference.activations import ACTIVATION_NAMES, activate
-from yolodsc.arrays import Array
 
 FOREIGN_NAMES = {"silu": "swish"}
 """Activations that other programs call by another name than Darknet, which does not know it and runs ReLU instead."""

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from yolodsc.darknet import Section
-from yolodsc.network.layer import Layer, Preceding, Weights
-from yolodsc.darknet import Profile
-from yolodsc.network.reference.convolution import batch_norm
 from yolodsc.arrays import Array
+from yolodsc.darknet import Profile, Section
+from yolodsc.network.layer import Layer, Preceding, Weights
+from yolodsc.network.reference.convolution import batch_norm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from yolodsc.darknet import Section
+from yolodsc.arrays import Array, Shape
+from yolodsc.darknet import Profile, Section
 from yolodsc.network.layer import Layer, Preceding, Weights
 from yolodsc.network.layers.activation import named_activation
-from yolodsc.darknet import Profile
 from yolodsc.network.reference.activations import activate
 from yolodsc.network.reference.convolution import batch_norm
-from yolodsc.arrays import Array, Shape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

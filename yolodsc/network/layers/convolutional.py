@@ -6,14 +6,13 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from yolodsc.darknet import Section
+from yolodsc.arrays import Array, Shape
+from yolodsc.darknet import Profile, Section
 from yolodsc.network.layer import Layer, Preceding, Weights, padded_size
 from yolodsc.network.layers.activation import named_activation
-from yolodsc.darknet import Profile
 from yolodsc.network.reference.activations import activate
 from yolodsc.network.reference.convolution import BLUR_GEOMETRY, batch_norm, binarized, binarized_weights, blur
 from yolodsc.network.reference.product import Product, output_shape
-from yolodsc.arrays import Array, Shape
 
 UNSUPPORTED = ("coordconv", "sway", "rotate", "stretch", "stretch_sway", "reverse", "deform")
 """Weight transforms that AlexeyAB's GPU code makes and its CPU code doesn't: no meaning to follow."""

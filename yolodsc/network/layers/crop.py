@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from yolodsc.arrays import Array, Shape
 from yolodsc.darknet import Section
 from yolodsc.network.layer import Layer, Preceding, Weights
-from yolodsc.arrays import Array, Shape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,12 +6,12 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from yolodsc.network.boxes import Candidates
+from yolodsc.arrays import Array, Shape
 from yolodsc.darknet import Section
+from yolodsc.network.boxes import Candidates
+from yolodsc.network.class_tree import softmax
 from yolodsc.network.layer import Head, Preceding, Weights
 from yolodsc.network.layers.yolo import class_scores
-from yolodsc.arrays import Array, Shape
-from yolodsc.network.class_tree import softmax
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

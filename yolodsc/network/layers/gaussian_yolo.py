@@ -6,12 +6,12 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from yolodsc.network.boxes import Candidates
+from yolodsc.arrays import Array, Shape
 from yolodsc.darknet import Section
+from yolodsc.network.boxes import Candidates
 from yolodsc.network.layer import Preceding, Weights
 from yolodsc.network.layers.yolo import TRAINING, AnchorHead, anchor_options, centres, class_scores, confident
 from yolodsc.network.reference.activations import logistic
-from yolodsc.arrays import Array, Shape
 
 _POINTS = {"center": 0.0, "left_top": 0.5, "right_bottom": -0.5}
 """What to add to the predicted point to reach the centre, in box sizes, for each ``yolo_point``."""

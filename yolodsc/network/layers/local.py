@@ -7,11 +7,11 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from yolodsc.arrays import Array, Shape
 from yolodsc.darknet import Section
 from yolodsc.network.layer import Layer, Preceding, Weights, padded_size
 from yolodsc.network.layers.activation import named_activation
 from yolodsc.network.reference.activations import activate
-from yolodsc.arrays import Array, Shape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

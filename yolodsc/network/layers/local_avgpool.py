@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from yolodsc.arrays import Array
 from yolodsc.darknet import Section
 from yolodsc.network.layer import Layer, Preceding, Weights
-from yolodsc.network.layers.maxpool import pooled_working, window_options, windowed
+from yolodsc.network.layers.maxpool import pooled_shape, pooled_working, window_options
 from yolodsc.network.reference.pooling import local_avgpool
-from yolodsc.arrays import Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class LocalAvgpoolLayer(Layer):
     def build(cls, section: Section, preceding: Preceding) -> Self:
         """Darknet: ``parser.c: parse_local_avgpool``."""
         options = window_options(section)
-        return cls(**preceding.place(section, windowed(preceding.input, **options)), **options)
+        return cls(**preceding.place(section, pooled_shape(preceding.input, **options)), **options)
 
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
         """Mean over the part of each window inside the map."""

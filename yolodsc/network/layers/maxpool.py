@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
+from yolodsc.arrays import Array, Shape
 from yolodsc.darknet import Section
 from yolodsc.network.layer import Layer, Preceding, Weights, padded_size
 from yolodsc.network.reference.convolution import BLUR_GEOMETRY, blur
 from yolodsc.network.reference.pooling import maxpool, maxpool_depth, pooled
-from yolodsc.arrays import Array, Shape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ class MaxpoolLayer(Layer):
         elif antialiasing:
             shape = _blurred(preceding.input, antialiasing=antialiasing, **options)
         else:
-            shape = windowed(preceding.input, **options)
+            shape = pooled_shape(preceding.input, **options)
         return cls(**preceding.place(section, shape), **options, maxpool_depth=depth, antialiasing=antialiasing)
 
     @property
@@ -88,7 +88,7 @@ class MaxpoolLayer(Layer):
     def _sharp(self) -> Shape:
         """Shape before the blur of ``antialiasing``: the output's without it."""
         strides = (1, 1) if self.antialiasing else (self.stride_y, self.stride_x)
-        return windowed(self.inputs[0], size=self.size, stride_y=strides[0], stride_x=strides[1], padding=self.padding)
+        return pooled_shape(self.inputs[0], size=self.size, stride_y=strides[0], stride_x=strides[1], padding=self.padding)
 
 
 def window_options(section: Section) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def window_options(section: Section) -> dict[str, Any]:
     }
 
 
-def windowed(shape: Shape, *, size: int, stride_x: int, stride_y: int, padding: int) -> Shape:
+def pooled_shape(shape: Shape, *, size: int, stride_x: int, stride_y: int, padding: int) -> Shape:
     """What a pool makes of a map."""
     return Shape(
         shape.channels,
@@ -114,12 +114,12 @@ def windowed(shape: Shape, *, size: int, stride_x: int, stride_y: int, padding: 
 
 def pooled_working(shape: Shape, *, size: int, strides: tuple[int, int], padding: int) -> int:
     """The most numbers that a pool works on: the padded map, or the output."""
-    output = windowed(shape, size=size, stride_y=strides[0], stride_x=strides[1], padding=padding)
+    output = pooled_shape(shape, size=size, stride_y=strides[0], stride_x=strides[1], padding=padding)
     return max(padded_size(shape, output, margin=padding // 2, strides=strides, span=size), output.size)
 
 
 def _blurred(shape: Shape, *, antialiasing: int, size: int, stride_x: int, stride_y: int, padding: int) -> Shape:
     """The pool at stride 1, then the blur with the strides."""
     blur_size, blur_padding = BLUR_GEOMETRY[antialiasing]
-    sharp = windowed(shape, size=size, stride_x=1, stride_y=1, padding=padding)
-    return windowed(sharp, size=blur_size, stride_x=stride_x, stride_y=stride_y, padding=2 * blur_padding)
+    sharp = pooled_shape(shape, size=size, stride_x=1, stride_y=1, padding=padding)
+    return pooled_shape(sharp, size=blur_size, stride_x=stride_x, stride_y=stride_y, padding=2 * blur_padding)

@@ -8,16 +8,15 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from yolodsc.network.boxes import Candidates
-from yolodsc.darknet import Section
+from yolodsc.arrays import Array, Shape
+from yolodsc.darknet import Profile, Section
 from yolodsc.errors import CfgError
 from yolodsc.files import is_file, read_bytes
+from yolodsc.network.boxes import Candidates
+from yolodsc.network.class_tree import ClassTree, softmax, tree_of
 from yolodsc.network.layer import Head, Preceding, Weights
 from yolodsc.network.layers.yolo import anchor_pairs, centres, class_scores, confident
-from yolodsc.darknet import Profile
 from yolodsc.network.reference.activations import logistic
-from yolodsc.arrays import Array, Shape
-from yolodsc.network.class_tree import Tree, softmax, tree_of
 
 TREE_THRESH = 0.5
 """How probable a class of a tree must be to be reported (``network.c: custom_get_region_detections``)."""
@@ -53,7 +52,7 @@ class RegionLayer(Head):
     softmax: bool
     background: bool
     classfix: int
-    tree: Tree | None
+    tree: ClassTree | None
     map: tuple[int, ...]
     profile: Profile
 
@@ -142,7 +141,7 @@ class RegionLayer(Head):
             return objectness
         return (objectness[:, None] * entries[:, self.objectness + 1 :]).max(axis=1)
 
-    def _tree_scores(self, tree: Tree, objectness: Array, conditional: Array, thresh: float) -> Array:
+    def _tree_scores(self, tree: ClassTree, objectness: Array, conditional: Array, thresh: float) -> Array:
         """Scores of a hierarchy: of the mapped classes, or of the deepest class that is probable enough."""
         probabilities = tree.probabilities(conditional.T).T  # (N, classes)
         if self.map:

@@ -6,9 +6,9 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from yolodsc.arrays import Array, Shape
 from yolodsc.darknet import Section
 from yolodsc.network.layer import Layer, Preceding, Weights
-from yolodsc.arrays import Array, Shape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from yolodsc.arrays import Array
 from yolodsc.darknet import Section
 from yolodsc.network.layer import Layer, Preceding, Weights
 from yolodsc.network.layers.activation import named_activation
 from yolodsc.network.reference.activations import activate
-from yolodsc.arrays import Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

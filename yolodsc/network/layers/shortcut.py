@@ -6,11 +6,11 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from yolodsc.arrays import Array, Shape
 from yolodsc.darknet import Section
 from yolodsc.network.layer import Layer, Preceding, Weights
 from yolodsc.network.layers.activation import named_activation
 from yolodsc.network.reference.activations import activate
-from yolodsc.arrays import Array, Shape
 
 _WEIGHTS_TYPES = {
     "none": "none",

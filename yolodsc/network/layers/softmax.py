@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from yolodsc.darknet import Section
-from yolodsc.network.layer import Layer, Preceding, Weights
 from yolodsc.arrays import Array
-from yolodsc.network.class_tree import Tree, softmax, tree_of
+from yolodsc.darknet import Section
+from yolodsc.network.class_tree import ClassTree, softmax, tree_of
+from yolodsc.network.layer import Layer, Preceding, Weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +19,7 @@ class SoftmaxLayer(Layer):
 
     groups: int
     temperature: float
-    tree: Tree | None
+    tree: ClassTree | None
 
     @classmethod
     def build(cls, section: Section, preceding: Preceding) -> Self:

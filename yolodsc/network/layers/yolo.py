@@ -6,11 +6,11 @@ from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 
-from yolodsc.network.boxes import Candidates, NmsKind
+from yolodsc.arrays import Array, Ints, Shape
 from yolodsc.darknet import Section
+from yolodsc.network.boxes import Candidates, NmsKind
 from yolodsc.network.layer import Head, Preceding, Weights
 from yolodsc.network.reference.activations import logistic
-from yolodsc.arrays import Array, Ints, Shape
 
 TRAINING = frozenset(
     "jitter resize random truth_thresh ignore_thresh iou_thresh iou_normalizer obj_normalizer cls_normalizer delta_normalizer "

@@ -120,7 +120,7 @@ def activate(x: Array, activation: str) -> Array:
 
 NO_LIMIT = np.float32(np.inf)
 
-BENDS: dict[str, tuple[np.float32, np.float32]] = {
+PIECEWISE_LINEAR: dict[str, tuple[np.float32, np.float32]] = {
     "linear": (np.float32(1), NO_LIMIT),
     "leaky": (np.float32(0.1), NO_LIMIT),
     "revleaky": (np.float32(0.1), NO_LIMIT),

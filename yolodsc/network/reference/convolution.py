@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from yolodsc.darknet import Profile
 from yolodsc.arrays import Array
+from yolodsc.darknet import Profile
 
 
 def convolution(

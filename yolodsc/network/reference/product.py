@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from yolodsc.arrays import Array, Shape
 from yolodsc.network.reference.columns import columns_of, columns_shape, raw_map, rearranged_columns
 from yolodsc.network.reference.convolution import BLUR_GEOMETRY, convolution
-from yolodsc.arrays import Array, Shape
 
 Reads = Literal["windows", "raw", "shifted"]
 """What the product takes for its columns.

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.images import GREY, Geometry, Picture, to_planar
 from yolodsc.arrays import Array, Shape
+from yolodsc.images import GREY, Geometry, ImageArray, to_planar
 from yolodsc.training.data.labels import within
 
 
@@ -55,7 +55,7 @@ class Crop:
 
 
 def augmented(
-    picture: Picture, labels: Array, shape: Shape, *, how: Augmentation, geometry: Geometry, random: np.random.Generator
+    picture: ImageArray, labels: Array, shape: Shape, *, how: Augmentation, geometry: Geometry, random: np.random.Generator
 ) -> tuple[Array, Array]:
     """A picture as the network's input (C, H, W), and its objects (M, 5) there."""
     height, width = picture.shape[:2]
@@ -90,7 +90,7 @@ def draw_colours(how: Augmentation, random: np.random.Generator) -> tuple[float,
     return float(hue), float(saturation), float(exposure)
 
 
-def cropped(picture: Picture, crop: Crop, shape: Shape, *, geometry: Geometry) -> Picture:
+def cropped(picture: ImageArray, crop: Crop, shape: Shape, *, geometry: Geometry) -> ImageArray:
     """The crop resized to the input; what lies beyond the picture has its mean colour, or a letterbox's grey."""
     step_x = (crop.width - 1) / max(shape.width - 1, 1)
     step_y = (crop.height - 1) / max(shape.height - 1, 1)
@@ -110,7 +110,7 @@ def cropped(picture: Picture, crop: Crop, shape: Shape, *, geometry: Geometry) -
     return out.reshape(shape.height, shape.width, -1).astype(np.uint8, copy=False)
 
 
-def recoloured(picture: Picture, colours: tuple[float, float, float]) -> Picture:
+def recoloured(picture: ImageArray, colours: tuple[float, float, float]) -> ImageArray:
     """Hue, saturation and value changed; grey pictures only their value. The hue goes round, where OpenCV's Darknet cuts it off."""
     hue, saturation, exposure = colours
     if colours == (0.0, 1.0, 1.0):
@@ -124,7 +124,7 @@ def recoloured(picture: Picture, colours: tuple[float, float, float]) -> Picture
     return cv2.cvtColor(cv2.LUT(hsv, tables[None]), cv2.COLOR_HSV2RGB).astype(np.uint8, copy=False)
 
 
-def sharpened(picture: Picture, amount: float) -> Picture:
+def sharpened(picture: ImageArray, amount: float) -> ImageArray:
     """The picture and ``amount`` times its difference from itself blurred (sigma 1)."""
     if not amount:
         return picture

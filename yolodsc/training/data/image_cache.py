@@ -8,12 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from yolodsc.images import read_image
+from yolodsc.arrays import Array, Shape
+from yolodsc.detection import image_paths as listed
 from yolodsc.errors import DatasetError, OptionError
 from yolodsc.files import exists, is_file
-from yolodsc.images import Geometry, Picture
-from yolodsc.arrays import Array, Shape
-from yolodsc.detection import pictures as listed
+from yolodsc.images import Geometry, ImageArray, read_image
 from yolodsc.training.data.augment import Augmentation, augmented
 
 KEPT = 3 * 2**30
@@ -24,7 +23,7 @@ AHEAD = 3
 Sample = tuple[Array, Array]
 
 
-def training_pictures(source: str) -> list[str]:
+def training_images(source: str) -> list[str]:
     """Paths of a folder or list; those of a list that are not found from here are looked for beside it.
 
     Raises
@@ -42,19 +41,19 @@ def training_pictures(source: str) -> list[str]:
 
 
 @dataclass(slots=True)
-class Shelf:
+class ImageCache:
     """Decoded pictures by number."""
 
     paths: Sequence[str]
     channels: int
     exif: bool = False
-    _kept: dict[int, Picture] = field(default_factory=dict)
+    _kept: dict[int, ImageArray] = field(default_factory=dict)
     _bytes: int = 0
 
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, number: int) -> Picture:
+    def __getitem__(self, number: int) -> ImageArray:
         picture = self._kept.get(number)
         if picture is None:
             picture = read_image(self.paths[number], channels=self.channels, exif=self.exif)
@@ -89,7 +88,7 @@ class Batches:
     A last batch that is not full is left out, unless it is the only one.
     """
 
-    shelf: Shelf
+    shelf: ImageCache
     labels: Sequence[Array]
     shape: Shape
     geometry: Geometry

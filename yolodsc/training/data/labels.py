@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from yolodsc.evaluation import label_file, label_path
-from yolodsc.errors import DatasetError
-from yolodsc.files import text_of
 from yolodsc.arrays import Array
+from yolodsc.errors import DatasetError
+from yolodsc.evaluation import label_file, label_path
+from yolodsc.files import text_of
 
 SMALLEST = 0.005
 """Objects of which less is left, relative to the picture, are dropped."""

@@ -1,10 +1,10 @@
 """Fine-tuning: a student network learns from a teacher, from labels, or from both.
 
-A `Trainer` takes networks, pictures and `Settings`, and gives back an ordinary network; everything on the way (checkpoints, curves)
+A `Trainer` takes networks, pictures and `FinetuneSettings`, and gives back an ordinary network; everything on the way (checkpoints, curves)
 lies in one folder.
 """
 
-from yolodsc.training.finetune.settings import Settings
+from yolodsc.training.finetune.settings import FinetuneSettings
 from yolodsc.training.finetune.trainer import Trainer, Training
 
-__all__ = ["Settings", "Trainer", "Training"]
+__all__ = ["FinetuneSettings", "Trainer", "Training"]

@@ -6,9 +6,9 @@ from typing import Any
 
 from yolodsc.errors import OptionError
 from yolodsc.files import replacing
-from yolodsc.schemas import dumps
+from yolodsc.schemas import dump_json
 
-FILE, PICTURE = "history.json", "history.png"
+HISTORY_FILE, HISTORY_PLOT = "history.json", "history.png"
 
 
 class History:
@@ -46,10 +46,10 @@ class History:
 
     def write(self, folder: Path, about: Mapping[str, Any]) -> None:
         """``history.json`` with the options beside the epochs, and ``history.png`` where Matplotlib is installed."""
-        text = dumps({**about, "epochs": self.epochs}, file=folder / FILE, error=OptionError, indent=1)
-        with replacing(folder / FILE, error=OptionError, mode="w") as file:
+        text = dump_json({**about, "epochs": self.epochs}, file=folder / HISTORY_FILE, error=OptionError, indent=1)
+        with replacing(folder / HISTORY_FILE, error=OptionError, mode="w") as file:
             file.write(text)
-        self._draw(folder / PICTURE)
+        self._draw(folder / HISTORY_PLOT)
 
     def _draw(self, path: Path) -> None:
         try:

@@ -7,17 +7,17 @@ from functools import partial
 
 import numpy as np
 
-from yolodsc.errors import OptionError
-from yolodsc.training.finetune.settings import Settings
-from yolodsc.training.finetune.teacher import Teacher
-from yolodsc.network import Network
 from yolodsc.arrays import Array
+from yolodsc.errors import OptionError
+from yolodsc.network import Network
+from yolodsc.training.data.image_cache import Batch
+from yolodsc.training.finetune.settings import FinetuneSettings
+from yolodsc.training.finetune.teacher import Teacher
 from yolodsc.training.loss.distillation import head_loss, map_loss
 from yolodsc.training.loss.grid import grids
 from yolodsc.training.loss.region import region_loss
-from yolodsc.training.loss.truths import Truths
+from yolodsc.training.loss.truths import TargetBoxes
 from yolodsc.training.loss.yolo import yolo_loss
-from yolodsc.training.data.image_cache import Batch
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +42,7 @@ class Objective:
         Layers of the student whose outputs are wanted: heads (raw), and maps.
     """
 
-    def __init__(self, student: Network, teacher: Teacher | None, settings: Settings, *, threads: int = 1) -> None:
+    def __init__(self, student: Network, teacher: Teacher | None, settings: FinetuneSettings, *, threads: int = 1) -> None:
         self._grids = grids(student)
         self._teacher, self._settings = teacher, settings
         self._copied = teacher.heads if teacher and settings.heads else ()
@@ -89,7 +89,7 @@ class Objective:
             if self._boxes:
                 labels = self._teacher.boxes(told, labels)
         if self._label_weight:
-            truths = Truths.joined(labels)
+            truths = TargetBoxes.joined(labels)
             for grid in self._grids:
                 loss = partial(region_loss if grid.softmax else yolo_loss, grid, outputs[grid.index], truths)
                 yield _Term("labels", grid.index, self._label_weight, loss)

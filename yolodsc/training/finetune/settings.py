@@ -8,7 +8,7 @@ from yolodsc.training.data.augment import Augmentation
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class FinetuneSettings:
     """How a student is trained.
 
     Attributes

@@ -9,12 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from yolodsc import engine
-from yolodsc.network import iou, joined, nms
+from yolodsc.arrays import Array
 from yolodsc.detection import reported_classes
 from yolodsc.errors import CfgError, OptionError
-from yolodsc.network import Layer
-from yolodsc.network import Network
-from yolodsc.arrays import Array
+from yolodsc.network import Layer, Network, concatenated, iou, nms
 from yolodsc.training.data.labels import within
 from yolodsc.training.loss.grid import Grid, grids
 
@@ -27,7 +25,7 @@ _LANDMARKS = frozenset({"maxpool", "shortcut", "avgpool", "reorg", "scale_channe
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class HintPair:
     """Indices of two layers that should put out the same: heads by their raw layers, or maps."""
 
     student: int
@@ -80,18 +78,18 @@ class Teacher:
     def _boxes(self, outputs: dict[int, Array]) -> Array:
         """(M, 5): class, centre, size of what the teacher finds in one picture."""
         heads, picture = self.network.heads, self.network.picture
-        found = joined([head.decode(outputs[head.index], picture=picture, thresh=BOX_SCORE) for head in heads])
+        found = concatenated([head.decode(outputs[head.index], picture=picture, thresh=BOX_SCORE) for head in heads])
         found = nms(found, kind="default", thresh=self.network.profile.nms_thresh, beta=0.6)
         n, kind = np.nonzero(found.probabilities > BOX_SCORE)
         return within(np.concatenate([kind[:, None], found.boxes_xywh[n]], axis=1).astype(np.float32))
 
 
-def features(student: Network, teacher: Network) -> tuple[Pair, ...]:
+def features(student: Network, teacher: Network) -> tuple[HintPair, ...]:
     """Pairs of landmarks; none where their order, kind or shape differ."""
     ours, theirs = _landmarks(student), _landmarks(teacher)
     if [(a.type, a.shape) for a in ours] != [(b.type, b.shape) for b in theirs]:
         return ()
-    return tuple(Pair(a.index, b.index) for a, b in zip(ours, theirs, strict=True))
+    return tuple(HintPair(a.index, b.index) for a, b in zip(ours, theirs, strict=True))
 
 
 def _landmarks(network: Network) -> list[Layer]:

@@ -9,21 +9,21 @@ from typing import Any
 
 import numpy as np
 
+from yolodsc.arrays import Array
 from yolodsc.errors import OptionError, YolodscError
 from yolodsc.files import folder as made
-from yolodsc.training.finetune.history import History
-from yolodsc.training.finetune.objective import Loss, Objective
-from yolodsc.training.finetune.settings import Settings
-from yolodsc.training.finetune.teacher import Teacher
 from yolodsc.images import Geometry
 from yolodsc.network import Network
-from yolodsc.arrays import Array
-from yolodsc.training.optimization.average import Average
-from yolodsc.training.optimization.checkpoint import FILE, Checkpoint, Stored, digest_of
-from yolodsc.training.model.model import Model, Statistics
-from yolodsc.training.optimization.optimizer import clip, optimizer_named
-from yolodsc.training.data.image_cache import Batch, Batches, Shelf
+from yolodsc.training.data.image_cache import Batch, Batches, ImageCache
+from yolodsc.training.finetune.history import History
+from yolodsc.training.finetune.objective import Loss, Objective
+from yolodsc.training.finetune.settings import FinetuneSettings
+from yolodsc.training.finetune.teacher import Teacher
+from yolodsc.training.model.model import Statistics, TrainingModel
 from yolodsc.training.model.reestimate import reestimate
+from yolodsc.training.optimization.average import WeightAverage
+from yolodsc.training.optimization.checkpoint import CHECKPOINT_FILE, Checkpoint, Stored, digest_of
+from yolodsc.training.optimization.optimizer import clip, optimizer_named
 from yolodsc.training.optimization.schedule import Schedule
 
 CHECKPOINT_EVERY = 300.0
@@ -32,7 +32,7 @@ CHECKPOINT_EVERY = 300.0
 REESTIMATED = 512
 """Pictures from which batch norm's statistics are taken anew where they were live."""
 
-Progress = Callable[[int, Loss], None]
+TrainingProgress = Callable[[int, Loss], None]
 """Called after every step with the number of steps done and its loss."""
 
 
@@ -67,7 +67,7 @@ class Trainer:
     def __init__(
         self,
         student: Network,
-        settings: Settings,
+        settings: FinetuneSettings,
         *,
         paths: Sequence[str],
         folder: Path,
@@ -86,16 +86,18 @@ class Trainer:
             "profile": student.profile.name,
         }
         self._digest = digest_of(decisive, networks, list(paths))
-        known = Stored.open(folder / FILE, digest=self._digest) if resume else None
+        known = Stored.open(folder / CHECKPOINT_FILE, digest=self._digest) if resume else None
         small = (student.with_weights(known.weights(student.weights)) if known else student).resized(*side)
         self._teacher = Teacher(teacher.resized(*side), small, threads=threads) if teacher else None
         self._objective = Objective(small, self._teacher, settings, threads=threads)
-        self._model = Model(small, outputs=self._objective.outputs, threads=threads, statistics=Statistics(settings.statistics))
+        self._model = TrainingModel(
+            small, outputs=self._objective.outputs, threads=threads, statistics=Statistics(settings.statistics)
+        )
         self._optimizer = optimizer_named(
             settings.optimizer, self._model.parameters, decay=settings.decay, momentum=settings.momentum
         )
-        self._average = Average(self._model.parameters, settings.average)
-        shelf = Shelf(paths, small.picture.channels, student.profile.exif)
+        self._average = WeightAverage(self._model.parameters, settings.average)
+        shelf = ImageCache(paths, small.picture.channels, student.profile.exif)
         self._batches = Batches(
             shelf, labels, small.picture, geometry, settings.augmentation, min(settings.batch, len(paths)), settings.seed, threads
         )
@@ -121,7 +123,7 @@ class Trainer:
     def run(
         self,
         *,
-        progress: Progress | None = None,
+        progress: TrainingProgress | None = None,
         validate: Callable[[Network], float] | None = None,
         about: Mapping[str, Any] | None = None,
     ) -> Training:
@@ -167,7 +169,7 @@ class Trainer:
         """Put the state of the training on disk."""
         weights = [dict(own) for own in self._model.network().weights]
         state = Checkpoint(self._digest, self.step, weights, self._optimizer.state(), self._average.state(), self.history.state())
-        state.write(self._folder / FILE)
+        state.write(self._folder / CHECKPOINT_FILE)
 
     def close(self) -> None:
         """End threads, give memory back."""

@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 
-from yolodsc.evaluation import Dataset
 from yolodsc.detection import Detector
-from yolodsc.evaluation import RULES
+from yolodsc.evaluation import RULES, Dataset, detection_table, run_inference
 from yolodsc.evaluation.metrics import score
 from yolodsc.network import Network
-from yolodsc.evaluation import detections_of, table_of
 
 THRESH = 0.005
 """Least score of the detections that are scored, as in ``detector valid``."""
@@ -25,7 +23,7 @@ class Validation:
         """Mean AP, 0..1; 0 where no class has objects."""
         detector = Detector(network, self.names, thresh=THRESH, threads=self.threads)
         try:
-            found = table_of(self.dataset, list(detections_of(self.dataset, detector)))
+            found = detection_table(self.dataset, list(run_inference(self.dataset, detector)))
         finally:
             detector.close()
         rule = RULES["voc10"]

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from yolodsc.jit import njit
 from yolodsc.arrays import Array, Floats
+from yolodsc.jit import njit
 from yolodsc.training.kernels.piecewise_linear import unbent
 
 _RUN = 1024

@@ -8,8 +8,8 @@ need no care (what is computed there is not used), and LLVM makes vector code ho
 
 import numpy as np
 
-from yolodsc.jit import njit
 from yolodsc.arrays import Array, Ints
+from yolodsc.jit import njit
 from yolodsc.training.kernels.piecewise_linear import unbent
 
 CACHED = 6144

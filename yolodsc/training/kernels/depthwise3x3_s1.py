@@ -9,8 +9,8 @@ Between pictures, and above and below the map, lies one row of zeros; of tall ma
 
 import numpy as np
 
-from yolodsc.jit import njit
 from yolodsc.arrays import Array
+from yolodsc.jit import njit
 from yolodsc.training.kernels.piecewise_linear import unbend_row
 
 BUFFERS = 7

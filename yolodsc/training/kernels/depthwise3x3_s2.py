@@ -6,8 +6,8 @@ the right taps see, OW numbers a row. Row y of the output sees odd row y - 1, ev
 
 import numpy as np
 
-from yolodsc.jit import njit
 from yolodsc.arrays import Array
+from yolodsc.jit import njit
 from yolodsc.training.kernels.piecewise_linear import unbend_row
 
 BUFFERS = 8

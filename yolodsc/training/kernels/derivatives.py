@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from yolodsc.network import logistic
 from yolodsc.arrays import Array
+from yolodsc.network import logistic
 
 Slope = Callable[[Array, Array], Array]
 """From the numbers before and after the activation to the derivative, all of one shape."""

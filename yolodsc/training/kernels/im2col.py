@@ -6,8 +6,8 @@ cache; the columns of a whole picture would be nine times the input for 3x3, and
 
 import numpy as np
 
-from yolodsc.jit import njit
 from yolodsc.arrays import Array
+from yolodsc.jit import njit
 from yolodsc.training.kernels.piecewise_linear import bent_row, unbent_row
 
 Geometry = tuple[int, int, int, int, int]

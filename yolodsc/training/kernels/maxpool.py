@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from yolodsc.jit import njit
 from yolodsc.arrays import Array
+from yolodsc.jit import njit
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -8,8 +8,8 @@ Rows that are overwritten have functions of their own: LLVM makes scalar code wh
 
 import numpy as np
 
-from yolodsc.jit import njit
 from yolodsc.arrays import Array
+from yolodsc.jit import njit
 
 Bending = tuple[np.float32, np.float32]
 """Slope below 0 and greatest value."""

@@ -6,8 +6,8 @@ whole maps (8 to 48 channels at 112x112: forward 1.8 to 0.7 ms).
 
 import numpy as np
 
-from yolodsc.jit import njit
 from yolodsc.arrays import Array
+from yolodsc.jit import njit
 from yolodsc.training.kernels.piecewise_linear import bend_row, bent_row, unbent_row
 
 

@@ -4,44 +4,43 @@ from collections.abc import Callable
 from typing import Any
 
 from yolodsc.errors import YolodscError
-from yolodsc.network import Layer
-from yolodsc.network import ConvolutionalLayer
+from yolodsc.network import ConvolutionalLayer, Layer
+from yolodsc.training.kernels.moments import Moments
 from yolodsc.training.layers.activation import ActivationOperation
 from yolodsc.training.layers.avgpool import Avgpool
-from yolodsc.training.layers.depthwise import Depthwise
-from yolodsc.training.layers.depthwise3x3 import DepthwiseThree, is_three
-from yolodsc.training.layers.maxpool import Maxpool
-from yolodsc.training.kernels.moments import Moments
 from yolodsc.training.layers.batchnorm import Normalised
-from yolodsc.training.layers.context import Operation, Place
-from yolodsc.training.layers.pointwise import Pointwise
-from yolodsc.training.layers.product import Product
+from yolodsc.training.layers.context import LayerContext, TrainingOperation
+from yolodsc.training.layers.depthwise import DepthwiseTraining
+from yolodsc.training.layers.depthwise3x3 import Depthwise3x3Training, is_three
+from yolodsc.training.layers.maxpool import MaxpoolTraining
+from yolodsc.training.layers.pointwise import PointwiseTraining
+from yolodsc.training.layers.product import ProductTraining
 from yolodsc.training.layers.regular import Regular
 from yolodsc.training.layers.reorg import Reorg
 from yolodsc.training.layers.route import Route
 from yolodsc.training.layers.shortcut import Shortcut
-from yolodsc.training.layers.upsample import Upsample
+from yolodsc.training.layers.upsample import UpsampleTraining
 
 
-def _convolution(place: Place[ConvolutionalLayer]) -> Operation:
+def _convolution(place: LayerContext[ConvolutionalLayer]) -> TrainingOperation:
     if place.layer.pointwise:
-        return Pointwise(place)
+        return PointwiseTraining(place)
     if place.layer.depthwise:
-        return DepthwiseThree(place) if is_three(place.layer) else Depthwise(place)
+        return Depthwise3x3Training(place) if is_three(place.layer) else DepthwiseTraining(place)
     return Regular(place)
 
 
-OPERATIONS: dict[str, Callable[[Place[Any]], Operation]] = {
+OPERATIONS: dict[str, Callable[[LayerContext[Any]], TrainingOperation]] = {
     "convolutional": _convolution,
     "activation": ActivationOperation,
     "avgpool": Avgpool,
-    "maxpool": Maxpool,
+    "maxpool": MaxpoolTraining,
     "reorg": Reorg,
     "route": Route,
-    "sam": Product,
-    "scale_channels": Product,
+    "sam": ProductTraining,
+    "scale_channels": ProductTraining,
     "shortcut": Shortcut,
-    "upsample": Upsample,
+    "upsample": UpsampleTraining,
 }
 """By the layers' canonical names."""
 
@@ -57,11 +56,11 @@ def check(layer: Layer) -> None:
         raise layer.section.error("with xnor, antialiasing or a misread input cannot be trained")
 
 
-def operation(place: Place[Any]) -> Operation:
+def operation(place: LayerContext[Any]) -> TrainingOperation:
     """The operation of a layer at its place."""
     return OPERATIONS[place.layer.type](place)
 
 
-def normalised_operation(place: Place[ConvolutionalLayer], moments: Moments) -> Normalised:
+def normalised_operation(place: LayerContext[ConvolutionalLayer], moments: Moments) -> Normalised:
     """A convolution with live batch norm at its place."""
     return Normalised(place, _convolution, moments)

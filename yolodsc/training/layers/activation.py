@@ -2,14 +2,11 @@
 
 import numpy as np
 
-from yolodsc.errors import YolodscError
-from yolodsc.network import Layer
-from yolodsc.network import ActivationLayer
-from yolodsc.network import ConvolutionalLayer
-from yolodsc.network import BENDS, activate
 from yolodsc.arrays import Array
-from yolodsc.training.layers.context import Place, flat
+from yolodsc.errors import YolodscError
+from yolodsc.network import PIECEWISE_LINEAR, ActivationLayer, ConvolutionalLayer, Layer, activate
 from yolodsc.training.kernels.derivatives import SLOPES
+from yolodsc.training.layers.context import LayerContext, flat
 
 
 class Activation:
@@ -22,21 +19,21 @@ class Activation:
     """
 
     def __init__(self, layer: Layer, name: str, out: Array) -> None:
-        if name not in BENDS and name not in SLOPES:
+        if name not in PIECEWISE_LINEAR and name not in SLOPES:
             raise YolodscError(f"layer {layer.index} [{layer.type}]: activation={name} cannot be trained")
         self._name = name
         self._out = flat(out)
-        self.before = self._out if name in BENDS else np.empty_like(self._out)
+        self.before = self._out if name in PIECEWISE_LINEAR else np.empty_like(self._out)
         self._none = np.zeros(len(out), np.float32)
         self._sums = np.empty(len(out), np.float32)
 
     def forward(self, bias: Array | None = None) -> None:
         """Output from ``before`` and a bias (C,)."""
-        from yolodsc.engine import bend
+        from yolodsc.engine import add_bias_and_activate
 
         bias = self._none if bias is None else bias
-        if self._name in BENDS:
-            bend(self._out, bias, *BENDS[self._name])
+        if self._name in PIECEWISE_LINEAR:
+            add_bias_and_activate(self._out, bias, *PIECEWISE_LINEAR[self._name])
         else:
             np.add(self.before, bias[:, None], out=self.before)
             self._out[:] = activate(self.before, self._name)
@@ -46,8 +43,8 @@ class Activation:
         from yolodsc.training.kernels.piecewise_linear import unbend
 
         sums = self._sums if bias_gradient is None else bias_gradient
-        if self._name in BENDS:
-            unbend(gradient, self._out, *BENDS[self._name], sums)
+        if self._name in PIECEWISE_LINEAR:
+            unbend(gradient, self._out, *PIECEWISE_LINEAR[self._name], sums)
         else:
             gradient *= SLOPES[self._name](self.before, self._out)
             gradient.sum(axis=1, out=sums)
@@ -65,8 +62,8 @@ class Finish:
     """
 
     def __init__(self, layer: ConvolutionalLayer, out: Array) -> None:
-        self.bending = BENDS.get(layer.activation, BENDS["linear"])
-        self._activation = None if layer.activation in BENDS else Activation(layer, layer.activation, out)
+        self.bending = PIECEWISE_LINEAR.get(layer.activation, PIECEWISE_LINEAR["linear"])
+        self._activation = None if layer.activation in PIECEWISE_LINEAR else Activation(layer, layer.activation, out)
         self.before = self._activation.before.reshape(out.shape) if self._activation else out
 
     def forward(self) -> None:
@@ -83,7 +80,7 @@ class Finish:
 class ActivationOperation:
     """``[activation]``."""
 
-    def __init__(self, place: Place[ActivationLayer]) -> None:
+    def __init__(self, place: LayerContext[ActivationLayer]) -> None:
         self._x = flat(place.inputs[0])
         self._gradient = place.gradient
         self._target = place.targets[0]

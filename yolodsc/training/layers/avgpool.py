@@ -3,13 +3,13 @@
 import numpy as np
 
 from yolodsc.network import AvgpoolLayer
-from yolodsc.training.layers.context import Place
+from yolodsc.training.layers.context import LayerContext
 
 
 class Avgpool:
     """(C, n, H, W) to (C, n, 1, 1)."""
 
-    def __init__(self, place: Place[AvgpoolLayer]) -> None:
+    def __init__(self, place: LayerContext[AvgpoolLayer]) -> None:
         self._x, self._out, self._gradient, self._target = place.inputs[0], place.out, place.gradient, place.targets[0]
 
     def forward(self) -> None:

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from yolodsc.network import ConvolutionalLayer
 from yolodsc.arrays import Array, Floats
-from yolodsc.training.layers.activation import Finish
+from yolodsc.network import ConvolutionalLayer
 from yolodsc.training.kernels.moments import Moments
-from yolodsc.training.layers.context import Operation, Place, flat
+from yolodsc.training.layers.activation import Finish
+from yolodsc.training.layers.context import LayerContext, TrainingOperation, flat
 
 
 class Normalised:
@@ -20,8 +20,8 @@ class Normalised:
 
     def __init__(
         self,
-        place: Place[ConvolutionalLayer],
-        convolution: Callable[[Place[ConvolutionalLayer]], Operation],
+        place: LayerContext[ConvolutionalLayer],
+        convolution: Callable[[LayerContext[ConvolutionalLayer]], TrainingOperation],
         moments: Moments,
     ) -> None:
         before = np.zeros_like(place.out)

@@ -6,13 +6,13 @@ from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
-from yolodsc.network import Layer
 from yolodsc.arrays import Array
+from yolodsc.network import Layer
 
 L = TypeVar("L", bound=Layer)
 
 
-class Operation(Protocol):
+class TrainingOperation(Protocol):
     """One layer on one chunk of pictures, bound to its arrays; it takes no arguments and allocates next to nothing."""
 
     def forward(self) -> None:
@@ -41,7 +41,7 @@ class Scratch:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Target:
+class GradientTarget:
     """Where the gradient of one input goes; ``add`` to what other readers of that input have put there."""
 
     array: Array
@@ -56,7 +56,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Place(Generic[L]):
+class LayerContext(Generic[L]):
     """An operation's surroundings. Maps are (C, n, H, W): channels first, so that one matrix product serves all n pictures.
 
     Attributes
@@ -81,7 +81,7 @@ class Place(Generic[L]):
     inputs: tuple[Array, ...]
     out: Array
     gradient: Array
-    targets: tuple[Target | None, ...]
+    targets: tuple[GradientTarget | None, ...]
     scratch: Scratch
     weights: Mapping[str, Array] = field(default_factory=dict)
     weight_gradients: Mapping[str, Array] = field(default_factory=dict)

@@ -1,17 +1,17 @@
-"""Depthwise convolution, with any number of filters a channel."""
+"""DepthwiseTraining convolution, with any number of filters a channel."""
 
 import numpy as np
 
-from yolodsc.network import ConvolutionalLayer
 from yolodsc.arrays import Array
+from yolodsc.network import ConvolutionalLayer
 from yolodsc.training.layers.activation import Finish
-from yolodsc.training.layers.context import Place, flat
+from yolodsc.training.layers.context import LayerContext, flat
 
 
-class Depthwise:
+class DepthwiseTraining:
     """Planes through `planes.forward` and `planes.backward`; activations that are bends are part of those passes."""
 
-    def __init__(self, place: Place[ConvolutionalLayer]) -> None:
+    def __init__(self, place: LayerContext[ConvolutionalLayer]) -> None:
         from yolodsc.training.kernels.depthwise import CACHED
 
         layer = place.layer

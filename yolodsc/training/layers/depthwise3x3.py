@@ -6,21 +6,21 @@ import numpy as np
 
 from yolodsc.network import ConvolutionalLayer
 from yolodsc.training.layers.activation import Finish
-from yolodsc.training.layers.context import Place, flat
+from yolodsc.training.layers.context import LayerContext, flat
 
 CACHED = 2048
 """Numbers of the output that are worked on together; eight times as many fill a core's first cache."""
 
 
 def is_three(layer: ConvolutionalLayer) -> bool:
-    """Can `DepthwiseThree` do it."""
+    """Can `Depthwise3x3Training` do it."""
     return (layer.size, layer.dilation, layer.padding) == (3, 1, 1) and layer.stride_y == layer.stride_x <= 2
 
 
-class DepthwiseThree:
+class Depthwise3x3Training:
     """Stacks of rows through `three` or `halving`; activations that are bends are part of those passes."""
 
-    def __init__(self, place: Place[ConvolutionalLayer]) -> None:
+    def __init__(self, place: LayerContext[ConvolutionalLayer]) -> None:
         layer = place.layer
         self._x, self._out, self._gradient = place.inputs[0], place.out, place.gradient
         target = place.targets[0]
@@ -65,6 +65,7 @@ class DepthwiseThree:
 
 
 def _kernels(stride: int) -> ModuleType:
-    from yolodsc.training.kernels import depthwise3x3_s2 as halving, depthwise3x3_s1 as three
+    from yolodsc.training.kernels import depthwise3x3_s1 as three
+    from yolodsc.training.kernels import depthwise3x3_s2 as halving
 
     return three if stride == 1 else halving

@@ -3,13 +3,13 @@
 import numpy as np
 
 from yolodsc.network import MaxpoolLayer
-from yolodsc.training.layers.context import Place
+from yolodsc.training.layers.context import LayerContext
 
 
-class Maxpool:
+class MaxpoolTraining:
     """Windows over space, of any size and stride."""
 
-    def __init__(self, place: Place[MaxpoolLayer]) -> None:
+    def __init__(self, place: LayerContext[MaxpoolLayer]) -> None:
         layer = place.layer
         if layer.maxpool_depth or layer.antialiasing:
             raise layer.section.error("with maxpool_depth or antialiasing cannot be trained")

@@ -4,7 +4,7 @@ import numpy as np
 
 from yolodsc.network import ConvolutionalLayer
 from yolodsc.training.layers.activation import Finish
-from yolodsc.training.layers.context import Place, flat
+from yolodsc.training.layers.context import LayerContext, flat
 
 CACHED = 24_000
 """Numbers of input and output that are worked on together, where maps are wide."""
@@ -12,10 +12,10 @@ NARROW = 192
 """Fewest columns that are worth a block."""
 
 
-class Pointwise:
+class PointwiseTraining:
     """Y = W X + b; dW = dY Xᵀ, dX = Wᵀ dY."""
 
-    def __init__(self, place: Place[ConvolutionalLayer]) -> None:
+    def __init__(self, place: LayerContext[ConvolutionalLayer]) -> None:
         layer = place.layer
         self._x, self._out, self._gradient = flat(place.inputs[0]), flat(place.out), flat(place.gradient)
         target = place.targets[0]

@@ -6,24 +6,23 @@ gate's gradient by the number of pixels that it serves; here it is the derivativ
 
 import numpy as np
 
-from yolodsc.network import SamLayer
-from yolodsc.network import ScaleChannelsLayer
 from yolodsc.arrays import Array
+from yolodsc.network import SamLayer, ScaleChannelsLayer
 from yolodsc.training.layers.activation import Activation
-from yolodsc.training.layers.context import Place, flat
+from yolodsc.training.layers.context import LayerContext, flat
 
 
-class Product:
+class ProductTraining:
     """Two maps number by number, or one and a gate for each channel or pixel."""
 
-    def __init__(self, place: Place[ScaleChannelsLayer] | Place[SamLayer]) -> None:
+    def __init__(self, place: LayerContext[ScaleChannelsLayer] | LayerContext[SamLayer]) -> None:
         self._inputs, self._gradient, self._targets = place.inputs, place.gradient, place.targets
         self._activation = Activation(place.layer, place.layer.activation, place.out)
         self._linear = place.layer.activation == "linear"
         self._before = self._activation.before.reshape(place.out.shape)
 
     def forward(self) -> None:
-        """Product by broadcasting, then the activation."""
+        """ProductTraining by broadcasting, then the activation."""
         first, second = self._inputs
         np.multiply(first, second, out=self._before)
         if not self._linear:

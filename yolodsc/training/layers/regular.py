@@ -4,7 +4,7 @@ import numpy as np
 
 from yolodsc.network import ConvolutionalLayer
 from yolodsc.training.layers.activation import Finish
-from yolodsc.training.layers.context import Place, flat
+from yolodsc.training.layers.context import LayerContext, flat
 
 COLUMNS = 512
 """So many, or a row more, are worked on together: fewer make poor products, more don't stay in the cache."""
@@ -15,7 +15,7 @@ CACHED = 500_000
 class Regular:
     """Y = W columns(X) + b; dW = Σ dY columns(X)ᵀ over rows, dX = columnsᵀ(Wᵀ dY)."""
 
-    def __init__(self, place: Place[ConvolutionalLayer]) -> None:
+    def __init__(self, place: LayerContext[ConvolutionalLayer]) -> None:
         layer = place.layer
         self._x, self._out, self._gradient = place.inputs[0], place.out, place.gradient
         target = place.targets[0]

@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from yolodsc.network import ReorgLayer
 from yolodsc.arrays import Array, Ints
-from yolodsc.training.layers.context import Place
+from yolodsc.network import ReorgLayer
+from yolodsc.training.layers.context import LayerContext
 
 
 class Reorg:
     """A permutation of every picture, as the layer itself makes it."""
 
-    def __init__(self, place: Place[ReorgLayer]) -> None:
+    def __init__(self, place: LayerContext[ReorgLayer]) -> None:
         self._x, self._out, self._gradient, self._target = place.inputs[0], place.out, place.gradient, place.targets[0]
         channels, pictures, height, width = self._x.shape
         numbers = np.arange(channels * height * width, dtype=np.float64).reshape(channels, height, width)

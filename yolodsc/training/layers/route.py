@@ -1,13 +1,13 @@
 """``[route]``: slices of gradients go back where the channels came from (``route_layer.c: backward_route_layer``)."""
 
 from yolodsc.network import RouteLayer
-from yolodsc.training.layers.context import Place
+from yolodsc.training.layers.context import LayerContext
 
 
 class Route:
     """Concatenation of channels, or of one group of them."""
 
-    def __init__(self, place: Place[RouteLayer]) -> None:
+    def __init__(self, place: LayerContext[RouteLayer]) -> None:
         groups, group_id = place.layer.groups, place.layer.group_id
         self._parts = []
         start = 0

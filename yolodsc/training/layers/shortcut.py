@@ -2,16 +2,16 @@
 
 import numpy as np
 
-from yolodsc.network import ShortcutLayer
 from yolodsc.arrays import Array
+from yolodsc.network import ShortcutLayer
 from yolodsc.training.layers.activation import Activation
-from yolodsc.training.layers.context import Place, flat
+from yolodsc.training.layers.context import LayerContext, flat
 
 
 class Shortcut:
     """Sum of maps of one size; of other channel counts those in common."""
 
-    def __init__(self, place: Place[ShortcutLayer]) -> None:
+    def __init__(self, place: LayerContext[ShortcutLayer]) -> None:
         layer = place.layer
         if layer.weights_type != "none":
             raise layer.section.error("with weights_type cannot be trained")

@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from yolodsc.network import UpsampleLayer
 from yolodsc.arrays import Array
-from yolodsc.training.layers.context import Place
+from yolodsc.network import UpsampleLayer
+from yolodsc.training.layers.context import LayerContext
 
 
-class Upsample:
+class UpsampleTraining:
     """Nearest neighbour; a negative stride sums blocks, so that forward and backward change places."""
 
-    def __init__(self, place: Place[UpsampleLayer]) -> None:
+    def __init__(self, place: LayerContext[UpsampleLayer]) -> None:
         self._stride, self._scale = place.layer.stride, np.float32(place.layer.scale)
         self._x, self._out, self._gradient, self._target = place.inputs[0], place.out, place.gradient, place.targets[0]
 

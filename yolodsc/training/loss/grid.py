@@ -6,12 +6,9 @@ from typing import Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.darknet import Section
-from yolodsc.network import Head
-from yolodsc.network import RegionLayer
-from yolodsc.network import YoloLayer
-from yolodsc.network import Network
 from yolodsc.arrays import Array
+from yolodsc.darknet import Section
+from yolodsc.network import Head, Network, RegionLayer, YoloLayer
 
 Doubles = NDArray[np.float64]
 Reals = TypeVar("Reals", Array, Doubles)

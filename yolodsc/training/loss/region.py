@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from yolodsc.network import iou
 from yolodsc.arrays import Array
+from yolodsc.network import iou
 from yolodsc.training.loss.grid import Grid, log_softmax, logistic
-from yolodsc.training.loss.truths import Ints, Truths, best_overlaps, shape_overlaps
+from yolodsc.training.loss.truths import Ints, TargetBoxes, best_overlaps, shape_overlaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class RegionOptions:
         return cls(s.number("thresh", 0.5), coord, present, absent, kind, s.flag("rescore"), s.flag("bias_match"))
 
 
-def region_loss(grid: Grid, logits: Array, truths: Truths) -> tuple[float, Array]:
+def region_loss(grid: Grid, logits: Array, truths: TargetBoxes) -> tuple[float, Array]:
     """Loss of the head, a mean over the pictures, and its gradient by the logits (N, C, H, W)."""
     options = RegionOptions.of(grid)
     entries = grid.entries(logits)  # (N, A, 5 + classes, H, W)
@@ -52,7 +52,7 @@ def region_loss(grid: Grid, logits: Array, truths: Truths) -> tuple[float, Array
 Cells = tuple[Ints, Ints, Ints, Ints]
 
 
-def _responsible(grid: Grid, boxes: Array, truths: Truths, options: RegionOptions) -> tuple[Cells, Ints]:
+def _responsible(grid: Grid, boxes: Array, truths: TargetBoxes, options: RegionOptions) -> tuple[Cells, Ints]:
     """Of each object's cell the anchor (or with ``bias_match=0`` the predicted box) of the best shape; a later object wins."""
     column = (truths.boxes_xywh[:, 0] * grid.width).astype(np.int64).clip(0, grid.width - 1)
     row = (truths.boxes_xywh[:, 1] * grid.height).astype(np.int64).clip(0, grid.height - 1)

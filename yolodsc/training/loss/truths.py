@@ -7,15 +7,15 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.network import iou
 from yolodsc.arrays import Array
+from yolodsc.network import iou
 from yolodsc.training.loss.grid import Doubles
 
 Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Truths:
+class TargetBoxes:
     """All objects of a batch, in the order of its pictures.
 
     Attributes
@@ -40,7 +40,7 @@ class Truths:
         return len(self.picture)
 
 
-def best_overlaps(boxes: Array, truths: Truths) -> tuple[Array, Ints]:
+def best_overlaps(boxes: Array, truths: TargetBoxes) -> tuple[Array, Ints]:
     """For every box (N, P, 4) the best IoU with a truth of its picture, and that truth's row (-1: none): (N, P) each."""
     best = np.zeros(boxes.shape[:2], np.float32)
     which = np.full(boxes.shape[:2], -1, np.int64)

@@ -15,7 +15,7 @@ import numpy as np
 from yolodsc.arrays import Array
 from yolodsc.training.loss.grid import LARGEST_LOG, Doubles, Grid, cross_entropy, logistic
 from yolodsc.training.loss.overlap import KINDS, Kind, overlap_loss
-from yolodsc.training.loss.truths import Ints, Truths, best_overlaps, shape_overlaps
+from yolodsc.training.loss.truths import Ints, TargetBoxes, best_overlaps, shape_overlaps
 
 ANY_CLASS = 0.25
 """A box of which no class score exceeds this is background, however near to an object (``compare_yolo_class``)."""
@@ -68,7 +68,7 @@ class Assigned:
         return self.picture, self.anchor, self.row, self.column
 
 
-def yolo_loss(grid: Grid, logits: Array, truths: Truths) -> tuple[float, Array]:
+def yolo_loss(grid: Grid, logits: Array, truths: TargetBoxes) -> tuple[float, Array]:
     """Loss of one head, a mean over the pictures, and its gradient by the logits (N, C, H, W)."""
     options = YoloOptions.of(grid)
     entries = grid.entries(logits)  # (N, A, 5 + classes, H, W)
@@ -83,7 +83,7 @@ def yolo_loss(grid: Grid, logits: Array, truths: Truths) -> tuple[float, Array]:
     return value, gradient.reshape(logits.shape)
 
 
-def _near(grid: Grid, entries: Array, boxes: Array, truths: Truths, options: YoloOptions) -> tuple[np.ndarray, Assigned]:
+def _near(grid: Grid, entries: Array, boxes: Array, truths: TargetBoxes, options: YoloOptions) -> tuple[np.ndarray, Assigned]:
     """Boxes too good to be called background (N, A, H, W), and those so good that they answer for their object."""
     flat = boxes.reshape(len(boxes), -1, 4)
     overlap, truth = best_overlaps(flat, truths)
@@ -95,7 +95,7 @@ def _near(grid: Grid, entries: Array, boxes: Array, truths: Truths, options: Yol
     return ignored, Assigned(n, a, y, x, which[n, a, y, x])
 
 
-def _responsible(grid: Grid, truths: Truths, options: YoloOptions) -> Assigned:
+def _responsible(grid: Grid, truths: TargetBoxes, options: YoloOptions) -> Assigned:
     """The anchor of the best shape among all heads', and every other one of this head that passes ``iou_thresh``."""
     column = (truths.boxes_xywh[:, 0] * grid.width).astype(np.int64).clip(0, grid.width - 1)
     row = (truths.boxes_xywh[:, 1] * grid.height).astype(np.int64).clip(0, grid.height - 1)
@@ -120,7 +120,7 @@ def _objectness(entries: Array, gradient: Array, found: Assigned, ignored: np.nd
     return float((weight * cross_entropy(logits, target)).sum())
 
 
-def _classes(entries: Array, gradient: Array, found: Assigned, truths: Truths, options: YoloOptions, scale: float) -> float:
+def _classes(entries: Array, gradient: Array, found: Assigned, truths: TargetBoxes, options: YoloOptions, scale: float) -> float:
     """Each cell once, with all the classes of the objects that it answers for."""
     cells, place = np.unique(np.stack(found.cells), axis=1, return_inverse=True)
     n, a, y, x = cells
@@ -133,7 +133,7 @@ def _classes(entries: Array, gradient: Array, found: Assigned, truths: Truths, o
 
 
 def _boxes(
-    grid: Grid, entries: Array, gradient: Array, found: Assigned, truths: Truths, options: YoloOptions, scale: float
+    grid: Grid, entries: Array, gradient: Array, found: Assigned, truths: TargetBoxes, options: YoloOptions, scale: float
 ) -> float:
     n, a, y, x = found.cells
     raw = entries[n, a, :4, y, x].astype(np.float64)  # (R, 4)

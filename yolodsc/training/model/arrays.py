@@ -5,9 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from yolodsc.network import Layer, Weights
-from yolodsc.darknet import Profile
 from yolodsc.arrays import Array, Floats
+from yolodsc.darknet import Profile
+from yolodsc.network import Layer, Weights
 from yolodsc.training.kernels.moments import Moments
 from yolodsc.training.model.parameter import Parameter
 

@@ -5,17 +5,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from yolodsc.network import PICTURE, Layer
-from yolodsc.network import ConvolutionalLayer
 from yolodsc.arrays import Array, Shape
-from yolodsc.training.model.arrays import LayerArrays, LiveArrays
-from yolodsc.training.model.graph import Graph
+from yolodsc.network import INPUT_INDEX, ConvolutionalLayer, Layer
 from yolodsc.training.layers import normalised_operation, operation
-from yolodsc.training.layers.context import Place, Scratch, Target
+from yolodsc.training.layers.context import GradientTarget, LayerContext, Scratch
+from yolodsc.training.model.arrays import LayerArrays, LiveArrays
+from yolodsc.training.model.graph import TrainingGraph
 from yolodsc.training.model.memory import cut, shared
 
 
-class Lane:
+class Workspace:
     """What the chunks of one thread use one after the other: gradients of maps, and scratch."""
 
     def __init__(self) -> None:
@@ -50,19 +49,19 @@ class Chunk:
 
     def __init__(
         self,
-        graph: Graph,
+        graph: TrainingGraph,
         outputs: Sequence[int],
         arrays: Mapping[int, LayerArrays],
         *,
         pictures: slice,
         picture: Shape,
-        lane: Lane,
+        lane: Workspace,
     ) -> None:
         self.pictures = pictures
         self._graph, self._arrays, self._lane = graph, arrays, lane
         self._count = pictures.stop - pictures.start
         self._outputs = list(dict.fromkeys(graph.roots[index] for index in outputs))
-        self._maps = {PICTURE: self._map(picture)}
+        self._maps = {INPUT_INDEX: self._map(picture)}
         for layer in graph.layers:
             self._maps[layer.index] = self._map(layer.shape)
         self._gradients = self._plan_gradients()
@@ -76,7 +75,7 @@ class Chunk:
     def forward(self, stage: int, pictures: Array) -> None:
         """Fill maps from the batch (N, C, H, W): the first ``stage`` when all chunks are at their beginning, and so on."""
         if stage == 0:
-            self._maps[PICTURE][:] = pictures[self.pictures].transpose(1, 0, 2, 3)
+            self._maps[INPUT_INDEX][:] = pictures[self.pictures].transpose(1, 0, 2, 3)
         for step in self._forward[stage]:
             step()
 
@@ -119,7 +118,7 @@ class Chunk:
         nothing = np.empty(0, np.float32)
         targets = tuple(self._target(source) for source in self._graph.sources(layer))
         own = self._arrays.get(layer.index)
-        place: Place[Any] = Place(
+        place: LayerContext[Any] = LayerContext(
             layer,
             tuple(self._maps[source] for source in self._graph.sources(layer)),
             self._maps[layer.index],
@@ -135,10 +134,10 @@ class Chunk:
         plain = operation(place)
         return _Steps((plain.forward,), (plain.backward,))
 
-    def _target(self, source: int) -> Target | None:
+    def _target(self, source: int) -> GradientTarget | None:
         if source not in self._gradients:
             return None
-        target = Target(self._gradients[source], add=source in self._written)
+        target = GradientTarget(self._gradients[source], add=source in self._written)
         self._written.add(source)
         return target
 

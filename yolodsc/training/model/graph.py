@@ -3,13 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from yolodsc.network import PICTURE, Layer
-from yolodsc.network import RouteLayer
+from yolodsc.network import INPUT_INDEX, Layer, RouteLayer
 from yolodsc.training.layers import PASSING, check
 
 
 @dataclass(frozen=True, slots=True)
-class Graph:
+class TrainingGraph:
     """The layers that outputs depend on, without those that pass their input on.
 
     Attributes
@@ -27,13 +26,13 @@ class Graph:
     trained: frozenset[int]
 
     @classmethod
-    def of(cls, layers: Sequence[Layer], outputs: Sequence[int]) -> "Graph":
+    def of(cls, layers: Sequence[Layer], outputs: Sequence[int]) -> "TrainingGraph":
         """A `YolodscError` for layers without a backward pass."""
         needed = set(outputs)
         for layer in reversed(layers):
             if layer.index in needed:
                 needed.update(layer.sources)
-        roots, trained, run = {PICTURE: PICTURE}, set(), []
+        roots, trained, run = {INPUT_INDEX: INPUT_INDEX}, set(), []
         for layer in layers:
             if layer.index not in needed:
                 continue

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from yolodsc.network import Network
 from yolodsc.arrays import Array
+from yolodsc.network import Network
 
 
-def initialised(network: Network, *, seed: int) -> Network:
+def initialize_weights(network: Network, *, seed: int) -> Network:
     """The network with normal kernels of variance 2 / inputs (He et al. 2015), scales of 1, and 0 for the rest."""
     random = np.random.default_rng((seed, 2015))
     return network.with_weights([{name: _initial(random, name, array) for name, array in own.items()} for own in network.weights])

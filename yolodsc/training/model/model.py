@@ -1,4 +1,4 @@
-"""`Model`: a network that can be run forward and backward over batches, on several threads."""
+"""`TrainingModel`: a network that can be run forward and backward over batches, on several threads."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,13 +8,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from yolodsc.errors import OptionError
-from yolodsc.network import ConvolutionalLayer
-from yolodsc.network import Network
 from yolodsc.arrays import Array, Floats, Shape
+from yolodsc.errors import OptionError
+from yolodsc.network import ConvolutionalLayer, Network
 from yolodsc.training.model.arrays import FoldedArrays, LayerArrays, LiveArrays
-from yolodsc.training.model.chunk import Chunk, Lane, share_of
-from yolodsc.training.model.graph import Graph
+from yolodsc.training.model.chunk import Chunk, Workspace, share_of
+from yolodsc.training.model.graph import TrainingGraph
 from yolodsc.training.model.parameter import Parameter
 
 CHUNK = 4
@@ -33,7 +32,7 @@ class Statistics(Enum):
 FROZEN, LIVE = Statistics.FROZEN, Statistics.LIVE
 
 
-class Model:
+class TrainingModel:
     """A network in training.
 
     Parameters
@@ -65,7 +64,7 @@ class Model:
 
         self._network, self._outputs, self._threads = network, tuple(outputs), threads
         self._statistics = statistics
-        self._graph = Graph.of(network.layers, self._outputs)
+        self._graph = TrainingGraph.of(network.layers, self._outputs)
         self._owned = {
             layer.index: self._arrays_of(layer.index)
             for layer in network.layers
@@ -140,12 +139,12 @@ class Model:
         if len(shape) != 4 or shape[1] != self._network.picture.channels or shape[0] < 1:
             raise OptionError(f"pictures of {shape}; wanted (N, {self._network.picture.channels}, H, W)")
         count, channels, height, width = shape
-        self._graph = Graph.of(self._network.resized(height, width).layers, self._outputs)
+        self._graph = TrainingGraph.of(self._network.resized(height, width).layers, self._outputs)
         for arrays in self._owned.values():
             arrays.forget()
         starts = range(0, count, CHUNK)
         alone = self._statistics is Statistics.FROZEN  # a chunk goes all the way before its lane's next one begins
-        lanes = [Lane() for _ in range(self._threads if alone else len(starts))]
+        lanes = [Workspace() for _ in range(self._threads if alone else len(starts))]
         self._chunks = [
             Chunk(
                 self._graph,

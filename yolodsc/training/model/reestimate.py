@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from yolodsc.network import Network
 from yolodsc.arrays import Array, Floats
-from yolodsc.training.model.model import LIVE, Model
+from yolodsc.network import Network
+from yolodsc.training.model.model import LIVE, TrainingModel
 
 
 def reestimate(network: Network, batches: Iterable[Array], *, threads: int = 1) -> Network:
@@ -23,7 +23,7 @@ def reestimate(network: Network, batches: Iterable[Array], *, threads: int = 1) 
     outputs = [head.index for head in network.heads] or [max(layer.index for layer in network.layers if layer.type != "cost")]
     counts: list[int] = []
     found: dict[int, list[tuple[Floats, Floats]]] = {}
-    with Model(network, outputs=outputs, threads=threads, statistics=LIVE) as model:
+    with TrainingModel(network, outputs=outputs, threads=threads, statistics=LIVE) as model:
         for pictures in batches:
             model.forward(pictures)
             counts.append(len(pictures))

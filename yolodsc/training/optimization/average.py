@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from yolodsc.network import Network
 from yolodsc.arrays import Array
+from yolodsc.network import Network
 from yolodsc.training.model.parameter import Parameter
 
 
 @dataclass(slots=True)
-class Average:
+class WeightAverage:
     """The exponential average of every parameter; it starts short, so that the first steps are soon forgotten."""
 
     parameters: Sequence[Parameter]

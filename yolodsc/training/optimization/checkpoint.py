@@ -9,15 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from yolodsc.arrays import Array
 from yolodsc.errors import OptionError
 from yolodsc.files import replacing
 from yolodsc.network import Network
-from yolodsc.schemas import open_npz
-from yolodsc.schemas import dumps, parse
-from yolodsc.training.optimization.schema import about_of
-from yolodsc.arrays import Array
+from yolodsc.schemas import dump_json, open_npz, parse_json
+from yolodsc.training.optimization.schema import check_checkpoint_info
 
-FILE = "checkpoint.npz"
+CHECKPOINT_FILE = "checkpoint.npz"
 GROUPS = ("weights", "optimizer", "average")
 MOST_STEPS = 2**53
 
@@ -53,7 +52,7 @@ class Checkpoint:
         arrays |= {f"optimizer/{name}": a for name, a in self.optimizer.items()}
         arrays |= {f"average/{name}": a for name, a in self.average.items()}
         about = {"digest": self.digest, "step": self.step, "layers": len(self.weights), "history": self.history}
-        text = dumps(about, file=path, error=OptionError)
+        text = dump_json(about, file=path, error=OptionError)
         with replacing(path, error=OptionError) as file:
             np.savez(file, about=np.array(text), **arrays)  # type: ignore[arg-type]
 
@@ -82,11 +81,11 @@ class Stored:
             strange = next((n for n in file.entries if n != "about" and n.partition("/")[0] not in GROUPS), None)
         if text is None or strange is not None:
             raise OptionError(f"{path}: is no checkpoint of a training ({'no about' if text is None else strange})")
-        content = parse(text, file=f"{path}: about", error=OptionError)
-        about = about_of(content, file=f"{path}: about")
+        content = parse_json(text, file=f"{path}: about", error=OptionError)
+        about = check_checkpoint_info(content, file=f"{path}: about")
         if about.digest != digest:
             raise OptionError(f"{path}: of a training with other options, networks or pictures; wanted the same ones")
-        return cls(path, about.step, parse(text, file=path, error=OptionError)["history"])
+        return cls(path, about.step, parse_json(text, file=path, error=OptionError)["history"])
 
     def check(self, *, steps: int, per_epoch: int) -> None:
         """See that its step is one of the training's, and that it has an entry for each epoch that was over by then."""

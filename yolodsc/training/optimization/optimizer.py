@@ -6,8 +6,8 @@ from typing import Protocol
 
 import numpy as np
 
-from yolodsc.errors import OptionError
 from yolodsc.arrays import Array
+from yolodsc.errors import OptionError
 from yolodsc.training.model.parameter import Parameter
 
 OPTIMIZERS = ("adam", "sgd")

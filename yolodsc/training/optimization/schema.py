@@ -5,8 +5,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from yolodsc.errors import OptionError
-from yolodsc.schemas import Place, checked
-from yolodsc.schemas import Finite, Index, Positive, Share, Text
+from yolodsc.schemas import Finite, Index, Place, Positive, Share, Text, checked
 
 
 class Epoch(Struct, frozen=True, kw_only=True):
@@ -40,6 +39,6 @@ class About(Struct, frozen=True, kw_only=True):
     history: History
 
 
-def about_of(content: Any, *, file: Place) -> About:
+def check_checkpoint_info(content: Any, *, file: Place) -> About:
     """The description of a checkpoint, checked."""
     return checked(content, About, file=file, error=OptionError)

@@ -9,9 +9,9 @@ that there are no tail kernels.
 
 from dataclasses import dataclass
 
-from yolodsc.engine.codegen.ir_builder import Code
 from yolodsc.engine.codegen.epilogue import ACTIVATIONS
 from yolodsc.engine.codegen.extent import Columns, Extent, tiled
+from yolodsc.engine.codegen.ir_builder import IRBuilder
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class ConvKernel:
 
     def emit(self, name: str) -> str:
         """LLVM IR of the kernel."""
-        c = Code(name, self.lanes)
+        c = IRBuilder(name, self.lanes)
         place = {argument: index for index, argument in enumerate(self.arguments)}
         x, weights, biases, y = (c.pointer(place[n]) for n in ("x", "weights", "biases", "y"))
         table = c.pointer(place["table"])
@@ -99,7 +99,7 @@ class ConvKernel:
             )
         return c.text()
 
-    def _sums(self, c: Code, x: str, weights: str, biases: str, table: str, segments: str) -> list[str]:
+    def _sums(self, c: IRBuilder, x: str, weights: str, biases: str, table: str, segments: str) -> list[str]:
         """Accumulate all segments for one tile; returns ``vectors * pixels`` values."""
         bias = [c.load(biases, v * self.lanes * 4) for v in range(self.vectors)]
         start = [c.constant(0.0)] * self.vectors * self.pixels
@@ -121,7 +121,7 @@ class ConvKernel:
         sums = segment.carried[2:]
         return [c.arith("fadd", value, bias[number // self.pixels]) for number, value in enumerate(sums)]
 
-    def _finish(self, c: Code, sums: list[str], y: str, block_y: str, residual: list[str], block_residual: str) -> None:
+    def _finish(self, c: IRBuilder, sums: list[str], y: str, block_y: str, residual: list[str], block_residual: str) -> None:
         """Activation, residual, store."""
         activate = ACTIVATIONS[self.activation]
         for v in range(self.vectors):

@@ -6,9 +6,9 @@ map (then all of them advance together). A row's vectors are loaded once and mee
 
 from dataclasses import dataclass
 
-from yolodsc.engine.codegen.ir_builder import Code
 from yolodsc.engine.codegen.epilogue import ACTIVATIONS
 from yolodsc.engine.codegen.extent import Columns, Extent, tiled
+from yolodsc.engine.codegen.ir_builder import IRBuilder
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class DepthwiseKernel:
 
     def emit(self, name: str) -> str:
         """LLVM IR of the kernel."""
-        c = Code(name, self.lanes)
+        c = IRBuilder(name, self.lanes)
         place = {argument: index for index, argument in enumerate(self.arguments)}
         weights, biases, y = (c.pointer(place[n]) for n in ("weights", "biases", "y"))
         g = {n: c.argument(place[n]) for n in self.arguments[3:11]}
@@ -70,7 +70,7 @@ class DepthwiseKernel:
             block.again(c.add(x0, g["block_x"]), c.at(w, step), c.at(b, width), c.at(y0, g["block_y"]))
         return c.text()
 
-    def _tile(self, c: Code, sources: list[str], taps: list[str], bias: str, y: str) -> None:
+    def _tile(self, c: IRBuilder, sources: list[str], taps: list[str], bias: str, y: str) -> None:
         """One tile: read, multiply, activate, store."""
         width = self.lanes * 4
         sums = [bias] * self.pixels

@@ -9,9 +9,9 @@ from typing import Literal
 
 import numpy as np
 
-from yolodsc.engine.codegen.ir_builder import Code
 from yolodsc.engine.codegen.epilogue import ACTIVATIONS
 from yolodsc.engine.codegen.extent import ONE, Columns, Extent, tiled
+from yolodsc.engine.codegen.ir_builder import IRBuilder
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class PairKernel:
 
     def emit(self, name: str) -> str:
         """LLVM IR of the kernel."""
-        c = Code(name, self.lanes)
+        c = IRBuilder(name, self.lanes)
         width = self.lanes * 4
         x, y = c.pointer(0), c.pointer(2)
         r = c.pointer(1) if self.operation != "copy" else x
@@ -91,7 +91,7 @@ class ClearKernel:
 
     def emit(self, name: str) -> str:
         """LLVM IR of the kernel."""
-        c = Code(name, self.lanes)
+        c = IRBuilder(name, self.lanes)
         y = c.pointer(0)
         blocks, block_y, rows, row_y, vectors = (c.argument(i) for i in range(1, 6))
         with c.loop(blocks, [("ptr", y)]) as block:
@@ -105,7 +105,7 @@ class ClearKernel:
 
 
 @dataclass(frozen=True, slots=True)
-class SpanKernel:
+class AffineKernel:
     """``y = activation(x) * scale + shift`` over planes of rows of floats; the last vector of a row overlaps the one before."""
 
     lanes: int
@@ -127,7 +127,7 @@ class SpanKernel:
 
     def emit(self, name: str) -> str:
         """LLVM IR of the kernel; ``floats`` must be at least ``lanes``."""
-        c = Code(name, self.lanes)
+        c = IRBuilder(name, self.lanes)
         x, y = c.pointer(0), c.pointer(1)
         planes, plane_x, plane_y, rows, row_x, row_y, floats = (c.argument(i) for i in range(2, 9))
         scale, shift = c.number(9), c.number(10)
@@ -165,7 +165,7 @@ class LaneKernel:
 
     def emit(self, name: str) -> str:
         """LLVM IR of the kernel."""
-        c = Code(name, self.lanes)
+        c = IRBuilder(name, self.lanes)
         x, y = c.pointer(0), c.pointer(1)
         channels, channel_x, channel_y, rows, row_x, row_y, pixels, pixel_x, pixel_y = (c.argument(i) for i in range(2, 11))
         with c.loop(channels, [("ptr", x), ("ptr", y)]) as channel:
@@ -204,7 +204,7 @@ class UpsampleKernel:
 
     def emit(self, name: str) -> str:
         """LLVM IR of the kernel; ``rows`` and ``pixels`` count the input's."""
-        c = Code(name, self.lanes)
+        c = IRBuilder(name, self.lanes)
         width = self.lanes * 4
         x, y = c.pointer(0), c.pointer(1)
         blocks, block_x, block_y, rows, row_x, row_y, pixels = (c.argument(i) for i in range(2, 9))

@@ -6,8 +6,8 @@ from functools import reduce
 
 import numpy as np
 
-from yolodsc.engine.codegen.ir_builder import Code
 from yolodsc.engine.codegen.extent import Column, Columns, Extent, tiled
+from yolodsc.engine.codegen.ir_builder import IRBuilder
 
 
 def _clipped(first: Column, count: Column, stride: Column, shift: Column, size: Column, side: Column) -> tuple[Column, Column]:
@@ -35,7 +35,7 @@ class AverageKernel:
 
     def emit(self, name: str) -> str:
         """LLVM IR of the kernel; ``scale`` is 1 / (rows * pixels)."""
-        c = Code(name, self.lanes)
+        c = IRBuilder(name, self.lanes)
         x, y = c.pointer(0), c.pointer(1)
         blocks, block_x, block_y, rows, row_x, pixels = (c.argument(i) for i in range(2, 8))
         scale, zero = c.number(8), c.constant(0.0)
@@ -77,7 +77,7 @@ class WindowKernel:
 
     def emit(self, name: str) -> str:
         """LLVM IR of the kernel; ``y`` points to the pixel (first_row, first_column)."""
-        c = Code(name, self.lanes)
+        c = IRBuilder(name, self.lanes)
         width = self.lanes * 4
         x, y = c.pointer(0), c.pointer(1)
         g = {n: c.argument(i) for i, n in enumerate(self.arguments) if i > 1}
@@ -95,13 +95,13 @@ class WindowKernel:
             block.again(c.at(x0, g["block_x"]), c.at(y0, g["block_y"]))
         return c.text()
 
-    def _span(self, c: Code, index: str, g: dict[str, str], first: str, axis: str, side: str) -> tuple[str, str]:
+    def _span(self, c: IRBuilder, index: str, g: dict[str, str], first: str, axis: str, side: str) -> tuple[str, str]:
         """Start and length of a window along one axis, cut to the map."""
         start = c.sub(c.mul(c.add(index, g[first]), g["stride" + axis]), g["shift" + axis])
         low, high = c.most(start, 0), c.least(c.add(start, g["size" + axis]), g[side])
         return low, c.sub(high, low)
 
-    def _largest(self, c: Code, corner: str, tall: str, wide: str, row_x: str) -> str:
+    def _largest(self, c: IRBuilder, corner: str, tall: str, wide: str, row_x: str) -> str:
         """The loop waits for its maximum, so what no maximum keeps (NaN) is kept beside it and costs no time."""
         kind, bits = c.vector, f"<{c.lanes} x i32>"
         with c.loop(tall, [("ptr", corner), (kind, c.constant(-math.inf)), (bits, c.integers(0))]) as down:
@@ -142,7 +142,7 @@ class MaxpoolKernel:
 
     def emit(self, name: str) -> str:
         """LLVM IR of the kernel; ``step_x`` is ``stride`` rows."""
-        c = Code(name, self.lanes)
+        c = IRBuilder(name, self.lanes)
         width = self.lanes * 4
         x, y = c.pointer(0), c.pointer(1)
         blocks, block_x, block_y, rows, row_x, step_x, row_y, tiles, last = (c.argument(i) for i in range(2, 11))
@@ -157,7 +157,7 @@ class MaxpoolKernel:
             block.again(c.at(x0, block_x), c.at(y0, block_y))
         return c.text()
 
-    def _tile(self, c: Code, x: str, row_x: str, y: str) -> None:
+    def _tile(self, c: IRBuilder, x: str, row_x: str, y: str) -> None:
         width = self.lanes * 4
         seen: list[list[str]] = [[] for _ in range((self.pixels - 1) * self.stride + self.size)]  # by column
         for _ in range(self.size):

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.engine.codegen.ir_builder import Code
+from yolodsc.arrays import Array
 from yolodsc.engine.codegen.epilogue import ACTIVATIONS
 from yolodsc.engine.codegen.extent import ONE, Columns, Extent
-from yolodsc.arrays import Array
+from yolodsc.engine.codegen.ir_builder import IRBuilder
 
 NEAR, FAR = 2 / 3, 3 / 2
 """The points but 0 and infinity are these and their negatives; their product is 1, which saves a multiplication."""
@@ -50,7 +50,7 @@ def _sum(factors: NDArray[np.float64], arrays: NDArray[np.floating]) -> NDArray[
     return out
 
 
-def _down(c: Code, d: list[str]) -> list[str]:
+def _down(c: IRBuilder, d: list[str]) -> list[str]:
     """Six numbers through B transposed."""
     k, both = c.constant, -(NEAR**2 + FAR**2)
     a, b = c.fma(d[2], k(-(FAR**2)), d[4]), c.fma(d[1], k(-(FAR**2)), d[3])
@@ -65,7 +65,7 @@ def _down(c: Code, d: list[str]) -> list[str]:
     ]
 
 
-def _up(c: Code, m: list[str]) -> list[str]:
+def _up(c: IRBuilder, m: list[str]) -> list[str]:
     """Six sums through A transposed."""
     k = c.constant
     near, far = c.arith("fadd", m[1], m[2]), c.arith("fadd", m[3], m[4])
@@ -98,7 +98,7 @@ class WinogradInput:
 
     def emit(self, name: str) -> str:
         """LLVM IR of the kernel; ``x`` points to the top left pixel of the first tile, margin included."""
-        c = Code(name, self.lanes)
+        c = IRBuilder(name, self.lanes)
         width = self.lanes * 4
         x, v = c.pointer(0), c.pointer(1)
         blocks, block_x, block_v, tile_rows, tile_row_x, row_x, tiles, position = (c.argument(i) for i in range(2, 10))
@@ -149,7 +149,7 @@ class WinogradOutput:
 
     def emit(self, name: str) -> str:
         """LLVM IR of the kernel; partial tiles write into the margin."""
-        c = Code(name, self.lanes)
+        c = IRBuilder(name, self.lanes)
         width = self.lanes * 4
         m, biases, y = c.pointer(0), c.pointer(1), c.pointer(2)
         blocks, block_m, block_y, tile_rows, tile_row_y, row_y, tiles, position = (c.argument(i) for i in range(3, 11))
