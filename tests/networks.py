@@ -21,9 +21,9 @@ def network(
     return built.with_weights([{name: _random(rng, name, array) for name, array in own.items()} for own in built.weights])
 
 
-def picture(network: Network, *, seed: int = 1) -> Array:
+def image(network: Network, *, seed: int = 1) -> Array:
     """Random numbers of both signs in the shape that the network reads."""
-    return np.random.default_rng(seed).standard_normal(network.picture).astype(np.float32)
+    return np.random.default_rng(seed).standard_normal(network.input_shape).astype(np.float32)
 
 
 def last(network: Network, x: Array) -> Array:

@@ -72,7 +72,7 @@ def test_layers_are_bounded_in_number() -> None:
 def test_convolutions_without_a_matrix_of_windows_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """FastDSC leaves im2col where the matrix would be beyond reason."""
     network = Network.load(f"{STEM}.cfg", f"{STEM}.weights")
-    x = np.random.default_rng(0).random(network.picture, np.float32)
+    x = np.random.default_rng(0).random(network.input_shape, np.float32)
     whole = fastdsc.FastDscRunner(network, threads=1, outputs=[network.output])(x)[network.output]
     monkeypatch.setattr(fastdsc, "MOST_WORKING", 0)
     monkeypatch.setattr(fastdsc, "convolution_step", _only_without_windows(fastdsc.convolution_step))

@@ -18,8 +18,8 @@ NETWORK = ["--cfg", f"{STEM}.cfg", "--weights", f"{STEM}.weights"]
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """A folder of three pictures of noise."""
+def images(tmp_path: Path) -> Path:
+    """A folder of three images of noise."""
     folder = tmp_path / "in"
     folder.mkdir()
     rng = np.random.default_rng(0)
@@ -28,22 +28,22 @@ def pictures(tmp_path: Path) -> Path:
     return folder
 
 
-def test_detect_prints_a_line_a_picture_then_its_boxes(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_detect_prints_a_line_a_image_then_its_boxes(images: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """And exits with 0."""
-    status = cli.run(["detect", str(pictures / "a.png"), *NETWORK, "--thresh", ".05"])
+    status = cli.run(["detect", str(images / "a.png"), *NETWORK, "--thresh", ".05"])
 
     lines = capsys.readouterr().out.splitlines()
     assert status == 0
-    assert lines[0].startswith(f"{pictures / 'a.png'}: 100x76, {len(lines) - 2} objects, ")
+    assert lines[0].startswith(f"{images / 'a.png'}: 100x76, {len(lines) - 2} objects, ")
     assert lines[1].split() == ["class", "score", "left", "top", "right", "bottom"]
 
 
-def test_detect_writes_every_format(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_detect_writes_every_format(images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """All of one run agree."""
     out = tmp_path / "out"
     options = ["--save", str(out), "--json", str(out / "r.json"), "--csv", str(out / "r.csv"), "--txt", str(out / "txt")]
 
-    status = cli.run(["detect", str(pictures), *NETWORK, "--quiet", "--thresh", ".05", "--crops", str(out / "crops"), *options])
+    status = cli.run(["detect", str(images), *NETWORK, "--quiet", "--thresh", ".05", "--crops", str(out / "crops"), *options])
 
     frames = json.loads((out / "r.json").read_text())
     count = sum(len(frame["objects"]) for frame in frames)
@@ -56,39 +56,39 @@ def test_detect_writes_every_format(pictures: Path, tmp_path: Path, capsys: pyte
     assert {path.name for path in out.glob("*.[pj]*g")} == {"a.png", "b.jpg", "c.png"}
 
 
-def test_a_picture_that_cannot_be_read_is_reported_and_the_rest_goes_on(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_image_that_cannot_be_read_is_reported_and_the_rest_goes_on(images: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The exit status is 1 at the end."""
-    (pictures / "b.jpg").write_bytes(b"broken")
+    (images / "b.jpg").write_bytes(b"broken")
 
-    status = cli.run(["detect", str(pictures), *NETWORK])
+    status = cli.run(["detect", str(images), *NETWORK])
 
     captured = capsys.readouterr()
     assert status == 1
     assert captured.err.count("\n") == 1
-    assert "b.jpg: cannot be read as a picture" in captured.err
+    assert "b.jpg: cannot be read as an image" in captured.err
     assert captured.out.count("100x76") == 2
 
 
-def test_lists_globs_and_standard_input_name_pictures(
-    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_lists_globs_and_standard_input_name_images(
+    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each in its order."""
     listed = tmp_path / "list.txt"
-    listed.write_text(f"{pictures / 'c.png'}\n\n{pictures / 'a.png'}\n")
-    monkeypatch.setattr("sys.stdin", io.StringIO(f"{pictures / 'b.jpg'}\n"))
+    listed.write_text(f"{images / 'c.png'}\n\n{images / 'a.png'}\n")
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{images / 'b.jpg'}\n"))
 
-    cli.run(["detect", str(listed), str(pictures / "*.jpg"), "-", *NETWORK, "--thresh", "1"])
+    cli.run(["detect", str(listed), str(images / "*.jpg"), "-", *NETWORK, "--thresh", "1"])
 
     names = [Path(line.split(":")[0]).name for line in capsys.readouterr().out.splitlines()]
     assert names == ["c.png", "a.png", "b.jpg", "b.jpg"]
 
 
-def test_classes_may_be_names_or_numbers(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_classes_may_be_names_or_numbers(images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Others are left out."""
     names = tmp_path / "five.names"
     names.write_text("cat\ndog\ncow\nbus\ncar\n")
 
-    cli.run(["detect", str(pictures / "a.png"), *NETWORK, "--names", str(names), "--classes", "dog,4", "--thresh", ".05"])
+    cli.run(["detect", str(images / "a.png"), *NETWORK, "--names", str(names), "--classes", "dog,4", "--thresh", ".05"])
 
     rows = [line.split()[0] for line in capsys.readouterr().out.splitlines()[2:]]
     assert set(rows) <= {"dog", "car"}
@@ -135,36 +135,36 @@ def test_classes_may_be_names_or_numbers(pictures: Path, tmp_path: Path, capsys:
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(
-    arguments: list[str], found: str, pictures: Path, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], found: str, images: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """On standard error, with exit status 2, and no input is touched."""
-    picture = pictures / "a.png"
-    before = picture.read_bytes()
+    image = images / "a.png"
+    before = image.read_bytes()
 
-    status = cli.run([argument.replace("{a}", str(picture)) for argument in arguments])
+    status = cli.run([argument.replace("{a}", str(image)) for argument in arguments])
 
     captured = capsys.readouterr()
     assert status == 2
     assert found in captured.err
     assert captured.err.count("\n") == 1
     assert captured.err.startswith("yolodsc: ")
-    assert picture.read_bytes() == before
+    assert image.read_bytes() == before
 
 
-def test_a_list_of_paths_is_never_overwritten(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_list_of_paths_is_never_overwritten(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor by a label file of its name."""
-    monkeypatch.chdir(pictures)
-    (pictures / "a.txt").write_text("a.png\n")
+    monkeypatch.chdir(images)
+    (images / "a.txt").write_text("a.png\n")
 
     assert cli.run(["detect", "a.txt", *NETWORK, "--json", "a.txt"]) == 2
     assert cli.run(["detect", "a.txt", *NETWORK, "--txt", "."]) == 0
 
-    assert (pictures / "a.txt").read_text() == "a.png\n"
-    assert (pictures / "a_2.txt").is_file()
+    assert (images / "a.txt").read_text() == "a.png\n"
+    assert (images / "a_2.txt").is_file()
 
 
 @pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="needs /dev/full")
-def test_devices_are_written_to(pictures: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_devices_are_written_to(images: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """Not replaced by files."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -172,12 +172,12 @@ def test_devices_are_written_to(pictures: Path, capsys: pytest.CaptureFixture[st
     reader = threading.Thread(target=lambda: got.append(pipe.read_text()))
     reader.start()
 
-    assert cli.run(["detect", str(pictures / "a.png"), *NETWORK, "--csv", str(pipe), "--quiet"]) == 0
+    assert cli.run(["detect", str(images / "a.png"), *NETWORK, "--csv", str(pipe), "--quiet"]) == 0
 
     reader.join(timeout=10)
     assert got[0].startswith("path,class,score")
     assert pipe.is_fifo()
-    assert cli.run(["detect", str(pictures / "a.png"), *NETWORK, "--json", "/dev/full"]) == 2
+    assert cli.run(["detect", str(images / "a.png"), *NETWORK, "--json", "/dev/full"]) == 2
     assert "/dev/full: cannot be written: No space left" in capsys.readouterr().err
     assert Path("/dev/full").is_char_device()
 
@@ -195,7 +195,7 @@ def test_without_a_source_the_extra_is_named(capsys: pytest.CaptureFixture[str],
 def test_without_a_source_the_sample_photographs_are_saved(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Three pictures, in a folder that the first line names."""
+    """Three images, in a folder that the first line names."""
     pytest.importorskip("skimage", reason="the extra demo is not installed")
     monkeypatch.chdir(tmp_path)
 
@@ -206,35 +206,35 @@ def test_without_a_source_the_sample_photographs_are_saved(
     assert sorted(path.stem for path in (tmp_path / "detections").iterdir()) == ["astronaut", "chelsea", "motorcycle_left"]
 
 
-def test_a_data_file_points_to_the_names(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_data_file_points_to_the_names(images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Relative to itself where there is nothing in the working directory."""
     (tmp_path / "five.names").write_text("cat\ndog\ncow\nbus\ncar\n")
     (tmp_path / "five.data").write_text("classes = 5\nnames = five.names\n")
 
-    status = cli.run(["detect", str(pictures / "a.png"), *NETWORK, "--data", str(tmp_path / "five.data")])
+    status = cli.run(["detect", str(images / "a.png"), *NETWORK, "--data", str(tmp_path / "five.data")])
 
     assert status == 0
     assert {line.split()[0] for line in capsys.readouterr().out.splitlines()[2:]} <= {"cat", "dog", "cow", "bus", "car"}
 
 
-def test_a_model_may_be_a_folder(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_model_may_be_a_folder(images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With one cfg and one weights file."""
     folder = tmp_path / "net"
     folder.mkdir()
     for ending in ("cfg", "weights"):
         (folder / f"n.{ending}").write_bytes(Path(f"{STEM}.{ending}").read_bytes())
 
-    assert cli.run(["detect", str(pictures / "a.png"), "--model", str(folder)]) == 0
+    assert cli.run(["detect", str(images / "a.png"), "--model", str(folder)]) == 0
     (folder / "m.cfg").write_text("")
-    assert cli.run(["detect", str(pictures / "a.png"), "--model", str(folder)]) == 2
+    assert cli.run(["detect", str(images / "a.png"), "--model", str(folder)]) == 2
     assert "2 .cfg files; wanted one" in capsys.readouterr().err
 
 
-def test_partial_goes_on_and_says_so(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_partial_goes_on_and_says_so(images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With the numbers that there are."""
     short = tmp_path / "short.weights"
     short.write_bytes(Path(f"{STEM}.weights").read_bytes()[:-40])
-    arguments = ["detect", str(pictures / "a.png"), "--cfg", f"{STEM}.cfg", "--weights", str(short)]
+    arguments = ["detect", str(images / "a.png"), "--cfg", f"{STEM}.cfg", "--weights", str(short)]
 
     assert cli.run(arguments) == 2
     assert cli.run([*arguments, "--partial"]) == 0
@@ -243,14 +243,14 @@ def test_partial_goes_on_and_says_so(pictures: Path, tmp_path: Path, capsys: pyt
 
 @pytest.mark.parametrize("command", ["detect", "summary", "warmup", "convert"])
 def test_weights_that_are_not_finite_are_accepted_only_on_request(
-    command: str, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    command: str, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Every command refuses them in one line that names the layer."""
     broken = tmp_path / "broken.weights"
     broken.write_bytes(Path(f"{STEM}.weights").read_bytes()[:-4] + np.float32(np.nan).tobytes())
     files = ["--cfg", f"{STEM}.cfg", "--weights", str(broken)]
     arguments = {
-        "detect": ["detect", str(pictures / "a.png"), *files],
+        "detect": ["detect", str(images / "a.png"), *files],
         "summary": ["summary", *files],
         "warmup": ["warmup", *files, "--threads", "1"],
         "convert": ["convert", f"{STEM}.cfg", str(tmp_path / "out.npz"), "--weights", str(broken)],

@@ -35,7 +35,7 @@ posix = pytest.mark.skipif(os.name == "nt", reason="POSIX signals, descriptors a
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working directory with one picture and two loops of links."""
+    """A working directory with one image and two loops of links."""
     monkeypatch.chdir(tmp_path)
     write_image(tmp_path / "a.png", np.random.default_rng(0).integers(0, 256, (76, 100, 3), np.uint8))
     (tmp_path / "loop").symlink_to("loop")
@@ -107,7 +107,7 @@ def test_paths_that_lead_nowhere_are_said_in_one_line(
     assert sorted(path.name for path in here.iterdir()) == ["a.png", "loop", "loop.txt"]
 
 
-def test_one_of_many_pictures_may_have_any_name(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_of_many_images_may_have_any_name(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """It is reported and the rest goes on: exit status 1."""
     (here / "list.txt").write_text(f"{LONG}\nloop\n{'y' * 5000}\na.png\n")
 

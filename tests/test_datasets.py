@@ -38,7 +38,7 @@ def thing(box: str = "11 21 50 60", name: str = "<name>cat</name>", difficult: s
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A VOC tree with one good picture, ``a``; tests add to it."""
+    """A VOC tree with one good image, ``a``; tests add to it."""
     root = tmp_path / "VOC2007"
     for folder in ("Annotations", "JPEGImages", "ImageSets/Main"):
         (root / folder).mkdir(parents=True)
@@ -59,8 +59,8 @@ def tree(tmp_path: Path) -> Path:
         (annotation(thing(name=""), thing()), "object without name lacks a field", 1),
         (annotation(thing("20 20 20 40"), thing()), "cat has a box without area (20 20 20 40)", 1),
         (annotation(thing("40 20 20 40"), thing()), "cat has a box without area (40 20 20 40)", 1),
-        (annotation(thing("200 20 250 40"), thing()), "cat lies outside of the picture of 100x76", 1),
-        (annotation(thing(), size=SIZE_99), "size 100x99, but the picture has 100x76", 1),
+        (annotation(thing("200 20 250 40"), thing()), "cat lies outside of the image of 100x76", 1),
+        (annotation(thing(), size=SIZE_99), "size 100x99, but the image has 100x76", 1),
     ],
 )  # fmt: skip
 def test_faults_of_annotations_are_reported_by_file_or_refused(tree: Path, text: str, said: str, objects: int) -> None:
@@ -80,7 +80,7 @@ def test_faults_of_annotations_are_reported_by_file_or_refused(tree: Path, text:
         read_voc(tree, "test", InputReport(strict=True))
 
 
-def test_the_pictures_own_size_counts(tree: Path) -> None:
+def test_the_images_own_size_counts(tree: Path) -> None:
     """An XML without size, and one whose size is another's."""
     (tree / "Annotations/a.xml").write_text(annotation(thing(), size=""))
 
@@ -123,14 +123,14 @@ def test_classes_are_the_twenty_or_those_of_the_labels(tree: Path) -> None:
         ("obj/img.01.tiff", "obj/img.01.txt"),
     ],
 )
-def test_labels_lie_where_darknet_looks(picture: str, labels: str) -> None:
+def test_labels_lie_where_darknet_looks(image: str, labels: str) -> None:
     """Known folders are exchanged, plain ``images`` is not, then the ending."""
-    assert label_path(picture) == Path(labels)
+    assert label_path(image) == Path(labels)
 
 
 @pytest.fixture
 def yolo(tmp_path: Path) -> Path:
-    """Two labelled pictures, as Darknet lists them."""
+    """Two labelled images, as Darknet lists them."""
     for folder in ("JPEGImages", "labels", "hard"):
         (tmp_path / folder).mkdir()
     for name in "ab":
@@ -141,7 +141,7 @@ def yolo(tmp_path: Path) -> Path:
 
 
 def test_yolo_lists_and_folders_give_the_same_dataset(yolo: Path) -> None:
-    """Pictures tell the sizes, names the classes."""
+    """Images tell the sizes, names the classes."""
     listed = read_folder(yolo / "list.txt", "yolo", InputReport(), names=("cat", "dog"))
     folder = read_folder(yolo / "labels", "yolo", InputReport(), names=("cat", "dog"))
 
@@ -166,14 +166,14 @@ def test_class_numbers_mean_the_same_in_labels_and_detections(yolo: Path, names:
     found, _ = read_detections(yolo / "found", dataset, form, report)
 
     rule = RULES["voc10"]
-    result = score([rule], dataset.truth, found, classes=len(dataset.names), pictures=2)
+    result = score([rule], dataset.truth, found, classes=len(dataset.names), images=2)
     assert found.class_id.tolist() == dataset.truth.class_id.tolist()
     assert result[rule.name].mean_ap == 1
 
 
-def test_an_unreadable_picture_is_named_where_its_size_is_needed(yolo: Path) -> None:
+def test_an_unreadable_image_is_named_where_its_size_is_needed(yolo: Path) -> None:
     """Rules of whole pixels cannot be applied without."""
-    (yolo / "JPEGImages/b.png").write_bytes(b"no picture")
+    (yolo / "JPEGImages/b.png").write_bytes(b"no image")
     dataset = read_truth(yolo / "labels", Format(name="yolo"), InputReport())
 
     with pytest.raises(DatasetError, match=r"b\.png cannot be read"):
@@ -192,7 +192,7 @@ def test_lines_that_are_no_labels_are_reported(yolo: Path, line: str) -> None:
     assert report.notes[0].startswith("b.txt:2:")
 
 
-def test_pictures_without_sizes_leave_the_rules_of_whole_pixels_out(yolo: Path) -> None:
+def test_images_without_sizes_leave_the_rules_of_whole_pixels_out(yolo: Path) -> None:
     """Relative boxes can be compared, but not by +1."""
     for path in (yolo / "JPEGImages").iterdir():
         path.unlink()
@@ -203,7 +203,7 @@ def test_pictures_without_sizes_leave_the_rules_of_whole_pixels_out(yolo: Path) 
     assert dataset.truth.boxes_xyxy.max() < 1
 
 
-def test_equal_names_in_two_folders_stay_two_pictures(tmp_path: Path) -> None:
+def test_equal_names_in_two_folders_stay_two_images(tmp_path: Path) -> None:
     """Where Darknet's ids would collide."""
     for folder in "xy":
         (tmp_path / folder).mkdir()
@@ -220,14 +220,14 @@ def test_labels_may_lie_where_ultralytics_keeps_them(tmp_path: Path) -> None:
     for folder in ("images", "labels"):
         (tmp_path / folder).mkdir()
     (tmp_path / "list.txt").write_text("images/a.jpg\nimages/b.jpg\n")
-    with pytest.raises(DatasetError, match=r"no label files of 2 pictures; looked for .*images/a\.txt"):
+    with pytest.raises(DatasetError, match=r"no label files of 2 images; looked for .*images/a\.txt"):
         read_folder(tmp_path / "list.txt", "yolo", InputReport())
     (tmp_path / "labels/b.txt").write_text("0 .5 .5 .2 .2\n")
     report = InputReport()
 
     dataset = read_folder(tmp_path / "list.txt", "yolo", report)
 
-    assert dataset.truth.picture.tolist() == [1]
+    assert dataset.truth.image.tolist() == [1]
     assert len(report.notes) == 1
 
 
@@ -242,9 +242,9 @@ def test_a_difficult_list_adds_difficult_objects(yolo: Path) -> None:
     found = mark_difficult(dataset, listed, InputReport())
 
     assert found.truth.difficult.tolist() == [False, False, True]
-    assert found.truth.picture[-1] == 1
+    assert found.truth.image[-1] == 1
     listed.write_text("hard/a.png\n")
-    with pytest.raises(DatasetError, match="1 pictures; wanted the 2"):
+    with pytest.raises(DatasetError, match="1 images; wanted the 2"):
         mark_difficult(dataset, listed, InputReport())
 
 
@@ -306,7 +306,7 @@ def test_darknets_own_json_is_read(tree: Path, tmp_path: Path) -> None:
     assert len(empty) == 0
 
 
-def test_coco_results_of_unknown_pictures_are_reported(tree: Path, tmp_path: Path) -> None:
+def test_coco_results_of_unknown_images_are_reported(tree: Path, tmp_path: Path) -> None:
     """And left out; the rest counts."""
     rows = [{"image_id": i, "category_id": 7, "bbox": [10, 20, 40, 40], "score": 0.5} for i in ("a", "z")]
     (tmp_path / "r.json").write_text(json.dumps(rows))
@@ -315,7 +315,7 @@ def test_coco_results_of_unknown_pictures_are_reported(tree: Path, tmp_path: Pat
     found, _ = read_detections(tmp_path / "r.json", dataset, Format(), report)
 
     assert len(found) == 1
-    assert report.notes == ["1 detections of 1 pictures that are not in the set ('z'): left out"]
+    assert report.notes == ["1 detections of 1 images that are not in the set ('z'): left out"]
 
 
 @pytest.mark.parametrize(
@@ -335,7 +335,7 @@ def test_a_dataset_without_objects_can_be_scored(tree: Path) -> None:
     dataset = read_voc(tree, "test", InputReport())
     found, _ = read_detections(_with_one_cat(tree), dataset, Format(), InputReport())
 
-    results = score(RULES.values(), dataset.truth, found, classes=20, pictures=1)
+    results = score(RULES.values(), dataset.truth, found, classes=20, images=1)
 
     assert {name: result.mean_ap for name, result in results.items() if result.mean_ap is not None} == {
         "darknet": 0.0,

@@ -111,15 +111,15 @@ def network(text: str, *, seed: int = 0) -> Network:
 
 
 def shown(net: Network, *, count: int = 24, seed: int = 1) -> Array:
-    """Smooth random pictures."""
-    c, h, w = net.picture
+    """Smooth random images."""
+    c, h, w = net.image
     noise = np.random.default_rng(seed).random((count, c, h + 2, w + 2))
     return sum(noise[:, :, y : y + h, x : x + w] for y in range(3) for x in range(3)).astype(np.float32) / 9
 
 
-def outputs(net: Network, pictures: Array) -> list[Array]:
-    """The last layer's output for each picture, on the reference kernels."""
-    return [net.forward(picture)[-1] for picture in pictures]
+def outputs(net: Network, images: Array) -> list[Array]:
+    """The last layer's output for each image, on the reference kernels."""
+    return [net.forward(image)[-1] for image in images]
 
 
 @pytest.mark.parametrize("text", [CHAIN, TANGLED])
@@ -273,8 +273,8 @@ def test_seeds_repeat() -> None:
 def test_patches_times_weights_are_the_convolution(text: str) -> None:
     """What is gathered at a place is what the layer sees there, zero padding included."""
     net = network(text)
-    (picture,) = shown(net, count=1)
-    seen = [*net.forward(picture), picture]
+    (image,) = shown(net, count=1)
+    seen = [*net.forward(image), image]
 
     for i, target in convolutions(net).items():
         height, width = target.layer.shape[1:]
@@ -284,7 +284,7 @@ def test_patches_times_weights_are_the_convolution(text: str) -> None:
         alone = surgery.truncated(surgery.assemble(net, {}), i)
         sections = (*alone.cfg.sections[:-1], linear)
         bare = Network.build(Cfg(sections)).with_weights(alone.weights)
-        expected = bare.forward(picture)[-1].reshape(target.layer.filters, -1).T
+        expected = bare.forward(image)[-1].reshape(target.layer.filters, -1).T
         np.testing.assert_allclose(samples.apply(target, X), expected, rtol=1e-3, atol=1e-4)
 
 
@@ -293,7 +293,7 @@ def test_places_come_in_whole_pool_windows() -> None:
     net = network(CHAIN)
     layer = candidates(net)[0].layer
 
-    places = patches.choose(net, layer, pictures=3, count=16, seed=0)
+    places = patches.choose(net, layer, images=3, count=16, seed=0)
 
     assert places.window == 4
     windows = places.rows.reshape(3, -1, 4) // 2
@@ -363,10 +363,10 @@ def test_opencv_reads_the_pair_and_agrees(text: str, tmp_path: Path) -> None:
     result = decompose(net, shown(net), DecomposeSettings(method="pdp", patches=20, refine=3))
     cfg, weights = tmp_path / "new.cfg", tmp_path / "new.weights"
     result.network.save(cfg, weights)
-    (picture,) = shown(net, count=1)
+    (image,) = shown(net, count=1)
 
     reader = cv2.dnn.readNetFromDarknet(str(cfg), str(weights))
-    reader.setInput(picture[None])
+    reader.setInput(image[None])
     found = reader.forward()[0]
 
-    np.testing.assert_allclose(found, Network.load(cfg, weights).forward(picture)[-1], rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(found, Network.load(cfg, weights).forward(image)[-1], rtol=1e-3, atol=1e-4)

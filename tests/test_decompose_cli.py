@@ -31,7 +31,7 @@ activation=leaky
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A pair tiny.cfg, tiny.weights, tiny.names and a folder of eight pictures."""
+    """A pair tiny.cfg, tiny.weights, tiny.names and a folder of eight images."""
     random = np.random.default_rng(0)
     blank = Network.build(parse_cfg(TEXT))
     arrays = [
@@ -42,7 +42,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "tiny.names").write_text("one\n")
     (tmp_path / "pictures").mkdir()
     for n in range(8):
-        Image.fromarray(random.integers(0, 255, (20, 20, 3), np.uint8)).save(tmp_path / f"pictures/{n}.png")
+        Image.fromarray(random.integers(0, 255, (20, 20, 3), np.uint8)).save(tmp_path / f"images/{n}.png")
     return tmp_path
 
 
@@ -53,20 +53,20 @@ def command(folder: Path, *more: str) -> list[str]:
 
 
 def test_size_is_of_the_new_network(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The new cfg reads pictures of --size, and the budget is a share of what the old network costs there."""
+    """The new cfg reads images of --size, and the budget is a share of what the old network costs there."""
     status = run(command(folder, "--size", "32", "--budget", "0.7"))
 
     assert status == 0
     new = Network.load(folder / "out/tiny-separable.cfg", folder / "out/tiny-separable.weights")
     old = Network.load(folder / "tiny.cfg", folder / "tiny.weights").resized(32, 32)
-    assert new.picture == (3, 32, 32)
+    assert new.image == (3, 32, 32)
     costs = [sum(layer.multiply_adds() for layer in network.layers) for network in (new, old)]
     assert 0.4 < costs[0] / costs[1] <= 0.7
     assert "| MMAC |" in capsys.readouterr().out
 
 
 def test_decompose_writes_pair_and_report(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The three files of the new network, and the report as text, JSON and picture."""
+    """The three files of the new network, and the report as text, JSON and image."""
     status = run(command(folder, "--budget", "0.7", "--report", str(folder / "report")))
 
     assert status == 0

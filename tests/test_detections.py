@@ -17,10 +17,10 @@ from yolodsc.images.image import read_image, write_image
 from yolodsc.network.boxes import Candidates
 
 NAMES = ('plain "quoted"\\', "naïve 猫")
-PICTURE = np.full((50, 100, 3), 128, np.uint8)
+IMAGE = np.full((50, 100, 3), 128, np.uint8)
 
 
-def two(path: str = "pictures/a.b.jpg") -> Detections:
+def two(path: str = "images/a.b.jpg") -> Detections:
     """One box of two classes, one of one."""
     candidates = Candidates(
         np.float32([[0.5, 0.5, 0.2, 0.4], [0.05, 0.1, 0.3, 0.4]]),
@@ -49,13 +49,13 @@ def test_json_is_valid_whatever_the_names(tmp_path: Path) -> None:
     """Quotes and backslashes are escaped; the schema is Darknet's."""
     path = tmp_path / "new" / "a.json"
     writer = JsonWriter(path)
-    writer.add(two("C:\\pictures\\1.jpg"), PICTURE)
-    writer.add(two()[:0], PICTURE)
+    writer.add(two("C:\\images\\1.jpg"), IMAGE)
+    writer.add(two()[:0], IMAGE)
     writer.close()
 
     first, second = json.loads(path.read_text())
 
-    assert (first["frame_id"], first["filename"]) == (1, "C:\\pictures\\1.jpg")
+    assert (first["frame_id"], first["filename"]) == (1, "C:\\images\\1.jpg")
     assert first["objects"][2] == {
         "class_id": 0,
         "name": NAMES[0],
@@ -71,7 +71,7 @@ def test_nothing_appears_before_the_file_is_whole(tmp_path: Path) -> None:
     path.write_text("old")
 
     writer = JsonWriter(path)
-    writer.add(two(), PICTURE)
+    writer.add(two(), IMAGE)
 
     assert path.read_text() == "old"
     writer.close()
@@ -81,42 +81,42 @@ def test_nothing_appears_before_the_file_is_whole(tmp_path: Path) -> None:
 def test_csv_has_a_row_a_detection(tmp_path: Path) -> None:
     """Names are quoted where they must be."""
     writer = CsvWriter(tmp_path / "a.csv")
-    writer.add(two(), PICTURE)
+    writer.add(two(), IMAGE)
     writer.close()
 
     with (tmp_path / "a.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.reader(file))
 
     assert rows[0] == ["path", "class", "score", "xmin", "ymin", "xmax", "ymax"]
-    assert rows[3] == ["pictures/a.b.jpg", NAMES[0], "0.300000", "40.00", "15.00", "60.00", "35.00"]
+    assert rows[3] == ["images/a.b.jpg", NAMES[0], "0.300000", "40.00", "15.00", "60.00", "35.00"]
 
 
 def test_label_files_keep_the_whole_stem_and_never_collide(tmp_path: Path) -> None:
-    """a.b.jpg becomes a.b.txt; a second picture of that name a.b_2.txt."""
+    """a.b.jpg becomes a.b.txt; a second image of that name a.b_2.txt."""
     writer = TxtWriter(tmp_path)
-    writer.add(two(), PICTURE)
-    writer.add(two("elsewhere/a.b.png")[:0], PICTURE)
+    writer.add(two(), IMAGE)
+    writer.add(two("elsewhere/a.b.png")[:0], IMAGE)
     writer.close()
 
     assert (tmp_path / "a.b.txt").read_text().splitlines()[2] == "0 0.500000 0.500000 0.200000 0.400000 0.300000"
     assert (tmp_path / "a.b_2.txt").read_text() == ""
 
 
-def test_annotated_pictures_never_overwrite_an_input(tmp_path: Path) -> None:
-    """Saved into the folder of the pictures, they get another name."""
+def test_annotated_images_never_overwrite_an_input(tmp_path: Path) -> None:
+    """Saved into the folder of the images, they get another name."""
     source = tmp_path / "a.png"
-    write_image(source, PICTURE)
+    write_image(source, IMAGE)
     before = source.read_bytes()
 
-    AnnotatedWriter(tmp_path, reads=lambda path: path == source).add(two(str(source)), PICTURE)
+    AnnotatedWriter(tmp_path, reads=lambda path: path == source).add(two(str(source)), IMAGE)
 
     assert source.read_bytes() == before
-    assert (read_image(tmp_path / "a_2.png") != PICTURE).any()
+    assert (read_image(tmp_path / "a_2.png") != IMAGE).any()
 
 
-def test_crops_are_clipped_to_the_picture(tmp_path: Path) -> None:
+def test_crops_are_clipped_to_the_image(tmp_path: Path) -> None:
     """Stem, rank, class in the name; boxes outside give no file."""
-    CropWriter(tmp_path).add(two("a.jpg"), PICTURE)
+    CropWriter(tmp_path).add(two("a.jpg"), IMAGE)
 
     sizes = {path.name: read_image(path).shape[:2] for path in tmp_path.iterdir()}
 
@@ -125,20 +125,20 @@ def test_crops_are_clipped_to_the_picture(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 400), (76, 100), (900, 1300)])
 def test_drawing_works_at_any_size(size: tuple[int, int]) -> None:
-    """Also where boxes are outside, not finite, or the label is wider than the picture."""
-    picture = np.zeros((*size, 3), np.uint8)
+    """Also where boxes are outside, not finite, or the label is wider than the image."""
+    image = np.zeros((*size, 3), np.uint8)
     boxes = np.float32([[-50, -50, 2000, 2000], [5000, 5000, 6000, 6000], [0, 0, np.nan, 1]])
     found = Detections(boxes, np.float32([0.9] * 3), np.float32([1] * 3), np.array([0, 1, 0]), NAMES, size[1], size[0])
 
-    drawn = found.draw(picture)
+    drawn = found.draw(image)
 
-    assert drawn.shape == picture.shape
+    assert drawn.shape == image.shape
     assert drawn.any()
-    assert not picture.any()
+    assert not image.any()
 
 
 def test_long_labels_shrink_until_they_fit() -> None:
-    """The plate of a label leaves a column of the picture free that a label at full size would run over."""
+    """The plate of a label leaves a column of the image free that a label at full size would run over."""
     names = ("an extraordinarily long name",)
     box, one = np.float32([[0, 40, 399, 79]]), np.float32([1])
     wide = Detections(box, one, one, np.array([0]), names, 400, 80).draw(np.zeros((80, 400, 3), np.uint8))
@@ -150,6 +150,6 @@ def test_long_labels_shrink_until_they_fit() -> None:
     assert plate[1] <= 150
 
 
-def test_grey_pictures_are_drawn_on_in_colour() -> None:
+def test_grey_images_are_drawn_on_in_colour() -> None:
     """(H, W, 1) becomes (H, W, 3)."""
-    assert two().draw(PICTURE[..., :1]).shape == (50, 100, 3)
+    assert two().draw(IMAGE[..., :1]).shape == (50, 100, 3)

@@ -1,4 +1,4 @@
-"""Kinds of error on cases made by hand, and the bootstrap beside plain repetition of pictures."""
+"""Kinds of error on cases made by hand, and the bootstrap beside plain repetition of images."""
 
 import numpy as np
 import pytest
@@ -60,13 +60,13 @@ def test_the_breakdown_is_tidecvs(case):
         return
     truth, detections = tables(objects, found)
     ground, results = data.Data("ground"), data.Data("results")
-    for picture, class_id, (x1, y1, x2, y2), difficult in objects:
+    for image, class_id, (x1, y1, x2, y2), difficult in objects:
         add = ground.add_ignore_region if difficult else ground.add_ground_truth
-        add(picture, class_id, [x1, y1, x2 - x1, y2 - y1])
-    for picture, class_id, (x1, y1, x2, y2), s in found:
-        results.add_detection(picture, class_id, s, [x1, y1, x2 - x1, y2 - y1])
-    for picture in range(3):
-        ground.add_image(picture, str(picture))  # those without objects too
+        add(image, class_id, [x1, y1, x2 - x1, y2 - y1])
+    for image, class_id, (x1, y1, x2, y2), s in found:
+        results.add_detection(image, class_id, s, [x1, y1, x2 - x1, y2 - y1])
+    for image in range(3):
+        ground.add_image(image, str(image))  # those without objects too
     try:
         run = tidecv.TIDE().evaluate(ground, results, mode=tidecv.TIDE.BOX)
         costs = run.fix_main_errors()
@@ -92,7 +92,7 @@ def test_no_detections_at_all_are_objects_missed():
 
 
 def random_case(seed):
-    """Eight pictures of one class."""
+    """Eight images of one class."""
     rng = np.random.default_rng(seed)
     corners = rng.integers(0, 30, (20, 2)) * 10.0
     objects = [(int(rng.integers(8)), 0, (x, y, x + 50, y + 50), bool(rng.random() < 0.2)) for x, y in corners]
@@ -103,8 +103,8 @@ def random_case(seed):
 
 @pytest.mark.parametrize("name", ["voc07", "voc10", "py-faster-rcnn-07", "darknet-101"])
 @pytest.mark.parametrize("seed", range(4))
-def test_a_picture_drawn_twice_counts_as_two_pictures(name, seed):
-    """The bootstrap's AP of a draw is the AP of a dataset with the pictures repeated: between equal copies the envelope is flat."""
+def test_a_image_drawn_twice_counts_as_two_images(name, seed):
+    """The bootstrap's AP of a draw is the AP of a dataset with the images repeated: between equal copies the envelope is flat."""
     objects, found = random_case(seed)
     draw = np.array([2, 1, 0, 3, 1, 0, 1, 0])
     copies = [(p, copy) for p in range(8) for copy in range(draw[p])]
@@ -113,12 +113,12 @@ def test_a_picture_drawn_twice_counts_as_two_pictures(name, seed):
         [(number[p, k], c, box, d) for p, c, box, d in objects for k in range(draw[p])],
         [(number[p, k], c, box, s) for p, c, box, s in found for k in range(draw[p])],
     )
-    single = score([RULES[name]], *tables(objects, found), classes=1, pictures=8)[name].classes[0]
+    single = score([RULES[name]], *tables(objects, found), classes=1, images=8)[name].classes[0]
     wanted = np.array([o[0] for o in objects if not o[3]])
     recalls = RECALL_POINTS[RULES[name].interpolation]
 
-    ap = resampled_ap(single.picture, single.outcomes == 1, wanted, draw[None], np.zeros(0) if recalls is None else recalls)[0]
-    expected = score([RULES[name]], *repeated, classes=1, pictures=8)[name].classes[0].ap
+    ap = resampled_ap(single.image, single.outcomes == 1, wanted, draw[None], np.zeros(0) if recalls is None else recalls)[0]
+    expected = score([RULES[name]], *repeated, classes=1, images=8)[name].classes[0].ap
 
     assert ap == pytest.approx(expected, abs=1e-12)
 
@@ -157,10 +157,10 @@ def test_the_interval_is_seeded_and_holds_the_difference():
     assert compare(a, evaluation([], objects))[""].high < 0
 
 
-def test_evaluations_of_other_pictures_are_not_compared():
+def test_evaluations_of_other_images_are_not_compared():
     """An error says what differs."""
     objects, found = random_case(2)
     a = evaluation(found, objects)
 
-    with pytest.raises(DatasetError, match="differ in their pictures"):
-        compare(a, replace(a, pictures=[*map(str, range(1, 9))]))
+    with pytest.raises(DatasetError, match="differ in their images"):
+        compare(a, replace(a, images=[*map(str, range(1, 9))]))

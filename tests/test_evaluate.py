@@ -33,7 +33,7 @@ def evaluated(tmp_path, *arguments):
 
 @pytest.mark.parametrize("case", ["voc07test_tinyyolo_qfdong", "voc07test_yolov3_zengyian"])
 def test_full_voc_test_set_is_reproduced(case, official, shared, tmp_path):
-    """Per-class AP of detections on 4,952 pictures, 11 points and all points."""
+    """Per-class AP of detections on 4,952 images, 11 points and all points."""
     with tarfile.open(shared / f"data/evalcases/{case}.tar.gz") as archive:
         archive.extractall(tmp_path, filter="data")
     expected = json.loads((shared / f"data/evalcases/{case}.expected.json").read_text())["per_class"]
@@ -99,17 +99,17 @@ def test_toy_example_of_the_companion_toolkit_is_reproduced(iou, eleven, every, 
     assert list(rules["voc10"]["classes"]) == ["cat"]
 
 
-def test_every_rule_equals_its_loop_on_a_hundred_pictures(shared, tmp_path):
+def test_every_rule_equals_its_loop_on_a_hundred_images(shared, tmp_path):
     """Twenty classes given by number, beside the oracles of the rules."""
     folder = shared / "data/evalcases/rafael_voc100"
     form = Format(name="rafael", names=read_names(folder / "voc.names"))
     dataset = read_truth(folder / "gts_pascalvoc_format", form, InputReport())
     found, _ = read_detections(folder / "dets_abs_xyx2y2", dataset, form, InputReport())
     truth = dataset.truth
-    objects = list(zip(truth.picture, truth.class_id, truth.boxes_xyxy.tolist(), truth.difficult, strict=True))
-    rows = list(zip(found.picture, found.class_id, found.boxes_xyxy.tolist(), found.score, strict=True))
+    objects = list(zip(truth.image, truth.class_id, truth.boxes_xyxy.tolist(), truth.difficult, strict=True))
+    rows = list(zip(found.image, found.class_id, found.boxes_xyxy.tolist(), found.score, strict=True))
 
-    results = score([RULES[name] for name in BEST], truth, found, classes=20, pictures=len(dataset.ids))
+    results = score([RULES[name] for name in BEST], truth, found, classes=20, images=len(dataset.ids))
 
     assert (len(dataset.ids), len(found)) == (100, 452)
     for name, result in results.items():
@@ -134,7 +134,7 @@ def test_missing_class_file_is_left_out_of_the_mean(shared, official, tmp_path):
 
 @pytest.mark.parametrize("network", ["mobilenetv2-yolov3-nano-voc", "yololite-voc-trial3-bn"])
 def test_darknets_own_map_is_reproduced(network, shared, tmp_path):
-    """``detector map`` on 979 pictures: AP, TP and FP of every class, the mean and the average IoU, to the last digit printed."""
+    """``detector map`` on 979 images: AP, TP and FP of every class, the mean and the average IoU, to the last digit printed."""
     place = ("--voc", shared / "data/voc/VOCdevkit/VOC2007", "--set", "test", "--model", shared / "data/models" / network)
 
     rules = evaluated(tmp_path, *place, "--threads", 2, "--rules", "darknet,darknet-11")["rules"]

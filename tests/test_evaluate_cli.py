@@ -22,7 +22,7 @@ IDS = ("p1", "p2", "p3", "p4", "p5")
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """Five pictures of noise, with objects of the classes that the micro network calls 0 and 1."""
+    """Five images of noise, with objects of the classes that the micro network calls 0 and 1."""
     root = tmp_path / "my VOC"
     for folder in ("Annotations", "JPEGImages", "ImageSets/Main"):
         (root / folder).mkdir(parents=True)
@@ -67,7 +67,7 @@ def test_a_run_tells_rules_counts_errors_and_milliseconds(tree: Path, tmp_path: 
     content = json.loads((tmp_path / "out.json").read_text())
     assert status == 0
     assert out.splitlines()[0].split()[2:] == list(content["rules"])
-    assert all(part in out for part in ("TP", "best F1", "AP_75", "errors (TIDE)", "ms a picture: read ", "network ", "post "))
+    assert all(part in out for part in ("TP", "best F1", "AP_75", "errors (TIDE)", "ms an image: read ", "network ", "post "))
     assert set(content["speed_ms"]) == {"read", "network", "post"}
     assert sum(c["detections"] for c in content["rules"]["voc07"]["classes"].values()) > 10
     assert content["rules"]["voc07"]["classes"]["0"]["positives"] == 9
@@ -173,12 +173,12 @@ def test_a_journal_is_not_overwritten(tree: Path, tmp_path: Path, capsys: pytest
     assert "detections.jsonl:1: no line of a run" in said[1]
 
 
-def test_a_picture_that_cannot_be_read_is_reported_and_the_rest_is_scored(
+def test_a_image_that_cannot_be_read_is_reported_and_the_rest_is_scored(
     tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Exit status 1; a resumed run tries it again. One that is not there stops the run at once."""
     good = (tree / "JPEGImages/p2.png").read_bytes()
-    (tree / "JPEGImages/p2.png").write_bytes(b"no picture")
+    (tree / "JPEGImages/p2.png").write_bytes(b"no image")
     keep = ("--save-detections", tmp_path / "kept")
     evaluated(tree, tmp_path / "a.json", *keep, status=1)
     (tree / "JPEGImages/p2.png").write_bytes(good)
@@ -190,8 +190,8 @@ def test_a_picture_that_cannot_be_read_is_reported_and_the_rest_is_scored(
 
     assert timeless(resumed) == timeless(whole)
     said = capsys.readouterr().err
-    assert "p2.png: cannot be read as a picture" in said
-    assert "no such picture (1 of 5 are missing)" in said
+    assert "p2.png: cannot be read as an image" in said
+    assert "no such image (1 of 5 are missing)" in said
 
 
 def test_csv_and_plots_are_written(tree: Path, tmp_path: Path) -> None:
@@ -208,9 +208,9 @@ def test_csv_and_plots_are_written(tree: Path, tmp_path: Path) -> None:
     assert float(rows[0]["ap"]) == content["rules"]["darknet"]["classes"]["0"]["ap"]
     assert curves["rule"] == "darknet"
     assert set(curves["classes"]["0"]) == {"score", "precision", "recall", "f1"}
-    pictures = {path.name: read_image(path).shape for path in (tmp_path / "plots").glob("*.png")}
-    assert {"overview.png", "pr_0.png", "f1_0.png"} <= set(pictures)
-    assert min(shape[0] for shape in pictures.values()) > 100
+    images = {path.name: read_image(path).shape for path in (tmp_path / "plots").glob("*.png")}
+    assert {"overview.png", "pr_0.png", "f1_0.png"} <= set(images)
+    assert min(shape[0] for shape in images.values()) > 100
 
 
 def test_two_evaluations_are_compared(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -126,7 +126,7 @@ def placement(network: Network) -> Placement:
     """Where the image lies in the network's input."""
     if not network.letter_box:
         return Placement()
-    (_, net_h, net_w), (width, height) = network.picture, letterboxed(SIDE, SIDE, network.picture)
+    (_, net_h, net_w), (width, height) = network.input_shape, letterboxed(SIDE, SIDE, network.input_shape)
     return Placement((width / net_w, height / net_h), ((net_w - width) / 2 / net_w, (net_h - height) / 2 / net_h))
 
 

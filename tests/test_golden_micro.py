@@ -20,7 +20,7 @@ from yolodsc.network.network import Network
 NAMES = sorted(path.stem for path in (GOLDEN / "micro").glob("*.cfg"))
 WITH_BOXES = "yolo-v3 yolo-v4 yolo-diounms yolo-new-coords gaussian-yolo region-v2 region-v2-nosoftmax".split()
 WIDTH, HEIGHT = 100, 76
-"""Size of the picture that the golden boxes are relative to."""
+"""Size of the image that the golden boxes are relative to."""
 
 Execute = Callable[[Network, Array], Sequence[Array]]
 
@@ -87,10 +87,10 @@ def test_boxes_equal_darknets(name: str, letter: int, nms: int, execute: Execute
 
 
 def placement(network: Network, letter: int) -> Placement:
-    """Where a picture of the golden size lies in the network's input."""
+    """Where an image of the golden size lies in the network's input."""
     if not letter:
         return Placement()
-    (_, net_h, net_w), (width, height) = network.picture, letterboxed(WIDTH, HEIGHT, network.picture)
+    (_, net_h, net_w), (width, height) = network.input_shape, letterboxed(WIDTH, HEIGHT, network.input_shape)
     return Placement((width / net_w, height / net_h), ((net_w - width) / 2 / net_w, (net_h - height) / 2 / net_h))
 
 

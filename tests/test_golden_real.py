@@ -1,4 +1,4 @@
-"""Real networks on real pictures against AlexeyAB's Darknet; needs the reference material."""
+"""Real networks on real images against AlexeyAB's Darknet; needs the reference material."""
 
 from pathlib import Path
 
@@ -19,22 +19,22 @@ CASES = sorted(path.stem for path in (SHARED / "data/golden/real").glob("*.npz")
 @pytest.mark.parametrize("case", CASES or ["none"])
 def test_heads_and_boxes_equal_darknets(case: str, shared: Path) -> None:
     """Head outputs within 1e-5 of their largest number; the same boxes at threshold 0.05, scores and corners within 1e-3."""
-    model, picture_name, geometry = case.split("__")
+    model, image_name, geometry = case.split("__")
     files = shared / "data/models" / model / model
     network = Network.load(f"{files}.cfg", f"{files}.weights")
     detector = Detector(network, thresh=0.05, geometry=geometry)
-    picture = read_image(shared / f"data/golden/real/images/{picture_name}.png", channels=network.picture.channels)
+    image = read_image(shared / f"data/golden/real/images/{image_name}.png", channels=network.input_shape.channels)
     with np.load(shared / f"data/golden/real/{case}.npz") as file:
         golden = dict(file)
 
-    fitted, _ = fit(picture, network.picture, profile=network.profile, geometry=geometry)
+    fitted, _ = fit(image, network.input_shape, profile=network.profile, geometry=geometry)
     outputs = detector.runner(fitted)
 
     for index, output in outputs.items():
         wanted = golden[f"layer{index:03d}"]
         flat = output.reshape(len(output), -1).T if isinstance(network.layers[index], RegionLayer) else output
         assert np.abs(flat.ravel() - wanted.ravel()).max() < 1e-5 * np.abs(wanted).max()
-    same_boxes(detector(picture), golden["detections"], tolerance=1e-3)
+    same_boxes(detector(image), golden["detections"], tolerance=1e-3)
 
 
 @pytest.mark.skipif(not CASES, reason=f"needs the reference material in {SHARED}")
@@ -44,9 +44,9 @@ def test_every_layer_of_the_reference_has_darknets_statistics(model: str, shared
     case = next(name for name in CASES if name.startswith(f"{model}__"))
     files = shared / "data/models" / model / model
     network = Network.load(f"{files}.cfg", f"{files}.weights")
-    _, picture_name, geometry = case.split("__")
-    picture = read_image(shared / f"data/golden/real/images/{picture_name}.png", channels=network.picture.channels)
-    fitted, _ = fit(picture, network.picture, profile=network.profile, geometry=geometry)
+    _, image_name, geometry = case.split("__")
+    image = read_image(shared / f"data/golden/real/images/{image_name}.png", channels=network.input_shape.channels)
+    fitted, _ = fit(image, network.input_shape, profile=network.profile, geometry=geometry)
     with np.load(shared / f"data/golden/real/{case}.npz") as file:
         stats = file["layer_stats"]
 

@@ -26,10 +26,10 @@ def test_resize_and_letterbox_equal_darknets_bit_for_bit(case: str, profile) -> 
     """Both programs, stretched and letterboxed."""
     name, size = case.rsplit("_", 1)
     width, height = map(int, size.split("x"))
-    picture = read_image(GOLDEN / f"images/{name}.png")
+    image = read_image(GOLDEN / f"images/{name}.png")
     with np.load(GOLDEN / f"images/{case}.npz") as golden:
         for geometry, key in (("stretch", "resize"), ("letterbox", "letterbox")):
-            out, _ = fit(picture, Shape(3, height, width), profile=profile, geometry=geometry)
+            out, _ = fit(image, Shape(3, height, width), profile=profile, geometry=geometry)
 
             np.testing.assert_array_equal(out, golden[f"{key}_{profile.name}"])
 
@@ -53,7 +53,7 @@ def test_the_last_row_stays_bright_elsewhere(source: int, target: int) -> None:
 
 @given(st.integers(1, 400), st.integers(1, 400), st.integers(1, 200), st.integers(1, 200))
 def test_letterboxed_boxes_come_back(width: int, height: int, net_width: int, net_height: int) -> None:
-    """The box of the whole picture covers the pasted part within a pixel, and undo makes it the whole again."""
+    """The box of the whole image covers the pasted part within a pixel, and undo makes it the whole again."""
     shape = Shape(1, net_height, net_width)
     canvas, placement = fit(np.zeros((height, width, 1), np.uint8), shape, profile=ALEXEYAB, geometry="letterbox")
     rows, columns = np.nonzero(canvas[0] == 0)
@@ -74,17 +74,17 @@ def test_opencv_profile_resizes_as_opencv() -> None:
     """Half-pixel centres, on bytes."""
     import cv2
 
-    picture = np.random.default_rng(0).integers(0, 256, (37, 53, 3), dtype=np.uint8)
+    image = np.random.default_rng(0).integers(0, 256, (37, 53, 3), dtype=np.uint8)
 
-    out, _ = fit(picture, Shape(3, 16, 24), profile=OPENCV, geometry="stretch")
+    out, _ = fit(image, Shape(3, 16, 24), profile=OPENCV, geometry="stretch")
 
-    np.testing.assert_allclose(out, cv2.resize(picture, (24, 16)).transpose(2, 0, 1) / 255, atol=1e-6)
+    np.testing.assert_allclose(out, cv2.resize(image, (24, 16)).transpose(2, 0, 1) / 255, atol=1e-6)
 
 
 def save(path: Path, pixels: np.ndarray, mode: str | None = None, **options) -> Path:
     """Write pixels by way of Pillow."""
-    picture = Image.fromarray(pixels)
-    (picture.convert(mode) if mode else picture).save(path, **options)
+    image = Image.fromarray(pixels)
+    (image.convert(mode) if mode else image).save(path, **options)
     return path
 
 
@@ -96,10 +96,10 @@ def test_colour_files_of_every_kind_are_read(tmp_path: Path, mode: str, toleranc
     """Alpha is dropped, palettes and inks are converted."""
     path = save(tmp_path / f"a{'.tif' if mode == 'CMYK' else '.png'}", RED, mode)
 
-    picture = read_image(path)
+    image = read_image(path)
 
-    assert picture.shape == (6, 8, 3)
-    assert np.abs(picture.astype(int) - RED).max() <= tolerance
+    assert image.shape == (6, 8, 3)
+    assert np.abs(image.astype(int) - RED).max() <= tolerance
 
 
 @pytest.mark.parametrize(
@@ -154,11 +154,11 @@ def test_exif_orientation_is_followed_only_when_asked(tmp_path: Path) -> None:
     assert read_image(path, exif=True).shape == (8, 6, 3)
 
 
-BROKEN = [(None, "no such file"), (b"", "cannot be read"), (b"not a picture", "cannot be read")]
+BROKEN = [(None, "no such file"), (b"", "cannot be read"), (b"not an image", "cannot be read")]
 
 
 @pytest.mark.parametrize(("content", "found"), BROKEN)
-def test_what_is_no_picture_is_an_error_of_one_line(tmp_path: Path, content: bytes | None, found: str) -> None:
+def test_what_is_no_image_is_an_error_of_one_line(tmp_path: Path, content: bytes | None, found: str) -> None:
     """Missing, empty, something else."""
     path = tmp_path / "a.jpg"
     if content is not None:
@@ -171,7 +171,7 @@ def test_what_is_no_picture_is_an_error_of_one_line(tmp_path: Path, content: byt
 
 
 def test_truncated_files_are_errors(tmp_path: Path) -> None:
-    """Darknet would go on with a black picture."""
+    """Darknet would go on with a black image."""
     path = save(tmp_path / "a.jpg", np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
     path.write_bytes(path.read_bytes()[:900])
 
@@ -189,7 +189,7 @@ def test_no_bytes_break_the_reader(tmp_path_factory: pytest.TempPathFactory, con
         read_image(path)
 
 
-def test_huge_pictures_are_refused_before_they_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_huge_images_are_refused_before_they_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Decompression bombs."""
     monkeypatch.setattr(image_file, "MOST_PIXELS", 40)
 
@@ -198,7 +198,7 @@ def test_huge_pictures_are_refused_before_they_are_decoded(tmp_path: Path, monke
 
 
 @pytest.mark.parametrize(("shape", "kind"), [((4, 4, 2), "u1"), ((4, 4, 3), "f8"), ((4,), "u1"), ((0, 4, 3), "u1")])
-def test_arrays_that_are_no_pictures_are_refused(shape: tuple[int, ...], kind: str) -> None:
+def test_arrays_that_are_no_images_are_refused(shape: tuple[int, ...], kind: str) -> None:
     """Type and shape are named."""
     with pytest.raises(ImageError, match="wanted"):
         from_array(np.zeros(shape, kind))

@@ -20,9 +20,9 @@ FILES = {name: array.tobytes() for name, array in STORED.items() if "." not in n
 @pytest.mark.parametrize("name", FILES)
 def test_every_byte_is_stb_images(name: str) -> None:
     """Sequential and progressive, all samplings, restarts, one and three components."""
-    picture = decode_jpeg(FILES[name])
+    image = decode_jpeg(FILES[name])
 
-    np.testing.assert_array_equal(picture, STORED[f"{name}.rgb"])
+    np.testing.assert_array_equal(image, STORED[f"{name}.rgb"])
 
 
 @pytest.mark.parametrize("name", sorted(set(FILES) - {"rgb"}))
@@ -45,15 +45,15 @@ def test_files_that_are_cut_off_are_left_to_another_decoder(name: str) -> None:
 @given(
     name=st.sampled_from(sorted(FILES)), changes=st.dictionaries(st.floats(0, 1, exclude_max=True), st.integers(0, 255), min_size=1)
 )
-def test_damaged_files_give_a_picture_or_none(name: str, changes: dict[float, int]) -> None:
+def test_damaged_files_give_a_image_or_none(name: str, changes: dict[float, int]) -> None:
     """Never an error."""
     content = bytearray(FILES[name])
     for place, value in changes.items():
         content[int(place * len(content))] = value
 
-    picture = decode_jpeg(bytes(content))
+    image = decode_jpeg(bytes(content))
 
-    assert picture is None or (picture.dtype == np.uint8 and picture.shape[2] == 3)
+    assert image is None or (image.dtype == np.uint8 and image.shape[2] == 3)
 
 
 @pytest.mark.parametrize("mode", ["CMYK", "PNG"])

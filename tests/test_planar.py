@@ -32,29 +32,29 @@ def pixels(height: int, width: int, channels: int) -> np.ndarray:
     return np.random.default_rng(height * width).integers(0, 256, (height, width, channels), dtype=np.uint8)
 
 
-def shares(picture: np.ndarray) -> np.ndarray:
+def shares(image: np.ndarray) -> np.ndarray:
     """Planes (C, H, W) of quotients."""
-    return picture.transpose(2, 0, 1).astype(np.float32) / np.float32(255)
+    return image.transpose(2, 0, 1).astype(np.float32) / np.float32(255)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("width", [1, 15, 16, 17, 256])
 def test_every_byte_becomes_its_quotient_by_255(channels: int, width: int) -> None:
     """All 256, in vectors and beside them."""
-    picture = np.resize(np.arange(256, dtype=np.uint8), (256, width, channels))
+    image = np.resize(np.arange(256, dtype=np.uint8), (256, width, channels))
 
-    np.testing.assert_array_equal(to_planar(picture), shares(picture))
+    np.testing.assert_array_equal(to_planar(image), shares(image))
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("size", SIZES)
 def test_one_pass_resizes_as_numpy_does(size: tuple[int, int, int, int], channels: int) -> None:
     """Bit for bit."""
-    picture = pixels(*size[:2], channels)
+    image = pixels(*size[:2], channels)
 
-    out, _ = fit(picture, Shape(channels, *size[2:]), profile=ALEXEYAB, geometry="stretch")
+    out, _ = fit(image, Shape(channels, *size[2:]), profile=ALEXEYAB, geometry="stretch")
 
-    np.testing.assert_array_equal(out, resize(shares(picture), height=size[2], width=size[3]))
+    np.testing.assert_array_equal(out, resize(shares(image), height=size[2], width=size[3]))
 
 
 @given(
@@ -67,14 +67,14 @@ def test_one_pass_resizes_as_numpy_does(size: tuple[int, int, int, int], channel
 )
 def test_letterboxes_are_written_at_once(height: int, width: int, rows: int, columns: int, channels: int, profile) -> None:
     """Image and margin, into the array that is given, whatever it held."""
-    picture, shape = pixels(height, width, channels), Shape(channels, rows, columns)
+    image, shape = pixels(height, width, channels), Shape(channels, rows, columns)
     inner_width, inner_height = letterboxed(width, height, shape)
-    inner, _ = fit(picture, Shape(channels, inner_height, inner_width), profile=profile, geometry="stretch")
+    inner, _ = fit(image, Shape(channels, inner_height, inner_width), profile=profile, geometry="stretch")
     expected = np.full(shape, 0.5, np.float32)
     left, top = (columns - inner_width) // 2, (rows - inner_height) // 2
     expected[:, top : top + inner_height, left : left + inner_width] = inner
 
-    out, _ = fit(picture, shape, profile=profile, geometry="letterbox", out=(given := np.full(shape, np.nan, np.float32)))
+    out, _ = fit(image, shape, profile=profile, geometry="letterbox", out=(given := np.full(shape, np.nan, np.float32)))
 
     assert out is given
     np.testing.assert_array_equal(out, expected)
@@ -85,11 +85,11 @@ def test_letterboxes_are_written_at_once(height: int, width: int, rows: int, col
 )
 def test_views_are_read_as_they_look(view) -> None:
     """Mirrored, thinned, transposed, without alpha."""
-    picture = view(pixels(30, 40, 3))
+    image = view(pixels(30, 40, 3))
 
-    out, _ = fit(picture, Shape(3, 19, 23), profile=ALEXEYAB, geometry="stretch")
+    out, _ = fit(image, Shape(3, 19, 23), profile=ALEXEYAB, geometry="stretch")
 
-    np.testing.assert_array_equal(out, resize(shares(picture), height=19, width=23))
+    np.testing.assert_array_equal(out, resize(shares(image), height=19, width=23))
 
 
 @pytest.mark.parametrize(
@@ -122,23 +122,23 @@ def test_numpy_serves_until_compiling_pays(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(planar, "_PATIENCE", 3)
     compiled, kernel = planar._resized, Kernel("yolodsc.images.planar.resize:resized", planar.RESIZED)
     monkeypatch.setattr(planar, "_resized", kernel)
-    picture, loads = pixels(40, 50, 3), []
+    image, loads = pixels(40, 50, 3), []
     monkeypatch.setattr(kernel, "load", lambda: loads.append(1) or compiled)
 
-    found = [fit(picture, Shape(3, 30, 30), profile=ALEXEYAB, geometry="stretch")[0] for _ in range(5)]
+    found = [fit(image, Shape(3, 30, 30), profile=ALEXEYAB, geometry="stretch")[0] for _ in range(5)]
 
     assert len(loads) == 2
     for out in found:
-        np.testing.assert_array_equal(out, resize(shares(picture), height=30, width=30))
+        np.testing.assert_array_equal(out, resize(shares(image), height=30, width=30))
 
 
 def test_threads_resize_at_once() -> None:
     """No state is shared."""
-    pictures = [pixels(40 + i, 50, 3) for i in range(24)]
-    expected = [resize(shares(picture), height=32, width=32) for picture in pictures]
+    images = [pixels(40 + i, 50, 3) for i in range(24)]
+    expected = [resize(shares(image), height=32, width=32) for image in images]
 
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda p: fit(p, Shape(3, 32, 32), profile=ALEXEYAB, geometry="stretch")[0], pictures))
+        found = list(pool.map(lambda p: fit(p, Shape(3, 32, 32), profile=ALEXEYAB, geometry="stretch")[0], images))
 
     for out, wanted in zip(found, expected, strict=True):
         np.testing.assert_array_equal(out, wanted)
@@ -146,6 +146,6 @@ def test_threads_resize_at_once() -> None:
 
 def test_grey_has_stb_images_weights() -> None:
     """For every pixel of a noise."""
-    picture = pixels(33, 47, 3)
+    image = pixels(33, 47, 3)
 
-    np.testing.assert_array_equal(planar.grey(picture)[..., 0], (picture @ np.array([77, 150, 29])) >> 8)
+    np.testing.assert_array_equal(planar.grey(image)[..., 0], (image @ np.array([77, 150, 29])) >> 8)

@@ -103,7 +103,7 @@ def test_the_detector_reads_ahead_within_the_budget(images: list[str], monkeypat
     budgets: list[Budget] = []
     monkeypatch.setattr(read_ahead, "Budget", lambda: budgets.append(Budget(limit)) or budgets[-1])
     detector = Detector.from_files(f"{STEM}.cfg", f"{STEM}.weights", streams=2)
-    size = 30_000 + 4 * detector.network.picture.size
+    size = 30_000 + 4 * detector.network.input_shape.size
 
     for limit in (size, 2 * size, 100 * size):  # noqa: B007 the monkeypatch reads it
         assert [found.path for found in detector.many(images)] == images

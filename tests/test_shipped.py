@@ -45,10 +45,10 @@ def test_a_folder_of_the_same_name_does_not_hide_a_shipped_network(tmp_path: Pat
 
 
 @pytest.mark.parametrize(("picture", "wanted"), [("chelsea", "cat"), ("astronaut", "person"), ("motorcycle_left", "motorbike")])
-def test_the_default_finds_what_the_samples_show(picture: str, wanted: str) -> None:
+def test_the_default_finds_what_the_samples_show(image: str, wanted: str) -> None:
     """At the default threshold."""
     pytest.importorskip("skimage", reason="needs scikit-image's photographs (extra demo)")
-    (path,) = (path for path in sample_images() if Path(path).stem == picture)
+    (path,) = (path for path in sample_images() if Path(path).stem == image)
 
     detections = yolodsc.load()(path)
 

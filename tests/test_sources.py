@@ -83,9 +83,9 @@ def test_a_million_paths_are_not_looked_at_where_nothing_would_be_overwritten(
 
 def made(tmp_path: Path) -> tuple[Path, bytes]:
     """An image in a folder."""
-    picture = tmp_path / "a.png"
-    picture.write_bytes(TINY.read_bytes())
-    return picture, picture.read_bytes()
+    image = tmp_path / "a.png"
+    image.write_bytes(TINY.read_bytes())
+    return image, image.read_bytes()
 
 
 @pytest.mark.parametrize("form", ["plain", "relative", "link", "linked folder", "dotted"])
@@ -97,12 +97,12 @@ def test_an_image_named_later_is_not_overwritten_by_an_earlier_one(
     folder = tmp_path / "later"
     folder.mkdir()
     (tmp_path / "linked").symlink_to(folder)
-    picture, before = made(folder)
+    image, before = made(folder)
     first, _ = made(tmp_path)
-    (tmp_path / "b.png").symlink_to(picture)
+    (tmp_path / "b.png").symlink_to(image)
     monkeypatch.chdir(tmp_path)
     name = {
-        "plain": str(picture),
+        "plain": str(image),
         "relative": "later/a.png",
         "link": "b.png",
         "linked folder": "linked/a.png",
@@ -113,7 +113,7 @@ def test_an_image_named_later_is_not_overwritten_by_an_earlier_one(
 
     assert cli.run(["detect", *given, *NETWORK, "--save", "later", "--quiet"]) == 0
 
-    assert picture.read_bytes() == before
+    assert image.read_bytes() == before
     assert (folder / "a_2.png").is_file()
 
 
@@ -121,13 +121,13 @@ def test_standard_input_keeps_all_files_that_are_there(tmp_path: Path, monkeypat
     """It may yet name them."""
     folder = tmp_path / "later"
     folder.mkdir()
-    picture, before = made(folder)
+    image, before = made(folder)
     first, _ = made(tmp_path)
-    monkeypatch.setattr("sys.stdin", StringIO(f"{first}\n{picture}\n"))
+    monkeypatch.setattr("sys.stdin", StringIO(f"{first}\n{image}\n"))
 
     assert cli.run(["detect", "-", *NETWORK, "--save", str(folder), "--quiet"]) == 0
 
-    assert picture.read_bytes() == before
+    assert image.read_bytes() == before
     assert sorted(path.name for path in folder.iterdir()) == ["a.png", "a_2.png", "a_3.png"]
 
 
@@ -136,27 +136,27 @@ def test_standard_input_that_names_an_output_ends_the_run_without_it(
     option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The image is as it was, and no half of a file lies beside it."""
-    picture, before = made(tmp_path)
-    monkeypatch.setattr("sys.stdin", StringIO(f"{TINY}\n{picture}\n"))
+    image, before = made(tmp_path)
+    monkeypatch.setattr("sys.stdin", StringIO(f"{TINY}\n{image}\n"))
 
-    assert cli.run(["detect", "-", *NETWORK, option, str(picture), "--quiet"]) == 2
+    assert cli.run(["detect", "-", *NETWORK, option, str(image), "--quiet"]) == 2
 
     assert "is read in this run" in capsys.readouterr().err
-    assert picture.read_bytes() == before
+    assert image.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
 
 def test_a_list_that_names_an_output_is_refused_before_anything_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """However late it comes in the list."""
-    picture, before = made(tmp_path)
-    (tmp_path / "list.txt").write_text(f"{TINY}\n" * 100 + f"{picture}\n")
+    image, before = made(tmp_path)
+    (tmp_path / "list.txt").write_text(f"{TINY}\n" * 100 + f"{image}\n")
 
-    assert cli.run(["detect", str(tmp_path / "list.txt"), *NETWORK, "--json", str(picture)]) == 2
+    assert cli.run(["detect", str(tmp_path / "list.txt"), *NETWORK, "--json", str(image)]) == 2
 
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "is read in this run" in captured.err
-    assert picture.read_bytes() == before
+    assert image.read_bytes() == before
 
 
 def test_equal_names_are_numbered_without_counting_from_the_start() -> None:

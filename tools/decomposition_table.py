@@ -1,11 +1,11 @@
 """What decomposition costs in accuracy and saves in work, for one network, without fine-tuning: a table in Markdown.
 
-Calibrates on one set of pictures without labels, scores the original and every decomposed network on another set by one rule, and
+Calibrates on one set of images without labels, scores the original and every decomposed network on another set by one rule, and
 times all networks on the engine in interleaved rounds. Example, as in docs/decomposition.md:
 
 python tools/decomposition_table.py DIR --calibrate VOC2007:calib300 --score VOC2007:test auto:.2125 auto:.325 auto:.441
 
-A dataset is ROOT:SET for a VOC tree, or a folder of YOLO label files with the pictures beside them. A run is METHOD:NUMBER, the
+A dataset is ROOT:SET for a VOC tree, or a folder of YOLO label files with the images beside them. A run is METHOD:NUMBER, the
 number being the budget's share for auto and the rank for every other method.
 """
 
@@ -38,11 +38,11 @@ def main() -> None:
     files = resolve_model(options.model)
     names = read_names(files.names)
     network = Network.load(files.cfg, files.weights)
-    shown = read_images(network, pictures(options.calibrate), count=options.count, seed=options.seed)
+    shown = read_images(network, images(options.calibrate), count=options.count, seed=options.seed)
     dataset = labelled(options.score, names)
     whole, timer = megas(network), Timer(options.threads)
     original = mean_ap(network, names, dataset, options)
-    print(f"`{Path(options.model).name}`, rule {options.rule}, {len(dataset.ids)} pictures, seed {options.seed};", end=" ")
+    print(f"`{Path(options.model).name}`, rule {options.rule}, {len(dataset.ids)} images, seed {options.seed};", end=" ")
     print(f"{platform.processor() or platform.machine()}, {options.threads} threads, yolodsc {yolodsc.__version__}\n")
     print("| method | MMAC | share | output error | mAP | of the original's | time of the original's | s |")
     print("|---|---|---|---|---|---|---|---|")
@@ -91,7 +91,7 @@ def labelled(place: str, names: tuple[str, ...]) -> Dataset:
     return dataset.with_names(names)
 
 
-def pictures(place: str) -> list[str]:
+def images(place: str) -> list[str]:
     """Their paths alone."""
     return [str(path) for path in labelled(place, ()).paths or ()]
 
@@ -108,7 +108,7 @@ def mean_ap(network: Network, names: tuple[str, ...], dataset: Dataset, options:
 
 
 def megas(network: Network) -> float:
-    """Millions of multiplications for one picture."""
+    """Millions of multiplications for one image."""
     return sum(layer.multiply_adds() for layer in network.layers) / 1e6
 
 

@@ -2,7 +2,7 @@
 
     python tools/finetuning_table.py --voc VOCdevkit/VOC2007 --set test --names voc.names PAIR… RUN…
 
-PAIR is the stem of a ``.cfg`` and ``.weights``; RUN a folder that ``yolodsc finetune`` wrote. All are scored on the same pictures.
+PAIR is the stem of a ``.cfg`` and ``.weights``; RUN a folder that ``yolodsc finetune`` wrote. All are scored on the same images.
 """
 
 import argparse

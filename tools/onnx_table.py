@@ -21,7 +21,7 @@ from yolodsc.convert.onnx.export import export_onnx
 from yolodsc.network.network import Network
 
 Run = Callable[[Path, Array, Sequence[str]], Sequence[Any]]
-"""Outputs by name of a model file for pictures (1, C, H, W)."""
+"""Outputs by name of a model file for images (1, C, H, W)."""
 
 
 def in_onnxruntime(path: Path, x: Array, names: Sequence[str]) -> Sequence[Any]:
@@ -48,7 +48,7 @@ def in_openvino(path: Path, x: Array, names: Sequence[str]) -> Sequence[Any]:
 
 def difference(network: Network, outputs: Sequence[int], run: Run) -> float:
     """Largest difference from the reference, relative to the largest number of each output."""
-    x = np.random.default_rng(0).uniform(0, 1, network.picture).astype(np.float32)
+    x = np.random.default_rng(0).uniform(0, 1, network.input_shape).astype(np.float32)
     wanted = network.forward(x)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"

@@ -1,4 +1,4 @@
-"""Figure 3 of He et al. 2019 for a real network: relative error of every layer by method, on pictures held back from the fit.
+"""Figure 3 of He et al. 2019 for a real network: relative error of every layer by method, on images held back from the fit.
 
 Run: python tools/paper_figure3.py DIR --images PICTURES [--plot figure3.png]
 """
@@ -58,7 +58,7 @@ def draw(path: Path, layers: list[int], errors: dict[str, list[float]]) -> None:
     for k, (method, values) in enumerate(errors.items()):
         axes.bar([i + 0.11 * k for i in range(len(layers))], values, width=0.1, label=method)
     axes.set_xticks([i + 0.3 for i in range(len(layers))], [f"layer {i}" for i in layers])
-    axes.set_ylabel("relative error, held-back pictures")
+    axes.set_ylabel("relative error, held-back images")
     axes.legend(fontsize=7)
     figure.savefig(path, dpi=120)
 

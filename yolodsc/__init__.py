@@ -3,7 +3,7 @@
 import yolodsc
 
 detector = yolodsc.load("name-or-directory")
-detections = detector("picture.jpg")
+detections = detector("image.jpg")
 """
 
 from typing import TYPE_CHECKING, Any

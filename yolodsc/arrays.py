@@ -15,7 +15,7 @@ Ints = NDArray[np.int64]
 
 
 class Shape(NamedTuple):
-    """What one layer passes on for one picture: ``channels`` planes of ``height`` x ``width``."""
+    """What one layer passes on for one image: ``channels`` planes of ``height`` x ``width``."""
 
     channels: int
     height: int

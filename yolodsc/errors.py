@@ -3,7 +3,7 @@
 YolodscError
 ├── CfgError            a .cfg file: grammar, options, shapes
 ├── WeightsError        a .weights file: length, header
-├── ImageError          a picture that cannot be read or written
+├── ImageError          an image that cannot be read or written
 ├── DatasetError        a VOC tree, label folder, detections file, list or .names file
 ├── DecompositionError  a network or layer that cannot be made separable as asked
 ├── ConversionError     a network that another format or form cannot express
@@ -32,7 +32,7 @@ class WeightsError(YolodscError):
 
 
 class ImageError(YolodscError):
-    """A picture that cannot be decoded or written."""
+    """An image that cannot be decoded or written."""
 
 
 class DatasetError(YolodscError):

@@ -90,9 +90,9 @@ def test_engines_have_names_that_can_be_asked_for() -> None:
         find_engine("tflite")
 
 
-def test_pictures_and_random_weights_are_the_same_every_time(tmp_path: Path) -> None:
+def test_images_and_random_weights_are_the_same_every_time(tmp_path: Path) -> None:
     """So that two runs of a comparison compare."""
-    from yolodsc.bench.subject import picture, random
+    from yolodsc.bench.subject import image, random
 
     (tmp_path / "tiny.cfg").write_text(
         "[net]\nwidth=8\nheight=8\nchannels=3\n[convolutional]\nfilters=4\nsize=3\nbatch_normalize=1\n"
@@ -102,5 +102,5 @@ def test_pictures_and_random_weights_are_the_same_every_time(tmp_path: Path) -> 
 
     assert name == "tiny"
     assert all(np.array_equal(first.weights[0][key], second.weights[0][key]) for key in first.weights[0])
-    assert np.array_equal(picture(first.picture), picture(second.picture))
-    assert np.all(first.forward(picture(first.picture))[-1].std(axis=(1, 2)) > 0)
+    assert np.array_equal(image(first.image), image(second.image))
+    assert np.all(first.forward(image(first.image))[-1].std(axis=(1, 2)) > 0)

@@ -34,7 +34,7 @@ def test_maps_that_cannot_be_compared_differ_without_bound(theirs: np.ndarray) -
 
 def test_a_job_reads_what_it_wrote() -> None:
     """The command line of a worker is the whole job."""
-    job = Job(engine="ncnn", cfg="a b.cfg", weights="w", onnx="o", picture="/p/x.npy", outputs=(3, 5), threads=4, streams=2)
+    job = Job(engine="ncnn", cfg="a b.cfg", weights="w", onnx="o", image="/p/x.npy", outputs=(3, 5), threads=4, streams=2)
 
     assert Job.from_json(job.to_json()) == job
     assert job.beside(".log") == Path("/p/ncnn-4-2.log")
@@ -84,7 +84,7 @@ def test_without_our_own_engine_there_is_nothing_to_compare(tmp_path: Path) -> N
         compare(small, [], threads=1, rounds=1, seed=0, peak_gflops=None)
 
 
-def test_streams_count_the_pictures_of_all_sessions() -> None:
+def test_streams_count_the_images_of_all_sessions() -> None:
     """Each session is called by a thread of its own."""
     calls: list[int] = []
     sessions = [lambda _, number=number: calls.append(number) for number in range(3)]

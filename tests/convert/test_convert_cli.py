@@ -42,7 +42,7 @@ def test_a_network_is_folded_in_its_own_place(tmp_path: Path) -> None:
     """With --force the output may be the input."""
     cfg = pair(tmp_path)
     before = load(cfg)
-    x = np.random.default_rng(0).uniform(0, 1, before.picture).astype(np.float32)
+    x = np.random.default_rng(0).uniform(0, 1, before.image).astype(np.float32)
 
     assert run(["convert", str(cfg), str(cfg), "--fold-batch-norm", "--fold-separable", "--force"]) == 0
 
@@ -62,10 +62,10 @@ def test_the_first_layers_are_kept(tmp_path: Path) -> None:
 
 
 def test_heads_are_raw_on_request(tmp_path: Path) -> None:
-    """What the head reads, for any number of pictures."""
+    """What the head reads, for any number of images."""
     cfg = pair(tmp_path)
     net = load(cfg)
-    x = np.random.default_rng(0).uniform(0, 1, (3, *net.picture)).astype(np.float32)
+    x = np.random.default_rng(0).uniform(0, 1, (3, *net.image)).astype(np.float32)
 
     assert run(["convert", str(cfg), str(tmp_path / "raw.onnx"), "--heads", "raw", "--dynamic-batch"]) == 0
 

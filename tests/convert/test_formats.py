@@ -60,7 +60,7 @@ def test_real_networks_come_back_byte_by_byte(name: str, ending: str, shared: Pa
 
 
 @pytest.mark.parametrize("ending", ARCHIVES)
-def test_a_short_count_of_pictures_stays_short(ending: str, shared: Path, tmp_path: Path) -> None:
+def test_a_short_count_of_images_stays_short(ending: str, shared: Path, tmp_path: Path) -> None:
     """A file of version 0.2 whose count has 4 bytes."""
     folder = shared / "data/models/_odd"
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import GOLDEN
 from tests.convert.files import pair
-from tests.networks import network, picture
+from tests.networks import image, network
 from yolodsc.arrays import Array
 from yolodsc.convert.batch_norm import fold_batch_norm
 from yolodsc.convert.partial import first_layers
@@ -50,7 +50,7 @@ def test_outputs_stay_where_batch_norm_is_folded(name: str) -> None:
     """Of every layer, and no batch norm is left."""
     stem = GOLDEN / "micro" / name
     net = Network.load(f"{stem}.cfg", f"{stem}.weights")
-    x = np.random.default_rng(0).uniform(0, 1, net.picture).astype(np.float32)
+    x = np.random.default_rng(0).uniform(0, 1, net.image).astype(np.float32)
 
     folded = fold_batch_norm(net)
 
@@ -70,7 +70,7 @@ def test_outputs_stay_where_batch_norm_is_folded(name: str) -> None:
 def test_the_folded_network_can_be_saved_and_read(layers: str, tmp_path: Path) -> None:
     """Connected, shared and transposed weights."""
     net = network(layers)
-    x = picture(net)
+    x = image(net)
 
     fold_batch_norm(net).save(tmp_path / "folded.cfg", tmp_path / "folded.weights")
 
@@ -113,7 +113,7 @@ def test_depthwise_and_pointwise_are_one_convolution(geometry: str, inner: str, 
         height=11,
         width=9,
     )
-    x = picture(net)
+    x = image(net)
 
     folded = fold_separable(net)
 
@@ -130,7 +130,7 @@ def test_strides_of_two_kinds_are_kept(profile: Profile) -> None:
         "convolutional filters=5 activation=mish",
         profile=profile,
     )
-    x = picture(net)
+    x = image(net)
 
     assert close(fold_separable(net).forward(x)[-1], net.forward(x)[-1])
 
@@ -138,7 +138,7 @@ def test_strides_of_two_kinds_are_kept(profile: Profile) -> None:
 def test_references_move_with_their_layers(tmp_path: Path) -> None:
     """Absolute and relative ones, through a file."""
     net = network(SEPARABLE)
-    x = picture(net)
+    x = image(net)
 
     fold_separable(net).save(tmp_path / "folded.cfg", tmp_path / "folded.weights")
 
@@ -178,23 +178,23 @@ def test_folding_undoes_a_decomposition() -> None:
         "convolutional filters=12 size=3 pad=1 activation=leaky\n"
         "convolutional filters=8 size=3 pad=1 activation=linear\nroute layers=-1,-2"
     )
-    pictures = np.random.default_rng(0).uniform(0, 1, (8, *net.picture)).astype(np.float32)
-    separable = decompose(net, pictures, DecomposeSettings(method="als")).network
+    images = np.random.default_rng(0).uniform(0, 1, (8, *net.image)).astype(np.float32)
+    separable = decompose(net, images, DecomposeSettings(method="als")).network
     assert len(separable.layers) > len(net.layers)
 
     folded = fold_separable(separable)
 
-    assert close(folded.forward(pictures[0])[-1], separable.forward(pictures[0])[-1])
+    assert close(folded.forward(images[0])[-1], separable.forward(images[0])[-1])
     assert [layer.type for layer in folded.layers] == [layer.type for layer in net.layers]
     assert [layer.multiply_adds() for layer in folded.layers] == [layer.multiply_adds() for layer in net.layers]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
 def test_the_first_layers_are_the_front_of_the_file(count: int, tmp_path: Path) -> None:
-    """Byte by byte, with no pictures seen; as a pair they put out what they put out before."""
+    """Byte by byte, with no images seen; as a pair they put out what they put out before."""
     net = Network.load(pair(tmp_path), tmp_path / "tiny.weights")
     net = net.with_weights(net.weights, header=type(net.header)(seen=640))
-    x = picture(net)
+    x = image(net)
 
     front = first_layers(net, count)
     front.save(tmp_path / "front.cfg", tmp_path / "front.weights")

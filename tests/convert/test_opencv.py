@@ -55,7 +55,7 @@ def dnn() -> Any:
 def assert_opencv_agrees(dnn: Any, cfg: Path) -> None:
     """Within 1e-4 of the largest number, for the linear maps that the heads read, or for the output where there is no head."""
     made = Network.load(cfg, cfg.with_suffix(".weights"))
-    x = np.random.default_rng(0).uniform(0, 1, made.picture).astype(np.float32)
+    x = np.random.default_rng(0).uniform(0, 1, made.input_shape).astype(np.float32)
     sources = {f"conv_{head.sources[0]}": head.sources[0] for head in made.heads} or {"": made.output}
     with engine.compile(made, threads=1, outputs=list(sources.values())) as runner:
         wanted = runner(x)
@@ -71,8 +71,8 @@ def assert_opencv_agrees(dnn: Any, cfg: Path) -> None:
 def test_decomposed_pairs_give_the_engines_outputs(method: str, dnn: Any, tmp_path: Path) -> None:
     """By every method: chains of grouped convolutions, renumbered routes and shortcuts."""
     net = network(REGULAR, height=16, width=16)
-    pictures = np.random.default_rng(0).uniform(0, 1, (6, *net.picture)).astype(np.float32)
-    separable = decompose(net, pictures, DecomposeSettings(method=method, patches=20, refine=3)).network
+    images = np.random.default_rng(0).uniform(0, 1, (6, *net.image)).astype(np.float32)
+    separable = decompose(net, images, DecomposeSettings(method=method, patches=20, refine=3)).network
 
     cfg = pair_of(separable, tmp_path)
 
@@ -92,7 +92,7 @@ def test_folded_and_cut_pairs_give_the_engines_outputs(form: Callable[[Network],
 def test_onnx_files_give_the_engines_outputs(name: str, dnn: Any, tmp_path: Path) -> None:
     """Heads included."""
     model = read_model(GOLDEN / "micro" / f"{name}.cfg")
-    x = np.random.default_rng(0).uniform(0, 1, model.network.picture).astype(np.float32)
+    x = np.random.default_rng(0).uniform(0, 1, model.network.input_shape).astype(np.float32)
     write_files(model, tmp_path / "network.onnx")
     with engine.compile(model.network, threads=1) as runner:
         wanted = runner(x)

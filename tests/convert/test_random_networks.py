@@ -6,7 +6,7 @@ from hypothesis import given, settings
 
 from tests.convert.files import pair_of
 from tests.engine.random_networks import networks
-from tests.networks import picture
+from tests.networks import image
 from yolodsc.arrays import Array
 from yolodsc.convert.batch_norm import fold_batch_norm
 from yolodsc.convert.formats import read_model, write_files
@@ -40,7 +40,7 @@ def test_any_network_comes_back_byte_by_byte(made: Network, tmp_path_factory: py
 @given(made=networks())
 def test_any_network_puts_out_the_same_when_folded(made: Network) -> None:
     """Batch norm, and depthwise and pointwise pairs where there are any."""
-    x = picture(made)
+    x = image(made)
     wanted = output(made, x)
 
     folded = fold_batch_norm(made)

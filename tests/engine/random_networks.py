@@ -20,7 +20,7 @@ WORK = 3_000_000
 
 @st.composite
 def networks(draw: st.DrawFn) -> Network:
-    """Up to nine layers of all kinds over a small picture."""
+    """Up to nine layers of all kinds over a small image."""
     channels, height, width = draw(st.one_of(st.integers(1, 5), CHANNELS)), draw(SIDES), draw(SIDES)
     lines: list[str] = []
     built: Network | None = None

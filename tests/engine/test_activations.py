@@ -48,7 +48,7 @@ def test_biases_that_are_no_numbers_go_through_every_executor(activation: str, l
     """Convolutions apply their own activations, FastDSC in kernels of its own."""
     made = network(f"convolutional filters=16 {layer} activation={activation}", channels=16, height=3, width=16)
     made = made.with_weights([{"weights": 0 * made.weights[0]["weights"], "biases": NUMBERS}])
-    x = np.ones(made.picture, np.float32)
+    x = np.ones(made.input_shape, np.float32)
 
     with engine.compile(made, isa=isa) as runner:
         found = runner(x)[0]
@@ -63,7 +63,7 @@ def test_the_largest_of_nothing_but_minus_infinity(size: int, isa: str | None) -
     made = network(f"maxpool size={size} stride=1", channels=3, height=6, width=6)
 
     with engine.compile(made, isa=isa) as runner:
-        found = runner(np.full(made.picture, -np.inf, np.float32))[0]
+        found = runner(np.full(made.input_shape, -np.inf, np.float32))[0]
 
     assert (found == -np.inf).all()
 
@@ -78,7 +78,7 @@ def test_biases_that_are_nan_give_nan(layer: str, activation: str, name: str) ->
     made = made.with_weights([weights])
 
     with FusedRunner(made, threads=1, outputs=[0], isa=instruction_set(name)) as runner:
-        found = runner(np.ones(made.picture, np.float32))[0]
+        found = runner(np.ones(made.input_shape, np.float32))[0]
 
     assert np.isnan(found).all()
 
@@ -105,7 +105,7 @@ def test_layers_hand_on_what_is_no_number(layer: str, value: float, name: str) -
     """One such cell spoils what reads it, in the reference and here."""
     before = "avgpool" if layer.startswith("scale") else "activation activation=linear"
     made = network(f"activation activation=linear\n{before}\n{layer}", channels=16, height=7, width=6)
-    x = np.random.default_rng(0).standard_normal(made.picture).astype(np.float32)
+    x = np.random.default_rng(0).standard_normal(made.input_shape).astype(np.float32)
     x[::3, 2, 3] = x[1::5, 5, 5] = x[2, 0, 0] = value
     expected = made.forward(x)[2]
 

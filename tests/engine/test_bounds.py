@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tests.engine.guards import CANARY, ZONE, Guards
 from tests.engine.random_networks import far_networks
 from tests.engine.test_random_networks import BLOCKS, NAMES, error, instruction_set, tame
-from tests.networks import network, picture
+from tests.networks import image, network
 from yolodsc.arrays import Array
 from yolodsc.engine.plan.layout import CONSTANTS, MOST_BYTES, tagged_address
 from yolodsc.engine.runtime import fused_runner as fused
@@ -54,7 +54,7 @@ def between_zones(x: Array) -> tuple[Array, NDArray[np.uint32]]:
 def test_windows_far_outside_the_map_stay_inside_the_buffers(name: str, threads: int, made: Network) -> None:
     """Padding of twenty rows, strides longer than the map: the reference's numbers, and all guard zones are whole."""
     isa = instruction_set(name)
-    x, memory = between_zones(picture(made))
+    x, memory = between_zones(image(made))
     before = memory.copy()
     with np.errstate(all="ignore"):
         expected = made.forward(x)
@@ -84,7 +84,7 @@ def test_windows_far_outside_the_map_stay_inside_the_buffers(name: str, threads:
 def test_a_strip_of_the_first_convolution_may_lie_in_the_padding(layer: str, height: int, width: int, threads: int) -> None:
     """Such strips are zeros and nothing of the image."""
     made = network(f"{layer} activation=leaky", height=height, width=width)
-    x = picture(made)
+    x = image(made)
 
     with pytest.MonkeyPatch.context() as patch:
         guards = Guards(patch)

@@ -20,8 +20,8 @@ NETWORK = ["--cfg", f"{STEM}.cfg", "--weights", f"{STEM}.weights"]
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """A folder with more pictures than are read ahead, one of them broken."""
+def images(tmp_path: Path) -> Path:
+    """A folder with more images than are read ahead, one of them broken."""
     folder = tmp_path / "in"
     folder.mkdir()
     rng = np.random.default_rng(0)
@@ -82,32 +82,32 @@ def test_the_plan_covers_every_multiplication(name: str, tmp_path: Path, capsys:
 
 
 def test_streams_change_nothing_but_time(
-    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Order, boxes and the report of what cannot be read are the same."""
     monkeypatch.setattr(cores, "available", lambda: 6)
     results = []
     for streams in ("1", "3"):
         out = tmp_path / f"{streams}.json"
-        arguments = [str(pictures), *NETWORK, "--thresh", ".05", "--streams", streams, "--threads", "2", "--json", str(out)]
+        arguments = [str(images), *NETWORK, "--thresh", ".05", "--streams", streams, "--threads", "2", "--json", str(out)]
         status = cli.run(["detect", *arguments, "--quiet"])
         results.append((status, out.read_text(), capsys.readouterr().err))
 
     assert results[0] == results[1]
     assert results[0][0] == 1
-    assert "07.png: cannot be read as a picture" in results[0][2]
+    assert "07.png: cannot be read as an image" in results[0][2]
     assert len(json.loads(results[0][1])) == 13
 
 
 @pytest.mark.parametrize("isa", [*available_isas(), "none"])
 def test_detect_runs_on_the_instruction_set_that_is_asked_for(
-    isa: str, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    isa: str, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """And finds the same."""
     found = []
     for name in (next(iter(available_isas())), isa):
         out = tmp_path / f"{name}.csv"
-        cli.run(["detect", str(pictures / "03.png"), *NETWORK, "--thresh", ".05", "--isa", name, "--csv", str(out), "--quiet"])
+        cli.run(["detect", str(images / "03.png"), *NETWORK, "--thresh", ".05", "--isa", name, "--csv", str(out), "--quiet"])
         found.append([line.split(",") for line in out.read_text().splitlines()[1:]])
 
     assert len(found[0]) == len(found[1]) > 0
@@ -116,9 +116,9 @@ def test_detect_runs_on_the_instruction_set_that_is_asked_for(
     assert capsys.readouterr().err == ""
 
 
-def test_an_instruction_set_that_is_not_there_is_said_in_one_line(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_instruction_set_that_is_not_there_is_said_in_one_line(images: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With those that are."""
-    status = cli.run(["detect", str(pictures / "03.png"), *NETWORK, "--isa", "z80"])
+    status = cli.run(["detect", str(images / "03.png"), *NETWORK, "--isa", "z80"])
 
     assert status == 2
     assert capsys.readouterr().err.startswith("yolodsc: --isa z80: wanted ")

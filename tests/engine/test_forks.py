@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.engine.test_random_networks import BLOCKS
-from tests.networks import network, picture
+from tests.networks import image, network
 from yolodsc import engine
 from yolodsc.detection.detector import Detector
 from yolodsc.engine.fastdsc.runner import FastDscRunner
@@ -92,7 +92,7 @@ def answers(work: Callable[[], bytes]) -> list[bytes | None]:
 @pytest.mark.parametrize("kind", [fused, streams, fastdsc])
 def test_a_child_runs_the_network_while_the_parent_does(kind: Callable[[Network], engine.Runner], made: Network) -> None:
     """Whatever the parent's threads were at, the child answers with the same bits."""
-    x = picture(made)
+    x = image(made)
     with kind(made) as runner:
         expected = runner(x)[LAST].tobytes()
 
@@ -124,7 +124,7 @@ def test_a_child_detects_while_the_parent_does(tmp_path: Path) -> None:
 
 def test_a_child_compiles_while_the_parent_does(made: Network) -> None:
     """The compiler's lock is free too."""
-    x = picture(made)
+    x = image(made)
 
     def compiled() -> bytes:
         with fused(made) as runner:

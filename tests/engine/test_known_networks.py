@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import GOLDEN, SHARED
 from tests.engine.test_random_networks import NAMES, instruction_set
-from tests.networks import picture
+from tests.networks import image
 from yolodsc.arrays import Array
 from yolodsc.engine.runtime.fused_runner import FusedRunner
 from yolodsc.jit.isa import available_isas
@@ -21,9 +21,9 @@ TOLERANCE = 1e-5
 
 @cache
 def referred(stem: Path) -> tuple[Network, Array, list[Array]]:
-    """A network, a picture, and what the reference makes of it; once for all tests."""
+    """A network, an image, and what the reference makes of it; once for all tests."""
     made = Network.load(f"{stem}.cfg", f"{stem}.weights")
-    x = np.abs(picture(made)) / 4 if stem.is_relative_to(SHARED) else picture(made)
+    x = np.abs(image(made)) / 4 if stem.is_relative_to(SHARED) else image(made)
     with np.errstate(all="ignore"):
         return made, x, made.forward(x)
 

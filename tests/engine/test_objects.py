@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.engine.test_random_networks import BLOCKS
-from tests.networks import network, picture
+from tests.networks import image, network
 from yolodsc import engine
 from yolodsc.arrays import Array
 from yolodsc.engine.runtime import fused_runner as fused
@@ -130,7 +130,7 @@ def small() -> Network:
 def outputs(made: Network) -> Array:
     """Of the last layer, on the engine."""
     with engine.compile(made, threads=2) as runner:
-        return runner(picture(made))[len(made.layers) - 1]
+        return runner(image(made))[len(made.layers) - 1]
 
 
 @pytest.mark.usefixtures("isa")

@@ -8,7 +8,7 @@ from pathlib import Path
 PROGRAM = """
 import numpy as np
 from tests.engine.test_random_networks import BLOCKS, error
-from tests.networks import network, picture
+from tests.networks import network, image
 from yolodsc import engine
 import numba
 
@@ -30,7 +30,7 @@ convolutional filters=8 groups=4 size=3 pad=1 activation=relu
     ),
 }
 for name, made in shapes.items():
-    x, last = picture(made), len(made.layers) - 1
+    x, last = image(made), len(made.layers) - 1
     with engine.compile(made, outputs=range(last + 1), isa="none") as runner:
         found = runner(x)
     wanted = made.forward(x)

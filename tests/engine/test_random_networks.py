@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.engine.guards import Guards
 from tests.engine.random_networks import networks
-from tests.networks import network, picture
+from tests.networks import image, network
 from yolodsc.arrays import Array
 from yolodsc.engine.runtime.fused_runner import FusedRunner
 from yolodsc.jit.isa import Isa, available_isas
@@ -44,15 +44,15 @@ def test_any_network_equals_the_reference(name: str, made: Network, threads: int
     """Every layer that is handed back, within 1e-5; nothing is read before it is written, nothing written outside its map."""
     isa = instruction_set(name)
     outputs = range(len(made.layers)) if everything else [len(made.layers) - 1]
-    pictures = np.stack([picture(made, seed=number) for number in range(batch)])
+    images = np.stack([image(made, seed=number) for number in range(batch)])
     with np.errstate(all="ignore"):
-        wanted = [made.forward(x) for x in pictures]
+        wanted = [made.forward(x) for x in images]
 
     with pytest.MonkeyPatch.context() as patch:
         guards = Guards(patch)
         with FusedRunner(made, threads=threads, outputs=outputs, isa=isa) as runner:
             guards.watch(runner)
-            found = runner(pictures)
+            found = runner(images)
 
     for number, reference in enumerate(wanted):
         for index in outputs:
@@ -81,7 +81,7 @@ def test_blocks_of_any_size_equal_the_reference(height: int, width: int, name: s
     """Fused blocks, pools, joins and Winograd on maps of one pixel, of prime sides, and larger than a strip."""
     isa = instruction_set(name)
     made = network(BLOCKS, height=height, width=width)
-    x = picture(made)
+    x = image(made)
     wanted = made.forward(x)
 
     with FusedRunner(made, threads=3, outputs=[len(wanted) - 1], isa=isa) as runner:
@@ -98,7 +98,7 @@ convolutional filters={channels} size=1 activation=leaky
 convolutional filters={filters} size=3 stride=2 pad=1 groups={groups} activation=mish batch_normalize=1
 """
     made = network(text, height=17, width=15)
-    x = picture(made)
+    x = image(made)
     wanted = made.forward(x)
 
     for isa in available_isas().values():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.engine.test_random_networks import BLOCKS, error
-from tests.networks import network, picture
+from tests.networks import image, network
 from yolodsc import engine
 from yolodsc.engine.fastdsc.runner import FastDscRunner
 from yolodsc.engine.selection import select_backend
@@ -27,7 +27,7 @@ def small() -> Network:
 @pytest.mark.parametrize("threads", [2, 4])
 def test_a_thousand_runs_are_bit_identical(small: Network, threads: int) -> None:
     """Whichever thread takes which item, the numbers are the same."""
-    x = picture(small)
+    x = image(small)
     with engine.compile(small, threads=1) as single:
         first = single(x)[LAST]
 
@@ -38,16 +38,16 @@ def test_a_thousand_runs_are_bit_identical(small: Network, threads: int) -> None
 
 
 def test_several_python_threads_share_a_runner(small: Network) -> None:
-    """Each gets the outputs of its own picture."""
-    pictures = [picture(small, seed=number) for number in range(4)]
-    wanted = [small.forward(x)[LAST] for x in pictures]
+    """Each gets the outputs of its own image."""
+    images = [image(small, seed=number) for number in range(4)]
+    wanted = [small.forward(x)[LAST] for x in images]
     errors: list[float] = []
 
     with engine.compile(small, threads=2) as runner:
 
         def work(number: int) -> None:
             for _ in range(25):
-                found = runner(pictures[number])[LAST]
+                found = runner(images[number])[LAST]
                 errors.append(float(np.abs(found - wanted[number]).max() / np.abs(wanted[number]).max()))
 
         workers = [threading.Thread(target=work, args=(number,)) for number in range(4)]
@@ -61,7 +61,7 @@ def test_several_python_threads_share_a_runner(small: Network) -> None:
 
 
 def _fork_and_run(runner: engine.Runner, made: Network, queue: "multiprocessing.Queue[bytes]") -> None:
-    queue.put(runner(picture(made))[LAST].tobytes())
+    queue.put(runner(image(made))[LAST].tobytes())
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
@@ -71,7 +71,7 @@ def test_a_runner_works_after_fork(small: Network) -> None:
     context = multiprocessing.get_context("fork")
     queue: multiprocessing.Queue[bytes] = context.Queue()
     with engine.compile(small, threads=3) as runner:
-        wanted = runner(picture(small))[LAST].tobytes()
+        wanted = runner(image(small))[LAST].tobytes()
 
         child = context.Process(target=_fork_and_run, args=(runner, small, queue))
         child.start()
@@ -79,13 +79,13 @@ def test_a_runner_works_after_fork(small: Network) -> None:
         child.join()
 
         assert found == wanted
-        assert runner(picture(small))[LAST].tobytes() == wanted
+        assert runner(image(small))[LAST].tobytes() == wanted
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38])
 def test_numbers_that_are_none_do_not_stop_a_run(small: Network, value: float) -> None:
-    """And the next picture is right again."""
-    x, bad = picture(small), picture(small)
+    """And the next image is right again."""
+    x, bad = image(small), image(small)
     bad[:, 5:9, 3:30] = value
     wanted = small.forward(x)
 
@@ -99,32 +99,32 @@ def test_numbers_that_are_none_do_not_stop_a_run(small: Network, value: float) -
 def test_outputs_belong_to_the_caller(small: Network) -> None:
     """A later run changes nothing of what an earlier one gave."""
     with engine.compile(small, outputs=[4, 6, LAST]) as runner:
-        first = runner(picture(small))
+        first = runner(image(small))
         kept = {index: array.copy() for index, array in first.items()}
-        runner(picture(small, seed=9))
+        runner(image(small, seed=9))
 
     for index, array in first.items():
         np.testing.assert_array_equal(array, kept[index])
         assert array.flags.owndata
 
 
-def test_a_batch_gives_what_its_pictures_give(small: Network) -> None:
+def test_a_batch_gives_what_its_images_give(small: Network) -> None:
     """Also one that is a view with strides, and an empty one."""
-    pictures = np.stack([picture(small, seed=number) for number in range(6)])
+    images = np.stack([image(small, seed=number) for number in range(6)])
 
     with engine.compile(small, threads=2) as runner:
-        batch = runner(pictures[::-2])[LAST]
-        single = [runner(x)[LAST] for x in pictures[::-2]]
-        empty = runner(pictures[:0])[LAST]
+        batch = runner(images[::-2])[LAST]
+        single = [runner(x)[LAST] for x in images[::-2]]
+        empty = runner(images[:0])[LAST]
 
     np.testing.assert_array_equal(batch, np.stack(single))
     assert empty.shape == (0, *small.layers[LAST].shape)
 
 
 @pytest.mark.parametrize("isa", [None, "none"])
-def test_pictures_of_any_memory_order_and_type_are_read(small: Network, isa: str | None) -> None:
-    """Strided, float64, at an odd address: the same numbers, and the picture is left alone."""
-    x = picture(small)
+def test_images_of_any_memory_order_and_type_are_read(small: Network, isa: str | None) -> None:
+    """Strided, float64, at an odd address: the same numbers, and the image is left alone."""
+    x = image(small)
     odd = np.zeros(x.nbytes + 2, np.uint8)[2:].view(np.uint8)
     shifted = np.frombuffer(odd.data, np.float32).reshape(x.shape)
     shifted[:] = x
@@ -138,15 +138,15 @@ def test_pictures_of_any_memory_order_and_type_are_read(small: Network, isa: str
     np.testing.assert_array_equal(shifted, x)
 
 
-def test_a_picture_of_another_shape_is_refused(small: Network) -> None:
+def test_a_image_of_another_shape_is_refused(small: Network) -> None:
     """Before anything of it is read."""
     with engine.compile(small) as runner, pytest.raises(ValueError, match=r"wanted \(3, 48, 40\)"):
-        runner(picture(small)[:, :-1])
+        runner(image(small)[:, :-1])
 
 
 def test_helpers_that_went_to_sleep_wake_up(small: Network) -> None:
     """After a pause, and when the runner is closed."""
-    x = picture(small)
+    x = image(small)
     before = threading.active_count()
     with engine.compile(small, threads=4) as runner:
         first = runner(x)[LAST]
@@ -160,10 +160,10 @@ def test_helpers_that_went_to_sleep_wake_up(small: Network) -> None:
 def test_none_is_fastdsc(small: Network) -> None:
     """``isa="none"`` forces the path that serves where kernels cannot be had."""
     with engine.compile(small, isa="none") as runner:
-        found = runner(picture(small))
+        found = runner(image(small))
 
         assert isinstance(runner, FastDscRunner)
-    assert error(small, LAST, found[LAST], small.forward(picture(small))) < 1e-5
+    assert error(small, LAST, found[LAST], small.forward(image(small))) < 1e-5
 
 
 def test_fastdsc_serves_where_llvm_does_not(small: Network, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.engine.test_random_networks import BLOCKS, NAMES, instruction_set
-from tests.networks import network, picture
+from tests.networks import image, network
 from yolodsc import engine
 from yolodsc.cli import options
 from yolodsc.detection.detector import Detector
@@ -88,7 +88,7 @@ def test_the_networks_of_this_file_hold_every_layer_type() -> None:
 def test_fused_outputs_do_not_depend_on_the_threads(which: str, name: str) -> None:
     """Every layer, to the last bit, on 1, 2 and 3 threads."""
     built, isa = made(which), instruction_set(name)
-    x, outputs = picture(built), range(len(built.layers))
+    x, outputs = image(built), range(len(built.layers))
 
     found = []
     for threads in (1, 2, 3):
@@ -105,7 +105,7 @@ def test_fused_outputs_do_not_depend_on_the_threads(which: str, name: str) -> No
 def test_fastdsc_outputs_do_not_depend_on_the_threads(which: str, pointwise: str) -> None:
     """BLAS with threads of its own would round otherwise."""
     built = made(which)
-    x, outputs = picture(built), range(len(built.layers))
+    x, outputs = image(built), range(len(built.layers))
 
     found = []
     for threads in (1, 2, 3):
@@ -130,7 +130,7 @@ def gone(before: int) -> bool:
 def test_runners_that_are_forgotten_leave_no_threads(runner: str) -> None:
     """Forty of them, none closed, each used once."""
     built = made("convolutions")
-    x, before = picture(built), threading.active_count()
+    x, before = image(built), threading.active_count()
 
     for _ in range(40 if runner == "fused" else 4):
         if runner == "fused":

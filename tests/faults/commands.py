@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tests.test_datasets import annotation, thing
-from tests.training.scenes import student, teacher, write_pictures
+from tests.training.scenes import student, teacher, write_images
 from yolodsc.images.image import write_image
 
 ROOT = Path(__file__).parents[2]
@@ -50,7 +50,7 @@ def networks(folder: Path) -> list[str]:
 
 def scenes(folder: Path) -> Path:
     """Ten images with labels, to learn from."""
-    write_pictures(folder, 10)
+    write_images(folder, 10)
     return folder / "images"
 
 

@@ -129,8 +129,8 @@ from yolodsc.shape import Shape
 for kernel in planar.KERNELS:
     kernel.load()
 for name in ("sequential-420", "progressive-420"):
-    picture = jpeg.decode(FILES[name])
-    image.fit(picture, Shape(3, 20, 30), profile=ALEXEYAB, geometry="letterbox")
+    image = jpeg.decode(FILES[name])
+    image.fit(image, Shape(3, 20, 30), profile=ALEXEYAB, geometry="letterbox")
 print(*sorted({"numba", "llvmlite.binding"} & set(sys.modules)))
 """
 

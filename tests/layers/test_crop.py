@@ -1,9 +1,9 @@
-"""[crop]: the centre of the picture."""
+"""[crop]: the centre of the image."""
 
 import numpy as np
 import pytest
 
-from tests.networks import last, network, picture
+from tests.networks import input_shape, last, network
 from yolodsc.errors import CfgError
 
 
@@ -11,12 +11,12 @@ from yolodsc.errors import CfgError
 def test_centre_is_cut_out_and_adjusted(noadjust: int, factor: int, offset: int) -> None:
     """2x - 1 unless noadjust=1."""
     net = network(f"crop crop_height=4 crop_width=5 noadjust={noadjust}", height=8, width=8)
-    x = picture(net)
+    x = input_shape(net)
 
     np.testing.assert_allclose(last(net, x), factor * x[:, 2:6, 1:6] + offset, rtol=1e-6)
 
 
 def test_a_crop_larger_than_its_input_is_refused() -> None:
-    """Darknet would read beyond the picture."""
+    """Darknet would read beyond the image."""
     with pytest.raises(CfgError, match="crop of 9x9"):
         network("crop crop_height=9 crop_width=9")

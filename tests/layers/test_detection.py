@@ -18,7 +18,7 @@ def test_boxes_of_a_cell_share_its_classes() -> None:
     vector[8 + 2 * 2 + 1] = 0.8  # confidence of its second box
     vector[16 + (2 * 2 + 1) * 4 :][:4] = [0.25, 0.5, 0.6, 0.7]
 
-    found = layer.decode(layer.forward([vector.reshape(48, 1, 1)], {}), picture=net.picture, thresh=0.3)
+    found = layer.decode(layer.forward([vector.reshape(48, 1, 1)], {}), input_shape=net.input_shape, thresh=0.3)
 
     np.testing.assert_allclose(found.boxes_xywh, [[0.25 / 2, 1.5 / 2, 0.36, 0.49]], rtol=1e-5)
     np.testing.assert_allclose(found.probabilities, [[0.4, 0.72]], rtol=1e-5)

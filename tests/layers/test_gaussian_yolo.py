@@ -14,7 +14,7 @@ def test_box_of_one_cell(point: str, shift: float) -> None:
     raw = np.array([0.2, -1, 0.4, -2, 0.1, -3, 0.3, -1, 3, 2], np.float32).reshape(10, 1, 1)
     sigmoid = 1 / (1 + np.exp(-raw.ravel()))
 
-    found = layer.decode(layer.forward([raw], {}), picture=layer.shape._replace(height=64, width=64), thresh=0.1)
+    found = layer.decode(layer.forward([raw], {}), input_shape=layer.shape._replace(height=64, width=64), thresh=0.1)
 
     w, h = np.exp(0.1) * 16 / 64, np.exp(0.3) * 32 / 64
     np.testing.assert_allclose(found.boxes_xywh, [[sigmoid[0] + shift * w, sigmoid[2] + shift * h, w, h]], rtol=1e-5)

@@ -1,15 +1,15 @@
-"""[implicit]: numbers that don't depend on the picture."""
+"""[implicit]: numbers that don't depend on the image."""
 
 import numpy as np
 
-from tests.networks import last, network, picture
+from tests.networks import input_shape, last, network
 
 
 def test_puts_out_its_weights() -> None:
     """Whatever comes in."""
     net = network("implicit filters=5 atoms=2")
 
-    out = last(net, picture(net))
+    out = last(net, input_shape(net))
 
     assert out.shape == (5, 2, 1)
     np.testing.assert_array_equal(out, net.weights[0]["weights"])

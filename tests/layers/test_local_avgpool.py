@@ -9,7 +9,7 @@ def test_border_windows_are_divided_by_the_cells_inside() -> None:
     """The mean of a constant map is that constant everywhere."""
     net = network("local_avgpool size=3 stride=1", channels=1, height=5, width=5)
 
-    out = last(net, np.full(net.picture, 7, np.float32))
+    out = last(net, np.full(net.input_shape, 7, np.float32))
 
     np.testing.assert_allclose(out, 7)
 

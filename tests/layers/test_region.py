@@ -17,7 +17,7 @@ def test_box_of_one_cell() -> None:
     raw = np.full((7, 2, 4), -9, np.float32)
     raw[:, 1, 3] = [0.3, -0.2, 0.1, 0.2, 2, 1, 0]
 
-    found = layer.decode(layer.forward([raw], {}), picture=net.picture, thresh=0.2)
+    found = layer.decode(layer.forward([raw], {}), input_shape=net.input_shape, thresh=0.2)
 
     sigmoid = lambda v: 1 / (1 + np.exp(-v))  # noqa: E731
     wanted = [[(3 + sigmoid(0.3)) / 4, (1 + sigmoid(-0.2)) / 2, np.exp(0.1) * 1.5 / 4, np.exp(0.2) * 2 / 2]]
@@ -44,7 +44,7 @@ def test_tree_reports_the_deepest_probable_class(tmp_path: Path) -> None:
     (layer,) = net.layers
     raw = np.float32([0, 0, 0, 0, 5, 4, 0, 0, 3]).reshape(9, 1, 1)
 
-    found = layer.decode(layer.forward([raw], {}), picture=net.picture, thresh=0.2)
+    found = layer.decode(layer.forward([raw], {}), input_shape=net.input_shape, thresh=0.2)
 
     animal, dog = 1 / (1 + np.exp(-4)), 1 / (1 + np.exp(-3))
     np.testing.assert_allclose(found.probabilities, [[0, 0, 0, animal * dog]], rtol=1e-5)
@@ -59,7 +59,7 @@ def test_map_reports_the_mapped_classes(tmp_path: Path) -> None:
     (layer,) = net.layers
     raw = np.float32([0, 0, 0, 0, 5, 4, 0, 0, 3]).reshape(9, 1, 1)
 
-    found = layer.decode(layer.forward([raw], {}), picture=net.picture, thresh=0.2)
+    found = layer.decode(layer.forward([raw], {}), input_shape=net.input_shape, thresh=0.2)
 
     assert layer.reported == 2
     wanted = 1 / (1 + np.exp(-5)) / (1 + np.exp(-4)) / (1 + np.exp(-3))
@@ -104,6 +104,6 @@ def test_classfix_drops_boxes_of_little_objectness(profile: Profile, count: int)
     raw = np.zeros((6, 1, 2), np.float32)
     raw[4] = [-0.1, 0.1]
 
-    found = layer.decode(layer.forward([raw], {}), picture=net.picture, thresh=0.2)
+    found = layer.decode(layer.forward([raw], {}), input_shape=net.input_shape, thresh=0.2)
 
     assert len(found) == count

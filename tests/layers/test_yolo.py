@@ -27,7 +27,7 @@ def test_box_of_one_cell() -> None:
     """Centre from cell and sigmoid stretched by scale_x_y, size from anchor and exponential, scores from objectness and class."""
     layer, out = one_box("scale_x_y=1.2", [0.3, -0.4, 0.1, 0.2, 2.0, 1.0, -3.0])
 
-    found = layer.decode(out, picture=layer.shape._replace(height=64, width=96), thresh=0.25)
+    found = layer.decode(out, input_shape=layer.shape._replace(height=64, width=96), thresh=0.25)
 
     x, y = (2 + sigmoid(0.3) * 1.2 - 0.1) / 3, (1 + sigmoid(-0.4) * 1.2 - 0.1) / 2
     np.testing.assert_allclose(found.boxes_xywh, [[x, y, np.exp(0.1) * 30 / 96, np.exp(0.2) * 40 / 64]], rtol=1e-5)
@@ -38,7 +38,7 @@ def test_new_coords_are_taken_as_they_are() -> None:
     """Sizes are (2 v)² anchors; nothing is activated."""
     layer, out = one_box("new_coords=1", [0.5, 0.25, 0.6, 0.7, 0.9, 0.8, 0.1])
 
-    found = layer.decode(out, picture=layer.shape._replace(height=64, width=96), thresh=0.25)
+    found = layer.decode(out, input_shape=layer.shape._replace(height=64, width=96), thresh=0.25)
 
     np.testing.assert_allclose(found.boxes_xywh, [[2.5 / 3, 1.25 / 2, 4 * 0.36 * 30 / 96, 4 * 0.49 * 40 / 64]], rtol=1e-5)
     np.testing.assert_allclose(found.probabilities, [[0.72, 0]], rtol=1e-5)
@@ -48,8 +48,8 @@ def test_threshold_is_strict_and_nan_never_passes() -> None:
     """An objectness equal to the threshold is dropped."""
     layer, out = one_box("new_coords=1", [0, 0, 0, 0, 0.5, 1, 1])
 
-    assert len(layer.decode(out, picture=layer.shape, thresh=0.5)) == 0
-    assert len(layer.decode(np.full_like(out, np.nan), picture=layer.shape, thresh=0.5)) == 0
+    assert len(layer.decode(out, input_shape=layer.shape, thresh=0.5)) == 0
+    assert len(layer.decode(np.full_like(out, np.nan), input_shape=layer.shape, thresh=0.5)) == 0
 
 
 def test_short_anchor_lists_are_filled_with_halves() -> None:

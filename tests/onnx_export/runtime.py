@@ -15,8 +15,8 @@ TOLERANCE = 2e-5
 """Of an output's largest number; the largest difference of all networks here and in the reference material is 6e-6."""
 
 
-def onnx_outputs(path: Path, pictures: Array) -> dict[str, Array]:
-    """What ONNX Runtime makes of a model file for pictures (N, C, H, W): outputs by name."""
+def onnx_outputs(path: Path, images: Array) -> dict[str, Array]:
+    """What ONNX Runtime makes of a model file for images (N, C, H, W): outputs by name."""
     runtime: Any = pytest.importorskip("onnxruntime")
     onnx: Any = pytest.importorskip("onnx")
     onnx.checker.check_model(onnx.load(path), full_check=True)
@@ -24,16 +24,16 @@ def onnx_outputs(path: Path, pictures: Array) -> dict[str, Array]:
     options.intra_op_num_threads = 1
     session = runtime.InferenceSession(path, options)
     names = [output.name for output in session.get_outputs()]
-    return dict(zip(names, session.run(None, {"picture": pictures}), strict=True))
+    return dict(zip(names, session.run(None, {"picture": images}), strict=True))
 
 
-def difference(network: Network, folder: Path, *, heads: Heads = "activated", pictures: int = 2, seed: int = 0) -> float:
+def difference(network: Network, folder: Path, *, heads: Heads = "activated", images: int = 2, seed: int = 0) -> float:
     """The largest difference of any layer's output, relative to the output's largest number."""
-    x = np.random.default_rng(seed).uniform(0, 1, (pictures, *network.picture)).astype(np.float32)
+    x = np.random.default_rng(seed).uniform(0, 1, (images, *network.input_shape)).astype(np.float32)
     path = folder / "network.onnx"
     export_onnx(network, path, outputs=range(len(network.layers)), heads=heads, dynamic_batch=True)
     found = onnx_outputs(path, x)
-    outputs = [network.forward(picture) for picture in x]
+    outputs = [network.forward(image) for image in x]
     return max(_relative(found[f"layer_{i}"], _wanted(network, outputs, i, heads)) for i in range(len(network.layers)))
 
 

@@ -84,7 +84,7 @@ def test_every_activation_has_a_writer() -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_layer_equals_the_reference(case: str, tmp_path: Path) -> None:
-    """In ONNX Runtime as on the plain kernels, for two pictures at once."""
+    """In ONNX Runtime as on the plain kernels, for two images at once."""
     net = network(CASES[case], height=12, width=12)
 
     assert difference(net, tmp_path) < TOLERANCE

@@ -28,7 +28,7 @@ yolo classes=2 num=1 mask=0 anchors=1,2
 @pytest.mark.parametrize("heads", ["activated", "raw"])
 @pytest.mark.parametrize("name", MICRO)
 def test_every_layer_of_the_micro_networks_equals_the_reference(name: str, heads: Heads, tmp_path: Path) -> None:
-    """For a batch of two pictures."""
+    """For a batch of two images."""
     stem = GOLDEN / "micro" / name
 
     assert difference(Network.load(f"{stem}.cfg", f"{stem}.weights"), tmp_path, heads=heads) < TOLERANCE
@@ -40,13 +40,13 @@ def test_every_layer_of_real_networks_equals_the_reference(name: str, shared: Pa
     """Trained networks at their own sizes."""
     stem = shared / "data/models" / name / name
 
-    assert difference(Network.load(f"{stem}.cfg", f"{stem}.weights"), tmp_path, pictures=1) < TOLERANCE
+    assert difference(Network.load(f"{stem}.cfg", f"{stem}.weights"), tmp_path, images=1) < TOLERANCE
 
 
 def test_heads_are_the_outputs_unless_others_are_named(tmp_path: Path) -> None:
     """Both heads, at a batch of one."""
     net = network(TWO_HEADS)
-    x = np.zeros((1, *net.picture), np.float32)
+    x = np.zeros((1, *net.image), np.float32)
 
     export_onnx(net, tmp_path / "heads.onnx")
     export_onnx(net, tmp_path / "third.onnx", outputs=[2])
@@ -61,7 +61,7 @@ def test_without_heads_the_last_layer_is_the_output(tmp_path: Path) -> None:
 
     export_onnx(net, tmp_path / "classes.onnx")
 
-    assert list(onnx_outputs(tmp_path / "classes.onnx", np.zeros((1, *net.picture), np.float32))) == ["layer_1"]
+    assert list(onnx_outputs(tmp_path / "classes.onnx", np.zeros((1, *net.image), np.float32))) == ["layer_1"]
 
 
 def test_layers_that_no_output_needs_are_left_out(tmp_path: Path) -> None:

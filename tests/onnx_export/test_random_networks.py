@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from tests.engine.random_networks import networks
-from tests.networks import picture
+from tests.networks import image
 from tests.onnx_export.runtime import TOLERANCE, onnx_outputs
 from yolodsc.convert.onnx.export import export_onnx
 from yolodsc.errors import ConversionError
@@ -19,7 +19,7 @@ from yolodsc.network.network import Network
 def test_any_network_equals_the_reference(made: Network, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Every layer's finite outputs, unless a window of [local_avgpool] lies wholly outside its map, which is refused."""
     path: Path = tmp_path_factory.mktemp("random") / "network.onnx"
-    x = np.stack([picture(made, seed=number) for number in range(2)])
+    x = np.stack([image(made, seed=number) for number in range(2)])
     with np.errstate(all="ignore"):
         wanted = [np.stack(outputs) for outputs in zip(*map(made.forward, x), strict=True)]
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.schemas.complaints import complaint
-from tests.training.scenes import student, write_pictures
+from tests.training.scenes import student, write_images
 from yolodsc.cli import run
 from yolodsc.errors import OptionError
 from yolodsc.training.data.augment import Augmentation
@@ -23,7 +23,7 @@ from yolodsc.training.finetune.settings import FinetuneSettings
 def training(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Path]:
     """A command that has trained for two epochs, and its checkpoint."""
     folder = tmp_path_factory.mktemp("training")
-    write_pictures(folder, 4)
+    write_images(folder, 4)
     student().save(folder / "s.cfg", folder / "s.weights")
     pair = [str(folder / "s.cfg"), str(folder / "s.weights")]
     settings = ["--epochs", "2", "--batch", "2", "--labels", "--quiet"]
@@ -156,7 +156,7 @@ def test_a_file_that_ends_too_early_is_no_ctrl_c(monkeypatch: pytest.MonkeyPatch
     def ends(**options: object) -> int:
         raise EOFError("No data left in file")
 
-    monkeypatch.setattr("yolodsc.cli.finetune.training_pictures", lambda source: ends())
+    monkeypatch.setattr("yolodsc.cli.finetune.training_images", lambda source: ends())
     cfg = ["--student", "x.cfg", "x.weights"]
     monkeypatch.setattr("yolodsc.cli.finetune._learner", lambda *files, **options: student())
 

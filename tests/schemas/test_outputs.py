@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.test_evaluate_cli import IDS, evaluated, tree
-from tests.training.scenes import student, write_pictures
+from tests.training.scenes import student, write_images
 from yolodsc.cli import run
 from yolodsc.detection.detections import Detections
 from yolodsc.detection.outputs.cells import DANGEROUS, text_cell
@@ -44,7 +44,7 @@ def numbers_in(value: Any) -> list[float]:
 @pytest.mark.parametrize("width", [88.0, 100.0])
 def test_boxes_of_infinite_size_are_dropped_and_the_rest_is_written(width: float, tmp_path: Path) -> None:
     """By every output of detect; in single precision exp(88) is finite but not in pixels, exp(100) is infinite."""
-    (path, _) = write_pictures(tmp_path, 2)
+    (path, _) = write_images(tmp_path, 2)
     network, out = exploding(tmp_path, width=width), tmp_path / "out"
     files = ["--json", str(out / "r.json"), "--csv", str(out / "r.csv"), "--txt", str(out / "txt")]
 
@@ -144,7 +144,7 @@ def _damaged_header(path: Path) -> None:
 
 @pytest.mark.parametrize("damage", [_cut, _giant, _damaged_header, lambda path: path.write_bytes(b"")])
 @pytest.mark.parametrize("form", ["voc", "yolo"])
-def test_one_damaged_picture_is_reported_and_the_rest_is_scored(
+def test_one_damaged_image_is_reported_and_the_rest_is_scored(
     damage: Any, form: str, tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Exit status 1 as for detect, whatever is wrong with the header and wherever sizes come from."""

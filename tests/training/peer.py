@@ -11,7 +11,7 @@ from yolodsc.network.network import Network
 Outcome = tuple[dict[int, np.ndarray], dict[tuple[int, str], np.ndarray]]
 
 
-def outcome(network: Network, pictures: np.ndarray, gradients: dict[int, np.ndarray], *, live: bool = False) -> Outcome:
+def outcome(network: Network, images: np.ndarray, gradients: dict[int, np.ndarray], *, live: bool = False) -> Outcome:
     """Outputs (raw for heads), and gradients by layer and name, of the sum of outputs times ``gradients``."""
     import torch
 
@@ -21,7 +21,7 @@ def outcome(network: Network, pictures: np.ndarray, gradients: dict[int, np.ndar
         shared = layer.share_index if isinstance(layer, ConvolutionalLayer) else None
         own = {k: torch.tensor(v.astype(np.float64), requires_grad=not k.startswith("rolling")) for k, v in weights.items()}
         arrays.append(own if shared is None else arrays[shared])
-    maps: dict[int, Any] = {INPUT_INDEX: torch.tensor(pictures.astype(np.float64))}
+    maps: dict[int, Any] = {INPUT_INDEX: torch.tensor(images.astype(np.float64))}
     for layer, own in zip(network.layers, arrays, strict=True):
         maps[layer.index] = _run(layer, [maps[source] for source in layer.sources], own, live)
     loss = sum((maps[index] * torch.tensor(g.astype(np.float64))).sum() for index, g in gradients.items())

@@ -1,6 +1,6 @@
 """Detection losses cell by cell, in plain loops: the oracle of the vectorised ones.
 
-What Darknet writes into ``delta``, with the sign turned: (N, A, 5 + classes, H, W), a mean over the pictures.
+What Darknet writes into ``delta``, with the sign turned: (N, A, 5 + classes, H, W), a mean over the images.
 """
 
 import numpy as np

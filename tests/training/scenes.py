@@ -1,4 +1,4 @@
-"""Tiny detectors, and pictures of coloured boxes with their label files."""
+"""Tiny detectors, and images of coloured boxes with their label files."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ region classes=2 num=2 coords=4 softmax=1 bias_match=1 anchors=1,1,3,2 object_sc
 
 
 def student(head: str = YOLO) -> Network:
-    """A separable detector of two classes for pictures of 32 x 32."""
+    """A separable detector of two classes for images of 32 x 32."""
     return network(STUDENT + head.lstrip(), height=32, width=32)
 
 
@@ -43,8 +43,8 @@ def teacher(head: str = YOLO) -> Network:
     return network(TEACHER + head.lstrip(), height=32, width=32)
 
 
-def write_pictures(folder: Path, count: int) -> list[str]:
-    """Pictures with one red or blue box each, and labels beside them."""
+def write_images(folder: Path, count: int) -> list[str]:
+    """Images with one red or blue box each, and labels beside them."""
     (folder / "images").mkdir(parents=True)
     (folder / "labels").mkdir()
     random = np.random.default_rng(5)

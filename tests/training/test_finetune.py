@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.training.scenes import REGION, STUDENT, YOLO, student, teacher, write_pictures
+from tests.training.scenes import REGION, STUDENT, YOLO, student, teacher, write_images
 from yolodsc.cli import run
 from yolodsc.darknet.profile import ALEXEYAB
 from yolodsc.errors import OptionError, YolodscError
@@ -31,7 +31,7 @@ SHORT = FinetuneSettings(epochs=2, batch=4, rate=1e-3, labels=1.0, warmup=0, ave
 def trainer(
     folder: Path, paths: list[str], *, settings: FinetuneSettings = SHORT, threads: int = 1, resume: bool = False
 ) -> Trainer:
-    """A student, its teacher, and ten pictures."""
+    """A student, its teacher, and ten images."""
     labels, _ = read_labels(paths, classes=2)
     return Trainer(
         student(), settings, paths=paths, labels=labels, teacher=teacher(), folder=folder, threads=threads, resume=resume
@@ -55,7 +55,7 @@ def equal(a: Network, b: Network) -> bool:
 
 def test_a_training_is_reproducible_whatever_the_threads(tmp_path: Path) -> None:
     """To the bit; another seed gives another network."""
-    paths = write_pictures(tmp_path, 10)
+    paths = write_images(tmp_path, 10)
 
     first = trained(tmp_path / "a", paths)
 
@@ -66,7 +66,7 @@ def test_a_training_is_reproducible_whatever_the_threads(tmp_path: Path) -> None
 @pytest.mark.parametrize("after", [1, 2, 3])
 def test_an_interrupted_training_gives_the_same_network(tmp_path: Path, after: int) -> None:
     """Wherever it was interrupted: within an epoch, or at its end."""
-    paths = write_pictures(tmp_path, 10)
+    paths = write_images(tmp_path, 10)
     whole = trained(tmp_path / "whole", paths)
 
     own = trainer(tmp_path / "parts", paths)
@@ -83,10 +83,10 @@ def test_an_interrupted_training_gives_the_same_network(tmp_path: Path, after: i
 
 def test_a_training_is_resumed_only_by_the_same_options(tmp_path: Path) -> None:
     """And only where there is one."""
-    paths = write_pictures(tmp_path, 6)
+    paths = write_images(tmp_path, 6)
     trained(tmp_path / "a", paths)
 
-    with pytest.raises(OptionError, match="other options, networks or pictures"):
+    with pytest.raises(OptionError, match="other options, networks or images"):
         trainer(tmp_path / "a", paths, settings=replace(SHORT, rate=1e-4), resume=True)
     with pytest.raises(OptionError, match="no checkpoint"):
         trainer(tmp_path / "b", paths, resume=True)
@@ -116,7 +116,7 @@ def test_a_training_is_resumed_only_by_the_same_options(tmp_path: Path) -> None:
 )
 def test_every_setting_decides(tmp_path: Path, changed: dict[str, object]) -> None:
     """Whatever is set otherwise, another network comes out."""
-    paths = write_pictures(tmp_path, 8)
+    paths = write_images(tmp_path, 8)
     settings = replace(SHORT, augmentation=PLAIN, clip=0.05)
 
     first = trained(tmp_path / "a", paths, settings=settings)
@@ -126,7 +126,7 @@ def test_every_setting_decides(tmp_path: Path, changed: dict[str, object]) -> No
 
 def test_what_is_saved_is_the_average_of_the_steps(tmp_path: Path) -> None:
     """With weights that count less, the longer ago; without an average, the last."""
-    paths = write_pictures(tmp_path, 8)
+    paths = write_images(tmp_path, 8)
     settings = replace(SHORT, average=0.75)
     own = trainer(tmp_path / "a", paths, settings=settings)
     seen = [own._model.network()]
@@ -144,9 +144,9 @@ def test_what_is_saved_is_the_average_of_the_steps(tmp_path: Path) -> None:
     np.testing.assert_array_equal(last.weights[0]["weights"], seen[-1].weights[0]["weights"])
 
 
-def test_pictures_are_fitted_as_told(tmp_path: Path) -> None:
+def test_images_are_fitted_as_told(tmp_path: Path) -> None:
     """Stretched and letterboxed ones make different networks, and a checkpoint of one is not gone on with as the other."""
-    paths = write_pictures(tmp_path, 4)
+    paths = write_images(tmp_path, 4)
     labels, _ = read_labels(paths, classes=2)
 
     def of(folder: str, geometry: Geometry, *, resume: bool = False) -> Trainer:
@@ -164,7 +164,7 @@ def test_pictures_are_fitted_as_told(tmp_path: Path) -> None:
 
 def test_without_anything_to_learn_nothing_is_trained(tmp_path: Path) -> None:
     """Heads and maps with a weight of 0, and no labels."""
-    paths = write_pictures(tmp_path, 2)
+    paths = write_images(tmp_path, 2)
 
     with pytest.raises(OptionError, match="nothing to learn from"):
         trainer(tmp_path / "a", paths, settings=replace(SHORT, heads=0, features=0, labels=0))
@@ -172,7 +172,7 @@ def test_without_anything_to_learn_nothing_is_trained(tmp_path: Path) -> None:
 
 def test_a_student_comes_closer_to_its_teacher(tmp_path: Path) -> None:
     """By heads and by maps."""
-    paths = write_pictures(tmp_path, 16)
+    paths = write_images(tmp_path, 16)
 
     own = trainer(tmp_path, paths, settings=replace(SHORT, epochs=30, batch=8, rate=5e-3, labels=0))
     epochs = own.run().history.epochs
@@ -184,8 +184,8 @@ def test_a_student_comes_closer_to_its_teacher(tmp_path: Path) -> None:
 
 
 def test_scratch_learns_the_labels(tmp_path: Path) -> None:
-    """From random weights and without a teacher, the boxes of the pictures are found."""
-    paths = write_pictures(tmp_path, 24)
+    """From random weights and without a teacher, the boxes of the images are found."""
+    paths = write_images(tmp_path, 24)
     labels, _ = read_labels(paths, classes=2)
     settings = replace(SHORT, epochs=150, batch=8, rate=1e-2, average=0.98)
 
@@ -197,17 +197,17 @@ def test_scratch_learns_the_labels(tmp_path: Path) -> None:
 
 
 def test_live_statistics_end_as_the_final_weights_make_them(tmp_path: Path) -> None:
-    """Twice the same, and near those of the pictures."""
-    paths = write_pictures(tmp_path, 8)
+    """Twice the same, and near those of the images."""
+    paths = write_images(tmp_path, 8)
     settings = replace(SHORT, statistics="live", augmentation=PLAIN)
 
     first = trained(tmp_path / "a", paths, settings=settings)
 
     assert equal(first, trained(tmp_path / "b", paths, settings=settings, threads=2))
-    pictures = np.stack([fit(read_image(path), first.picture, profile=ALEXEYAB, geometry="stretch")[0] for path in paths])
+    images = np.stack([fit(read_image(path), first.image, profile=ALEXEYAB, geometry="stretch")[0] for path in paths])
     kernel = first.weights[0]["weights"]
     geometry = {"groups": 1, "stride_y": 2, "stride_x": 2, "padding": 1, "dilation": 1}
-    numbers = np.stack([convolution(x, kernel, **geometry) for x in pictures])
+    numbers = np.stack([convolution(x, kernel, **geometry) for x in images])
     np.testing.assert_allclose(first.weights[0]["rolling_mean"], numbers.mean(axis=(0, 2, 3)), atol=0.02)
 
 
@@ -224,23 +224,23 @@ def test_where_heads_differ_boxes_are_labels() -> None:
     own = student(REGION)
     with_boxes = _sure(teacher())
     told = Teacher(with_boxes, own, threads=1)
-    pictures = np.zeros((2, 3, 32, 32), np.float32)
+    images = np.zeros((2, 3, 32, 32), np.float32)
     objective = Objective(own, told, FinetuneSettings())
-    (box,) = told.boxes(told(pictures[:1]), [np.zeros((0, 5), np.float32)])
+    (box,) = told.boxes(told(images[:1]), [np.zeros((0, 5), np.float32)])
 
     labels = [np.zeros((0, 5), np.float32), box.copy()]
-    added = told.boxes(told(pictures), labels)
+    added = told.boxes(told(images), labels)
 
     assert told.heads == ()
     assert objective.parts == ("1 of its maps", "the teacher's boxes")
     assert len(box) >= 1
     assert [len(rows) for rows in added] == [len(box), len(box)]
-    loss = objective(Batch(0, pictures, labels), {i: np.zeros((2, *own.layers[i].shape), np.float32) for i in objective.outputs})
+    loss = objective(Batch(0, images, labels), {i: np.zeros((2, *own.layers[i].shape), np.float32) for i in objective.outputs})
     assert loss.parts["labels"] > 0
 
 
 def test_heads_that_are_not_trained_here_can_tell_boxes() -> None:
-    """A [yolo] with new_coords: no logits to copy, boxes all the same, and none beyond the picture."""
+    """A [yolo] with new_coords: no logits to copy, boxes all the same, and none beyond the image."""
     other = _sure(teacher(YOLO.replace("scale_x_y=1.1", "scale_x_y=2 new_coords=1")))
     raw = other.heads[0].sources[0]
     other.weights[raw]["biases"][:7] = 0.5, 0.5, 0.9, 0.9, 0.8, 0.9, 0.1  # new_coords: already logistic
@@ -256,7 +256,7 @@ def test_heads_that_are_not_trained_here_can_tell_boxes() -> None:
 
 
 def _sure(network: Network) -> Network:
-    """A network that sees an object in every cell, whatever the picture."""
+    """A network that sees an object in every cell, whatever the image."""
     weights = [dict(own) for own in network.weights]
     raw = network.heads[0].sources[0]
     weights[raw] = {"weights": np.zeros_like(weights[raw]["weights"]), "biases": np.zeros_like(weights[raw]["biases"])}
@@ -274,7 +274,7 @@ def test_a_teacher_must_know_the_same_classes() -> None:
 
 def test_a_loss_that_explodes_ends_the_training(tmp_path: Path) -> None:
     """With advice, and without touching what is on disk."""
-    paths = write_pictures(tmp_path, 8)
+    paths = write_images(tmp_path, 8)
 
     with pytest.raises(YolodscError, match="lower --lr"):
         trained(tmp_path / "a", paths, settings=replace(SHORT, rate=1e30, epochs=20, optimizer="sgd", clip=0))
@@ -290,7 +290,7 @@ def _files(folder: Path) -> tuple[list[str], list[str]]:
 
 
 def _voc(folder: Path, paths: list[str]) -> Path:
-    """A VOC tree of the pictures."""
+    """A VOC tree of the images."""
     for name in ("Annotations", "JPEGImages", "ImageSets/Main"):
         (folder / name).mkdir(parents=True)
     for number, path in enumerate(paths):
@@ -307,7 +307,7 @@ def _voc(folder: Path, paths: list[str]) -> Path:
 
 def test_the_command_writes_an_ordinary_pair(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With names, curves and mAP; the next command reads it."""
-    paths = write_pictures(tmp_path, 6)
+    paths = write_images(tmp_path, 6)
     own, other = _files(tmp_path)
     tree = _voc(tmp_path / "voc", paths[:2])
     out = tmp_path / "out"
@@ -357,7 +357,7 @@ def test_a_cfg_without_weights_is_told(capsys: pytest.CaptureFixture[str]) -> No
 )
 def test_bad_options_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], said: str) -> None:
     """And exit code 2."""
-    write_pictures(tmp_path, 2)
+    write_images(tmp_path, 2)
     own, _ = _files(tmp_path)
 
     code = run(["finetune", "--student", *own, "--images", str(tmp_path / "images"), "--out", str(tmp_path / "out"), *options])
@@ -370,13 +370,13 @@ def test_bad_options_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 def test_another_size_trains_the_same_network(tmp_path: Path) -> None:
     """The pair keeps the size of the student's cfg; arrays that depend on the size are refused."""
-    paths = write_pictures(tmp_path, 4)
+    paths = write_images(tmp_path, 4)
 
     result = trained(tmp_path / "a", paths, settings=replace(SHORT, size=64))
 
-    assert result.picture == student().picture
+    assert result.image == student().image
     from tests.networks import network
 
     fixed = network(STUDENT + "connected output=5 activation=linear", height=32, width=32)
-    with pytest.raises(YolodscError, match="has weights for pictures of 32x32, not of 64x64"):
+    with pytest.raises(YolodscError, match="has weights for images of 32x32, not of 64x64"):
         fixed.resized(64, 64)

@@ -41,7 +41,7 @@ DEPTHWISE = {
     "one-pixel-stride": (1, 2, 2, 3),
     "one-column": (9, 1, 1, 5),
 }
-"""Height, width, stride and pictures: maps in parts, and pictures together."""
+"""Height, width, stride and images: maps in parts, and images together."""
 ACTIVATIONS = "linear leaky relu relu6 logistic swish mish tanh hard_mish elu gelu".split()
 LAYERS = {
     "maxpool": "maxpool size=2 stride=2",
@@ -72,12 +72,12 @@ def check(built: Network, outputs: list[int], *, statistics: Statistics = FROZEN
     from tests.training.peer import outcome
 
     rng = np.random.default_rng(3)
-    pictures = rng.standard_normal((count, *built.picture)).astype(np.float32)
+    images = rng.standard_normal((count, *built.image)).astype(np.float32)
     with TrainingModel(built, outputs=outputs, statistics=statistics) as model:
-        found = model.forward(pictures)
+        found = model.forward(images)
         gradients = {index: rng.standard_normal(out.shape).astype(np.float32) for index, out in found.items()}
         model.backward(gradients)
-        wanted, slopes = outcome(built, pictures, gradients, live=statistics is LIVE)
+        wanted, slopes = outcome(built, images, gradients, live=statistics is LIVE)
 
         for index in outputs:
             np.testing.assert_allclose(found[index], wanted[index], atol=1e-5 * np.abs(wanted[index]).max())

@@ -22,7 +22,7 @@ BLOCKS = """
 
 @pytest.mark.parametrize("activation", ["leaky", "relu6", "mish"])
 def test_gradients_through_live_statistics_equal_autograd(activation: str) -> None:
-    """Of ten pictures in three chunks, where mean and variance depend on all of them."""
+    """Of ten images in three chunks, where mean and variance depend on all of them."""
     built = network(BLOCKS.format(activation=activation), height=10, width=12)
 
     check(built, [4], statistics=LIVE, count=10)
@@ -31,12 +31,12 @@ def test_gradients_through_live_statistics_equal_autograd(activation: str) -> No
 def test_rolling_statistics_follow_the_batch_a_hundredth_of_the_way() -> None:
     """The variance as an estimate from its sample, with n - 1."""
     built = network("convolutional filters=4 activation=leaky batch_normalize=1")
-    pictures = np.random.default_rng(0).standard_normal((6, *built.picture)).astype(np.float32)
+    images = np.random.default_rng(0).standard_normal((6, *built.image)).astype(np.float32)
     kernel = built.weights[0]["weights"].reshape(4, 3).astype(np.float64)
-    numbers = np.einsum("fc,nchw->fnhw", kernel, pictures).reshape(4, -1)
+    numbers = np.einsum("fc,nchw->fnhw", kernel, images).reshape(4, -1)
 
     with TrainingModel(built, outputs=[0], statistics=LIVE) as model:
-        model.forward(pictures)
+        model.forward(images)
         after = model.network().weights[0]
 
     before = built.weights[0]
@@ -50,13 +50,13 @@ def test_live_statistics_do_not_depend_on_the_number_of_threads(threads: int) ->
     """Outputs, gradients and rolling statistics, bit for bit, over three steps."""
     built = network(BLOCKS.format(activation="leaky"), height=10, width=12)
     rng = np.random.default_rng(0)
-    batches = rng.standard_normal((3, 11, *built.picture)).astype(np.float32)
+    batches = rng.standard_normal((3, 11, *built.image)).astype(np.float32)
 
     def trained(count: int) -> list[bytes]:
         told = []
         with TrainingModel(built, outputs=[4], threads=count, statistics=LIVE) as model:
-            for pictures in batches:
-                outputs = model.forward(pictures)
+            for images in batches:
+                outputs = model.forward(images)
                 model.backward(outputs)
                 for p in model.parameters:
                     p.value -= np.float32(1e-3) * p.gradient
@@ -66,13 +66,13 @@ def test_live_statistics_do_not_depend_on_the_number_of_threads(threads: int) ->
     assert trained(threads) == trained(1)
 
 
-def test_reestimated_statistics_are_those_of_all_pictures() -> None:
+def test_reestimated_statistics_are_those_of_all_images() -> None:
     """Of the first layer exactly, in batches of different sizes."""
     built = network(BLOCKS.format(activation="leaky"), height=10, width=12)
-    pictures = np.random.default_rng(0).standard_normal((64, *built.picture)).astype(np.float32)
+    images = np.random.default_rng(0).standard_normal((64, *built.image)).astype(np.float32)
 
-    apart = reestimate(built, [pictures[:16], pictures[16:40], pictures[40:]])
-    together = reestimate(built, [pictures])
+    apart = reestimate(built, [images[:16], images[16:40], images[40:]])
+    together = reestimate(built, [images])
 
     for index in range(3):
         for name in ("rolling_mean", "rolling_variance"):
@@ -82,14 +82,14 @@ def test_reestimated_statistics_are_those_of_all_pictures() -> None:
 
 
 def test_a_reestimated_network_puts_out_what_the_live_one_does() -> None:
-    """Over the same pictures in one batch."""
+    """Over the same images in one batch."""
     built = network(BLOCKS.format(activation="leaky"), height=10, width=12)
-    pictures = np.random.default_rng(0).standard_normal((64, *built.picture)).astype(np.float32)
+    images = np.random.default_rng(0).standard_normal((64, *built.image)).astype(np.float32)
     with TrainingModel(built, outputs=[4], statistics=LIVE) as model:
-        wanted = model.forward(pictures)[4]
+        wanted = model.forward(images)[4]
 
-    with TrainingModel(reestimate(built, [pictures], threads=2), outputs=[4]) as model:
-        found = model.forward(pictures)[4]
+    with TrainingModel(reestimate(built, [images], threads=2), outputs=[4]) as model:
+        found = model.forward(images)[4]
 
     np.testing.assert_allclose(found, wanted, atol=1e-5 * np.abs(wanted).max())
 

@@ -25,7 +25,7 @@ REAL = {
     "yolov4-tiny-aix2023": 64,
     "yolo-s-relu-person-gray160": 64,
 }
-"""Network and side of the pictures."""
+"""Network and side of the images."""
 
 MIXED = """
     convolutional filters=8 size=3 stride=2 pad=1 activation=leaky batch_normalize=1
@@ -77,10 +77,10 @@ def test_gradients_are_the_limits_of_differences(text: str, count: int, statisti
     """Along its own gradient, a loss rises by the gradient's length, for every array of any network."""
     built = network(text, height=4, width=5)
     rng = np.random.default_rng(0)
-    pictures = rng.standard_normal((count, *built.picture)).astype(np.float32)
+    images = rng.standard_normal((count, *built.image)).astype(np.float32)
     last = len(built.layers) - 1
     with TrainingModel(built, outputs=[last], statistics=statistics) as model:
-        slopes = rng.standard_normal(model.forward(pictures)[last].shape).astype(np.float32)
+        slopes = rng.standard_normal(model.forward(images)[last].shape).astype(np.float32)
         model.backward({last: slopes})
         lengths = [float(np.linalg.norm(p.gradient.astype(np.float64))) for p in model.parameters]
 
@@ -92,7 +92,7 @@ def test_gradients_are_the_limits_of_differences(text: str, count: int, statisti
             losses = []
             for side in (step, -step):
                 p.value[:] = value + side * direction
-                losses.append(float(np.vdot(model.forward(pictures)[last].astype(np.float64), slopes)))
+                losses.append(float(np.vdot(model.forward(images)[last].astype(np.float64), slopes)))
             p.value[:] = value
 
             assert (losses[0] - losses[1]) / (2 * float(step)) == pytest.approx(length, rel=0.02, abs=2e-3 * max(lengths))
@@ -101,28 +101,28 @@ def test_gradients_are_the_limits_of_differences(text: str, count: int, statisti
 @given(smooth_networks())
 @settings(max_examples=15)
 def test_the_forward_pass_equals_the_reference(text: str) -> None:
-    """Of any network, picture by picture."""
+    """Of any network, image by image."""
     built = network(text, height=4, width=5)
-    pictures = np.random.default_rng(0).standard_normal((5, *built.picture)).astype(np.float32)
+    images = np.random.default_rng(0).standard_normal((5, *built.image)).astype(np.float32)
     last = len(built.layers) - 1
 
     with TrainingModel(built, outputs=[last]) as model:
-        found = model.forward(pictures)[last]
+        found = model.forward(images)[last]
 
-    for picture, out in zip(pictures, found, strict=True):
-        wanted = built.forward(picture)[last]
+    for image, out in zip(images, found, strict=True):
+        wanted = built.forward(image)[last]
         np.testing.assert_allclose(out, wanted, atol=1e-4 * np.abs(wanted).max())
 
 
 @pytest.mark.parametrize("threads", [2, 3, 4])
 def test_gradients_do_not_depend_on_the_number_of_threads(threads: int) -> None:
-    """Bit for bit, of 13 pictures in chunks."""
+    """Bit for bit, of 13 images in chunks."""
     built = network(MIXED, height=20, width=24)
-    pictures = np.random.default_rng(0).standard_normal((13, *built.picture)).astype(np.float32)
+    images = np.random.default_rng(0).standard_normal((13, *built.image)).astype(np.float32)
 
     def told(count: int) -> list[bytes]:
         with TrainingModel(built, outputs=[9, 10], threads=count) as model:
-            outputs = model.forward(pictures)
+            outputs = model.forward(images)
             model.backward(outputs)
             return [*(out.tobytes() for out in outputs.values()), *(p.gradient.tobytes() for p in model.parameters)]
 
@@ -133,12 +133,12 @@ def test_gradients_do_not_depend_on_the_number_of_threads(threads: int) -> None:
 def test_steps_need_no_more_memory_as_they_go_on(statistics: Statistics) -> None:
     """What Python and NumPy hold after thirty steps is what they held after three."""
     built = network(MIXED, height=20, width=24)
-    pictures = np.random.default_rng(0).standard_normal((9, *built.picture)).astype(np.float32)
+    images = np.random.default_rng(0).standard_normal((9, *built.image)).astype(np.float32)
     with TrainingModel(built, outputs=[10], threads=2, statistics=statistics) as model:
 
         def steps(count: int) -> None:
             for _ in range(count):
-                model.backward(model.forward(pictures))
+                model.backward(model.forward(images))
 
         steps(3)
         tracemalloc.start()
@@ -153,18 +153,18 @@ def test_steps_need_no_more_memory_as_they_go_on(statistics: Statistics) -> None
     assert grown < 20_000
 
 
-def test_pictures_of_another_shape_make_a_new_plan() -> None:
+def test_images_of_another_shape_make_a_new_plan() -> None:
     """Larger, fewer, and back again: the same gradients as a model that never saw others."""
     built = network(MIXED, height=20, width=24)
     rng = np.random.default_rng(0)
     first, second = (rng.standard_normal(shape).astype(np.float32) for shape in ((9, 3, 20, 24), (2, 3, 36, 28)))
 
-    def gradients(model: TrainingModel, pictures: np.ndarray) -> list[bytes]:
-        model.backward(model.forward(pictures))
+    def gradients(model: TrainingModel, images: np.ndarray) -> list[bytes]:
+        model.backward(model.forward(images))
         return [p.gradient.tobytes() for p in model.parameters]
 
     with TrainingModel(built, outputs=[10]) as model, TrainingModel(built, outputs=[10]) as other:
-        seen = [gradients(model, pictures) for pictures in (first, second, first)]
+        seen = [gradients(model, images) for images in (first, second, first)]
 
         assert seen[2] == seen[0]
         assert gradients(other, second) == seen[1]
@@ -173,22 +173,22 @@ def test_pictures_of_another_shape_make_a_new_plan() -> None:
 def test_gradients_that_are_not_given_count_as_nothing() -> None:
     """Of two outputs only one, whose later layers then have no gradient."""
     built = network(MIXED, height=20, width=24)
-    pictures = np.random.default_rng(0).standard_normal((3, *built.picture)).astype(np.float32)
+    images = np.random.default_rng(0).standard_normal((3, *built.image)).astype(np.float32)
     with TrainingModel(built, outputs=[9, 10]) as model:
-        outputs = model.forward(pictures)
+        outputs = model.forward(images)
         model.backward({9: outputs[9]})
         both = {(p.layer, p.name): p.gradient.copy() for p in model.parameters}
 
         assert not both.pop((10, "weights")).any()
         assert not both.pop((10, "biases")).any()
     with TrainingModel(built, outputs=[9]) as model:
-        model.forward(pictures)
+        model.forward(images)
         model.backward({9: outputs[9]})
         for p in model.parameters:
             np.testing.assert_array_equal(p.gradient, both[p.layer, p.name])
 
 
-def test_pictures_of_other_channels_are_refused() -> None:
+def test_images_of_other_channels_are_refused() -> None:
     """With what was found and what was wanted."""
     built = network(MIXED, height=20, width=24)
 
@@ -198,7 +198,7 @@ def test_pictures_of_other_channels_are_refused() -> None:
 
 @pytest.mark.parametrize(("name", "side"), REAL.items(), ids=REAL.keys())
 def test_gradients_of_a_real_network_equal_autograd(shared: Path, name: str, side: int) -> None:
-    """Of every array, on pictures smaller than the cfg's."""
+    """Of every array, on images smaller than the cfg's."""
     pytest.importorskip("torch", reason="needs PyTorch as the oracle of gradients")
     from tests.training.peer import outcome
 
@@ -208,13 +208,13 @@ def test_gradients_of_a_real_network_equal_autograd(shared: Path, name: str, sid
         list(built.weights)
     )
     rng = np.random.default_rng(0)
-    pictures = rng.random((5, *small.picture), np.float32)
+    images = rng.random((5, *small.input_shape), np.float32)
     heads = [head.index for head in built.heads]
     with TrainingModel(built, outputs=heads) as model:
-        found = model.forward(pictures)
+        found = model.forward(images)
         gradients = {index: rng.standard_normal(out.shape).astype(np.float32) for index, out in found.items()}
         model.backward(gradients)
-        wanted, slopes = outcome(small, pictures, gradients)
+        wanted, slopes = outcome(small, images, gradients)
 
         for index in heads:
             np.testing.assert_allclose(found[index], wanted[index], atol=1e-4 * np.abs(wanted[index]).max())

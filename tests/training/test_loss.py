@@ -36,7 +36,7 @@ def grid_of(head: str) -> Grid:
 
 
 def logits_of(grid: Grid, *, seed: int = 2) -> Array:
-    """Random logits of three pictures."""
+    """Random logits of three images."""
     channels = len(grid.anchors) * (5 + grid.classes)
     return np.random.default_rng(seed).standard_normal((3, channels, grid.height, grid.width)).astype(np.float32)
 
@@ -163,7 +163,7 @@ def test_gradient_of_a_map_is_its_slope() -> None:
 
 
 def test_a_map_of_one_pixel_has_a_gradient_in_proportion() -> None:
-    """It varies over nothing when there is but one picture: an error of one percent must not drown all others."""
+    """It varies over nothing when there is but one image: an error of one percent must not drown all others."""
     teacher = np.array([2.0, -1.0, 0.5], np.float32).reshape(1, 3, 1, 1)
 
     value, gradient = map_loss(teacher * np.float32(1.01), teacher)
@@ -238,7 +238,7 @@ def test_logits_that_say_the_labels_lose_next_to_nothing(head: str) -> None:
         value, gradient = (region_loss if grid.softmax else yolo_loss)(grid, logits, truths)
         logits -= np.float32(0.5) * gradient
 
-    decoded = network.heads[0].decode(_activated(network, logits[0]), picture=network.picture, thresh=0.5)
+    decoded = network.heads[0].decode(_activated(network, logits[0]), input_shape=network.input_shape, thresh=0.5)
     assert value < 0.1
     np.testing.assert_allclose(decoded.boxes_xywh, [[0.3, 0.62, 0.5, 0.375]], atol=0.02)
     assert decoded.probabilities.argmax(axis=1).tolist() == [1]

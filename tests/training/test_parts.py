@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.training.scenes import write_pictures
+from tests.training.scenes import write_images
 from yolodsc.arrays import Array, Shape
 from yolodsc.darknet.profile import ALEXEYAB
 from yolodsc.errors import DatasetError, OptionError
@@ -124,21 +124,21 @@ def test_an_average_lags_and_arrives() -> None:
     np.testing.assert_allclose(average.state()["0"], 7, rtol=1e-4)
 
 
-def picture_and_labels() -> tuple[np.ndarray, Array]:
-    """A picture of smooth colours with two objects."""
+def image_and_labels() -> tuple[np.ndarray, Array]:
+    """An image of smooth colours with two objects."""
     y, x = np.mgrid[:60, :80]
-    picture = np.stack([x * 3, y * 4, (x + y)], axis=-1).astype(np.uint8)
-    return picture, np.array([[0, 0.5, 0.5, 0.4, 0.3], [3, 0.9, 0.1, 0.2, 0.2]], np.float32)
+    image = np.stack([x * 3, y * 4, (x + y)], axis=-1).astype(np.uint8)
+    return image, np.array([[0, 0.5, 0.5, 0.4, 0.3], [3, 0.9, 0.1, 0.2, 0.2]], np.float32)
 
 
 @pytest.mark.parametrize("geometry", ["stretch", "letterbox"])
 def test_without_augmentation_the_network_sees_what_it_sees_in_detection(geometry: str) -> None:
     """To a level or two of brightness; objects stay where they are."""
-    picture, labels = picture_and_labels()
+    image, labels = image_and_labels()
     shape = Shape(3, 48, 48)
 
     found, moved_labels = augmented(
-        picture,
+        image,
         labels,
         shape,
         how=PLAIN,
@@ -146,29 +146,29 @@ def test_without_augmentation_the_network_sees_what_it_sees_in_detection(geometr
         random=np.random.default_rng(0),  # type: ignore[arg-type]
     )
 
-    wanted, placement = fit(picture, shape, profile=ALEXEYAB, geometry=geometry)  # type: ignore[arg-type]
+    wanted, placement = fit(image, shape, profile=ALEXEYAB, geometry=geometry)  # type: ignore[arg-type]
     inner = (slice(None), slice(8, 40), slice(2, 46))
     assert np.abs(found - wanted)[inner].max() < 8 / 255
     np.testing.assert_allclose(placement.undo(moved_labels[:, 1:]), labels[:, 1:], atol=0.02)
 
 
-def test_flipped_twice_is_the_picture_itself() -> None:
+def test_flipped_twice_is_the_image_itself() -> None:
     """And its objects."""
-    picture, labels = picture_and_labels()
+    image, labels = image_and_labels()
     crop = Crop(0, 0, 80, 60, mirrored=True)
 
-    flipped = cropped(picture, crop, Shape(3, 60, 80), geometry="stretch")
+    flipped = cropped(image, crop, Shape(3, 60, 80), geometry="stretch")
     back = cropped(flipped, crop, Shape(3, 60, 80), geometry="stretch")
 
-    np.testing.assert_array_equal(flipped, picture[:, ::-1])
-    np.testing.assert_array_equal(back, picture)
+    np.testing.assert_array_equal(flipped, image[:, ::-1])
+    np.testing.assert_array_equal(back, image)
     twice = moved(moved(labels, crop, width=80, height=60), crop, width=80, height=60)
     np.testing.assert_allclose(twice, labels, atol=1e-6)
 
 
 def test_objects_follow_the_crop() -> None:
     """They are cut at its border, or dropped."""
-    _, labels = picture_and_labels()
+    _, labels = image_and_labels()
 
     found = moved(labels, Crop(0, 0, 40, 60, mirrored=False), width=80, height=60)
 
@@ -177,27 +177,27 @@ def test_objects_follow_the_crop() -> None:
 
 def test_colours_change_as_told() -> None:
     """Exposure doubles the value, saturation 0 is grey, a full turn of the hue is none."""
-    picture, _ = picture_and_labels()
-    dark = (picture // 4).astype(np.uint8)
+    image, _ = image_and_labels()
+    dark = (image // 4).astype(np.uint8)
 
     assert np.abs(recoloured(dark, (0, 1, 2)).astype(int) - 2 * dark.astype(int)).max() <= 3
-    grey = recoloured(picture, (0, 1e-9, 1))
+    grey = recoloured(image, (0, 1e-9, 1))
     assert np.ptp(grey.astype(int), axis=2).max() == 0
-    assert np.abs(recoloured(picture, (1.0, 1, 1.0001)).astype(int) - picture).max() <= 12
-    assert recoloured(picture[:, :, :1], (0.3, 1, 1)).shape == (60, 80, 1)
+    assert np.abs(recoloured(image, (1.0, 1, 1.0001)).astype(int) - image).max() <= 12
+    assert recoloured(image[:, :, :1], (0.3, 1, 1)).shape == (60, 80, 1)
 
 
 def test_sharpening_doubles_what_a_blur_takes_away() -> None:
-    """At amount 1; none at 0; grey pictures keep their axis."""
+    """At amount 1; none at 0; grey images keep their axis."""
     random = np.random.default_rng(0)
-    picture = random.integers(100, 150, (30, 30, 3)).astype(np.uint8)
-    soft = cv2.GaussianBlur(picture, (0, 0), 1).astype(int)
+    image = random.integers(100, 150, (30, 30, 3)).astype(np.uint8)
+    soft = cv2.GaussianBlur(image, (0, 0), 1).astype(int)
 
-    found = sharpened(picture, 1.0)
+    found = sharpened(image, 1.0)
 
-    assert np.abs(found.astype(int) - (2 * picture.astype(int) - soft)).max() <= 1
-    assert sharpened(picture, 0) is picture
-    assert sharpened(picture[:, :, :1], 0.5).shape == (30, 30, 1)
+    assert np.abs(found.astype(int) - (2 * image.astype(int) - soft)).max() <= 1
+    assert sharpened(image, 0) is image
+    assert sharpened(image[:, :, :1], 0.5).shape == (30, 30, 1)
 
 
 def batches(paths: list[str], *, threads: int) -> Batches:
@@ -208,22 +208,22 @@ def batches(paths: list[str], *, threads: int) -> Batches:
 
 def test_batches_depend_on_the_seed_alone(tmp_path: Path) -> None:
     """Not on threads, nor on where a training was interrupted."""
-    paths = write_pictures(tmp_path, 7)
+    paths = write_images(tmp_path, 7)
 
     whole = list(batches(paths, threads=1).between(0, 5))
     parts = [*batches(paths, threads=3).between(0, 2), *batches(paths, threads=2).between(2, 5)]
 
     assert [b.step for b in parts] == list(range(5))
     for a, b in zip(whole, parts, strict=True):
-        np.testing.assert_array_equal(a.pictures, b.pictures)
+        np.testing.assert_array_equal(a.images, b.images)
         for one, other in zip(a.labels, b.labels, strict=True):
             np.testing.assert_array_equal(one, other)
-    assert not np.array_equal(whole[0].pictures, whole[2].pictures)
+    assert not np.array_equal(whole[0].images, whole[2].images)
 
 
 def test_labels_are_found_beside_images(tmp_path: Path) -> None:
     """In ``labels`` beside ``images``; missing ones are counted."""
-    paths = write_pictures(tmp_path, 3)
+    paths = write_images(tmp_path, 3)
     (tmp_path / "labels" / "1.txt").unlink()
 
     labels, missing = read_labels(paths, classes=2)
@@ -243,7 +243,7 @@ def test_labels_are_found_beside_images(tmp_path: Path) -> None:
 )
 def test_bad_labels_are_refused_with_their_place(tmp_path: Path, line: str, said: str) -> None:
     """File and line."""
-    paths = write_pictures(tmp_path, 1)
+    paths = write_images(tmp_path, 1)
     (tmp_path / "labels" / "0.txt").write_text(f"\n{line}\n")
 
     with pytest.raises(DatasetError, match=rf"0\.txt:2: .*{said}"):
@@ -264,8 +264,8 @@ def test_labels_of_endings_that_darknet_does_not_know_are_found(tmp_path: Path) 
 
 
 def test_no_labels_at_all_are_refused(tmp_path: Path) -> None:
-    """Rather than training on empty pictures."""
-    paths = write_pictures(tmp_path, 2)
+    """Rather than training on empty images."""
+    paths = write_images(tmp_path, 2)
     for number in range(2):
         (tmp_path / "labels" / f"{number}.txt").unlink()
 
@@ -274,8 +274,8 @@ def test_no_labels_at_all_are_refused(tmp_path: Path) -> None:
 
 
 def test_lists_may_be_relative_to_themselves(tmp_path: Path) -> None:
-    """As Darknet's ``train.txt`` often is; a missing picture is named before the training."""
-    write_pictures(tmp_path, 2)
+    """As Darknet's ``train.txt`` often is; a missing image is named before the training."""
+    write_images(tmp_path, 2)
     (tmp_path / "train.txt").write_text("images/0.png\nimages/1.png\n")
     (tmp_path / "bad.txt").write_text("images/0.png\nimages/7.png\n")
 

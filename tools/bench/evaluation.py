@@ -1,6 +1,6 @@
 """All nine rules on a million detections beside a plain ``voc_eval`` and pycocotools: ``python tools/bench/evaluation.py``.
 
-The detections are synthetic: 4,952 pictures, 20 classes, 2.4 objects a picture, boxes scattered around objects and elsewhere.
+The detections are synthetic: 4,952 images, 20 classes, 2.4 objects an image, boxes scattered around objects and elsewhere.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from yolodsc.evaluation.metrics import score
 from yolodsc.evaluation.metrics.rules import RULES
 from yolodsc.evaluation.metrics.tables import DetectionTable, GroundTruth
 
-PICTURES, CLASSES = 4952, 20
+IMAGES, CLASSES = 4952, 20
 
 
 def synthetic(detections: int, seed: int = 7) -> tuple[GroundTruth, DetectionTable]:
@@ -27,7 +27,7 @@ def synthetic(detections: int, seed: int = 7) -> tuple[GroundTruth, DetectionTab
     objects = 12032
     corners = rng.uniform(0, 300, (objects, 2))
     truth = GroundTruth.of(
-        rng.integers(0, PICTURES, objects),
+        rng.integers(0, IMAGES, objects),
         rng.integers(0, CLASSES, objects),
         np.concatenate([corners, corners + rng.uniform(20, 200, (objects, 2))], axis=1).round(),
         rng.random(objects) < 0.15,
@@ -35,26 +35,26 @@ def synthetic(detections: int, seed: int = 7) -> tuple[GroundTruth, DetectionTab
     near = rng.integers(0, objects, detections)
     boxes = truth.boxes_xyxy[near] + rng.normal(0, 12, (detections, 4))
     stray = rng.random(detections) > 1 / 3
-    picture, class_id = truth.picture[near], truth.class_id[near]
-    picture[stray] = rng.integers(0, PICTURES, stray.sum())
+    image, class_id = truth.image[near], truth.class_id[near]
+    image[stray] = rng.integers(0, IMAGES, stray.sum())
     class_id[stray] = rng.integers(0, CLASSES, stray.sum())
     boxes[:, 2:] = np.maximum(boxes[:, 2:], boxes[:, :2] + 1)
-    return truth, DetectionTable(picture, class_id, rng.random(detections), boxes)
+    return truth, DetectionTable(image, class_id, rng.random(detections), boxes)
 
 
 def plain_voc_eval(truth: GroundTruth, found: DetectionTable) -> float:
-    """One rule (all points) as evaluation scripts do it: a loop over ranked detections, small NumPy per picture."""
+    """One rule (all points) as evaluation scripts do it: a loop over ranked detections, small NumPy per image."""
     aps = []
     for c in range(CLASSES):
         objects: dict[int, list[int]] = defaultdict(list)
         for i in np.flatnonzero(truth.class_id == c):
-            objects[int(truth.picture[i])].append(int(i))
+            objects[int(truth.image[i])].append(int(i))
         own = np.flatnonzero(found.class_id == c)
         own = own[np.argsort(-found.score[own], kind="stable")]
         right, wrong, taken = np.zeros(len(own)), np.zeros(len(own)), set()
         for rank, d in enumerate(own):
             box, best, at = found.boxes_xyxy[d], -np.inf, -1
-            rows = objects.get(int(found.picture[d]), [])
+            rows = objects.get(int(found.image[d]), [])
             if rows:
                 those = truth.boxes_xyxy[rows]
                 width = np.maximum(np.minimum(those[:, 2], box[2]) - np.maximum(those[:, 0], box[0]) + 1, 0)
@@ -82,16 +82,16 @@ def pycocotools_figures(truth: GroundTruth, found: DetectionTable) -> float:
     xywh = np.concatenate([truth.boxes_xyxy[:, :2], truth.boxes_xyxy[:, 2:] - truth.boxes_xyxy[:, :2]], axis=1)
     ground = COCO()
     ground.dataset = {
-        "images": [{"id": i} for i in range(PICTURES)],
+        "images": [{"id": i} for i in range(IMAGES)],
         "categories": [{"id": i} for i in range(CLASSES)],
         "annotations": [
             {"id": i + 1, "image_id": int(p), "category_id": int(c), "bbox": b, "area": b[2] * b[3], "iscrowd": 0}
-            for i, (p, c, b) in enumerate(zip(truth.picture, truth.class_id, xywh.tolist(), strict=True))
+            for i, (p, c, b) in enumerate(zip(truth.image, truth.class_id, xywh.tolist(), strict=True))
         ],
     }
     ground.createIndex()
     boxes = np.concatenate([found.boxes_xyxy[:, :2], found.boxes_xyxy[:, 2:] - found.boxes_xyxy[:, :2]], axis=1)
-    rows = np.concatenate([found.picture[:, None], boxes, found.score[:, None], found.class_id[:, None]], axis=1)
+    rows = np.concatenate([found.image[:, None], boxes, found.score[:, None], found.class_id[:, None]], axis=1)
     results = ground.loadRes(rows)
     start = perf_counter()  # reading is not timed on either side
     run = COCOeval(ground, results, "bbox")
@@ -106,12 +106,12 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--detections", type=int, default=10**6)
     truth, found = synthetic(parser.parse_args().detections)
-    none_difficult = GroundTruth.of(truth.picture, truth.class_id, truth.boxes_xyxy)
-    score(RULES.values(), truth, found[np.arange(10)], classes=CLASSES, pictures=PICTURES)  # compile
+    none_difficult = GroundTruth.of(truth.image, truth.class_id, truth.boxes_xyxy)
+    score(RULES.values(), truth, found[np.arange(10)], classes=CLASSES, images=IMAGES)  # compile
 
     def timed(rules: list[str], objects: GroundTruth) -> tuple[float, dict]:  # type: ignore[type-arg]
         start = perf_counter()
-        results = score([RULES[name] for name in rules], objects, found, classes=CLASSES, pictures=PICTURES)
+        results = score([RULES[name] for name in rules], objects, found, classes=CLASSES, images=IMAGES)
         return perf_counter() - start, results
 
     every = min(timed(list(RULES), truth)[0] for _ in range(3))
@@ -123,7 +123,7 @@ def main() -> None:
     with contextlib.redirect_stdout(io.StringIO()):
         theirs = pycocotools_figures(none_difficult, found)
     print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, NumPy {np.__version__}")
-    print(f"{len(found):,} detections, {PICTURES:,} pictures; same mean AP: {abs(mean - results['py-faster-rcnn'].mean_ap) < 1e-9}")
+    print(f"{len(found):,} detections, {IMAGES:,} images; same mean AP: {abs(mean - results['py-faster-rcnn'].mean_ap) < 1e-9}")
     print(f"all nine rules       {every:7.2f} s")
     print(f"one VOC rule         {voc:7.2f} s   plain voc_eval {plain:7.2f} s   {plain / voc:6.1f} x")
     print(f"coco                 {coco:7.2f} s   pycocotools    {theirs:7.2f} s   {theirs / coco:6.1f} x")

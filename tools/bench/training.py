@@ -107,14 +107,14 @@ def _plain(layer: Any, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
     return inputs[0]
 
 
-def ours(network: Network, pictures: np.ndarray, threads: int, statistics: Statistics) -> Callable[[], object]:
+def ours(network: Network, images: np.ndarray, threads: int, statistics: Statistics) -> Callable[[], object]:
     """One step."""
     model = TrainingModel(network, outputs=[head.index for head in network.heads], threads=threads, statistics=statistics)
     optimizer = Adam(model.parameters)
-    gradients = {index: np.full_like(out, 1e-3) for index, out in model.forward(pictures).items()}
+    gradients = {index: np.full_like(out, 1e-3) for index, out in model.forward(images).items()}
 
     def step() -> None:
-        model.forward(pictures)
+        model.forward(images)
         model.backward(gradients)
         optimizer.step(rate=1e-6)
 
@@ -122,12 +122,12 @@ def ours(network: Network, pictures: np.ndarray, threads: int, statistics: Stati
 
 
 def theirs(
-    network: Network, pictures: np.ndarray, statistics: Statistics, memory_format: torch.memory_format
+    network: Network, images: np.ndarray, statistics: Statistics, memory_format: torch.memory_format
 ) -> Callable[[], object]:
     """One step."""
     peer = Peer(network).to(memory_format=memory_format).train(statistics is LIVE)
     optimizer = torch.optim.Adam(peer.parameters(), lr=1e-6)
-    x = torch.tensor(pictures).to(memory_format=memory_format)
+    x = torch.tensor(images).to(memory_format=memory_format)
     gradients = [torch.full_like(out, 1e-3) for out in peer(x)]
 
     def step() -> None:
@@ -151,12 +151,12 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     network = Network.load(args.cfg, args.weights)
-    side = args.size or network.picture.height
-    pictures = np.random.default_rng(0).random((args.batch, 3, side, side), np.float32)
+    side = args.size or network.input_shape.height
+    images = np.random.default_rng(0).random((args.batch, 3, side, side), np.float32)
     steps = {
-        "yolodsc": ours(network, pictures, args.threads, args.statistics),
-        "torch": theirs(network, pictures, args.statistics, torch.contiguous_format),
-        "torch channels_last": theirs(network, pictures, args.statistics, torch.channels_last),
+        "yolodsc": ours(network, images, args.threads, args.statistics),
+        "torch": theirs(network, images, args.statistics, torch.contiguous_format),
+        "torch channels_last": theirs(network, images, args.statistics, torch.channels_last),
     }
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in steps}
     for _ in range(args.rounds + 1):
@@ -170,7 +170,7 @@ def main() -> None:
         f"{args.cfg.stem} {side}x{side}, batch {args.batch}, threads {args.threads}, {args.statistics.value} statistics; {machine}"
     )
     for name, (seconds, used) in best.items():
-        print(f"  {name:20} {seconds * 1000:8.1f} ms  {args.batch / seconds:7.1f} pictures/s  {used * 1000:8.1f} ms of processors")
+        print(f"  {name:20} {seconds * 1000:8.1f} ms  {args.batch / seconds:7.1f} images/s  {used * 1000:8.1f} ms of processors")
     ratio = np.minimum(best["torch"], best["torch channels_last"]) / best["yolodsc"]
     print(f"  ratio {ratio[0]:.2f}, of processor time {ratio[1]:.2f}", flush=True)
 

@@ -91,8 +91,8 @@ def detections(data: bytes) -> None:
     found = own.detections({head.index: output}, placement, path="a/fuzz.jpg", **size)
     if len(found) and not (found.scores > own.thresh).all():
         raise AssertionError(f"scores {found.scores} at threshold {own.thresh}")
-    picture = np.zeros((size["height"], size["width"], 3), np.uint8)
-    found[:3].draw(picture)
+    image = np.zeros((size["height"], size["width"], 3), np.uint8)
+    found[:3].draw(image)
     json.dump(found.to_json(), io.StringIO())
     folder = scratch.folder("outputs")
     for writer in (
@@ -101,7 +101,7 @@ def detections(data: bytes) -> None:
         JsonWriter(folder / "all.json"),
         CsvWriter(folder / "all.csv"),
     ):
-        writer.add(found[:2], picture)
+        writer.add(found[:2], image)
         writer.close()
 
 

@@ -21,7 +21,7 @@ from yolodsc.evaluation.metrics.rules import rules_named
 
 def read_coco_file(data: bytes) -> None:
     """Ground truth; results are read against it."""
-    dataset = read_coco(scratch.file("coco.json", data), InputReport(), pictures=scratch.folder("pictures"))
+    dataset = read_coco(scratch.file("coco.json", data), InputReport(), images=scratch.folder("pictures"))
     entry = [{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.5}]
     _scored(dataset, scratch.file("coco-results.json", json.dumps(entry)))
 
@@ -120,6 +120,6 @@ TARGETS = (
         read_results_file,
         "image_id category_id bbox score filename objects name relative_coordinates confidence center_x",
     ),
-    _target("compare", compare, "rules matches classes pictures rule positives picture right ap"),
+    _target("compare", compare, "rules matches classes images rule positives image right ap"),
     _target("journal", read_journal_file, "names origin id class score box seconds"),
 )

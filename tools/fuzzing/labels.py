@@ -79,7 +79,7 @@ def _score(dataset: Dataset, found: Dataset) -> None:
     """Score the labels as if they were detections."""
     truth = found.truth
     scores = np.linspace(1, 0, len(truth))
-    same = DetectionTable(truth.picture, truth.class_id, scores, truth.boxes_xyxy, None)
+    same = DetectionTable(truth.image, truth.class_id, scores, truth.boxes_xyxy, None)
     evaluate(dataset, same, rules_named("voc07,coco"))
 
 

@@ -42,7 +42,7 @@ def run_network(data: bytes) -> None:
         return
     rng = np.random.default_rng(zlib.crc32(data))
     network = network.with_weights([{name: _random(rng, name, a) for name, a in own.items()} for own in network.weights])
-    images = rng.standard_normal((int(rng.integers(1, 3)), *network.picture)).astype(np.float32)
+    images = rng.standard_normal((int(rng.integers(1, 3)), *network.input_shape)).astype(np.float32)
     with np.errstate(all="ignore"):
         expected = [network.forward(x) for x in images]
     layers, threads = len(network.layers), int(rng.integers(1, 4))
@@ -80,7 +80,7 @@ def _built(data: bytes) -> Network | None:
         return None
     network = Network.build(read_cfg(path))
     small = all(layer.multiply_adds() <= MOST_MULTIPLICATIONS and layer.shape.size <= MOST_NUMBERS for layer in network.layers)
-    return network if small and network.picture.size <= MOST_NUMBERS else None
+    return network if small and network.input_shape.size <= MOST_NUMBERS else None
 
 
 def _count(message: str) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.training.scenes import student, write_pictures
+from tests.training.scenes import student, write_images
 from tools.fuzzing import scratch
 from tools.fuzzing.archives import mutated_zip
 from tools.fuzzing.target import Target
@@ -43,7 +43,7 @@ def _trainer(folder: Path, *, resume: bool) -> Iterator[Trainer]:
     """A trainer whose options have always the same digest."""
     scenes = scratch.folder("scenes")
     if not (scenes / "images").exists():
-        write_pictures(scenes, 2)
+        write_images(scenes, 2)
     paths = sorted(str(path) for path in (scenes / "images").iterdir())
     labels = [np.array([[0, 0.5, 0.5, 0.3, 0.3]], np.float32)] * 2
     with pytest.MonkeyPatch.context() as patch:

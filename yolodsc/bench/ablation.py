@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from yolodsc import engine
 from yolodsc.arrays import Array, Shape
-from yolodsc.bench.subject import picture, read_by_heads
+from yolodsc.bench.subject import image, read_by_heads
 from yolodsc.bench.timing import LEAST_ROUNDS
 from yolodsc.engine import Entry, FastDscRunner, Runner
 from yolodsc.network import ConvolutionalLayer, Layer, Network
@@ -60,7 +60,7 @@ class Ablation:
 def ablate(model: str, network: Network, *, seconds: float, seed: int) -> Ablation:
     """Time the three methods on one network for about that long."""
     outputs = read_by_heads(network)
-    x = picture(network.picture)
+    x = image(network.input_shape)
     rng = np.random.default_rng(seed)
     with (
         threadpool_limits(1, user_api="blas"),

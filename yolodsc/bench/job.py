@@ -18,19 +18,19 @@ class Job:
     ----------
     cfg, weights, onnx
         Paths of the network, for Darknet's readers and for the others. Batch norm is folded in ``onnx``.
-    picture
+    image
         Path of a ``.npy`` with the input, (C, H, W) float32.
     outputs
         Indices of the layers whose maps are handed back: those that heads read, so that nobody is timed decoding boxes.
     streams
-        How many independent pictures are under way at once; ``threads`` is for each of them.
+        How many independent images are under way at once; ``threads`` is for each of them.
     """
 
     engine: str
     cfg: str
     weights: str
     onnx: str
-    picture: str
+    image: str
     outputs: tuple[int, ...]
     threads: int = 1
     streams: int = 1
@@ -46,9 +46,9 @@ class Job:
         return cls(**{**fields, "outputs": tuple(fields["outputs"])})
 
     def input(self) -> Array:
-        """The picture (C, H, W)."""
-        return np.load(self.picture)
+        """The image (C, H, W)."""
+        return np.load(self.image)
 
     def beside(self, ending: str) -> Path:
-        """A file of this job's own, next to the picture."""
-        return Path(self.picture).with_name(f"{self.engine}-{self.threads}-{self.streams}{ending}")
+        """A file of this job's own, next to the image."""
+        return Path(self.image).with_name(f"{self.engine}-{self.threads}-{self.streams}{ending}")

@@ -24,7 +24,7 @@ WARM_STARTS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartTime:
-    """Seconds of whole processes on one picture; ``cold_s`` with empty caches, the others medians with full ones."""
+    """Seconds of whole processes on one image; ``cold_s`` with empty caches, the others medians with full ones."""
 
     model: str
     import_s: float
@@ -44,12 +44,12 @@ class Memory:
 def measure_start(subject: Subject, *, repeats: int = WARM_STARTS) -> StartTime:
     """Time processes one after the other, caches of their own included."""
     with TemporaryDirectory() as folder:
-        picture = Path(folder) / "picture.png"
-        pixels = np.random.default_rng(0).integers(0, 256, (*subject.network.picture[1:], 3), np.uint8)
-        write_image(picture, pixels)
+        image = Path(folder) / "picture.png"
+        pixels = np.random.default_rng(0).integers(0, 256, (*subject.network.input_shape[1:], 3), np.uint8)
+        write_image(image, pixels)
         caches = {"YOLODSC_CACHE": f"{folder}/kernels", "NUMBA_CACHE_DIR": f"{folder}/numba"}
         files = ["--cfg", subject.job.cfg, "--weights", subject.job.weights]
-        detect = ["-m", "yolodsc", "detect", str(picture), *files, "--thresh", "0.99"]
+        detect = ["-m", "yolodsc", "detect", str(image), *files, "--thresh", "0.99"]
         cold = _seconds(detect, caches)
         warm = median(_seconds(detect, caches) for _ in range(repeats))
         bare = median(_seconds(["-c", "pass"], caches) for _ in range(repeats))

@@ -1,4 +1,4 @@
-"""Throughput: as many pictures as possible, several at a time, one thread for each."""
+"""Throughput: as many images as possible, several at a time, one thread for each."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -16,7 +16,7 @@ SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Throughput:
-    """Pictures a second of one engine; ``ratio`` is ours divided by its."""
+    """Images a second of one engine; ``ratio`` is ours divided by its."""
 
     model: str
     engine: str

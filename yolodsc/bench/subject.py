@@ -25,7 +25,7 @@ class Subject:
     job
         What every engine is given; ``engine``, ``threads`` and ``streams`` are replaced for each.
     multiply_adds
-        Of one picture up to the outputs, counting direct convolutions.
+        Of one image up to the outputs, counting direct convolutions.
     onnx_error
         Why there is no ONNX file; empty where there is one.
     """
@@ -38,18 +38,18 @@ class Subject:
 
 
 def subject(name: str, network: Network, folder: Path) -> Subject:
-    """Write a network and a picture for it into ``folder``, an existing directory."""
+    """Write a network and an image for it into ``folder``, an existing directory."""
     outputs = read_by_heads(network)
     job = Job(
         engine="",
         cfg=str(folder / "network.cfg"),
         weights=str(folder / "network.weights"),
         onnx=str(folder / "network.onnx"),
-        picture=str(folder / "picture.npy"),
+        image=str(folder / "picture.npy"),
         outputs=outputs,
     )
     network.save(job.cfg, job.weights)
-    np.save(job.picture, picture(network.picture))
+    np.save(job.image, image(network.input_shape))
     multiply_adds = sum(layer.multiply_adds() for layer in needed(network, outputs))
     return Subject(name, network, job, multiply_adds, _export(network, job))
 
@@ -68,7 +68,7 @@ def random(cfg: Path, *, seed: int = SEED) -> tuple[str, Network]:
     return cfg.stem, network.with_weights(weights)
 
 
-def picture(shape: Shape, *, seed: int = SEED) -> Array:
+def image(shape: Shape, *, seed: int = SEED) -> Array:
     """Blocks of colour with noise, (C, H, W) in 0..1."""
     rng = np.random.default_rng(seed)
     channels, height, width = shape

@@ -1,6 +1,6 @@
 """Times of several engines taken in turn, so that whatever else the machine does falls on all of them.
 
-A round lets every engine run a block of pictures, in an order drawn anew; a block begins with one run that is not counted. Medians
+A round lets every engine run a block of images, in an order drawn anew; a block begins with one run that is not counted. Medians
 are over all runs of all rounds.
 """
 

@@ -33,11 +33,11 @@ def main(job: Job) -> None:
         print(json.dumps(fields, allow_nan=False), file=answers, flush=True)
 
     try:
-        engine, picture = find_engine(job.engine), job.input()
+        engine, image = find_engine(job.engine), job.input()
         sessions = engine.open_streams(job) if job.streams > 1 else [engine.open(job)]
         for session in sessions:
             for _ in range(WARM_UP):
-                outputs = session(picture)
+                outputs = session(image)
     except ModuleNotFoundError as error:
         answer({"error": f"{error.name} is not installed"})
         return
@@ -50,25 +50,25 @@ def main(job: Job) -> None:
     for line in sys.stdin:
         command = json.loads(line)
         if "runs" in command:
-            answer({"milliseconds": timed(sessions[0], picture, runs=command["runs"])})
+            answer({"milliseconds": timed(sessions[0], image, runs=command["runs"])})
         else:
-            answer({"pictures_per_second": flow(sessions, picture, seconds=command["seconds"])})
+            answer({"pictures_per_second": flow(sessions, image, seconds=command["seconds"])})
 
 
-def timed(session: Engine, picture: Array, *, runs: int) -> list[float]:
+def timed(session: Engine, image: Array, *, runs: int) -> list[float]:
     """Milliseconds of each run after one that wakes threads and caches."""
-    session(picture)
+    session(image)
     times = []
     for _ in range(runs):
         start = perf_counter()
-        session(picture)
+        session(image)
         times.append(1000 * (perf_counter() - start))
     rest()
     return times
 
 
-def flow(sessions: Sequence[Engine], picture: Array, *, seconds: float) -> float:
-    """Pictures a second of all sessions together, each in a thread of its own."""
+def flow(sessions: Sequence[Engine], image: Array, *, seconds: float) -> float:
+    """Images a second of all sessions together, each in a thread of its own."""
     counts = [0] * len(sessions)
     gate = threading.Barrier(len(sessions) + 1)
 
@@ -76,7 +76,7 @@ def flow(sessions: Sequence[Engine], picture: Array, *, seconds: float) -> float
         gate.wait()
         end = perf_counter() + seconds
         while perf_counter() < end:
-            sessions[number](picture)
+            sessions[number](image)
             counts[number] += 1
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(len(sessions))]

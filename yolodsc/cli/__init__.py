@@ -1,6 +1,6 @@
 """The command line: one file per subcommand, imported when it is called; the only place that prints.
 
-Exit status: 0, 1 when some of many pictures failed, 2 when an option, an input or the machine stops the run, 70 for a defect of the
+Exit status: 0, 1 when some of many images failed, 2 when an option, an input or the machine stops the run, 70 for a defect of the
 program, 128 and the number of a signal that ended it (130 after Ctrl-C, 143 after SIGTERM, 141 when nobody reads the output).
 """
 

@@ -64,7 +64,7 @@ def bench(
     threads: Annotated[str, typer.Option(metavar="N,M", help="Numbers of threads, one comparison for each.")] = "1",
     seconds: Annotated[float, typer.Option(min=0.0, metavar="S", help="About how long each engine is timed.")] = 2.0,
     ablation: Annotated[bool, typer.Option("--ablation", help="DSC, FastDSC and the engine, layer by layer.")] = False,
-    streams: Annotated[int, typer.Option(min=0, metavar="N", help="Pictures a second with N pictures under way.")] = 0,
+    streams: Annotated[int, typer.Option(min=0, metavar="N", help="Images a second with N images under way.")] = 0,
     startup: Annotated[bool, typer.Option("--startup", help="Import, first and later starts, memory.")] = False,
     json: Annotated[Path | None, typer.Option(metavar="F", help="Write machine and results as JSON.")] = None,
 ) -> int:

@@ -28,7 +28,7 @@ def convert(
     batch_norm: Annotated[bool, typer.Option("--fold-batch-norm", help="Batch norm into weights and biases.")] = False,
     separable: Annotated[bool, typer.Option("--fold-separable", help="Depthwise and pointwise layers into regular ones.")] = False,
     heads: Annotated[Heads | None, typer.Option(help="ONNX: activated as Darknet puts them out, or raw; activated.")] = None,
-    dynamic_batch: Annotated[bool, typer.Option("--dynamic-batch", help="ONNX: any number of pictures at once.")] = False,
+    dynamic_batch: Annotated[bool, typer.Option("--dynamic-batch", help="ONNX: any number of images at once.")] = False,
     profile: options.ProfileName = "alexeyab",
     allow_nonfinite: options.AllowNonfinite = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files.")] = False,

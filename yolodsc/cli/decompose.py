@@ -19,15 +19,15 @@ from yolodsc.network import Network
 
 
 def decompose(
-    images: Annotated[str, typer.Option(metavar="DIR|LIST", help="Unlabelled pictures to calibrate on.")],
+    images: Annotated[str, typer.Option(metavar="DIR|LIST", help="Unlabelled images to calibrate on.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the new pair goes.")],
     model: options.Model = None,
     cfg: options.CfgFile = None,
     weights: options.WeightsFile = None,
     names: options.NamesFile = None,
-    count: Annotated[int, typer.Option(min=2, metavar="N", help="How many of the pictures.")] = 300,
+    count: Annotated[int, typer.Option(min=2, metavar="N", help="How many of the images.")] = 300,
     size: Annotated[
-        int | None, typer.Option(min=32, metavar="N", help="Side of the pictures that it will read; the cfg's own unless given.")
+        int | None, typer.Option(min=32, metavar="N", help="Side of the images that it will read; the cfg's own unless given.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="Stem of the new files.")] = None,
     method: Annotated[
@@ -35,10 +35,10 @@ def decompose(
     ] = "auto",
     rank: Annotated[float, typer.Option(metavar="R", help="Filters a channel; pdp and channel: as many as cost the same.")] = 1.0,
     budget: Annotated[float, typer.Option(metavar="SHARE", help="auto: share of the multiplications that may be left.")] = 0.25,
-    budget_ms: Annotated[float | None, typer.Option(metavar="MS", help="auto: milliseconds a picture, on this machine.")] = None,
+    budget_ms: Annotated[float | None, typer.Option(metavar="MS", help="auto: milliseconds an image, on this machine.")] = None,
     keep: Annotated[str, typer.Option(metavar="0,12", help="Layers to leave alone.")] = "",
     seed: Annotated[int, typer.Option(min=0, help="Of the places that are sampled.")] = 0,
-    report_to: Annotated[Path | None, typer.Option("--report", metavar="DIR", help="Tables, JSON and a picture.")] = None,
+    report_to: Annotated[Path | None, typer.Option("--report", metavar="DIR", help="Tables, JSON and an image.")] = None,
     profile: options.ProfileName = "alexeyab",
     threads: options.Threads = 1,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,

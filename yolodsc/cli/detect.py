@@ -20,7 +20,7 @@ from yolodsc.files import is_file
 def detect(
     sources: Annotated[
         list[str] | None,
-        typer.Argument(metavar="SOURCE…", help="Pictures, directories, globs, a .txt list, or - for a list on stdin."),
+        typer.Argument(metavar="SOURCE…", help="Images, directories, globs, a .txt list, or - for a list on stdin."),
     ] = None,
     model: options.Model = None,
     cfg: options.CfgFile = None,
@@ -35,17 +35,17 @@ def detect(
     threads: options.Threads = 1,
     streams: options.Streams = 1,
     isa: options.Isa = None,
-    save: Annotated[Path | None, typer.Option(metavar="DIR", help="Write pictures with boxes drawn on them.")] = None,
+    save: Annotated[Path | None, typer.Option(metavar="DIR", help="Write images with boxes drawn on them.")] = None,
     json: Annotated[Path | None, typer.Option(metavar="F", help="Write Darknet's JSON.")] = None,
     csv: Annotated[Path | None, typer.Option(metavar="F", help="Write path,class,score,xmin,ymin,xmax,ymax.")] = None,
     txt: Annotated[Path | None, typer.Option(metavar="DIR", help="Write YOLO label files with scores.")] = None,
-    crops: Annotated[Path | None, typer.Option(metavar="DIR", help="Write every object as a picture.")] = None,
+    crops: Annotated[Path | None, typer.Option(metavar="DIR", help="Write every object as an image.")] = None,
     exif: options.Exif = None,
     partial: options.Partial = False,
     allow_nonfinite: options.AllowNonfinite = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> int:
-    """Find objects in pictures: the sample photographs of scikit-image where no SOURCE is given."""
+    """Find objects in images: the sample photographs of scikit-image where no SOURCE is given."""
     files = options.model_files(model, cfg, weights, names, data=data)
     paths = Sources(sources or sample_images(), others=[path for path in (*files.paths, data) if path])
     options.apart({"--json": json, "--csv": csv}, paths.reads)
@@ -85,12 +85,12 @@ def _checked(paths: Sources, writers: list[Writer], *outputs: Path | None) -> It
 
 
 def _report(found: ImageResult, writers: list[Writer], *, quiet: bool) -> bool:
-    """Write and print one picture's results; False where there are none."""
-    if found.detections is None or found.picture is None:
+    """Write and print one image's results; False where there are none."""
+    if found.detections is None or found.image is None:
         note(str(found.error))
         return False
     for writer in writers:
-        writer.add(found.detections, found.picture)
+        writer.add(found.detections, found.image)
     if not quiet:
         count = len(found.detections)
         objects = f"{count} object{'' if count == 1 else 's'}"

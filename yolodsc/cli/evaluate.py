@@ -61,7 +61,7 @@ def evaluate(
     ] = None,
     gt: Annotated[Path | None, typer.Option(metavar="DIR|F", help="Ground truth in another --format.")] = None,
     form: Annotated[str, typer.Option("--format", metavar="F", help="voc, yolo, cartucho, coco or rafael.")] = "voc",
-    images: Annotated[Path | None, typer.Option(metavar="DIR", help="Pictures, where --gt does not say it.")] = None,
+    images: Annotated[Path | None, typer.Option(metavar="DIR", help="Images, where --gt does not say it.")] = None,
     boxes: Annotated[str, typer.Option(metavar="K", help="Boxes of text files: xywh, xyxy or auto.")] = "auto",
     detections: Annotated[Path | None, typer.Option(metavar="DIR|F", help="Score these; run nothing.")] = None,
     rules: Annotated[str, typer.Option(metavar="A,B", help="Rules to apply.")] = "all",
@@ -98,7 +98,7 @@ def evaluate(
     network = any(option is not None for option in (model, cfg, weights))
     _consistent(detections, network=network, keep=save_detections is not None, resume=resume)
     if gt is not None and chosen is not None:
-        raise OptionError("--set names pictures of --voc; --gt has a list of its own")
+        raise OptionError("--set names images of --voc; --gt has a list of its own")
     chosen, listed = chosen or "test", None if difficult in CHOICES else Path(difficult)
     _writable(json=json, csv=csv, plots=plots)
     wanted, report = _rules(rules, iou, difficult), InputReport(strict=strict)
@@ -155,7 +155,7 @@ def _compare(a: Path, b: Path) -> int:
 
     first, second = (read_evaluation(load_json(path), file=path) for path in (a, b))
     differences = compare(first, second)
-    say(*comparison_lines(differences, rule=first.matches.rule, pictures=len(first.pictures)))
+    say(*comparison_lines(differences, rule=first.matches.rule, images=len(first.images)))
     return 0
 
 
@@ -212,7 +212,7 @@ class _Keep:
 
 
 def _run(dataset: Dataset, detector: Detector, keep: _Keep | None, *, quiet: bool) -> list[ImageDetections]:
-    """Run the network over the pictures, in their order; what is found is on disk as soon as it is found."""
+    """Run the network over the images, in their order; what is found is on disk as soon as it is found."""
     try:
         if keep is None:
             return list(progress(run_inference(dataset, detector), total=len(dataset.ids), quiet=quiet))

@@ -35,14 +35,14 @@ Pair = tuple[Path, Path]
 
 def finetune(
     student: Annotated[Pair, typer.Option(metavar="CFG WEIGHTS", help="The network that learns.")],
-    images: Annotated[str, typer.Option(metavar="DIR|LIST", help="Pictures to learn from.")],
+    images: Annotated[str, typer.Option(metavar="DIR|LIST", help="Images to learn from.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the pair, checkpoints and curves go.")],
     teacher: Annotated[Pair | None, typer.Option(metavar="CFG WEIGHTS", help="The network to learn from.")] = None,
     labels: Annotated[bool, typer.Option("--labels", help="Learn from Darknet label files too.")] = False,
-    epochs: Annotated[float, typer.Option(help="Passes over the pictures.")] = 10,
+    epochs: Annotated[float, typer.Option(help="Passes over the images.")] = 10,
     lr: Annotated[float, typer.Option(help="Highest learning rate.")] = 1e-4,
-    batch: Annotated[int, typer.Option(min=1, help="Pictures a step.")] = 32,
-    size: Annotated[int | None, typer.Option(min=32, help="Side of the pictures; the student's input unless given.")] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Images a step.")] = 32,
+    size: Annotated[int | None, typer.Option(min=32, help="Side of the images; the student's input unless given.")] = None,
     name: Annotated[str | None, typer.Option(help="Stem of the new files.")] = None,
     names: options.NamesFile = None,
     val: Annotated[str | None, typer.Option(metavar="VOC:SET", help="Score on this image set after every epoch.")] = None,
@@ -59,14 +59,12 @@ def finetune(
     features: Annotated[float, typer.Option(min=0, help="Weight of the teacher's maps.")] = 1.0,
     label_weight: Annotated[float, typer.Option(min=0, help="Weight of the labels.")] = 0.1,
     statistics: Annotated[str, typer.Option(help="Of batch norm: frozen or live.")] = "frozen",
-    flip: Annotated[bool, typer.Option(help="Mirror half of the pictures.")] = True,
+    flip: Annotated[bool, typer.Option(help="Mirror half of the images.")] = True,
     jitter: Annotated[float, typer.Option(min=0, max=0.45, help="Share by which sides move.")] = 0.2,
     hue: Annotated[float, typer.Option(min=0, max=0.5, help="Greatest turn of the hue.")] = 0.1,
     saturation: Annotated[float, typer.Option(min=1, help="Greatest factor of the saturation.")] = 1.5,
     exposure: Annotated[float, typer.Option(min=1, help="Greatest factor of the value.")] = 1.5,
-    sharpen: Annotated[
-        float, typer.Option(min=0, help="Greatest sharpening; 1.2 for pictures that were shrunk with smoothing.")
-    ] = 0,
+    sharpen: Annotated[float, typer.Option(min=0, help="Greatest sharpening; 1.2 for images that were shrunk with smoothing.")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Of order, augmentation, initial weights.")] = 0,
     profile: options.ProfileName = "alexeyab",
     threads: options.Threads = 1,
@@ -92,7 +90,7 @@ def finetune(
     paths = training_images(images)
     objects, missing = read_labels(paths, classes=reported_classes(learner)) if labels else ([], 0)
     if missing and not quiet:
-        log(f"{missing} of {len(paths)} pictures have no label file: taken to hold no object")
+        log(f"{missing} of {len(paths)} images have no label file: taken to hold no object")
     trainer = Trainer(
         learner,
         settings,
@@ -177,4 +175,4 @@ def _line(trainer: Trainer) -> None:
 def _said(entry: dict[str, Any]) -> str:
     parts = ", ".join(f"{name} {entry[name]:.4f}" for name in ("heads", "features", "labels") if name in entry)
     scored = f", mAP {100 * entry['map']:.2f}" if "map" in entry else ""
-    return f"epoch {entry['epoch']:g}: loss {entry['total']:.4f} ({parts}){scored}, {entry['pictures_per_second']:.1f} pictures/s"
+    return f"epoch {entry['epoch']:g}: loss {entry['total']:.4f} ({parts}){scored}, {entry['images_per_second']:.1f} images/s"

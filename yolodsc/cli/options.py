@@ -32,13 +32,13 @@ ProfileName = Annotated[str, typer.Option("--profile", help="Whose numbers: alex
 Partial = Annotated[bool, typer.Option("--partial", help="Accept weights files that are too short or too long.")]
 AllowNonfinite = Annotated[bool, typer.Option("--allow-nonfinite", help="Accept weights that are NaN or infinite.")]
 
-Threads = Annotated[int, typer.Option("--threads", min=1, max=MOST_THREADS, metavar="N", help="Threads for one picture.")]
-Streams = Annotated[int, typer.Option("--streams", min=1, max=MOST_THREADS, metavar="N", help="Pictures at the same time.")]
+Threads = Annotated[int, typer.Option("--threads", min=1, max=MOST_THREADS, metavar="N", help="Threads for one image.")]
+Streams = Annotated[int, typer.Option("--streams", min=1, max=MOST_THREADS, metavar="N", help="Images at the same time.")]
 Isa = Annotated[str | None, typer.Option("--isa", metavar="I", help="Instruction set: avx512, avx2, sse, neon; none is FastDSC.")]
 Thresh = Annotated[float | None, typer.Option("--thresh", min=0.0, max=1.0, help="Least score; .25 unless the profile differs.")]
 NmsThresh = Annotated[float | None, typer.Option("--nms", min=0.0, max=1.0, help="Greatest overlap; .45.")]
-Letterbox = Annotated[bool | None, typer.Option("--letterbox/--stretch", help="How pictures are fitted; the cfg says it else.")]
-Exif = Annotated[bool | None, typer.Option("--exif/--no-exif", help="Turn pictures as their EXIF orientation says.")]
+Letterbox = Annotated[bool | None, typer.Option("--letterbox/--stretch", help="How images are fitted; the cfg says it else.")]
+Exif = Annotated[bool | None, typer.Option("--exif/--no-exif", help="Turn images as their EXIF orientation says.")]
 
 
 def model_files(

@@ -15,12 +15,12 @@ from yolodsc.network import Network
 
 
 def separate(
-    images: Annotated[str, typer.Option(metavar="DIR|LIST", help="Unlabelled pictures to calibrate on.")],
+    images: Annotated[str, typer.Option(metavar="DIR|LIST", help="Unlabelled images to calibrate on.")],
     layer: Annotated[int, typer.Option(metavar="I", help="The convolution, by its number in the network.")],
     model: options.Model = None,
     cfg: options.CfgFile = None,
     weights: options.WeightsFile = None,
-    count: Annotated[int, typer.Option(min=2, metavar="N", help="How many of the pictures; a tenth is held back.")] = 300,
+    count: Annotated[int, typer.Option(min=2, metavar="N", help="How many of the images; a tenth is held back.")] = 300,
     ranks: Annotated[str, typer.Option(metavar="1,2,3", help="Filters a channel to try.")] = "1,2,3",
     seed: Annotated[int, typer.Option(min=0, help="Of the places that are sampled.")] = 0,
     profile: options.ProfileName = "alexeyab",

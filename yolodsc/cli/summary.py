@@ -58,13 +58,13 @@ def _plan(network: Network, *, time: bool, threads: int, isa: str | None, json: 
     """Print what the engine runs in place of the layers."""
     chosen = select_backend(isa)
     with engine.compile(network, threads=threads, isa=isa) as runner:
-        entries, x = runner.entries(), np.zeros(network.picture, np.float32)
+        entries, x = runner.entries(), np.zeros(network.input_shape, np.float32)
         seconds, whole = seconds_of(entries, lambda: runner(x), rounds=ROUNDS) if time else (None, 0.0)
     if json is not None:
         _write(json, {"isa": chosen.name, "threads": threads, "plan": plan_json(entries, seconds)})
     say(*plan_lines(entries, seconds))
     macs = sum(entry.macs for entry in entries)
-    taken = f", {whole * 1000:.2f} ms a picture, {2e-9 * macs / whole:.1f} GFLOP/s" if time else ""
+    taken = f", {whole * 1000:.2f} ms an image, {2e-9 * macs / whole:.1f} GFLOP/s" if time else ""
     plural = "" if threads == 1 else "s"
     say(f"total {macs / 1e6:.2f} MMAC{taken}; {threads} thread{plural}, {chosen.name} ({chosen.reason})")
     return 0

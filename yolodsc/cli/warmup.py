@@ -41,7 +41,7 @@ def warmup(
         start, before = perf_counter(), _compiled(isa)
         for count in counts:
             with engine.compile(network, threads=count, isa=isa, progress=None if quiet else Compiling()) as runner:
-                runner(np.zeros(network.picture, np.float32))
+                runner(np.zeros(network.input_shape, np.float32))
         if not quiet:
             kernels = _compiled(isa) - before
             place = f"not kept: {reason}" if (reason := distrust_reason()) else f"kept in {cache_directory()}"

@@ -15,7 +15,7 @@ from yolodsc.errors import OptionError
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One program's choices, from the picture to the boxes.
+    """One program's choices, from the image to the boxes.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class Profile:
         ``fixed``: ``[region]`` reads its input as four coordinates, objectness and classes, whatever ``coords`` and ``background``
         say; ``cfg``: as these options say.
     exif
-        Whether pictures are turned as their EXIF orientation says.
+        Whether images are turned as their EXIF orientation says.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""From a network and pictures to a decomposed network: layer after layer, each seeing what the ones before have become."""
+"""From a network and images to a decomposed network: layer after layer, each seeing what the ones before have become."""
 
 import time
 from collections.abc import Mapping
@@ -22,33 +22,33 @@ from yolodsc.decompose.thread_pool import FitThreadPool
 from yolodsc.errors import DecompositionError
 from yolodsc.network import ConvolutionalLayer, Network
 
-SENSITIVITY_PICTURES = 24
+SENSITIVITY_IMAGES = 24
 RIDGES = (1e-3, 1e-2, 1e-1)
 
 
 def decompose(
-    network: Network, pictures: Array, settings: DecomposeSettings, *, progress: ProgressCallback | None = None
+    network: Network, images: Array, settings: DecomposeSettings, *, progress: ProgressCallback | None = None
 ) -> Decomposition:
     """Make a network's regular convolutions separable.
 
     Parameters
     ----------
-    pictures : (N, C, H, W)
-        Unlabelled pictures as the network reads them; the last ``settings.held_back`` of them only measure.
+    images : (N, C, H, W)
+        Unlabelled images as the network reads them; the last ``settings.held_back`` of them only measure.
     progress
         Called now and then.
 
     Raises
     ------
     DecompositionError
-        Nothing to decompose, unknown layers, too few pictures, a budget that cannot be met.
+        Nothing to decompose, unknown layers, too few images, a budget that cannot be met.
     """
     begin = time.perf_counter()
     targets = candidates(network)
-    _check(network, targets, pictures, settings)
+    _check(network, targets, images, settings)
     targets = {i: t for i, t in targets.items() if i not in settings.keep}
     with FitThreadPool(settings.threads) as crew:
-        work = _decomposed(network, targets, pictures, settings, crew, progress or (lambda what, share: None))
+        work = _decomposed(network, targets, images, settings, crew, progress or (lambda what, share: None))
         decomposed = assemble(network, work.chains)
         error = work.output_error(decomposed)
     results = tuple(work.results[i] for i in sorted(work.results))
@@ -58,7 +58,7 @@ def decompose(
 def _decomposed(
     network: Network,
     targets: Mapping[int, DecompositionTarget],
-    pictures: Array,
+    images: Array,
     settings: DecomposeSettings,
     crew: FitThreadPool,
     tell: ProgressCallback,
@@ -67,10 +67,10 @@ def _decomposed(
     tell("running the original network", 0.0)
     everything = convolutions(network)
     originals = samples.of_original(
-        network, everything, pictures, count=settings.patches, seed=settings.seed, threads=settings.threads
+        network, everything, images, count=settings.patches, seed=settings.seed, threads=settings.threads
     )
-    taken, fitted = _choices(network, targets, originals, pictures, settings, crew, tell)
-    work = _Work(network, pictures, settings, crew, everything, originals, taken, fitted)
+    taken, fitted = _choices(network, targets, originals, images, settings, crew, tell)
+    work = _Work(network, images, settings, crew, everything, originals, taken, fitted)
     for step, index in enumerate(everything):
         tell(f"layer {index}: {taken.get(index, KEEP)}", 0.5 + 0.5 * step / len(everything))
         work.layer(index)
@@ -84,7 +84,7 @@ class _Work:
     def __init__(
         self,
         network: Network,
-        pictures: Array,
+        images: Array,
         settings: DecomposeSettings,
         crew: FitThreadPool,
         everything: Mapping[int, DecompositionTarget],
@@ -92,9 +92,9 @@ class _Work:
         taken: Mapping[int, FactorizationChoice],
         fitted: Fitted,
     ) -> None:
-        self.network, self.pictures, self.settings, self.crew = network, pictures, settings, crew
+        self.network, self.images, self.settings, self.crew = network, images, settings, crew
         self.everything, self.originals, self.taken, self.fitted = everything, originals, taken, fitted
-        self.calibration = _calibration(pictures, settings)
+        self.calibration = _calibration(images, settings)
         self.chains: dict[int, Chain] = {}
         self.results: dict[int, LayerResult] = {}
 
@@ -116,9 +116,9 @@ class _Work:
         self._note(target, choice, chain, gram.error(W), held_back.error(W))
 
     def output_error(self, decomposed: Network) -> float:
-        """On the held-back pictures."""
-        pictures, threads = self.pictures[self.calibration :], self.settings.threads
-        outputs = (samples.outputs_of(network, pictures, threads=threads) for network in (self.network, decomposed))
+        """On the held-back images."""
+        images, threads = self.images[self.calibration :], self.settings.threads
+        outputs = (samples.outputs_of(network, images, threads=threads) for network in (self.network, decomposed))
         return samples.output_error(*outputs)
 
     def _decomposed(
@@ -152,13 +152,13 @@ class _Work:
         source = target.layer.sources[0]
         lengths = [len(chains[i].stages) if i in chains else 1 for i in range(source + 1)]
         places = self.originals[target.index].places
-        return samples.inputs(current, target, sum(lengths) - 1, places, self.pictures, threads=self.settings.threads)
+        return samples.inputs(current, target, sum(lengths) - 1, places, self.images, threads=self.settings.threads)
 
     def _crosses(self, target: DecompositionTarget, X: Array) -> list[Matrix]:
         """Moments of current with original patches, for Algorithm 3."""
         places = self.originals[target.index].places
-        pictures = self.pictures[: self.calibration]
-        original = samples.inputs(self.network, target, target.layer.sources[0], places, pictures, threads=self.settings.threads)
+        images = self.images[: self.calibration]
+        original = samples.inputs(self.network, target, target.layer.sources[0], places, images, threads=self.settings.threads)
         x, x0 = X.astype(np.float64), original.astype(np.float64)
         cross = (x - x.mean(axis=0)).T @ (x0 - x0.mean(axis=0)) / len(x)
         rows = len(cross) // target.layer.groups
@@ -179,7 +179,7 @@ def _choices(
     network: Network,
     targets: Mapping[int, DecompositionTarget],
     originals: Mapping[int, Original],
-    pictures: Array,
+    images: Array,
     settings: DecomposeSettings,
     crew: FitThreadPool,
     tell: ProgressCallback,
@@ -187,14 +187,14 @@ def _choices(
     """Which form each target takes: the one asked for, or the plan within the budget with the fits that it is made of."""
     if settings.method != "auto":
         return {i: _uniform(t, settings) for i, t in targets.items()}, {}
-    part = pictures[:: max(1, len(pictures) // SENSITIVITY_PICTURES)][:SENSITIVITY_PICTURES]
+    part = images[:: max(1, len(images) // SENSITIVITY_IMAGES)][:SENSITIVITY_IMAGES]
     bench = SensitivityProbe(network, part, settings.threads)
-    rows = _calibration(pictures, settings)
+    rows = _calibration(images, settings)
     timer = milliseconds.Timer(settings.threads) if settings.budget_ms else None
 
     def offered(i: int) -> list[FactorizationChoice]:
         places = originals[i].places
-        X = samples.inputs(network, targets[i], targets[i].layer.sources[0], places, pictures[:rows], threads=1)
+        X = samples.inputs(network, targets[i], targets[i].layer.sources[0], places, images[:rows], threads=1)
         return bench.add(targets[i], samples.gram(targets[i], X, originals[i].Y[: len(X)]), seed=settings.seed)
 
     costs: dict[int, dict[FactorizationChoice, float]] = {}
@@ -234,7 +234,7 @@ def _uniform(target: DecompositionTarget, settings: DecomposeSettings) -> Factor
 def _solved(target: DecompositionTarget, gram: Gram, held_back: Gram) -> tuple[Chain, Matrix]:
     """The convolution with the weights that make up best for what its inputs have become.
 
-    Ridge regression towards the weights that it had; the ridge, infinite included, is the best on the held-back pictures.
+    Ridge regression towards the weights that it had; the ridge, infinite included, is the best on the held-back images.
     """
     groups = target.layer.groups
     old = [W.copy() for W in target.matrices()]
@@ -257,18 +257,18 @@ def _block_diagonal(matrices: list[Matrix]) -> Matrix:
     return matrices[0] if len(matrices) == 1 else np.asarray(scipy.linalg.block_diag(*matrices))
 
 
-def _calibration(pictures: Array, settings: DecomposeSettings) -> int:
-    """How many of the pictures are fitted on."""
-    return len(pictures) - max(1, round(len(pictures) * settings.held_back))
+def _calibration(images: Array, settings: DecomposeSettings) -> int:
+    """How many of the images are fitted on."""
+    return len(images) - max(1, round(len(images) * settings.held_back))
 
 
 def _total(network: Network) -> float:
     return float(sum(layer.multiply_adds() for layer in network.layers))
 
 
-def _check(network: Network, targets: Mapping[int, DecompositionTarget], pictures: Array, settings: DecomposeSettings) -> None:
-    if len(pictures) < 2:
-        raise DecompositionError(f"{len(pictures)} pictures; wanted at least 2, better 300")
+def _check(network: Network, targets: Mapping[int, DecompositionTarget], images: Array, settings: DecomposeSettings) -> None:
+    if len(images) < 2:
+        raise DecompositionError(f"{len(images)} images; wanted at least 2, better 300")
     wrong = [i for i in settings.keep if not 0 <= i < len(network.layers)]
     if wrong:
         raise DecompositionError(f"keep names layer {wrong[0]}; the network has {len(network.layers)}")

@@ -1,4 +1,4 @@
-"""The account of a decomposition: tables in Markdown, JSON, a picture; and the whole networks compared."""
+"""The account of a decomposition: tables in Markdown, JSON, an image; and the whole networks compared."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ AGREED_SCORE, AGREED_OVERLAP = 0.25, 0.5
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two networks on the same pictures; every pair is (original, decomposed)."""
+    """Two networks on the same images; every pair is (original, decomposed)."""
 
     multiply_adds: tuple[int, int]
     bytes: tuple[int, int]
@@ -28,14 +28,14 @@ class Comparison:
     """F1 of the decomposed network's detections at .25 against the original's, IoU over .5, class for class."""
 
 
-def compare_networks(original: Network, decomposed: Network, pictures: Array, *, threads: int) -> Comparison:
+def compare_networks(original: Network, decomposed: Network, images: Array, *, threads: int) -> Comparison:
     """Cost and agreement; times are the best of interleaved rounds."""
     timer = milliseconds.Timer(threads)
     times = [(timer.network(original), timer.network(decomposed)) for _ in range(3)]
     both = original, decomposed
     total = [sum(layer.multiply_adds() for layer in network.layers) for network in both]
     sizes = [sum(a.nbytes for arrays in network.weights for a in arrays.values()) + network.header.size for network in both]
-    agreement = _agreement(original, decomposed, pictures, threads) if original.heads else None
+    agreement = _agreement(original, decomposed, images, threads) if original.heads else None
     first, second = (min(column) for column in zip(*times, strict=True))
     return Comparison((total[0], total[1]), (sizes[0], sizes[1]), (first, second), agreement)
 
@@ -47,7 +47,7 @@ def report_markdown(result: Decomposition, comparison: Comparison | None = None)
         cost = f"{r.multiply_adds[0] / 1e6:.2f} → {r.multiply_adds[1] / 1e6:.2f}"
         size = f"{r.parameters[0]} → {r.parameters[1]}"
         lines.append(f"| {r.index} | {r.choice} | {cost} | {size} | {r.error:.3f} | {r.held_back:.3f} | {r.reason} |")
-    lines += ["", f"Output error on held-back pictures: {result.output_error:.3f}. Time taken: {result.seconds:.0f} s."]
+    lines += ["", f"Output error on held-back images: {result.output_error:.3f}. Time taken: {result.seconds:.0f} s."]
     if comparison is not None:
         lines += ["", "| | original | decomposed | ratio |", "|---|---|---|---|", *_rows(comparison)]
         if comparison.agreement is not None:
@@ -77,7 +77,7 @@ def _rows(c: Comparison) -> list[str]:
     pairs = (
         ("MMAC", c.multiply_adds[0] / 1e6, c.multiply_adds[1] / 1e6),
         ("weights, kB", c.bytes[0] / 1e3, c.bytes[1] / 1e3),
-        ("ms a picture", *c.milliseconds),
+        ("ms an image", *c.milliseconds),
     )
     return [f"| {name} | {a:.2f} | {b:.2f} | {b / a:.3f} |" for name, a, b in pairs]
 
@@ -87,13 +87,13 @@ def _draw(path: Path, result: Decomposition) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise MissingExtraError("plots", needed_for="the report's picture") from None
+        raise MissingExtraError("plots", needed_for="the report's image") from None
     figure = Figure(figsize=(8, 5), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True)
     labels = [f"{r.index}\n{r.choice}" for r in result.layers]
     at = np.arange(len(labels))
     above.bar(at, [r.held_back for r in result.layers], color="tab:red")
-    above.set_ylabel("relative error,\nheld-back pictures")
+    above.set_ylabel("relative error,\nheld-back images")
     for shift, column, label in ((-0.2, 0, "original"), (0.2, 1, "decomposed")):
         below.bar(at + shift, [r.multiply_adds[column] / 1e6 for r in result.layers], width=0.4, label=label)
     below.set_ylabel("MMAC")
@@ -103,19 +103,19 @@ def _draw(path: Path, result: Decomposition) -> None:
         figure.savefig(file, format="png", dpi=120)
 
 
-def _agreement(original: Network, decomposed: Network, pictures: Array, threads: int) -> float:
-    wanted, found = (_detections(network, pictures, threads) for network in (original, decomposed))
+def _agreement(original: Network, decomposed: Network, images: Array, threads: int) -> float:
+    wanted, found = (_detections(network, images, threads) for network in (original, decomposed))
     hits = sum(_matched(a, b) for a, b in zip(wanted, found, strict=True))
     total = sum(int(np.count_nonzero(c.probabilities)) for c in (*wanted, *found))
     return 2 * hits / total if total else 1.0
 
 
-def _detections(network: Network, pictures: Array, threads: int) -> list[Candidates]:
+def _detections(network: Network, images: Array, threads: int) -> list[Candidates]:
     out = []
     with engine.compile(network, threads=threads) as runner:
-        for picture in pictures:
-            outputs = runner(picture)
-            parts = [h.decode(outputs[h.index], picture=network.picture, thresh=AGREED_SCORE) for h in network.heads]
+        for image in images:
+            outputs = runner(image)
+            parts = [h.decode(outputs[h.index], input_shape=network.input_shape, thresh=AGREED_SCORE) for h in network.heads]
             out.append(nms(concatenated(parts), kind="default", thresh=network.profile.nms_thresh))
     return out
 

@@ -32,11 +32,11 @@ class DecomposeSettings:
     keep
         Layers to leave as they are.
     patches
-        Places a picture. The paper's 10 over-fit layers of 128 channels by 3 %.
+        Places an image. The paper's 10 over-fit layers of 128 channels by 3 %.
     refine
         Iterations of refinement behind activation and pool; 0 for none. The paper's methods are never refined.
     held_back
-        Share of the pictures that only measure errors.
+        Share of the images that only measure errors.
     """
 
     method: Method | str = "auto"
@@ -75,7 +75,7 @@ class DecomposeSettings:
 class LayerResult:
     """What became of one convolution.
 
-    ``error`` is ||Y - Y'|| / ||Y|| before the activation, on the calibration pictures; ``held_back`` the same on those that the
+    ``error`` is ||Y - Y'|| / ||Y|| before the activation, on the calibration images; ``held_back`` the same on those that the
     fit has not seen. Costs are (before, after) pairs; ``reason`` says why a layer was left alone.
     """
 
@@ -92,7 +92,7 @@ class LayerResult:
 class Decomposition:
     """The new network and the account of how it came about.
 
-    ``output_error`` is ||O - O'|| / ||O - mean|| over what the heads read, on the held-back pictures.
+    ``output_error`` is ||O - O'|| / ||O - mean|| over what the heads read, on the held-back images.
     """
 
     network: Network

@@ -14,7 +14,7 @@ from yolodsc.network import ConvolutionalLayer, Network
 
 @dataclass(frozen=True, slots=True)
 class SingleError:
-    """One method at one rank: cost of the layer, ||Y - Y'|| / ||Y|| on pictures seen and on pictures held back."""
+    """One method at one rank: cost of the layer, ||Y - Y'|| / ||Y|| on images seen and on images held back."""
 
     method: Method
     rank: float
@@ -24,9 +24,9 @@ class SingleError:
 
 
 def separation_errors(
-    network: Network, index: int, pictures: Array, *, ranks: Sequence[float], count: int = 100, seed: int = 0, threads: int = 1
+    network: Network, index: int, images: Array, *, ranks: Sequence[float], count: int = 100, seed: int = 0, threads: int = 1
 ) -> list[SingleError]:
-    """Errors of every method on one convolution of the original network; a tenth of the pictures is held back.
+    """Errors of every method on one convolution of the original network; a tenth of the images is held back.
 
     Raises
     ------
@@ -37,10 +37,10 @@ def separation_errors(
     if index not in targets:
         raise DecompositionError(f"layer {index}: {_why(network, index)}")
     target = targets[index]
-    places = patches.choose(network, target.layer, pictures=len(pictures), count=count, seed=seed)
-    X = samples.inputs(network, target, target.layer.sources[0], places, pictures, threads=threads)
+    places = patches.choose(network, target.layer, images=len(images), count=count, seed=seed)
+    X = samples.inputs(network, target, target.layer.sources[0], places, images, threads=threads)
     Y = samples.apply(target, X)
-    cut = (len(pictures) - max(1, len(pictures) // 10)) * places.rows.shape[1]
+    cut = (len(images) - max(1, len(images) // 10)) * places.rows.shape[1]
     fitted, held_back = samples.gram(target, X[:cut], Y[:cut]), samples.gram(target, X[cut:], Y[cut:])
     out = []
     for method in (m for m in METHODS if m != "paper-multilayer"):

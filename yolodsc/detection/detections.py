@@ -1,4 +1,4 @@
-"""`Detections`: what was found in one picture, as arrays."""
+"""`Detections`: what was found in one image, as arrays."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ class Detections:
     Attributes
     ----------
     boxes_xyxy : (N, 4) float32
-        Corners in pixels of the picture; not clipped, as in Darknet.
+        Corners in pixels of the image; not clipped, as in Darknet.
     scores : (N,) float32
         Objectness times class probability.
     objectness : (N,) float32
@@ -26,9 +26,9 @@ class Detections:
     names : tuple of str
         Name of every class of the network, so that ``names[class_ids[i]]`` always works.
     width, height : int
-        The picture's size in pixels.
+        The image's size in pixels.
     path : str or None
-        Where the picture was read from.
+        Where the image was read from.
     """
 
     boxes_xyxy: Array
@@ -44,7 +44,7 @@ class Detections:
     def from_candidates(
         cls, candidates: Candidates, *, names: tuple[str, ...], width: int, height: int, path: str | None = None
     ) -> Self:
-        """All class scores above 0 of boxes relative to a picture of ``width`` x ``height`` pixels."""
+        """All class scores above 0 of boxes relative to an image of ``width`` x ``height`` pixels."""
         rows, class_ids = np.nonzero(candidates.probabilities)
         scores = candidates.probabilities[rows, class_ids]
         order = np.argsort(-scores, kind="stable")
@@ -57,7 +57,7 @@ class Detections:
         return len(self.scores)
 
     def __getitem__(self, rows: slice | NDArray[Any]) -> Self:
-        """The same picture's detections, these rows only."""
+        """The same image's detections, these rows only."""
         return replace(
             self,
             boxes_xyxy=self.boxes_xyxy[rows],
@@ -75,7 +75,7 @@ class Detections:
         return [self.names[class_id] for class_id in self.class_ids]
 
     def boxes_xywh_relative(self) -> Array:
-        """(N, 4) centre and size relative to the picture, as in Darknet's labels."""
+        """(N, 4) centre and size relative to the image, as in Darknet's labels."""
         pixels = np.array([self.width, self.height] * 2, np.float32)
         return (to_xywh(self.boxes_xyxy) / pixels).astype(np.float32, copy=False)
 
@@ -96,12 +96,12 @@ class Detections:
             ],
         }
 
-    def draw(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """A copy of the picture (H, W, 3 or 1) with boxes, names and scores on it, as (H, W, 3)."""
+    def draw(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """A copy of the image (H, W, 3 or 1) with boxes, names and scores on it, as (H, W, 3)."""
         from yolodsc.images import annotated
 
         labels = [f"{name} {score:.0%}" for name, score in zip(self.class_names(), self.scores, strict=True)]
-        return annotated(picture, self.boxes_xyxy, labels=labels, class_ids=self.class_ids)
+        return annotated(image, self.boxes_xyxy, labels=labels, class_ids=self.class_ids)
 
 
 def _six_digits(value: float) -> float:

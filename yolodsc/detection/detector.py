@@ -1,4 +1,4 @@
-"""`Detector`: pictures in, `Detections` out."""
+"""`Detector`: images in, `Detections` out."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,19 +21,19 @@ from yolodsc.images import Geometry, ImageArray, Placement, fit, from_array, rea
 from yolodsc.network import Candidates, Head, Network, concatenated, finite, nms
 
 READ_AHEAD = 4
-"""Pictures that are read or wait while the network works on earlier ones; large ones are fewer (`read_ahead.IN_FLIGHT`)."""
+"""Images that are read or wait while the network works on earlier ones; large ones are fewer (`read_ahead.IN_FLIGHT`)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageResult:
-    """One picture of many: its detections and the picture itself, or why it could not be read.
+    """One image of many: its detections and the image itself, or why it could not be read.
 
     ``seconds`` is the time of the network and of everything after it, without reading.
     """
 
     path: str
     detections: Detections | None = None
-    picture: ImageArray | None = None
+    image: ImageArray | None = None
     error: YolodscError | None = None
     seconds: float = 0.0
 
@@ -50,15 +50,15 @@ class Detector:
     thresh, nms_thresh
         Least score and greatest overlap, both strict; the profile's unless given.
     geometry
-        How pictures are fitted; unless given, as profile and cfg say.
+        How images are fitted; unless given, as profile and cfg say.
     classes
         Report only these class numbers.
     exif
-        Turn pictures as their EXIF orientation says; as the profile does unless given.
+        Turn images as their EXIF orientation says; as the profile does unless given.
     threads
-        How many threads one picture may use; cut to the cores that this process has.
+        How many threads one image may use; cut to the cores that this process has.
     streams
-        How many pictures `many` works on at the same time; cut so that all threads together are no more than the cores.
+        How many images `many` works on at the same time; cut so that all threads together are no more than the cores.
     isa, progress
         As for `engine.compile`.
     """
@@ -116,19 +116,19 @@ class Detector:
             listed = read_names(place)
         return cls(network, class_names(network, listed, place=str(place)) if listed else (), **options)
 
-    def __call__(self, picture: str | Path | NDArray[Any]) -> Detections:
+    def __call__(self, image: str | Path | NDArray[Any]) -> Detections:
         """Find objects in a file, or in (H, W, 3) RGB bytes (grey and RGBA work too)."""
-        channels = self.network.picture.channels
-        if isinstance(picture, str | Path):
-            return self._detect(read_image(picture, channels=channels, exif=self.exif), path=str(picture))
-        if not isinstance(picture, np.ndarray):
-            picture = np.asarray(picture)
-        return self._detect(from_array(picture, channels=channels), path=None)
+        channels = self.network.input_shape.channels
+        if isinstance(image, str | Path):
+            return self._detect(read_image(image, channels=channels, exif=self.exif), path=str(image))
+        if not isinstance(image, np.ndarray):
+            image = np.asarray(image)
+        return self._detect(from_array(image, channels=channels), path=None)
 
     def many(self, paths: Iterable[str]) -> Iterator[ImageResult]:
         """Find objects in many files, in order; a file that cannot be read is reported in its place.
 
-        Pictures are read ahead, the network works on as many as there are streams, and what the caller does with one overlaps with
+        Images are read ahead, the network works on as many as there are streams, and what the caller does with one overlaps with
         both.
         """
         with (
@@ -146,28 +146,28 @@ class Detector:
         self.runner.close()
 
     def _ready(self, path: str, ticket: Ticket) -> tuple[ImageArray, Array, Placement]:
-        """A file's picture, as the network reads it, and where it lies there."""
+        """A file's image, as the network reads it, and where it lies there."""
         with ticket:
-            channels, input_bytes = self.network.picture.channels, 4 * self.network.picture.size
-            picture = read_image(path, channels=channels, exif=self.exif, admit=lambda size: ticket.admit(size + input_bytes))
-            return picture, *self._fit(picture)
+            channels, input_bytes = self.network.input_shape.channels, 4 * self.network.input_shape.size
+            image = read_image(path, channels=channels, exif=self.exif, admit=lambda size: ticket.admit(size + input_bytes))
+            return image, *self._fit(image)
 
-    def _fit(self, picture: ImageArray) -> tuple[Array, Placement]:
-        return fit(picture, self.network.picture, profile=self.network.profile, geometry=self.geometry)
+    def _fit(self, image: ImageArray) -> tuple[Array, Placement]:
+        return fit(image, self.network.input_shape, profile=self.network.profile, geometry=self.geometry)
 
     def _found(self, path: str, reading: "Future[tuple[ImageArray, Array, Placement]]") -> ImageResult:
         try:
-            picture, x, placement = reading.result()
+            image, x, placement = reading.result()
         except ImageError as error:
             return ImageResult(path, error=error)
         start = perf_counter()
-        height, width = picture.shape[:2]
+        height, width = image.shape[:2]
         detections = self.detections(self.runner(x), placement, width=width, height=height, path=path)
-        return ImageResult(path, detections, picture, seconds=perf_counter() - start)
+        return ImageResult(path, detections, image, seconds=perf_counter() - start)
 
-    def _detect(self, picture: ImageArray, *, path: str | None) -> Detections:
-        height, width = picture.shape[:2]
-        x, placement = self._fit(picture)
+    def _detect(self, image: ImageArray, *, path: str | None) -> Detections:
+        height, width = image.shape[:2]
+        x, placement = self._fit(image)
         return self.detections(self.runner(x), placement, width=width, height=height, path=path)
 
     def detections(
@@ -176,7 +176,7 @@ class Detector:
         """Decode, undo the geometry, suppress: from the heads' outputs by layer index to detections in pixels."""
         network, profile = self.network, self.network.profile
         floor = max(self.thresh, profile.score_floor)
-        decoded = [head.decode(outputs[head.index], picture=network.picture, thresh=floor) for head in network.heads]
+        decoded = [head.decode(outputs[head.index], input_shape=network.input_shape, thresh=floor) for head in network.heads]
         placed = [_relative(found, head, placement) for found, head in zip(decoded, network.heads, strict=True)]
         last = network.heads[-1]
         kept = nms(
@@ -211,7 +211,7 @@ def class_names(network: Network, listed: tuple[str, ...], *, place: str) -> tup
 
 
 def default_geometry(network: Network) -> Geometry:
-    """What profile and cfg say of fitting pictures.
+    """What profile and cfg say of fitting images.
 
     Networks with ``[detection]`` are stretched under ``pjreddie``, as its ``yolo`` command does: it cannot undo their letterbox.
     """

@@ -1,4 +1,4 @@
-"""``SOURCE…`` on the command line: pictures, directories, globs, lists, standard input."""
+"""``SOURCE…`` on the command line: images, directories, globs, lists, standard input."""
 
 import codecs
 import glob
@@ -16,7 +16,7 @@ from yolodsc.files import exists, is_file, is_folder
 IMAGE_EXTENSIONS = frozenset(
     ".jpg .jpeg .jpe .jfif .png .bmp .dib .webp .tif .tiff .ppm .pgm .pbm .pnm .gif .jp2 .tga .avif".split()
 )
-"""What counts as a picture inside a directory."""
+"""What counts as an image inside a directory."""
 
 
 _Identity = tuple[int, int]
@@ -192,7 +192,7 @@ def _in_directory(path: Path) -> list[str]:
     except OSError as error:
         raise OptionError(f"{path}: cannot be read: {error.strerror}") from None
     if not found:
-        raise OptionError(f"{path}: no pictures in this directory")
+        raise OptionError(f"{path}: no images in this directory")
     return found
 
 

@@ -26,7 +26,7 @@ class Runner(Protocol):
     threads: int
     streams: int
 
-    def __call__(self, pictures: Array) -> dict[int, Array]:
+    def __call__(self, images: Array) -> dict[int, Array]:
         """Outputs by layer index for (C, H, W), each of its layer's shape; for (N, C, H, W) with N in front.
 
         The arrays belong to the caller.

@@ -34,7 +34,7 @@ class Evaluation:
     notes
         What was reported of the input.
     speed
-        Milliseconds a picture for ``read``, ``network`` and ``post``; empty for detections from files.
+        Milliseconds an image for ``read``, ``network`` and ``post``; empty for detections from files.
     """
 
     dataset: Dataset
@@ -87,10 +87,10 @@ def _matches(evaluation: Evaluation, result: RuleResult) -> dict[str, Any]:
     matches: dict[str, Any] = {}
     for c, found in enumerate(result.classes):
         if found is not None:
-            wanted = truth.picture[(truth.class_id == c) & ~truth.difficult]
+            wanted = truth.image[(truth.class_id == c) & ~truth.difficult]
             matches[names[c]] = {
                 "positives": wanted.tolist(),
-                "picture": found.picture.tolist(),
+                "picture": found.image.tolist(),
                 "right": "".join("1" if outcome == 1 else "0" for outcome in found.outcomes),
             }
     return matches
@@ -113,10 +113,10 @@ def evaluate(
         unread = dataset.unsized()
         which = f" ({unread[0]} cannot be read)" if unread else ""
         if not chosen:
-            raise DatasetError(f"boxes are relative and picture sizes unknown{which}: rules of whole pixels need the pictures")
-        said.append(f"picture sizes unknown{which}: boxes are compared relative to their pictures, by the continuous rules only")
-    classes, pictures = len(dataset.names), len(dataset.ids)
-    results = score(chosen, dataset.truth, found, classes=classes, pictures=pictures, missing=missing, thresh=thresh)
+            raise DatasetError(f"boxes are relative and image sizes unknown{which}: rules of whole pixels need the images")
+        said.append(f"image sizes unknown{which}: boxes are compared relative to their images, by the continuous rules only")
+    classes, images = len(dataset.names), len(dataset.ids)
+    results = score(chosen, dataset.truth, found, classes=classes, images=images, missing=missing, thresh=thresh)
     errors = breakdown(dataset.truth, found.clipped(), classes=classes)
     return Evaluation(dataset, found, results, errors, thresh, missing, tuple(said), speed or {})
 

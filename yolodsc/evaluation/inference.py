@@ -23,12 +23,12 @@ from yolodsc.images import ImageArray, Placement, fit, read_image, read_jpeg
 from yolodsc.network import concatenated
 
 READERS, READ_AHEAD = 2, 4
-"""Threads that read pictures, at least, and how many pictures are begun beyond those in the network."""
+"""Threads that read images, at least, and how many images are begun beyond those in the network."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Input:
-    """A picture as the network reads it: ``x`` (C, H, W), where it lies there, its own size, seconds of reading."""
+    """An image as the network reads it: ``x`` (C, H, W), where it lies there, its own size, seconds of reading."""
 
     x: Array
     placement: Placement
@@ -55,12 +55,12 @@ def _some(names: Sequence[str]) -> str:
 
 
 def run_inference(dataset: Dataset, detector: Detector, *, skip: Iterable[str] = ()) -> Iterator[ImageDetections]:
-    """Run a detector over the pictures of a dataset, in order.
+    """Run a detector over the images of a dataset, in order.
 
-    Pictures are read ahead, the network works on as many as it has streams, boxes are decoded behind it, all in their own threads.
+    Images are read ahead, the network works on as many as it has streams, boxes are decoded behind it, all in their own threads.
     """
     done = set(skip)
-    remaining = ((name, path) for name, path in zip(dataset.ids, _pictures(dataset), strict=True) if name not in done)
+    remaining = ((name, path) for name, path in zip(dataset.ids, _images(dataset), strict=True) if name not in done)
     with (
         ThreadPoolExecutor(max(READERS, detector.streams), "read") as readers,
         ThreadPoolExecutor(detector.streams, "network") as workers,
@@ -76,13 +76,13 @@ def run_inference(dataset: Dataset, detector: Detector, *, skip: Iterable[str] =
                 yield later.result()
 
 
-def _pictures(dataset: Dataset) -> tuple[Path, ...]:
-    """Where the pictures are, all of them; a `DatasetError` otherwise."""
+def _images(dataset: Dataset) -> tuple[Path, ...]:
+    """Where the images are, all of them; a `DatasetError` otherwise."""
     if dataset.paths is None:
-        raise DatasetError("the dataset has no pictures; wanted JPEGImages beside Annotations, --images DIR, or --detections")
+        raise DatasetError("the dataset has no images; wanted JPEGImages beside Annotations, --images DIR, or --detections")
     missing = [path for path in dataset.paths if not is_file(path)]
     if missing:
-        raise DatasetError(f"{missing[0]}: no such picture ({len(missing)} of {len(dataset.paths)} are missing)")
+        raise DatasetError(f"{missing[0]}: no such image ({len(missing)} of {len(dataset.paths)} are missing)")
     return dataset.paths
 
 
@@ -90,16 +90,16 @@ def _read(path: Path, detector: Detector, ticket: Ticket) -> _Input:
     start = perf_counter()
     network = detector.network
     with ticket:
-        picture = _picture(path, detector, lambda size: ticket.admit(size + 4 * network.picture.size))
-        x, placement = fit(picture, network.picture, profile=network.profile, geometry=detector.geometry)
-    return _Input(x, placement, picture.shape[1], picture.shape[0], perf_counter() - start)
+        image = _image(path, detector, lambda size: ticket.admit(size + 4 * network.input_shape.size))
+        x, placement = fit(image, network.input_shape, profile=network.profile, geometry=detector.geometry)
+    return _Input(x, placement, image.shape[1], image.shape[0], perf_counter() - start)
 
 
-def _picture(path: Path, detector: Detector, admit: Callable[[int], None]) -> ImageArray:
+def _image(path: Path, detector: Detector, admit: Callable[[int], None]) -> ImageArray:
     """Decoded as the profile's program does it: Darknet's figures come out to the last digit only with Darknet's pixels."""
     network = detector.network
     darknet = network.profile.resize == "darknet" and not detector.exif and path.suffix.lower() in (".jpg", ".jpeg")
-    channels = network.picture.channels
+    channels = network.input_shape.channels
     decoded = read_jpeg(path, channels=channels, admit=admit) if darknet else None
     return read_image(path, channels=channels, exif=detector.exif, admit=admit) if decoded is None else decoded
 
@@ -133,8 +133,8 @@ def _array_order(found: Detections, detector: Detector, outputs: dict[int, Array
     ``box.c: do_nms_sort`` sorts the array by each class in turn, so that the last class decides, then the one before it.
     A box is known again by its objectness.
     """
-    heads, picture = detector.network.heads, detector.network.picture
-    decoded = concatenated([head.decode(outputs[head.index], picture=picture, thresh=detector.thresh) for head in heads])
+    heads, image = detector.network.heads, detector.network.input_shape
+    decoded = concatenated([head.decode(outputs[head.index], input_shape=image, thresh=detector.thresh) for head in heads])
     in_order = decoded.objectness[np.lexsort(-decoded.probabilities.T)]
     known, rank = np.unique(in_order, return_index=True)
     if not len(known):
@@ -144,7 +144,7 @@ def _array_order(found: Detections, detector: Detector, outputs: dict[int, Array
 
 
 def inference_settings(detector: Detector, dataset: Dataset, *, cfg: Path, weights: Path) -> dict[str, Any]:
-    """All that detections depend on besides the pictures: what a run must share with the one that it continues."""
+    """All that detections depend on besides the images: what a run must share with the one that it continues."""
     return {
         "names": list(detector.names),
         "cfg": _digest(cfg),
@@ -164,17 +164,17 @@ def _digest(path: Path) -> str:
 
 
 def detection_table(dataset: Dataset, scored: Sequence[ImageDetections]) -> DetectionTable:
-    """Columns out of pictures; boxes stay uncut, and know their borders."""
+    """Columns out of images; boxes stay uncut, and know their borders."""
     index = {name: i for i, name in enumerate(dataset.ids)}
-    picture = np.concatenate([np.full(len(entry.scores), index[entry.id], np.int64) for entry in scored] or [np.zeros(0, np.int64)])
+    image = np.concatenate([np.full(len(entry.scores), index[entry.id], np.int64) for entry in scored] or [np.zeros(0, np.int64)])
     class_id = np.array([c for entry in scored for c in entry.class_ids], np.int64)
     scores = np.array([s for entry in scored for s in entry.scores], np.float64)
     boxes = np.array([b for entry in scored for b in entry.boxes], np.float64).reshape(-1, 4)
-    return DetectionTable(picture, class_id, scores, boxes, dataset.limits)
+    return DetectionTable(image, class_id, scores, boxes, dataset.limits)
 
 
 def stage_milliseconds(scored: Sequence[ImageDetections]) -> dict[str, float]:
-    """Milliseconds a picture, by stage; the median of the pictures that were run."""
+    """Milliseconds an image, by stage; the median of the images that were run."""
     times = np.array([entry.seconds for entry in scored if entry.error is None and any(entry.seconds)])
     if not len(times):
         return {}

@@ -1,4 +1,4 @@
-"""Boxes and labels on pictures, readable at any size."""
+"""Boxes and labels on images, readable at any size."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ Plate = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels."""
 
 
-def annotated(picture: NDArray[np.uint8], boxes_xyxy: Array, *, labels: Sequence[str], class_ids: Ints) -> NDArray[np.uint8]:
+def annotated(image: NDArray[np.uint8], boxes_xyxy: Array, *, labels: Sequence[str], class_ids: Ints) -> NDArray[np.uint8]:
     """A copy of (H, W, 1 or 3) with a frame and a label for each box, as (H, W, 3).
 
     Parameters
@@ -33,9 +33,9 @@ def annotated(picture: NDArray[np.uint8], boxes_xyxy: Array, *, labels: Sequence
     labels
         One line of text a box.
     class_ids : (N,)
-        Choose the colours: the same for a class in every picture.
+        Choose the colours: the same for a class in every image.
     """
-    rgb = np.broadcast_to(picture, (*picture.shape[:2], 3))
+    rgb = np.broadcast_to(image, (*image.shape[:2], 3))
     drawing = Image.fromarray(np.ascontiguousarray(rgb))
     canvas = ImageDraw.Draw(drawing)
     longest = max(drawing.size)
@@ -59,13 +59,13 @@ def annotated(picture: NDArray[np.uint8], boxes_xyxy: Array, *, labels: Sequence
 
 
 def colour_of(class_id: int) -> Colour:
-    """The colour of a class, the same in every picture."""
+    """The colour of a class, the same in every image."""
     red, green, blue = bytes.fromhex(_PALETTE[class_id % len(_PALETTE)])
     return red, green, blue
 
 
 def _clipped(box: Array, size: tuple[int, int]) -> Plate:
-    """The part of a box inside the picture, in order even where the box is outside altogether."""
+    """The part of a box inside the image, in order even where the box is outside altogether."""
     left, right = (min(max(float(x), 0.0), size[0] - 1.0) for x in (box[0], box[2]))
     top, bottom = (min(max(float(y), 0.0), size[1] - 1.0) for y in (box[1], box[3]))
     return left, top, max(left, right), max(top, bottom)
@@ -83,7 +83,7 @@ def _font(text: str, size: float) -> Font:
 
 
 def _fitting(canvas: ImageDraw.ImageDraw, text: str, size: float, *, width: int) -> Font:
-    """The font at the size wanted, or at the size that makes the label as wide as the picture; at 6 pixels reading ends."""
+    """The font at the size wanted, or at the size that makes the label as wide as the image; at 6 pixels reading ends."""
     font = _font(text, size)
     wide = _plate_size(canvas, text, font)[0]
     return font if wide <= width else _font(text, max(6.0, size * width / wide))
@@ -96,12 +96,12 @@ def _plate_size(canvas: ImageDraw.ImageDraw, text: str, font: Font) -> tuple[flo
     return right - left + 2 * margin, bottom - top + 2 * margin
 
 
-def _placed(size: tuple[float, float], box: Plate, taken: list[Plate], picture: tuple[int, int]) -> Plate:
-    """Above the box, or else inside it, below it or at its foot: the first place inside the picture that no other label has."""
+def _placed(size: tuple[float, float], box: Plate, taken: list[Plate], image: tuple[int, int]) -> Plate:
+    """Above the box, or else inside it, below it or at its foot: the first place inside the image that no other label has."""
     width, height = size
-    left = max(0.0, min(box[0], picture[0] - width))
+    left = max(0.0, min(box[0], image[0] - width))
     wanted = [box[1] - height, box[1], box[3], box[3] - height]
-    tops = [top for top in wanted if 0 <= top <= picture[1] - height] or [max(0.0, min(box[1], picture[1] - height))]
+    tops = [top for top in wanted if 0 <= top <= image[1] - height] or [max(0.0, min(box[1], image[1] - height))]
     plates = [(left, top, left + width, top + height) for top in tops]
     return next((plate for plate in plates if not any(_meet(plate, other) for other in taken)), plates[0])
 

@@ -1,6 +1,6 @@
-"""Pictures: files to bytes, bytes to the network's input, with Darknet's own resize and letterbox.
+"""Images: files to bytes, bytes to the network's input, with Darknet's own resize and letterbox.
 
-A picture is (H, W, C) uint8, RGB or grey, until `fit` makes the planar float32 (C, H, W) in 0..1 that networks read.
+An image is (H, W, C) uint8, RGB or grey, until `fit` makes the planar float32 (C, H, W) in 0..1 that networks read.
 """
 
 from collections.abc import Callable
@@ -33,17 +33,17 @@ READING_KERNELS = (*KERNELS, *planar_pass.KERNELS)
 """Kernels that the first image would otherwise wait for."""
 
 GREY = np.float32(0.5)
-"""What letterboxing leaves around the picture (``image.c: letterbox_image``)."""
+"""What letterboxing leaves around the image (``image.c: letterbox_image``)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where the picture lies in the network's input, relative to it: what `undo` needs.
+    """Where the image lies in the network's input, relative to it: what `undo` needs.
 
     Attributes
     ----------
     scale : (x, y)
-        Size of the picture's image in the input.
+        Size of the image's image in the input.
     offset : (x, y)
         Its left upper corner: the fractional half of what is left, though pixels are pasted at the integer half.
     """
@@ -52,7 +52,7 @@ class Placement:
     offset: tuple[float, float] = (0.0, 0.0)
 
     def undo(self, boxes_xywh: Array) -> Array:
-        """Boxes (N, 4) relative to the picture, from boxes relative to the input (``yolo_layer.c: correct_yolo_boxes``)."""
+        """Boxes (N, 4) relative to the image, from boxes relative to the input (``yolo_layer.c: correct_yolo_boxes``)."""
         scale = np.array([*self.scale, *self.scale], np.float32)
         offset = np.array([*self.offset, 0, 0], np.float32)
         return (boxes_xywh - offset) / scale
@@ -68,14 +68,14 @@ def read_image(
     Parameters
     ----------
     exif
-        Turn the picture as its EXIF orientation says. Darknet doesn't.
+        Turn the image as its EXIF orientation says. Darknet doesn't.
     admit
-        Called with the bytes of the picture before they are decoded; may wait.
+        Called with the bytes of the image before they are decoded; may wait.
 
     Raises
     ------
     ImageError
-        The file is missing, no picture, damaged, or beyond the limits of `image_file`.
+        The file is missing, no image, damaged, or beyond the limits of `image_file`.
     """
     try:
         with opened(path) as image:
@@ -86,13 +86,13 @@ def read_image(
     except (ImageError, MemoryError, CancelledError):
         raise
     except UnidentifiedImageError:
-        raise ImageError(f"{path}: cannot be read as a picture: unknown format") from None
+        raise ImageError(f"{path}: cannot be read as an image: unknown format") from None
     except FileNotFoundError:
         raise ImageError(f"{path}: no such file") from None
     except Exception as error:  # decoders raise whatever their authors chose
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0:1] or type(error).__name__
         text = reason if isinstance(reason, str) else reason[0]
-        raise ImageError(f"{path}: cannot be read as a picture: {text}") from None
+        raise ImageError(f"{path}: cannot be read as an image: {text}") from None
 
 
 def _luma(path: str | Path, image: Image.Image, *, exif: bool) -> ImageArray | None:
@@ -106,9 +106,9 @@ def _luma(path: str | Path, image: Image.Image, *, exif: bool) -> ImageArray | N
 
 
 def from_pillow(image: Image.Image, *, channels: int = 3) -> ImageArray:
-    """A Pillow picture of any mode as (H, W, channels) bytes."""
+    """A Pillow image of any mode as (H, W, channels) bytes."""
     if channels not in (1, 3):
-        raise ImageError(f"the network reads {channels} channels; pictures give 1 or 3")
+        raise ImageError(f"the network reads {channels} channels; images give 1 or 3")
     if image.mode in ("I", "F") or image.mode.startswith("I;"):
         pixels = _deep_grey(np.asarray(image))
     elif image.mode in ("1", "L", "LA"):
@@ -122,17 +122,17 @@ def from_array(pixels: NDArray[Any], *, channels: int = 3) -> ImageArray:
     """Bytes (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) as (H, W, channels); an `ImageError` for anything else."""
     if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or not pixels.size:
         raise ImageError(f"array of {pixels.dtype} {pixels.shape}; wanted uint8 (height, width, 1, 3 or 4)")
-    picture: ImageArray = pixels[..., None] if pixels.ndim == 2 else pixels
-    if picture.shape[2] == 4:
-        picture = picture[..., :3]
-    if picture.shape[2] not in (1, 3):
-        raise ImageError(f"array of {picture.shape[2]} channels; wanted 1, 3 or 4")
-    if picture.shape[2] == channels:
-        return picture
+    image: ImageArray = pixels[..., None] if pixels.ndim == 2 else pixels
+    if image.shape[2] == 4:
+        image = image[..., :3]
+    if image.shape[2] not in (1, 3):
+        raise ImageError(f"array of {image.shape[2]} channels; wanted 1, 3 or 4")
+    if image.shape[2] == channels:
+        return image
     if channels == 3:
-        repeated: ImageArray = np.repeat(picture, 3, axis=2)
+        repeated: ImageArray = np.repeat(image, 3, axis=2)
         return repeated
-    return grey(picture)
+    return grey(image)
 
 
 def _deep_grey(pixels: NDArray[Any]) -> ImageArray:
@@ -150,18 +150,18 @@ def _deep_grey(pixels: NDArray[Any]) -> ImageArray:
     return cut
 
 
-def to_planar(picture: ImageArray) -> Array:
+def to_planar(image: ImageArray) -> Array:
     """(H, W, C) bytes to (C, H, W) in 0..1 (``image.c: load_image_stb``)."""
-    height, width, channels = picture.shape
+    height, width, channels = image.shape
     out = np.empty((channels, height, width), np.float32)
-    planar(picture, out)
+    planar(image, out)
     return out
 
 
 def fit(
-    picture: ImageArray, shape: Shape, *, profile: Profile, geometry: Geometry, out: Array | None = None
+    image: ImageArray, shape: Shape, *, profile: Profile, geometry: Geometry, out: Array | None = None
 ) -> tuple[Array, Placement]:
-    """A picture as the network's input of ``shape``, and where it lies there.
+    """An image as the network's input of ``shape``, and where it lies there.
 
     Parameters
     ----------
@@ -172,11 +172,11 @@ def fit(
     if canvas.shape != tuple(shape):
         raise ValueError(f"out: array of {canvas.shape}; expected {tuple(shape)}")
     if geometry == "stretch":
-        _resized(picture, shape.width, shape.height, profile, canvas)
+        _resized(image, shape.width, shape.height, profile, canvas)
         return canvas, Placement()
-    width, height = letterboxed(picture.shape[1], picture.shape[0], shape)
+    width, height = letterboxed(image.shape[1], image.shape[0], shape)
     left, top = (shape.width - width) // 2, (shape.height - height) // 2
-    _resized(picture, width, height, profile, canvas, left=left, top=top)
+    _resized(image, width, height, profile, canvas, left=left, top=top)
     canvas[:, :top] = canvas[:, top + height :] = GREY
     canvas[:, top : top + height, :left] = canvas[:, top : top + height, left + width :] = GREY
     scale = (width / shape.width, height / shape.height)
@@ -185,22 +185,22 @@ def fit(
 
 
 def letterboxed(width: int, height: int, shape: Shape) -> tuple[int, int]:
-    """Largest size with the picture's aspect that fits, cut to whole pixels (``image.c: letterbox_image``)."""
+    """Largest size with the image's aspect that fits, cut to whole pixels (``image.c: letterbox_image``)."""
     if np.float32(shape.width) / np.float32(width) < np.float32(shape.height) / np.float32(height):
         return shape.width, max(1, height * shape.width // width)
     return max(1, width * shape.height // height), shape.height
 
 
-def _resized(picture: ImageArray, width: int, height: int, profile: Profile, out: Array, *, left: int = 0, top: int = 0) -> None:
+def _resized(image: ImageArray, width: int, height: int, profile: Profile, out: Array, *, left: int = 0, top: int = 0) -> None:
     if profile.resize == "darknet":
-        return resized(picture, out, width=width, height=height, left=left, top=top)
+        return resized(image, out, width=width, height=height, left=left, top=top)
     import cv2
 
     try:
-        pixels = cv2.resize(np.ascontiguousarray(picture), (width, height), interpolation=cv2.INTER_LINEAR)
+        pixels = cv2.resize(np.ascontiguousarray(image), (width, height), interpolation=cv2.INTER_LINEAR)
     except cv2.error as error:
         if error.code == cv2.Error.StsNoMem:
-            raise MemoryError(f"no memory to resize {picture.shape[1]}x{picture.shape[0]} pixels") from None
+            raise MemoryError(f"no memory to resize {image.shape[1]}x{image.shape[0]} pixels") from None
         raise
     return planar(pixels.reshape(height, width, -1).astype(np.uint8, copy=False), out, left=left, top=top)
 
@@ -209,12 +209,12 @@ WRITABLE_EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif
 """Endings that `write` knows."""
 
 
-def write_image(path: str | Path, picture: ImageArray) -> None:
-    """Write a picture in the format of the file's ending (JPEG at quality 92), whole or not at all."""
+def write_image(path: str | Path, image: ImageArray) -> None:
+    """Write an image in the format of the file's ending (JPEG at quality 92), whole or not at all."""
     ending = Path(path).suffix.lower()
     if ending not in WRITABLE_EXTENSIONS:
         raise ImageError(f"{path}: unknown ending; wanted one of {' '.join(sorted(WRITABLE_EXTENSIONS))}")
-    encoder = Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else np.ascontiguousarray(picture))
+    encoder = Image.fromarray(image[..., 0] if image.shape[2] == 1 else np.ascontiguousarray(image))
     form = Image.registered_extensions()[ending]
     options = {"quality": 92} if form in ("JPEG", "WEBP") else {}
     with replacing(path, error=ImageError) as file:

@@ -1,6 +1,6 @@
 """Boxes in both formats, their overlaps, and Darknet's kinds of non-maximum suppression.
 
-``boxes_xywh`` are centre based, ``boxes_xyxy`` corner based; relative to the picture unless said otherwise.
+``boxes_xywh`` are centre based, ``boxes_xyxy`` corner based; relative to the image unless said otherwise.
 """
 
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ _MANY = 1000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """What heads decode from one picture, before suppression: Darknet's array of ``detection``.
+    """What heads decode from one image, before suppression: Darknet's array of ``detection``.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ def concatenated(parts: list[Candidates]) -> Candidates:
 
 
 def finite(candidates: Candidates, *, width: int, height: int) -> Candidates:
-    """The candidates whose scores are finite, and whose boxes stay so in pixels of a picture of ``width`` x ``height``.
+    """The candidates whose scores are finite, and whose boxes stay so in pixels of an image of ``width`` x ``height``.
 
     A network whose outputs overflow makes boxes of infinite size. No file format and no drawing can express them, and compared with
     others in suppression they give NaN. This is the only step that drops them; Darknet keeps them.

@@ -30,9 +30,9 @@ INPUT_INDEX = -1
 
 @dataclass(frozen=True, slots=True)
 class Preceding:
-    """What a section can see while its layer is built: the input picture, and the layers before it."""
+    """What a section can see while its layer is built: the input image, and the layers before it."""
 
-    picture: Shape
+    input_shape: Shape
     layers: Sequence["Layer"]
     profile: Profile
 
@@ -52,8 +52,8 @@ class Preceding:
         return self.shape(self.previous)
 
     def shape(self, index: int) -> Shape:
-        """Output shape of the layer at an absolute index; of the picture for -1."""
-        return self.picture if index == INPUT_INDEX else self.layers[index].shape
+        """Output shape of the layer at an absolute index; of the image for -1."""
+        return self.input_shape if index == INPUT_INDEX else self.layers[index].shape
 
     def resolve(self, section: Section, key: str, index: int) -> int:
         """Absolute index of a layer named as cfg files do: negative counts back from here."""
@@ -88,7 +88,7 @@ class Layer:
     index
         Number in the network, from 0 for the first section after ``[net]``.
     sources
-        Absolute indices of the layers whose outputs it reads, -1 for the picture. `forward` gets them in this order.
+        Absolute indices of the layers whose outputs it reads, -1 for the image. `forward` gets them in this order.
     inputs
         Shapes of those outputs.
     shape
@@ -143,11 +143,11 @@ class Layer:
         return 0
 
     def multiply_adds(self) -> int:
-        """Multiplications with accumulation for one picture."""
+        """Multiplications with accumulation for one image."""
         return 0
 
     def bflops(self) -> float:
-        """Darknet's own count of operations for one picture, in 10^9 (what ``summary`` prints)."""
+        """Darknet's own count of operations for one image, in 10^9 (what ``summary`` prints)."""
         return 2.0 * self.multiply_adds() / 1e9
 
 
@@ -186,10 +186,10 @@ class Head(Layer):
         """How many classes `decode` reports; fewer than ``classes`` where a ``map`` picks some."""
         return self.classes
 
-    def decode(self, output: Array, *, picture: Shape, thresh: float) -> Candidates:
-        """Boxes of one picture out of this layer's own output (C, H, W).
+    def decode(self, output: Array, *, input_shape: Shape, thresh: float) -> Candidates:
+        """Boxes of one image out of this layer's own output (C, H, W).
 
-        Boxes are relative to the network's input ``picture`` (letterbox not undone). The order is Darknet's: cell by cell, anchor
+        Boxes are relative to the network's input ``image`` (letterbox not undone). The order is Darknet's: cell by cell, anchor
         by anchor. Kept are boxes whose objectness exceeds ``thresh`` (strictly; NaN never does); class scores at or under it are 0.
         """
         raise NotImplementedError

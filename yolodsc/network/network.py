@@ -53,10 +53,10 @@ class Network:
     layers : tuple of Layer
     weights : tuple of mappings
         One a layer: raw arrays by Darknet's names; the other layer's own mapping with ``share_index``.
-    picture : Shape
+    image : Shape
         What goes in.
     letter_box : bool
-        ``[net] letter_box=1``: the network was trained on letterboxed pictures.
+        ``[net] letter_box=1``: the network was trained on letterboxed images.
     profile : Profile
     header : Header
         Of the weights file, kept for saving.
@@ -67,7 +67,7 @@ class Network:
     cfg: Cfg
     layers: tuple[Layer, ...]
     weights: tuple[Weights, ...]
-    picture: Shape
+    input_shape: Shape
     letter_box: bool
     profile: Profile
     header: Header = field(default_factory=Header)
@@ -119,7 +119,7 @@ class Network:
             self.cfg,
             self.layers,
             tuple(linked),
-            self.picture,
+            self.input_shape,
             self.letter_box,
             self.profile,
             header or self.header,
@@ -127,15 +127,15 @@ class Network:
         )
 
     def resized(self, height: int, width: int) -> Self:
-        """The network reading pictures of another size; a `CfgError` where a layer's arrays depend on it."""
-        if (height, width) == self.picture[1:]:
+        """The network reading images of another size; a `CfgError` where a layer's arrays depend on it."""
+        if (height, width) == self.input_shape[1:]:
             return self
         net = self.cfg.net.replaced(height=height, width=width)
         built = type(self)._blueprint(replace(self.cfg, sections=(net, *self.cfg.sections[1:])), self.profile)
         for old, new in zip(self.layers, built.layers, strict=True):
             if old.weight_shapes() != new.weight_shapes():
-                was = f"{self.picture.height}x{self.picture.width}"
-                raise new.section.error(f"has weights for pictures of {was}, not of {height}x{width}")
+                was = f"{self.input_shape.height}x{self.input_shape.width}"
+                raise new.section.error(f"has weights for images of {was}, not of {height}x{width}")
         return built.with_weights(self.weights, header=self.header)
 
     @property
@@ -148,11 +148,11 @@ class Network:
         """Index of the network's output: the last layer that is not ``[cost]`` (``network.c: get_network_output``)."""
         return next((layer.index for layer in reversed(self.layers) if layer.type != "cost"), len(self.layers) - 1)
 
-    def forward(self, picture: Array) -> list[Array]:
-        """Outputs of every layer for one picture (C, H, W), on the reference kernels."""
+    def forward(self, input_shape: Array) -> list[Array]:
+        """Outputs of every layer for one image (C, H, W), on the reference kernels."""
         outputs: list[Array] = []
         for layer, weights in zip(self.layers, self.weights, strict=True):
-            inputs = [picture if source < 0 else outputs[source] for source in layer.sources]
+            inputs = [input_shape if source < 0 else outputs[source] for source in layer.sources]
             outputs.append(layer.forward(inputs, weights).astype(np.float32, copy=False))
         return outputs
 
@@ -164,12 +164,12 @@ class Network:
     @classmethod
     def _blueprint(cls, cfg: Cfg, profile: Profile) -> Self:
         """The network without arrays: everything that can be wrong with the cfg is found here."""
-        picture = _picture(cfg.net)
+        input_shape = _image(cfg.net)
         layers: list[Layer] = []
         if len(cfg.sections) > MOST_LAYERS:
             raise CfgError(f"{cfg.file}: {len(cfg.sections) - 1} layers; at most {MOST_LAYERS - 1} are run")
         for section in cfg.sections[1:]:
-            layers.append(_build_layer(section, Preceding(picture, layers, profile)))
+            layers.append(_build_layer(section, Preceding(input_shape, layers, profile)))
         if not layers:
             raise cfg.net.error("is the only section; wanted at least one layer")
         layers = _linear_bin_outputs(layers)
@@ -184,7 +184,7 @@ class Network:
         for layer in layers:
             notes += tuple(layer.section.unused(ignored=layer.training | _LAYER_TRAINING))
             notes += tuple(str(layer.section.error(remark)) for remark in layer.remarks(layers))
-        return cls(cfg, tuple(layers), (), picture, letter_box, profile, Header(), notes)
+        return cls(cfg, tuple(layers), (), input_shape, letter_box, profile, Header(), notes)
 
 
 def _linear_bin_outputs(layers: Sequence[Layer]) -> list[Layer]:
@@ -203,7 +203,7 @@ def _linear(layer: Layer) -> Layer:
     return replace(layer, activation="linear")
 
 
-def _picture(net: Section) -> Shape:
+def _image(net: Section) -> Shape:
     """Input shape: ``height width channels``, or ``inputs`` alone (``parser.c: parse_net_options``)."""
     channels, height, width = (net.integer(key, 0, minimum=0) for key in ("channels", "height", "width"))
     inputs = net.integer("inputs", channels * height * width, minimum=0)
@@ -211,7 +211,7 @@ def _picture(net: Section) -> Shape:
         raise net.error(f"height={height} width={width} channels={channels}; wanted all three, or inputs")
     shape = Shape(channels, height, width) if channels * height * width else Shape(inputs, 1, 1)
     if shape.size > MAX_LAYER_OUTPUTS:
-        raise net.error(f"a picture of {shape} has {shape.size} numbers; at most {MAX_LAYER_OUTPUTS} are run")
+        raise net.error(f"an image of {shape} has {shape.size} numbers; at most {MAX_LAYER_OUTPUTS} are run")
     return shape
 
 

@@ -59,7 +59,7 @@ class Summary:
 
     @property
     def bflops(self) -> float:
-        """Operations of one picture, in 10^9."""
+        """Operations of one image, in 10^9."""
         return sum(row.bflops for row in self.rows)
 
     @property

@@ -31,7 +31,7 @@ class Header:
     major, minor, revision
         Version; AlexeyAB writes 0.2.5.
     seen
-        Pictures that training has looked at.
+        Images that training has looked at.
     seen_bytes
         4 or 8: how the file stores ``seen``, so that it can be written back as it was.
     """

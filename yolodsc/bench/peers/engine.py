@@ -20,8 +20,8 @@ class Engine(ABC):
     def __init__(self, job: Job) -> None: ...
 
     @abstractmethod
-    def __call__(self, picture: Array) -> Sequence[Any]:
-        """Maps of the job's outputs, in order, for one picture (C, H, W); arrays, or what NumPy makes arrays of."""
+    def __call__(self, image: Array) -> Sequence[Any]:
+        """Maps of the job's outputs, in order, for one image (C, H, W); arrays, or what NumPy makes arrays of."""
 
     @classmethod
     def open(cls, job: Job) -> Self:

@@ -13,7 +13,7 @@ from yolodsc.network import Network
 
 
 class Ncnn(Engine):
-    """One net; an extractor a picture, as its examples do."""
+    """One net; an extractor an image, as its examples do."""
 
     distribution = "ncnn"
 
@@ -31,8 +31,8 @@ class Ncnn(Engine):
             raise ValueError("ncnn cannot load the network")
         self.names = [output(index) for index in job.outputs]
 
-    def __call__(self, picture: Array) -> list[Array]:
+    def __call__(self, image: Array) -> list[Array]:
         """Run."""
         extractor = self.net.create_extractor()
-        extractor.input(INPUT, self.library.Mat(picture))
+        extractor.input(INPUT, self.library.Mat(image))
         return [np.array(extractor.extract(name)[1]) for name in self.names]

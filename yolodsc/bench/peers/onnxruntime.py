@@ -21,7 +21,7 @@ class OnnxRuntime(Engine):
         self.session = runtime.InferenceSession(job.onnx, options, providers=["CPUExecutionProvider"])
         self.input = self.session.get_inputs()[0].name
 
-    def __call__(self, picture: Array) -> Sequence[Any]:
+    def __call__(self, image: Array) -> Sequence[Any]:
         """Run."""
-        maps: Sequence[Any] = self.session.run(None, {self.input: picture[None]})
+        maps: Sequence[Any] = self.session.run(None, {self.input: image[None]})
         return maps

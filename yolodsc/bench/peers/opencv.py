@@ -31,9 +31,9 @@ class OpenCV(Engine):
             self.net = dnn.readNetFromONNX(job.onnx)
             self.names = [f"layer_{index}" for index in job.outputs]
 
-    def __call__(self, picture: Array) -> Sequence[Any]:
+    def __call__(self, image: Array) -> Sequence[Any]:
         """Run."""
-        self.net.setInput(picture[None])
+        self.net.setInput(image[None])
         maps: Sequence[Any] = self.net.forward(self.names)
         return maps
 

@@ -1,4 +1,4 @@
-"""OpenVINO on the CPU in float32: its latency mode for one picture, its throughput mode for streams."""
+"""OpenVINO on the CPU in float32: its latency mode for one image, its throughput mode for streams."""
 
 from collections.abc import Mapping
 from importlib import import_module
@@ -20,9 +20,9 @@ class OpenVino(Engine):
         self.request = (compiled or self._compiled(job, latency)).create_infer_request()
         self.count = len(job.outputs)
 
-    def __call__(self, picture: Array) -> list[Array]:
+    def __call__(self, image: Array) -> list[Array]:
         """Run, without copies of what OpenVINO can read and hand over in place."""
-        self.request.set_input_tensor(self.library.Tensor(picture[None], shared_memory=True))
+        self.request.set_input_tensor(self.library.Tensor(image[None], shared_memory=True))
         self.request.infer()
         return [self.request.get_output_tensor(number).data for number in range(self.count)]
 

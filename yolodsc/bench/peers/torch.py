@@ -39,10 +39,10 @@ class Torch(Engine):
         self.steps = [(layer.index, layer.sources, _step(self.torch, layer, network.weights[layer.index])) for layer in layers]
         self.outputs = job.outputs
 
-    def __call__(self, picture: Array) -> list[Array]:
+    def __call__(self, image: Array) -> list[Array]:
         """Run."""
         with self.torch.inference_mode():
-            maps = {-1: self.torch.from_numpy(picture)[None]}
+            maps = {-1: self.torch.from_numpy(image)[None]}
             for index, sources, step in self.steps:
                 maps[index] = step([maps[source] for source in sources])
             return [maps[index].numpy() for index in self.outputs]

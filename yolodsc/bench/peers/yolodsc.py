@@ -19,9 +19,9 @@ class Yolodsc(Engine):
         self.outputs = job.outputs
         self.runner = runner or _compiled(job)
 
-    def __call__(self, picture: Array) -> list[Array]:
+    def __call__(self, image: Array) -> list[Array]:
         """Run."""
-        maps = self.runner(picture)
+        maps = self.runner(image)
         return [maps[index] for index in self.outputs]
 
     @classmethod

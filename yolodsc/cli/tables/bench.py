@@ -14,7 +14,7 @@ def heading(machine: Machine) -> str:
 
 def comparison(subject: Subject, results: Sequence[Result]) -> list[str]:
     """One network with one number of threads."""
-    channels, height, width = subject.network.picture
+    channels, height, width = subject.network.input_shape
     work = f"{width}x{height}x{channels}, {subject.multiply_adds / 1e6:.0f} MMAC"
     title = f"{subject.name}, {work}, {_threads(results[0].threads)}"
     cells = [
@@ -57,7 +57,7 @@ def _cells(row: AblationRow) -> tuple[str, ...]:
 def flows(rates: Sequence[Throughput]) -> list[str]:
     """Throughput; the ratio is ours divided by theirs, so that above 1 is good news here too."""
     cells = [(flow.engine, f"{flow.pictures_per_second:.1f}", f"{flow.ratio:.2f}") for flow in rates]
-    return [f"{rates[0].model}, {rates[0].streams} streams", *aligned([("", "pictures/s", "ratio"), *cells], left=1)]
+    return [f"{rates[0].model}, {rates[0].streams} streams", *aligned([("", "images/s", "ratio"), *cells], left=1)]
 
 
 def starts(times: StartTime, peaks: Sequence[Memory]) -> list[str]:

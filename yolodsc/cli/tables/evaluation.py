@@ -23,7 +23,7 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
     costs, counts = evaluation.errors.costs, evaluation.errors.counts
     lines.append("errors (TIDE), AP lost: " + ", ".join(f"{kind} {100 * costs[kind]:.2f} ({counts[kind]})" for kind in costs))
     if evaluation.speed:
-        lines.append("ms a picture: " + ", ".join(f"{stage} {time:.1f}" for stage, time in evaluation.speed.items()))
+        lines.append("ms an image: " + ", ".join(f"{stage} {time:.1f}" for stage, time in evaluation.speed.items()))
     return lines
 
 
@@ -53,7 +53,7 @@ def _percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.2f}"
 
 
-def comparison_lines(differences: dict[str, Difference], *, rule: str, pictures: int) -> list[str]:
+def comparison_lines(differences: dict[str, Difference], *, rule: str, images: int) -> list[str]:
     """One line a class and one for the mean; a star where the interval leaves zero out."""
     rows = [[f"AP %, {rule}", "A", "B", "B - A", "95 % low", "high", ""]]
     for name, difference in [*((n, d) for n, d in differences.items() if n), ("mean", differences[""])]:
@@ -61,7 +61,7 @@ def comparison_lines(differences: dict[str, Difference], *, rule: str, pictures:
         star = "*" if known and not (difference.low or 0.0) <= 0.0 <= (difference.high or 0.0) else ""
         values = (difference.a, difference.b, difference.value, difference.low, difference.high)
         rows.append([name, *(_percent(value) for value in values), star])
-    return [*aligned(rows, left=1), "", f"*: {RESAMPLES:,} draws of {pictures:,} pictures leave 0 outside of the interval"]
+    return [*aligned(rows, left=1), "", f"*: {RESAMPLES:,} draws of {images:,} images leave 0 outside of the interval"]
 
 
 def write_csv(path: Path, evaluation: Evaluation) -> None:

@@ -29,7 +29,7 @@ def export_onnx(
 ) -> None:
     """Write a network as an ONNX model.
 
-    The input is ``picture``, (N, C, H, W) float32, RGB in 0..1. The outputs are ``layer_94`` and so on, (N, *layer.shape).
+    The input is ``image``, (N, C, H, W) float32, RGB in 0..1. The outputs are ``layer_94`` and so on, (N, *layer.shape).
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def _serialised(network: Network, graph: Graph, outputs: Sequence[int], *, dynam
     except ImportError:
         raise MissingExtraError("onnx", needed_for="an .onnx file") from None
     batch: Any = "N" if dynamic_batch else 1
-    picture = helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, [batch, *network.picture])
+    image = helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, [batch, *network.input_shape])
     results = [
         helper.make_tensor_value_info(f"layer_{index}", TensorProto.FLOAT, [batch, *network.layers[index].shape])
         for index in outputs
@@ -114,7 +114,7 @@ def _serialised(network: Network, graph: Graph, outputs: Sequence[int], *, dynam
         helper.make_node(node.operation, node.inputs, [node.output], name=node.output, **node.attributes) for node in graph.nodes
     ]
     constants = [numpy_helper.from_array(array, name) for name, array in graph.constants.items()]
-    body = helper.make_graph(nodes, Path(network.cfg.file).stem or "network", [picture], results, constants)
+    body = helper.make_graph(nodes, Path(network.cfg.file).stem or "network", [image], results, constants)
     model = helper.make_model(body, producer_name="yolodsc", opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
     content: bytes = model.SerializeToString()
     return content

@@ -1,4 +1,4 @@
-"""Calibration pictures: which, and as the network reads them."""
+"""Calibration images: which, and as the network reads them."""
 
 from collections.abc import Sequence
 
@@ -12,16 +12,16 @@ from yolodsc.network import Network
 
 
 def read_images(network: Network, paths: Sequence[str], *, count: int, seed: int) -> Array:
-    """``count`` of the pictures, drawn without repetition and in a drawn order: (N, C, H, W); all where there are fewer.
+    """``count`` of the images, drawn without repetition and in a drawn order: (N, C, H, W); all where there are fewer.
 
     An ImageError where one cannot be read, a DecompositionError where there are none.
     """
     if not paths:
-        raise DecompositionError("no calibration pictures; wanted at least 2, better 300")
+        raise DecompositionError("no calibration images; wanted at least 2, better 300")
     order = np.random.default_rng(seed).permutation(len(paths))[:count]
     return np.stack([_fitted(network, paths[i]) for i in order])
 
 
 def _fitted(network: Network, path: str) -> Array:
-    picture = read_image(path, channels=network.picture.channels)
-    return fit(picture, network.picture, profile=network.profile, geometry=default_geometry(network))[0]
+    image = read_image(path, channels=network.input_shape.channels)
+    return fit(image, network.input_shape, profile=network.profile, geometry=default_geometry(network))[0]

@@ -10,11 +10,11 @@ from yolodsc.network import ConvolutionalLayer, MaxpoolLayer, Network
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SamplePositions:
-    """Output pixels of one layer, for every picture.
+    """Output pixels of one layer, for every image.
 
     Attributes
     ----------
-    rows, columns : (pictures, M)
+    rows, columns : (images, M)
     window
         Pixels that one max-pool window takes in: M is a multiple of it, and consecutive places are one window. 1 without such a
         pool.
@@ -25,19 +25,19 @@ class SamplePositions:
     window: int
 
 
-def choose(network: Network, layer: ConvolutionalLayer, *, pictures: int, count: int, seed: int) -> SamplePositions:
-    """About ``count`` places a picture, without repetition; whole windows where only a 2x2 max pool reads the layer.
+def choose(network: Network, layer: ConvolutionalLayer, *, images: int, count: int, seed: int) -> SamplePositions:
+    """About ``count`` places an image, without repetition; whole windows where only a 2x2 max pool reads the layer.
 
-    The draw depends on seed, layer and picture number alone.
+    The draw depends on seed, layer and image number alone.
     """
     side = 2 if pooled(network, layer) else 1
     height, width = layer.shape.height // side, layer.shape.width // side
     wanted = min(max(count // side**2, 1), height * width)
-    drawn = np.stack([_draw(height * width, wanted, (seed, layer.index, picture)) for picture in range(pictures)])
+    drawn = np.stack([_draw(height * width, wanted, (seed, layer.index, image)) for image in range(images)])
     steps_y, steps_x = np.divmod(np.arange(side**2), side)
-    rows = (drawn // width * side)[:, :, None] + steps_y  # (pictures, windows, window)
+    rows = (drawn // width * side)[:, :, None] + steps_y  # (images, windows, window)
     columns = (drawn % width * side)[:, :, None] + steps_x
-    return SamplePositions(rows.reshape(pictures, -1), columns.reshape(pictures, -1), side**2)
+    return SamplePositions(rows.reshape(images, -1), columns.reshape(images, -1), side**2)
 
 
 def pooled(network: Network, layer: ConvolutionalLayer) -> bool:

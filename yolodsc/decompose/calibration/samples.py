@@ -1,4 +1,4 @@
-"""Running networks over the calibration pictures, and what is kept of it."""
+"""Running networks over the calibration images, and what is kept of it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Original:
-    """What the original network makes of the calibration pictures at one convolution.
+    """What the original network makes of the calibration images at one convolution.
 
     Attributes
     ----------
     places
         Where it was looked at.
-    Y : (pictures M, F)
+    Y : (images M, F)
         Its output there, before the activation.
     """
 
@@ -34,27 +34,27 @@ class Original:
     Y: Array
 
 
-def run(network: Network, pictures: Array, outputs: Sequence[int], *, threads: int) -> Iterator[tuple[int, dict[int, Array]]]:
-    """Outputs of some layers, picture by picture: the number and (C, H, W) arrays by index; -1 is the picture."""
+def run(network: Network, images: Array, outputs: Sequence[int], *, threads: int) -> Iterator[tuple[int, dict[int, Array]]]:
+    """Outputs of some layers, image by image: the number and (C, H, W) arrays by index; -1 is the image."""
     wanted = sorted({index for index in outputs if index >= 0})
     if not wanted:
-        yield from ((n, {-1: picture}) for n, picture in enumerate(pictures))
+        yield from ((n, {-1: image}) for n, image in enumerate(images))
         return
     with engine.compile(truncated(network, wanted[-1]), threads=threads, outputs=wanted) as runner:
-        for begin in range(0, len(pictures), BATCH):
-            found = runner(pictures[begin : begin + BATCH])
-            for k, picture in enumerate(pictures[begin : begin + BATCH]):
-                yield begin + k, {-1: picture} | {index: found[index][k] for index in wanted}
+        for begin in range(0, len(images), BATCH):
+            found = runner(images[begin : begin + BATCH])
+            for k, image in enumerate(images[begin : begin + BATCH]):
+                yield begin + k, {-1: image} | {index: found[index][k] for index in wanted}
 
 
 def of_original(
-    network: Network, targets: Mapping[int, DecompositionTarget], pictures: Array, *, count: int, seed: int, threads: int
+    network: Network, targets: Mapping[int, DecompositionTarget], images: Array, *, count: int, seed: int, threads: int
 ) -> dict[int, Original]:
     """SamplePositions and outputs of every target."""
-    places = {i: patches.choose(network, t.layer, pictures=len(pictures), count=count, seed=seed) for i, t in targets.items()}
+    places = {i: patches.choose(network, t.layer, images=len(images), count=count, seed=seed) for i, t in targets.items()}
     parts: dict[int, list[Array]] = {i: [] for i in targets}
     sources = [t.layer.sources[0] for t in targets.values()]
-    for n, outputs in run(network, pictures, sources, threads=threads):
+    for n, outputs in run(network, images, sources, threads=threads):
         for i, target in targets.items():
             X = patches.gather(outputs[target.layer.sources[0]], target.layer, places[i].rows[n], places[i].columns[n])
             parts[i].append(apply(target, X))
@@ -69,10 +69,10 @@ def apply(target: DecompositionTarget, X: Array) -> Array:
 
 
 def inputs(
-    network: Network, target: DecompositionTarget, source: int, places: SamplePositions, pictures: Array, *, threads: int
+    network: Network, target: DecompositionTarget, source: int, places: SamplePositions, images: Array, *, threads: int
 ) -> Array:
-    """Patches (pictures M, C K K) that a network shows to a convolution, whose input is layer ``source`` there."""
-    found = run(network, pictures, [source], threads=threads)
+    """Patches (images M, C K K) that a network shows to a convolution, whose input is layer ``source`` there."""
+    found = run(network, images, [source], threads=threads)
     return np.concatenate(
         [patches.gather(outputs[source], target.layer, places.rows[n], places.columns[n]) for n, outputs in found]
     )
@@ -87,11 +87,11 @@ def gram(target: DecompositionTarget, X: Array, Y: Array) -> Gram:
     return accumulator.gram()
 
 
-def outputs_of(network: Network, pictures: Array, *, threads: int) -> list[Array]:
-    """What the heads read (or the last layer's output where there is no head), all pictures: (N, C, H, W) each."""
+def outputs_of(network: Network, images: Array, *, threads: int) -> list[Array]:
+    """What the heads read (or the last layer's output where there is no head), all images: (N, C, H, W) each."""
     indices = [head.sources[0] for head in network.heads] or [network.output]
     parts: dict[int, list[Array]] = {i: [] for i in indices}
-    for _, outputs in run(network, pictures, indices, threads=threads):
+    for _, outputs in run(network, images, indices, threads=threads):
         for i in indices:
             parts[i].append(outputs[i])
     return [np.stack(parts[i]) for i in indices]

@@ -33,7 +33,7 @@ KEEP = FactorizationChoice("keep")
 
 
 def multiply_adds(target: DecompositionTarget, choice: FactorizationChoice) -> int:
-    """What the layer costs for one picture in this form."""
+    """What the layer costs for one image in this form."""
     layer = target.layer
     taps, g = layer.size**2, layer.groups
     c, f = layer.inputs[0].channels // g, layer.filters // g

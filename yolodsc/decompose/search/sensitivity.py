@@ -19,17 +19,17 @@ Fitted = Mapping[tuple[int, FactorizationChoice], list[Form]]
 
 @dataclass(slots=True, eq=False)
 class SensitivityProbe:
-    """The original's outputs on a few pictures, and every candidate form, ready to be put in and measured."""
+    """The original's outputs on a few images, and every candidate form, ready to be put in and measured."""
 
     network: Network
-    pictures: Array
+    images: Array
     threads: int
     chains: dict[tuple[int, FactorizationChoice], Chain] = field(default_factory=dict)
     forms: dict[tuple[int, FactorizationChoice], list[Form]] = field(default_factory=dict)
     reference: list[Array] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.reference = samples.outputs_of(self.network, self.pictures, threads=self.threads)
+        self.reference = samples.outputs_of(self.network, self.images, threads=self.threads)
 
     def add(self, target: DecompositionTarget, gram: Gram, *, seed: int) -> list[FactorizationChoice]:
         """Fit every option of one layer on the original's moments; ``pdp`` goes up in components, each from the one before."""
@@ -47,7 +47,7 @@ class SensitivityProbe:
         chains = {i: self.chains[i, choice] for i, choice in taken.items() if choice != KEEP}
         if not chains:
             return 0.0
-        outputs = samples.outputs_of(assemble(self.network, chains), self.pictures, threads=self.threads)
+        outputs = samples.outputs_of(assemble(self.network, chains), self.images, threads=self.threads)
         return samples.output_error(self.reference, outputs) ** 2
 
 

@@ -21,11 +21,11 @@ class Timer:
         self.threads = threads
 
     def network(self, network: Network) -> float:
-        """Milliseconds for one picture, heads not decoded."""
-        picture = np.full(network.picture, 0.5, np.float32)
+        """Milliseconds for one image, heads not decoded."""
+        image = np.full(network.input_shape, 0.5, np.float32)
         with engine.compile(network, threads=self.threads) as runner:
-            runner(picture)
-            return 1000 * min(_seconds(runner, picture) for _ in range(ROUNDS))
+            runner(image)
+            return 1000 * min(_seconds(runner, image) for _ in range(ROUNDS))
 
     def chain(self, target: DecompositionTarget, chain: Chain) -> float:
         """Milliseconds of one convolution in this form."""
@@ -39,7 +39,7 @@ def _net(shape: Shape) -> Section:
     return Section("net", tuple(Option(key, str(value)) for key, value in sides.items()))
 
 
-def _seconds(runner: engine.Runner, picture: np.ndarray) -> float:
+def _seconds(runner: engine.Runner, image: np.ndarray) -> float:
     begin = time.perf_counter()
-    runner(picture)
+    runner(image)
     return time.perf_counter() - begin

@@ -1,6 +1,6 @@
 """Result writers, one file per format.
 
-A writer takes one picture's detections after the other; `close` puts what was written in place, also after an interruption.
+A writer takes one image's detections after the other; `close` puts what was written in place, also after an interruption.
 """
 
 from typing import Protocol
@@ -12,8 +12,8 @@ from yolodsc.images import ImageArray
 class Writer(Protocol):
     """What every format does."""
 
-    def add(self, detections: Detections, picture: ImageArray) -> None:
-        """Write one picture's results."""
+    def add(self, detections: Detections, image: ImageArray) -> None:
+        """Write one image's results."""
         ...
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""``--save``: pictures with boxes drawn on them, under their own names."""
+"""``--save``: images with boxes drawn on them, under their own names."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,16 +9,16 @@ from yolodsc.images import WRITABLE_EXTENSIONS, ImageArray, write_image
 
 
 class AnnotatedWriter:
-    """A copy of each picture with its detections; in the picture's own format where that can be written, else PNG."""
+    """A copy of each image with its detections; in the image's own format where that can be written, else PNG."""
 
     def __init__(self, folder: str | Path, *, reads: Callable[[Path], bool] = lambda _: False) -> None:
         self._names = OutputNames(folder, reads=reads)
 
-    def add(self, detections: Detections, picture: ImageArray) -> None:
+    def add(self, detections: Detections, image: ImageArray) -> None:
         """One file."""
         suffix = Path(detections.path or "").suffix
         kept = suffix if suffix.lower() in WRITABLE_EXTENSIONS else ".png"
-        write_image(self._names.path(detections.path, suffix=kept), detections.draw(picture))
+        write_image(self._names.path(detections.path, suffix=kept), detections.draw(image))
 
     def close(self) -> None:
         """Nothing is left open."""

@@ -1,4 +1,4 @@
-"""``--crops``: every detection as a picture of its own."""
+"""``--crops``: every detection as an image of its own."""
 
 import re
 from collections.abc import Callable
@@ -12,18 +12,18 @@ from yolodsc.images import ImageArray, write_image
 
 
 class CropWriter:
-    """``dog_1_bicycle.jpg``: stem, rank by score, class; boxes are clipped to the picture."""
+    """``dog_1_bicycle.jpg``: stem, rank by score, class; boxes are clipped to the image."""
 
     def __init__(self, folder: str | Path, *, reads: Callable[[Path], bool] = lambda _: False) -> None:
         self._names = OutputNames(folder, reads=reads)
 
-    def add(self, detections: Detections, picture: ImageArray) -> None:
-        """One file a detection that has at least one pixel inside the picture."""
+    def add(self, detections: Detections, image: ImageArray) -> None:
+        """One file a detection that has at least one pixel inside the image."""
         for rank, (name, box) in enumerate(zip(detections.class_names(), detections.boxes_xyxy, strict=True), 1):
             if not np.isfinite(box).all():
                 continue
             left, top, right, bottom = (max(0, round(float(side))) for side in box)
-            crop = picture[top:bottom, left:right]
+            crop = image[top:bottom, left:right]
             if crop.size:
                 addition = f"_{rank}_" + re.sub(r"[^\w.-]+", "-", name)
                 write_image(self._names.path(detections.path, suffix=".jpg", addition=addition), crop)

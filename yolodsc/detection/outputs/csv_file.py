@@ -22,9 +22,9 @@ class CsvWriter:
         self._rows = csv.writer(self._stack.enter_context(replacing(path, error=ImageError, mode="w")))
         self._rows.writerow(COLUMNS)
 
-    def add(self, detections: Detections, picture: ImageArray) -> None:
+    def add(self, detections: Detections, image: ImageArray) -> None:
         """A row for each detection."""
-        del picture
+        del image
         rows = zip(detections.class_names(), detections.scores, detections.boxes_xyxy, strict=True)
         path = text_cell(detections.path or "")
         try:

@@ -20,9 +20,9 @@ class JsonWriter:
         self._file.write("[")
         self._frames = 0
 
-    def add(self, detections: Detections, picture: ImageArray) -> None:
+    def add(self, detections: Detections, image: ImageArray) -> None:
         """One frame, numbered from 1."""
-        del picture
+        del image
         separator = ",\n" if self._frames else "\n"
         self._frames += 1
         frame = dump_json(detections.to_json(frame_id=self._frames), file=self._path, error=ImageError, indent=1)

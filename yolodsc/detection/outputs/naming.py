@@ -1,4 +1,4 @@
-"""Names of files made from pictures: kept where possible, never an input's, never twice."""
+"""Names of files made from images: kept where possible, never an input's, never twice."""
 
 from collections.abc import Callable
 from pathlib import Path

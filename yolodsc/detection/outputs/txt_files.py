@@ -1,4 +1,4 @@
-"""``--txt``: a YOLO label file for each picture, with the score at the end of the line."""
+"""``--txt``: a YOLO label file for each image, with the score at the end of the line."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,9 +16,9 @@ class TxtWriter:
     def __init__(self, folder: str | Path, *, reads: Callable[[Path], bool] = lambda _: False) -> None:
         self._names = OutputNames(folder, reads=reads)
 
-    def add(self, detections: Detections, picture: ImageArray) -> None:
+    def add(self, detections: Detections, image: ImageArray) -> None:
         """One file."""
-        del picture
+        del image
         rows = zip(detections.class_ids, detections.boxes_xywh_relative(), detections.scores, strict=True)
         lines = [f"{class_id} {' '.join(f'{v:.6f}' for v in box)} {score:.6f}\n" for class_id, box, score in rows]
         path = self._names.path(detections.path, suffix=".txt")

@@ -17,7 +17,7 @@ from yolodsc.network import INPUT_INDEX, MOST_WORKING, ConvolutionalLayer, Layer
 
 
 class FastDscRunner:
-    """Runs one network; may be called from several threads, one picture at a time.
+    """Runs one network; may be called from several threads, one image at a time.
 
     Parameters
     ----------
@@ -37,8 +37,8 @@ class FastDscRunner:
         self._workers = Workers(self.threads)
         self._pointwise: Pointwise = pointwise
         self._lock = ForkLock()
-        self._picture = np.zeros(network.picture, np.float32)
-        self._buffers: dict[int, Array] = {INPUT_INDEX: self._picture}
+        self._image = np.zeros(network.input_shape, np.float32)
+        self._buffers: dict[int, Array] = {INPUT_INDEX: self._image}
         self._steps: list[tuple[int, Step]] = []
         self._outputs = tuple(outputs)
         for index in _needed(network, outputs):
@@ -47,11 +47,11 @@ class FastDscRunner:
             out = self._buffers[index] = np.empty(layer.shape, np.float32)
             self._steps.append((index, _step(layer, weights, inputs, out, pointwise, self._workers)))
 
-    def __call__(self, pictures: Array) -> dict[int, Array]:
-        """Outputs by layer index for one picture (C, H, W), or for a batch (N, C, H, W)."""
-        if pictures.ndim == self._picture.ndim:
-            return self._run(pictures)
-        results = [self._run(picture) for picture in pictures]
+    def __call__(self, images: Array) -> dict[int, Array]:
+        """Outputs by layer index for one image (C, H, W), or for a batch (N, C, H, W)."""
+        if images.ndim == self._image.ndim:
+            return self._run(images)
+        results = [self._run(image) for image in images]
         return {
             index: np.stack([result[index] for result in results])
             if results
@@ -82,9 +82,9 @@ class FastDscRunner:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    def _run(self, picture: Array) -> dict[int, Array]:
+    def _run(self, image: Array) -> dict[int, Array]:
         with self._lock.held(), held():
-            self._picture[:] = picture
+            self._image[:] = image
             with np.errstate(all="ignore"):
                 for _, step in self._steps:
                     step()

@@ -1,4 +1,4 @@
-"""The first convolution: straight from the planar picture, no conversion of its layout.
+"""The first convolution: straight from the planar image, no conversion of its layout.
 
 A strip of rows is copied into the thread's own space with its zero margins; there a "segment" is one row of one channel and a
 "quad" the K columns of the kernel, so three channels cost three channels (packed into blocks they would cost four, or eight).
@@ -19,7 +19,7 @@ from yolodsc.engine.plan.layout import SCRATCH, PlanarTensor, Tensor, tagged_add
 from yolodsc.engine.runtime.program import Call, Task
 
 STRIP_BYTES = 96 * 1024
-"""Most bytes of a strip of the picture with its margins."""
+"""Most bytes of a strip of the image with its margins."""
 
 
 @dataclass(eq=False)

@@ -1,4 +1,4 @@
-"""Between maps and planes: the picture in, outputs out, heads, and layers that only the plain path knows."""
+"""Between maps and planes: the image in, outputs out, heads, and layers that only the plain path knows."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

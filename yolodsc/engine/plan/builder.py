@@ -20,7 +20,7 @@ from yolodsc.network import INPUT_INDEX, Network
 class Plan:
     """Operations in order, and the planes that hold the outputs afterwards."""
 
-    picture: PlanarTensor
+    image: PlanarTensor
     operations: list[Operation] = field(default_factory=list)
     outputs: dict[int, PlanarTensor] = field(default_factory=dict)
 
@@ -32,9 +32,9 @@ class PlanBuilder:
         self.network = network
         self.graph = LayerGraph(network, outputs)
         self.lanes = self.graph.lanes(isa)
-        self.plan = Plan(PlanarTensor(network.picture, INPUT_BASE))
+        self.plan = Plan(PlanarTensor(network.input_shape, INPUT_BASE))
         self.views: dict[int, TensorView] = {}
-        self.planes: dict[int, PlanarTensor] = {INPUT_INDEX: self.plan.picture}
+        self.planes: dict[int, PlanarTensor] = {INPUT_INDEX: self.plan.image}
         self.walked: list[TensorView] = []
         self.emitted: set[int] = set()
 
@@ -62,8 +62,8 @@ class PlanBuilder:
         return view
 
     def shape(self, index: int) -> Shape:
-        """Of a layer's output, or of the picture."""
-        return self.network.picture if index == INPUT_INDEX else self.network.layers[index].shape
+        """Of a layer's output, or of the image."""
+        return self.network.input_shape if index == INPUT_INDEX else self.network.layers[index].shape
 
     def map(self, index: int, shape: Shape, blocks: int = 0) -> Tensor:
         """A new map for a layer's output."""

@@ -101,7 +101,7 @@ class LayerGraph:
 
     def _weight(self, index: int) -> tuple[int, float]:
         """(channels, work of one channel) of a layer's output."""
-        shape = self.network.picture if index == INPUT_INDEX else self.network.layers[index].shape
+        shape = self.network.input_shape if index == INPUT_INDEX else self.network.layers[index].shape
         macs = 0 if index == INPUT_INDEX else self.network.layers[index].multiply_adds()
         return shape.channels, macs / shape.channels + 4 * shape.height * shape.width
 

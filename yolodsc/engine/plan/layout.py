@@ -6,7 +6,7 @@ vectors cost half (see `isa`). Around a map lie the zeros that k x k consumers r
 blocks of any maps with a channel for every lane, so that concatenation and groups of channels are lists, never copies.
 
 Addresses are words: the number of a base in the high 16 bits, bytes from it in the low 48. Every thread has its own table of
-bases, so one plan serves any number of pictures, threads and streams.
+bases, so one plan serves any number of images, threads and streams.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ from yolodsc.arrays import Shape
 from yolodsc.errors import EngineError
 
 CONSTANTS, ARENA, INPUT_BASE, SCRATCH = range(4)
-"""Bases: weights and tables; maps and planes; the picture; a thread's own space."""
+"""Bases: weights and tables; maps and planes; the image; a thread's own space."""
 
 PAGE, LINE = 4096, 64
 
@@ -95,7 +95,7 @@ class Tensor:
 
 @dataclass(eq=False, slots=True)
 class PlanarTensor:
-    """A planar (C, H, W) array in the arena, or the picture."""
+    """A planar (C, H, W) array in the arena, or the image."""
 
     shape: Shape
     base: int = ARENA

@@ -33,7 +33,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class CompiledNetwork:
-    """Everything about a network that does not change from picture to picture; shared by all its threads and streams.
+    """Everything about a network that does not change from image to image; shared by all its threads and streams.
 
     Attributes
     ----------
@@ -122,23 +122,23 @@ class FusedRunner:
         self.program = shared or program(network, threads=self.threads, outputs=outputs, isa=isa, progress=progress)
         self._lock = ForkLock()
         self._process = 0
-        self._picture: Array = np.zeros(network.picture, np.float32)
+        self._image: Array = np.zeros(network.input_shape, np.float32)
         self._parts = _parts(self.program)
         self._hold = held if any(plain for *_, plain in self._parts) else nullcontext
         self._open()
 
-    def __call__(self, pictures: Array) -> dict[int, Array]:
-        """Outputs by layer index for one picture (C, H, W), or for a batch (N, C, H, W)."""
+    def __call__(self, images: Array) -> dict[int, Array]:
+        """Outputs by layer index for one image (C, H, W), or for a batch (N, C, H, W)."""
         layers = self.network.layers
-        if pictures.shape[-3:] != self.network.picture or pictures.ndim not in (3, 4):
-            raise ValueError(f"pictures of shape {pictures.shape}; wanted {tuple(self.network.picture)}, or N of them")
-        if pictures.ndim == 3:
+        if images.shape[-3:] != self.network.input_shape or images.ndim not in (3, 4):
+            raise ValueError(f"images of shape {images.shape}; wanted {tuple(self.network.input_shape)}, or N of them")
+        if images.ndim == 3:
             out = {index: np.empty(layers[index].shape, np.float32) for index in self.outputs}
-            self._run(pictures, out)
+            self._run(images, out)
             return out
-        batch = {index: np.empty((len(pictures), *layers[index].shape), np.float32) for index in self.outputs}
-        for number, picture in enumerate(pictures):
-            self._run(picture, {index: array[number] for index, array in batch.items()})
+        batch = {index: np.empty((len(images), *layers[index].shape), np.float32) for index in self.outputs}
+        for number, image in enumerate(images):
+            self._run(image, {index: array[number] for index, array in batch.items()})
         return batch
 
     def twin(self) -> Self:
@@ -152,7 +152,7 @@ class FusedRunner:
             Entry(
                 name=operation.name,
                 layers=operation.layers,
-                shape=self.network.layers[operation.layers[-1]].shape if operation.layers else self.network.picture,
+                shape=self.network.layers[operation.layers[-1]].shape if operation.layers else self.network.input_shape,
                 layout=f"c{place.lanes}" if isinstance(place := operation.writes[0], Tensor) else "planes",
                 tile=operation.detail,
                 macs=operation.macs,
@@ -184,17 +184,17 @@ class FusedRunner:
         bases = np.zeros((self.threads, 8), np.int64)
         for row, scratch in zip(bases, self._scratch, strict=True):
             row[[CONSTANTS, ARENA, INPUT_BASE, SCRATCH]] = [
-                array.ctypes.data for array in (self.program.constants, self._arena, self._picture, scratch)
+                array.ctypes.data for array in (self.program.constants, self._arena, self._image, scratch)
             ]
         self._bases = bases
         self._crew = Crew(self.program.tape, self.program.drivers, bases)
 
-    def _run(self, picture: Array, out: dict[int, Array]) -> None:
+    def _run(self, image: Array, out: dict[int, Array]) -> None:
         with self._lock.held(), self._hold():
             if self._process != os.getpid():
                 self._open()
-            self._picture = np.ascontiguousarray(picture, np.float32)  # read where it lies: a copy takes 2 to 5 % of small networks
-            self._bases[:, INPUT_BASE] = self._picture.ctypes.data
+            self._image = np.ascontiguousarray(image, np.float32)  # read where it lies: a copy takes 2 to 5 % of small networks
+            self._bases[:, INPUT_BASE] = self._image.ctypes.data
             for first, last, plain in self._parts:
                 self._crew.run(first, last)
                 if plain is not None:
@@ -212,7 +212,7 @@ class FusedRunner:
     def array(self, plane: PlanarTensor) -> Array:
         """A plane as an array."""
         if plane.base != ARENA:
-            return self._picture
+            return self._image
         return self._arena[plane.offset : plane.offset + plane.size].view(np.float32).reshape(plane.shape)
 
     def _reference(self, operation: ReferenceOperation) -> None:

@@ -1,6 +1,6 @@
 """Several runners of one network behind one name: as many calls at the same time as there are streams.
 
-On many pictures, streams of one thread each beat one stream of as many threads: nobody waits at the end of an operation. Plan,
+On many images, streams of one thread each beat one stream of as many threads: nobody waits at the end of an operation. Plan,
 kernels and weights are shared; a stream has an arena and a scratch space of its own (nano: 2.7 MB).
 """
 
@@ -26,12 +26,12 @@ class Streams:
         self._release()
         at_child(self, Streams._release)
 
-    def __call__(self, pictures: Array) -> dict[int, Array]:
+    def __call__(self, images: Array) -> dict[int, Array]:
         """As any runner's."""
         free = self._free
         runner = free.get()
         try:
-            return runner(pictures)
+            return runner(images)
         finally:
             free.put(runner)
 

@@ -1,4 +1,4 @@
-"""Is B better than A, or was it the pictures? A paired bootstrap over pictures (Efron and Tibshirani, 1993, chapter 13)."""
+"""Is B better than A, or was it the images? A paired bootstrap over images (Efron and Tibshirani, 1993, chapter 13)."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,18 +38,18 @@ def read_evaluation(content: Any, *, file: str | Path) -> EvaluationFile:
 
 
 def compare(a: EvaluationFile, b: EvaluationFile, *, draws: int = RESAMPLES, seed: int = SEED) -> dict[str, Difference]:
-    """Difference per class and, under ``""``, of the mean AP between two evaluations of the same pictures by the same rule."""
+    """Difference per class and, under ``""``, of the mean AP between two evaluations of the same images by the same rule."""
     rule = RULES[a.matches.rule]
-    if b.matches.rule != rule.name or a.pictures != b.pictures:
-        raise DatasetError("the two evaluations differ in their pictures or in their first rule; wanted the same in both")
+    if b.matches.rule != rule.name or a.images != b.images:
+        raise DatasetError("the two evaluations differ in their images or in their first rule; wanted the same in both")
     names = [name for name in a.matches.classes if name in b.matches.classes]
     if not names:
         raise DatasetError("the two evaluations have no class in common; wanted at least one")
-    pictures = len(a.pictures)
+    images = len(a.images)
     rng = np.random.default_rng(seed)
     blocks: list[list[Doubles]] = []
-    for first in range(0, draws, block := max(1, MOST_WEIGHTS // pictures)):
-        weights = rng.multinomial(pictures, np.full(pictures, 1 / pictures), size=min(block, draws - first))
+    for first in range(0, draws, block := max(1, MOST_WEIGHTS // images)):
+        weights = rng.multinomial(images, np.full(images, 1 / images), size=min(block, draws - first))
         blocks.append([np.stack([_aps(side.matches.classes[name], weights, rule.name) for name in names]) for side in (a, b)])
     drawn = [np.concatenate(parts, axis=1) for parts in zip(*blocks, strict=True)]
     own = [[side.rules[rule.name].classes[name].ap for name in names] for side in (a, b)]
@@ -66,8 +66,8 @@ def _aps(matches: ClassMatches, weights: Ints, rule: str) -> Doubles:
 
     recalls = RECALL_POINTS[RULES[rule].interpolation]
     right = np.frombuffer(matches.right.encode(), np.uint8) == ord("1")
-    picture, positives = np.array(matches.picture, np.int64), np.array(matches.positives, np.int64)
-    found: Doubles = resampled_ap(picture, right, positives, weights, np.zeros(0) if recalls is None else recalls)
+    image, positives = np.array(matches.image, np.int64), np.array(matches.positives, np.int64)
+    found: Doubles = resampled_ap(image, right, positives, weights, np.zeros(0) if recalls is None else recalls)
     return found
 
 

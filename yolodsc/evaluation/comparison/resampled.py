@@ -1,4 +1,4 @@
-"""The kernel of the bootstrap: average precision when every picture counts as often as it was drawn."""
+"""The kernel of the bootstrap: average precision when every image counts as often as it was drawn."""
 
 import numpy as np
 
@@ -8,13 +8,13 @@ from yolodsc.jit import njit
 
 
 @njit(cache=True, nogil=True)
-def resampled_ap(picture: Ints, right: Flags, positives: Ints, weights: Ints, recalls: Doubles) -> Doubles:  # pragma: no cover
+def resampled_ap(image: Ints, right: Flags, positives: Ints, weights: Ints, recalls: Doubles) -> Doubles:  # pragma: no cover
     """AP of one class for each draw: (B,) float64; NaN where a draw has no object of the class.
 
-    Shapes: picture and right (N,) best score first, positives (M,) the picture of each object, weights (B, P) how often each
-    picture was drawn, recalls (R,) the points, none for the area under the envelope.
+    Shapes: image and right (N,) best score first, positives (M,) the image of each object, weights (B, P) how often each
+    image was drawn, recalls (R,) the points, none for the area under the envelope.
     """
-    draws, n, points = weights.shape[0], picture.shape[0], recalls.shape[0]
+    draws, n, points = weights.shape[0], image.shape[0], recalls.shape[0]
     ap = np.full(draws, np.nan)
     for b in range(draws):
         wanted = 0
@@ -24,14 +24,14 @@ def resampled_ap(picture: Ints, right: Flags, positives: Ints, weights: Ints, re
             continue
         hits, total = 0, 0
         for i in range(n):
-            total += weights[b, picture[i]]
+            total += weights[b, image[i]]
             if right[i]:
-                hits += weights[b, picture[i]]
+                hits += weights[b, image[i]]
         envelope, mean, point = 0.0, 0.0, points - 1
         while point >= 0 and recalls[point] > hits / wanted:
             point -= 1
         for i in range(n - 1, -1, -1):
-            weight = weights[b, picture[i]]
+            weight = weights[b, image[i]]
             if weight == 0:
                 continue
             envelope = max(envelope, hits / total)

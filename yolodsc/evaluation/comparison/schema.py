@@ -38,12 +38,12 @@ class ClassMatches(Struct, frozen=True, kw_only=True):
     ----------
     positives
         The image of each object that is to be found.
-    picture, right
+    image, right
         Of each detection, best score first: its image, and ``1`` or ``0``.
     """
 
     positives: list[Index]
-    picture: list[Index]
+    image: list[Index]
     right: Annotated[str, Meta(pattern="^[01]*$")]
 
 
@@ -58,7 +58,7 @@ class EvaluationFile(Struct, frozen=True, kw_only=True):
     """The whole file; the fields that nothing reads back are left aside."""
 
     rules: dict[Text, RuleFigures]
-    pictures: Annotated[list[Text], Meta(min_length=1)]
+    images: Annotated[list[Text], Meta(min_length=1)]
     matches: Matches
 
 
@@ -76,15 +76,15 @@ def check_evaluation(content: Any, *, file: str | Path, rules: Sequence[str]) ->
         at = joined("$.matches.classes", label)
         if label not in found.rules[name].classes:
             refuse(at, label, f"a class that {joined('$.rules', name)} has figures of", file=file, error=DatasetError)
-        _fitting(own, len(found.pictures), at=at, file=file)
+        _fitting(own, len(found.images), at=at, file=file)
     return found
 
 
 def _fitting(own: ClassMatches, count: int, *, at: str, file: str | Path) -> None:
     below(own.positives, count, at=f"{at}.positives", file=file, error=DatasetError)
-    below(own.picture, count, at=f"{at}.picture", file=file, error=DatasetError)
-    if len(own.right) != len(own.picture):
-        raise DatasetError(f"{file}: at {at}.right: got {len(own.right)} outcomes, expected {len(own.picture)}, one a detection")
+    below(own.image, count, at=f"{at}.image", file=file, error=DatasetError)
+    if len(own.right) != len(own.image):
+        raise DatasetError(f"{file}: at {at}.right: got {len(own.right)} outcomes, expected {len(own.image)}, one a detection")
     if own.right.count("1") > len(own.positives):
         right, objects = own.right.count("1"), len(own.positives)
         raise DatasetError(f"{file}: at {at}.right: got {right} right detections, expected at most {objects}, one an object")

@@ -26,8 +26,8 @@ def load_json(path: Path) -> Any:
     return parse_json(text, file=path, error=DatasetError, mend=lambda broken: _LONE_BACKSLASH.sub(r"\\\\", broken))
 
 
-def read_coco(path: Path, report: InputReport, *, pictures: Path | None = None) -> Dataset:
-    """Ground truth; pictures in the order of their ids, as pycocotools walks them."""
+def read_coco(path: Path, report: InputReport, *, images: Path | None = None) -> Dataset:
+    """Ground truth; images in the order of their ids, as pycocotools walks them."""
     content = coco_ground_truth(load_json(path), file=path)
     entries = sorted(content.images, key=lambda entry: entry.id)
     categories = {entry.id: entry.name for entry in sorted(content.categories, key=lambda entry: entry.id)}
@@ -48,7 +48,7 @@ def read_coco(path: Path, report: InputReport, *, pictures: Path | None = None) 
         np.array([_number(entry.area) for entry in rows], np.float64),
     )
     sizes = np.array([(_number(entry.width), _number(entry.height)) for entry in entries], np.float64).reshape(-1, 2)
-    paths = None if pictures is None else _paths(pictures, entries, path)
+    paths = None if images is None else _paths(images, entries, path)
     return Dataset(
         tuple(categories.values()), tuple(str(entry.id) for entry in entries), truth, sizes, paths, categories=categories
     )
@@ -99,7 +99,7 @@ def _darknet(frames: list[Frame], dataset: Dataset, report: InputReport) -> Dete
         name = file if file in stems else file.rsplit(".", 1)[0]
         size = dataset.sizes[stems[name]] if name in stems else np.array([1.0, 1.0])
         if np.isnan(size).any():
-            report.problem(f"{file}: relative boxes, but the size of the picture is unknown; skipped")
+            report.problem(f"{file}: relative boxes, but the size of the image is unknown; skipped")
             continue
         for entry in frame.objects:
             place = entry.relative_coordinates

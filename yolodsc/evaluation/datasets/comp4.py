@@ -80,7 +80,7 @@ def write_comp4(folder: Path, dataset: Dataset, found: DetectionTable, *, chosen
         with replacing(folder / f"comp4_det_{chosen}_{_written(name)}.txt", error=DatasetError, mode="w") as file:
             for i in np.flatnonzero(cut.class_id == class_id):
                 box = " ".join(f"{side:f}" for side in cut.boxes_xyxy[i])
-                file.write(f"{dataset.ids[cut.picture[i]]} {cut.score[i]:f} {box}\n")
+                file.write(f"{dataset.ids[cut.image[i]]} {cut.score[i]:f} {box}\n")
 
 
 def _written(name: str) -> str:

@@ -9,8 +9,8 @@ import numpy as np
 from yolodsc.errors import DatasetError
 from yolodsc.evaluation.metrics.tables import DetectionTable, Doubles, GroundTruth
 
-PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".tif", ".tiff")
-"""Endings of pictures in either case, the preferred one first."""
+IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".tif", ".tiff")
+"""Endings of images in either case, the preferred one first."""
 
 
 @dataclass(slots=True)
@@ -33,24 +33,24 @@ class InputReport:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
-    """Pictures and what is in them.
+    """Images and what is in them.
 
     Attributes
     ----------
     names
         Class names.
     ids
-        What each picture is called in files of detections.
+        What each image is called in files of detections.
     truth
         The labelled objects.
     sizes : (P, 2) float64
         Width and height; NaN where unknown.
     paths
-        Where the pictures lie or should lie, None where nobody knows.
+        Where the images lie or should lie, None where nobody knows.
     origin
         Coordinate of the left and upper edge's pixel: 1 in VOC, 0 elsewhere.
     relative
-        Whether boxes are relative to pictures of unknown size, so that rules of whole pixels make no sense.
+        Whether boxes are relative to images of unknown size, so that rules of whole pixels make no sense.
     categories
         COCO's names by id, for results that have ids only.
     listed
@@ -75,7 +75,7 @@ class Dataset:
         return np.concatenate([low, high], axis=1)
 
     def unsized(self) -> list[Path]:
-        """Pictures that are known but could not be read."""
+        """Images that are known but could not be read."""
         return [path for path, (width, _) in zip(self.paths or (), self.sizes, strict=False) if np.isnan(width)]
 
     def with_names(self, names: Sequence[str]) -> "Dataset":
@@ -88,17 +88,17 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetectionRows:
-    """Detections as files tell them: pictures and classes by name.
+    """Detections as files tell them: images and classes by name.
 
     Attributes
     ----------
     ids, names
-        Picture and class of each.
+        Image and class of each.
     score : (N,) float64
     boxes_xyxy : (N, 4) float64
         In the dataset's coordinates.
     open
-        Whether boxes may reach outside of their pictures because nobody has cut them yet.
+        Whether boxes may reach outside of their images because nobody has cut them yet.
     """
 
     ids: Sequence[str]
@@ -109,15 +109,15 @@ class DetectionRows:
 
 
 def to_table(dataset: Dataset, rows: DetectionRows, report: InputReport) -> DetectionTable:
-    """Indices for names; detections of pictures or classes that the dataset does not have are reported and left out."""
-    picture = _indices(rows.ids, dataset.ids, "pictures that are not in the set", report, by_stem=True)
+    """Indices for names; detections of images or classes that the dataset does not have are reported and left out."""
+    image = _indices(rows.ids, dataset.ids, "images that are not in the set", report, by_stem=True)
     class_id = _indices(rows.names, dataset.names, "classes that the dataset does not have", report, by_stem=False)
     numbers = np.isfinite(rows.score) & np.isfinite(rows.boxes_xyxy).all(axis=1)
     if not numbers.all():
         report.problem(f"{np.count_nonzero(~numbers)} detections with scores or boxes that are no numbers: left out")
-    kept = (picture >= 0) & (class_id >= 0) & numbers
+    kept = (image >= 0) & (class_id >= 0) & numbers
     limits = dataset.limits if rows.open else None
-    return DetectionTable(picture[kept], class_id[kept], rows.score[kept], rows.boxes_xyxy[kept], limits)
+    return DetectionTable(image[kept], class_id[kept], rows.score[kept], rows.boxes_xyxy[kept], limits)
 
 
 def _indices(
@@ -139,7 +139,7 @@ def _indices(
 
 
 def _spelling(name: str, *, by_stem: bool) -> str:
-    """A picture without folder and from its first dot on (Darknet's ``basecfg``), a class without blanks."""
+    """An image without folder and from its first dot on (Darknet's ``basecfg``), a class without blanks."""
     return name.replace("\\", "/").rsplit("/", 1)[-1].split(".", 1)[0] if by_stem else "".join(name.split()).lower()
 
 
@@ -153,7 +153,7 @@ def _spellings(index: dict[str, int], *, by_stem: bool) -> dict[str, int]:
 
 
 def truth_of(rows: Sequence[tuple[int, int, Sequence[float] | Doubles, bool]]) -> GroundTruth:
-    """Columns out of rows of picture, class, box and difficult."""
+    """Columns out of rows of image, class, box and difficult."""
     return GroundTruth.of(
         np.array([row[0] for row in rows], np.int64),
         np.array([row[1] for row in rows], np.int64),
@@ -162,24 +162,24 @@ def truth_of(rows: Sequence[tuple[int, int, Sequence[float] | Doubles, bool]]) -
     )
 
 
-def pictures_in(folder: Path, ids: Iterable[str]) -> tuple[Path, ...]:
-    """The picture of each id, whatever its ending; where there is none, the path of the JPEG that should be there."""
+def images_in(folder: Path, ids: Iterable[str]) -> tuple[Path, ...]:
+    """The image of each id, whatever its ending; where there is none, the path of the JPEG that should be there."""
     known: dict[str, Path] = {}
-    listed = [path for path in folder.iterdir() if path.suffix.lower() in PICTURES] if folder.is_dir() else []
-    for path in sorted(listed, key=lambda path: PICTURES.index(path.suffix.lower())):
+    listed = [path for path in folder.iterdir() if path.suffix.lower() in IMAGES] if folder.is_dir() else []
+    for path in sorted(listed, key=lambda path: IMAGES.index(path.suffix.lower())):
         known.setdefault(path.stem, path)
     return tuple(known.get(name, folder / f"{name}.jpg") for name in ids)
 
 
-def picture_sizes(paths: Sequence[Path]) -> Doubles:
-    """Width and height of each picture (P, 2) float64, read from its header; NaN where that cannot be done."""
+def image_sizes(paths: Sequence[Path]) -> Doubles:
+    """Width and height of each image (P, 2) float64, read from its header; NaN where that cannot be done."""
     from yolodsc.images import opened
 
     sizes = np.full((len(paths), 2), np.nan)
     for i, path in enumerate(paths):
         try:
-            with opened(path) as picture:
-                sizes[i] = picture.size
+            with opened(path) as image:
+                sizes[i] = image.size
         except Exception:  # decoders raise whatever their authors chose; whoever reads the image reports it
             continue
     return sizes

@@ -23,13 +23,13 @@ class Format:
     Attributes
     ----------
     name
-        ``voc`` (XML), ``yolo``, ``cartucho``, ``rafael`` (one text file a picture) or ``coco`` (JSON).
+        ``voc`` (XML), ``yolo``, ``cartucho``, ``rafael`` (one text file an image) or ``coco`` (JSON).
     corners
         Whether boxes of text files are ``xywh`` or ``xyxy``; ``auto``: whatever fits all of them.
     names
         Class names in the order of class numbers, where the caller knows them.
     images
-        Folder of the pictures, where the ground truth does not say it.
+        Folder of the images, where the ground truth does not say it.
     """
 
     name: FormatName = "voc"
@@ -48,13 +48,13 @@ def read_truth(path: Path, form: Format, report: InputReport) -> Dataset:
     if not path.exists():
         raise DatasetError(f"{path}: no such file or folder")
     if form.name == "coco":
-        return read_coco(path, report, pictures=form.images)
+        return read_coco(path, report, images=form.images)
     folder = path / "Annotations" if (path / "Annotations").is_dir() else path
     ids = sorted(file.stem for file in folder.glob("*.xml"))
     if ids:
         beside = folder.parent / "JPEGImages"
         images = form.images or (beside if beside.is_dir() else None)
-        return read_annotations(folder, ids, report, names=form.names, pictures=images)
+        return read_annotations(folder, ids, report, names=form.names, images=images)
     if form.name == "voc":
         raise DatasetError(f"{path}: no .xml files in it; wanted VOC annotations, or another --format")
     return read_folder(path, form.name, report, names=form.names, corners=form.corners, images=form.images)
@@ -64,7 +64,7 @@ def read_detections(path: Path, dataset: Dataset, form: Format, report: InputRep
     """Detections that a program wrote, and the classes of which it wrote no file.
 
     JSON (COCO's, or Darknet's ``-out``), the folder of an earlier run, comp4 files (one a class), or text files (one a
-    picture).
+    image).
     """
     if path.is_file():
         return to_table(dataset, read_results(path, dataset, report), report), frozenset()
@@ -81,6 +81,6 @@ def read_detections(path: Path, dataset: Dataset, form: Format, report: InputRep
 
 
 def _is_comp4(folder: Path, dataset: Dataset) -> bool:
-    """Whether files are named after classes and not after pictures."""
+    """Whether files are named after classes and not after images."""
     known = set(dataset.ids)
     return any(folder.glob("*_det_*.txt")) or not any(path.stem in known for path in folder.glob("*.txt"))

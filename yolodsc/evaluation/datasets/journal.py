@@ -1,4 +1,4 @@
-"""The journal of a run: what was found, one line a picture, uncut and in full precision, so that a run can be continued."""
+"""The journal of a run: what was found, one line an image, uncut and in full precision, so that a run can be continued."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ JOURNAL_FILE = "detections.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class ImageDetections:
-    """One picture's detections as plain lists, or why there are none; seconds of reading, network and what comes after."""
+    """One image's detections as plain lists, or why there are none; seconds of reading, network and what comes after."""
 
     id: str
     class_ids: list[int]
@@ -36,7 +36,7 @@ class ImageDetections:
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """What a run has left behind: the settings that its detections depend on, and the pictures that it finished."""
+    """What a run has left behind: the settings that its detections depend on, and the images that it finished."""
 
     settings: Mapping[str, Any]
     entries: Sequence[ImageDetections]
@@ -65,7 +65,7 @@ def read_journal(path: Path) -> Journal | None:
         entry = check_journal_entry(_parsed(path, number, line), classes=len(names), line=f"{path}:{number}")
         if entry.id in seen:
             raise DatasetError(
-                f"{path}:{number}: got {entry.id!r} once more, expected each picture once; delete the file to begin anew"
+                f"{path}:{number}: got {entry.id!r} once more, expected each image once; delete the file to begin anew"
             )
         seen.add(entry.id)
         boxes = [list(box) for box in entry.box]
@@ -84,7 +84,7 @@ def _parsed(path: Path, number: int, line: str) -> dict[str, Any]:
 
 
 def resume_journal(path: Path, settings: Mapping[str, Any]) -> Sequence[ImageDetections]:
-    """The pictures that an earlier run with the same settings finished; a `DatasetError` where the settings differ."""
+    """The images that an earlier run with the same settings finished; a `DatasetError` where the settings differ."""
     journal = read_journal(path) if path.exists() else None
     if journal is None:
         return ()

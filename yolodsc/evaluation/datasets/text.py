@@ -1,4 +1,4 @@
-"""Folders with one text file a picture: YOLO's, Cartucho's and rafaelpadilla's."""
+"""Folders with one text file an image: YOLO's, Cartucho's and rafaelpadilla's."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -9,7 +9,7 @@ import numpy as np
 
 from yolodsc.darknet import read_names
 from yolodsc.errors import DatasetError
-from yolodsc.evaluation.datasets.dataset import Dataset, DetectionRows, InputReport, picture_sizes, pictures_in, truth_of
+from yolodsc.evaluation.datasets.dataset import Dataset, DetectionRows, InputReport, image_sizes, images_in, truth_of
 from yolodsc.evaluation.metrics.tables import Doubles
 from yolodsc.files import text_of
 from yolodsc.schemas import MAX_FINITE
@@ -22,22 +22,22 @@ _CUT = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".tiff")
 _FOLDERS = tuple((f"/images/{part}/", f"/labels/{part}/") for part in ("train2017", "val2017", "train2014", "val2014"))
 
 
-def label_path(picture: str) -> Path:
-    """Where Darknet looks for the labels of a picture (``utils.c: replace_image_to_label``)."""
-    text = picture.strip().replace("\\", "/")
+def label_path(image: str) -> Path:
+    """Where Darknet looks for the labels of an image (``utils.c: replace_image_to_label``)."""
+    text = image.strip().replace("\\", "/")
     for image_folder, label_folder in (*_FOLDERS, ("/JPEGImages/", "/labels/")):
         text = text.replace(image_folder, label_folder, 1)
     path = Path(text)
     return path.with_suffix(".txt") if path.suffix.lower() in _CUT else Path(text + ".txt")
 
 
-def label_file(picture: str) -> Path | None:
-    """A picture's label file: where Darknet looks, or in ``labels`` beside a folder ``images``; None where there is none.
+def label_file(image: str) -> Path | None:
+    """An image's label file: where Darknet looks, or in ``labels`` beside a folder ``images``; None where there is none.
 
     Of endings that Darknet does not know (``.webp``), ``a.webp.txt`` comes before ``a.txt``.
     """
-    usual = label_path(picture)
-    places = [usual, usual.with_name(Path(picture.replace("\\", "/")).stem + ".txt")]
+    usual = label_path(image)
+    places = [usual, usual.with_name(Path(image.replace("\\", "/")).stem + ".txt")]
     for place in tuple(places):
         parts = place.parts
         if "images" in parts[:-1]:
@@ -55,28 +55,28 @@ def read_folder(
     corners: Corners = "auto",
     images: Path | None = None,
 ) -> Dataset:
-    """Ground truth: a folder of label files, or (``yolo``) a list of pictures; ``images`` says where the pictures lie."""
+    """Ground truth: a folder of label files, or (``yolo``) a list of images; ``images`` says where the images lie."""
     paths = _listed(place) if place.is_file() else None
     files = _labels_of(paths) if paths else _label_files(place)
     ids = _ids(paths or files)
     if paths is None and (form == "yolo" or images):
         paths = _beside(place, ids, images)
-    sizes = np.full((len(ids), 2), np.nan) if paths is None else picture_sizes(paths)
+    sizes = np.full((len(ids), 2), np.nan) if paths is None else image_sizes(paths)
     known = tuple(names) or _names_of(place)
     rows = _labelled(files, form, report, names=known, corners=corners, sizes=sizes)
     classes = known + tuple(sorted({row[1] for row in rows} - set(known), key=_natural))
-    truth = truth_of([(picture, classes.index(name), box, difficult) for picture, name, box, difficult in rows])
+    truth = truth_of([(image, classes.index(name), box, difficult) for image, name, box, difficult in rows])
     return Dataset(classes, ids, truth, sizes, paths, relative=form == "yolo" and bool(np.isnan(sizes).any()), listed=len(known))
 
 
 def mark_difficult(dataset: Dataset, listed: Path, report: InputReport) -> Dataset:
-    """The dataset with the objects of Darknet's ``difficult=`` list: the pictures in the same order, with labels of their own."""
+    """The dataset with the objects of Darknet's ``difficult=`` list: the images in the same order, with labels of their own."""
     files = _labels_of(_listed(listed))
     if len(files) != len(dataset.ids):
-        raise DatasetError(f"{listed}: {len(files)} pictures; wanted the {len(dataset.ids)} of the ground truth, in its order")
+        raise DatasetError(f"{listed}: {len(files)} images; wanted the {len(dataset.ids)} of the ground truth, in its order")
     rows = _labelled(files, "yolo", report, names=dataset.names, corners="auto", sizes=dataset.sizes)
     index = {name: i for i, name in enumerate(dataset.names)}
-    added = truth_of([(picture, index[name], box, True) for picture, name, box, _ in rows if name in index])
+    added = truth_of([(image, index[name], box, True) for image, name, box, _ in rows if name in index])
     if len(added) < len(rows):
         report.problem(f"{listed}: {len(rows) - len(added)} objects of classes that the ground truth does not have; skipped")
     return replace(dataset, truth=dataset.truth.with_more(added))
@@ -101,33 +101,33 @@ def read_folder_detections(
 def _labelled(
     files: Sequence[Path], form: Format, report: InputReport, *, names: Sequence[str], corners: Corners, sizes: Doubles
 ) -> list[tuple[int, str, Doubles, bool]]:
-    """Picture, class, corners and difficult of every object in the label files, one file a picture."""
+    """Image, class, corners and difficult of every object in the label files, one file an image."""
     entries = [(p, *entry) for p, path in enumerate(files) for entry in _lines(path, 4, form, report)]
     if form == "yolo" and names:
         entries = [entry for entry in entries if _in_range(entry[1], names, files[entry[0]], report)]
     numbers = np.array([entry[2] for entry in entries], np.float64).reshape(-1, 4)
-    picture = np.array([entry[0] for entry in entries], np.int64)
-    boxes = _corners(numbers, form, corners, sizes[picture], "ground truth", report)
+    image = np.array([entry[0] for entry in entries], np.int64)
+    boxes = _corners(numbers, form, corners, sizes[image], "ground truth", report)
     return [(entry[0], _named(entry[1], names), box, entry[3]) for entry, box in zip(entries, boxes, strict=True)]
 
 
 def _listed(place: Path) -> tuple[Path, ...]:
-    """The pictures of a list, one a line; relative ones as they stand, or beside the list."""
+    """The images of a list, one a line; relative ones as they stand, or beside the list."""
     lines = text_of(place, error=DatasetError, errors="surrogateescape").splitlines()
     if any("\0" in line for line in lines):
         raise DatasetError(f"{place}: has NUL bytes; wanted a list of paths, one a line")
     paths = [Path(line.strip().replace("\\", "/")) for line in lines if line.strip()]
     if not paths:
-        raise DatasetError(f"{place}: empty; wanted one picture a line")
+        raise DatasetError(f"{place}: empty; wanted one image a line")
     return tuple(path if path.is_absolute() or path.exists() else place.parent / path for path in paths)
 
 
-def _labels_of(pictures: Sequence[Path]) -> list[Path]:
-    """The label files of pictures, those that are missing where Darknet looks for them; a `DatasetError` for none at all."""
-    files = [label_file(str(picture)) for picture in pictures]
-    wanted = [label_path(str(picture)) for picture in pictures]
+def _labels_of(images: Sequence[Path]) -> list[Path]:
+    """The label files of images, those that are missing where Darknet looks for them; a `DatasetError` for none at all."""
+    files = [label_file(str(image)) for image in images]
+    wanted = [label_path(str(image)) for image in images]
     if not any(files):
-        raise DatasetError(f"no label files of {len(files)} pictures; looked for {wanted[0]} first")
+        raise DatasetError(f"no label files of {len(files)} images; looked for {wanted[0]} first")
     return [file or place for file, place in zip(files, wanted, strict=True)]
 
 
@@ -135,7 +135,7 @@ def _label_files(folder: Path) -> list[Path]:
     listed = (path for path in folder.glob("*.txt") if path.name not in {"classes.txt", "train.txt", "test.txt"})
     files = sorted(path for path in listed if path.is_file())
     if not files:
-        raise DatasetError(f"{folder}: no label files; wanted one .txt a picture")
+        raise DatasetError(f"{folder}: no label files; wanted one .txt an image")
     return files
 
 
@@ -154,7 +154,7 @@ def _names_of(place: Path) -> tuple[str, ...]:
 def _lines(path: Path, columns: int, form: Format, report: InputReport) -> Iterator[tuple[str, list[float], bool]]:
     """Class, numbers and the word ``difficult`` of each line; class names may have blanks, YOLO's numbers don't."""
     if not path.is_file():
-        report.problem(f"{path}: no such file; taken as a picture without objects")
+        report.problem(f"{path}: no such file; taken as an image without objects")
         return
     lines = text_of(path, error=DatasetError).splitlines()
     for number, line in enumerate(lines, 1):
@@ -220,11 +220,11 @@ def _natural(name: str) -> tuple[int, str]:
 
 
 def _beside(folder: Path, ids: Sequence[str], given: Path | None) -> tuple[Path, ...] | None:
-    """Pictures where ``given`` says, next to their labels, or where YOLO datasets keep them; None unless all are there."""
+    """Images where ``given`` says, next to their labels, or where YOLO datasets keep them; None unless all are there."""
     if given is not None:
-        return pictures_in(given, ids)
+        return images_in(given, ids)
     for place in (folder, folder.parent / "images", folder.parent / "JPEGImages"):
-        found = pictures_in(place, ids)
+        found = images_in(place, ids)
         if all(path.is_file() for path in found):
             return found
     return None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from yolodsc.errors import DatasetError
-from yolodsc.evaluation.datasets.dataset import Dataset, InputReport, picture_sizes, pictures_in, truth_of
+from yolodsc.evaluation.datasets.dataset import Dataset, InputReport, image_sizes, images_in, truth_of
 from yolodsc.evaluation.metrics.tables import Doubles
 from yolodsc.files import text_of
 from yolodsc.schemas import MAX_FINITE
@@ -22,7 +22,7 @@ NAMES = (
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """One picture's XML: width and height (NaN: not told), and objects as name, corners, difficult."""
+    """One image's XML: width and height (NaN: not told), and objects as name, corners, difficult."""
 
     size: tuple[float, float]
     objects: tuple[tuple[str, tuple[float, float, float, float], bool], ...]
@@ -40,8 +40,8 @@ def read_voc(root: Path, chosen: str, report: InputReport, *, names: Sequence[st
     names
         Class names; by default VOC's twenty, or those of the annotations where they have others.
     """
-    ids, pictures = read_set(root, chosen), root / "JPEGImages"
-    return read_annotations(root / "Annotations", ids, report, names=names, usual=NAMES, pictures=pictures)
+    ids, images = read_set(root, chosen), root / "JPEGImages"
+    return read_annotations(root / "Annotations", ids, report, names=names, usual=NAMES, images=images)
 
 
 def image_set_file(root: Path, chosen: str) -> Path:
@@ -61,12 +61,12 @@ def read_set(root: Path, chosen: str) -> list[str]:
     lines = text_of(place, error=DatasetError).splitlines()
     ids = [_id(line.split()[0]) for line in lines if line.strip()]
     if not ids:
-        raise DatasetError(f"{place}: empty; wanted one picture a line")
+        raise DatasetError(f"{place}: empty; wanted one image a line")
     return list(dict.fromkeys(ids))
 
 
 def _id(entry: str) -> str:
-    """An id as it stands; of a path to a picture, the file's name without extension."""
+    """An id as it stands; of a path to an image, the file's name without extension."""
     return Path(entry).stem if "/" in entry or Path(entry).suffix.lower() in {".jpg", ".jpeg", ".png"} else entry
 
 
@@ -77,9 +77,9 @@ def read_annotations(
     *,
     names: Sequence[str] = (),
     usual: Sequence[str] = (),
-    pictures: Path | None = None,
+    images: Path | None = None,
 ) -> Dataset:
-    """The annotations of given ids; pictures without a readable one are reported and left out.
+    """The annotations of given ids; images without a readable one are reported and left out.
 
     Classes are ``names``; else the ``usual`` ones where they suffice; else those of the annotations.
     """
@@ -89,26 +89,26 @@ def read_annotations(
         if annotation is not None:
             read[name] = annotation
     if not read:
-        raise DatasetError(f"{folder}: no readable annotation of the {len(ids)} pictures of the set")
+        raise DatasetError(f"{folder}: no readable annotation of the {len(ids)} images of the set")
     seen = {entry[0] for annotation in read.values() for entry in annotation.objects}
     classes = list(names or (usual if seen <= set(usual) else ()))
     classes += sorted(seen - set(classes))
     index = {name: i for i, name in enumerate(classes)}
     rows = [(p, index[n], box, hard) for p, annotation in enumerate(read.values()) for n, box, hard in annotation.objects]
     sizes = np.array([annotation.size for annotation in read.values()], np.float64)
-    paths = None if pictures is None else pictures_in(pictures, read)
+    paths = None if images is None else images_in(images, read)
     if paths is not None:
         sizes = _checked(sizes, paths, report)
     return Dataset(tuple(classes), tuple(read), truth_of(rows), sizes, paths, origin=1.0)
 
 
 def _checked(sizes: Doubles, paths: Sequence[Path], report: InputReport) -> Doubles:
-    """Sizes (P, 2): the picture's own where it and the XML disagree."""
-    actual = picture_sizes(paths)
+    """Sizes (P, 2): the image's own where it and the XML disagree."""
+    actual = image_sizes(paths)
     known = ~np.isnan(actual)
     for i in np.flatnonzero((known & ~np.isnan(sizes) & (actual != sizes)).any(axis=1)).tolist():
         told, own = ("x".join(f"{side:g}" for side in pair) for pair in (sizes[i], actual[i]))
-        report.problem(f"{paths[i].stem}.xml: size {told}, but the picture has {own}")
+        report.problem(f"{paths[i].stem}.xml: size {told}, but the image has {own}")
     return np.where(known, actual, sizes)
 
 
@@ -121,10 +121,10 @@ def _annotation(path: Path, report: InputReport) -> Annotation | None:
     try:
         root = ElementTree.parse(path).getroot()
     except FileNotFoundError:
-        report.problem(f"{path}: no such file; the picture is left out")
+        report.problem(f"{path}: no such file; the image is left out")
         return None
     except (ParseError, DefusedXmlException, OSError, ValueError, LookupError, RecursionError) as error:
-        report.problem(f"{path}: cannot be parsed as safe XML ({type(error).__name__}); the picture is left out")
+        report.problem(f"{path}: cannot be parsed as safe XML ({type(error).__name__}); the image is left out")
         return None
     size = (_number(root.findtext("size/width")) or np.nan, _number(root.findtext("size/height")) or np.nan)
     found = [_object(element, path.name, size, report) for element in root.iter("object")]
@@ -144,7 +144,7 @@ def _object(element: Any, file: str, size: tuple[float, float], report: InputRep
         report.problem(f"{file}: {name} has a box without area ({x1:g} {y1:g} {x2:g} {y2:g}); skipped")
         return None
     if x1 > size[0] or y1 > size[1]:
-        report.problem(f"{file}: {name} lies outside of the picture of {size[0]:g}x{size[1]:g}; skipped")
+        report.problem(f"{file}: {name} lies outside of the image of {size[0]:g}x{size[1]:g}; skipped")
         return None
     return name, (x1, y1, x2, y2), (element.findtext("difficult") or "0").strip() in {"1", "true", "True"}
 

@@ -16,7 +16,7 @@ from yolodsc.evaluation.metrics.tables import DetectionTable, Doubles, Flags, Gr
 KINDS = ("classification", "localisation", "both", "duplicate", "background", "missed")
 CLASSIFICATION, LOCALISATION, BOTH, DUPLICATE, BACKGROUND = 2, 3, 4, 5, 6
 RIGHT = 1
-FOREGROUND_IOU, BACKGROUND_IOU, PER_PICTURE = 0.5, 0.1, 100
+FOREGROUND_IOU, BACKGROUND_IOU, PER_IMAGE = 0.5, 0.1, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Breakdown:
 
 
 def breakdown(truth: GroundTruth, found: DetectionTable, *, classes: int) -> Breakdown:
-    """Sort every wrong detection and every object not found into one kind; at most 100 detections a picture, as TIDE.
+    """Sort every wrong detection and every object not found into one kind; at most 100 detections an image, as TIDE.
 
     Who finds a difficult object or a crowd has no part in AP, but gets a kind too, as in TIDE: mending it may find another object.
     """
@@ -54,7 +54,7 @@ def breakdown(truth: GroundTruth, found: DetectionTable, *, classes: int) -> Bre
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Table:
-    """Detections by picture and score, with their kinds, whether they are ignored and the objects they point at (-1: none).
+    """Detections by image and score, with their kinds, whether they are ignored and the objects they point at (-1: none).
 
     ``wanted`` and ``used`` are of the objects: their classes, and which of them were found.
     """
@@ -103,7 +103,7 @@ class _Table:
         return self.mended_ap((self.kinds == RIGHT) | mended, (~self.ignored & ~of_kind) | mended, class_id=labels)
 
     def _best_claims(self) -> Flags:
-        """Of the detections that could have found a free object, the first at each (they are sorted by picture and score)."""
+        """Of the detections that could have found a free object, the first at each (they are sorted by image and score)."""
         claims = np.flatnonzero((self.kinds == CLASSIFICATION) | (self.kinds == LOCALISATION))
         claims = claims[~self.used[self.objects[claims]]]
         first = np.zeros(len(self.kinds), bool)
@@ -116,32 +116,32 @@ def _classified(truth: GroundTruth, wanted: GroundTruth, found: DetectionTable, 
     from yolodsc.evaluation.errors.kinds import error_kinds
     from yolodsc.evaluation.metrics.ranking import ranked
 
-    rows = ranked(found.score, found.picture)
-    starts = np.flatnonzero(np.diff(found.picture[rows], prepend=-1))
+    rows = ranked(found.score, found.image)
+    starts = np.flatnonzero(np.diff(found.image[rows], prepend=-1))
     rank = np.arange(len(rows)) - np.repeat(starts, np.diff(starts, append=len(rows)))
-    rows = rows[rank < PER_PICTURE]
-    picture = found.picture[rows]
-    starts = np.flatnonzero(np.diff(picture, prepend=-1))
-    by_picture = np.argsort(wanted.picture, kind="stable")
+    rows = rows[rank < PER_IMAGE]
+    image = found.image[rows]
+    starts = np.flatnonzero(np.diff(image, prepend=-1))
+    by_image = np.argsort(wanted.image, kind="stable")
     ignored = truth[truth.difficult | truth.crowd]
-    ignored = ignored[np.argsort(ignored.picture, kind="stable")]
-    objects = wanted[by_picture]
+    ignored = ignored[np.argsort(ignored.image, kind="stable")]
+    objects = wanted[by_image]
     kinds, left_out, at, used = error_kinds(
         found.boxes_xyxy[rows],
         found.class_id[rows],
         np.append(starts, len(rows)),
-        np.searchsorted(objects.picture, picture[starts], "left"),
-        np.searchsorted(objects.picture, picture[starts], "right"),
+        np.searchsorted(objects.image, image[starts], "left"),
+        np.searchsorted(objects.image, image[starts], "right"),
         objects.boxes_xyxy,
         objects.class_id,
-        np.searchsorted(ignored.picture, picture[starts], "left"),
-        np.searchsorted(ignored.picture, picture[starts], "right"),
+        np.searchsorted(ignored.image, image[starts], "left"),
+        np.searchsorted(ignored.image, image[starts], "right"),
         ignored.boxes_xyxy,
         ignored.class_id,
         FOREGROUND_IOU,
         BACKGROUND_IOU,
     )
     in_order = np.zeros(len(wanted), bool)
-    in_order[by_picture] = used
-    columns = found.class_id[rows], found.score[rows], kinds, left_out, np.append(by_picture, -1)[at]
+    in_order[by_image] = used
+    columns = found.class_id[rows], found.score[rows], kinds, left_out, np.append(by_image, -1)[at]
     return _Table(*columns, wanted.class_id, in_order, classes)

@@ -1,4 +1,4 @@
-"""The kernel of the error breakdown: match each picture as TIDE does, and name what is wrong with every detection."""
+"""The kernel of the error breakdown: match each image as TIDE does, and name what is wrong with every detection."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +28,8 @@ def error_kinds(  # noqa: PLR0912, PLR0915 one kernel, one function
 ) -> tuple[NDArray[np.uint8], Flags, Ints, Flags]:  # pragma: no cover
     """Kind of each detection (N,), whether it is ignored (N,), the object it points at (N,; -1: none), and which were found (M,).
 
-    tidecv ``quantify.py: TIDEExample, TIDERun._eval_image``. Detections come by picture (``bounds``), best first; objects
-    ``first[p]:last[p]`` and regions to be ignored ``ignored_first[p]:ignored_last[p]`` are those of the same picture.
+    tidecv ``quantify.py: TIDEExample, TIDERun._eval_image``. Detections come by image (``bounds``), best first; objects
+    ``first[p]:last[p]`` and regions to be ignored ``ignored_first[p]:ignored_last[p]`` are those of the same image.
     """
     n = boxes.shape[0]
     kinds = np.zeros(n, np.uint8)

@@ -1,4 +1,4 @@
-"""COCO's twelve figures: ten overlaps, four ranges of area, at most 100 detections of a class in a picture."""
+"""COCO's twelve figures: ten overlaps, four ranges of area, at most 100 detections of a class in an image."""
 
 from dataclasses import dataclass
 
@@ -22,10 +22,10 @@ class CocoResult:
     precision : (A, T, R, C) float64
         Envelope of precision by area range, overlap, recall and class; NaN where the class has no object of the range.
     recall : (3, A, T, C) float64
-        Recall with 1, 10 and ``per_picture`` detections a picture.
+        Recall with 1, 10 and ``per_image`` detections an image.
     positives : (A, C) int64
     rows : (n,) int64
-        The detections that count, by class and picture.
+        The detections that count, by class and image.
     outcomes : (n,) uint8
         Theirs, at the first overlap and in the first range.
     """
@@ -62,9 +62,9 @@ def _mean(values: Doubles) -> float:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Groups:
-    """The detections that count, by class and picture, best first.
+    """The detections that count, by class and image, best first.
 
-    Shapes: rows and rank in the group (n,), bounds (G + 1,), keys ``class * pictures + picture`` (G,).
+    Shapes: rows and rank in the group (n,), bounds (G + 1,), keys ``class * images + image`` (G,).
     """
 
     rows: Ints
@@ -76,7 +76,7 @@ class _Groups:
 def coco(bench: MatchCache, rule: Rule, classes: int) -> CocoResult:
     """Match and accumulate as ``COCOeval`` does."""
     groups = _groups(bench, rule)
-    objects, object_keys = grouped(bench.truth, np.arange(len(bench.truth)), bench.pictures)
+    objects, object_keys = grouped(bench.truth, np.arange(len(bench.truth)), bench.images)
     truth = bench.truth[objects]
     outcomes = _match(bench, rule, groups, truth, object_keys)
     positives = np.stack([np.bincount(truth.class_id[~no], minlength=classes) for no in _unwanted(truth)])
@@ -89,11 +89,11 @@ def _groups(bench: MatchCache, rule: Rule) -> _Groups:
     from yolodsc.evaluation.metrics.ranking import ranked
 
     found = bench.found
-    key = found.class_id * bench.pictures + found.picture
+    key = found.class_id * bench.images + found.image
     rows = ranked(found.score, key)
     starts = np.flatnonzero(np.diff(key[rows], prepend=-1))
     rank = np.arange(len(rows)) - np.repeat(starts, np.diff(starts, append=len(rows)))
-    kept = rank < (len(rows) if rule.per_picture is None else rule.per_picture)
+    kept = rank < (len(rows) if rule.per_image is None else rule.per_image)
     rows, rank = rows[kept], rank[kept]
     starts = np.flatnonzero(rank == 0)
     return _Groups(rows, rank, np.append(starts, len(rows)), key[rows[starts]])
@@ -152,7 +152,7 @@ def _precision(bench: MatchCache, rule: Rule, rows: Ints, outcomes: Outcomes, po
 def _recall(class_id: Ints, outcomes: Outcomes, rank: Ints, positives: Ints, rule: Rule) -> Doubles:
     """Recall by limit of detections, area range, overlap and class: (3, A, T, C); NaN without objects."""
     areas, classes = positives.shape
-    most = rule.per_picture or len(rank) + 1
+    most = rule.per_image or len(rank) + 1
     recall = np.full((3, areas, len(rule.iou), classes), np.nan)
     for m, limit in enumerate((1, 10, most)):
         for a in range(areas):

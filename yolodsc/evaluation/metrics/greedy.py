@@ -31,7 +31,7 @@ def greedy_outcomes(  # noqa: PLR0912 one kernel, one function
     Parameters
     ----------
     boxes : (N, 4)
-        Detections by group (class and picture), best first.
+        Detections by group (class and image), best first.
     bounds : (G + 1,)
         Where each group begins among the detections.
     first, last : (G,)

@@ -39,7 +39,7 @@ class MatchCache:
 
     truth: GroundTruth
     found: DetectionTable
-    pictures: int
+    images: int
     _orders: dict[str, Ints] = field(default_factory=dict)
     _overlaps: dict[tuple[float, str, str], Overlaps] = field(default_factory=dict)
     _outcomes: dict[Rule, Outcomes] = field(default_factory=dict)
@@ -61,11 +61,11 @@ class MatchCache:
             found = self.found
             if ties == "given":
                 self._orders[ties] = ranked(found.score, found.class_id)
-            elif np.all(np.diff(found.picture) >= 0):
+            elif np.all(np.diff(found.image) >= 0):
                 self._orders[ties] = self.order("given")
             else:
-                by_picture = np.argsort(found.picture, kind="stable")
-                self._orders[ties] = by_picture[ranked(found.score[by_picture], found.class_id[by_picture])]
+                by_image = np.argsort(found.image, kind="stable")
+                self._orders[ties] = by_image[ranked(found.score[by_image], found.class_id[by_image])]
         return self._orders[ties]
 
     def overlaps(self, rule: Rule, which: str) -> Overlaps:
@@ -77,7 +77,7 @@ class MatchCache:
                 "ordinary": np.flatnonzero(~self.truth.difficult),
                 "difficult": np.flatnonzero(self.truth.difficult),
             }[which]
-            self._overlaps[key] = _overlaps(self.truth, rows, self.detections(rule), self.pictures, rule.offset)
+            self._overlaps[key] = _overlaps(self.truth, rows, self.detections(rule), self.images, rule.offset)
         return self._overlaps[key]
 
     def outcomes(self, rule: Rule) -> Outcomes:
@@ -103,18 +103,18 @@ def _matching_part(rule: Rule) -> Rule:
     )
 
 
-def grouped(truth: GroundTruth, rows: Ints, pictures: int) -> tuple[Ints, Ints]:
-    """Rows sorted by class and picture (stable), and the sorted keys ``class * pictures + picture``."""
-    keys = truth.class_id[rows] * pictures + truth.picture[rows]
+def grouped(truth: GroundTruth, rows: Ints, images: int) -> tuple[Ints, Ints]:
+    """Rows sorted by class and image (stable), and the sorted keys ``class * images + image``."""
+    keys = truth.class_id[rows] * images + truth.image[rows]
     by_key = np.argsort(keys, kind="stable")
     return rows[by_key], keys[by_key]
 
 
-def _overlaps(truth: GroundTruth, rows: Ints, found: DetectionTable, pictures: int, offset: float) -> Overlaps:
+def _overlaps(truth: GroundTruth, rows: Ints, found: DetectionTable, images: int, offset: float) -> Overlaps:
     from yolodsc.evaluation.metrics.overlap import best_overlap
 
-    rows, keys = grouped(truth, rows, pictures)
-    wanted = found.class_id * pictures + found.picture
+    rows, keys = grouped(truth, rows, images)
+    wanted = found.class_id * images + found.image
     starts = np.searchsorted(keys, np.arange(max(int(wanted.max(initial=-1)), int(keys.max(initial=-1))) + 2))
     first, last = starts[wanted], starts[wanted + 1]  # a table of all keys: a third of the time of a search for each detection
     objects = np.ascontiguousarray(truth.boxes_xyxy[rows])

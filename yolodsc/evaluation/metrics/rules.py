@@ -57,12 +57,12 @@ class Rule:
     empty
         Classes without objects: left out of the mean, or counted as 0.
     ties
-        Order of equal scores: as ``given`` in the files, or by ``picture`` and then as given.
+        Order of equal scores: as ``given`` in the files, or by ``image`` and then as given.
     borders
-        Whether boxes that reach outside of their picture are cut at its borders (``clip``) or not (``open``);
-        concerns detections that know their picture's size.
-    per_picture
-        How many detections of a class count in one picture, best first; None: all.
+        Whether boxes that reach outside of their image are cut at its borders (``clip``) or not (``open``);
+        concerns detections that know their image's size.
+    per_image
+        How many detections of a class count in one image, best first; None: all.
     counts
         In which order detections of one object compete for the TP at a threshold: by ``score``, or as ``given``.
     """
@@ -78,7 +78,7 @@ class Rule:
     empty: Literal["skip", "zero"] = "skip"
     ties: Literal["given", "picture"] = "given"
     borders: Literal["clip", "open"] = "clip"
-    per_picture: int | None = None
+    per_image: int | None = None
     counts: Literal["score", "given"] = "score"
 
 
@@ -127,7 +127,7 @@ _PRESETS = (
         matching="free",
         interpolation="101 linspace",
         ties="picture",
-        per_picture=100,
+        per_image=100,
     ),
     Rule(
         name="cartucho",

@@ -31,8 +31,8 @@ class ClassResult:
         The best F1 of the curve, and the score at which it is reached.
     curve
         Precision and recall (``coco``: at its first overlap).
-    picture, outcomes : (N,)
-        Picture and outcome of each detection, best score first: what a bootstrap over pictures needs. Ignored ones
+    image, outcomes : (N,)
+        Image and outcome of each detection, best score first: what a bootstrap over images needs. Ignored ones
         left out.
     """
 
@@ -44,7 +44,7 @@ class ClassResult:
     best_f1: float
     best_f1_score: float
     curve: Curve
-    picture: Ints
+    image: Ints
     outcomes: Outcomes
 
     @property
@@ -86,7 +86,7 @@ def score(
     found: DetectionTable,
     *,
     classes: int,
-    pictures: int,
+    images: int,
     missing: frozenset[int] = frozenset(),
     thresh: float = 0.25,
 ) -> dict[str, RuleResult]:
@@ -96,8 +96,8 @@ def score(
     ----------
     rules
     truth, found
-        Objects and detections; picture and class indices must lie in range.
-    classes, pictures
+        Objects and detections; image and class indices must lie in range.
+    classes, images
         How many there are.
     missing
         Classes that were not evaluated: they have no result and no part in any mean.
@@ -109,7 +109,7 @@ def score(
     dict
         Results by the rules' names, in their order.
     """
-    bench = MatchCache(truth, found, pictures)
+    bench = MatchCache(truth, found, images)
     return {rule.name: _score(bench, rule, classes, missing, thresh) for rule in rules}
 
 
@@ -166,7 +166,7 @@ def _class_result(bench: MatchCache, rows: Ints, outcomes: Outcomes, positives: 
         best_f1=best_f1,
         best_f1_score=at,
         curve=points,
-        picture=bench.found.picture[rows[kept]],
+        image=bench.found.image[rows[kept]],
         outcomes=outcomes[kept],
     )
 

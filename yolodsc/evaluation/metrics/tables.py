@@ -18,8 +18,8 @@ class GroundTruth:
 
     Attributes
     ----------
-    picture : (N,) int64
-        Index of the picture.
+    image : (N,) int64
+        Index of the image.
     class_id : (N,) int64
     boxes_xyxy : (N, 4) float64
         Corners in the dataset's own pixel coordinates (VOC: 1-based and inclusive).
@@ -30,7 +30,7 @@ class GroundTruth:
         COCO's ``area`` where the dataset tells one, else NaN: width times height.
     """
 
-    picture: Ints
+    image: Ints
     class_id: Ints
     boxes_xyxy: Doubles
     difficult: Flags
@@ -38,14 +38,14 @@ class GroundTruth:
     area: Doubles
 
     def __len__(self) -> int:
-        return len(self.picture)
+        return len(self.image)
 
     @classmethod
-    def of(cls, picture: Ints, class_id: Ints, boxes_xyxy: Doubles, difficult: Flags | None = None) -> Self:
+    def of(cls, image: Ints, class_id: Ints, boxes_xyxy: Doubles, difficult: Flags | None = None) -> Self:
         """Objects without COCO's extras."""
-        n = len(picture)
+        n = len(image)
         none = np.zeros(n, bool)
-        return cls(picture, class_id, boxes_xyxy, none if difficult is None else difficult, none, np.full(n, np.nan))
+        return cls(image, class_id, boxes_xyxy, none if difficult is None else difficult, none, np.full(n, np.nan))
 
     def __getitem__(self, rows: Ints | Flags) -> Self:
         return type(self)(*(getattr(self, column.name)[rows] for column in fields(self)))
@@ -61,24 +61,24 @@ class DetectionTable:
 
     Attributes
     ----------
-    picture : (N,) int64
+    image : (N,) int64
     class_id : (N,) int64
     score : (N,) float64
     boxes_xyxy : (N, 4) float64
         Corners in the coordinates of the `GroundTruth` they are compared with.
     limits : (P, 4) float64 or None
-        What each picture's borders leave of a box (min and max of its corners), for boxes that may reach outside;
+        What each image's borders leave of a box (min and max of its corners), for boxes that may reach outside;
         None where boxes are taken as they stand.
     """
 
-    picture: Ints
+    image: Ints
     class_id: Ints
     score: Doubles
     boxes_xyxy: Doubles
     limits: Doubles | None = None
 
     def __len__(self) -> int:
-        return len(self.picture)
+        return len(self.image)
 
     @classmethod
     def empty(cls) -> Self:
@@ -86,13 +86,13 @@ class DetectionTable:
         return cls(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros((0, 4)))
 
     def __getitem__(self, rows: Ints | Flags) -> Self:
-        return type(self)(self.picture[rows], self.class_id[rows], self.score[rows], self.boxes_xyxy[rows], self.limits)
+        return type(self)(self.image[rows], self.class_id[rows], self.score[rows], self.boxes_xyxy[rows], self.limits)
 
     def clipped(self) -> Self:
-        """The same with every box cut at the borders of its picture, as ``detector valid`` writes them."""
+        """The same with every box cut at the borders of its image, as ``detector valid`` writes them."""
         if self.limits is None:
             return self
-        low, high = self.limits[self.picture, :2], self.limits[self.picture, 2:]
+        low, high = self.limits[self.image, :2], self.limits[self.image, 2:]
         corners = self.boxes_xyxy.reshape(-1, 2, 2)
         cut = np.minimum(np.maximum(corners, low[:, None]), high[:, None]).reshape(-1, 4)
         return replace(self, boxes_xyxy=cut, limits=None)

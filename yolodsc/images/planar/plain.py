@@ -51,7 +51,7 @@ def _rows(source: int, height: int) -> tuple[NDArray[np.int64], NDArray[np.int64
 
 
 def _interpolated(used: Array, *, source_height: int, width: int, height: int) -> Array:
-    """The resize of a picture of which only the rows that it reads are given, (C, rows, W)."""
+    """The resize of an image of which only the rows that it reads are given, (C, rows, W)."""
     _, upper, lower, weight = _rows(source_height, height)
     left, shift = _sampled(used.shape[2], width)
     part = used.take(left, axis=2)

@@ -1,4 +1,4 @@
-"""``[crop]``: the centre of the picture, mapped to -1..1 (``crop_layer.c``)."""
+"""``[crop]``: the centre of the image, mapped to -1..1 (``crop_layer.c``)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -76,7 +76,7 @@ class DetectionLayer(Head):
             scores[:] = softmax(scores.T).T
         return out
 
-    def decode(self, output: Array, *, picture: Shape, thresh: float) -> Candidates:
+    def decode(self, output: Array, *, input_shape: Shape, thresh: float) -> Candidates:
         """Darknet: ``get_detection_detections``, with the relative units of the ``yolo`` command."""
         cells = self.side**2
         flat = output.reshape(-1)

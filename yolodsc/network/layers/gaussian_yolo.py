@@ -46,12 +46,12 @@ class GaussianYoloLayer(AnchorHead):
         out[:, [0, 2]] = self.stretched(out[:, [0, 2]])
         return out.reshape(self.shape)
 
-    def decode(self, output: Array, *, picture: Shape, thresh: float) -> Candidates:
+    def decode(self, output: Array, *, input_shape: Shape, thresh: float) -> Candidates:
         """Darknet: ``get_gaussian_yolo_box``, ``get_gaussian_yolo_detections``."""
         entries = self.entries(output)
         found, anchors, rows, columns = confident(entries, entries[:, 8], thresh)
         with np.errstate(over="ignore"):
-            sizes = np.exp(found[:, [4, 6]]) * self.anchor_sizes(anchors, picture)
+            sizes = np.exp(found[:, [4, 6]]) * self.anchor_sizes(anchors, input_shape)
         points = centres(found[:, [0, 2]], rows, columns, self.shape)
         boxes = np.concatenate([points + np.float32(_POINTS[self.yolo_point]) * sizes, sizes], axis=1)
         certainty = 1 - found[:, [1, 3, 5, 7]].mean(axis=1)

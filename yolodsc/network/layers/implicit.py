@@ -1,4 +1,4 @@
-"""``[implicit]``: learned numbers that don't depend on the picture (``representation_layer.c``)."""
+"""``[implicit]``: learned numbers that don't depend on the image (``representation_layer.c``)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

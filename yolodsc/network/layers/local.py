@@ -57,7 +57,7 @@ class LocalLayer(Layer):
         }
 
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
-        """Darknet: ``forward_local_layer``; cells beyond the picture are 0."""
+        """Darknet: ``forward_local_layer``; cells beyond the image are 0."""
         (x,) = inputs
         reach_y = (self.shape.height - 1) * self.stride + self.size
         reach_x = (self.shape.width - 1) * self.stride + self.size

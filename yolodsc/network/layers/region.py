@@ -106,7 +106,7 @@ class RegionLayer(Head):
                 anchor[first:last] = logistic(anchor[first:last])
         return out.reshape(self.shape)
 
-    def decode(self, output: Array, *, picture: Shape, thresh: float) -> Candidates:
+    def decode(self, output: Array, *, input_shape: Shape, thresh: float) -> Candidates:
         """Darknet: ``get_region_box``, ``custom_get_region_detections``."""
         entries = self._entries(output)
         found, anchors, rows, columns = confident(entries, self._confidence(entries), thresh)

@@ -46,9 +46,9 @@ class AnchorHead(Head):
         """Cell offsets in 0..1 stretched by ``scale_x_y``."""
         return offsets * np.float32(self.scale_x_y) - np.float32((self.scale_x_y - 1) / 2)
 
-    def anchor_sizes(self, anchors: Ints, picture: Shape) -> Array:
+    def anchor_sizes(self, anchors: Ints, input_shape: Shape) -> Array:
         """(N, 2) relative width and height of the anchors with these numbers."""
-        sizes: Array = (np.array(self.anchors) / np.array([picture.width, picture.height])).astype(np.float32)
+        sizes: Array = (np.array(self.anchors) / np.array([input_shape.width, input_shape.height])).astype(np.float32)
         return sizes[anchors]
 
 
@@ -137,7 +137,7 @@ class YoloLayer(AnchorHead):
         out[:, :2] = self.stretched(out[:, :2])
         return out.reshape(self.shape)
 
-    def decode(self, output: Array, *, picture: Shape, thresh: float) -> Candidates:
+    def decode(self, output: Array, *, input_shape: Shape, thresh: float) -> Candidates:
         """Darknet: ``get_yolo_box``, ``get_yolo_detections``."""
         entries = self.entries(output)
         found, anchors, rows, columns = confident(entries, entries[:, 4], thresh)
@@ -145,5 +145,5 @@ class YoloLayer(AnchorHead):
             factors = 4 * found[:, 2:4] ** 2 if self.new_coords else np.exp(found[:, 2:4])
         boxes = np.empty((len(found), 4), np.float32)
         boxes[:, :2] = centres(found[:, :2], rows, columns, self.shape)
-        boxes[:, 2:] = factors * self.anchor_sizes(anchors, picture)
+        boxes[:, 2:] = factors * self.anchor_sizes(anchors, input_shape)
         return Candidates(boxes, found[:, 4], class_scores(found[:, 4], found[:, 5:], thresh))

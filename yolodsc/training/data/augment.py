@@ -1,6 +1,6 @@
 """Augmentation in Darknet's terms: ``jitter flip hue saturation exposure`` (``data.c: load_data_detection``).
 
-One picture is read through one affine map, sampled as Darknet resizes (corners aligned, bilinear), so that without augmentation the
+One image is read through one affine map, sampled as Darknet resizes (corners aligned, bilinear), so that without augmentation the
 network sees what it sees in detection.
 """
 
@@ -18,7 +18,7 @@ from yolodsc.training.data.labels import within
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """How much pictures are changed.
+    """How much images are changed.
 
     Attributes
     ----------
@@ -31,8 +31,8 @@ class Augmentation:
     saturation, exposure
         Greatest factor of saturation and value; as often its inverse.
     sharpen
-        Greatest share of what a small blur takes away that is added. Darknet picks pixels from large pictures without smoothing, so
-        that its networks know hard edges; pictures that somebody shrank with smoothing are too soft for them by about 0.6.
+        Greatest share of what a small blur takes away that is added. Darknet picks pixels from large images without smoothing, so
+        that its networks know hard edges; images that somebody shrank with smoothing are too soft for them by about 0.6.
     """
 
     flip: bool = True
@@ -45,7 +45,7 @@ class Augmentation:
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """The part of a picture that fills the network's input, in pixels; it may reach beyond the picture."""
+    """The part of an image that fills the network's input, in pixels; it may reach beyond the image."""
 
     left: float
     top: float
@@ -55,13 +55,13 @@ class Crop:
 
 
 def augmented(
-    picture: ImageArray, labels: Array, shape: Shape, *, how: Augmentation, geometry: Geometry, random: np.random.Generator
+    image: ImageArray, labels: Array, shape: Shape, *, how: Augmentation, geometry: Geometry, random: np.random.Generator
 ) -> tuple[Array, Array]:
-    """A picture as the network's input (C, H, W), and its objects (M, 5) there."""
-    height, width = picture.shape[:2]
+    """An image as the network's input (C, H, W), and its objects (M, 5) there."""
+    height, width = image.shape[:2]
     crop = draw_crop(width, height, shape, how=how, geometry=geometry, random=random)
     colours = draw_colours(how, random)
-    pixels = recoloured(cropped(picture, crop, shape, geometry=geometry), colours)
+    pixels = recoloured(cropped(image, crop, shape, geometry=geometry), colours)
     pixels = sharpened(pixels, how.sharpen * random.random())
     return to_planar(pixels), moved(labels, crop, width=width, height=height)
 
@@ -90,17 +90,17 @@ def draw_colours(how: Augmentation, random: np.random.Generator) -> tuple[float,
     return float(hue), float(saturation), float(exposure)
 
 
-def cropped(picture: ImageArray, crop: Crop, shape: Shape, *, geometry: Geometry) -> ImageArray:
-    """The crop resized to the input; what lies beyond the picture has its mean colour, or a letterbox's grey."""
+def cropped(image: ImageArray, crop: Crop, shape: Shape, *, geometry: Geometry) -> ImageArray:
+    """The crop resized to the input; what lies beyond the image has its mean colour, or a letterbox's grey."""
     step_x = (crop.width - 1) / max(shape.width - 1, 1)
     step_y = (crop.height - 1) / max(shape.height - 1, 1)
     first = crop.left + (crop.width - 1 if crop.mirrored else 0)
     steps = np.array([[-step_x if crop.mirrored else step_x, 0, first], [0, step_y, crop.top]], np.float64)
-    grey = [255 * float(GREY)] * picture.shape[2]
-    border: Any = grey if geometry == "letterbox" else cv2.mean(picture)[: picture.shape[2]]
+    grey = [255 * float(GREY)] * image.shape[2]
+    border: Any = grey if geometry == "letterbox" else cv2.mean(image)[: image.shape[2]]
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     out = cv2.warpAffine(
-        np.ascontiguousarray(picture),
+        np.ascontiguousarray(image),
         steps,
         (shape.width, shape.height),
         flags=flags,
@@ -110,26 +110,26 @@ def cropped(picture: ImageArray, crop: Crop, shape: Shape, *, geometry: Geometry
     return out.reshape(shape.height, shape.width, -1).astype(np.uint8, copy=False)
 
 
-def recoloured(picture: ImageArray, colours: tuple[float, float, float]) -> ImageArray:
-    """Hue, saturation and value changed; grey pictures only their value. The hue goes round, where OpenCV's Darknet cuts it off."""
+def recoloured(image: ImageArray, colours: tuple[float, float, float]) -> ImageArray:
+    """Hue, saturation and value changed; grey images only their value. The hue goes round, where OpenCV's Darknet cuts it off."""
     hue, saturation, exposure = colours
     if colours == (0.0, 1.0, 1.0):
-        return picture
-    if picture.shape[2] != 3:
-        return _table(np.arange(256) * exposure)[picture]
-    hsv = cv2.cvtColor(picture, cv2.COLOR_RGB2HSV)
+        return image
+    if image.shape[2] != 3:
+        return _table(np.arange(256) * exposure)[image]
+    hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)
     levels = np.arange(256)
     turned = ((levels + round(180 * hue)) % 180).astype(np.uint8)
     tables = np.stack([turned, _table(levels * saturation), _table(levels * exposure)], axis=-1)
     return cv2.cvtColor(cv2.LUT(hsv, tables[None]), cv2.COLOR_HSV2RGB).astype(np.uint8, copy=False)
 
 
-def sharpened(picture: ImageArray, amount: float) -> ImageArray:
-    """The picture and ``amount`` times its difference from itself blurred (sigma 1)."""
+def sharpened(image: ImageArray, amount: float) -> ImageArray:
+    """The image and ``amount`` times its difference from itself blurred (sigma 1)."""
     if not amount:
-        return picture
-    blurred = cv2.GaussianBlur(picture, (0, 0), 1).reshape(picture.shape)
-    return cv2.addWeighted(picture, 1 + amount, blurred, -amount, 0).reshape(picture.shape).astype(np.uint8, copy=False)
+        return image
+    blurred = cv2.GaussianBlur(image, (0, 0), 1).reshape(image.shape)
+    return cv2.addWeighted(image, 1 + amount, blurred, -amount, 0).reshape(image.shape).astype(np.uint8, copy=False)
 
 
 def moved(labels: Array, crop: Crop, *, width: int, height: int) -> Array:

@@ -1,4 +1,4 @@
-"""Training pictures: read once, kept while they fit into memory, augmented ahead of the trainer."""
+"""Training images: read once, kept while they fit into memory, augmented ahead of the trainer."""
 
 from collections import deque
 from collections.abc import Generator, Sequence
@@ -16,7 +16,7 @@ from yolodsc.images import Geometry, ImageArray, read_image
 from yolodsc.training.data.augment import Augmentation, augmented
 
 KEPT = 3 * 2**30
-"""Bytes of decoded pictures that are kept at most; the rest is decoded again each time."""
+"""Bytes of decoded images that are kept at most; the rest is decoded again each time."""
 AHEAD = 3
 """Batches that are being prepared while the network works on one."""
 
@@ -29,20 +29,20 @@ def training_images(source: str) -> list[str]:
     Raises
     ------
     OptionError, DatasetError
-        The source names nothing, or a picture is missing.
+        The source names nothing, or an image is missing.
     """
     paths = listed([source])
     beside = Path(source).parent
     found = [path if exists(path) else str(beside / path) for path in paths]
     missing = [path for path, place in zip(paths, found, strict=True) if not is_file(place)]
     if missing:
-        raise DatasetError(f"{source}: {missing[0]} is missing ({len(missing)} of {len(paths)} pictures are)")
+        raise DatasetError(f"{source}: {missing[0]} is missing ({len(missing)} of {len(paths)} images are)")
     return found
 
 
 @dataclass(slots=True)
 class ImageCache:
-    """Decoded pictures by number."""
+    """Decoded images by number."""
 
     paths: Sequence[str]
     channels: int
@@ -54,13 +54,13 @@ class ImageCache:
         return len(self.paths)
 
     def __getitem__(self, number: int) -> ImageArray:
-        picture = self._kept.get(number)
-        if picture is None:
-            picture = read_image(self.paths[number], channels=self.channels, exif=self.exif)
+        image = self._kept.get(number)
+        if image is None:
+            image = read_image(self.paths[number], channels=self.channels, exif=self.exif)
             if self._bytes < KEPT:
-                self._bytes += picture.nbytes
-                self._kept[number] = picture
-        return picture
+                self._bytes += image.nbytes
+                self._kept[number] = image
+        return image
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +71,13 @@ class Batch:
     ----------
     step
         Counted from the start of the training.
-    pictures : (N, C, H, W)
+    images : (N, C, H, W)
     labels
-        (M, 5) a picture; empty without labels.
+        (M, 5) an image; empty without labels.
     """
 
     step: int
-    pictures: Array
+    images: Array
     labels: list[Array]
 
 
@@ -99,7 +99,7 @@ class Batches:
 
     def __post_init__(self) -> None:
         if not len(self.shelf):
-            raise OptionError("no pictures to train on")
+            raise OptionError("no images to train on")
 
     @property
     def per_epoch(self) -> int:
@@ -121,7 +121,7 @@ class Batches:
                 workers.shutdown(wait=False, cancel_futures=True)
 
     def _numbers(self, step: int) -> list[tuple[int, int, int]]:
-        """(epoch, place, picture) of each sample of a step."""
+        """(epoch, place, image) of each sample of a step."""
         epoch, within = divmod(step, self.per_epoch)
         order = np.random.default_rng((self.seed, epoch)).permutation(len(self.shelf))
         first = within * self.size
@@ -135,4 +135,4 @@ class Batches:
 
 def _batch(step: int, samples: "list[Future[Sample]]") -> Batch:
     done = [sample.result() for sample in samples]
-    return Batch(step, np.stack([picture for picture, _ in done]), [labels for _, labels in done])
+    return Batch(step, np.stack([image for image, _ in done]), [labels for _, labels in done])

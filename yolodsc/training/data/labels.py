@@ -11,30 +11,28 @@ from yolodsc.evaluation import label_file, label_path
 from yolodsc.files import text_of
 
 SMALLEST = 0.005
-"""Objects of which less is left, relative to the picture, are dropped."""
+"""Objects of which less is left, relative to the image, are dropped."""
 
 
-def read_labels(pictures: Sequence[str], *, classes: int) -> tuple[list[Array], int]:
-    """Objects (M, 5) of every picture: class, centre, size, relative; and how many pictures have no label file.
+def read_labels(images: Sequence[str], *, classes: int) -> tuple[list[Array], int]:
+    """Objects (M, 5) of every image: class, centre, size, relative; and how many images have no label file.
 
-    A picture without a file has no objects, as for Darknet.
+    An image without a file has no objects, as for Darknet.
 
     Raises
     ------
     DatasetError
-        No picture has a file, or a line is no object of one of the network's classes.
+        No image has a file, or a line is no object of one of the network's classes.
     """
-    files = [label_file(picture) for picture in pictures]
+    files = [label_file(image) for image in images]
     missing = sum(file is None for file in files)
     if missing == len(files):
-        raise DatasetError(
-            f"{pictures[0]}: no label file {label_path(pictures[0])}, nor for any other picture; wanted --labels' files"
-        )
+        raise DatasetError(f"{images[0]}: no label file {label_path(images[0])}, nor for any other image; wanted --labels' files")
     return [np.zeros((0, 5), np.float32) if file is None else _read(file, classes) for file in files], missing
 
 
 def within(objects: Array) -> Array:
-    """Objects (M, 5) cut at the picture's border; those of which nothing is left are dropped."""
+    """Objects (M, 5) cut at the image's border; those of which nothing is left are dropped."""
     half = objects[:, 3:] / 2
     low, high = (objects[:, 1:3] - half).clip(0, 1), (objects[:, 1:3] + half).clip(0, 1)  # (M, 2)
     left = (high - low).min(axis=1, initial=1.0) > SMALLEST
@@ -57,5 +55,5 @@ def _row(line: str, classes: int, *, place: str) -> list[float]:
     if not (kind.is_integer() and 0 <= kind < classes):
         raise DatasetError(f"{place}: class {kind:g}; the network has classes 0 to {classes - 1}")
     if not (0 < w <= 2 and 0 < h <= 2 and -1 <= x <= 2 and -1 <= y <= 2):
-        raise DatasetError(f"{place}: box {x:g} {y:g} {w:g} {h:g}; wanted centre and size relative to the picture")
+        raise DatasetError(f"{place}: box {x:g} {y:g} {w:g} {h:g}; wanted centre and size relative to the image")
     return [kind, x, y, w, h]

@@ -1,6 +1,6 @@
 """Fine-tuning: a student network learns from a teacher, from labels, or from both.
 
-A `Trainer` takes networks, pictures and `FinetuneSettings`, and gives back an ordinary network; everything on the way (checkpoints, curves)
+A `Trainer` takes networks, images and `FinetuneSettings`, and gives back an ordinary network; everything on the way (checkpoints, curves)
 lies in one folder.
 """
 

@@ -17,7 +17,7 @@ class History:
     Attributes
     ----------
     epochs
-        One mapping an epoch: ``epoch step heads features labels total rate seconds pictures_per_second`` and ``map`` (0..1).
+        One mapping an epoch: ``epoch step heads features labels total rate seconds images_per_second`` and ``map`` (0..1).
     """
 
     def __init__(self, state: Mapping[str, Any] | None = None) -> None:
@@ -25,17 +25,17 @@ class History:
         self.epochs: list[dict[str, float]] = list(known["epochs"])
         self._open: dict[str, float] = dict(known["open"])
 
-    def add(self, parts: Mapping[str, float], *, seconds: float, pictures: int) -> None:
+    def add(self, parts: Mapping[str, float], *, seconds: float, images: int) -> None:
         """Take in one step."""
-        for name, value in {**parts, "total": sum(parts.values()), "seconds": seconds, "pictures": pictures, "steps": 1}.items():
+        for name, value in {**parts, "total": sum(parts.values()), "seconds": seconds, "pictures": images, "steps": 1}.items():
             self._open[name] = self._open.get(name, 0.0) + value
 
     def close(self, *, step: int, rate: float) -> dict[str, float]:
         """End an epoch; returns its entry."""
         own = self._open
-        steps, seconds, pictures = (own.pop(name) for name in ("steps", "seconds", "pictures"))
+        steps, seconds, images = (own.pop(name) for name in ("steps", "seconds", "pictures"))
         entry = {"epoch": len(self.epochs) + 1.0, "step": float(step)} | {name: value / steps for name, value in own.items()}
-        entry |= {"rate": rate, "seconds": seconds, "pictures_per_second": pictures / seconds}
+        entry |= {"rate": rate, "seconds": seconds, "pictures_per_second": images / seconds}
         self.epochs.append(entry)
         self._open = {}
         return entry

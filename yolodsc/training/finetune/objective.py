@@ -79,7 +79,7 @@ class Objective:
     def _terms(self, batch: Batch, outputs: dict[int, Array]) -> Iterator["_Term"]:
         labels: Sequence[Array] = batch.labels
         if self._teacher:
-            told = self._teacher(batch.pictures)
+            told = self._teacher(batch.images)
             for grid, raw in self._copied:
                 loss = partial(head_loss, grid, outputs[grid.index], told[raw])
                 yield _Term("heads", grid.index, self._settings.heads, loss)

@@ -1,4 +1,4 @@
-"""Everything that decides a training's result, besides networks and pictures."""
+"""Everything that decides a training's result, besides networks and images."""
 
 from dataclasses import dataclass, field
 from math import inf
@@ -14,11 +14,11 @@ class FinetuneSettings:
     Attributes
     ----------
     epochs, batch
-        Passes over the pictures, pictures a step.
+        Passes over the images, images a step.
     rate
         The highest learning rate.
     size
-        Side of the square pictures that are trained on; the student's own input unless given.
+        Side of the square images that are trained on; the student's own input unless given.
     optimizer, momentum, decay
         ``adam`` or ``sgd``; weight decay is of kernels only.
     schedule, warmup

@@ -1,6 +1,6 @@
 """What the teacher has to say: logits and maps to copy where both networks agree, boxes where they don't.
 
-The teacher never learns, so that it runs on the engine, a picture at a time.
+The teacher never learns, so that it runs on the engine, an image at a time.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ class HintPair:
 
 
 class Teacher:
-    """A trained network beside a student, both for pictures of one size.
+    """A trained network beside a student, both for images of one size.
 
     Attributes
     ----------
@@ -52,20 +52,20 @@ class Teacher:
         ours, theirs = reported_classes(student), reported_classes(network)
         if ours != theirs:
             raise OptionError(f"--teacher: knows {theirs} classes; wanted the student's {ours}")
-        if network.picture != student.picture:
-            raise OptionError(f"--teacher: reads pictures of {network.picture}, the student of {student.picture}")
+        if network.input_shape != student.input_shape:
+            raise OptionError(f"--teacher: reads images of {network.input_shape}, the student of {student.input_shape}")
         self.network = network
         self.heads = _matched(grids(student), network)
         self.features = features(student, network)
         wanted = [raw for _, raw in self.heads] or [head.index for head in network.heads]
         self._runner = engine.compile(network, threads=threads, outputs=[*wanted, *(pair.teacher for pair in self.features)])
 
-    def __call__(self, pictures: Array) -> dict[int, Array]:
+    def __call__(self, images: Array) -> dict[int, Array]:
         """Outputs by layer index, (N, C, H, W) each, of (N, C, H, W)."""
-        return self._runner(pictures)
+        return self._runner(images)
 
     def boxes(self, outputs: dict[int, Array], labels: Sequence[Array]) -> list[Array]:
-        """Labels (M, 5) of every picture with the teacher's boxes beside them, but for those of objects that are labelled."""
+        """Labels (M, 5) of every image with the teacher's boxes beside them, but for those of objects that are labelled."""
         return [
             _added(own, self._boxes({head.index: outputs[head.index][n] for head in self.network.heads}))
             for n, own in enumerate(labels)
@@ -76,9 +76,9 @@ class Teacher:
         self._runner.close()
 
     def _boxes(self, outputs: dict[int, Array]) -> Array:
-        """(M, 5): class, centre, size of what the teacher finds in one picture."""
-        heads, picture = self.network.heads, self.network.picture
-        found = concatenated([head.decode(outputs[head.index], picture=picture, thresh=BOX_SCORE) for head in heads])
+        """(M, 5): class, centre, size of what the teacher finds in one image."""
+        heads, image = self.network.heads, self.network.input_shape
+        found = concatenated([head.decode(outputs[head.index], input_shape=image, thresh=BOX_SCORE) for head in heads])
         found = nms(found, kind="default", thresh=self.network.profile.nms_thresh, beta=0.6)
         n, kind = np.nonzero(found.probabilities > BOX_SCORE)
         return within(np.concatenate([kind[:, None], found.boxes_xywh[n]], axis=1).astype(np.float32))

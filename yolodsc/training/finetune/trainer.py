@@ -30,7 +30,7 @@ CHECKPOINT_EVERY = 300.0
 """Seconds between checkpoints within an epoch."""
 
 REESTIMATED = 512
-"""Pictures from which batch norm's statistics are taken anew where they were live."""
+"""Images from which batch norm's statistics are taken anew where they were live."""
 
 TrainingProgress = Callable[[int, Loss], None]
 """Called after every step with the number of steps done and its loss."""
@@ -38,7 +38,7 @@ TrainingProgress = Callable[[int, Loss], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Training:
-    """The trained network, of the student's own picture size, and what happened."""
+    """The trained network, of the student's own image size, and what happened."""
 
     network: Network
     history: History
@@ -50,9 +50,9 @@ class Trainer:
     Parameters
     ----------
     paths, labels
-        Pictures, and (M, 5) objects of each (class, centre, size); no labels at all where none are used.
+        Images, and (M, 5) objects of each (class, centre, size); no labels at all where none are used.
     geometry
-        How pictures are fitted.
+        How images are fitted.
     folder
         For checkpoints and curves.
     resume
@@ -78,7 +78,7 @@ class Trainer:
         resume: bool = False,
     ) -> None:
         self.settings, self._student, self._folder, self._threads = settings, student, folder, threads
-        side = (settings.size, settings.size) if settings.size else student.picture[1:]
+        side = (settings.size, settings.size) if settings.size else student.input_shape[1:]
         networks = (student, teacher) if teacher else (student,)
         decisive = asdict(settings) | {
             "labels": [own.tolist() for own in labels],
@@ -97,9 +97,16 @@ class Trainer:
             settings.optimizer, self._model.parameters, decay=settings.decay, momentum=settings.momentum
         )
         self._average = WeightAverage(self._model.parameters, settings.average)
-        shelf = ImageCache(paths, small.picture.channels, student.profile.exif)
+        shelf = ImageCache(paths, small.input_shape.channels, student.profile.exif)
         self._batches = Batches(
-            shelf, labels, small.picture, geometry, settings.augmentation, min(settings.batch, len(paths)), settings.seed, threads
+            shelf,
+            labels,
+            small.input_shape,
+            geometry,
+            settings.augmentation,
+            min(settings.batch, len(paths)),
+            settings.seed,
+            threads,
         )
         self.steps = max(round(settings.epochs * self._batches.per_epoch), 1)
         self._schedule = Schedule(settings.schedule, settings.rate, self.steps, round(settings.warmup * self._batches.per_epoch))
@@ -162,7 +169,7 @@ class Trainer:
             present = self._average.network(present)
         if self.settings.statistics == "live":
             with closing(self._batches.between(0, min(REESTIMATED // self.settings.batch + 1, self.steps))) as batches:
-                present = reestimate(present, (batch.pictures for batch in batches), threads=self._threads)
+                present = reestimate(present, (batch.images for batch in batches), threads=self._threads)
         return self._student.with_weights(present.weights)
 
     def checkpoint(self) -> None:
@@ -184,7 +191,7 @@ class Trainer:
             start = monotonic()
             for batch in batches:
                 loss = self._step(batch)
-                self.history.add(loss.parts, seconds=monotonic() - start, pictures=len(batch.pictures))
+                self.history.add(loss.parts, seconds=monotonic() - start, images=len(batch.images))
                 self.step += 1
                 yield loss
                 start = monotonic()  # what others did meanwhile is not training
@@ -197,7 +204,7 @@ class Trainer:
         return loss
 
     def _descend(self, batch: Batch) -> tuple[Loss, float]:
-        outputs = self._model.forward(batch.pictures)
+        outputs = self._model.forward(batch.images)
         loss = self._objective(batch, outputs)
         self._model.backward(loss.gradients)
         norm = clip(self._model.parameters, most=self.settings.clip)

@@ -13,7 +13,7 @@ THRESH = 0.005
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """A labelled set of pictures, in the order of the network's classes."""
+    """A labelled set of images, in the order of the network's classes."""
 
     dataset: Dataset
     names: tuple[str, ...]
@@ -27,5 +27,5 @@ class Validation:
         finally:
             detector.close()
         rule = RULES["voc10"]
-        classes, pictures = len(self.dataset.names), len(self.dataset.ids)
-        return score([rule], self.dataset.truth, found, classes=classes, pictures=pictures)[rule.name].mean_ap or 0.0
+        classes, images = len(self.dataset.names), len(self.dataset.ids)
+        return score([rule], self.dataset.truth, found, classes=classes, images=images)[rule.name].mean_ap or 0.0

@@ -13,7 +13,7 @@ from yolodsc.jit import njit
 from yolodsc.training.kernels.piecewise_linear import unbent
 
 CACHED = 6144
-"""How many numbers a buffer may hold for several pictures to share it."""
+"""How many numbers a buffer may hold for several images to share it."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
@@ -142,20 +142,20 @@ def forward(
     starts : (K * K,)
         Where each tap's first number lies in ``phases``, flat.
     phases : (m, s, s, rows, pitch)
-        Memory for m pictures; its margins must be 0 and stay so.
+        Memory for m images; its margins must be 0 and stay so.
     line : (m * s * s * rows * pitch,)
         Memory.
     out : (F, n, OH, OW)
     """
-    filters, pictures, height, width = out.shape
+    filters, images, height, width = out.shape
     multiplier = filters // x.shape[0]
     m, pitch = len(phases), phases.shape[4]
     block = phases[0].size
     source = phases.reshape(-1)
     slope, limit = bending
     for c in range(x.shape[0]):
-        for start in range(0, pictures, m):
-            count = min(m, pictures - start)
+        for start in range(0, images, m):
+            count = min(m, images - start)
             for i in range(count):
                 _spread(x[c, start + i], margin, strides, phases[i])
             used = line[: (count - 1) * block + (height - 1) * pitch + width]
@@ -217,7 +217,7 @@ def backward(
     sums
         Memory of the shape of ``phases``.
     """
-    filters, pictures = out.shape[:2]
+    filters, images = out.shape[:2]
     multiplier = filters // x.shape[0]
     m, pitch, block = len(phases), phases.shape[4], phases[0].size
     area = phases.shape[3] * pitch
@@ -228,8 +228,8 @@ def backward(
     kernel_gradient[:] = 0
     bias_gradient[:] = 0
     for c in range(x.shape[0]):
-        for start in range(0, pictures, m):
-            count = min(m, pictures - start)
+        for start in range(0, images, m):
+            count = min(m, images - start)
             for i in range(count):
                 _spread(x[c, start + i], margin, strides, phases[i])
             used = line[head : head + (count - 1) * block + (out.shape[2] - 1) * pitch + out.shape[3]]

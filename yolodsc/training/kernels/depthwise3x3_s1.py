@@ -4,7 +4,7 @@ A stack of rows is kept three times, as it is and moved by a pixel to either sid
 end. All nine taps are then shifts by whole rows, and a convolution a sum of products of flat arrays, whatever the width of the map.
 The gradient of the input is the same sum of the output's gradient with the kernel turned round.
 
-Between pictures, and above and below the map, lies one row of zeros; of tall maps the neighbouring rows lie there instead.
+Between images, and above and below the map, lies one row of zeros; of tall maps the neighbouring rows lie there instead.
 """
 
 import numpy as np
@@ -25,7 +25,7 @@ def _copy(source: Array, place: Array) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _stack(x: Array, y0: int, y1: int, place: Array) -> None:
-    """Rows y0 - 1 to y1 of each of (m, H, W), 0 outside the map; pictures share the row between them."""
+    """Rows y0 - 1 to y1 of each of (m, H, W), 0 outside the map; images share the row between them."""
     height, width = x.shape[1:]
     block = (y1 - y0 + 1) * width
     top, bottom = max(y0 - 1, 0), min(y1 + 1, height)
@@ -100,7 +100,7 @@ def forward(
     kernel: Array,
     bias: Array,
     bending: tuple[np.float32, np.float32],
-    pictures: int,
+    images: int,
     rows: int,
     memory: Array,
     out: Array,
@@ -114,16 +114,16 @@ def forward(
         F = C * multiplier; filter f sees channel f // multiplier.
     bending
         Slope below 0 and greatest value of the activation.
-    pictures, rows
-        Of the output, at a time; several pictures only with all their rows.
-    memory : (BUFFERS, at least (pictures * (rows + 1) + 1) * W)
+    images, rows
+        Of the output, at a time; several images only with all their rows.
+    memory : (BUFFERS, at least (images * (rows + 1) + 1) * W)
     out : (F, n, H, W)
     """
     channels, count, height, width = x.shape
     multiplier = len(out) // channels
     for c in range(channels):
-        for start in range(0, count, pictures):
-            m = min(pictures, count - start)
+        for start in range(0, count, images):
+            m = min(images, count - start)
             for y0 in range(0, height, rows):
                 y1 = min(y0 + rows, height)
                 block = (y1 - y0 + 1) * width
@@ -148,7 +148,7 @@ def backward(
     gradient: Array,
     kernel: Array,
     bending: tuple[np.float32, np.float32],
-    pictures: int,
+    images: int,
     rows: int,
     memory: Array,
     target: Array,
@@ -166,8 +166,8 @@ def backward(
     for c in range(channels):
         for f in range(c * multiplier, (c + 1) * multiplier):
             bias_gradient[f] = unbend_row(gradient[f].reshape(-1), out[f].reshape(-1), bending)
-        for start in range(0, count, pictures):
-            m = min(pictures, count - start)
+        for start in range(0, count, images):
+            m = min(images, count - start)
             for y0 in range(0, height, rows):
                 y1 = min(y0 + rows, height)
                 block = (y1 - y0 + 1) * width

@@ -130,7 +130,7 @@ def forward(
     kernel: Array,
     bias: Array,
     bending: tuple[np.float32, np.float32],
-    pictures: int,
+    images: int,
     rows: int,
     memory: Array,
     out: Array,
@@ -138,8 +138,8 @@ def forward(
     """Convolve, add the bias, bend and cut; parameters as in `three.forward`, ``out`` (F, n, OH, OW)."""
     (count, height, width), multiplier = out.shape[1:], len(out) // len(x)
     for c in range(len(x)):
-        for start in range(0, count, pictures):
-            m = min(pictures, count - start)
+        for start in range(0, count, images):
+            m = min(images, count - start)
             for y0 in range(0, height, rows):
                 y1 = min(y0 + rows, height)
                 block = (y1 - y0 + 1) * width
@@ -174,7 +174,7 @@ def backward(
     gradient: Array,
     kernel: Array,
     bending: tuple[np.float32, np.float32],
-    pictures: int,
+    images: int,
     rows: int,
     memory: Array,
     target: Array,
@@ -188,8 +188,8 @@ def backward(
     for c in range(len(x)):
         for f in range(c * multiplier, (c + 1) * multiplier):
             bias_gradient[f] = unbend_row(gradient[f].reshape(-1), out[f].reshape(-1), bending)
-        for start in range(0, count, pictures):
-            m = min(pictures, count - start)
+        for start in range(0, count, images):
+            m = min(images, count - start)
             for y0 in range(0, height, rows):
                 y1 = min(y0 + rows, height)
                 block = (y1 - y0 + 1) * width

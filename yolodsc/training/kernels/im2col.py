@@ -1,7 +1,7 @@
 """Convolution as matrix products on columns (``im2col.c: im2col_cpu_ext``, ``col2im.c``), a few rows of the output at a time.
 
-The rows of all pictures count on: row r is row r % OH of picture r // OH. So many are taken that columns and products stay in the
-cache; the columns of a whole picture would be nine times the input for 3x3, and twice as slow.
+The rows of all images count on: row r is row r % OH of image r // OH. So many are taken that columns and products stay in the
+cache; the columns of a whole image would be nine times the input for 3x3, and twice as slow.
 """
 
 import numpy as np
@@ -35,7 +35,7 @@ def _gather(x: Array, geometry: Geometry, first_row: int, out_height: int, colum
                 first, last = _inside(left, stride_x, width, out_width)
                 i, line = divmod(first_row, out_height)
                 for r in range(rows):
-                    row, picture, y = columns[c, ky, kx, r], i, line * stride_y + ky * dilation - margin
+                    row, image, y = columns[c, ky, kx, r], i, line * stride_y + ky * dilation - margin
                     i, line = (i, line + 1) if line + 1 < out_height else (i + 1, 0)
                     if y < 0 or y >= height:
                         for j in range(out_width):
@@ -45,7 +45,7 @@ def _gather(x: Array, geometry: Geometry, first_row: int, out_height: int, colum
                         row[j] = 0
                     for j in range(last, out_width):
                         row[j] = 0
-                    source, place = x[c, picture, y, first * stride_x + left :], row[first:]
+                    source, place = x[c, image, y, first * stride_x + left :], row[first:]
                     if stride_x == 1:
                         for j in range(last - first):
                             place[j] = source[j]
@@ -67,11 +67,11 @@ def _scatter(columns: Array, geometry: Geometry, first_row: int, out_height: int
                 first, last = _inside(left, stride_x, width, out_width)
                 i, line = divmod(first_row, out_height)
                 for r in range(rows):
-                    picture, y = i, line * stride_y + ky * dilation - margin
+                    image, y = i, line * stride_y + ky * dilation - margin
                     i, line = (i, line + 1) if line + 1 < out_height else (i + 1, 0)
                     if y < 0 or y >= height:
                         continue
-                    source, place = columns[c, ky, kx, r, first:], x[c, picture, y, first * stride_x + left :]
+                    source, place = columns[c, ky, kx, r, first:], x[c, image, y, first * stride_x + left :]
                     if stride_x == 1:
                         for j in range(last - first):
                             place[j] += source[j]

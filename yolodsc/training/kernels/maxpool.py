@@ -9,9 +9,9 @@ from yolodsc.jit import njit
 @njit(cache=True, nogil=True, error_model="numpy")
 def largest(x: Array, size: int, strides: tuple[int, int], margin: int, out: Array) -> None:
     """Fill (C, n, OH, OW) from (C, n, H, W); cells outside don't take part."""
-    channels, pictures, height, width = x.shape
+    channels, images, height, width = x.shape
     for c in range(channels):
-        for i in range(pictures):
+        for i in range(images):
             for y in range(out.shape[2]):
                 top = y * strides[0] - margin
                 rows = range(max(top, 0), min(top + size, height))
@@ -27,9 +27,9 @@ def largest(x: Array, size: int, strides: tuple[int, int], margin: int, out: Arr
 @njit(cache=True, nogil=True, error_model="numpy")
 def give_back(gradient: Array, x: Array, out: Array, size: int, strides: tuple[int, int], margin: int, target: Array) -> None:
     """Add each gradient (C, n, OH, OW) to the first cell of its window that holds the largest value."""
-    channels, pictures, height, width = x.shape
+    channels, images, height, width = x.shape
     for c in range(channels):
-        for i in range(pictures):
+        for i in range(images):
             for y in range(out.shape[2]):
                 top = max(y * strides[0] - margin, 0)
                 bottom = min(y * strides[0] - margin + size, height)
@@ -48,10 +48,10 @@ def give_back(gradient: Array, x: Array, out: Array, size: int, strides: tuple[i
 @njit(cache=True, nogil=True, error_model="numpy")
 def largest_of_four(x: Array, out: Array) -> None:
     """Fill (C, n, H / 2, W / 2) from (C, n, H, W): windows of 2x2 that do not overlap, seven times as fast as in general."""
-    channels, pictures, height, width = out.shape
+    channels, images, height, width = out.shape
     one, two = np.uint64(1), np.uint64(2)
     for c in range(channels):
-        for i in range(pictures):
+        for i in range(images):
             for y in range(height):
                 a, b, row = x[c, i, 2 * y], x[c, i, 2 * y + 1], out[c, i, y]
                 for j in range(np.uint64(width)):
@@ -62,10 +62,10 @@ def largest_of_four(x: Array, out: Array) -> None:
 @njit(cache=True, nogil=True, error_model="numpy")
 def give_back_to_four(gradient: Array, x: Array, out: Array, target: Array, add: bool) -> None:
     """Store or add the gradients (C, n, H / 2, W / 2) of `largest_of_four`; all cells are written."""
-    channels, pictures, height, width = out.shape
+    channels, images, height, width = out.shape
     one, two, zero = np.uint64(1), np.uint64(2), np.float32(0)
     for c in range(channels):
-        for i in range(pictures):
+        for i in range(images):
             for y in range(height):
                 a, b, row, g = x[c, i, 2 * y], x[c, i, 2 * y + 1], out[c, i, y], gradient[c, i, y]
                 above, below = target[c, i, 2 * y], target[c, i, 2 * y + 1]

@@ -29,7 +29,7 @@ class Moments:
         return self._slots[-1]
 
     def forget(self) -> None:
-        """Give up all slots, before pictures of another shape are planned."""
+        """Give up all slots, before images of another shape are planned."""
         self._slots.clear()
         self._counts.clear()
 

@@ -13,7 +13,7 @@ L = TypeVar("L", bound=Layer)
 
 
 class TrainingOperation(Protocol):
-    """One layer on one chunk of pictures, bound to its arrays; it takes no arguments and allocates next to nothing."""
+    """One layer on one chunk of images, bound to its arrays; it takes no arguments and allocates next to nothing."""
 
     def forward(self) -> None:
         """Fill the output from the inputs."""
@@ -57,12 +57,12 @@ class GradientTarget:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerContext(Generic[L]):
-    """An operation's surroundings. Maps are (C, n, H, W): channels first, so that one matrix product serves all n pictures.
+    """An operation's surroundings. Maps are (C, n, H, W): channels first, so that one matrix product serves all n images.
 
     Attributes
     ----------
     layer
-        With the shapes of the pictures at hand.
+        With the shapes of the images at hand.
     inputs, out
         Maps; ``out`` is kept for the backward pass.
     gradient

@@ -33,8 +33,8 @@ class DepthwiseTraining:
         sy, sx = self._strides
         reach = (layer.size - 1) * layer.dilation
         rows, pitch = self._out.shape[2] + reach // sy, self._out.shape[3] + reach // sx
-        pictures = min(self._x.shape[1], max(1, cached // (sy * sx * rows * pitch)))
-        self._shape = (pictures, sy, sx, rows, pitch)
+        images = min(self._x.shape[1], max(1, cached // (sy * sx * rows * pitch)))
+        self._shape = (images, sy, sx, rows, pitch)
         starts, phases = [], []
         for ky in range(layer.size):
             for kx in range(layer.size):

@@ -31,17 +31,17 @@ class Depthwise3x3Training:
         self._bias, self._bias_gradient = place.weights["biases"], place.weight_gradients["biases"]
         self._finish = Finish(layer, place.out)
         self._kernels = _kernels(layer.stride_x)
-        pictures, height, width = place.out.shape[1:]
+        images, height, width = place.out.shape[1:]
         parts = -(-height * width // CACHED)
         self._rows = -(-height // parts)
-        self._pictures = min(pictures, max(1, CACHED // ((height + 1) * width))) if parts == 1 else 1
-        self._shape = (self._kernels.BUFFERS, (self._pictures * (self._rows + 1) + 1) * width)
+        self._images = min(images, max(1, CACHED // ((height + 1) * width))) if parts == 1 else 1
+        self._shape = (self._kernels.BUFFERS, (self._images * (self._rows + 1) + 1) * width)
         self._scratch = place.scratch
         place.scratch.reserve(self._shape[0] * self._shape[1])
 
     def forward(self) -> None:
         """Convolution, bias and activation."""
-        work = self._pictures, self._rows, self._scratch.take(*self._shape)
+        work = self._images, self._rows, self._scratch.take(*self._shape)
         self._kernels.forward(self._x, self._kernel, self._bias, self._finish.bending, *work, self._finish.before)
         self._finish.forward()
 
@@ -54,7 +54,7 @@ class Depthwise3x3Training:
             self._gradient,
             self._kernel,
             self._finish.bending,
-            self._pictures,
+            self._images,
             self._rows,
             self._scratch.take(*self._shape),
             self._target,

@@ -8,17 +8,17 @@ from yolodsc.training.layers.context import LayerContext
 
 
 class Reorg:
-    """A permutation of every picture, as the layer itself makes it."""
+    """A permutation of every image, as the layer itself makes it."""
 
     def __init__(self, place: LayerContext[ReorgLayer]) -> None:
         self._x, self._out, self._gradient, self._target = place.inputs[0], place.out, place.gradient, place.targets[0]
-        channels, pictures, height, width = self._x.shape
+        channels, images, height, width = self._x.shape
         numbers = np.arange(channels * height * width, dtype=np.float64).reshape(channels, height, width)
         order: Ints = place.layer.forward([numbers], {}).astype(np.int64)  # float64 holds them all
         channel, pixel = np.divmod(order, height * width)
-        offsets = np.arange(pictures)[:, None, None]
+        offsets = np.arange(images)[:, None, None]
         # (OC, n, OH, OW): where in (C, n, H, W) each number comes from
-        self._order: Ints = ((channel[:, None] * pictures + offsets) * (height * width) + pixel[:, None]).reshape(-1)
+        self._order: Ints = ((channel[:, None] * images + offsets) * (height * width) + pixel[:, None]).reshape(-1)
 
     def forward(self) -> None:
         """Fetch."""

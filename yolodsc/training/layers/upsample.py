@@ -37,6 +37,6 @@ class UpsampleTraining:
 
     def _blocks(self, large: Array) -> Array:
         """(C, n, H, s, W, s) view of the larger of both maps."""
-        channels, pictures, height, width = large.shape
+        channels, images, height, width = large.shape
         s = abs(self._stride)
-        return large.reshape(channels, pictures, height // s, s, width // s, s)
+        return large.reshape(channels, images, height // s, s, width // s, s)

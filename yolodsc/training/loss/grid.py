@@ -71,7 +71,7 @@ class Grid:
         section = head.section
         if head.new_coords:
             raise section.error("new_coords=1 is not trained here", key="new_coords")
-        side = np.array([network.picture.width, network.picture.height], np.float64)
+        side = np.array([network.input_shape.width, network.input_shape.height], np.float64)
         pairs = np.array(section.numbers("anchors"), np.float64)
         every = pairs[: len(pairs) // 2 * 2].reshape(-1, 2) / side
         numbers = section.integers("mask") or tuple(range(len(head.anchors)))
@@ -92,7 +92,7 @@ class Grid:
         return logits.reshape(len(logits), len(self.anchors), 5 + self.classes, self.height, self.width)
 
     def boxes(self, entries: Array) -> Array:
-        """(N, A, H, W, 4) centre-based boxes relative to the picture."""
+        """(N, A, H, W, 4) centre-based boxes relative to the image."""
         boxes = np.empty((*entries.shape[:2], self.height, self.width, 4), np.float32)
         offsets = logistic(entries[:, :, :2]) * np.float32(self.stretch) - np.float32((self.stretch - 1) / 2)
         boxes[..., 0] = (offsets[:, :, 0] + np.arange(self.width, dtype=np.float32)) / np.float32(self.width)

@@ -1,7 +1,7 @@
 """The detection loss of ``[region]`` (``region_layer.c: forward_region_layer``): YOLOv2's half squared errors and softmax.
 
 ``rescore`` takes the overlap itself as the objectness to reach, and holds it constant. Left aside: the pull towards anchors during
-the first 12,800 pictures, and ``classfix``.
+the first 12,800 images, and ``classfix``.
 """
 
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class RegionOptions:
 
 
 def region_loss(grid: Grid, logits: Array, truths: TargetBoxes) -> tuple[float, Array]:
-    """Loss of the head, a mean over the pictures, and its gradient by the logits (N, C, H, W)."""
+    """Loss of the head, a mean over the images, and its gradient by the logits (N, C, H, W)."""
     options = RegionOptions.of(grid)
     entries = grid.entries(logits)  # (N, A, 5 + classes, H, W)
     boxes = grid.boxes(entries)
@@ -60,10 +60,10 @@ def _responsible(grid: Grid, boxes: Array, truths: TargetBoxes, options: RegionO
     if options.bias_match:
         anchor = shape_overlaps(sizes, grid.anchors).argmax(axis=1)
     else:
-        there = boxes[truths.picture, :, row, column, 2:]  # (K, A, 2)
+        there = boxes[truths.image, :, row, column, 2:]  # (K, A, 2)
         shared = np.minimum(sizes[:, None], there).prod(axis=2)
         anchor = (shared / (sizes.prod(axis=1)[:, None] + there.prod(axis=2) - shared)).argmax(axis=1)
-    every = np.stack([truths.picture, anchor, row, column])
+    every = np.stack([truths.image, anchor, row, column])
     # the last of equal cells: the first of the reversed
     _, first = np.unique(every[:, ::-1], axis=1, return_index=True)
     kept = np.sort(len(truths) - 1 - first)

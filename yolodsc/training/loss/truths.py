@@ -16,35 +16,35 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TargetBoxes:
-    """All objects of a batch, in the order of its pictures.
+    """All objects of a batch, in the order of its images.
 
     Attributes
     ----------
-    picture, class_id : (K,) int64
+    image, class_id : (K,) int64
     boxes_xywh : (K, 4) float32
-        Relative to the picture.
+        Relative to the image.
     """
 
-    picture: Ints
+    image: Ints
     class_id: Ints
     boxes_xywh: Array
 
     @classmethod
     def joined(cls, labels: Sequence[Array]) -> Self:
-        """Out of one array (M, 5) a picture: class, centre, size."""
+        """Out of one array (M, 5) an image: class, centre, size."""
         rows = np.concatenate([*labels, np.zeros((0, 5), np.float32)])
-        picture = np.repeat(np.arange(len(labels)), [len(own) for own in labels])
-        return cls(picture, rows[:, 0].astype(np.int64), np.ascontiguousarray(rows[:, 1:], np.float32))
+        image = np.repeat(np.arange(len(labels)), [len(own) for own in labels])
+        return cls(image, rows[:, 0].astype(np.int64), np.ascontiguousarray(rows[:, 1:], np.float32))
 
     def __len__(self) -> int:
-        return len(self.picture)
+        return len(self.image)
 
 
 def best_overlaps(boxes: Array, truths: TargetBoxes) -> tuple[Array, Ints]:
-    """For every box (N, P, 4) the best IoU with a truth of its picture, and that truth's row (-1: none): (N, P) each."""
+    """For every box (N, P, 4) the best IoU with a truth of its image, and that truth's row (-1: none): (N, P) each."""
     best = np.zeros(boxes.shape[:2], np.float32)
     which = np.full(boxes.shape[:2], -1, np.int64)
-    for k, (n, truth) in enumerate(zip(truths.picture, truths.boxes_xywh, strict=True)):
+    for k, (n, truth) in enumerate(zip(truths.image, truths.boxes_xywh, strict=True)):
         overlap = iou(truth, boxes[n])  # (P,)
         better = overlap > best[n]
         best[n][better] = overlap[better]

@@ -54,9 +54,9 @@ class YoloOptions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Assigned:
-    """Cells that answer for objects: picture, anchor, row, column, and the object's row among the truths; (R,) each."""
+    """Cells that answer for objects: image, anchor, row, column, and the object's row among the truths; (R,) each."""
 
-    picture: Ints
+    image: Ints
     anchor: Ints
     row: Ints
     column: Ints
@@ -65,21 +65,21 @@ class Assigned:
     @property
     def cells(self) -> tuple[Ints, Ints, Ints, Ints]:
         """The index of the cells in arrays (N, A, H, W)."""
-        return self.picture, self.anchor, self.row, self.column
+        return self.image, self.anchor, self.row, self.column
 
 
 def yolo_loss(grid: Grid, logits: Array, truths: TargetBoxes) -> tuple[float, Array]:
-    """Loss of one head, a mean over the pictures, and its gradient by the logits (N, C, H, W)."""
+    """Loss of one head, a mean over the images, and its gradient by the logits (N, C, H, W)."""
     options = YoloOptions.of(grid)
     entries = grid.entries(logits)  # (N, A, 5 + classes, H, W)
     gradient = np.zeros_like(entries)
     boxes = grid.boxes(entries)
     ignored, near = _near(grid, entries, boxes, truths, options)
     found = _joined(_responsible(grid, truths, options), near)
-    pictures = len(logits)
-    value = _objectness(entries, gradient, found, ignored, options.obj_normalizer / pictures)
-    value += _classes(entries, gradient, found, truths, options, options.cls_normalizer / pictures)
-    value += _boxes(grid, entries, gradient, found, truths, options, options.iou_normalizer / pictures)
+    images = len(logits)
+    value = _objectness(entries, gradient, found, ignored, options.obj_normalizer / images)
+    value += _classes(entries, gradient, found, truths, options, options.cls_normalizer / images)
+    value += _boxes(grid, entries, gradient, found, truths, options, options.iou_normalizer / images)
     return value, gradient.reshape(logits.shape)
 
 
@@ -104,7 +104,7 @@ def _responsible(grid: Grid, truths: TargetBoxes, options: YoloOptions) -> Assig
     numbers = np.array(grid.numbers)
     chosen = (best[:, None] == numbers) | ((overlap[:, numbers] > options.iou_thresh) & (options.iou_thresh < 1))
     truth, anchor = np.nonzero(chosen)
-    return Assigned(truths.picture[truth], anchor, row[truth], column[truth], truth)
+    return Assigned(truths.image[truth], anchor, row[truth], column[truth], truth)
 
 
 def _joined(a: Assigned, b: Assigned) -> Assigned:

@@ -39,7 +39,7 @@ class LayerArrays:
         return self._slots[-1]
 
     def forget(self) -> None:
-        """Give up all slots, before pictures of another shape are planned."""
+        """Give up all slots, before images of another shape are planned."""
         self._slots.clear()
 
     def refresh(self) -> None:

@@ -1,4 +1,4 @@
-"""A few pictures with everything that happens to them: maps, gradients, operations."""
+"""A few images with everything that happens to them: maps, gradients, operations."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -45,7 +45,7 @@ def _stages(layers: Iterable[tuple[Callable[[], None], ...]]) -> list[list[Calla
 
 
 class Chunk:
-    """Pictures [start, stop) of the batch, bound to the memory of a lane."""
+    """Images [start, stop) of the batch, bound to the memory of a lane."""
 
     def __init__(
         self,
@@ -53,15 +53,15 @@ class Chunk:
         outputs: Sequence[int],
         arrays: Mapping[int, LayerArrays],
         *,
-        pictures: slice,
-        picture: Shape,
+        images: slice,
+        image: Shape,
         lane: Workspace,
     ) -> None:
-        self.pictures = pictures
+        self.images = images
         self._graph, self._arrays, self._lane = graph, arrays, lane
-        self._count = pictures.stop - pictures.start
+        self._count = images.stop - images.start
         self._outputs = list(dict.fromkeys(graph.roots[index] for index in outputs))
-        self._maps = {INPUT_INDEX: self._map(picture)}
+        self._maps = {INPUT_INDEX: self._map(image)}
         for layer in graph.layers:
             self._maps[layer.index] = self._map(layer.shape)
         self._gradients = self._plan_gradients()
@@ -72,10 +72,10 @@ class Chunk:
         self._backward = _stages([steps.backward for layer, steps in bound if layer.index in graph.trained])
         self.forward_stages, self.backward_stages = len(self._forward), len(self._backward)
 
-    def forward(self, stage: int, pictures: Array) -> None:
+    def forward(self, stage: int, images: Array) -> None:
         """Fill maps from the batch (N, C, H, W): the first ``stage`` when all chunks are at their beginning, and so on."""
         if stage == 0:
-            self._maps[INPUT_INDEX][:] = pictures[self.pictures].transpose(1, 0, 2, 3)
+            self._maps[INPUT_INDEX][:] = images[self.images].transpose(1, 0, 2, 3)
         for step in self._forward[stage]:
             step()
 
@@ -96,7 +96,7 @@ class Chunk:
                 self._gradients[root].fill(0)
         for index, gradient in gradients.items():
             if self._graph.roots[index] in self._gradients:
-                self._gradients[self._graph.roots[index]] += gradient[self.pictures].transpose(1, 0, 2, 3)
+                self._gradients[self._graph.roots[index]] += gradient[self.images].transpose(1, 0, 2, 3)
 
     def _map(self, shape: Shape) -> Array:
         return np.zeros((shape.channels, self._count, shape.height, shape.width), np.float32)

@@ -1,4 +1,4 @@
-"""Which layers a training step runs, on pictures of which size, and where gradients must go."""
+"""Which layers a training step runs, on images of which size, and where gradients must go."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -17,7 +17,7 @@ from yolodsc.training.model.graph import TrainingGraph
 from yolodsc.training.model.parameter import Parameter
 
 CHUNK = 4
-"""Pictures that are worked on together, whatever the number of threads: sums don't depend on it."""
+"""Images that are worked on together, whatever the number of threads: sums don't depend on it."""
 
 
 class Statistics(Enum):
@@ -41,7 +41,7 @@ class TrainingModel:
         Indices of layers whose outputs `forward` hands out and whose gradients `backward` takes: for a head what goes into it, for
         any other layer what comes out.
     threads
-        Python threads, each with its own chunks of pictures; results don't depend on it.
+        Python threads, each with its own chunks of images; results don't depend on it.
     statistics
         Of batch norm.
 
@@ -77,16 +77,16 @@ class TrainingModel:
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
         self._blas: Any = ThreadpoolController()
 
-    def forward(self, pictures: Array) -> dict[int, Array]:
-        """Outputs by layer index, (N, C, H, W) each, of pictures (N, C, H, W); an `OptionError` for other channels than the cfg's.
+    def forward(self, images: Array) -> dict[int, Array]:
+        """Outputs by layer index, (N, C, H, W) each, of images (N, C, H, W); an `OptionError` for other channels than the cfg's.
 
         Memory is planned at the first call and whenever the shape changes.
         """
-        if pictures.shape != self._shape:
-            self._plan(pictures.shape)
+        if images.shape != self._shape:
+            self._plan(images.shape)
         for arrays in self._owned.values():
             arrays.refresh()
-        self._each(lambda chunk, stage: chunk.forward(stage, pictures), self._chunks[0].forward_stages)
+        self._each(lambda chunk, stage: chunk.forward(stage, images), self._chunks[0].forward_stages)
         for arrays in self._live():
             arrays.follow()
         return {index: np.concatenate([chunk.output(index) for chunk in self._chunks]) for index in self._outputs}
@@ -98,7 +98,7 @@ class TrainingModel:
             arrays.collect()
 
     def batch_statistics(self) -> dict[int, tuple[Floats, Floats]]:
-        """Mean and variance (F,) of the last forward pass's pictures by layer index, where statistics are live."""
+        """Mean and variance (F,) of the last forward pass's images by layer index, where statistics are live."""
         return {index: arrays.statistics() for index, arrays in self._owned.items() if isinstance(arrays, LiveArrays)}
 
     def network(self) -> Network:
@@ -136,8 +136,8 @@ class TrainingModel:
 
     def _plan(self, shape: tuple[int, ...]) -> None:
         """Bind every chunk to its memory; the first chunk, which no other exceeds, makes its lane's."""
-        if len(shape) != 4 or shape[1] != self._network.picture.channels or shape[0] < 1:
-            raise OptionError(f"pictures of {shape}; wanted (N, {self._network.picture.channels}, H, W)")
+        if len(shape) != 4 or shape[1] != self._network.input_shape.channels or shape[0] < 1:
+            raise OptionError(f"images of {shape}; wanted (N, {self._network.input_shape.channels}, H, W)")
         count, channels, height, width = shape
         self._graph = TrainingGraph.of(self._network.resized(height, width).layers, self._outputs)
         for arrays in self._owned.values():
@@ -150,8 +150,8 @@ class TrainingModel:
                 self._graph,
                 self._outputs,
                 self._arrays,
-                pictures=slice(start, min(start + CHUNK, count)),
-                picture=Shape(channels, height, width),
+                images=slice(start, min(start + CHUNK, count)),
+                image=Shape(channels, height, width),
                 lane=lanes[number % len(lanes)],
             )
             for number, start in enumerate(starts)

@@ -18,7 +18,7 @@ class Parameter:
     value
         float32, updated in place by the optimizer.
     gradient
-        Of the same shape, overwritten by every backward pass: a sum over the pictures of the batch.
+        Of the same shape, overwritten by every backward pass: a sum over the images of the batch.
     """
 
     layer: int

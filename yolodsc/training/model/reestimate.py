@@ -1,4 +1,4 @@
-"""Rolling statistics of batch norm, taken anew over given pictures when training has ended."""
+"""Rolling statistics of batch norm, taken anew over given images when training has ended."""
 
 from collections.abc import Iterable
 
@@ -10,23 +10,23 @@ from yolodsc.training.model.model import LIVE, TrainingModel
 
 
 def reestimate(network: Network, batches: Iterable[Array], *, threads: int = 1) -> Network:
-    """The network with the mean and variance of all pictures as rolling statistics (Wu & Johnson 2021, section 3).
+    """The network with the mean and variance of all images as rolling statistics (Wu & Johnson 2021, section 3).
 
     While weights still move, rolling statistics lag behind them; what is taken from the final weights does not.
 
     Parameters
     ----------
     batches
-        Pictures (N, C, H, W) of one shape or several; large batches are better, since each normalises itself. None at all
+        Images (N, C, H, W) of one shape or several; large batches are better, since each normalises itself. None at all
         leaves the network as it is.
     """
     outputs = [head.index for head in network.heads] or [max(layer.index for layer in network.layers if layer.type != "cost")]
     counts: list[int] = []
     found: dict[int, list[tuple[Floats, Floats]]] = {}
     with TrainingModel(network, outputs=outputs, threads=threads, statistics=LIVE) as model:
-        for pictures in batches:
-            model.forward(pictures)
-            counts.append(len(pictures))
+        for images in batches:
+            model.forward(images)
+            counts.append(len(images))
             for index, statistics in model.batch_statistics().items():
                 found.setdefault(index, []).append(statistics)
     weights = [dict(own) for own in network.weights]

@@ -84,7 +84,7 @@ class Stored:
         content = parse_json(text, file=f"{path}: about", error=OptionError)
         about = check_checkpoint_info(content, file=f"{path}: about")
         if about.digest != digest:
-            raise OptionError(f"{path}: of a training with other options, networks or pictures; wanted the same ones")
+            raise OptionError(f"{path}: of a training with other options, networks or images; wanted the same ones")
         return cls(path, about.step, parse_json(text, file=path, error=OptionError)["history"])
 
     def check(self, *, steps: int, per_epoch: int) -> None:
@@ -127,9 +127,9 @@ class Stored:
         return arrays
 
 
-def digest_of(options: Mapping[str, Any], networks: tuple[Network, ...], pictures: list[str]) -> str:
+def digest_of(options: Mapping[str, Any], networks: tuple[Network, ...], images: list[str]) -> str:
     """A fingerprint of everything that decides a training's result."""
-    known = hashlib.sha256(json.dumps([options, pictures], sort_keys=True, default=str, allow_nan=False).encode())
+    known = hashlib.sha256(json.dumps([options, images], sort_keys=True, default=str, allow_nan=False).encode())
     for network in networks:
         known.update(network.cfg.format().encode("utf-8", errors="surrogateescape"))
         for own in network.weights:
