@@ -13,7 +13,7 @@ from yolodsc.evaluation.datasets.formats import Format, read_detections, read_tr
 from yolodsc.evaluation.datasets.text import label_path, mark_difficult, read_folder
 from yolodsc.evaluation.datasets.voc import read_voc
 from yolodsc.evaluation.evaluation import evaluate
-from yolodsc.evaluation.metrics import score
+from yolodsc.evaluation.metrics import score_detections
 from yolodsc.evaluation.metrics.rules import RULES
 from yolodsc.evaluation.metrics.tables import DetectionTable
 from yolodsc.images.image import write_image
@@ -166,7 +166,7 @@ def test_class_numbers_mean_the_same_in_labels_and_detections(yolo: Path, names:
     found, _ = read_detections(yolo / "found", dataset, form, report)
 
     rule = RULES["voc10"]
-    result = score([rule], dataset.truth, found, classes=len(dataset.names), images=2)
+    result = score_detections([rule], dataset.truth, found, classes=len(dataset.names), images=2)
     assert found.class_id.tolist() == dataset.truth.class_id.tolist()
     assert result[rule.name].mean_ap == 1
 
@@ -335,7 +335,7 @@ def test_a_dataset_without_objects_can_be_scored(tree: Path) -> None:
     dataset = read_voc(tree, "test", InputReport())
     found, _ = read_detections(_with_one_cat(tree), dataset, Format(), InputReport())
 
-    results = score(RULES.values(), dataset.truth, found, classes=20, images=1)
+    results = score_detections(RULES.values(), dataset.truth, found, classes=20, images=1)
 
     assert {name: result.mean_ap for name, result in results.items() if result.mean_ap is not None} == {
         "darknet": 0.0,

@@ -10,7 +10,7 @@ from yolodsc.errors import DatasetError
 from yolodsc.evaluation.comparison.bootstrap import compare, read_evaluation
 from yolodsc.evaluation.comparison.resampled import resampled_ap
 from yolodsc.evaluation.errors.breakdown import KINDS, breakdown
-from yolodsc.evaluation.metrics import score
+from yolodsc.evaluation.metrics import score_detections
 from yolodsc.evaluation.metrics.rules import RECALL_POINTS, RULES
 
 A, B = (0, 0, 100, 100), (200, 200, 300, 300)
@@ -113,12 +113,12 @@ def test_a_image_drawn_twice_counts_as_two_images(name, seed):
         [(number[p, k], c, box, d) for p, c, box, d in objects for k in range(draw[p])],
         [(number[p, k], c, box, s) for p, c, box, s in found for k in range(draw[p])],
     )
-    single = score([RULES[name]], *tables(objects, found), classes=1, images=8)[name].classes[0]
+    single = score_detections([RULES[name]], *tables(objects, found), classes=1, images=8)[name].classes[0]
     wanted = np.array([o[0] for o in objects if not o[3]])
     recalls = RECALL_POINTS[RULES[name].interpolation]
 
     ap = resampled_ap(single.image, single.outcomes == 1, wanted, draw[None], np.zeros(0) if recalls is None else recalls)[0]
-    expected = score([RULES[name]], *repeated, classes=1, images=8)[name].classes[0].ap
+    expected = score_detections([RULES[name]], *repeated, classes=1, images=8)[name].classes[0].ap
 
     assert ap == pytest.approx(expected, abs=1e-12)
 

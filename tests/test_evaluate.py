@@ -11,7 +11,7 @@ from yolodsc.cli import run
 from yolodsc.darknet.names import read_names
 from yolodsc.evaluation.datasets.dataset import InputReport
 from yolodsc.evaluation.datasets.formats import Format, read_detections, read_truth
-from yolodsc.evaluation.metrics import score
+from yolodsc.evaluation.metrics import score_detections
 from yolodsc.evaluation.metrics.rules import RULES
 
 
@@ -109,7 +109,7 @@ def test_every_rule_equals_its_loop_on_a_hundred_images(shared, tmp_path):
     objects = list(zip(truth.image, truth.class_id, truth.boxes_xyxy.tolist(), truth.difficult, strict=True))
     rows = list(zip(found.image, found.class_id, found.boxes_xyxy.tolist(), found.score, strict=True))
 
-    results = score([RULES[name] for name in BEST], truth, found, classes=20, images=len(dataset.ids))
+    results = score_detections([RULES[name] for name in BEST], truth, found, classes=20, images=len(dataset.ids))
 
     assert (len(dataset.ids), len(found)) == (100, 452)
     for name, result in results.items():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yolodsc.evaluation.metrics import score
+from yolodsc.evaluation.metrics import score_detections
 from yolodsc.evaluation.metrics.ranking import falling, ranked
 from yolodsc.evaluation.metrics.rules import RULES
 from yolodsc.evaluation.metrics.tables import DetectionTable, GroundTruth
@@ -99,7 +99,7 @@ def test_every_rule_equals_its_loop(name, case):
     objects, found = case
     truth, detections = tables(objects, found)
 
-    result = score([RULES[name]], truth, detections, classes=2, images=3)[name]
+    result = score_detections([RULES[name]], truth, detections, classes=2, images=3)[name]
 
     for class_id in range(2):
         expected = naive_ap(name, objects, found, class_id)
@@ -132,7 +132,7 @@ def test_coco_equals_pycocotools(case):
     if not rows or not objects:
         return
 
-    figures = score([RULES["coco"]], truth, detections, classes=2, images=3)["coco"].figures
+    figures = score_detections([RULES["coco"]], truth, detections, classes=2, images=3)["coco"].figures
     run = evaluator.COCOeval(ground, ground.loadRes(rows), "bbox")
     run.evaluate()
     run.accumulate()
@@ -149,9 +149,9 @@ def test_ap_survives_monotone_scores_and_order_of_images(name, case):
     truth, detections = tables(objects, found)
     swapped = np.array([2, 0, 1])
 
-    plain = score([RULES[name]], truth, detections, classes=2, images=3)[name]
-    mapped = score([RULES[name]], truth, replace(detections, score=detections.score**3), classes=2, images=3)[name]
-    moved = score(
+    plain = score_detections([RULES[name]], truth, detections, classes=2, images=3)[name]
+    mapped = score_detections([RULES[name]], truth, replace(detections, score=detections.score**3), classes=2, images=3)[name]
+    moved = score_detections(
         [RULES[name]],
         replace(truth, image=swapped[truth.image]),
         replace(detections, image=swapped[detections.image]),
@@ -174,7 +174,7 @@ def test_finding_a_difficult_object_counts_neither_way(name):
     """A detection of a difficult object neither helps nor hurts."""
     truth, detections = one_box(difficult=True)
 
-    both = score([RULES[name]], truth, detections, classes=1, images=1)[name]
+    both = score_detections([RULES[name]], truth, detections, classes=1, images=1)[name]
 
     assert both.mean_ap == 1.0
     assert both.classes[0].positives == 1
@@ -185,7 +185,7 @@ def test_darknet_calls_it_wrong_unless_listed():
     truth, detections = one_box(difficult=True)
     listed = replace(RULES["darknet"], name="listed", difficult="list")
 
-    results = score([RULES["darknet"], listed], truth, detections, classes=1, images=1)
+    results = score_detections([RULES["darknet"], listed], truth, detections, classes=1, images=1)
 
     assert results["darknet"].mean_ap == 0.5
     assert results["listed"].mean_ap == 1.0
@@ -203,7 +203,7 @@ def test_a_recall_of_tenths_may_miss_its_point_by_a_bit(name, positives, found, 
     boxes = [(0, 0, (100.0 * i, 0.0, 100.0 * i + 50, 50.0), False) for i in range(positives)]
     truth, detections = tables(boxes, [(0, 0, boxes[i][2], 1 - 0.001 * i) for i in range(found)])
 
-    result = score([RULES[name]], truth, detections, classes=1, images=1)[name]
+    result = score_detections([RULES[name]], truth, detections, classes=1, images=1)[name]
 
     assert result.mean_ap == pytest.approx(ap, abs=1e-12)
 
@@ -229,7 +229,7 @@ def test_equal_scores_keep_the_order_given():
     objects = [(0, 0, (0, 0, 20, 20), False)]
     truth, detections = tables(objects, [(0, 0, (0, 0, 20, 19), 0.5), (0, 0, (0, 0, 20, 20), 0.5)])
 
-    result = score([RULES["voc10"]], truth, detections, classes=1, images=1)["voc10"].classes[0]
+    result = score_detections([RULES["voc10"]], truth, detections, classes=1, images=1)["voc10"].classes[0]
 
     assert result.outcomes.tolist() == [1, 0]
     assert result.ap == 1.0

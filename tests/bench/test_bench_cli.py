@@ -10,7 +10,7 @@ import pytest
 from tests.networks import network
 from yolodsc import cli
 from yolodsc.bench.startup import measure_start
-from yolodsc.bench.subject import subject
+from yolodsc.bench.subject import benchmark_subject
 from yolodsc.detection import bundled as models
 
 LAYERS = """
@@ -115,7 +115,7 @@ def test_a_start_is_timed_with_caches_of_its_own(tmp_path: Path, monkeypatch: py
     own.mkdir()
     monkeypatch.setenv("YOLODSC_CACHE", str(own))
 
-    times = measure_start(subject("small", network(LAYERS, height=32, width=32), tmp_path), repeats=1)
+    times = measure_start(benchmark_subject("small", network(LAYERS, height=32, width=32), tmp_path), repeats=1)
 
     assert min(times.cold_s, times.warm_s) > 0
     assert not list(own.iterdir())

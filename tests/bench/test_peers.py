@@ -8,7 +8,7 @@ import pytest
 from tests.networks import network
 from yolodsc.bench.peers import ENGINES, PEERS, find_engine
 from yolodsc.bench.peers.ncnn_model import write
-from yolodsc.bench.subject import Subject, subject
+from yolodsc.bench.subject import Subject, benchmark_subject
 from yolodsc.bench.timing import compare
 from yolodsc.errors import OptionError
 
@@ -32,7 +32,7 @@ convolutional filters=7 size=1 activation=linear
 
 def made(tmp_path: Path, layers: str = BLOCKS) -> Subject:
     """A small network as every engine's files."""
-    return subject("small", network(layers, height=16, width=16), tmp_path)
+    return benchmark_subject("small", network(layers, height=16, width=16), tmp_path)
 
 
 @pytest.mark.parametrize("engine", [name for name in PEERS if name != "opencv"])

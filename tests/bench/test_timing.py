@@ -10,7 +10,7 @@ from tests.networks import network
 from yolodsc.bench.job import Job
 from yolodsc.bench.peak import peak_gflops
 from yolodsc.bench.process import AbsentError, Worker
-from yolodsc.bench.subject import subject
+from yolodsc.bench.subject import benchmark_subject
 from yolodsc.bench.timing import compare, difference, in_turn, rounds_within
 from yolodsc.bench.worker import flow, peak_rss_mb
 from yolodsc.engine.selection import select_backend
@@ -56,7 +56,7 @@ def test_a_library_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: p
     """It takes no part, the others go on."""
     (tmp_path / "ncnn.py").write_text("raise ModuleNotFoundError('no', name='ncnn')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    small = subject("small", network("convolutional filters=4 size=1 activation=leaky"), tmp_path)
+    small = benchmark_subject("small", network("convolutional filters=4 size=1 activation=leaky"), tmp_path)
 
     results, absent = compare(small, ["ncnn"], threads=1, rounds=1, seed=0, peak_gflops=None)
 
@@ -68,7 +68,7 @@ def test_a_process_that_dies_says_its_last_words(tmp_path: Path, monkeypatch: py
     """They come from its standard error."""
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     (tmp_path / "ncnn.py").write_text("import os, sys\nsys.stderr.write('illegal instruction')\nsys.stderr.flush()\nos._exit(3)")
-    small = subject("small", network("convolutional filters=4 size=1 activation=leaky"), tmp_path)
+    small = benchmark_subject("small", network("convolutional filters=4 size=1 activation=leaky"), tmp_path)
 
     _, absent = compare(small, ["ncnn"], threads=1, rounds=1, seed=0, peak_gflops=None)
 
@@ -77,7 +77,7 @@ def test_a_process_that_dies_says_its_last_words(tmp_path: Path, monkeypatch: py
 
 def test_without_our_own_engine_there_is_nothing_to_compare(tmp_path: Path) -> None:
     """The reason is an error of the program."""
-    small = subject("small", network("convolutional filters=4 size=1 activation=leaky"), tmp_path)
+    small = benchmark_subject("small", network("convolutional filters=4 size=1 activation=leaky"), tmp_path)
     Path(small.job.weights).unlink()
 
     with pytest.raises(AbsentError, match=r"network\.weights"):

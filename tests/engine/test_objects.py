@@ -18,12 +18,12 @@ from yolodsc.arrays import Array
 from yolodsc.engine.runtime import fused_runner as fused
 from yolodsc.engine.selection import select_backend
 from yolodsc.jit import cache
-from yolodsc.jit import compiler as objects
+from yolodsc.jit import compiler_for as objects
 from yolodsc.jit.cache import trust
 from yolodsc.jit.cache.store import load_cached
 from yolodsc.jit.compiler import Compiler
 from yolodsc.jit.flat_binary import flattened
-from yolodsc.jit.host import host
+from yolodsc.jit.host import host_description
 from yolodsc.jit.isa import Isa
 from yolodsc.network.network import Network
 
@@ -291,8 +291,8 @@ def test_a_warm_start_loads_no_compiler() -> None:
 def test_a_host_that_was_kept_damaged_is_asked_for_again(folder: Path) -> None:
     """Other bytes are no host."""
     pytest.importorskip("llvmlite.binding")
-    first = host.__wrapped__()
+    first = host_description.__wrapped__()
     for file in folder.glob("host-*"):
         file.write_bytes(file.read_bytes()[:-1])
 
-    assert host.__wrapped__() == first == host.__wrapped__()
+    assert host_description.__wrapped__() == first == host_description.__wrapped__()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from yolodsc.jit import kernel as module
-from yolodsc.jit.host import host
+from yolodsc.jit.host import host_description
 from yolodsc.jit.kernel import Kernel
 
 SOURCE = """
@@ -94,7 +94,9 @@ def test_code_is_loaded_where_it_lies_or_linked(folder: Path, monkeypatch: pytes
     assert filled(package(folder, f"first_{flat}", 1)) + filled(package(folder, f"second_{flat}", 2)) == [101, 102]
 
     kinds = {(folder / "kernels" / name).read_bytes()[40:44] for name in files(folder)}
-    assert kinds == {b"flat" if flat and host().triple.startswith("x86_64") and "linux" in host().triple else b"objt"}
+    assert kinds == {
+        b"flat" if flat and host_description().triple.startswith("x86_64") and "linux" in host_description().triple else b"objt"
+    }
 
 
 @pytest.mark.parametrize("name", ["executable", "object_code"])
@@ -137,7 +139,7 @@ print(*sorted({"numba", "llvmlite.binding"} & set(sys.modules)))
 
 def test_a_warm_process_reads_and_resizes_without_numba(tmp_path: Path) -> None:
     """All kernels come from the cache, and on Linux with x86-64 no linker is loaded either."""
-    if shutil.which("true") is None or not host().triple.startswith("x86_64"):
+    if shutil.which("true") is None or not host_description().triple.startswith("x86_64"):
         pytest.skip("flat code is made for x86-64 on Linux only")
     root = Path(__file__).parents[2]
     environment = {**os.environ, "YOLODSC_CACHE": str(tmp_path), "PYTHONPATH": str(root)}

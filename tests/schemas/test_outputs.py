@@ -16,7 +16,7 @@ from yolodsc.cli import run
 from yolodsc.detection.detections import Detections
 from yolodsc.detection.outputs.cells import DANGEROUS, text_cell
 from yolodsc.detection.outputs.csv_file import CsvWriter
-from yolodsc.network.boxes import Candidates, finite
+from yolodsc.network.boxes import Candidates, drop_nonfinite
 
 __all__ = ["tree"]
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", '=HYPERLINK("http://x","y")']
@@ -89,10 +89,10 @@ def test_candidates_with_a_number_that_is_not_finite_are_dropped(column: str, va
     kept = {name: array[[0, 2]].copy() for name, array in columns.items()}
     columns[column][1:2] = value
 
-    left = finite(Candidates(**columns), width=10, height=10)
+    left = drop_nonfinite(Candidates(**columns), width=10, height=10)
 
     assert all(np.array_equal(getattr(left, name), array) for name, array in kept.items())
-    assert finite(left, width=10, height=10) is left
+    assert drop_nonfinite(left, width=10, height=10) is left
 
 
 @pytest.mark.parametrize("name", FORMULAS)

@@ -14,7 +14,7 @@ import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from yolodsc.evaluation.metrics import score
+from yolodsc.evaluation.metrics import score_detections
 from yolodsc.evaluation.metrics.rules import RULES
 from yolodsc.evaluation.metrics.tables import DetectionTable, GroundTruth
 
@@ -107,11 +107,11 @@ def main() -> None:
     parser.add_argument("--detections", type=int, default=10**6)
     truth, found = synthetic(parser.parse_args().detections)
     none_difficult = GroundTruth.of(truth.image, truth.class_id, truth.boxes_xyxy)
-    score(RULES.values(), truth, found[np.arange(10)], classes=CLASSES, images=IMAGES)  # compile
+    score_detections(RULES.values(), truth, found[np.arange(10)], classes=CLASSES, images=IMAGES)  # compile
 
     def timed(rules: list[str], objects: GroundTruth) -> tuple[float, dict]:  # type: ignore[type-arg]
         start = perf_counter()
-        results = score([RULES[name] for name in rules], objects, found, classes=CLASSES, images=IMAGES)
+        results = score_detections([RULES[name] for name in rules], objects, found, classes=CLASSES, images=IMAGES)
         return perf_counter() - start, results
 
     every = min(timed(list(RULES), truth)[0] for _ in range(3))

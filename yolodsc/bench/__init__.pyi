@@ -14,9 +14,9 @@ from .streams import SECONDS as SECONDS
 from .streams import Throughput as Throughput
 from .streams import measure_throughput as measure_throughput
 from .subject import Subject as Subject
+from .subject import benchmark_subject as benchmark_subject
 from .subject import named as named
 from .subject import random as random
-from .subject import subject as subject
 from .timing import OUR_ENGINE as OUR_ENGINE
 from .timing import MissingEngine as MissingEngine
 from .timing import Result as Result

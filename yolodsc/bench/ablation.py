@@ -17,7 +17,7 @@ from yolodsc import engine
 from yolodsc.arrays import Array, Shape
 from yolodsc.bench.subject import image, read_by_heads
 from yolodsc.bench.timing import LEAST_ROUNDS
-from yolodsc.engine import Entry, FastDscRunner, Runner
+from yolodsc.engine import FastDscRunner, PlanEntry, Runner
 from yolodsc.network import ConvolutionalLayer, Layer, Network
 
 Times = dict[int, float]
@@ -119,7 +119,7 @@ def _stepwise(runner: FastDscRunner, x: Array) -> Times:
     return times
 
 
-def _fused(runner: Runner, entries: Sequence[Entry], x: Array) -> Times:
+def _fused(runner: Runner, entries: Sequence[PlanEntry], x: Array) -> Times:
     """A whole run, and then each operation by itself, in order, on what the run left behind."""
     start = perf_counter()
     runner(x)
@@ -132,7 +132,7 @@ def _fused(runner: Runner, entries: Sequence[Entry], x: Array) -> Times:
     return times
 
 
-def _covers(entries: Sequence[Entry]) -> dict[int, tuple[int, ...]]:
+def _covers(entries: Sequence[PlanEntry]) -> dict[int, tuple[int, ...]]:
     """Layers by the last of each operation."""
     covers: dict[int, tuple[int, ...]] = {}
     for entry in entries:

@@ -12,7 +12,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.jit import Isa, compiler, select_isa
+from yolodsc.jit import Isa, compiler_for, select_isa
 
 TURNS = 2**18
 TRIES = 50
@@ -63,7 +63,7 @@ def peak_gflops(threads: int, isa: Isa | None = None) -> float | None:
     if isa is None:
         return None
     kernel = PeakKernel(isa.lanes, 24 if isa.registers == 32 else 12)
-    call = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(compiler(isa).load([kernel])[kernel])
+    call = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(compiler_for(isa).load([kernel])[kernel])
     work = 2e-9 * TURNS * kernel.chains * kernel.lanes
 
     def best(space: NDArray[np.float32]) -> float:

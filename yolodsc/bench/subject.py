@@ -37,7 +37,7 @@ class Subject:
     onnx_error: str
 
 
-def subject(name: str, network: Network, folder: Path) -> Subject:
+def benchmark_subject(name: str, network: Network, folder: Path) -> Subject:
     """Write a network and an image for it into ``folder``, an existing directory."""
     outputs = read_by_heads(network)
     job = Job(

@@ -17,6 +17,7 @@ from yolodsc.bench import (
     MissingEngine,
     Subject,
     ablate,
+    benchmark_subject,
     compare,
     describe_machine,
     engine_versions,
@@ -27,7 +28,6 @@ from yolodsc.bench import (
     named,
     random,
     rounds_within,
-    subject,
 )
 from yolodsc.cli import options
 from yolodsc.cli.tables import bench as bench_table
@@ -144,7 +144,7 @@ def _print(lines: Sequence[str], absent: Sequence[MissingEngine]) -> None:
 @contextmanager
 def _subject(name: str, network: Network) -> Iterator[Subject]:
     with TemporaryDirectory() as folder:
-        yield subject(name, network, Path(folder))
+        yield benchmark_subject(name, network, Path(folder))
 
 
 def _networks(model: list[str] | None, cfg: Path | None, weights: Path | None) -> list[Named]:

@@ -13,7 +13,7 @@ from yolodsc.cli.terminal import say
 from yolodsc.detection import bundled_models
 from yolodsc.engine import select_backend
 from yolodsc.files import exists
-from yolodsc.jit import available_isas, cache_directory, contents, distrust_reason, host
+from yolodsc.jit import available_isas, cache_directory, contents, distrust_reason, host_description
 
 LIBRARIES = ("numpy", "numba", "llvmlite", "opencv-python", "pillow")
 EXTRAS = ("scikit-image", "matplotlib", "onnx", "safetensors")
@@ -68,7 +68,7 @@ def _processor() -> str:
         lines = information.read_text(errors="replace").splitlines()
         named = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), named)
     try:
-        return f"{named} ({host().cpu})"
+        return f"{named} ({host_description().cpu})"
     except (ImportError, OSError):
         return named
 

@@ -99,9 +99,9 @@ def detector(
 
 def cores(threads: int, streams: int = 1, *, quiet: bool = False) -> tuple[int, int]:
     """What of ``--threads`` and ``--streams`` there are cores for; a line says where that is less than was asked for."""
-    from yolodsc.engine import capped
+    from yolodsc.engine import capped_at_cores
 
-    most = capped(threads, streams)
+    most = capped_at_cores(threads, streams)
     for option, asked, used in zip(("--threads", "--streams"), (threads, streams), most, strict=True):
         if used < asked and not quiet:
             print(f"note: {option} {asked}: {used} used, which fills the cores of this process", file=sys.stderr)

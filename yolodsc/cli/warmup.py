@@ -16,7 +16,7 @@ from yolodsc.darknet import profile_named
 from yolodsc.detection import ModelFiles, bundled_models, resolve_model
 from yolodsc.engine import select_backend
 from yolodsc.images import READING_KERNELS
-from yolodsc.jit import cache_directory, compiler, distrust_reason
+from yolodsc.jit import cache_directory, compiler_for, distrust_reason
 from yolodsc.network import Network
 
 
@@ -63,4 +63,4 @@ def _chosen(model: str | None, cfg: Path | None, weights: Path | None) -> list[M
 def _compiled(isa: str | None) -> int:
     """How many kernels this process has compiled."""
     chosen = select_backend(isa).isa
-    return compiler(chosen).compiled if chosen else 0
+    return compiler_for(chosen).compiled if chosen else 0

@@ -9,6 +9,7 @@ from .detector import ImageResult as ImageResult
 from .detector import class_names as class_names
 from .detector import class_numbers as class_numbers
 from .detector import default_geometry as default_geometry
+from .detector import load as load
 from .detector import reported_classes as reported_classes
 from .outputs import Writer as Writer
 from .outputs.annotated import AnnotatedWriter as AnnotatedWriter

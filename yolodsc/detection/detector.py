@@ -18,7 +18,7 @@ from yolodsc.detection.detections import Detections
 from yolodsc.detection.read_ahead import Ticket, in_order
 from yolodsc.errors import CfgError, ImageError, OptionError, YolodscError
 from yolodsc.images import Geometry, ImageArray, Placement, fit, from_array, read_image
-from yolodsc.network import Candidates, Head, Network, concatenated, finite, nms
+from yolodsc.network import Candidates, Head, Network, concatenated, drop_nonfinite, nms
 
 READ_AHEAD = 4
 """Images that are read or wait while the network works on earlier ones; large ones are fewer (`read_ahead.IN_FLIGHT`)."""
@@ -180,7 +180,7 @@ class Detector:
         placed = [_relative(found, head, placement) for found, head in zip(decoded, network.heads, strict=True)]
         last = network.heads[-1]
         kept = nms(
-            finite(concatenated(placed), width=width, height=height),
+            drop_nonfinite(concatenated(placed), width=width, height=height),
             kind=last.nms_kind if profile.nms == "cfg" else "default",
             thresh=self.nms_thresh,
             beta=last.beta_nms,

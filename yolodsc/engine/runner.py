@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 from yolodsc.arrays import Array
-from yolodsc.engine.runtime.entry import Entry
+from yolodsc.engine.runtime.entry import PlanEntry
 from yolodsc.network import Network
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Runner(Protocol):
         """
         ...
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[PlanEntry]:
         """The plan: an entry an operation, in order."""
         ...
 
@@ -79,12 +79,12 @@ def compile(  # noqa: A001
     EngineError
         For a network that is too large to address.
     """
-    from yolodsc.engine.runtime.cores import capped
+    from yolodsc.engine.runtime.cores import capped_at_cores
     from yolodsc.engine.selection import select_backend
 
     if outputs is None:
         outputs = [head.index for head in network.heads] or [network.output]
-    threads, streams = capped(threads, streams)
+    threads, streams = capped_at_cores(threads, streams)
     chosen = select_backend(isa).isa
     first = _fused(network, threads, outputs, chosen, progress) if chosen else _fastdsc(network, threads, outputs)
     if streams == 1:

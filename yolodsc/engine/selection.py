@@ -47,10 +47,10 @@ def select_backend(name: str | None = None) -> BackendChoice:
 def _trouble(isa: Isa) -> str:
     """Why kernels cannot be made; empty where they can."""
     from yolodsc.engine.codegen.kernels.maps import ClearKernel
-    from yolodsc.jit import compiler
+    from yolodsc.jit import compiler_for
 
     try:
-        compiler(isa).load([ClearKernel(isa.lanes)])
+        compiler_for(isa).load([ClearKernel(isa.lanes)])
     except (RuntimeError, AttributeError, OSError) as error:
         return f"llvmlite cannot compile kernels: {' '.join(str(error).split())[:200]}"
     return ""

@@ -34,5 +34,6 @@ from .metrics.rules import Rule as Rule
 from .metrics.rules import adjust_rule as adjust_rule
 from .metrics.rules import rules_named as rules_named
 from .metrics.score import RuleResult as RuleResult
+from .metrics.score import score_detections as score_detections
 from .plots import require_matplotlib as require_matplotlib
 from .plots import write_plots as write_plots

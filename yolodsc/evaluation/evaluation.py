@@ -8,7 +8,7 @@ from typing import Any
 from yolodsc.errors import DatasetError
 from yolodsc.evaluation.datasets.dataset import Dataset
 from yolodsc.evaluation.errors.breakdown import Breakdown, breakdown
-from yolodsc.evaluation.metrics import score
+from yolodsc.evaluation.metrics import score_detections
 from yolodsc.evaluation.metrics.rules import Rule
 from yolodsc.evaluation.metrics.score import RuleResult
 from yolodsc.evaluation.metrics.tables import DetectionTable
@@ -116,7 +116,7 @@ def evaluate(
             raise DatasetError(f"boxes are relative and image sizes unknown{which}: rules of whole pixels need the images")
         said.append(f"image sizes unknown{which}: boxes are compared relative to their images, by the continuous rules only")
     classes, images = len(dataset.names), len(dataset.ids)
-    results = score(chosen, dataset.truth, found, classes=classes, images=images, missing=missing, thresh=thresh)
+    results = score_detections(chosen, dataset.truth, found, classes=classes, images=images, missing=missing, thresh=thresh)
     errors = breakdown(dataset.truth, found.clipped(), classes=classes)
     return Evaluation(dataset, found, results, errors, thresh, missing, tuple(said), speed or {})
 

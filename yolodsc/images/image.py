@@ -18,7 +18,7 @@ from yolodsc.darknet import Profile
 from yolodsc.errors import ImageError
 from yolodsc.files import replacing
 from yolodsc.images import planar as planar_pass
-from yolodsc.images.image_file import opened
+from yolodsc.images.image_file import open_image
 from yolodsc.images.jpeg import KERNELS, read_jpeg
 from yolodsc.images.planar import grey, plain, planar, resized
 
@@ -78,7 +78,7 @@ def read_image(
         The file is missing, no image, damaged, or beyond the limits of `image_file`.
     """
     try:
-        with opened(path) as image:
+        with open_image(path) as image:
             if admit:
                 admit(image.width * image.height * channels)
             luma = _luma(path, image, exif=exif) if channels == 1 and image.format in ("JPEG", "MPO") else None

@@ -24,7 +24,7 @@ _CHUNK = 2**20
 
 
 @contextmanager
-def opened(path: str | Path) -> Iterator[Image.Image]:
+def open_image(path: str | Path) -> Iterator[Image.Image]:
     """An image whose header was read and whose pixels were not.
 
     Raises

@@ -1,10 +1,10 @@
 from .cache.store import cache_directory as cache_directory
 from .cache.store import contents as contents
 from .cache.store import distrust_reason as distrust_reason
-from .compiler import compiler as compiler
+from .compiler import compiler_for as compiler_for
 from .forks import ForkLock as ForkLock
 from .forks import at_child as at_child
-from .host import host as host
+from .host import host_description as host_description
 from .isa import Isa as Isa
 from .isa import available_isas as available_isas
 from .isa import select_isa as select_isa

@@ -18,7 +18,7 @@ from yolodsc.jit.cache.store import load_cached, store_cached
 from yolodsc.jit.executable_memory import executable
 from yolodsc.jit.flat_binary import FLAT, OBJECT, flattened
 from yolodsc.jit.forks import ForkLock
-from yolodsc.jit.host import host
+from yolodsc.jit.host import host_description
 from yolodsc.jit.isa import Isa
 
 
@@ -37,7 +37,7 @@ def _layout() -> str:
 
 
 @cache
-def compiler(isa: Isa) -> "Compiler":
+def compiler_for(isa: Isa) -> "Compiler":
     """One compiler an instruction set and process."""
     return Compiler(isa)
 
@@ -51,7 +51,7 @@ class Compiler:
         self.addresses: dict[Any, int] = {}
         self.compiled = 0
         self._machines: dict[str, Any] = {}
-        self.salt = repr((_layout(), isa.cpu, isa.features, host().llvm, host().triple)).encode()
+        self.salt = repr((_layout(), isa.cpu, isa.features, host_description().llvm, host_description().triple)).encode()
 
     def load(self, kernels: Sequence[Any], progress: Callable[[int, int], None] | None = None) -> Mapping[Any, int]:
         """Addresses of all ``kernels``; those neither loaded nor kept on disk are compiled."""
@@ -89,7 +89,7 @@ class Compiler:
         """Object code; ``small``: constants lie near, ``jitdefault``: where LLVM's linker likes them."""
         machine = self._machines.get(codemodel) or self._machines.setdefault(codemodel, self._target(codemodel=codemodel))
         module = self._llvm.parse_assembly(text)
-        module.triple = host().triple
+        module.triple = host_description().triple
         module.data_layout = str(machine.target_data)
         image: bytes = machine.emit_object(module)
         return image
@@ -109,7 +109,7 @@ class Compiler:
         return self._llvm.create_mcjit_compiler(self._llvm.parse_assembly(""), self._target(codemodel="jitdefault"))
 
     def _target(self, *, codemodel: str) -> Any:
-        target = self._llvm.Target.from_triple(host().triple)
+        target = self._llvm.Target.from_triple(host_description().triple)
         return target.create_target_machine(cpu=self.isa.cpu, features=self.isa.features, opt=3, reloc="pic", codemodel=codemodel)
 
     def _link(self, objects: Sequence[tuple[Any, str, bytes]]) -> None:

@@ -38,7 +38,7 @@ class Host:
 
 
 @cache
-def host() -> Host:
+def host_description() -> Host:
     """The host, as remembered where the system describes its processor, else asked for."""
     name = _name()
     if name is None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from yolodsc.errors import OptionError
-from yolodsc.jit.host import host
+from yolodsc.jit.host import host_description
 
 AMD = ("znver", "bdver", "btver")
 
@@ -63,7 +63,7 @@ def _flags(wanted: dict[str, bool]) -> str:
 @cache
 def available_isas() -> dict[str, Isa]:
     """The instruction sets this machine can run, best first."""
-    cpu, features = host().cpu, host().features
+    cpu, features = host_description().cpu, host_description().features
     found: list[Isa] = []
     if platform.machine().lower() in {"aarch64", "arm64"}:
         return {"neon": Isa("neon", cpu, _flags(features), 32, _lanes(4, narrow_is_cheap=False))}

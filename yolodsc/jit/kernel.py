@@ -21,7 +21,7 @@ import numpy as np
 from yolodsc.jit.cache.store import load_cached, store_cached
 from yolodsc.jit.executable_memory import executable
 from yolodsc.jit.flat_binary import FLAT, OBJECT, flattened
-from yolodsc.jit.host import host
+from yolodsc.jit.host import host_description
 from yolodsc.jit.machine import MEMSET, linked, object_code
 
 _LOCK = threading.Lock()
@@ -92,7 +92,15 @@ class Kernel:
         return found
 
     def _digest(self) -> str:
-        said = (self.module, self.name, self.parameters, host().cpu, sorted(host().features.items()), host().llvm, host().triple)
+        said = (
+            self.module,
+            self.name,
+            self.parameters,
+            host_description().cpu,
+            sorted(host_description().features.items()),
+            host_description().llvm,
+            host_description().triple,
+        )
         return hashlib.sha256(repr(said).encode() + _sources(self.module.rpartition(".")[0])).hexdigest()[:32]
 
     def _compiled(self, symbol: str) -> bytes:

@@ -4,7 +4,7 @@ import contextlib
 from functools import cache
 from typing import Any
 
-from yolodsc.jit.host import host
+from yolodsc.jit.host import host_description
 
 MEMSET = """
 define internal ptr @memset(ptr %to, i32 %number, i64 %size) {
@@ -55,7 +55,7 @@ def object_code(text: str, *, codemodel: str) -> bytes:
     """An object of LLVM IR; ``small``: constants lie near, ``jitdefault``: where LLVM's linker likes them."""
     machine = _target(codemodel)
     module = llvm().parse_assembly(text)
-    module.triple = host().triple
+    module.triple = host_description().triple
     module.data_layout = str(machine.target_data)
     image: bytes = machine.emit_object(module)
     return image
@@ -76,6 +76,6 @@ _LINKERS: list[Any] = []
 
 
 def _target(codemodel: str) -> Any:
-    features = ",".join(("+" if on else "-") + name for name, on in sorted(host().features.items()))
-    target = llvm().Target.from_triple(host().triple)
-    return target.create_target_machine(cpu=host().cpu, features=features, opt=3, reloc="pic", codemodel=codemodel)
+    features = ",".join(("+" if on else "-") + name for name, on in sorted(host_description().features.items()))
+    target = llvm().Target.from_triple(host_description().triple)
+    return target.create_target_machine(cpu=host_description().cpu, features=features, opt=3, reloc="pic", codemodel=codemodel)

@@ -1,6 +1,6 @@
 from .boxes import Candidates as Candidates
 from .boxes import concatenated as concatenated
-from .boxes import finite as finite
+from .boxes import drop_nonfinite as drop_nonfinite
 from .boxes import iou as iou
 from .boxes import nms as nms
 from .boxes import to_xywh as to_xywh

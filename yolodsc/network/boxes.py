@@ -54,7 +54,7 @@ def concatenated(parts: list[Candidates]) -> Candidates:
     )
 
 
-def finite(candidates: Candidates, *, width: int, height: int) -> Candidates:
+def drop_nonfinite(candidates: Candidates, *, width: int, height: int) -> Candidates:
     """The candidates whose scores are finite, and whose boxes stay so in pixels of an image of ``width`` x ``height``.
 
     A network whose outputs overflow makes boxes of infinite size. No file format and no drawing can express them, and compared with

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from yolodsc.cli.tables.table import aligned
-from yolodsc.engine import Entry
+from yolodsc.engine import PlanEntry
 
 
-def plan_lines(entries: Sequence[Entry], seconds: Sequence[float] | None) -> list[str]:
+def plan_lines(entries: Sequence[PlanEntry], seconds: Sequence[float] | None) -> list[str]:
     """A line an operation and totals."""
     heading: tuple[str, ...] = ("layers", "operation", "output", "layout", "tile", "MMAC", "KB")
     rows = [_cells(entry) for entry in entries]
@@ -17,7 +17,7 @@ def plan_lines(entries: Sequence[Entry], seconds: Sequence[float] | None) -> lis
     return [*aligned([heading, *rows], left=5)]
 
 
-def plan_json(entries: Sequence[Entry], seconds: Sequence[float] | None) -> list[dict[str, Any]]:
+def plan_json(entries: Sequence[PlanEntry], seconds: Sequence[float] | None) -> list[dict[str, Any]]:
     """The ``plan`` of ``summary --json``."""
     return [
         {
@@ -34,14 +34,14 @@ def plan_json(entries: Sequence[Entry], seconds: Sequence[float] | None) -> list
     ]
 
 
-def _cells(entry: Entry) -> tuple[str, ...]:
+def _cells(entry: PlanEntry) -> tuple[str, ...]:
     channels, height, width = entry.shape
     macs = f"{entry.macs / 1e6:.2f}" if entry.macs else ""
     output = f"{width}x{height}x{channels}"
     return (_ranges(entry.layers), entry.name, output, entry.layout, entry.tile, macs, f"{entry.bytes / 1024:.0f}")
 
 
-def _times(entry: Entry, seconds: float) -> tuple[str, str]:
+def _times(entry: PlanEntry, seconds: float) -> tuple[str, str]:
     return f"{seconds * 1000:.3f}", f"{2e-9 * entry.macs / seconds:.1f}" if entry.macs else ""
 
 

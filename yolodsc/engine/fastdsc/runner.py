@@ -11,7 +11,7 @@ from yolodsc.engine.fastdsc.convolution import Pointwise, Step, convolution_step
 from yolodsc.engine.fastdsc.products import Workers
 from yolodsc.engine.plan.graph import is_pool
 from yolodsc.engine.runtime.blas import held
-from yolodsc.engine.runtime.entry import Entry
+from yolodsc.engine.runtime.entry import PlanEntry
 from yolodsc.jit import ForkLock
 from yolodsc.network import INPUT_INDEX, MOST_WORKING, ConvolutionalLayer, Layer, MaxpoolLayer, Network, Weights
 
@@ -63,7 +63,7 @@ class FastDscRunner:
         """Layer index and step of everything that runs, in order, for taking times."""
         return self._steps
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[PlanEntry]:
         """An entry a layer."""
         return [_entry(self.network.layers[index], self.network.weights[index], step) for index, step in self._steps]
 
@@ -100,9 +100,9 @@ def _needed(network: Network, outputs: Sequence[int]) -> list[int]:
     return sorted(wanted - {INPUT_INDEX})
 
 
-def _entry(layer: Layer, weights: Weights, step: Step) -> Entry:
+def _entry(layer: Layer, weights: Weights, step: Step) -> PlanEntry:
     numbers = sum(shape.size for shape in layer.inputs) + layer.shape.size
-    return Entry(
+    return PlanEntry(
         name=layer.type,
         layers=(layer.index,),
         shape=layer.shape,

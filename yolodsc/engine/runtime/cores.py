@@ -10,7 +10,7 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-def capped(threads: int, streams: int = 1) -> tuple[int, int]:
+def capped_at_cores(threads: int, streams: int = 1) -> tuple[int, int]:
     """Threads of a call and calls at the same time, cut to the cores: all threads of all streams together."""
     cores = available_cores()
     threads = max(1, min(threads, cores))

@@ -9,7 +9,7 @@ from yolodsc.arrays import Shape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class PlanEntry:
     """One operation of a runner.
 
     Attributes
@@ -40,7 +40,7 @@ class Entry:
     run: Callable[[], None]
 
 
-def seconds_of(entries: Sequence[Entry], whole: Callable[[], object], *, rounds: int) -> tuple[list[float], float]:
+def seconds_of(entries: Sequence[PlanEntry], whole: Callable[[], object], *, rounds: int) -> tuple[list[float], float]:
     """Seconds of each operation by itself, and of a ``whole`` call: medians over rounds of all of them in order."""
     taken: list[list[float]] = [[] for _ in range(len(entries) + 1)]
     runs = [*(entry.run for entry in entries), whole]

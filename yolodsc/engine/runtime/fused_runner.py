@@ -21,11 +21,11 @@ from yolodsc.engine.plan.layout import ARENA, CONSTANTS, INPUT_BASE, MOST_BYTES,
 from yolodsc.engine.plan.planner import planned
 from yolodsc.engine.runtime.blas import held
 from yolodsc.engine.runtime.bounds import Room, check
-from yolodsc.engine.runtime.entry import Entry
+from yolodsc.engine.runtime.entry import PlanEntry
 from yolodsc.engine.runtime.program import Constants, Program, Task, aligned, assemble, kernels_of
 from yolodsc.engine.runtime.thread_pool import HelperKernel, LeadKernel, WorkerKernel
 from yolodsc.errors import EngineError
-from yolodsc.jit import ForkLock, Isa, compiler
+from yolodsc.jit import ForkLock, Isa, compiler_for
 from yolodsc.network import Network
 
 Progress = Callable[[int, int], None]
@@ -78,7 +78,7 @@ def program(
         scratch = max(scratch, site.scratch)
         operation.forget()
     drivers = (WorkerKernel(), LeadKernel(), HelperKernel())
-    addresses = compiler(isa).load([*kernels_of(phases), *drivers], progress)
+    addresses = compiler_for(isa).load([*kernels_of(phases), *drivers], progress)
     tape = assemble(phases, addresses)
     constants = site.constants.buffer()
     check(tape, {address: kernel for kernel, address in addresses.items()}, rooms, constants)
@@ -145,11 +145,11 @@ class FusedRunner:
         """Another runner of the same program, with buffers and threads of its own."""
         return type(self)(self.network, threads=self.threads, outputs=self.outputs, isa=self.isa, shared=self.program)
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[PlanEntry]:
         """The plan: an entry an operation, in order."""
         made = self.program
         return [
-            Entry(
+            PlanEntry(
                 name=operation.name,
                 layers=operation.layers,
                 shape=self.network.layers[operation.layers[-1]].shape if operation.layers else self.network.input_shape,

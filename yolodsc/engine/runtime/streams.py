@@ -14,7 +14,7 @@ from yolodsc.jit import at_child
 
 if TYPE_CHECKING:
     from yolodsc.engine.runner import Runner
-    from yolodsc.engine.runtime.entry import Entry
+    from yolodsc.engine.runtime.entry import PlanEntry
 
 
 class Streams:
@@ -35,7 +35,7 @@ class Streams:
         finally:
             free.put(runner)
 
-    def entries(self) -> list["Entry"]:
+    def entries(self) -> list["PlanEntry"]:
         """The plan, which all streams share."""
         return self._runners[0].entries()
 

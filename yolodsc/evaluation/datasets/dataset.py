@@ -173,12 +173,12 @@ def images_in(folder: Path, ids: Iterable[str]) -> tuple[Path, ...]:
 
 def image_sizes(paths: Sequence[Path]) -> Doubles:
     """Width and height of each image (P, 2) float64, read from its header; NaN where that cannot be done."""
-    from yolodsc.images import opened
+    from yolodsc.images import open_image
 
     sizes = np.full((len(paths), 2), np.nan)
     for i, path in enumerate(paths):
         try:
-            with opened(path) as image:
+            with open_image(path) as image:
                 sizes[i] = image.size
         except Exception:  # decoders raise whatever their authors chose; whoever reads the image reports it
             continue

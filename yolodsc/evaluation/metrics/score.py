@@ -80,7 +80,7 @@ class RuleResult:
     figures: dict[str, float]
 
 
-def score(
+def score_detections(
     rules: Iterable[Rule],
     truth: GroundTruth,
     found: DetectionTable,

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from yolodsc.detection import Detector
-from yolodsc.evaluation import RULES, Dataset, detection_table, run_inference
-from yolodsc.evaluation.metrics import score
+from yolodsc.evaluation import RULES, Dataset, detection_table, run_inference, score_detections
 from yolodsc.network import Network
 
 THRESH = 0.005
@@ -28,4 +27,4 @@ class Validation:
             detector.close()
         rule = RULES["voc10"]
         classes, images = len(self.dataset.names), len(self.dataset.ids)
-        return score([rule], self.dataset.truth, found, classes=classes, images=images)[rule.name].mean_ap or 0.0
+        return score_detections([rule], self.dataset.truth, found, classes=classes, images=images)[rule.name].mean_ap or 0.0
