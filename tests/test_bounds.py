@@ -20,6 +20,7 @@ from yolodsc.errors import CfgError, ImageError, WeightsError, YolodscError
 from yolodsc.images import image_file
 from yolodsc.images.image import fit, read_image
 from yolodsc.images.jpeg import decode_jpeg, read_jpeg
+from yolodsc.images.jpeg.markers import scans_allowed
 from yolodsc.network import weights
 from yolodsc.network.network import Network
 
@@ -193,7 +194,7 @@ def test_scans_of_a_jpeg_are_bounded(tmp_path: Path) -> None:
     assert read_jpeg(beyond) is None
     with pytest.raises(ImageError, match="a JPEG of 101 scans; at most 100 are read at 16x16 pixels"):
         read_image(beyond)
-    assert [jpeg.markers.scans_allowed(pixels) for pixels in (1, 2**26, 2**27)] == [100, 40, 20]
+    assert [scans_allowed(pixels) for pixels in (1, 2**26, 2**27)] == [100, 40, 20]
 
 
 def test_markers_across_blocks_of_a_file_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

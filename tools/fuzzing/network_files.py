@@ -32,7 +32,7 @@ weights_type=per_channel
 """
 
 
-def read_cfg(data: bytes) -> None:
+def read_cfg_file(data: bytes) -> None:
     """The text that a cfg gives must read as the same; the network is built without arrays, by way of a file without weights."""
     path = scratch.file("fuzz.cfg", data)
     read = read_cfg(path)
@@ -74,7 +74,7 @@ def read_tree_file(data: bytes) -> None:
 
 
 TARGETS = (
-    Target(name="cfg", one=read_cfg, mutate=mutated_cfg, tokens=TOKENS),
+    Target(name="cfg", one=read_cfg_file, mutate=mutated_cfg, tokens=TOKENS),
     Target(name="weights", one=read_weights),
     Target(name="names", one=read_names_file),
     Target(name="data", one=read_data_file, tokens=(b"names=", b"fuzz.names", b"classes=", b"labels=", b"/", b"..", b"\0")),

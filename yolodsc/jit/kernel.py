@@ -92,14 +92,15 @@ class Kernel:
         return found
 
     def _digest(self) -> str:
+        machine = host_description()
         said = (
             self.module,
             self.name,
             self.parameters,
-            host_description().cpu,
-            sorted(host_description().features.items()),
-            host_description().llvm,
-            host_description().triple,
+            machine.cpu,
+            sorted(machine.features.items()),
+            machine.llvm,
+            machine.triple,
         )
         return hashlib.sha256(repr(said).encode() + _sources(self.module.rpartition(".")[0])).hexdigest()[:32]
 

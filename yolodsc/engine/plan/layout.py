@@ -1,7 +1,7 @@
 """Where numbers lie: blocked maps, views on them, planes.
 
-A map is cut into blocks of ``lanes`` channels, pixel after pixel, so that a pixel's neighbours are a constant stride away and one
-vector is one pixel of one block. ``lanes`` need not be the longest vector: a map of 24 channels is three blocks of 8 where short
+A map is cut into blocks of ``lanes`` channels, pixel after pixel, so that a pixel's neighbours are a constant stride away
+and one vector is one pixel of one block. ``lanes`` need not be the longest vector: a map of 24 channels is three blocks of 8 where short
 vectors cost half (see `isa`). Around a map lie the zeros that k x k consumers read; producers write them. A `TensorView` is a list of
 blocks of any maps with a channel for every lane, so that concatenation and groups of channels are lists, never copies.
 

@@ -1,7 +1,7 @@
 """Fine-tuning: a student network learns from a teacher, from labels, or from both.
 
-A `Trainer` takes networks, images and `FinetuneSettings`, and gives back an ordinary network; everything on the way (checkpoints, curves)
-lies in one folder.
+A `Trainer` takes networks, images and `FinetuneSettings`, and returns an ordinary network. All intermediate files
+(checkpoints, curves) lie in one folder.
 """
 
 from yolodsc.training.finetune.settings import FinetuneSettings
