@@ -6,9 +6,10 @@ from pathlib import Path
 from yolodsc.errors import OptionError
 from yolodsc.files import is_file, is_folder
 
-_INSTALLED = Path(__file__).parent / "shipped"
+_PACKAGE = Path(__file__).parents[1]
+_INSTALLED = _PACKAGE / "shipped"
 
-SHIPPED = _INSTALLED if is_folder(_INSTALLED) else Path(__file__).parent.parent
+SHIPPED = _INSTALLED if is_folder(_INSTALLED) else _PACKAGE.parent
 """The folder whose ``cfg/`` and ``weights/`` hold the networks that come with the program: in the wheel, or in the checkout."""
 
 DEFAULT_MODEL = "dsc-nano-voc"
