@@ -31,7 +31,7 @@ class RuleFigures(Struct, frozen=True, kw_only=True):
     mean_ap: Share | None = None
 
 
-class ClassMatches(Struct, frozen=True, kw_only=True):
+class ClassMatches(Struct, frozen=True, kw_only=True, rename={"image": "picture"}):
     """One class by the first rule: indices of images, and which detections are right.
 
     Attributes
@@ -54,7 +54,7 @@ class Matches(Struct, frozen=True, kw_only=True):
     classes: dict[Text, ClassMatches]
 
 
-class EvaluationFile(Struct, frozen=True, kw_only=True):
+class EvaluationFile(Struct, frozen=True, kw_only=True, rename={"images": "pictures"}):
     """The whole file; the fields that nothing reads back are left aside."""
 
     rules: dict[Text, RuleFigures]
@@ -82,7 +82,7 @@ def check_evaluation(content: Any, *, file: str | Path, rules: Sequence[str]) ->
 
 def _fitting(own: ClassMatches, count: int, *, at: str, file: str | Path) -> None:
     below(own.positives, count, at=f"{at}.positives", file=file, error=DatasetError)
-    below(own.image, count, at=f"{at}.image", file=file, error=DatasetError)
+    below(own.image, count, at=f"{at}.picture", file=file, error=DatasetError)
     if len(own.right) != len(own.image):
         raise DatasetError(f"{file}: at {at}.right: got {len(own.right)} outcomes, expected {len(own.image)}, one a detection")
     if own.right.count("1") > len(own.positives):

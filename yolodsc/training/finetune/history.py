@@ -17,7 +17,7 @@ class History:
     Attributes
     ----------
     epochs
-        One mapping an epoch: ``epoch step heads features labels total rate seconds images_per_second`` and ``map`` (0..1).
+        One mapping an epoch: ``epoch step heads features labels total rate seconds pictures_per_second`` and ``map`` (0..1).
     """
 
     def __init__(self, state: Mapping[str, Any] | None = None) -> None:
