@@ -83,7 +83,7 @@ def test_pages_are_found() -> None:
     assert {"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "engine.md", "extending.md"} <= {page.name for page in PAGES}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_links_lead_to_files_and_headings(page: Path) -> None:
     """Every relative link names a file, and its anchor a heading of that file."""
     for link in _LINK.findall(text(page)):
@@ -95,7 +95,7 @@ def test_links_lead_to_files_and_headings(page: Path) -> None:
         assert not anchor or anchor in anchors(target), link
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_files_that_are_named_exist(page: Path) -> None:
     """Paths from the root of the repository; NAME stands for a name of the reader's choice."""
     named = {match.rstrip(".") for match in _FILE.findall(text(page))}
@@ -104,7 +104,7 @@ def test_files_that_are_named_exist(page: Path) -> None:
     assert missing == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_modules_that_are_named_alone_exist(page: Path) -> None:
     """A file name such as ``gram.py`` is the name of some module."""
     modules = {path.name for folder in ("yolodsc", "tests", "tools") for path in (ROOT / folder).rglob("*.py*")}
@@ -113,7 +113,7 @@ def test_modules_that_are_named_alone_exist(page: Path) -> None:
     assert named <= modules
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_commands_and_their_options_exist(page: Path, help_text: Any) -> None:
     """``yolodsc X --help`` lists every option that a page uses with X."""
     for command, line in calls(page):
@@ -123,7 +123,7 @@ def test_commands_and_their_options_exist(page: Path, help_text: Any) -> None:
         assert set(_OPTION.findall(line)) <= known, f"{page.name}: {line}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_blocks_of_python_compile(page: Path) -> None:
     """Every block that is marked as Python."""
     for language, block in _BLOCK.findall(text(page)):
