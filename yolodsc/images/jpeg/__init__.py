@@ -2,7 +2,7 @@
 
 Decoders agree on a JPEG only to a few levels of 255, because nobody prescribes how to round: stb_image, which Darknet uses, and
 libjpeg, which nearly everybody else uses, differ in one byte out of twenty. That is enough to move the AP of a rare class by a
-point. Here is the arithmetic of stb_image.
+point. The decoder follows the arithmetic of stb_image under stb_image's public-domain option.
 """
 
 from collections.abc import Callable
