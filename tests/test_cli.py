@@ -227,7 +227,7 @@ def test_a_model_may_be_a_folder(images: Path, tmp_path: Path, capsys: pytest.Ca
     assert cli.run(["detect", str(images / "a.png"), "--model", str(folder)]) == 0
     (folder / "m.cfg").write_text("")
     assert cli.run(["detect", str(images / "a.png"), "--model", str(folder)]) == 2
-    assert "2 .cfg files; wanted one" in capsys.readouterr().err
+    assert "2 .cfg files; expected one" in capsys.readouterr().err
 
 
 def test_partial_goes_on_and_says_so(images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -86,7 +86,7 @@ def test_ncnn_counts_layers_and_blobs_as_its_format_wants(tmp_path: Path) -> Non
 def test_engines_have_names_that_can_be_asked_for() -> None:
     """Others are refused with the list."""
     assert all(find_engine(name).__name__ == kind for name, kind in ENGINES.items())
-    with pytest.raises(OptionError, match=r"--peers tflite: wanted some of opencv, onnxruntime, openvino, ncnn, torch"):
+    with pytest.raises(OptionError, match=r"peers=tflite: expected some of opencv, onnxruntime, openvino, ncnn, torch"):
         find_engine("tflite")
 
 

@@ -13,6 +13,7 @@ from types import TracebackType
 import typer
 
 from yolodsc.cli.signals import Terminated
+from yolodsc.cli.spelling import with_options
 from yolodsc.cli.terminal import flush, give_up_output, log, note
 from yolodsc.errors import YolodscError
 
@@ -52,7 +53,7 @@ def report(error: BaseException) -> int:
 def _line(error: BaseException) -> str:
     """What is wrong with input or machine; empty where the program is at fault."""
     if isinstance(error, YolodscError):
-        return str(error)
+        return with_options(error)
     if hasattr(error, "format_message"):  # usage errors: whatever class the option parser gives them, they know their text
         return _short(error.format_message(), most=1000)
     if any(_out_of_memory(one) for one in _chain(error)):

@@ -27,7 +27,7 @@ __all__ = ["ENGINES", "PEERS", "READ_ONNX", "Engine", "engine_versions", "find_e
 def find_engine(name: str) -> type[Engine]:
     """The class of an engine; an `ImportError` where its library is missing comes when it is opened."""
     if name not in ENGINES:
-        raise OptionError(f"--peers {name}: wanted some of {', '.join(PEERS)}")
+        raise OptionError(f"peers={name}: expected some of {', '.join(PEERS)}", parameter="peers")
     engine: type[Engine] = getattr(import_module(f"yolodsc.bench.peers.{name}"), ENGINES[name])
     return engine
 
