@@ -351,7 +351,7 @@ def test_names_of_files_and_classes_are_escaped_on_the_terminal_only(here: Path,
 
 def test_one_file_prints() -> None:
     """So that nothing reaches a terminal without being escaped."""
-    sources = {path: path.read_text() for path in (*(PACKAGE / "cli").glob("*.py"), *PACKAGE.glob("*.py"))}
+    sources = {path: path.read_text() for path in PACKAGE.rglob("*.py")}
 
     printing = {
         path.name for path, text in sources.items() if re.search(r"\bprint\(|\.write\(.*std|std(out|err)\.write|echo\(", text)
@@ -370,7 +370,7 @@ def test_rich_reads_no_markup() -> None:
 
 def test_questions_about_paths_are_asked_where_they_always_have_an_answer() -> None:
     """``Path.exists`` and its kin raise for names that are too long, before Python 3.14."""
-    files = [*(PACKAGE / "cli").glob("*.py"), *(PACKAGE / "outputs").glob("*.py"), PACKAGE / "sources.py", PACKAGE / "models.py"]
+    files = [*(PACKAGE / "cli").rglob("*.py"), *(PACKAGE / "detection").rglob("*.py")]
 
     asking = [path.name for path in files if re.search(r"\.(exists|is_file|is_dir|resolve)\(\)", path.read_text())]
 
@@ -475,7 +475,7 @@ def test_a_training_is_asked_to_end_by_any_signal(number: signal.Signals) -> Non
     before = [signal.getsignal(known) for known in signals.SIGNALS]
     asked: list[bool] = []
 
-    with pytest.raises(KeyboardInterrupt) as caught, signals.gently(lambda: asked.append(True)):
+    with pytest.raises(KeyboardInterrupt) as caught, signals.stop_gracefully(lambda: asked.append(True)):
         os.kill(os.getpid(), number)
         time.sleep(0.01)
         raise KeyboardInterrupt

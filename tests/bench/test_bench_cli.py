@@ -124,10 +124,10 @@ def test_a_start_is_timed_with_caches_of_its_own(tmp_path: Path, monkeypatch: py
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (["--model", "DIR", "--threads", "0"], "--threads 0: wanted numbers from 1, with commas between them"),
+        (["--model", "DIR", "--threads", "0"], "--threads 0: expected numbers from 1, with commas between them"),
         (["--model", "DIR", "--peers", "tflite"], "--peers tflite: expected some of opencv, onnxruntime, openvino, ncnn, torch"),
-        (["--model", "DIR", "--ablation", "--startup"], "--ablation, --streams and --startup are runs of their own; wanted one of"),
-        (["--model", "DIR", "--cfg", "x.cfg"], "--model and --cfg/--weights name several networks; wanted one of them"),
+        (["--model", "DIR", "--ablation", "--startup"], "--ablation, --streams and --startup exclude each other; expected one of"),
+        (["--model", "DIR", "--cfg", "x.cfg"], "--model and --cfg/--weights name several networks; expected one of them"),
         (["--weights", "x.weights"], "--cfg is missing; --weights goes with it"),
     ],
 )
