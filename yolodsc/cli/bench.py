@@ -25,8 +25,8 @@ from yolodsc.bench import (
     measure_memory,
     measure_start,
     measure_throughput,
-    named,
-    random,
+    named_network,
+    random_network,
     rounds_within,
 )
 from yolodsc.cli import options
@@ -60,12 +60,12 @@ class SubjectOptions:
     def networks(self) -> list[Named]:
         """Names and networks."""
         if self.cfg is None and self.weights is None:
-            return [named(name) for name in self.model or [DEFAULT_MODEL]]
+            return [named_network(name) for name in self.model or [DEFAULT_MODEL]]
         if self.model:
             raise OptionError("--model and --cfg/--weights name several networks; expected one of them")
         if self.cfg is None:
             raise OptionError("--cfg is missing; --weights goes with it")
-        return [random(self.cfg) if self.weights is None else (self.cfg.stem, Network.load(self.cfg, self.weights))]
+        return [random_network(self.cfg) if self.weights is None else (self.cfg.stem, Network.load(self.cfg, self.weights))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +120,10 @@ def _comparisons(networks: Sequence[Named], run: Run, machine: Machine) -> Repor
         with _subject(name, network) as subject:
             for count in run.threads:
                 rounds = rounds_within(run.seconds)
-                results, absent = compare(
+                results, missing = compare(
                     subject, run.peers, threads=count, rounds=rounds, seed=SEED, peak_gflops=machine.peak_gflops[count]
                 )
-                _print(bench_table.comparison(subject, results), absent)
+                _print(bench_table.comparison(subject, results), missing)
                 report += [result.to_json() for result in results]
     return report
 
@@ -141,10 +141,10 @@ def _throughput(networks: Sequence[Named], run: Run) -> Report:
     report: Report = []
     for name, network in networks:
         with _subject(name, network) as subject:
-            rounds = rounds_within(run.seconds, turn=SECONDS)
-            rates, absent = measure_throughput(subject, run.peers, streams=run.streams, rounds=rounds, seed=SEED)
-        _print(bench_table.throughput(rates), absent)
-        report += [asdict(rate) for rate in rates]
+            rounds = rounds_within(run.seconds, block=SECONDS)
+            rates, missing = measure_throughput(subject, run.peers, streams=run.streams, rounds=rounds, seed=SEED)
+        _print(bench_table.throughput(rates), missing)
+        report += [rate.to_json() for rate in rates]
     return report
 
 
@@ -153,14 +153,14 @@ def _start_times(networks: Sequence[Named], run: Run) -> Report:
     for name, network in networks:
         with _subject(name, network) as subject:
             times = measure_start(subject)
-            peaks, absent = measure_memory(subject, run.peers)
-        _print(bench_table.start_times(times, peaks), absent)
+            peaks, missing = measure_memory(subject, run.peers)
+        _print(bench_table.start_times(times, peaks), missing)
         report.append({**asdict(times), "peak_rss_mb": {peak.engine: peak.peak_rss_mb for peak in peaks}})
     return report
 
 
-def _print(lines: Sequence[str], absent: Sequence[MissingEngine]) -> None:
-    for one in absent:
+def _print(lines: Sequence[str], missing: Sequence[MissingEngine]) -> None:
+    for one in missing:
         note(f"{one.model}: {one.engine} takes no part: {one.reason}")
     say("", *lines)
     flush()

@@ -20,6 +20,7 @@ def comparison(subject: Subject, results: Sequence[Result]) -> list[str]:
     cells = [
         (
             result.engine,
+            result.precision,
             f"{result.median_ms:.2f}",
             f"{result.min_ms:.2f}",
             f"{result.ratio:.2f}",
@@ -28,7 +29,7 @@ def comparison(subject: Subject, results: Sequence[Result]) -> list[str]:
         )
         for result in results
     ]
-    return [title, *aligned([("", "median ms", "min ms", "ratio", "of peak", "difference"), *cells], left=1)]
+    return [title, *aligned([("", "precision", "median ms", "min ms", "ratio", "of peak", "difference"), *cells], left=2)]
 
 
 def ablation(result: Ablation) -> list[str]:
@@ -56,8 +57,8 @@ def _cells(row: AblationRow) -> tuple[str, ...]:
 
 def throughput(rates: Sequence[Throughput]) -> list[str]:
     """Throughput; the ratio is ours divided by theirs, so that values above 1 mean that ours is faster, as in `comparison`."""
-    cells = [(rate.engine, f"{rate.pictures_per_second:.1f}", f"{rate.ratio:.2f}") for rate in rates]
-    return [f"{rates[0].model}, {rates[0].streams} streams", *aligned([("", "images/s", "ratio"), *cells], left=1)]
+    cells = [(rate.engine, rate.precision, f"{rate.images_per_second:.1f}", f"{rate.ratio:.2f}") for rate in rates]
+    return [f"{rates[0].model}, {rates[0].streams} streams", *aligned([("", "precision", "images/s", "ratio"), *cells], left=2)]
 
 
 def start_times(times: StartTime, peaks: Sequence[Memory]) -> list[str]:
