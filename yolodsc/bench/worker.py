@@ -30,7 +30,8 @@ def main(job: Job) -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # output of libraries must not mix with answers
 
     def answer(fields: dict[str, Any]) -> None:
-        print(json.dumps(fields, allow_nan=False), file=answers, flush=True)
+        answers.write(json.dumps(fields, allow_nan=False) + "\n")
+        answers.flush()
 
     try:
         engine, image = find_engine(job.engine), job.input()
