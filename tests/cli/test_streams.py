@@ -30,14 +30,17 @@ def test_names_that_no_stream_can_say_are_escaped(environment: dict[str, str], h
     codec = "utf-16" if "utf-16" in environment.values() else "utf-8"
     said = {"ascii": r"\xff\xc3\xa9.png", "utf": r"\xffé.png"}["ascii" if "LC_ALL" in environment else "utf"]
 
-    for source, shell in ((os.fsdecode(name), "exec {}"), ("list.txt", "exec {}"), ("-", "exec {} < list.txt")):
+    sources = {os.fsdecode(name): "exec {}", "list.txt": "exec {}", "-": "exec {} < list.txt"}
+    for number, (source, shell) in enumerate(sources.items()):
         words = ["sh", "-c", shell.format('"$@"'), "sh", sys.executable, "-m", "yolodsc", "detect", source]
         own = {**os.environ, "PYTHONPATH": str(PACKAGE.parent), **environment}
-        done = subprocess.run([*words, *NETWORK, "--save", "out", "--json", "o.json"], env=own, capture_output=True, check=False)
+        done = subprocess.run(
+            [*words, *NETWORK, "--save", f"out{number}", "--json", "o.json"], env=own, capture_output=True, check=False
+        )
 
         assert (done.returncode, remarks(done.stderr.decode("ascii", "replace").replace("\0", "").lstrip("\ufffd"))) == (0, "")
         assert done.stdout.decode(codec).startswith(f"{said}: 100x76")
-        assert [os.fsencode(path.name) for path in (here / "out").iterdir()] == [name]
+        assert [os.fsencode(path.name) for path in (here / f"out{number}").iterdir()] == [name]
     complains(run("detect", os.fsdecode(b"\xfe"), *NETWORK, **{**environment, "PYTHONIOENCODING": "ascii"}), r"\xfe: no such file")
 
 
