@@ -11,6 +11,8 @@ import pytest
 from tests.faults.commands import assert_one_line, command, environment, temporary
 from tests.faults.conftest import Material
 
+pytestmark = pytest.mark.slow
+
 SMALL = 2048
 """Size limit of files in bytes: less than any output has."""
 

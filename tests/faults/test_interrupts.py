@@ -11,6 +11,8 @@ import pytest
 from tests.faults.commands import command, ended, environment, started, temporary, wait
 from tests.faults.conftest import Material
 
+pytestmark = pytest.mark.slow
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 STATUS = {signal.SIGINT: {130}, signal.SIGTERM: {143, -signal.SIGTERM}, signal.SIGKILL: {-signal.SIGKILL}}
 """Exit status after a signal, as the shell or as the kernel counts it."""

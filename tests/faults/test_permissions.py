@@ -13,6 +13,8 @@ import pytest
 from tests.faults.commands import assert_one_line, command, ended, environment, started, temporary
 from tests.faults.conftest import Material
 
+pytestmark = pytest.mark.slow
+
 OTHER = 65534
 """A user who owns no file here."""
 
