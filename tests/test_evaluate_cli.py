@@ -135,7 +135,7 @@ def test_another_runs_journal_is_refused(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--resume"], "--resume continues what --save-detections DIR has"),
+        (["--resume"], "--resume continues the run that --save-detections DIR holds"),
         (["--detections", "x"], "--detections and a network name two things"),
         (["--gt", "x"], "named twice"),
         (["--voc", "nowhere"], "nowhere: no such file or folder"),
