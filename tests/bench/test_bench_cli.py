@@ -13,6 +13,8 @@ from yolodsc.bench.startup import measure_start
 from yolodsc.bench.subject import benchmark_subject
 from yolodsc.detection import bundled as models
 
+pytestmark = pytest.mark.slow
+
 LAYERS = """
 convolutional filters=8 size=3 stride=2 pad=1 batch_normalize=1 activation=leaky
 convolutional filters=16 size=1 batch_normalize=1 activation=relu6

@@ -35,6 +35,7 @@ def made(tmp_path: Path, layers: str = BLOCKS) -> Subject:
     return benchmark_subject("small", network(layers, height=16, width=16), tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", [name for name in PEERS if name not in ("opencv", "openvino-default")])
 def test_an_engine_computes_what_ours_computes(engine: str, tmp_path: Path) -> None:
     """Batch norm is folded with Darknet's epsilon for all of them."""
@@ -48,6 +49,7 @@ def test_an_engine_computes_what_ours_computes(engine: str, tmp_path: Path) -> N
     assert [result.precision for result in results] == ["f32", "f32"]
 
 
+@pytest.mark.slow
 def test_openvino_by_default_reports_the_precision_that_it_selects(tmp_path: Path) -> None:
     """The label is OpenVINO's own choice for this processor, and the size of the difference agrees with it."""
     openvino = pytest.importorskip("openvino")
@@ -60,6 +62,7 @@ def test_openvino_by_default_reports_the_precision_that_it_selects(tmp_path: Pat
     assert (results[1].max_relative_difference > 1e-4) == (chosen != "f32")
 
 
+@pytest.mark.slow
 def test_opencv_reads_the_darknet_pair_itself(tmp_path: Path) -> None:
     """Its epsilon of batch norm differs, so that its outputs are only close to ours."""
     layers = BLOCKS.replace("relu6", "relu").replace("activation=mish", "activation=leaky")
@@ -70,6 +73,7 @@ def test_opencv_reads_the_darknet_pair_itself(tmp_path: Path) -> None:
     assert results[1].max_relative_difference < 0.01
 
 
+@pytest.mark.slow
 def test_a_network_that_an_engine_cannot_run_is_timed_without_it(tmp_path: Path) -> None:
     """The error names the layer."""
     pytest.importorskip("ncnn", reason="needs ncnn, which refuses the network")

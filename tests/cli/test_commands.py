@@ -22,6 +22,7 @@ def test_detect_prints_a_line_a_image_then_its_boxes(images: Path, capsys: pytes
     assert lines[1].split() == ["class", "score", "left", "top", "right", "bottom"]
 
 
+@pytest.mark.slow
 def test_detect_writes_every_format(images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """All of one run agree."""
     out = tmp_path / "out"

@@ -11,6 +11,7 @@ from tests.cli.support import NETWORK, STEM, complains, run
 from yolodsc import cli
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="address space is limited on Linux")
 @pytest.mark.parametrize("kilobytes", [30_000, 80_000, 120_000, 160_000])
 def test_too_little_memory_is_said_in_one_line(kilobytes: int, here: Path) -> None:

@@ -82,6 +82,7 @@ def test_a_folder_that_may_not_be_read_is_said_in_one_line(
     assert capsys.readouterr().err == f"yolodsc: {here}: cannot be read: Permission denied\n"
 
 
+@pytest.mark.slow
 @posix
 def test_without_a_working_directory_absolute_paths_serve(here: Path) -> None:
     """And relative ones are not found."""
@@ -94,6 +95,7 @@ def test_without_a_working_directory_absolute_paths_serve(here: Path) -> None:
     complains(run("decompose", *NETWORK, "--images", str(here / "a.png"), "--out", "o", shell=shell), "")
 
 
+@pytest.mark.slow
 @posix
 def test_without_a_home_everything_runs(here: Path) -> None:
     """The cache is looked for elsewhere, or done without."""

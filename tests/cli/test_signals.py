@@ -15,6 +15,8 @@ import pytest
 from tests.cli.support import NETWORK, PACKAGE, posix, remarks
 from yolodsc.cli import signals
 
+pytestmark = pytest.mark.slow
+
 
 def attentive() -> None:
     """Take signals as a process in the foreground does; a shell makes those in the background ignore Ctrl-C."""

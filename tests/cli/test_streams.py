@@ -11,6 +11,8 @@ import pytest
 
 from tests.cli.support import NETWORK, PACKAGE, complains, posix, remarks, run
 
+pytestmark = pytest.mark.slow
+
 
 @posix
 @pytest.mark.parametrize(

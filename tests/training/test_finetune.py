@@ -24,6 +24,8 @@ from yolodsc.training.finetune.trainer import Trainer
 from yolodsc.training.model.initial import initialize_weights
 from yolodsc.training.optimization.checkpoint import CHECKPOINT_FILE
 
+pytestmark = pytest.mark.slow
+
 PLAIN = Augmentation(flip=False, jitter=0, hue=0, saturation=1, exposure=1)
 SHORT = FinetuneSettings(epochs=2, batch=4, rate=1e-3, labels=1.0, warmup=0, average=0.9)
 
