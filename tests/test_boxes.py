@@ -108,6 +108,7 @@ ODD = st.sampled_from([0.0, -0.0, 0.25, 0.5, 1.0, 3e-8, 1e-30, 1e20, -0.5, np.in
 NUMBER = st.one_of(ODD, st.floats(0, 1, width=32), st.floats(width=32))
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(NUMBER, NUMBER, NUMBER, NUMBER), max_size=40).map(lambda r: np.array(r, np.float32).reshape(-1, 4)),
     st.sampled_from(["default", "greedynms", "diounms", "cornersnms"]),

@@ -127,6 +127,7 @@ OPTIONS = st.builds(Option, WORDS, st.none() | WORDS)
 SECTIONS = st.builds(lambda kind, options: Section(kind, tuple(options)), WORDS, st.lists(OPTIONS, max_size=4))
 
 
+@pytest.mark.slow
 @given(st.lists(SECTIONS, max_size=5))
 def test_parse_of_format_is_the_identity(sections: list[Section]) -> None:
     """For every document that can be written down."""

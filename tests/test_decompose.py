@@ -24,6 +24,8 @@ from yolodsc.decompose.thread_pool import FitThreadPool
 from yolodsc.errors import DecompositionError
 from yolodsc.network.network import Network
 
+pytestmark = pytest.mark.slow
+
 CHAIN = """
 [net]
 width=24

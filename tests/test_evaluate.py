@@ -31,6 +31,7 @@ def evaluated(tmp_path, *arguments):
     return json.loads((tmp_path / "out.json").read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["voc07test_tinyyolo_qfdong", "voc07test_yolov3_zengyian"])
 def test_full_voc_test_set_is_reproduced(case, official, shared, tmp_path):
     """Per-class AP of detections on 4,952 images, 11 points and all points."""
@@ -117,6 +118,7 @@ def test_every_rule_equals_its_loop_on_a_hundred_images(shared, tmp_path):
             assert result.classes[class_id].ap == pytest.approx(naive_ap(name, objects, rows, class_id), abs=1e-9)
 
 
+@pytest.mark.slow
 def test_missing_class_file_is_left_out_of_the_mean(shared, official, tmp_path):
     """A folder without the file of one class has a mean over nineteen."""
     with tarfile.open(shared / "data/evalcases/voc07test_yolov3_zengyian.tar.gz") as archive:
@@ -132,6 +134,7 @@ def test_missing_class_file_is_left_out_of_the_mean(shared, official, tmp_path):
     assert content["rules"]["darknet"]["mean_ap"] == pytest.approx(sum(aps) / 19)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", ["mobilenetv2-yolov3-nano-voc", "yololite-voc-trial3-bn"])
 def test_darknets_own_map_is_reproduced(network, shared, tmp_path):
     """``detector map`` on 979 images: AP, TP and FP of every class, the mean and the average IoU, to the last digit printed."""

@@ -100,6 +100,7 @@ def test_an_interrupted_run_goes_on_to_the_same_result(tree: Path, tmp_path: Pat
         assert path.read_bytes() == (tmp_path / "other" / path.name).read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [["--streams", "3"], ["--threads", "2"]])
 def test_streams_and_threads_change_nothing(options: list[str], tree: Path, tmp_path: Path) -> None:
     """But the time."""
@@ -135,7 +136,7 @@ def test_another_runs_journal_is_refused(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--resume"], "--resume continues what --save-detections DIR has"),
+        (["--resume"], "--resume continues the run that --save-detections DIR holds"),
         (["--detections", "x"], "--detections and a network name two things"),
         (["--gt", "x"], "named twice"),
         (["--voc", "nowhere"], "nowhere: no such file or folder"),
@@ -169,7 +170,7 @@ def test_a_journal_is_not_overwritten(tree: Path, tmp_path: Path, capsys: pytest
     evaluated(tree, tmp_path / "b.json", "--save-detections", keep, "--resume", status=2)
 
     said = capsys.readouterr().err.splitlines()
-    assert "exists; wanted --resume" in said[0]
+    assert "exists; expected --resume" in said[0]
     assert "detections.jsonl:1: no line of a run" in said[1]
 
 

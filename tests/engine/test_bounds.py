@@ -47,6 +47,7 @@ def between_zones(x: Array) -> tuple[Array, NDArray[np.uint32]]:
     return inside, memory
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("threads", [1, 2])
 @settings(max_examples=60)

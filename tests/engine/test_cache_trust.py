@@ -252,6 +252,7 @@ def test_a_relative_cache_folder_is_refused_in_one_line(
     assert capsys.readouterr().err == "yolodsc: YOLODSC_CACHE=kernels: expected an absolute path\n"
 
 
+@pytest.mark.slow
 def test_info_and_warmup_say_that_nothing_is_kept_and_why(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Once each."""
     folder.mkdir(parents=True)

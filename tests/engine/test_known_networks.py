@@ -33,6 +33,7 @@ def error(output: Array, wanted: Array) -> float:
     return float(np.abs(output - wanted).max() / np.abs(wanted).max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("micro", MICRO)
 def test_every_layer_of_a_micro_network_equals_the_reference(micro: str, name: str) -> None:
@@ -63,6 +64,7 @@ def test_the_last_layer_of_a_micro_network_equals_the_reference(micro: str, name
     assert error(found[last], wanted[last]) < TOLERANCE
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("shared")
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("real", REAL or ["no real networks here"])

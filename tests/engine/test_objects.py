@@ -133,6 +133,7 @@ def outputs(made: Network) -> Array:
         return runner(image(made))[len(made.layers) - 1]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("isa")
 def test_processes_that_compile_at_once_do_not_disturb_each_other(folder: Path) -> None:
     """Four of them on one empty cache: equal results, whole files, nothing else left behind."""
@@ -272,6 +273,7 @@ print(sorted(name for name in sys.modules if name.startswith(("llvmlite.binding"
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere LLVM is asked for the processor and links the kernels")
 @pytest.mark.usefixtures("isa", "folder")
 def test_a_warm_start_loads_no_compiler() -> None:

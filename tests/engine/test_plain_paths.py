@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PROGRAM = """
 import numpy as np
 from tests.engine.test_random_networks import BLOCKS, error
@@ -40,6 +42,7 @@ print("within bounds")
 """
 
 
+@pytest.mark.slow
 def test_no_index_of_the_plain_paths_leaves_its_array(tmp_path: Path) -> None:
     """NUMBA_BOUNDSCHECK=1 raises IndexError otherwise."""
     root = Path(__file__).parents[2]

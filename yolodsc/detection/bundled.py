@@ -45,7 +45,7 @@ def resolve_model(model: str) -> ModelFiles:
         return ModelFiles(cfg, weights, names_beside(cfg, weights))
     if not is_folder(model):
         names = ", ".join(bundled_models()) or "none yet"
-        raise OptionError(f"--model {model}: neither a directory nor a shipped network (shipped: {names})")
+        raise OptionError(f"model={model}: neither a directory nor a shipped network (shipped: {names})", parameter="model")
     return _in_directory(Path(model))
 
 
@@ -70,5 +70,5 @@ def _in_directory(folder: Path) -> ModelFiles:
 def _only(folder: Path, ending: str) -> Path:
     found = sorted(folder.glob(f"*{ending}"))
     if len(found) != 1:
-        raise OptionError(f"--model {folder}: {len(found)} {ending} files; wanted one (or --cfg and --weights)")
+        raise OptionError(f"model={folder}: {len(found)} {ending} files; expected one", parameter="model")
     return found[0]

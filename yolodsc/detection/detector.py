@@ -80,7 +80,7 @@ class Detector:
     ) -> None:
         for name, value in (("thresh", thresh), ("nms_thresh", nms_thresh)):
             if value is not None and not 0 <= value <= 1:
-                raise OptionError(f"{name} {value:g}: wanted 0 to 1")
+                raise OptionError(f"{name}={value:g}: expected 0 to 1", parameter=name)
         profile = network.profile
         self.network = network
         self.names = names or tuple(str(number) for number in range(reported_classes(network)))
@@ -237,7 +237,8 @@ def class_numbers(names: tuple[str, ...], wanted: str) -> list[int]:
         elif item.isdecimal() and int(item) < len(names):
             numbers.append(int(item))
         else:
-            raise OptionError(f"--classes {item}: unknown class; wanted {', '.join(names[:8])}{' …' * (len(names) > 8)}")
+            known = f"{', '.join(names[:8])}{' …' * (len(names) > 8)}"
+            raise OptionError(f"classes={item}: unknown class; expected {known}", parameter="classes")
     if not numbers:
-        raise OptionError("--classes: names no class; wanted at least one")
+        raise OptionError("classes: names no class; expected at least one", parameter="classes")
     return numbers
