@@ -1,6 +1,6 @@
 """`Network`: a cfg/weights pair as one frozen value."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 from pathlib import Path
@@ -13,7 +13,7 @@ from yolodsc.darknet import ALEXEYAB, Cfg, Profile, Section, read_cfg
 from yolodsc.errors import CfgError
 from yolodsc.files import write_bytes
 from yolodsc.network.finite import require_finite
-from yolodsc.network.layer import MAX_LAYER_OUTPUTS, MOST_WORKING, Head, Layer, Preceding, Weights
+from yolodsc.network.layer import INPUT_INDEX, MAX_LAYER_OUTPUTS, MOST_WORKING, Head, Layer, Preceding, Weights
 from yolodsc.network.layers import LAYER_TYPES, UNSUPPORTED_TYPES
 from yolodsc.network.layers.convolutional import ConvolutionalLayer
 from yolodsc.network.weights import Header, initial_weights, read_weights, write_weights
@@ -185,6 +185,15 @@ class Network:
             notes += tuple(layer.section.unused(ignored=layer.training | _LAYER_TRAINING))
             notes += tuple(str(layer.section.error(remark)) for remark in layer.remarks(layers))
         return cls(cfg, tuple(layers), (), input_shape, letter_box, profile, Header(), notes)
+
+
+def reachable(layers: Sequence[Layer], outputs: Iterable[int]) -> set[int]:
+    """Indices of the layers that the outputs depend on, the outputs included and the network's input excluded."""
+    found = set(outputs)
+    for layer in reversed(layers):
+        if layer.index in found:
+            found.update(layer.sources)
+    return found - {INPUT_INDEX}
 
 
 def _linear_bin_outputs(layers: Sequence[Layer]) -> list[Layer]:

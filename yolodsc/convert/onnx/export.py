@@ -1,6 +1,6 @@
 """`export_onnx`: layer after layer into the graph, then the graph into a file."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -8,7 +8,7 @@ from yolodsc.convert.onnx.graph import INPUT, Graph
 from yolodsc.convert.onnx.layers import LAYERS
 from yolodsc.errors import ConversionError, MissingExtraError
 from yolodsc.files import write_bytes
-from yolodsc.network import INPUT_INDEX, Head, Network
+from yolodsc.network import INPUT_INDEX, Head, Network, reachable
 
 OPSET = 13
 """Version of ONNX's operations, so that runtimes of 2021 read the files too."""
@@ -49,7 +49,7 @@ def export_onnx(
     """
     chosen = _chosen(network, outputs)
     graph = Graph()
-    needed = _needed(network, chosen)
+    needed = reachable(network.layers, chosen)
     names = {INPUT_INDEX: INPUT}
     for layer, weights in zip(network.layers, network.weights, strict=True):
         if layer.index not in needed:
@@ -70,18 +70,6 @@ def _chosen(network: Network, outputs: Sequence[int] | None) -> list[int]:
         if not 0 <= index < len(network.layers):
             raise ConversionError(f"output layer {index}: the network has {len(network.layers)}")
     return sorted(set(outputs))
-
-
-def _needed(network: Network, outputs: Iterable[int]) -> set[int]:
-    """The layers that the outputs depend on."""
-    needed: set[int] = set()
-    waiting = list(outputs)
-    while waiting:
-        index = waiting.pop()
-        if index >= 0 and index not in needed:
-            needed.add(index)
-            waiting += network.layers[index].sources
-    return needed
 
 
 def _named(graph: Graph, output: str, name: str, *, is_output: bool) -> str:
