@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.networks import input_shape, network
+from tests.networks import image, network
 from yolodsc.errors import CfgError
 
 TWO = "convolutional filters=4 size=1 activation=linear\nconvolutional filters=6 size=1 activation=linear\n"
@@ -13,7 +13,7 @@ def test_channels_in_common_take_part() -> None:
     """The result keeps the shape of the layer before."""
     net = network(TWO + "shortcut from=-2")
 
-    outputs = net.forward(input_shape(net))
+    outputs = net.forward(image(net))
 
     wanted = outputs[1].copy()
     wanted[:4] += outputs[0]
@@ -30,7 +30,7 @@ def test_larger_sources_are_sampled_and_smaller_ones_scattered() -> None:
         shortcut from=1"""
     )
 
-    outputs = net.forward(input_shape(net))
+    outputs = net.forward(image(net))
 
     np.testing.assert_array_equal(outputs[2], outputs[1] + outputs[0][:, ::2, ::2])
     wanted = outputs[3].copy()
@@ -43,7 +43,7 @@ def test_weights_scale_every_input() -> None:
     net = network(TWO + "shortcut from=-2 weights_type=per_feature")
     weights = net.weights[2]["weights"][:, 0]
 
-    outputs = net.forward(input_shape(net))
+    outputs = net.forward(image(net))
 
     wanted = weights[0] * outputs[1]
     wanted[:4] += weights[1] * outputs[0]
