@@ -7,7 +7,7 @@ import numpy as np
 
 from yolodsc.darknet import Cfg, Section
 from yolodsc.errors import ConversionError
-from yolodsc.network import ConvolutionalLayer, Layer, Network, Weights, folded_norm
+from yolodsc.network import ConvolutionalLayer, Layer, Network, Weights, folded_exactly
 
 _REFERENCES = ("layers", "from", "share_index")
 
@@ -87,11 +87,7 @@ def _section(depthwise: ConvolutionalLayer, pointwise: ConvolutionalLayer) -> Se
 
 def _arrays(depthwise: ConvolutionalLayer, inner: Weights, outer: Weights) -> Weights:
     """Arrays of the regular convolution; what the depthwise bias adds goes into the bias, or out of the mean."""
-    kernel, bias = inner["weights"].astype(np.float64), inner["biases"].astype(np.float64)  # (C m, 1, K, K), (C m,)
-    if depthwise.batch_normalize:
-        norm = {name: array for name, array in inner.items() if name != "weights"}
-        factor, bias = folded_norm(**norm, profile=depthwise.profile)
-        kernel = kernel * factor[:, None, None, None]
+    kernel, bias = (array.astype(np.float64) for array in folded_exactly(depthwise, inner))  # (C m, 1, K, K), (C m,)
     size = depthwise.size
     matrix = outer["weights"][:, :, 0, 0].astype(np.float64)  # (F, C m)
     terms = matrix[:, :, None, None] * kernel[:, 0]  # (F, C m, K, K)

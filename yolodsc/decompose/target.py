@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from yolodsc.decompose.factor.gram import Matrix
-from yolodsc.network import ConvolutionalLayer, Network, Weights, folded_norm
+from yolodsc.network import ConvolutionalLayer, Network, Weights, folded_exactly
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,13 +47,9 @@ class DecompositionTarget:
         return [np.ascontiguousarray(part.reshape(len(part), -1).T) for part in groups]
 
 
-def folded(layer: ConvolutionalLayer, weights: Weights) -> DecompositionTarget:
+def folded_target(layer: ConvolutionalLayer, weights: Weights) -> DecompositionTarget:
     """A convolution with its batch norm as the network's profile computes it."""
-    kernel, biases = weights["weights"].astype(np.float64), weights["biases"].astype(np.float64)
-    if layer.batch_normalize:
-        norm = {name: weights[name] for name in ("scales", "biases", "rolling_mean", "rolling_variance")}
-        factor, biases = folded_norm(**norm, profile=layer.profile)
-        kernel = kernel * factor[:, None, None, None]
+    kernel, biases = (array.astype(np.float64) for array in folded_exactly(layer, weights))
     return DecompositionTarget(layer, kernel, biases)
 
 
@@ -62,7 +58,7 @@ def convolutions(network: Network) -> dict[int, DecompositionTarget]:
     convs = [layer for layer in network.layers if isinstance(layer, ConvolutionalLayer)]
     shared = {layer.share_index for layer in convs} | {layer.index for layer in convs if layer.share_index is not None}
     free = [layer for layer in convs if layer.index not in shared and not layer.xnor and layer.product.reads == "windows"]
-    return {layer.index: folded(layer, network.weights[layer.index]) for layer in free}
+    return {layer.index: folded_target(layer, network.weights[layer.index]) for layer in free}
 
 
 def obstacle(network: Network, layer: ConvolutionalLayer) -> str | None:  # noqa: PLR0911 one line a reason

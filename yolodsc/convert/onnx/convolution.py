@@ -18,19 +18,17 @@ from yolodsc.network import (
     Product,
     Weights,
     binarized_weights,
-    folded_norm,
+    folded,
+    scale_and_shift,
 )
 
 
 def convolutional(graph: Graph, layer: ConvolutionalLayer, inputs: Sequence[str], weights: Weights) -> str:
     """Conv with bias, activation, and the blur of ``antialiasing``."""
     (x,) = inputs
-    kernel, biases = weights["weights"], weights["biases"]
     if layer.xnor:
-        x, kernel = _signs(graph, x), binarized_weights(kernel)
-    if layer.batch_normalize:
-        factor, biases = _norm(layer, weights)
-        kernel = (kernel * factor[:, None, None, None]).astype(np.float32)
+        x, weights = _signs(graph, x), {**weights, "weights": binarized_weights(weights["weights"])}
+    kernel, biases = folded(layer, weights)
     out = activated(graph, _multiplied(graph, layer.product, x, kernel, graph.constant(biases, "biases")), layer.activation)
     if not layer.antialiasing:
         return out
@@ -122,10 +120,7 @@ def blurred(graph: Graph, x: str, map_: Shape, shape: Shape, *, antialiasing: in
 
 def connected(graph: Graph, layer: ConnectedLayer, inputs: Sequence[str], weights: Weights) -> str:
     """Gemm on the flattened map."""
-    matrix, biases = weights["weights"], weights["biases"]  # (F, C H W), (F,)
-    if layer.batch_normalize:
-        factor, biases = _norm(layer, weights)
-        matrix = (matrix * factor[:, None]).astype(np.float32)
+    matrix, biases = folded(layer, weights)  # (F, C H W), (F,)
     flat = graph.reshape(inputs[0], layer.inputs[0].size)
     product = graph.add("Gemm", flat, graph.constant(matrix, "weights"), graph.constant(biases, "biases"), transB=1)
     return activated(graph, graph.reshape(product, *layer.shape), layer.activation)
@@ -157,18 +152,10 @@ def local(graph: Graph, layer: LocalLayer, inputs: Sequence[str], weights: Weigh
 
 
 def batchnorm(graph: Graph, layer: BatchnormLayer, inputs: Sequence[str], weights: Weights) -> str:
-    """Factor and offset a channel."""
-    factor, offset = _norm(layer, weights)
-    column = (1, -1, 1, 1)
-    scaled = graph.add("Mul", inputs[0], graph.constant(factor.astype(np.float32).reshape(column), "factors"))
-    return graph.add("Add", scaled, graph.constant(offset.reshape(column), "offsets"))
-
-
-def _norm(layer: ConvolutionalLayer | ConnectedLayer | BatchnormLayer, weights: Weights) -> tuple[np.ndarray, Array]:
-    """Factor (F,) in float64 and offset (F,) in float32 of a layer's batch norm."""
-    arrays = {name: array for name, array in weights.items() if name != "weights"}
-    factor, offset = folded_norm(**arrays, profile=layer.profile)
-    return factor, offset.astype(np.float32)
+    """Mul and Add with one scale and one shift for each channel."""
+    scale, shift = (array.astype(np.float32).reshape(1, -1, 1, 1) for array in scale_and_shift(weights, profile=layer.profile))
+    scaled = graph.add("Mul", inputs[0], graph.constant(scale, "factors"))
+    return graph.add("Add", scaled, graph.constant(shift, "offsets"))
 
 
 def _signs(graph: Graph, x: str) -> str:

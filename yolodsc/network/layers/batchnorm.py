@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 from yolodsc.arrays import Array
 from yolodsc.darknet import Profile, Section
 from yolodsc.network.layer import Layer, Preceding, Weights
-from yolodsc.network.reference.convolution import batch_norm
+from yolodsc.network.reference.batch_norm import batch_norm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,4 +30,4 @@ class BatchnormLayer(Layer):
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
         """Darknet: ``forward_batchnorm_layer``."""
         (x,) = inputs
-        return batch_norm(x, **weights, profile=self.profile)
+        return batch_norm(x, weights, profile=self.profile)

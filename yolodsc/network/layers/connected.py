@@ -9,7 +9,7 @@ from yolodsc.darknet import Profile, Section
 from yolodsc.network.layer import Layer, Preceding, Weights
 from yolodsc.network.layers.activation import named_activation
 from yolodsc.network.reference.activations import activate
-from yolodsc.network.reference.convolution import batch_norm
+from yolodsc.network.reference.batch_norm import batch_norm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +58,7 @@ class ConnectedLayer(Layer):
         (x,) = inputs
         out = (weights["weights"] @ x.reshape(-1)).reshape(self.shape)
         if self.batch_normalize:
-            norm = {name: array for name, array in weights.items() if name != "weights"}
-            out = batch_norm(out, **norm, profile=self.profile)
+            out = batch_norm(out, weights, profile=self.profile)
         else:
             out = out + weights["biases"].reshape(self.shape)
         return activate(out, self.activation)

@@ -11,7 +11,8 @@ from yolodsc.darknet import Profile, Section
 from yolodsc.network.layer import Layer, Preceding, Weights, padded_size
 from yolodsc.network.layers.activation import named_activation
 from yolodsc.network.reference.activations import activate
-from yolodsc.network.reference.convolution import BLUR_GEOMETRY, batch_norm, binarized, binarized_weights, blur
+from yolodsc.network.reference.batch_norm import batch_norm
+from yolodsc.network.reference.convolution import BLUR_GEOMETRY, binarized, binarized_weights, blur
 from yolodsc.network.reference.product import Product, output_shape
 
 UNSUPPORTED = ("coordconv", "sway", "rotate", "stretch", "stretch_sway", "reverse", "deform")
@@ -210,14 +211,7 @@ class ConvolutionalLayer(Layer):
     def _normalized(self, out: Array, weights: Mapping[str, Array]) -> Array:
         if not self.batch_normalize:
             return out + weights["biases"][:, None, None]
-        return batch_norm(
-            out,
-            scales=weights["scales"],
-            biases=weights["biases"],
-            rolling_mean=weights["rolling_mean"],
-            rolling_variance=weights["rolling_variance"],
-            profile=self.profile,
-        )
+        return batch_norm(out, weights, profile=self.profile)
 
     def _check(self, shared: "ConvolutionalLayer | None") -> None:
         channels = self.inputs[0].channels

@@ -1,9 +1,8 @@
-"""Convolution as a sum over kernel taps, batch normalisation, and the blur of ``antialiasing``."""
+"""Convolution as a sum over kernel taps, binarization, and the blur of ``antialiasing``."""
 
 import numpy as np
 
 from yolodsc.arrays import Array
-from yolodsc.darknet import Profile
 
 
 def convolution(
@@ -50,26 +49,6 @@ def _padded(x: Array, margin: int, height: int, width: int, around: float) -> Ar
     rows, columns = min(x.shape[1], window.shape[1]), min(x.shape[2], window.shape[2])
     window[:, :rows, :columns] = x[:, :rows, :columns]
     return out
-
-
-def batch_norm(x: Array, *, scales: Array, biases: Array, rolling_mean: Array, rolling_variance: Array, profile: Profile) -> Array:
-    """(x - mean) / deviation * scale + bias per channel of (C, H, W), with the profile's epsilon."""
-    factor, offset = folded_norm(
-        scales=scales,
-        biases=biases,
-        rolling_mean=rolling_mean,
-        rolling_variance=rolling_variance,
-        profile=profile,
-    )
-    return (x * factor[:, None, None] + offset[:, None, None]).astype(np.float32)
-
-
-def folded_norm(
-    *, scales: Array, biases: Array, rolling_mean: Array, rolling_variance: Array, profile: Profile
-) -> tuple[np.ndarray, np.ndarray]:
-    """Batch normalisation as ``factor * x + offset``, float64 (C,) each (``network.c: fuse_conv_batchnorm``)."""
-    factor = scales.astype(np.float64) / profile.deviation(rolling_variance)
-    return factor, biases.astype(np.float64) - factor * rolling_mean
 
 
 def binarized_weights(weights: Array) -> Array:
