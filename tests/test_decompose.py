@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yolodsc.arrays import Array
+from yolodsc.convert import first_layers
 from yolodsc.darknet.cfg import Cfg, parse_cfg
 from yolodsc.decompose import refine, surgery
 from yolodsc.decompose.calibration import patches, samples
@@ -281,7 +282,7 @@ def test_patches_times_weights_are_the_convolution(text: str) -> None:
         rows, columns = (part.ravel() for part in np.mgrid[:height, :width])
         X = patches.gather(seen[target.layer.sources[0]], target.layer, rows, columns)
         linear = surgery.assemble(net, {}).layers[i].section.replaced(activation="linear")
-        alone = surgery.truncated(surgery.assemble(net, {}), i)
+        alone = first_layers(surgery.assemble(net, {}), i + 1)
         sections = (*alone.cfg.sections[:-1], linear)
         bare = Network.build(Cfg(sections)).with_weights(alone.weights)
         expected = bare.forward(image)[-1].reshape(target.layer.filters, -1).T

@@ -2,7 +2,6 @@
 
 from typing import TypeGuard
 
-from yolodsc.darknet import Cfg
 from yolodsc.network import ConnectedLayer, ConvolutionalLayer, Layer, Network, Weights, folded
 
 
@@ -22,8 +21,7 @@ def fold_batch_norm(network: Network) -> Network:
         else:
             sections.append(layer.section)
             arrays.append(weights)
-    blueprint = Network.build(Cfg(tuple(sections), network.cfg.file), profile=network.profile)
-    return blueprint.with_weights(arrays, header=network.header)
+    return network.with_sections(sections, arrays)
 
 
 def _foldable(layer: Layer, done: set[int]) -> TypeGuard[ConvolutionalLayer | ConnectedLayer]:

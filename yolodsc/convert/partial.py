@@ -1,6 +1,5 @@
 """The beginning of a network, as ``darknet partial`` keeps it."""
 
-from yolodsc.darknet import Cfg
 from yolodsc.errors import ConversionError
 from yolodsc.network import Header, Network
 
@@ -13,5 +12,4 @@ def first_layers(network: Network, count: int) -> Network:
     """
     if not 1 <= count <= len(network.layers):
         raise ConversionError(f"the first {count} layers: the network has {len(network.layers)}; wanted 1 to as many")
-    blueprint = Network.build(Cfg(network.cfg.sections[: count + 1], network.cfg.file), profile=network.profile)
-    return blueprint.with_weights(network.weights[:count], header=Header())
+    return network.with_sections(network.cfg.sections[: count + 1], network.weights[:count], header=Header())

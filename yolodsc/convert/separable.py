@@ -1,15 +1,13 @@
 """Depthwise and pointwise convolution with nothing between them are one regular convolution (He et al. 2019, section 4.3)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TypeGuard
 
 import numpy as np
 
-from yolodsc.darknet import Cfg, Section
+from yolodsc.darknet import Section
 from yolodsc.errors import ConversionError
-from yolodsc.network import ConvolutionalLayer, Layer, Network, Weights, folded_exactly
-
-_REFERENCES = ("layers", "from", "share_index")
+from yolodsc.network import ConvolutionalLayer, Layer, Network, Weights, folded_exactly, renumbered
 
 Pair = tuple[ConvolutionalLayer, ConvolutionalLayer]
 
@@ -39,10 +37,9 @@ def fold_separable(network: Network) -> Network:
             sections.append(_section(depthwise, pointwise))
             arrays.append(_arrays(depthwise, network.weights[depthwise.index], weights))
         elif layer.index not in gone:
-            sections.append(_renumbered(layer.section, layer.index, numbers))
+            sections.append(renumbered(layer.section, layer.index, numbers))
             arrays.append(weights)
-    blueprint = Network.build(Cfg(tuple(sections), network.cfg.file), profile=network.profile)
-    return blueprint.with_weights(arrays, header=network.header)
+    return network.with_sections(sections, arrays)
 
 
 def _pairs(network: Network) -> Iterator[Pair]:
@@ -102,13 +99,3 @@ def _numbers(count: int, gone: set[int]) -> list[int]:
     """New index of every layer; of one that is gone, that of the layer behind it."""
     kept = np.array([index not in gone for index in range(count)])
     return [int(number) for number in np.cumsum(kept) - kept]
-
-
-def _renumbered(section: Section, index: int, numbers: Sequence[int]) -> Section:
-    """The section with every reference to a layer moved; relative ones stay relative."""
-    values: dict[str, str] = {}
-    for key in _REFERENCES:
-        if section.has(key):
-            moved = [numbers[i] if i >= 0 else numbers[index + i] - numbers[index] for i in section.layer_indices(key)]
-            values[key] = ",".join(map(str, moved))
-    return section.replaced(**values)

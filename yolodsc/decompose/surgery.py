@@ -5,13 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from yolodsc.darknet import Cfg, Option, Section
+from yolodsc.darknet import Option, Section
 from yolodsc.decompose.factor.forms import Form, Stage
 from yolodsc.decompose.factor.gram import Matrix
 from yolodsc.decompose.target import DecompositionTarget, convolutions
-from yolodsc.network import ConvolutionalLayer, Network, Weights
-
-_REFERENCES = ("layers", "from", "share_index")
+from yolodsc.network import ConvolutionalLayer, Network, Weights, renumbered
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,16 +51,9 @@ def assemble(network: Network, chains: Mapping[int, Chain]) -> Network:
             sections += chain_sections(layer, every[layer.index])
             arrays += chain_arrays(every[layer.index])
         else:
-            sections.append(_renumbered(layer.section, layer.index, last))
+            sections.append(renumbered(layer.section, layer.index, last))
             arrays.append(weights)
-    blueprint = Network.build(Cfg(tuple(sections), network.cfg.file), profile=network.profile)
-    return blueprint.with_weights(arrays, header=network.header)
-
-
-def truncated(network: Network, index: int) -> Network:
-    """The layers up to and including one."""
-    part = Network.build(Cfg(network.cfg.sections[: index + 2], network.cfg.file), profile=network.profile)
-    return part.with_weights(network.weights[: index + 1])
+    return network.with_sections(sections, arrays)
 
 
 def chain_sections(layer: ConvolutionalLayer, chain: Chain) -> list[Section]:
@@ -101,14 +92,3 @@ def _geometry(layer: ConvolutionalLayer) -> dict[str, int | str]:
     if layer.antialiasing:
         options["antialiasing"] = layer.antialiasing
     return options
-
-
-def _renumbered(section: Section, index: int, last: Sequence[int]) -> Section:
-    """The section with every reference to a layer moved to where that layer's output is now; relative ones stay relative."""
-    new = last[index]
-    values: dict[str, str | int | None] = {}
-    for key in _REFERENCES:
-        if section.has(key):
-            moved = [last[i] if i >= 0 else last[index + i] - new for i in section.layer_indices(key)]
-            values[key] = ",".join(map(str, moved))
-    return section.replaced(**values)

@@ -7,10 +7,10 @@ import numpy as np
 
 from yolodsc import engine
 from yolodsc.arrays import Array
+from yolodsc.convert import first_layers
 from yolodsc.decompose.calibration import patches
 from yolodsc.decompose.calibration.patches import SamplePositions
 from yolodsc.decompose.factor.gram import Accumulator, Gram
-from yolodsc.decompose.surgery import truncated
 from yolodsc.decompose.target import DecompositionTarget
 from yolodsc.network import Network
 
@@ -40,7 +40,7 @@ def run(network: Network, images: Array, outputs: Sequence[int], *, threads: int
     if not wanted:
         yield from ((n, {-1: image}) for n, image in enumerate(images))
         return
-    with engine.compile(truncated(network, wanted[-1]), threads=threads, outputs=wanted) as runner:
+    with engine.compile(first_layers(network, wanted[-1] + 1), threads=threads, outputs=wanted) as runner:
         for begin in range(0, len(images), BATCH):
             found = runner(images[begin : begin + BATCH])
             for k, image in enumerate(images[begin : begin + BATCH]):
