@@ -18,21 +18,21 @@ DEVICES = (Path("/dev"), Path("/dev/fd"))
 """Where standard output may be a plain file."""
 
 
-MOST_TEXT = 2**24
+MAX_TEXT_BYTES = 2**24
 """Bytes of the longest text file of a network (cfg, names, data): the longest that exist have a ten-thousandth of that."""
 
-MOST_DATA = 2**31
+MAX_DATA_BYTES = 2**31
 """Bytes of the longest text file of a dataset or its detections: COCO's annotations have a quarter of that."""
 
 
-def regular_size(path: str | Path, *, error: type[YolodscError], most: int | None = None, pipes: bool = False) -> int | None:
+def regular_size(path: str | Path, *, error: type[YolodscError], max_bytes: int | None = None, pipes: bool = False) -> int | None:
     """The length of a file that is about to be read; None where the system does not know, for the reader to find out.
 
     Parameters
     ----------
     error
         What to raise for a file that is too long, a device, or a named pipe (opening one waits for a writer that may never come).
-    most
+    max_bytes
         The longest file that is read.
     pipes
         Accept the pipes of a shell, ``/dev/stdin`` or ``<(command)``, of which the length is not known.
@@ -46,27 +46,27 @@ def regular_size(path: str | Path, *, error: type[YolodscError], most: int | Non
         return None
     if stat.S_ISFIFO(kind) or stat.S_ISCHR(kind) or stat.S_ISBLK(kind) or stat.S_ISSOCK(kind):
         raise error(f"{path}: is a {'pipe' if stat.S_ISFIFO(kind) else 'device or socket'}; expected a file")
-    if most is not None and found.st_size > most:
-        raise error(f"{path}: {found.st_size} bytes; expected at most {most}")
+    if most is not None and found.st_size > max_bytes:
+        raise error(f"{path}: {found.st_size} bytes; expected at most {max_bytes}")
     return found.st_size
 
 
-def read_bytes(path: str | Path, *, error: type[YolodscError], most: int = MOST_TEXT) -> bytes:
-    """The content of a file of at most ``most`` bytes; files that lie about their length (``/proc``) and pipes are cut there."""
-    regular_size(path, most=most, error=error, pipes=True)
+def read_bytes(path: str | Path, *, error: type[YolodscError], max_bytes: int = MAX_TEXT_BYTES) -> bytes:
+    """The content of a file of at most ``max_bytes`` bytes; files that lie about their length (``/proc``) and pipes are cut there."""
+    regular_size(path, max_bytes=max_bytes, error=error, pipes=True)
     try:
         with Path(path).open("rb") as file:
-            content = file.read(most + 1)
+            content = file.read(max_bytes + 1)
     except (OSError, ValueError) as reason:
         raise error(f"{path}: cannot be read: {getattr(reason, 'strerror', None) or reason}") from None
-    if len(content) > most:
-        raise error(f"{path}: more than {most} bytes; expected at most that")
+    if len(content) > max_bytes:
+        raise error(f"{path}: more than {max_bytes} bytes; expected at most that")
     return content
 
 
-def text_of(path: str | Path, *, error: type[YolodscError], errors: str = "replace", most: int = MOST_TEXT) -> str:
+def text_of(path: str | Path, *, error: type[YolodscError], errors: str = "replace", max_bytes: int = MAX_TEXT_BYTES) -> str:
     """The text of a UTF-8 file, with or without byte order mark, each line ending with a newline character."""
-    content = read_bytes(path, error=error, most=most)
+    content = read_bytes(path, error=error, max_bytes=max_bytes)
     try:
         text = content.decode("utf-8-sig", errors=errors)
     except ValueError as reason:

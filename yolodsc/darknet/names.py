@@ -40,10 +40,10 @@ def read_data_names(path: str | Path) -> tuple[str, ...]:
     return read_names(found)
 
 
-def require_class_count(names: tuple[str, ...], *, classes: int, place: str) -> tuple[str, ...]:
+def require_class_count(names: tuple[str, ...], *, classes: int, source: str) -> tuple[str, ...]:
     """The names, if there is one for every class; a `DatasetError` otherwise."""
     if len(names) != classes:
-        raise DatasetError(f"{place}: {len(names)} names; the network has {classes} classes")
+        raise DatasetError(f"{source}: {len(names)} names; the network has {classes} classes")
     return names
 
 

@@ -11,7 +11,7 @@ from yolodsc.network import Network
 ProgressCallback = Callable[[str, float], None]
 """Told what is being done, and the share of the whole that is done."""
 
-MAX_CALIBRATION_IMAGES = 100
+MAX_RANK = 100
 """Filters a channel: a kernel of K x K taps has no more than K² patterns."""
 
 
@@ -55,8 +55,8 @@ class DecomposeSettings:
             raise DecompositionError(f"method {self.method} is unknown; wanted auto, {', '.join(METHODS)}")
         if not 0 < self.budget <= 1:
             raise DecompositionError(f"budget of {self.budget:g}; wanted a share of the multiplications, above 0 and up to 1")
-        if not 0 < self.rank <= MAX_CALIBRATION_IMAGES:
-            raise DecompositionError(f"rank {self.rank:g}; wanted more than 0, up to {MAX_CALIBRATION_IMAGES}")
+        if not 0 < self.rank <= MAX_RANK:
+            raise DecompositionError(f"rank {self.rank:g}; wanted more than 0, up to {MAX_RANK}")
         if self.budget_ms is not None and not 0 < self.budget_ms < inf:
             raise DecompositionError(f"budget of {self.budget_ms:g} ms; wanted more than 0")
 

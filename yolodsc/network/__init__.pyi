@@ -10,7 +10,7 @@ from .finite import require_finite as require_finite
 from .folding import folded as folded
 from .folding import folded_exactly as folded_exactly
 from .layer import INPUT_INDEX as INPUT_INDEX
-from .layer import MOST_WORKING as MOST_WORKING
+from .layer import MAX_WORKING as MAX_WORKING
 from .layer import Head as Head
 from .layer import Layer as Layer
 from .layer import Weights as Weights

@@ -7,7 +7,7 @@ from math import prod
 from yolodsc.arrays import Shape
 from yolodsc.darknet import Cfg, Profile, Section
 from yolodsc.errors import CfgError
-from yolodsc.network.layer import MAX_LAYER_OUTPUTS, MOST_WORKING, Layer, Preceding
+from yolodsc.network.layer import MAX_LAYER_OUTPUTS, MAX_WORKING, Layer, Preceding
 from yolodsc.network.layers import LAYER_TYPES, UNSUPPORTED_TYPES
 from yolodsc.network.layers.convolutional import ConvolutionalLayer
 
@@ -119,6 +119,6 @@ def _build_layer(section: Section, preceding: Preceding) -> Layer:
     weights = sum(prod(shape) for shape in layer.weight_shapes().values())
     if weights > MOST_WEIGHTS:
         raise section.error(f"{weights} weights; at most {MOST_WEIGHTS} are run")
-    if (working := layer.working()) > MOST_WORKING:
-        raise section.error(f"padding and windows take {working} numbers; at most {MOST_WORKING} are run")
+    if (working := layer.working()) > MAX_WORKING:
+        raise section.error(f"padding and windows take {working} numbers; at most {MAX_WORKING} are run")
     return layer

@@ -19,7 +19,7 @@ Weights = Mapping[str, Array]
 MAX_LAYER_OUTPUTS = 2**28
 """The most numbers that one layer may put out (1 GiB), so that a cfg can't ask for memory without end."""
 
-MOST_WORKING = 2**29
+MAX_WORKING = 2**29
 """The most numbers that one layer may work on besides inputs, weights and output (2 GiB): a padded map, a matrix of windows."""
 
 _BLOCK = 16
