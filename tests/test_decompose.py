@@ -290,14 +290,14 @@ def test_patches_times_weights_are_the_convolution(text: str) -> None:
 
 
 def test_places_come_in_whole_pool_windows() -> None:
-    """Before a 2x2 max pool four consecutive places are one window."""
+    """Before a 2x2 max pool four consecutive positions are one window."""
     net = network(CHAIN)
     layer = candidates(net)[0].layer
 
-    places = patches.choose(net, layer, images=3, count=16, seed=0)
+    positions = patches.choose(net, layer, images=3, count=16, seed=0)
 
-    assert places.window == 4
-    windows = places.rows.reshape(3, -1, 4) // 2
+    assert positions.window == 4
+    windows = positions.rows.reshape(3, -1, 4) // 2
     assert (windows == windows[:, :, :1]).all()
 
 
@@ -311,8 +311,8 @@ def test_refinement_never_raises_the_loss(seed: int, window: int) -> None:
     gram = moments(X, Y, channels=3)
     form = paper.compensated(W, gram)
 
-    with FitThreadPool(1) as crew:
-        ask = {"activation": "leaky", "window": window, "iterations": 10, "crew": crew}
+    with FitThreadPool(1) as pool:
+        ask = {"activation": "leaky", "window": window, "iterations": 10, "pool": pool}
         better, biases = refine.refined(form, gram.bias(form.dense()), X, Y, **ask)
 
     def loss(dense: np.ndarray, b: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""The error tree. Whatever a user's input can cause is one of these, and says where, what was found, what was wanted.
+"""The error tree. Whatever a user's input can cause is one of these, and says where, what was found, what was expected.
 
 YolodscError
 ├── CfgError            a .cfg file: grammar, options, shapes

@@ -46,13 +46,13 @@ def regular_size(path: str | Path, *, error: type[YolodscError], max_bytes: int 
         return None
     if stat.S_ISFIFO(kind) or stat.S_ISCHR(kind) or stat.S_ISBLK(kind) or stat.S_ISSOCK(kind):
         raise error(f"{path}: is a {'pipe' if stat.S_ISFIFO(kind) else 'device or socket'}; expected a file")
-    if most is not None and found.st_size > max_bytes:
+    if max_bytes is not None and found.st_size > max_bytes:
         raise error(f"{path}: {found.st_size} bytes; expected at most {max_bytes}")
     return found.st_size
 
 
 def read_bytes(path: str | Path, *, error: type[YolodscError], max_bytes: int = MAX_TEXT_BYTES) -> bytes:
-    """The content of a file of at most ``max_bytes`` bytes; files that lie about their length (``/proc``) and pipes are cut there."""
+    """The content of a file, at most ``max_bytes`` bytes of it; this holds for pipes and ``/proc`` files of unknown length too."""
     regular_size(path, max_bytes=max_bytes, error=error, pipes=True)
     try:
         with Path(path).open("rb") as file:

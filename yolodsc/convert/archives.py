@@ -52,11 +52,11 @@ def read(path: Path, profile: Profile) -> tuple[Network, str]:
     """
     with _opened(path) as source:
         if "cfg" not in source.notes:
-            raise ConversionError(f"{path}: has no cfg inside; wanted a file that yolodsc wrote")
+            raise ConversionError(f"{path}: has no cfg inside; expected a file that yolodsc wrote")
         blueprint = Network.build(parse_cfg(source.notes["cfg"], file=str(path)), profile=profile)
         header = _header(source.notes, path)
-        wanted = {_name(layer, name): layer.weight_shapes()[name] for layer in blueprint.layers for name in layer.stored()}
-        _check(source, wanted, path)
+        expected = {_name(layer, name): layer.weight_shapes()[name] for layer in blueprint.layers for name in layer.stored()}
+        _check(source, expected, path)
         arrays = [
             initial_weights(layer) | {name: source.array(_name(layer, name)).astype(np.float32) for name in layer.stored()}
             for layer in blueprint.layers
@@ -122,11 +122,11 @@ def _safetensors(path: Path) -> Iterator[_Source]:
         raise _unreadable(path, f"not a .safetensors file ({error})") from None
 
 
-def _check(source: _Source, wanted: Mapping[str, tuple[int, ...]], path: Path) -> None:
+def _check(source: _Source, expected: Mapping[str, tuple[int, ...]], path: Path) -> None:
     """See that the file has the arrays of the cfg inside and no other ones."""
-    for name in source.entries.keys() - wanted.keys():
+    for name in source.entries.keys() - expected.keys():
         raise ConversionError(f"{path}: {name} belongs to no layer of the cfg inside")
-    for name, shape in wanted.items():
+    for name, shape in expected.items():
         if name not in source.entries:
             raise ConversionError(f"{path}: {name} is missing; the cfg inside wants {shape}")
         real, own, found = source.entries[name]
@@ -149,7 +149,7 @@ def _header(notes: Mapping[str, str], path: Path) -> Header:
         fits = False
     if not fits:
         found = ", ".join(f"{name}={notes.get(name, '')[:40]}" for name in ("version", "seen", "seen_bytes"))
-        raise ConversionError(f"{path}: {found}; wanted three numbers, a count, 4 or 8")
+        raise ConversionError(f"{path}: {found}; expected three numbers, a count, 4 or 8")
     return header
 
 

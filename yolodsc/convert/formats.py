@@ -109,5 +109,5 @@ def _write_pair(model: ModelFile, cfg: Path, weights: Path) -> None:
 def _ending(path: Path, known: tuple[str, ...]) -> str:
     ending = path.suffix.lower()
     if ending not in known:
-        raise ConversionError(f"{path}: wanted a file that ends in {', '.join(known)}")
+        raise ConversionError(f"{path}: expected a file that ends in {', '.join(known)}")
     return ending

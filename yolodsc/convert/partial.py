@@ -11,5 +11,5 @@ def first_layers(network: Network, count: int) -> Network:
     file is what training another network begins with. A `ConversionError` where there are not so many layers.
     """
     if not 1 <= count <= len(network.layers):
-        raise ConversionError(f"the first {count} layers: the network has {len(network.layers)}; wanted 1 to as many")
+        raise ConversionError(f"the first {count} layers: the network has {len(network.layers)}; expected 1 to as many")
     return network.with_sections(network.cfg.sections[: count + 1], network.weights[:count], header=Header())

@@ -25,8 +25,8 @@ def fold_separable(network: Network) -> Network:
     """
     pairs = {pointwise.index: (depthwise, pointwise) for depthwise, pointwise in _pairs(network)}
     if not pairs:
-        wanted = "a depthwise convolution with activation=linear and a pointwise one behind it"
-        raise ConversionError(f"{network.cfg.file}: nothing to fold; wanted {wanted}")
+        expected = "a depthwise convolution with activation=linear and a pointwise one behind it"
+        raise ConversionError(f"{network.cfg.file}: nothing to fold; expected {expected}")
     gone = {depthwise.index for depthwise, _ in pairs.values()}
     numbers = _numbers(len(network.layers), gone)
     sections: list[Section] = [network.cfg.net]

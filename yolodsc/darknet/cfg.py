@@ -97,7 +97,7 @@ class Section:
         """One of ``choices``, exactly as written there; a `CfgError` lists them."""
         value = self.text(key, default)
         if value not in choices:
-            raise self.error(f"{key}={value} is unknown; wanted one of {', '.join(sorted(choices))}", key=key)
+            raise self.error(f"{key}={value} is unknown; expected one of {', '.join(sorted(choices))}", key=key)
         return value
 
     def replaced(self, **values: str | int | None) -> "Section":
@@ -141,7 +141,7 @@ class Section:
             raise self.error(f"{key}={_short(value)} is not an integer", key=key)
         number = int(match[0])
         if not -_INT_MAX <= number <= _INT_MAX or number < minimum:
-            raise self.error(f"{key}={_short(value)} is out of range; wanted {minimum} to {_INT_MAX}", key=key)
+            raise self.error(f"{key}={_short(value)} is out of range; expected {minimum} to {_INT_MAX}", key=key)
         return number
 
     def _number(self, key: str, value: str) -> float:
@@ -190,7 +190,7 @@ def parse_cfg(text: str, *, file: str = "<cfg>") -> Cfg:
             _close(sections, options)
             sections.append(Section(_section_type(line, file, number), (), number, file))
         elif not sections:
-            raise CfgError(f"{file}:{number}: option {_short(line)} stands before any section; wanted [net] first")
+            raise CfgError(f"{file}:{number}: option {_short(line)} stands before any section; expected [net] first")
         elif line.find("=") == len(line) - 1:
             notes.append(f"{file}:{number}: [{sections[-1].type}] {_short(line)} has no value and is dropped")
         else:
@@ -198,9 +198,9 @@ def parse_cfg(text: str, *, file: str = "<cfg>") -> Cfg:
             options.append(Option(key, value if equals else None, number))
     _close(sections, options)
     if not sections:
-        raise CfgError(f"{file}: no section found; wanted [net] first")
+        raise CfgError(f"{file}: no section found; expected [net] first")
     if sections[0].type not in ("net", "network"):
-        raise sections[0].error("comes first; wanted [net]")
+        raise sections[0].error("comes first; expected [net]")
     return Cfg(tuple(sections), file, tuple(notes))
 
 
@@ -214,7 +214,7 @@ def _close(sections: list[Section], options: list[Option]) -> None:
 
 def _section_type(line: str, file: str, number: int) -> str:
     if not line.endswith("]") or len(line) < 3:
-        raise CfgError(f"{file}:{number}: {_short(line)} is not a section; wanted [type] alone on its line")
+        raise CfgError(f"{file}:{number}: {_short(line)} is not a section; expected [type] alone on its line")
     return line[1:-1]
 
 

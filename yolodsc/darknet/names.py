@@ -12,7 +12,7 @@ def read_names(path: str | Path) -> tuple[str, ...]:
     while names and not names[-1].strip():
         names.pop()
     if not names:
-        raise DatasetError(f"{path}: no names; wanted one a line")
+        raise DatasetError(f"{path}: no names; expected one a line")
     return tuple(names)
 
 
@@ -32,7 +32,7 @@ def read_data_names(path: str | Path) -> tuple[str, ...]:
     options = read_data(path)
     name = options.get("names") or options.get("labels")
     if name is None:
-        raise DatasetError(f"{path}: no names=; wanted the path of a .names file")
+        raise DatasetError(f"{path}: no names=; expected the path of a .names file")
     beside = Path(path).parent
     found = next((p for p in (Path(name), beside / name, beside.parent / name) if is_file(p)), None)
     if found is None:

@@ -129,5 +129,5 @@ PROFILES = {profile.name: profile for profile in (ALEXEYAB, PJREDDIE, OPENCV)}
 def profile_named(name: str) -> Profile:
     """The profile called ``name``; an `OptionError` lists the names there are."""
     if name not in PROFILES:
-        raise OptionError(f"--profile {name}: unknown; wanted one of {', '.join(PROFILES)}")
+        raise OptionError(f"--profile {name}: unknown; expected one of {', '.join(PROFILES)}")
     return PROFILES[name]

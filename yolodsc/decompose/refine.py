@@ -18,12 +18,12 @@ from yolodsc.decompose.thread_pool import FitThreadPool
 
 PARTS = 8
 
-SLOPES = {"leaky": 0.1, "relu": 0.0, "linear": 1.0}
+NEGATIVE_SLOPE = {"leaky": 0.1, "relu": 0.0, "linear": 1.0}
 """Activations with a kink at 0 (or none), by their slope below it. Other activations are fitted as if they were linear."""
 
 
 def refined(
-    form: Form, biases: Matrix, X: Array, Y: Array, *, activation: str, window: int, iterations: int, crew: FitThreadPool
+    form: Form, biases: Matrix, X: Array, Y: Array, *, activation: str, window: int, iterations: int, pool: FitThreadPool
 ) -> tuple[Form, Matrix]:
     """The form and its bias (F,) after ``iterations`` of L-BFGS.
 
@@ -31,18 +31,18 @@ def refined(
     ----------
     X : (N, C K K)
     Y : (N, F)
-        Wanted outputs before the activation.
+        Expected outputs before the activation.
     window
         How many consecutive rows one max-pool window takes in; 1 without a pool.
     """
-    slope = SLOPES.get(activation, 1.0)
+    slope = NEGATIVE_SLOPE.get(activation, 1.0)
     if slope == 1.0 and window == 1:
         return form, biases
     form = form.balanced()
-    wanted = _pooled(_rectified(Y, slope), window)[0]
-    cuts = np.linspace(0, len(wanted), PARTS + 1).astype(int)
-    parts = [_Part(X[a * window : b * window], wanted[a:b], slope, window) for a, b in itertools.pairwise(cuts)]
-    spread = float(np.sum(np.square(wanted - wanted.mean(axis=0), dtype=np.float64))) + 1e-30
+    expected = _pooled(_rectified(Y, slope), window)[0]
+    cuts = np.linspace(0, len(expected), PARTS + 1).astype(int)
+    parts = [_Part(X[a * window : b * window], expected[a:b], slope, window) for a, b in itertools.pairwise(cuts)]
+    spread = float(np.sum(np.square(expected - expected.mean(axis=0), dtype=np.float64))) + 1e-30
     shapes = [factor.shape for factor in form.factors]
     scales = [np.sqrt(np.mean(factor**2)) + 1e-12 for factor in form.factors]
 
@@ -55,7 +55,7 @@ def refined(
     def objective(z: Matrix) -> tuple[float, Matrix]:
         candidate, b = unpacked(z)
         dense, bias = candidate.dense().astype(np.float32), b.astype(np.float32)
-        losses = list(crew.map(lambda part: part.loss(dense, bias), parts))
+        losses = list(pool.map(lambda part: part.loss(dense, bias), parts))
         value, back, back_bias = (sum(terms) for terms in zip(*losses, strict=True))
         gradients = candidate.gradient(back)
         scaled = [(g * s).ravel() for g, s in zip(gradients, scales, strict=True)]
@@ -68,10 +68,10 @@ def refined(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Part:
-    """Some windows' rows: patches (n * window, C K K) and wanted outputs (n, F)."""
+    """Some windows' rows: patches (n * window, C K K) and expected outputs (n, F)."""
 
     X: Array
-    wanted: Array
+    expected: Array
     slope: float
     window: int
 
@@ -79,7 +79,7 @@ class _Part:
         """Sum of squares; its gradients by the dense weights (C K K, F) and the bias (F,)."""
         out = self.X @ dense + bias
         pooled, winners = _pooled(_rectified(out, self.slope), self.window)
-        difference = pooled - self.wanted
+        difference = pooled - self.expected
         back = _spread(2 * difference, winners, self.window)
         back *= np.where(out > 0, np.float32(1), np.float32(self.slope))
         value = float(np.sum(np.square(difference, dtype=np.float64)))

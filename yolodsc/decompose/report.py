@@ -104,9 +104,9 @@ def _draw(path: Path, result: Decomposition) -> None:
 
 
 def _agreement(original: Network, decomposed: Network, images: Array, threads: int) -> float:
-    wanted, found = (_detections(network, images, threads) for network in (original, decomposed))
-    hits = sum(_matched(a, b) for a, b in zip(wanted, found, strict=True))
-    total = sum(int(np.count_nonzero(c.probabilities)) for c in (*wanted, *found))
+    expected, found = (_detections(network, images, threads) for network in (original, decomposed))
+    hits = sum(_matched(a, b) for a, b in zip(expected, found, strict=True))
+    total = sum(int(np.count_nonzero(c.probabilities)) for c in (*expected, *found))
     return 2 * hits / total if total else 1.0
 
 
@@ -120,16 +120,16 @@ def _detections(network: Network, images: Array, threads: int) -> list[Candidate
     return out
 
 
-def _matched(wanted: Candidates, found: Candidates) -> int:
+def _matched(expected: Candidates, found: Candidates) -> int:
     """Pairs of the same class with IoU over .5, best overlap first for each found box in falling order of score."""
     hits = 0
-    for k in range(wanted.probabilities.shape[1]):
-        free = list(np.flatnonzero(wanted.probabilities[:, k]))
+    for k in range(expected.probabilities.shape[1]):
+        free = list(np.flatnonzero(expected.probabilities[:, k]))
         rows = np.flatnonzero(found.probabilities[:, k])
         for row in rows[np.argsort(-found.probabilities[rows, k], kind="stable")]:
             if not free:
                 break
-            overlaps = iou(found.boxes_xywh[row], wanted.boxes_xywh[free])
+            overlaps = iou(found.boxes_xywh[row], expected.boxes_xywh[free])
             best = int(overlaps.argmax())
             if overlaps[best] > AGREED_OVERLAP:
                 hits += 1

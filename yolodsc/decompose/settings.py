@@ -52,13 +52,17 @@ class DecomposeSettings:
 
     def __post_init__(self) -> None:
         if self.method != "auto" and self.method not in METHODS:
-            raise DecompositionError(f"method {self.method} is unknown; wanted auto, {', '.join(METHODS)}")
+            raise DecompositionError(f"method {self.method} is unknown; expected auto, {', '.join(METHODS)}")
         if not 0 < self.budget <= 1:
-            raise DecompositionError(f"budget of {self.budget:g}; wanted a share of the multiplications, above 0 and up to 1")
+            raise DecompositionError(f"budget of {self.budget:g}; expected a share of the multiplications, above 0 and up to 1")
         if not 0 < self.rank <= MAX_RANK:
-            raise DecompositionError(f"rank {self.rank:g}; wanted more than 0, up to {MAX_RANK}")
+            raise DecompositionError(f"rank {self.rank:g}; expected more than 0, up to {MAX_RANK}")
         if self.budget_ms is not None and not 0 < self.budget_ms < inf:
-            raise DecompositionError(f"budget of {self.budget_ms:g} ms; wanted more than 0")
+            raise DecompositionError(f"budget of {self.budget_ms:g} ms; expected more than 0")
+
+    def calibration_count(self, images: int) -> int:
+        """How many of ``images`` images are fitted on; the others are held back."""
+        return images - max(1, round(images * self.held_back))
 
     @property
     def ours(self) -> bool:

@@ -61,7 +61,7 @@ def build_layers(cfg: Cfg, profile: Profile) -> BuiltLayers:
     for section in cfg.sections[1:]:
         layers.append(_build_layer(section, Preceding(input_shape, layers, profile)))
     if not layers:
-        raise cfg.net.error("is the only section; wanted at least one layer")
+        raise cfg.net.error("is the only section; expected at least one layer")
     layers = _linear_bin_outputs(layers)
     _check_totals(cfg, layers)
     letter_box = cfg.net.flag("letter_box")
@@ -103,7 +103,7 @@ def _input_shape(net: Section) -> Shape:
     channels, height, width = (net.integer(key, 0, minimum=0) for key in ("channels", "height", "width"))
     inputs = net.integer("inputs", channels * height * width, minimum=0)
     if not channels * height * width and not inputs:
-        raise net.error(f"height={height} width={width} channels={channels}; wanted all three, or inputs")
+        raise net.error(f"height={height} width={width} channels={channels}; expected all three, or inputs")
     shape = Shape(channels, height, width) if channels * height * width else Shape(inputs, 1, 1)
     if shape.size > MAX_LAYER_OUTPUTS:
         raise net.error(f"an image of {shape} has {shape.size} numbers; at most {MAX_LAYER_OUTPUTS} are run")
@@ -114,7 +114,7 @@ def _build_layer(section: Section, preceding: Preceding) -> Layer:
     if section.type in UNSUPPORTED_TYPES:
         raise section.error("sections of this type are not supported")
     if section.type not in LAYER_TYPES:
-        raise section.error("is unknown; wanted a section type of Darknet, such as [convolutional]")
+        raise section.error("is unknown; expected a section type of Darknet, such as [convolutional]")
     layer = LAYER_TYPES[section.type].build(section, preceding)
     weights = sum(prod(shape) for shape in layer.weight_shapes().values())
     if weights > MOST_WEIGHTS:

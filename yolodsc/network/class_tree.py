@@ -64,7 +64,7 @@ def tree_of(section: Section, *, classes: int) -> ClassTree | None:
         raise section.error(f"tree={name}: no such file", key="tree")
     tree = read_tree(path)
     if len(tree) != classes:
-        raise section.error(f"{path} has {len(tree)} classes; wanted {classes}", key="tree")
+        raise section.error(f"{path} has {len(tree)} classes; expected {classes}", key="tree")
     return tree
 
 
@@ -78,9 +78,9 @@ def read_tree(path: Path) -> ClassTree:
         try:
             parent = int(words[1])
         except (IndexError, ValueError):
-            raise CfgError(f"{path}:{number}: {line[:40]!r}; wanted a name and the number of its parent") from None
+            raise CfgError(f"{path}:{number}: {line[:40]!r}; expected a name and the number of its parent") from None
         if not -1 <= parent < len(parents):
-            raise CfgError(f"{path}:{number}: parent {parent}; wanted -1 to {len(parents) - 1}, a class before this")
+            raise CfgError(f"{path}:{number}: parent {parent}; expected -1 to {len(parents) - 1}, a class before this")
         parents.append(parent)
     if not parents:
         raise CfgError(f"{path}: no classes")

@@ -59,10 +59,10 @@ class Preceding:
         """Absolute index of a layer named as cfg files do: negative counts back from here."""
         absolute = self.index + index if index < 0 else index
         if not 0 <= absolute < self.index:
-            raise section.error(f"{key}={index} names layer {absolute}; wanted one of the {self.index} before this", key=key)
+            raise section.error(f"{key}={index} names layer {absolute}; expected one of the {self.index} before this", key=key)
         return absolute
 
-    def place(self, section: Section, shape: Shape, *, sources: tuple[int, ...] | None = None) -> dict[str, Any]:
+    def fields(self, section: Section, shape: Shape, *, sources: tuple[int, ...] | None = None) -> dict[str, Any]:
         """The fields that every layer has, as keyword arguments; ``sources`` is the layer before unless given.
 
         A `CfgError` where nothing is left of the map, or where its size is beyond reason.
@@ -71,7 +71,7 @@ class Preceding:
             sources = (self.previous,)
         inputs = tuple(map(self.shape, sources))
         if min(shape) < 1:
-            raise section.error(f"input {inputs[0]} gives output {shape}; wanted at least 1x1x1")
+            raise section.error(f"input {inputs[0]} gives output {shape}; expected at least 1x1x1")
         if shape.size > MAX_LAYER_OUTPUTS:
             raise section.error(f"output {shape} has {shape.size} numbers; at most {MAX_LAYER_OUTPUTS} are run")
         return {"section": section, "index": self.index, "sources": sources, "inputs": inputs, "shape": shape}
@@ -108,7 +108,7 @@ class Layer:
 
     @classmethod
     def build(cls, section: Section, preceding: Preceding) -> Self:
-        """Read, check and resolve all options of a section; a `CfgError` names file, line, found, wanted."""
+        """Read, check and resolve all options of a section; a `CfgError` names file, line, found, expected."""
         raise NotImplementedError
 
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -151,13 +151,14 @@ class Layer:
         return 2.0 * self.multiply_adds() / 1e9
 
 
-def padded_size(shape: Shape, output: Shape, *, margin: int, strides: tuple[int, int], span: int) -> int:
-    """Numbers of a map with ``margin`` pixels above and to the left, and as many as windows of ``span`` pixels reach elsewhere.
+def padded_size(shape: Shape, output: Shape, *, padding: int, strides: tuple[int, int], extent: int) -> int:
+    """Numbers of a map with ``padding`` pixels above and to the left, and as many as windows of ``extent`` pixels reach elsewhere.
 
     Channels count as the fused engine lays them out, in blocks of up to 16.
     """
     sides = (
-        max((count - 1) * stride + span, side + margin) for side, count, stride in zip(shape[1:], output[1:], strides, strict=True)
+        max((count - 1) * stride + extent, side + padding)
+        for side, count, stride in zip(shape[1:], output[1:], strides, strict=True)
     )
     return prod(sides) * -(-shape.channels // _BLOCK) * _BLOCK
 

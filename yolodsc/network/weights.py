@@ -83,20 +83,20 @@ def read_weights(path: str | Path, layers: Sequence[Layer], *, partial: bool = F
     WeightsError
         The file cannot be read or its length does not fit: the text names the layer where it ends and how many numbers are missing.
     """
-    wanted = sum(prod(shape) for layer in layers for _, shape in _stored(layer))
+    expected = sum(prod(shape) for layer in layers for _, shape in _stored(layer))
     size = regular_size(path, error=WeightsError, pipes=True)
     try:
         with Path(path).open("rb") as opened:
             file: IO[bytes] = opened
             if size is None:
-                content = file.read(_LONGEST_HEADER + 4 * wanted + 4)  # of a pipe, enough to see that there is too much
+                content = file.read(_LONGEST_HEADER + 4 * expected + 4)  # of a pipe, enough to see that there is too much
                 file, size = io.BytesIO(content), len(content)
-            header = _header(path, file.read(_LONGEST_HEADER), size, wanted)
-            note = _misfit(path, layers, available=size - header.size, wanted=wanted)
+            header = _header(path, file.read(_LONGEST_HEADER), size, expected)
+            note = _misfit(path, layers, available=size - header.size, expected=expected)
             if note and not partial:
                 raise WeightsError(f"{note}; detect, evaluate and summary take it all the same with --partial")
             file.seek(header.size)
-            count = min((size - header.size) // 4, wanted)
+            count = min((size - header.size) // 4, expected)
             numbers = np.frombuffer(file.read(4 * count), "<f4", count)
     except (OSError, ValueError) as error:
         raise WeightsError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
@@ -131,33 +131,33 @@ def _stored(layer: Layer) -> Iterator[tuple[str, tuple[int, ...]]]:
     return ((name, shapes[name]) for name in layer.stored())
 
 
-def _header(path: str | Path, raw: bytes, length: int, wanted: int) -> Header:
+def _header(path: str | Path, raw: bytes, length: int, expected: int) -> Header:
     """Header by version; where only the other length of ``seen`` makes the file fit its network, by its ``length``."""
     if length < 16:
-        raise WeightsError(f"{path}: {length} bytes; wanted a header of at least 16")
+        raise WeightsError(f"{path}: {length} bytes; expected a header of at least 16")
     major, minor, revision = struct.unpack_from("<iii", raw)
     eight = major * 10 + minor >= 2 and major < 1000 and minor < 1000
     sizes = (8, 4) if eight else (4, 8)
-    seen_bytes = next((size for size in sizes if length == 12 + size + 4 * wanted), sizes[0])
+    seen_bytes = next((size for size in sizes if length == 12 + size + 4 * expected), sizes[0])
     if length < 12 + seen_bytes:
-        raise WeightsError(f"{path}: {length} bytes; wanted a header of {12 + seen_bytes}")
+        raise WeightsError(f"{path}: {length} bytes; expected a header of {12 + seen_bytes}")
     (seen,) = struct.unpack_from("<Q" if seen_bytes == 8 else "<I", raw, 12)
     return Header(major, minor, revision, seen, seen_bytes)
 
 
-def _misfit(path: str | Path, layers: Sequence[Layer], *, available: int, wanted: int) -> str | None:
+def _misfit(path: str | Path, layers: Sequence[Layer], *, available: int, expected: int) -> str | None:
     """What is wrong with the file's length (in bytes after the header), or None."""
-    if available > 4 * wanted:
-        surplus = f"{(available - 4 * wanted) / 4:g}"
-        return f"{path}: {surplus} numbers are left over after the last layer; the cfg wants {wanted}"
+    if available > 4 * expected:
+        surplus = f"{(available - 4 * expected) / 4:g}"
+        return f"{path}: {surplus} numbers are left over after the last layer; the cfg wants {expected}"
     left = available
     for layer in layers:
         for name, shape in _stored(layer):
             left -= 4 * prod(shape)
             if left < 0:
                 place = f"layer {layer.index} [{layer.type}], in {name}"
-                missing = wanted - available // 4
-                return f"{path}: ends at {place}; {missing} of {wanted} numbers are missing"
+                missing = expected - available // 4
+                return f"{path}: ends at {place}; {missing} of {expected} numbers are missing"
     return None
 
 

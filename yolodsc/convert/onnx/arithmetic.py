@@ -97,5 +97,5 @@ def _sampled(graph: Graph, x: str, shape: Shape, target: Shape) -> str:
     kept = [min(pair) for pair in zip(found, target, strict=True)]
     if kept != list(found):
         x = graph.slice(x, [0, 0, 0], kept, [1, 2, 3])
-    missing = [wanted - count for wanted, count in zip(target, kept, strict=True)]
+    missing = [expected - count for expected, count in zip(target, kept, strict=True)]
     return graph.pad(x, [0] * 4, [0, *missing]) if any(missing) else x

@@ -42,20 +42,20 @@ def _multiplied(graph: Graph, product: Product, x: str, kernel: Array, biases: s
         x = _rearranged(graph, product, x)
         weights = graph.constant(kernel.reshape(product.filters, -1, 1, 1), "weights")
         return graph.add("Conv", x, weights, biases, kernel_shape=[1, 1], group=product.groups)
-    margin, map_ = product.margin, product.input
-    if product.around and margin:
-        x, map_ = _surrounded(graph, product, x)
+    margin, input_shape = product.halo, product.input
+    if product.padding_value and margin:
+        x, input_shape = _surrounded(graph, product, x)
         margin = 0
     return convolved(
         graph,
         x,
         graph.constant(kernel, "weights"),
         biases,
-        map_=map_,
+        input_shape=input_shape,
         shape=product.shape,
         size=product.size,
         strides=product.strides,
-        margin=margin,
+        padding=margin,
         groups=product.groups,
         dilation=product.dilation,
     )
@@ -63,10 +63,10 @@ def _multiplied(graph: Graph, product: Product, x: str, kernel: Array, biases: s
 
 def _surrounded(graph: Graph, product: Product, x: str) -> tuple[str, Shape]:
     """``x`` with all that its windows see beyond the map, and the shape of that."""
-    margin, reach = product.margin, (product.size - 1) * product.dilation + 1
-    below, right = behind(product.input, product.shape, reach=reach, strides=product.strides, margin=margin)
+    margin, extent = product.halo, (product.size - 1) * product.dilation + 1
+    below, right = behind(product.input, product.shape, extent=extent, strides=product.strides, padding=margin)
     channels, height, width = product.input
-    padded = graph.pad(x, [0, 0, margin, margin], [0, 0, below, right], product.around)
+    padded = graph.pad(x, [0, 0, margin, margin], [0, 0, below, right], product.padding_value)
     return padded, Shape(channels, height + margin + below, width + margin + right)
 
 
@@ -91,11 +91,11 @@ def _columns(graph: Graph, product: Product, x: str) -> str:
         x,
         graph.constant(_units(channels, product.size), "units"),
         graph.constant(np.zeros(count, np.float32), "no_biases"),
-        map_=product.input,
+        input_shape=product.input,
         shape=Shape(count, *product.columns),
         size=product.size,
         strides=product.strides,
-        margin=product.margin,
+        padding=product.halo,
         groups=channels,
         dilation=product.dilation,
     )
@@ -106,15 +106,24 @@ def _units(channels: int, size: int) -> Array:
     return np.tile(np.eye(size**2, dtype=np.float32).reshape(size**2, 1, size, size), (channels, 1, 1, 1))
 
 
-def blurred(graph: Graph, x: str, map_: Shape, shape: Shape, *, antialiasing: int, strides: tuple[int, int]) -> str:
+def blurred(graph: Graph, x: str, input_shape: Shape, shape: Shape, *, antialiasing: int, strides: tuple[int, int]) -> str:
     """The fixed depthwise blur of an anti-aliased layer (`yolodsc.network.reference.convolution.blur`)."""
     size, padding = BLUR_GEOMETRY[antialiasing]
     row = np.array([1, 2, 1] if size == 3 else [1, 1], np.float32)
     kernel = np.outer(row, row) / row.sum() ** 2  # (K, K)
-    weights = graph.constant(np.broadcast_to(kernel, (map_.channels, 1, size, size)), "blur")
-    biases = graph.constant(np.zeros(map_.channels, np.float32), "no_biases")
+    weights = graph.constant(np.broadcast_to(kernel, (input_shape.channels, 1, size, size)), "blur")
+    biases = graph.constant(np.zeros(input_shape.channels, np.float32), "no_biases")
     return convolved(
-        graph, x, weights, biases, map_=map_, shape=shape, size=size, strides=strides, margin=padding, groups=map_.channels
+        graph,
+        x,
+        weights,
+        biases,
+        input_shape=input_shape,
+        shape=shape,
+        size=size,
+        strides=strides,
+        padding=padding,
+        groups=input_shape.channels,
     )
 
 
@@ -136,11 +145,11 @@ def local(graph: Graph, layer: LocalLayer, inputs: Sequence[str], weights: Weigh
         inputs[0],
         graph.constant(units, "units"),
         graph.constant(np.zeros(len(units), np.float32), "no_biases"),
-        map_=layer.inputs[0],
+        input_shape=layer.inputs[0],
         shape=column,
         size=layer.size,
         strides=(layer.stride, layer.stride),
-        margin=layer.pad,
+        padding=layer.pad,
         groups=channels,
     )
     locations = layer.shape.height * layer.shape.width

@@ -70,5 +70,5 @@ def identity(graph: Graph, layer: IdentityLayer, inputs: Sequence[str], weights:
 def implicit(graph: Graph, layer: ImplicitLayer, inputs: Sequence[str], weights: Weights) -> str:
     """The weights, once for each image of the batch."""
     images = graph.slice(graph.add("Shape", INPUT), [0], [1], [0])
-    wanted = graph.add("Concat", images, graph.indices([1, 1, 1]), axis=0)
-    return graph.add("Expand", graph.constant(weights["weights"][None], "weights"), wanted)
+    expected = graph.add("Concat", images, graph.indices([1, 1, 1]), axis=0)
+    return graph.add("Expand", graph.constant(weights["weights"][None], "weights"), expected)

@@ -13,22 +13,42 @@ def maxpool(graph: Graph, layer: MaxpoolLayer, inputs: Sequence[str], weights: W
     """Over space, or over channels; with antialiasing at stride 1 and then the blur."""
     if layer.maxpool_depth:
         return _over_channels(graph, layer, inputs[0])
-    map_, margin, strides = layer.inputs[0], layer.padding // 2, (layer.stride_y, layer.stride_x)
+    input_shape, padding, strides = layer.inputs[0], layer.padding // 2, (layer.stride_y, layer.stride_x)
     if not layer.antialiasing:
-        return pooled(graph, "MaxPool", inputs[0], map_=map_, shape=layer.shape, size=layer.size, strides=strides, margin=margin)
-    sharp = pooled_shape(map_, size=layer.size, stride_x=1, stride_y=1, padding=layer.padding)
-    out = pooled(graph, "MaxPool", inputs[0], map_=map_, shape=sharp, size=layer.size, strides=(1, 1), margin=margin)
+        return pooled(
+            graph,
+            "MaxPool",
+            inputs[0],
+            input_shape=input_shape,
+            shape=layer.shape,
+            size=layer.size,
+            strides=strides,
+            padding=padding,
+        )
+    sharp = pooled_shape(input_shape, size=layer.size, stride_x=1, stride_y=1, padding=layer.padding)
+    out = pooled(
+        graph, "MaxPool", inputs[0], input_shape=input_shape, shape=sharp, size=layer.size, strides=(1, 1), padding=padding
+    )
     return blurred(graph, out, sharp, layer.shape, antialiasing=layer.antialiasing, strides=strides)
 
 
 def local_avgpool(graph: Graph, layer: LocalAvgpoolLayer, inputs: Sequence[str], weights: Weights) -> str:
     """AveragePool that counts cells of the map only."""
-    map_, margin, strides = layer.inputs[0], layer.padding // 2, (layer.stride_y, layer.stride_x)
-    after = behind(map_, layer.shape, reach=layer.size, strides=strides, margin=margin)
-    if max(margin, *after) >= layer.size:
-        found = f"layer {layer.index} [{layer.type}]: windows of {layer.size} that lie wholly outside a map of {map_}"
+    input_shape, padding, strides = layer.inputs[0], layer.padding // 2, (layer.stride_y, layer.stride_x)
+    after = behind(input_shape, layer.shape, extent=layer.size, strides=strides, padding=padding)
+    if max(padding, *after) >= layer.size:
+        found = f"layer {layer.index} [{layer.type}]: windows of {layer.size} that lie wholly outside a map of {input_shape}"
         raise ConversionError(f"{found}; ONNX averages only what is there")
-    return pooled(graph, "AveragePool", inputs[0], map_=map_, shape=layer.shape, size=layer.size, strides=strides, margin=margin)
+    return pooled(
+        graph,
+        "AveragePool",
+        inputs[0],
+        input_shape=input_shape,
+        shape=layer.shape,
+        size=layer.size,
+        strides=strides,
+        padding=padding,
+    )
 
 
 def avgpool(graph: Graph, layer: AvgpoolLayer, inputs: Sequence[str], weights: Weights) -> str:

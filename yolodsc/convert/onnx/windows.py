@@ -11,20 +11,20 @@ LOWEST = float(np.finfo(np.float32).min)
 """What a maximum over nothing is, in Darknet and here."""
 
 
-def behind(map_: Shape, shape: Shape, *, reach: int, strides: tuple[int, int], margin: int) -> list[int]:
+def behind(input_shape: Shape, shape: Shape, *, extent: int, strides: tuple[int, int], padding: int) -> list[int]:
     """Cells that the last window needs behind the map, for height and width; never negative.
 
-    ``reach`` is how many cells a window spans, ``margin`` where the first one begins before the map.
+    ``extent`` is how many cells a window spans, ``padding`` where the first one begins before the map.
     """
-    sides = zip(map_[1:], shape[1:], strides, strict=True)
-    return [max((count - 1) * stride + reach - side - margin, 0) for side, count, stride in sides]
+    sides = zip(input_shape[1:], shape[1:], strides, strict=True)
+    return [max((count - 1) * stride + extent - side - padding, 0) for side, count, stride in sides]
 
 
-def cut(graph: Graph, x: str, map_: Shape, shape: Shape, *, reach: int, strides: tuple[int, int], margin: int) -> str:
+def cut(graph: Graph, x: str, input_shape: Shape, shape: Shape, *, extent: int, strides: tuple[int, int], padding: int) -> str:
     """``x`` without the windows that ONNX fits in and Darknet does not."""
-    after = behind(map_, shape, reach=reach, strides=strides, margin=margin)
-    sides = zip(map_[1:], after, strides, strict=True)
-    made = [(side + margin + more - reach) // stride + 1 for side, more, stride in sides]
+    after = behind(input_shape, shape, extent=extent, strides=strides, padding=padding)
+    sides = zip(input_shape[1:], after, strides, strict=True)
+    made = [(side + padding + more - extent) // stride + 1 for side, more, stride in sides]
     if made == list(shape[1:]):
         return x
     return graph.slice(x, [0, 0], shape[1:], [2, 3])
@@ -36,36 +36,36 @@ def convolved(
     weights: str,
     biases: str,
     *,
-    map_: Shape,
+    input_shape: Shape,
     shape: Shape,
     size: int,
     strides: tuple[int, int],
-    margin: int,
+    padding: int,
     groups: int = 1,
     dilation: int = 1,
 ) -> str:
-    """Cross-correlation of ``x``, a ``map_``, to ``shape``; ``margin`` zeros stand before it."""
-    reach = (size - 1) * dilation + 1
-    after = behind(map_, shape, reach=reach, strides=strides, margin=margin)
+    """Cross-correlation of ``x``, a ``input_shape``, to ``shape``; ``padding`` zeros stand before it."""
+    extent = (size - 1) * dilation + 1
+    after = behind(input_shape, shape, extent=extent, strides=strides, padding=padding)
     attributes: dict[str, int | Sequence[int]] = {
         "kernel_shape": [size, size],
         "strides": strides,
-        "pads": [margin, margin, *after],
+        "pads": [padding, padding, *after],
         "dilations": [dilation, dilation],
         "group": groups,
     }
     out = graph.add("Conv", x, weights, biases, **attributes)
-    return cut(graph, out, map_, shape, reach=reach, strides=strides, margin=margin)
+    return cut(graph, out, input_shape, shape, extent=extent, strides=strides, padding=padding)
 
 
 def pooled(
-    graph: Graph, operation: str, x: str, *, map_: Shape, shape: Shape, size: int, strides: tuple[int, int], margin: int
+    graph: Graph, operation: str, x: str, *, input_shape: Shape, shape: Shape, size: int, strides: tuple[int, int], padding: int
 ) -> str:
     """``MaxPool`` or ``AveragePool`` over the cells inside the map; a maximum over none is `LOWEST`."""
-    after = behind(map_, shape, reach=size, strides=strides, margin=margin)
-    pads = [margin, margin, *after]
+    after = behind(input_shape, shape, extent=size, strides=strides, padding=padding)
+    pads = [padding, padding, *after]
     if max(pads) >= size:  # ONNX wants each window to touch the map
-        x = graph.pad(x, [0, 0, margin, margin], [0, 0, *after], LOWEST)
+        x = graph.pad(x, [0, 0, padding, padding], [0, 0, *after], LOWEST)
         pads = [0, 0, 0, 0]
     out = graph.add(operation, x, kernel_shape=[size, size], strides=strides, pads=pads)
-    return cut(graph, out, map_, shape, reach=size, strides=strides, margin=margin)
+    return cut(graph, out, input_shape, shape, extent=size, strides=strides, padding=padding)

@@ -17,7 +17,7 @@ def read_images(network: Network, paths: Sequence[str], *, count: int, seed: int
     An ImageError where one cannot be read, a DecompositionError where there are none.
     """
     if not paths:
-        raise DecompositionError("no calibration images; wanted at least 2, better 300")
+        raise DecompositionError("no calibration images; expected at least 2, better 300")
     order = np.random.default_rng(seed).permutation(len(paths))[:count]
     return np.stack([_fitted(network, paths[i]) for i in order])
 

@@ -1,4 +1,4 @@
-"""Seeded places in a layer's output, and the input patches that are seen from there."""
+"""Seeded positions in a layer's output, and the input patches that are seen from there."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ class SamplePositions:
     ----------
     rows, columns : (images, M)
     window
-        Pixels that one max-pool window takes in: M is a multiple of it, and consecutive places are one window. 1 without such a
+        Pixels that one max-pool window takes in: M is a multiple of it, and consecutive positions are one window. 1 without such a
         pool.
     """
 
@@ -32,8 +32,8 @@ def choose(network: Network, layer: ConvolutionalLayer, *, images: int, count: i
     """
     side = 2 if pooled(network, layer) else 1
     height, width = layer.shape.height // side, layer.shape.width // side
-    wanted = min(max(count // side**2, 1), height * width)
-    drawn = np.stack([_draw(height * width, wanted, (seed, layer.index, image)) for image in range(images)])
+    expected = min(max(count // side**2, 1), height * width)
+    drawn = np.stack([_draw(height * width, expected, (seed, layer.index, image)) for image in range(images)])
     steps_y, steps_x = np.divmod(np.arange(side**2), side)
     rows = (drawn // width * side)[:, :, None] + steps_y  # (images, windows, window)
     columns = (drawn % width * side)[:, :, None] + steps_x
@@ -62,5 +62,5 @@ def gather(x: Array, layer: ConvolutionalLayer, rows: Ints, columns: Ints) -> Ar
     return np.ascontiguousarray(seen.transpose(1, 0, 2, 3)).reshape(len(rows), -1)
 
 
-def _draw(places: int, wanted: int, seed: tuple[int, ...]) -> Ints:
-    return np.random.default_rng(seed).choice(places, wanted, replace=False)
+def _draw(positions: int, expected: int, seed: tuple[int, ...]) -> Ints:
+    return np.random.default_rng(seed).choice(positions, expected, replace=False)

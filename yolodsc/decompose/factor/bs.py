@@ -41,5 +41,5 @@ def _filter(by_tap: Matrix, by_channel: Matrix, target: Matrix, start: Matrix, i
 
 
 def _solve(M: Matrix, b: Matrix) -> Matrix:
-    lift = RIDGE * np.trace(M) / len(M) + 1e-30
-    return scipy.linalg.solve(M + lift * np.eye(len(M)), b, assume_a="pos")
+    diagonal = RIDGE * np.trace(M) / len(M) + 1e-30
+    return scipy.linalg.solve(M + diagonal * np.eye(len(M)), b, assume_a="pos")

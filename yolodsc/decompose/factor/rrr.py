@@ -11,8 +11,8 @@ RIDGE = 1e-8
 
 def cholesky(G: Matrix, *, ridge: float = RIDGE) -> Matrix:
     """Lower factor of G plus a ridge; dead channels (all zero) get a tiny diagonal instead."""
-    lift = ridge * np.trace(G) / len(G) + 1e-30
-    return np.linalg.cholesky(G + lift * np.eye(len(G)))
+    diagonal = ridge * np.trace(G) / len(G) + 1e-30
+    return np.linalg.cholesky(G + diagonal * np.eye(len(G)))
 
 
 def reduced_rank(G: Matrix, T: Matrix, *, rank: int, ridge: float = RIDGE) -> tuple[Matrix, Matrix]:

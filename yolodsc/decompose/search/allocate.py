@@ -34,9 +34,9 @@ def allocate(layers: Mapping[int, list[AllocationOption]], *, budget: float) -> 
         raise DecompositionError(f"budget of {budget:.4g} for the convolutions; the cheapest forms take {least:.4g}")
     best: dict[int, AllocationOption] = {i: min(options, key=lambda o: o.cost) for i, options in layers.items()}
     for price in np.logspace(-8, 6, 400) / budget:
-        taken = {i: min(options, key=lambda o: o.loss + price * o.cost) for i, options in layers.items()}
-        if _cost(taken) <= budget and _loss(taken) < _loss(best):
-            best = taken
+        selected = {i: min(options, key=lambda o: o.loss + price * o.cost) for i, options in layers.items()}
+        if _cost(selected) <= budget and _loss(selected) < _loss(best):
+            best = selected
     return {i: option.choice for i, option in _exchanged(layers, best, budget).items()}
 
 
@@ -53,9 +53,9 @@ def _exchanged(
         best = candidate
 
 
-def _cost(taken: Mapping[int, AllocationOption]) -> float:
-    return sum(option.cost for option in taken.values())
+def _cost(selected: Mapping[int, AllocationOption]) -> float:
+    return sum(option.cost for option in selected.values())
 
 
-def _loss(taken: Mapping[int, AllocationOption]) -> float:
-    return sum(option.loss for option in taken.values())
+def _loss(selected: Mapping[int, AllocationOption]) -> float:
+    return sum(option.loss for option in selected.values())

@@ -121,7 +121,7 @@ def _fit(  # noqa: PLR0911 one line a method
         case "pdp":
             begin = start if isinstance(start, Pdp) else None
             return pdp.fit(gram, components=rank, iterations=iterations, seed=seed, start=begin)
-    raise DecompositionError(f"method {choice.method} fits nothing; wanted one of {', '.join(METHODS)}")
+    raise DecompositionError(f"method {choice.method} fits nothing; expected one of {', '.join(METHODS)}")
 
 
 def split(gram: Gram, groups: int) -> list[Gram]:

@@ -14,7 +14,7 @@ from yolodsc.decompose.surgery import Chain, assemble, joined
 from yolodsc.decompose.target import DecompositionTarget
 from yolodsc.network import Network
 
-Fitted = Mapping[tuple[int, FactorizationChoice], list[Form]]
+FittedForms = Mapping[tuple[int, FactorizationChoice], list[Form]]
 
 
 @dataclass(slots=True, eq=False)
@@ -42,9 +42,9 @@ class SensitivityProbe:
             self.chains[target.index, choice] = joined(forms, gram.bias(choices.dense(forms)))
         return offered
 
-    def loss(self, taken: Mapping[int, FactorizationChoice]) -> float:
+    def loss(self, selected: Mapping[int, FactorizationChoice]) -> float:
         """Squared output error with all these forms at once."""
-        chains = {i: self.chains[i, choice] for i, choice in taken.items() if choice != KEEP}
+        chains = {i: self.chains[i, choice] for i, choice in selected.items() if choice != KEEP}
         if not chains:
             return 0.0
         outputs = samples.outputs_of(assemble(self.network, chains), self.images, threads=self.threads)
@@ -52,7 +52,7 @@ class SensitivityProbe:
 
 
 def plan(
-    bench: SensitivityProbe, costs: Mapping[int, Mapping[FactorizationChoice, float]], *, budget: float, rounds: int = 2
+    probe: SensitivityProbe, costs: Mapping[int, Mapping[FactorizationChoice, float]], *, budget: float, rounds: int = 2
 ) -> dict[int, FactorizationChoice]:
     """Choices within the budget: first from each layer's own loss, then from what an exchange does to the whole.
 
@@ -60,13 +60,13 @@ def plan(
     forms are measured within it, and the plan is made again from those differences, ``rounds`` times at most, as long as the
     whole gets better.
     """
-    layers = {i: [AllocationOption(c, cost, bench.loss({i: c})) for c, cost in options.items()] for i, options in costs.items()}
+    layers = {i: [AllocationOption(c, cost, probe.loss({i: c})) for c, cost in options.items()] for i, options in costs.items()}
     best = allocate(layers, budget=budget)
-    best_loss = bench.loss(best)
+    best_loss = probe.loss(best)
     for _ in range(rounds):
-        nearby = {i: _neighbours(bench, best, best_loss, i, options) for i, options in costs.items()}
+        nearby = {i: _neighbours(probe, best, best_loss, i, options) for i, options in costs.items()}
         found = allocate(nearby, budget=budget)
-        loss = bench.loss(found)
+        loss = probe.loss(found)
         if loss >= best_loss:
             break
         best, best_loss = found, loss
@@ -74,14 +74,16 @@ def plan(
 
 
 def _neighbours(
-    bench: SensitivityProbe,
-    taken: Mapping[int, FactorizationChoice],
+    probe: SensitivityProbe,
+    selected: Mapping[int, FactorizationChoice],
     loss: float,
     index: int,
     options: Mapping[FactorizationChoice, float],
 ) -> list[AllocationOption]:
-    """The two forms next cheaper and next dearer than the one taken, by what they add to the loss of the whole."""
+    """The two forms next cheaper and next dearer than the one selected, by what they add to the loss of the whole."""
     ordered = sorted(options, key=lambda choice: options[choice])
-    at = ordered.index(taken[index])
+    at = ordered.index(selected[index])
     near = ordered[max(at - 2, 0) : at + 3]
-    return [AllocationOption(c, options[c], 0.0 if c == taken[index] else bench.loss({**taken, index: c}) - loss) for c in near]
+    return [
+        AllocationOption(c, options[c], 0.0 if c == selected[index] else probe.loss({**selected, index: c}) - loss) for c in near
+    ]

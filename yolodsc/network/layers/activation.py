@@ -38,7 +38,7 @@ class ActivationLayer(Layer):
     def build(cls, section: Section, preceding: Preceding) -> Self:
         """Darknet: ``parser.c: parse_activation``."""
         activation = named_activation(section, "linear")
-        return cls(**preceding.place(section, preceding.input), activation=activation)
+        return cls(**preceding.fields(section, preceding.input), activation=activation)
 
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
         """Darknet: ``forward_activation_layer``."""

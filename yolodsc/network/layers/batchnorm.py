@@ -21,7 +21,7 @@ class BatchnormLayer(Layer):
     @classmethod
     def build(cls, section: Section, preceding: Preceding) -> Self:
         """Darknet: ``parser.c: parse_batchnorm``; there are no options."""
-        return cls(**preceding.place(section, preceding.input), profile=preceding.profile)
+        return cls(**preceding.fields(section, preceding.input), profile=preceding.profile)
 
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
         """Four numbers a channel."""

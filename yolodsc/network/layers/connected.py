@@ -28,7 +28,7 @@ class ConnectedLayer(Layer):
         """Darknet: ``parser.c: parse_connected``."""
         output = section.integer("output", 1, minimum=1)
         return cls(
-            **preceding.place(section, Shape(output, 1, 1)),
+            **preceding.fields(section, Shape(output, 1, 1)),
             output=output,
             activation=named_activation(section, "logistic"),
             batch_normalize=section.flag("batch_normalize"),

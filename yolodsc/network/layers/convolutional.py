@@ -81,9 +81,9 @@ class ConvolutionalLayer(Layer):
             "antialiasing": section.integer("antialiasing", 0, minimum=0),
         }
         if options["antialiasing"] not in (0, *BLUR_GEOMETRY):
-            raise section.error(f"antialiasing={options['antialiasing']}; wanted 0, 1 or 2", key="antialiasing")
+            raise section.error(f"antialiasing={options['antialiasing']}; expected 0, 1 or 2", key="antialiasing")
         layer = cls(
-            **preceding.place(section, output_shape(preceding.input, **options)),
+            **preceding.fields(section, output_shape(preceding.input, **options)),
             **options,
             groups=section.integer("groups", 1, minimum=1),
             dilation=section.integer("dilation", 1, minimum=1) if size > 1 else 1,
@@ -185,8 +185,8 @@ class ConvolutionalLayer(Layer):
     def working(self) -> int:
         """The padded map; the map before the blur."""
         strides = (1, 1) if self.antialiasing else (self.stride_y, self.stride_x)
-        span, margin = (self.size - 1) * self.dilation + 1, self.padding * self.dilation
-        padded = padded_size(self.inputs[0], self.convolved, margin=margin, strides=strides, span=span)
+        extent, padding = (self.size - 1) * self.dilation + 1, self.padding * self.dilation
+        padded = padded_size(self.inputs[0], self.convolved, padding=padding, strides=strides, extent=extent)
         return max(padded, self.convolved.size if self.antialiasing else 0)
 
     def multiply_adds(self) -> int:
@@ -244,5 +244,5 @@ def _shared(section: Section, preceding: Preceding) -> ConvolutionalLayer | None
     index = preceding.resolve(section, "share_index", section.integer("share_index", 0))
     layer = preceding.layers[index]
     if not isinstance(layer, ConvolutionalLayer):
-        raise section.error(f"share_index={index} is a [{layer.type}]; wanted [convolutional]", key="share_index")
+        raise section.error(f"share_index={index} is a [{layer.type}]; expected [convolutional]", key="share_index")
     return layer

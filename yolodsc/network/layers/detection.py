@@ -52,14 +52,14 @@ class DetectionLayer(Head):
         num = section.integer("num", 1, minimum=1)
         classes = section.integer("classes", 1, minimum=1)
         coords = section.integer("coords", 1, minimum=1)
-        wanted = side**2 * ((1 + coords) * num + classes)
-        if preceding.input.size != wanted:
+        expected = side**2 * ((1 + coords) * num + classes)
+        if preceding.input.size != expected:
             found = f"{preceding.input.size} numbers come in for side={side}, num={num}, classes={classes}, coords={coords}"
-            raise section.error(f"{found}; wanted {wanted}", key="side")
+            raise section.error(f"{found}; expected {expected}", key="side")
         if coords != 4:
-            raise section.error(f"coords={coords}; wanted 4", key="coords")
+            raise section.error(f"coords={coords}; expected 4", key="coords")
         return cls(
-            **preceding.place(section, preceding.input),
+            **preceding.fields(section, preceding.input),
             classes=classes,
             side=side,
             num=num,

@@ -16,7 +16,7 @@ class IdentityLayer(Layer):
     @classmethod
     def build(cls, section: Section, preceding: Preceding) -> Self:
         """Nothing to read."""
-        return cls(**preceding.place(section, preceding.input))
+        return cls(**preceding.fields(section, preceding.input))
 
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
         """The input itself."""

@@ -21,7 +21,7 @@ class ImplicitLayer(Layer):
         """Darknet: ``parser.c: parse_implicit``."""
         filters = section.integer("filters", 128, minimum=1)
         atoms = section.integer("atoms", 1, minimum=1)
-        return cls(**preceding.place(section, Shape(filters, atoms, 1)))
+        return cls(**preceding.fields(section, Shape(filters, atoms, 1)))
 
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
         """One number an output."""

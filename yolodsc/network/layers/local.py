@@ -40,7 +40,7 @@ class LocalLayer(Layer):
         taken = 1 if pad else size
         shape = Shape(filters, (height - taken) // stride + 1, (width - taken) // stride + 1)
         return cls(
-            **preceding.place(section, shape),
+            **preceding.fields(section, shape),
             filters=filters,
             size=size,
             stride=stride,
@@ -59,9 +59,9 @@ class LocalLayer(Layer):
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
         """Darknet: ``forward_local_layer``; cells beyond the image are 0."""
         (x,) = inputs
-        reach_y = (self.shape.height - 1) * self.stride + self.size
-        reach_x = (self.shape.width - 1) * self.stride + self.size
-        below, right = (max(reach - side - self.pad, 0) for reach, side in zip((reach_y, reach_x), x.shape[1:], strict=True))
+        extent_y = (self.shape.height - 1) * self.stride + self.size
+        extent_x = (self.shape.width - 1) * self.stride + self.size
+        below, right = (max(reach - side - self.pad, 0) for reach, side in zip((extent_y, extent_x), x.shape[1:], strict=True))
         padded = np.pad(x, ((0, 0), (self.pad, below), (self.pad, right)))
         seen = sliding_window_view(padded, (self.size, self.size), axis=(1, 2))  # (C, .., .., K, K)
         seen = seen[:, :: self.stride, :: self.stride][:, : self.shape.height, : self.shape.width]
@@ -73,7 +73,7 @@ class LocalLayer(Layer):
         """The padded map; the matrix of windows."""
         strides = (self.stride, self.stride)
         columns = self.inputs[0].channels * self.size**2 * self.shape.height * self.shape.width
-        return max(padded_size(self.inputs[0], self.shape, margin=self.pad, strides=strides, span=self.size), columns)
+        return max(padded_size(self.inputs[0], self.shape, padding=self.pad, strides=strides, extent=self.size), columns)
 
     def multiply_adds(self) -> int:
         """One a weight."""

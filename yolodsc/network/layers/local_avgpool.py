@@ -26,7 +26,7 @@ class LocalAvgpoolLayer(Layer):
     def build(cls, section: Section, preceding: Preceding) -> Self:
         """Darknet: ``parser.c: parse_local_avgpool``."""
         options = window_options(section)
-        return cls(**preceding.place(section, pooled_shape(preceding.input, **options)), **options)
+        return cls(**preceding.fields(section, pooled_shape(preceding.input, **options)), **options)
 
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
         """Mean over the part of each window inside the map."""

@@ -44,7 +44,7 @@ class MaxpoolLayer(Layer):
         depth = section.integer("out_channels", 1, minimum=1) if section.flag("maxpool_depth") else 0
         antialiasing = section.integer("antialiasing", 0, minimum=0)
         if antialiasing not in (0, *BLUR_GEOMETRY):
-            raise section.error(f"antialiasing={antialiasing}; wanted 0, 1 or 2", key="antialiasing")
+            raise section.error(f"antialiasing={antialiasing}; expected 0, 1 or 2", key="antialiasing")
         if depth > preceding.input.channels:
             raise section.error(f"out_channels={depth} of {preceding.input.channels} channels", key="out_channels")
         antialiasing = 0 if depth else antialiasing
@@ -54,7 +54,7 @@ class MaxpoolLayer(Layer):
             shape = _blurred(preceding.input, antialiasing=antialiasing, **options)
         else:
             shape = pooled_shape(preceding.input, **options)
-        return cls(**preceding.place(section, shape), **options, maxpool_depth=depth, antialiasing=antialiasing)
+        return cls(**preceding.fields(section, shape), **options, maxpool_depth=depth, antialiasing=antialiasing)
 
     @property
     def blurred(self) -> bool:
@@ -115,7 +115,7 @@ def pooled_shape(shape: Shape, *, size: int, stride_x: int, stride_y: int, paddi
 def pooled_working(shape: Shape, *, size: int, strides: tuple[int, int], padding: int) -> int:
     """The most numbers that a pool works on: the padded map, or the output."""
     output = pooled_shape(shape, size=size, stride_y=strides[0], stride_x=strides[1], padding=padding)
-    return max(padded_size(shape, output, margin=padding // 2, strides=strides, span=size), output.size)
+    return max(padded_size(shape, output, padding=padding // 2, strides=strides, extent=size), output.size)
 
 
 def _blurred(shape: Shape, *, antialiasing: int, size: int, stride_x: int, stride_y: int, padding: int) -> Shape:

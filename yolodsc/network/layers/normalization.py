@@ -29,7 +29,7 @@ class NormalizationLayer(Layer):
     def build(cls, section: Section, preceding: Preceding) -> Self:
         """Darknet: ``parser.c: parse_normalization``."""
         return cls(
-            **preceding.place(section, preceding.input),
+            **preceding.fields(section, preceding.input),
             size=section.integer("size", 5, minimum=1),
             alpha=section.number("alpha", 1e-4),
             beta=section.number("beta", 0.75),

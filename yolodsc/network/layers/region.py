@@ -62,13 +62,13 @@ class RegionLayer(Head):
         num = section.integer("num", 1, minimum=1)
         classes = section.integer("classes", 20, minimum=1)
         coords = section.integer("coords", 4, minimum=4)
-        wanted = num * (classes + coords + 1)
-        if preceding.input.channels != wanted:
+        expected = num * (classes + coords + 1)
+        if preceding.input.channels != expected:
             found = f"{preceding.input.channels} channels come in for num={num}, classes={classes}, coords={coords}"
-            raise section.error(f"{found}; wanted {wanted}: filters={wanted} in the layer before", key="classes")
+            raise section.error(f"{found}; expected {expected}: filters={expected} in the layer before", key="classes")
         pairs = anchor_pairs(section.numbers("anchors"), range(num))
         return cls(
-            **preceding.place(section, preceding.input),
+            **preceding.fields(section, preceding.input),
             classes=classes,
             coords=coords,
             anchors=pairs,
@@ -165,5 +165,5 @@ def _read_map(section: Section, classes: int) -> tuple[int, ...]:
         raise section.error(f"map={name}: no such file", key="map")
     words = read_bytes(path, error=CfgError).decode(errors="surrogateescape").split()
     if not words or not all(word.isdecimal() and int(word) < classes for word in words):
-        raise section.error(f"{path}: wanted class numbers under {classes}", key="map")
+        raise section.error(f"{path}: expected class numbers under {classes}", key="map")
     return tuple(map(int, words))

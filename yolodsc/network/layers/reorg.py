@@ -23,7 +23,7 @@ class ReorgLayer(Layer):
         """Darknet: ``parser.c: parse_reorg_old``."""
         stride = section.integer("stride", 1, minimum=1)
         layer = cls(
-            **preceding.place(section, reorganised(section, preceding.input, stride)),
+            **preceding.fields(section, reorganised(section, preceding.input, stride)),
             stride=stride,
             reverse=section.flag("reverse"),
         )

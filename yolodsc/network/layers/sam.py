@@ -23,13 +23,13 @@ class SamLayer(Layer):
     def build(cls, section: Section, preceding: Preceding) -> Self:
         """Darknet: ``parser.c: parse_sam``."""
         if not section.has("from"):
-            raise section.error("names no layer; wanted from=…")
+            raise section.error("names no layer; expected from=…")
         source = preceding.resolve(section, "from", section.integer("from", 0))
         if preceding.shape(source) != preceding.input:
             found = f"layer {source} is {preceding.shape(source)} and the layer before {preceding.input}"
-            raise section.error(f"{found}; wanted equal shapes", key="from")
+            raise section.error(f"{found}; expected equal shapes", key="from")
         return cls(
-            **preceding.place(section, preceding.input, sources=(preceding.previous, source)),
+            **preceding.fields(section, preceding.input, sources=(preceding.previous, source)),
             activation=named_activation(section, "linear"),
         )
 

@@ -52,11 +52,11 @@ class ShortcutLayer(Layer):
         """Darknet: ``parser.c: parse_shortcut``."""
         listed = section.layer_indices("from")
         if not listed:
-            raise section.error("names no layer; wanted from=…")
+            raise section.error("names no layer; expected from=…")
         sources = (preceding.previous, *(preceding.resolve(section, "from", index) for index in listed))
         weights_type = section.choice("weights_type", "none", frozenset(_WEIGHTS_TYPES))
         layer = cls(
-            **preceding.place(section, preceding.input, sources=sources),
+            **preceding.fields(section, preceding.input, sources=sources),
             activation=named_activation(section, "linear"),
             weights_type=_WEIGHTS_TYPES[weights_type],
             weights_normalization=_NORMALIZATIONS[section.choice("weights_normalization", "none", frozenset(_NORMALIZATIONS))],
@@ -117,7 +117,7 @@ class ShortcutLayer(Layer):
             down, up = _strides(shape, self.shape)
             if down[0] != down[1] or up[0] != up[1]:
                 found = f"from layer {index} of {shape} to {self.shape}"
-                raise self.section.error(f"{found}; wanted one factor for height and width", key="from")
+                raise self.section.error(f"{found}; expected one factor for height and width", key="from")
 
 
 def _strides(source: Shape, target: Shape) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -30,9 +30,9 @@ class SoftmaxLayer(Layer):
         if size % groups:
             raise section.error(f"groups={groups} must divide {size} numbers", key="groups")
         if temperature == 0:
-            raise section.error("temperature=0; wanted another number", key="temperature")
+            raise section.error("temperature=0; expected another number", key="temperature")
         tree = tree_of(section, classes=size)
-        return cls(**preceding.place(section, preceding.input), groups=groups, temperature=temperature, tree=tree)
+        return cls(**preceding.fields(section, preceding.input), groups=groups, temperature=temperature, tree=tree)
 
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
         """Darknet: ``forward_softmax_layer``."""

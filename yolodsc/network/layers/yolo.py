@@ -93,13 +93,13 @@ def anchor_options(section: Section, preceding: Preceding, *, entries: int) -> d
     listed = section.numbers("anchors")
     known = max(total, len(listed) // 2)  # a shipped cfg says num=16 and lists and uses 20
     if not all(0 <= number < known for number in mask):
-        raise section.error(f"mask={','.join(map(str, mask))} of {known} anchors; wanted 0 to {known - 1}", key="mask")
-    wanted = len(mask) * (classes + entries)
-    if preceding.input.channels != wanted:
+        raise section.error(f"mask={','.join(map(str, mask))} of {known} anchors; expected 0 to {known - 1}", key="mask")
+    expected = len(mask) * (classes + entries)
+    if preceding.input.channels != expected:
         found = f"{preceding.input.channels} channels come in for {len(mask)} anchors and classes={classes}"
-        raise section.error(f"{found}; wanted {wanted}: filters={wanted} in the layer before", key="classes")
+        raise section.error(f"{found}; expected {expected}: filters={expected} in the layer before", key="classes")
     return {
-        **preceding.place(section, preceding.input),
+        **preceding.fields(section, preceding.input),
         "classes": classes,
         "anchors": anchor_pairs(listed, mask),
         "scale_x_y": section.number("scale_x_y", 1.0),

@@ -29,10 +29,10 @@ def raw_map(x: Array, *, groups: int, height: int, width: int) -> Array:
     return front.reshape(len(x), height, width)
 
 
-def columns_shape(shape: Shape, *, size: int, strides: tuple[int, int], margin: int, dilation: int) -> tuple[int, int]:
+def columns_shape(shape: Shape, *, size: int, strides: tuple[int, int], padding: int, dilation: int) -> tuple[int, int]:
     """Height and width of the windows that ``im2col.c: im2col_cpu_ext`` lists; unlike the output's, they know of the dilation."""
-    span = (size - 1) * dilation + 1
-    height, width = ((side + 2 * margin - span) // stride + 1 for side, stride in zip(shape[1:], strides, strict=True))
+    extent = (size - 1) * dilation + 1
+    height, width = ((side + 2 * padding - extent) // stride + 1 for side, stride in zip(shape[1:], strides, strict=True))
     return height, width
 
 
@@ -53,10 +53,10 @@ def rearranged_columns(columns: Array, *, groups: int, height: int, width: int) 
     return out.reshape(len(columns), height, width)
 
 
-def columns_of(x: Array, *, size: int, strides: tuple[int, int], margin: int, dilation: int) -> Array:
-    """Columns (C K K, H', W') of a map (C, H, W) with ``margin`` zeros around it (``im2col.c: im2col_cpu_ext``)."""
-    height, width = columns_shape(Shape(*x.shape), size=size, strides=strides, margin=margin, dilation=dilation)
-    padded = np.pad(x, ((0, 0), (margin, margin), (margin, margin)))
+def columns_of(x: Array, *, size: int, strides: tuple[int, int], padding: int, dilation: int) -> Array:
+    """Columns (C K K, H', W') of a map (C, H, W) with ``padding`` zeros around it (``im2col.c: im2col_cpu_ext``)."""
+    height, width = columns_shape(Shape(*x.shape), size=size, strides=strides, padding=padding, dilation=dilation)
+    padded = np.pad(x, ((0, 0), (padding, padding), (padding, padding)))
     out = np.empty((len(x), size, size, height, width), np.float32)
     for ky, kx in np.ndindex(size, size):
         rows = slice(ky * dilation, ky * dilation + (height - 1) * strides[0] + 1, strides[0])

@@ -6,9 +6,9 @@ from yolodsc.arrays import Array
 
 
 def convolution(
-    x: Array, weights: Array, *, groups: int, stride_y: int, stride_x: int, padding: int, dilation: int, around: float = 0.0
+    x: Array, weights: Array, *, groups: int, stride_y: int, stride_x: int, padding: int, dilation: int, padding_value: float = 0.0
 ) -> Array:
-    """Cross-correlation without bias; ``around`` is what the padding holds.
+    """Cross-correlation without bias; ``padding_value`` fills the padding.
 
     Parameters
     ----------
@@ -28,9 +28,9 @@ def convolution(
     height, width = (
         (side + 2 * padding - size) // stride + 1 for side, stride in zip(x.shape[1:], (stride_y, stride_x), strict=True)
     )
-    reach_y = (height - 1) * stride_y + (size - 1) * dilation + 1
-    reach_x = (width - 1) * stride_x + (size - 1) * dilation + 1
-    padded = _padded(x, padding * dilation, reach_y, reach_x, around).reshape(groups, channels, reach_y, reach_x)
+    extent_y = (height - 1) * stride_y + (size - 1) * dilation + 1
+    extent_x = (width - 1) * stride_x + (size - 1) * dilation + 1
+    padded = _padded(x, padding * dilation, extent_y, extent_x, padding_value).reshape(groups, channels, extent_y, extent_x)
     taps = weights.reshape(groups, filters // groups, channels, size, size)
     out = np.zeros((groups, filters // groups, height * width), np.float32)
     for ky in range(size):
@@ -42,10 +42,10 @@ def convolution(
     return out.reshape(filters, height, width)
 
 
-def _padded(x: Array, margin: int, height: int, width: int, around: float) -> Array:
-    """``x`` with a margin of ``around`` above and to the left, cut or filled to ``height`` x ``width``."""
-    out = np.full((x.shape[0], height, width), around, np.float32)
-    window = out[:, margin:, margin:]
+def _padded(x: Array, padding: int, height: int, width: int, padding_value: float) -> Array:
+    """``x`` with ``padding`` rows above and columns to the left, cropped or filled to ``height`` x ``width``."""
+    out = np.full((x.shape[0], height, width), padding_value, np.float32)
+    window = out[:, padding:, padding:]
     rows, columns = min(x.shape[1], window.shape[1]), min(x.shape[2], window.shape[2])
     window[:, :rows, :columns] = x[:, :rows, :columns]
     return out

@@ -49,19 +49,19 @@ class Product:
         return convolved(self.input, self.filters, size=self.size, padding=self.padding, strides=self.strides)
 
     @property
-    def margin(self) -> int:
-        """Padded pixels on each side."""
+    def halo(self) -> int:
+        """Pixels of padding on each side, dilation included."""
         return self.padding * self.dilation
 
     @property
-    def around(self) -> float:
-        """What the padding holds."""
+    def padding_value(self) -> float:
+        """Value of the padding."""
         return -1.0 if self.bits else 0.0
 
     @property
     def columns(self) -> tuple[int, int]:
         """Height and width of the windows whose columns Darknet lists."""
-        return columns_shape(self.input, size=self.size, strides=self.strides, margin=self.margin, dilation=self.dilation)
+        return columns_shape(self.input, size=self.size, strides=self.strides, padding=self.halo, dilation=self.dilation)
 
     @property
     def exceeds(self) -> bool:
@@ -90,7 +90,7 @@ class Product:
             stride_x=stride_x,
             padding=padding,
             dilation=self.dilation,
-            around=self.around,
+            padding_value=self.padding_value,
         )
 
     def _rearranged(self, x: Array) -> Array:
@@ -98,7 +98,7 @@ class Product:
         _, height, width = self.shape
         if self.reads == "raw":
             return raw_map(x, groups=self.groups, height=height, width=width)
-        columns = columns_of(x, size=self.size, strides=self.strides, margin=self.margin, dilation=self.dilation)
+        columns = columns_of(x, size=self.size, strides=self.strides, padding=self.halo, dilation=self.dilation)
         return rearranged_columns(columns, groups=self.groups, height=height, width=width)
 
 
