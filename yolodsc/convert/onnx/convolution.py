@@ -1,6 +1,7 @@
 """``[convolutional]``, ``[connected]``, ``[local]``, ``[batchnorm]``: layers with weights, batch norm folded."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from yolodsc.arrays import Array, Shape
 from yolodsc.convert.onnx.activations import activated
 from yolodsc.convert.onnx.graph import Graph
-from yolodsc.convert.onnx.windows import behind, convolved
+from yolodsc.convert.onnx.windows import WindowGeometry, convolved
 from yolodsc.network import (
     BLUR_GEOMETRY,
     BatchnormLayer,
@@ -42,32 +43,30 @@ def _multiplied(graph: Graph, product: Product, x: str, kernel: Array, biases: s
         x = _rearranged(graph, product, x)
         weights = graph.constant(kernel.reshape(product.filters, -1, 1, 1), "weights")
         return graph.add("Conv", x, weights, biases, kernel_shape=[1, 1], group=product.groups)
-    margin, input_shape = product.halo, product.input
-    if product.padding_value and margin:
-        x, input_shape = _surrounded(graph, product, x)
-        margin = 0
-    return convolved(
-        graph,
-        x,
-        graph.constant(kernel, "weights"),
-        biases,
-        input_shape=input_shape,
+    geometry = _geometry(product)
+    if product.padding_value and product.halo:
+        x, geometry = _padded(graph, geometry, x, product.padding_value)
+    return convolved(graph, x, graph.constant(kernel, "weights"), biases, geometry, groups=product.groups)
+
+
+def _geometry(product: Product) -> WindowGeometry:
+    return WindowGeometry(
+        input_shape=product.input,
         shape=product.shape,
         size=product.size,
         strides=product.strides,
-        padding=margin,
-        groups=product.groups,
+        padding=product.halo,
         dilation=product.dilation,
     )
 
 
-def _surrounded(graph: Graph, product: Product, x: str) -> tuple[str, Shape]:
-    """``x`` with all that its windows see beyond the map, and the shape of that."""
-    margin, extent = product.halo, (product.size - 1) * product.dilation + 1
-    below, right = behind(product.input, product.shape, extent=extent, strides=product.strides, padding=margin)
-    channels, height, width = product.input
-    padded = graph.pad(x, [0, 0, margin, margin], [0, 0, below, right], product.padding_value)
-    return padded, Shape(channels, height + margin + below, width + margin + right)
+def _padded(graph: Graph, geometry: WindowGeometry, x: str, value: float) -> tuple[str, WindowGeometry]:
+    """``x`` padded with ``value`` wherever its windows extend beyond it, and the geometry on the padded input."""
+    padding, (below, right) = geometry.padding, geometry.padding_after
+    channels, height, width = geometry.input_shape
+    padded = graph.pad(x, [0, 0, padding, padding], [0, 0, below, right], value)
+    shape = Shape(channels, height + padding + below, width + padding + right)
+    return padded, replace(geometry, input_shape=shape, padding=0)
 
 
 def _rearranged(graph: Graph, product: Product, x: str) -> str:
@@ -76,29 +75,22 @@ def _rearranged(graph: Graph, product: Product, x: str) -> str:
     rows, listed = product.input.channels, product.input.height * product.input.width
     if product.reads == "shifted":
         x, rows, listed = _columns(graph, product, x), rows * product.size**2, prod(product.columns)
-    own = rows // product.groups
-    flat = graph.reshape(x, product.groups, own * listed)
+    group_rows = rows // product.groups
+    flat = graph.reshape(x, product.groups, group_rows * listed)
     if height * width > listed:
-        flat = graph.pad(flat, [0, 0, 0], [0, 0, own * (height * width - listed)])
-    return graph.reshape(graph.slice(flat, [0], [own * height * width], [2]), rows, height, width)
+        flat = graph.pad(flat, [0, 0, 0], [0, 0, group_rows * (height * width - listed)])
+    return graph.reshape(graph.slice(flat, [0], [group_rows * height * width], [2]), rows, height, width)
 
 
 def _columns(graph: Graph, product: Product, x: str) -> str:
     """Columns (N, C K K, H', W') by a convolution with unit kernels."""
     channels, count = product.input.channels, product.input.channels * product.size**2
-    return convolved(
-        graph,
-        x,
+    geometry = replace(_geometry(product), shape=Shape(count, *product.columns))
+    units, biases = (
         graph.constant(_units(channels, product.size), "units"),
         graph.constant(np.zeros(count, np.float32), "no_biases"),
-        input_shape=product.input,
-        shape=Shape(count, *product.columns),
-        size=product.size,
-        strides=product.strides,
-        padding=product.halo,
-        groups=channels,
-        dilation=product.dilation,
     )
+    return convolved(graph, x, units, biases, geometry, groups=channels)
 
 
 def _units(channels: int, size: int) -> Array:
@@ -111,20 +103,11 @@ def blurred(graph: Graph, x: str, input_shape: Shape, shape: Shape, *, antialias
     size, padding = BLUR_GEOMETRY[antialiasing]
     row = np.array([1, 2, 1] if size == 3 else [1, 1], np.float32)
     kernel = np.outer(row, row) / row.sum() ** 2  # (K, K)
-    weights = graph.constant(np.broadcast_to(kernel, (input_shape.channels, 1, size, size)), "blur")
-    biases = graph.constant(np.zeros(input_shape.channels, np.float32), "no_biases")
-    return convolved(
-        graph,
-        x,
-        weights,
-        biases,
-        input_shape=input_shape,
-        shape=shape,
-        size=size,
-        strides=strides,
-        padding=padding,
-        groups=input_shape.channels,
-    )
+    channels = input_shape.channels
+    weights = graph.constant(np.broadcast_to(kernel, (channels, 1, size, size)), "blur")
+    biases = graph.constant(np.zeros(channels, np.float32), "no_biases")
+    geometry = WindowGeometry(input_shape=input_shape, shape=shape, size=size, strides=strides, padding=padding)
+    return convolved(graph, x, weights, biases, geometry, groups=channels)
 
 
 def connected(graph: Graph, layer: ConnectedLayer, inputs: Sequence[str], weights: Weights) -> str:
@@ -136,22 +119,16 @@ def connected(graph: Graph, layer: ConnectedLayer, inputs: Sequence[str], weight
 
 
 def local(graph: Graph, layer: LocalLayer, inputs: Sequence[str], weights: Weights) -> str:
-    """Columns by a convolution with unit kernels, then one matrix product a location."""
-    channels, taps = layer.inputs[0].channels, layer.size**2
+    """Columns by a convolution with unit kernels, then one matrix product for each location."""
+    channels = layer.inputs[0].channels
     units = _units(channels, layer.size)
-    column = Shape(channels * taps, *layer.shape[1:])
-    columns = convolved(
-        graph,
-        inputs[0],
-        graph.constant(units, "units"),
-        graph.constant(np.zeros(len(units), np.float32), "no_biases"),
-        input_shape=layer.inputs[0],
-        shape=column,
-        size=layer.size,
-        strides=(layer.stride, layer.stride),
-        padding=layer.pad,
-        groups=channels,
+    column = Shape(len(units), *layer.shape[1:])
+    geometry = WindowGeometry(
+        input_shape=layer.inputs[0], shape=column, size=layer.size, strides=(layer.stride, layer.stride), padding=layer.pad
     )
+    no_biases = np.zeros(len(units), np.float32)
+    names = graph.constant(units, "units"), graph.constant(no_biases, "no_biases")
+    columns = convolved(graph, inputs[0], *names, geometry, groups=channels)
     locations = layer.shape.height * layer.shape.width
     seen = graph.transpose(graph.reshape(columns, column.channels, locations), 2, 1, 0)  # (locations, C K K, N)
     product = graph.add("MatMul", graph.constant(weights["weights"], "weights"), seen)  # (locations, F, N)
