@@ -346,10 +346,10 @@ def test_plans_fit_their_budget(layers: list[list[tuple[float, float]]]) -> None
 def test_equal_cost_is_not_more() -> None:
     """Components of pdp and filters of channel decomposition at rank 1 cost no more than depthwise and pointwise."""
     target = candidates(network(CHAIN))[2]
-    wanted = choices.multiply_adds(target, FactorizationChoice("als", 1))
+    expected = choices.multiply_adds(target, FactorizationChoice("als", 1))
 
     for method in ("pdp", "channel"):
-        assert choices.multiply_adds(target, choices.equal_cost(target, method, 1)) <= wanted
+        assert choices.multiply_adds(target, choices.equal_cost(target, method, 1)) <= expected
 
 
 @pytest.mark.parametrize("text", [CHAIN, TANGLED])

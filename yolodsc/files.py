@@ -131,9 +131,9 @@ def resolved(path: str | Path) -> Path:
 
 
 def nearest(path: Path) -> Path:
-    """The path itself, or the first place above it that there is."""
+    """The path itself, or its nearest ancestor that exists."""
     above = resolved(path) if exists(path) else Path(os.path.normpath(path if path.is_absolute() else resolved(".") / path))
-    return next((place for place in (path, above, *above.parents) if exists(place)), Path("/"))
+    return next((candidate for candidate in (path, above, *above.parents) if exists(candidate)), Path("/"))
 
 
 def folder(path: str | Path, *, error: type[YolodscError]) -> Path:

@@ -155,7 +155,7 @@ def _archive(folder: Path, **changes: object) -> Path:
     ],
 )
 def test_archives_that_do_not_fit_their_cfg_are_refused(changes: dict[str, object], found: str, tmp_path: Path) -> None:
-    """One line: the file, the array or note, what was wanted."""
+    """One line: the file, the array or note, what was expected."""
     path = _archive(tmp_path, **changes)
 
     with pytest.raises(ConversionError, match=f"^{path}: .*{found}"):
@@ -230,7 +230,7 @@ def test_other_numbers_in_safetensors_are_refused(kind: str, tmp_path: Path) -> 
 @pytest.mark.parametrize("name", ["tiny.onnx", "tiny.pt", "tiny"])
 def test_endings_that_cannot_be_read_are_refused(name: str, tmp_path: Path) -> None:
     """ONNX files are written only."""
-    with pytest.raises(ConversionError, match=r"wanted a file that ends in .cfg, .weights, .npz, .safetensors$"):
+    with pytest.raises(ConversionError, match=r"expected a file that ends in .cfg, .weights, .npz, .safetensors$"):
         read_model(tmp_path / name)
 
 

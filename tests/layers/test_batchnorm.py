@@ -11,5 +11,5 @@ def test_normalises_every_channel() -> None:
     w = {name: array[:, None, None] for name, array in net.weights[0].items()}
     x = image(net)
 
-    wanted = (x - w["rolling_mean"]) / np.sqrt(w["rolling_variance"] + 1e-5) * w["scales"] + w["biases"]
-    np.testing.assert_allclose(last(net, x), wanted, rtol=1e-4, atol=1e-5)
+    expected = (x - w["rolling_mean"]) / np.sqrt(w["rolling_variance"] + 1e-5) * w["scales"] + w["biases"]
+    np.testing.assert_allclose(last(net, x), expected, rtol=1e-4, atol=1e-5)

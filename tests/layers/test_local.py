@@ -15,5 +15,5 @@ def test_every_location_has_its_own_filters() -> None:
 
     for row, column in np.ndindex(4, 5):
         seen = padded[:, row : row + 3, column : column + 3].ravel()
-        wanted = weights["weights"][row * 5 + column] @ seen + weights["biases"].reshape(3, 4, 5)[:, row, column]
-        np.testing.assert_allclose(out[:, row, column], wanted, rtol=1e-4, atol=1e-5)
+        expected = weights["weights"][row * 5 + column] @ seen + weights["biases"].reshape(3, 4, 5)[:, row, column]
+        np.testing.assert_allclose(out[:, row, column], expected, rtol=1e-4, atol=1e-5)

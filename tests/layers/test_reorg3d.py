@@ -12,8 +12,8 @@ def test_channels_are_offset_major() -> None:
     net = network("reorg3d stride=2", channels=3, height=4, width=6)
     x = image(net)
 
-    wanted = np.concatenate([x[:, dy::2, dx::2] for dy in range(2) for dx in range(2)])
-    np.testing.assert_array_equal(last(net, x), wanted)
+    expected = np.concatenate([x[:, dy::2, dx::2] for dy in range(2) for dx in range(2)])
+    np.testing.assert_array_equal(last(net, x), expected)
 
 
 def test_reverse_reads_the_input_with_the_outputs_shape() -> None:

@@ -19,5 +19,5 @@ def test_product_number_by_number() -> None:
 
 def test_unequal_shapes_are_refused() -> None:
     """Darknet would read beyond its buffer."""
-    with pytest.raises(CfgError, match="wanted equal shapes"):
+    with pytest.raises(CfgError, match="expected equal shapes"):
         network("convolutional filters=4 size=1\nconvolutional filters=2 size=1\nsam from=-2")

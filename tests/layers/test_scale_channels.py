@@ -27,5 +27,5 @@ def test_one_gate_a_pixel() -> None:
 
 def test_gates_of_another_shape_are_refused() -> None:
     """Three gates for four channels."""
-    with pytest.raises(CfgError, match="wanted 4x1x1"):
+    with pytest.raises(CfgError, match="expected 4x1x1"):
         network("convolutional filters=4 size=1\nroute layers=-1 groups=2\navgpool\nscale_channels from=0")

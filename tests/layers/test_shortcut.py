@@ -15,9 +15,9 @@ def test_channels_in_common_take_part() -> None:
 
     outputs = net.forward(image(net))
 
-    wanted = outputs[1].copy()
-    wanted[:4] += outputs[0]
-    np.testing.assert_array_equal(outputs[2], wanted)
+    expected = outputs[1].copy()
+    expected[:4] += outputs[0]
+    np.testing.assert_array_equal(outputs[2], expected)
 
 
 def test_larger_sources_are_sampled_and_smaller_ones_scattered() -> None:
@@ -33,9 +33,9 @@ def test_larger_sources_are_sampled_and_smaller_ones_scattered() -> None:
     outputs = net.forward(image(net))
 
     np.testing.assert_array_equal(outputs[2], outputs[1] + outputs[0][:, ::2, ::2])
-    wanted = outputs[3].copy()
-    wanted[:, ::2, ::2] += outputs[1]
-    np.testing.assert_array_equal(outputs[4], wanted)
+    expected = outputs[3].copy()
+    expected[:, ::2, ::2] += outputs[1]
+    np.testing.assert_array_equal(outputs[4], expected)
 
 
 def test_weights_scale_every_input() -> None:
@@ -45,9 +45,9 @@ def test_weights_scale_every_input() -> None:
 
     outputs = net.forward(image(net))
 
-    wanted = weights[0] * outputs[1]
-    wanted[:4] += weights[1] * outputs[0]
-    np.testing.assert_allclose(outputs[2], wanted, rtol=1e-6)
+    expected = weights[0] * outputs[1]
+    expected[:4] += weights[1] * outputs[0]
+    np.testing.assert_allclose(outputs[2], expected, rtol=1e-6)
 
 
 def test_uneven_sizes_are_refused() -> None:

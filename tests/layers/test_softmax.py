@@ -29,7 +29,7 @@ def test_siblings_of_a_tree_compete(tmp_path: Path) -> None:
     np.testing.assert_allclose([out[:2].sum(), out[2:4].sum(), out[4]], 1, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("text", "found"), [("a -1\n", "has 1 classes; wanted 5"), ("a 3\n", "parent 3"), ("", "no classes")])
+@pytest.mark.parametrize(("text", "found"), [("a -1\n", "has 1 classes; expected 5"), ("a 3\n", "parent 3"), ("", "no classes")])
 def test_trees_that_do_not_fit_are_refused(tmp_path: Path, text: str, found: str) -> None:
     """Class count, parents, emptiness."""
     tree = tmp_path / "t.tree"

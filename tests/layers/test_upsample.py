@@ -20,8 +20,8 @@ def test_negative_stride_sums_blocks() -> None:
     net = network("upsample stride=-2", height=4, width=6)
     x = image(net)
 
-    wanted = x[:, ::2, ::2] + x[:, 1::2, ::2] + x[:, ::2, 1::2] + x[:, 1::2, 1::2]
-    np.testing.assert_allclose(last(net, x), wanted, rtol=1e-5, atol=1e-6)
+    expected = x[:, ::2, ::2] + x[:, 1::2, ::2] + x[:, ::2, 1::2] + x[:, 1::2, 1::2]
+    np.testing.assert_allclose(last(net, x), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_stride_zero_is_refused() -> None:

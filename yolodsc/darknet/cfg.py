@@ -120,11 +120,11 @@ class Section:
         """A line for each option that nobody read: unknown keys, and second values of a key."""
         first: dict[str, int] = {}
         for option in self.options:
-            place = f"{self.file}:{option.line}: [{self.type}]"
+            where = f"{self.file}:{option.line}: [{self.type}]"
             if option.key in first:
-                yield f"{place} {option.key} is given again; line {first[option.key]} counts"
+                yield f"{where} {option.key} is given again; line {first[option.key]} counts"
             elif option.key not in self._asked and option.key not in ignored:
-                yield f"{place} unused option {option.key}"
+                yield f"{where} unused option {option.key}"
             first.setdefault(option.key, option.line)
 
     def _find(self, key: str) -> Option | None:

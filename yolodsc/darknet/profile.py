@@ -20,7 +20,7 @@ class Profile:
     Attributes
     ----------
     name
-        What ``--profile`` calls it.
+        Name of the profile, for `profile_named`.
     resize
         ``darknet``: float, corners aligned, last-row quirk and all (``image.c: resize_image``).
         ``opencv``: ``cv2.resize`` on bytes, half-pixel centres.
@@ -33,9 +33,9 @@ class Profile:
     nms
         ``cfg``: the kind that the last head's ``nms_kind`` names; ``plain``: IoU only.
     thresh, nms_thresh
-        Defaults of ``--thresh`` and ``--nms``.
+        Default score threshold, and default overlap threshold of non-maximum suppression.
     score_floor
-        Class scores at or under it never leave the head, whatever ``--thresh`` says.
+        Class scores at or under it are always set to 0, whatever the threshold is.
     region_scores
         What ``[region]`` without ``softmax`` and without ``tree`` makes of class scores.
     xnor
@@ -129,5 +129,5 @@ PROFILES = {profile.name: profile for profile in (ALEXEYAB, PJREDDIE, OPENCV)}
 def profile_named(name: str) -> Profile:
     """The profile called ``name``; an `OptionError` lists the names there are."""
     if name not in PROFILES:
-        raise OptionError(f"--profile {name}: unknown; expected one of {', '.join(PROFILES)}")
+        raise OptionError(f"profile {name} is unknown; expected one of {', '.join(PROFILES)}")
     return PROFILES[name]

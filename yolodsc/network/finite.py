@@ -10,20 +10,19 @@ from yolodsc.errors import WeightsError
 from yolodsc.network.layer import Layer, Weights
 
 
-def require_finite(place: str, layers: Sequence[Layer], arrays: Sequence[Weights], profile: Profile) -> None:
+def require_finite(source: str, layers: Sequence[Layer], arrays: Sequence[Weights], profile: Profile) -> None:
     """See that no array makes NaN or infinity of images; a `WeightsError` names the first one, its layer and how many values.
 
     Parameters
     ----------
-    place
+    source
         The file that the arrays come from.
     profile
         Decides which variances have a square root: `Profile.deviation` must be positive.
     """
     flaw = next(flaws(layers, arrays, profile), None)
     if flaw is not None:
-        who = "detect, evaluate, summary, warmup and convert"
-        raise WeightsError(f"{place}: {flaw}; {who} take it all the same with --allow-nonfinite")
+        raise WeightsError(f"{source}: {flaw}; allow_nonfinite=True accepts the file")
 
 
 def flaws(layers: Sequence[Layer], arrays: Sequence[Weights], profile: Profile) -> Iterator[str]:

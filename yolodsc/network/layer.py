@@ -84,7 +84,7 @@ class Layer:
     Attributes
     ----------
     section
-        The section as written; its ``line`` is the place for errors.
+        The section as written; errors name its ``line``.
     index
         Number in the network, from 0 for the first section after ``[net]``.
     sources
@@ -152,14 +152,12 @@ class Layer:
 
 
 def padded_size(shape: Shape, output: Shape, *, padding: int, strides: tuple[int, int], extent: int) -> int:
-    """Numbers of a map with ``padding`` pixels above and to the left, and as many as windows of ``extent`` pixels reach elsewhere.
+    """Size of an input with ``padding`` pixels above and to the left, extended to all windows of ``extent`` pixels.
 
-    Channels count as the fused engine lays them out, in blocks of up to 16.
+    Channels are counted in blocks of 16, as the fused engine stores them.
     """
-    sides = (
-        max((count - 1) * stride + extent, side + padding)
-        for side, count, stride in zip(shape[1:], output[1:], strides, strict=True)
-    )
+    geometry = zip(shape[1:], output[1:], strides, strict=True)
+    sides = (max((count - 1) * stride + extent, side + padding) for side, count, stride in geometry)
     return prod(sides) * -(-shape.channels // _BLOCK) * _BLOCK
 
 

@@ -38,7 +38,7 @@ class SummaryRow:
         return ""
 
     def to_json(self) -> dict[str, Any]:
-        """The row of ``summary --json``."""
+        """The row as JSON values."""
         return {
             "index": self.layer.index,
             "type": self.layer.type,
@@ -73,7 +73,7 @@ class Summary:
         return sum(row.bflops if row.separable_bflops is None else row.separable_bflops for row in self.rows)
 
     def to_json(self) -> dict[str, Any]:
-        """What ``summary --json`` writes."""
+        """The table as JSON values."""
         return {
             "layers": [row.to_json() for row in self.rows],
             "bflops": self.bflops,

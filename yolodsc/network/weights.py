@@ -94,7 +94,7 @@ def read_weights(path: str | Path, layers: Sequence[Layer], *, partial: bool = F
             header = _header(path, file.read(_LONGEST_HEADER), size, expected)
             note = _misfit(path, layers, available=size - header.size, expected=expected)
             if note and not partial:
-                raise WeightsError(f"{note}; detect, evaluate and summary take it all the same with --partial")
+                raise WeightsError(f"{note}; partial=True accepts the file")
             file.seek(header.size)
             count = min((size - header.size) // 4, expected)
             numbers = np.frombuffer(file.read(4 * count), "<f4", count)
@@ -155,9 +155,9 @@ def _misfit(path: str | Path, layers: Sequence[Layer], *, available: int, expect
         for name, shape in _stored(layer):
             left -= 4 * prod(shape)
             if left < 0:
-                place = f"layer {layer.index} [{layer.type}], in {name}"
+                where = f"layer {layer.index} [{layer.type}], in {name}"
                 missing = expected - available // 4
-                return f"{path}: ends at {place}; {missing} of {expected} numbers are missing"
+                return f"{path}: ends at {where}; {missing} of {expected} numbers are missing"
     return None
 
 

@@ -53,9 +53,9 @@ def pooled(network: Network, layer: ConvolutionalLayer) -> bool:
 
 def gather(x: Array, layer: ConvolutionalLayer, rows: Ints, columns: Ints) -> Array:
     """Patches (M, C K K), channel-major, of the layer's input ``x`` (C, H, W) for output pixels (M,) and (M,)."""
-    reach = np.arange(layer.size) * layer.dilation - layer.padding * layer.dilation
-    y = rows[:, None] * layer.stride_y + reach  # (M, K)
-    x_ = columns[:, None] * layer.stride_x + reach
+    offsets = np.arange(layer.size) * layer.dilation - layer.padding * layer.dilation
+    y = rows[:, None] * layer.stride_y + offsets  # (M, K)
+    x_ = columns[:, None] * layer.stride_x + offsets
     inside_y, inside_x = (y >= 0) & (y < x.shape[1]), (x_ >= 0) & (x_ < x.shape[2])
     y, x_ = np.clip(y, 0, x.shape[1] - 1), np.clip(x_, 0, x.shape[2] - 1)
     seen = x[:, y[:, :, None], x_[:, None, :]] * (inside_y[:, :, None] & inside_x[:, None, :])  # (C, M, K, K)

@@ -61,7 +61,7 @@ class LocalLayer(Layer):
         (x,) = inputs
         extent_y = (self.shape.height - 1) * self.stride + self.size
         extent_x = (self.shape.width - 1) * self.stride + self.size
-        below, right = (max(reach - side - self.pad, 0) for reach, side in zip((extent_y, extent_x), x.shape[1:], strict=True))
+        below, right = (max(extent - side - self.pad, 0) for extent, side in zip((extent_y, extent_x), x.shape[1:], strict=True))
         padded = np.pad(x, ((0, 0), (self.pad, below), (self.pad, right)))
         seen = sliding_window_view(padded, (self.size, self.size), axis=(1, 2))  # (C, .., .., K, K)
         seen = seen[:, :: self.stride, :: self.stride][:, : self.shape.height, : self.shape.width]
