@@ -200,7 +200,7 @@ def test_values_that_are_not_finite_are_refused(tmp_path: Path, value: float, po
     files = pair(tmp_path, {position: value})
 
     with pytest.raises(
-        WeightsError, match=rf"layer 0 \[convolutional\], in {place}: 1 of \d+ values is not finite; .*--allow-nonfinite"
+        WeightsError, match=rf"layer 0 \[convolutional\], in {place}: 1 of \d+ values is not finite; .*allow_nonfinite=True"
     ):
         Network.load(*files)
 
