@@ -1,4 +1,4 @@
-"""Batch norm into weights and biases."""
+"""`fold_batch_norm`: a network without batch normalization."""
 
 from typing import TypeGuard
 
@@ -6,10 +6,10 @@ from yolodsc.network import ConnectedLayer, ConvolutionalLayer, Layer, Network, 
 
 
 def fold_batch_norm(network: Network) -> Network:
-    """The network without ``batch_normalize``: its factors in the weights, its offsets in the biases (``fuse_conv_batchnorm``).
+    """Fold batch normalization into weights and biases (``network.c: fuse_conv_batchnorm``).
 
-    The profile's epsilon is in the result. Left as they are: ``[batchnorm]`` sections, whose removal would renumber layers, and
-    layers with ``xnor`` (the signs of unscaled weights count) or with arrays that the file does not hold (``dontload``).
+    The result depends on the epsilon of the network's profile. ``[batchnorm]`` sections are not folded, because layers would be
+    renumbered; nor are layers with ``xnor``, whose unscaled signs matter, or layers without stored arrays (``dontload``).
     """
     done: set[int] = set()
     sections, arrays = [network.cfg.net], []
@@ -25,7 +25,7 @@ def fold_batch_norm(network: Network) -> Network:
 
 
 def _foldable(layer: Layer, done: set[int]) -> TypeGuard[ConvolutionalLayer | ConnectedLayer]:
-    """Layers with ``share_index`` go with the layer that they share."""
+    """Whether a layer can be folded; layers with ``share_index`` are folded with the layer whose weights they use."""
     if isinstance(layer, ConvolutionalLayer) and (layer.share_index is not None or layer.xnor):
         return layer.share_index in done
     normalized = isinstance(layer, ConvolutionalLayer | ConnectedLayer) and layer.batch_normalize

@@ -1,4 +1,4 @@
-"""``[convolutional]``, ``[connected]``, ``[local]``, ``[batchnorm]``: layers with weights, batch norm folded."""
+"""``[convolutional]``, ``[connected]``, ``[local]``, ``[batchnorm]``: layers with weights, batch normalization folded."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -94,7 +94,7 @@ def _columns(graph: Graph, product: Product, x: str) -> str:
 
 
 def _units(channels: int, size: int) -> Array:
-    """Kernels (C K K, 1, K, K), each of which picks one cell of the window."""
+    """Kernels (C K K, 1, K, K), each of which selects one pixel of the window."""
     return np.tile(np.eye(size**2, dtype=np.float32).reshape(size**2, 1, size, size), (channels, 1, 1, 1))
 
 
@@ -111,7 +111,7 @@ def blurred(graph: Graph, x: str, input_shape: Shape, shape: Shape, *, antialias
 
 
 def connected(graph: Graph, layer: ConnectedLayer, inputs: Sequence[str], weights: Weights) -> str:
-    """Gemm on the flattened map."""
+    """Gemm on the flattened input."""
     matrix, biases = folded(layer, weights)  # (F, C H W), (F,)
     flat = graph.reshape(inputs[0], layer.inputs[0].size)
     product = graph.add("Gemm", flat, graph.constant(matrix, "weights"), graph.constant(biases, "biases"), transB=1)

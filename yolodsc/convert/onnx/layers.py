@@ -1,4 +1,4 @@
-"""Which function writes which layer."""
+"""The function that exports each layer type."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from yolodsc.convert.onnx.graph import Graph
 from yolodsc.network import Weights
 
 Write = Callable[[Graph, Any, Sequence[str], Weights], str]
-"""Appends a layer's nodes to the graph, given the names of its inputs; the name of its output."""
+"""Appends a layer's nodes to the graph, given the names of its inputs, and returns the name of its output."""
 
 LAYERS: dict[str, Write] = {
     "convolutional": convolution.convolutional,
