@@ -1,7 +1,7 @@
-"""Files that appear whole or not at all, and questions about paths that always have an answer.
+"""Atomic writes, bounded reads, and path queries that never raise.
 
-Before Python 3.14 ``Path.exists`` and its kin raise for names that are too long or may not be looked up, and ``Path.resolve`` for
-loops of links. Names come from users and lists: here the answer is False, or the path as far as it can be followed.
+Before Python 3.14 ``Path.exists`` and similar methods raise for names that are too long or not accessible, and ``Path.resolve``
+raises for cycles of links. The functions here return False, or the path resolved as far as possible.
 """
 
 import os
@@ -15,32 +15,32 @@ from typing import IO
 from yolodsc.errors import YolodscError
 
 DEVICES = (Path("/dev"), Path("/dev/fd"))
-"""Where standard output may be a plain file."""
+"""Directories in which standard output may be a regular file."""
 
 
 MAX_TEXT_BYTES = 2**24
-"""Bytes of the longest text file of a network (cfg, names, data): the longest that exist have a ten-thousandth of that."""
+"""Maximum size of a text file of a network (cfg, names, data); real files are ten thousand times smaller."""
 
 MAX_DATA_BYTES = 2**31
-"""Bytes of the longest text file of a dataset or its detections: COCO's annotations have a quarter of that."""
+"""Maximum size of a text file of a dataset or its detections; the annotations of COCO have a quarter of that."""
 
 
 def regular_size(path: str | Path, *, error: type[YolodscError], max_bytes: int | None = None, pipes: bool = False) -> int | None:
-    """The length of a file that is about to be read; None where the system does not know, for the reader to find out.
+    """Size of a file in bytes, or None if it is unknown.
 
     Parameters
     ----------
     error
-        What to raise for a file that is too long, a device, or a named pipe (opening one waits for a writer that may never come).
+        Raised for a file that is too long, a device, or a named pipe (opening one blocks until a writer exists).
     max_bytes
-        The longest file that is read.
+        Maximum size.
     pipes
-        Accept the pipes of a shell, ``/dev/stdin`` or ``<(command)``, of which the length is not known.
+        Accept pipes of a shell, ``/dev/stdin`` or ``<(command)``, whose size is unknown.
     """
     try:
         found = Path(path).stat()
     except (OSError, ValueError):
-        return None  # whoever opens it says why
+        return None  # opening the file raises the error
     kind = found.st_mode
     if stat.S_ISFIFO(kind) and pipes and Path(path).parent in (*DEVICES, Path("/proc/self/fd")):
         return None
@@ -76,14 +76,14 @@ def text_of(path: str | Path, *, error: type[YolodscError], errors: str = "repla
 
 @contextmanager
 def replacing(path: str | Path, *, error: type[YolodscError], mode: str = "wb") -> Iterator[IO]:  # type: ignore[type-arg]
-    """A file to write into, which takes the place of ``path`` in one step when the block ends well; a device is written to.
+    """Open a file that replaces ``path`` atomically when the block ends without an exception; devices are written directly.
 
     Parameters
     ----------
     error
-        What to raise where the file cannot be written; the text says why.
+        Raised if the file cannot be written; the message gives the reason.
     mode
-        ``wb``, or ``w`` for UTF-8 text without translation of line ends.
+        ``wb``, or ``w`` for UTF-8 text without newline translation.
     """
     path = Path(path)
     if is_folder(path):
@@ -94,7 +94,9 @@ def replacing(path: str | Path, *, error: type[YolodscError], mode: str = "wb") 
                 yield file
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.parent / f".{path.name[:40]}.{token_hex(8)}"  # named before it is there, so that no signal can come between
+        beside = (
+            path.parent / f".{path.name[:40]}.{token_hex(8)}"
+        )  # the name is known before the file exists, so that a signal cannot leave it behind
         try:
             with _opened(beside, mode.replace("w", "x")) as file:
                 yield file
@@ -108,25 +110,25 @@ def replacing(path: str | Path, *, error: type[YolodscError], mode: str = "wb") 
 
 
 def exists(path: str | Path) -> bool:
-    """Whether there is something at the path."""
+    """Whether the path exists."""
     return os.path.exists(path)  # noqa: PTH110
 
 
 def is_file(path: str | Path) -> bool:
-    """Whether the path leads to a file."""
+    """Whether the path is a file or a link to one."""
     return os.path.isfile(path)  # noqa: PTH113
 
 
 def is_folder(path: str | Path) -> bool:
-    """Whether the path leads to a directory."""
+    """Whether the path is a directory or a link to one."""
     return os.path.isdir(path)  # noqa: PTH112
 
 
 def resolved(path: str | Path) -> Path:
-    """The path without links, as far as links can be followed."""
+    """The path with links resolved as far as possible."""
     try:
         return Path(os.path.realpath(path))
-    except (OSError, ValueError):  # the working directory is gone, or a NUL
+    except (OSError, ValueError):  # the working directory does not exist, or the path contains NUL
         return Path(path)
 
 
@@ -137,7 +139,7 @@ def nearest(path: Path) -> Path:
 
 
 def folder(path: str | Path, *, error: type[YolodscError]) -> Path:
-    """A directory to write into, made where there is none yet."""
+    """Create a directory if it does not exist."""
     try:
         Path(path).mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as reason:
@@ -146,7 +148,7 @@ def folder(path: str | Path, *, error: type[YolodscError]) -> Path:
 
 
 def write_bytes(path: str | Path, content: bytes, *, error: type[YolodscError]) -> None:
-    """Put ``content`` in place of ``path`` in one step."""
+    """Replace ``path`` by a file with ``content`` atomically."""
     with replacing(path, error=error) as file:
         file.write(content)
 

@@ -73,7 +73,7 @@ def npz(archive: Archive) -> bytes:
 
 
 def safetensors(archive: Archive) -> bytes:
-    """The bytes of a ``.safetensors`` file; bytes of the cfg that are not UTF-8 become escape sequences, because the format requires UTF-8."""
+    """The bytes of a ``.safetensors`` file; bytes of the cfg that are not UTF-8 are escaped, as the format requires."""
     try:
         from safetensors.numpy import save
     except ImportError:

@@ -73,7 +73,7 @@ def write_model(path: str | Path) -> tuple[Path, ...]:
 def write_files(model: ModelFile, path: str | Path, *, heads: Heads = "activated", dynamic_batch: bool = False) -> None:
     """Write a network in the format of the path's suffix, replacing existing files atomically.
 
-    For ``.cfg`` or ``.weights`` both files of the pair are written. ``heads`` and ``dynamic_batch`` are parameters of `export_onnx`.
+    For ``.cfg`` or ``.weights`` both files are written. ``heads`` and ``dynamic_batch`` are parameters of `export_onnx`.
 
     Raises
     ------

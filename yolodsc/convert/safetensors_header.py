@@ -32,7 +32,8 @@ def read_safetensors_header(path: Path) -> tuple[dict[str, TensorEntry], dict[st
     Raises
     ------
     ConversionError
-        The header's length exceeds the file, the header is not a JSON object of tensors, or the tensors do not fill the rest of the file without gaps.
+        The header is longer than the file, the header is not a JSON object of tensors, or the tensors do not fill the rest of
+        the file without gaps.
     OSError
     """
     with path.open("rb") as file:
