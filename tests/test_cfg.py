@@ -72,7 +72,7 @@ def test_unknown_and_repeated_options_are_noted_with_their_lines() -> None:
 
     network = Network.build(parse_cfg(text, file="a.cfg"))
 
-    assert network.notes == ("a.cfg:8: [maxpool] unused option sise", "a.cfg:9: [maxpool] size is given again; line 7 counts")
+    assert network.notes == ("a.cfg:8: [maxpool] unused option sise", "a.cfg:9: [maxpool] size is given again; line 7 is used")
 
 
 @pytest.mark.parametrize(

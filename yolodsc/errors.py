@@ -1,4 +1,6 @@
-"""The error tree. Every error that user input can cause is one of these. The message gives location, found value and expected value.
+"""The error tree.
+
+Every error that user input can cause is one of these. The message gives location, found value and expected value.
 
 YolodscError
 ├── CfgError            a .cfg file: grammar, options, shapes

@@ -1,8 +1,8 @@
 """The cfg dialect: text to sections and back.
 
 A file is lines. White space is deleted anywhere in a line before anything else; then the first character decides: ``[`` opens a
-section, ``#``, ``;`` and empty lines are skipped, all other lines are options. The first of several equal keys is used. Numbers are parsed
-like C's ``atoi`` and ``atof`` (``stride=2 # half`` is 2), strings are used whole. Source: ``parser.c: read_cfg``,
+section, ``#``, ``;`` and empty lines are skipped, all other lines are options. The first of several equal keys is used. Numbers are
+parsed like C's ``atoi`` and ``atof`` (``stride=2 # half`` is 2), strings are used whole. Source: ``parser.c: read_cfg``,
 ``option_list.c``, ``utils.c: strip``.
 """
 

@@ -1,4 +1,4 @@
-"""Layers from the sections of a cfg, with the limits on what a network may ask for."""
+"""Layers from the sections of a cfg, and the limits on their size."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,14 +11,14 @@ from yolodsc.network.layer import MAX_LAYER_OUTPUTS, MAX_WORKING, Layer, Precedi
 from yolodsc.network.layers import LAYER_TYPES, UNSUPPORTED_TYPES
 from yolodsc.network.layers.convolutional import ConvolutionalLayer
 
-MOST_WEIGHTS = 2**30
-"""The most numbers that a network's weights may have (4 GiB)."""
+MAX_WEIGHTS = 2**30
+"""Maximum number of weights of a network (4 GiB)."""
 
-MOST_OUTPUTS = 2**32
-"""The most numbers that all layers together may put out, padding included (16 GiB); the largest shipped cfg's are 2.5 * 2^30."""
+MAX_OUTPUTS = 2**32
+"""Maximum number of outputs of all layers, padding included (16 GiB); the largest cfg of Darknet has 2.5 * 2^30."""
 
-MOST_LAYERS = 10_000
-"""The most layers; the largest shipped cfg has under 500."""
+MAX_LAYERS = 10_000
+"""Maximum number of layers; the largest cfg of Darknet has under 500."""
 
 _NET_TRAINING = frozenset(
     "batch subdivisions time_steps learning_rate learning_rate_min batches_per_cycle batches_cycle_mult momentum decay policy "
@@ -56,8 +56,8 @@ def build_layers(cfg: Cfg, profile: Profile) -> BuiltLayers:
     """
     input_shape = _input_shape(cfg.net)
     layers: list[Layer] = []
-    if len(cfg.sections) > MOST_LAYERS:
-        raise CfgError(f"{cfg.file}: {len(cfg.sections) - 1} layers; at most {MOST_LAYERS - 1} are run")
+    if len(cfg.sections) > MAX_LAYERS:
+        raise CfgError(f"{cfg.file}: {len(cfg.sections) - 1} layers; at most {MAX_LAYERS - 1} are run")
     for section in cfg.sections[1:]:
         layers.append(_build_layer(section, Preceding(input_shape, layers, profile)))
     if not layers:
@@ -75,18 +75,18 @@ def build_layers(cfg: Cfg, profile: Profile) -> BuiltLayers:
 def _check_totals(cfg: Cfg, layers: Sequence[Layer]) -> None:
     """Refuse a network whose layers exceed the limits together."""
     total = sum(prod(shape) for layer in layers for shape in layer.weight_shapes().values())
-    if total > MOST_WEIGHTS:
-        raise CfgError(f"{cfg.file}: {total} weights; at most {MOST_WEIGHTS} are run")
+    if total > MAX_WEIGHTS:
+        raise CfgError(f"{cfg.file}: {total} weights; at most {MAX_WEIGHTS} are run")
     numbers = sum(layer.shape.size + layer.working() for layer in layers)
-    if numbers > MOST_OUTPUTS:
-        raise CfgError(f"{cfg.file}: its layers put out {numbers} numbers, padding included; at most {MOST_OUTPUTS} are run")
+    if numbers > MAX_OUTPUTS:
+        raise CfgError(f"{cfg.file}: its layers put out {numbers} numbers, padding included; at most {MAX_OUTPUTS} are run")
 
 
 def _linear_bin_outputs(layers: Sequence[Layer]) -> list[Layer]:
     """The layers with the activation of ``bin_output=1`` dropped where Darknet drops it.
 
-    Source: ``network.c: calculate_binary_weights``; ``parser.c: parse_network_cfg_custom`` forgets the option where a route,
-    shortcut, scale_channels or sam layer reads the output.
+    Source: ``network.c: calculate_binary_weights``; ``parser.c: parse_network_cfg_custom`` ignores the option if a route, shortcut,
+    scale_channels or sam layer reads the output.
     """
     kept = {source for layer in layers if layer.type in ("route", "shortcut", "scale_channels", "sam") for source in layer.sources}
     return [layer if layer.index in kept else _linear(layer) for layer in layers]
@@ -117,8 +117,8 @@ def _build_layer(section: Section, preceding: Preceding) -> Layer:
         raise section.error("is unknown; expected a section type of Darknet, such as [convolutional]")
     layer = LAYER_TYPES[section.type].build(section, preceding)
     weights = sum(prod(shape) for shape in layer.weight_shapes().values())
-    if weights > MOST_WEIGHTS:
-        raise section.error(f"{weights} weights; at most {MOST_WEIGHTS} are run")
+    if weights > MAX_WEIGHTS:
+        raise section.error(f"{weights} weights; at most {MAX_WEIGHTS} are run")
     if (working := layer.working()) > MAX_WORKING:
         raise section.error(f"padding and windows take {working} numbers; at most {MAX_WORKING} are run")
     return layer

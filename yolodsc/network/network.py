@@ -20,7 +20,7 @@ from yolodsc.network.weights import Header, initial_weights, read_weights, write
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Network:
-    """Layers, their weights as on disk, and the options of ``[net]`` that matter after training.
+    """Layers, their weights as on disk, and the options of ``[net]`` for inference.
 
     Attributes
     ----------
@@ -28,16 +28,16 @@ class Network:
         The sections it was built from.
     layers : tuple of Layer
     weights : tuple of mappings
-        One a layer: raw arrays by Darknet's names; the other layer's own mapping with ``share_index``.
-    image : Shape
-        What goes in.
+        One per layer: raw arrays by Darknet's names; with ``share_index`` the mapping of the other layer.
+    input_shape : Shape
+        Shape of an image as the network reads it.
     letter_box : bool
         ``[net] letter_box=1``: the network was trained on letterboxed images.
     profile : Profile
     header : Header
         Of the weights file, kept for saving.
     notes : tuple of str
-        Remarks for the user: unused options, what ``partial`` passed over.
+        Remarks for the user: unused options, what ``partial`` accepted.
     """
 
     cfg: Cfg
@@ -51,7 +51,7 @@ class Network:
 
     @classmethod
     def build(cls, cfg: Cfg, *, profile: Profile = ALEXEYAB) -> Self:
-        """A network with initial weights (scales 1, everything else 0); a `CfgError` where the cfg cannot be built."""
+        """A network with initial weights (scales 1, everything else 0); a `CfgError` if the cfg is invalid."""
         network = cls._blueprint(cfg, profile)
         return network.with_weights([initial_weights(layer) for layer in network.layers])
 
@@ -70,9 +70,9 @@ class Network:
         Parameters
         ----------
         partial
-            Accept a weights file that is too short or too long; ``notes`` then says so.
+            Accept a weights file that is too short or too long; ``notes`` describes the difference.
         allow_nonfinite
-            Accept NaN, infinity, and variances that make NaN of batch norm.
+            Accept NaN, infinity, and variances for which batch normalization gives NaN.
 
         Raises
         ------
@@ -86,11 +86,11 @@ class Network:
         return blueprint.with_weights(file.arrays, header=file.header, notes=notes)
 
     def with_weights(self, weights: Sequence[Weights], *, header: Header | None = None, notes: tuple[str, ...] = ()) -> Self:
-        """The same layers with other arrays; layers with ``share_index`` get the mapping of the layer they name."""
+        """The same layers with other arrays; layers with ``share_index`` get the mapping of the layer that they refer to."""
         linked: list[Weights] = []
-        for layer, own in zip(self.layers, weights, strict=True):
+        for layer, arrays in zip(self.layers, weights, strict=True):
             shared = layer.share_index if isinstance(layer, ConvolutionalLayer) else None
-            linked.append(own if shared is None else linked[shared])
+            linked.append(arrays if shared is None else linked[shared])
         return type(self)(
             self.cfg,
             self.layers,
@@ -108,7 +108,7 @@ class Network:
         return blueprint.with_weights(weights, header=header or self.header)
 
     def resized(self, height: int, width: int) -> Self:
-        """The network reading images of another size; a `CfgError` where a layer's arrays depend on it."""
+        """The network for images of another size; a `CfgError` if the shape of an array depends on the size."""
         if (height, width) == self.input_shape[1:]:
             return self
         net = self.cfg.net.replaced(height=height, width=width)
@@ -121,7 +121,7 @@ class Network:
 
     @property
     def heads(self) -> tuple[Head, ...]:
-        """The layers that put out boxes, in order."""
+        """The layers that decode boxes, in order."""
         return tuple(layer for layer in self.layers if isinstance(layer, Head))
 
     @property
@@ -130,7 +130,7 @@ class Network:
         return next((layer.index for layer in reversed(self.layers) if layer.type != "cost"), len(self.layers) - 1)
 
     def forward(self, input_shape: Array) -> list[Array]:
-        """Outputs of every layer for one image (C, H, W), on the reference kernels."""
+        """Outputs of every layer for one image (C, H, W), computed by the reference."""
         outputs: list[Array] = []
         for layer, weights in zip(self.layers, self.weights, strict=True):
             inputs = [input_shape if source < 0 else outputs[source] for source in layer.sources]
@@ -138,7 +138,7 @@ class Network:
         return outputs
 
     def save(self, cfg: str | Path, weights: str | Path) -> None:
-        """Write the pair; a network that was read and not changed gives back the weights file byte by byte."""
+        """Write the pair; the weights file of an unmodified network is identical to the one read."""
         write_bytes(cfg, self.cfg.format().encode("utf-8", errors="surrogateescape"), error=CfgError)
         write_weights(weights, self.layers, self.weights, header=self.header)
 
