@@ -222,7 +222,7 @@ def test_variances_without_a_root_are_refused(tmp_path: Path, profile: Profile, 
     """Where the profile's batch normalization would divide by NaN; rounding below 0 that the epsilon covers is not."""
     files = pair(tmp_path, {7: variance})
 
-    expected = r"in rolling_variance: 1 of 2 values is under the least variance"
+    expected = r"in rolling_variance: 1 of 2 values is below the minimum variance"
     with pytest.raises(WeightsError, match=expected) if refused else nullcontext():
         Network.load(*files, profile=profile)
     assert Network.load(*files, profile=profile, allow_nonfinite=True).weights[0]["rolling_variance"][1] == np.float32(variance)

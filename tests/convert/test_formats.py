@@ -141,9 +141,9 @@ def _archive(folder: Path, **changes: object) -> Path:
 @pytest.mark.parametrize(
     ("changes", "found"),
     [
-        ({"cfg": None}, "has no cfg inside"),
-        ({"layer_2__biases": None}, r"layer_2.biases is missing; the cfg inside wants \(14,\)"),
-        ({"layer_2__biases": np.zeros(3, np.float32)}, r"layer_2.biases is float32 \(3,\); the cfg inside wants float32 \(14,\)"),
+        ({"cfg": None}, "contains no cfg"),
+        ({"layer_2__biases": None}, r"layer_2.biases is missing; the cfg inside expects \(14,\)"),
+        ({"layer_2__biases": np.zeros(3, np.float32)}, r"layer_2.biases is float32 \(3,\); the cfg inside expects float32 \(14,\)"),
         ({"layer_2__biases": np.zeros(14, np.int32)}, "layer_2.biases is int32"),
         ({"layer_2__biases": np.array("zero")}, "layer_2.biases is missing"),
         ({"layer_9__biases": np.zeros(14, np.float32)}, "layer_9.biases belongs to no layer"),

@@ -24,14 +24,14 @@ def decompose(
     Parameters
     ----------
     images : (N, C, H, W)
-        Unlabelled images as the network reads them; the last ``settings.held_back`` of them only measure.
+        Unlabelled images as the network reads them; the last share ``settings.held_back`` of them measures errors only.
     progress
         Called at every stage with its description and the share of the work that is done.
 
     Raises
     ------
     DecompositionError
-        Nothing to decompose, unknown layers, too few images, a budget that cannot be met.
+        There is nothing to decompose, a layer is unknown, there are too few images, or the budget cannot be met.
     """
     begin = time.perf_counter()
     targets = candidates(network)

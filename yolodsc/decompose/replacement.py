@@ -91,7 +91,7 @@ class LayerReplacement:
         return joined([form.balanced() for form in forms], biases), W
 
     def _patches(self, target: DecompositionTarget) -> Array:
-        """What the network as it is now shows to the convolution; the original network for methods that look at nothing else."""
+        """Input patches in the current network, or in the original network for methods that use it only."""
         chains = self.chains if self.settings.asymmetric else {}
         current = assemble(self.network, chains)
         source = target.layer.sources[0]
@@ -100,7 +100,7 @@ class LayerReplacement:
         return samples.inputs(current, target, sum(lengths) - 1, positions, self.images, threads=self.settings.threads)
 
     def _crosses(self, target: DecompositionTarget, X: Array) -> list[Matrix]:
-        """Moments of current with original patches, for Algorithm 3."""
+        """Cross moments of current and original patches, for Algorithm 3."""
         positions = self.originals[target.index].positions
         images = self.images[: self.calibration]
         original = samples.inputs(self.network, target, target.layer.sources[0], positions, images, threads=self.settings.threads)

@@ -1,4 +1,4 @@
-"""One layer on its own: relative error by method and rank (He et al. 2019, Figure 3)."""
+"""Relative error of one layer by method and rank (He et al. 2019, Figure 3)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from yolodsc.network import ConvolutionalLayer, Network
 
 @dataclass(frozen=True, slots=True)
 class SeparationResult:
-    """One method at one rank: cost of the layer, ||Y - Y'|| / ||Y|| on images seen and on images held back."""
+    """One method at one rank: cost of the layer, and ||Y - Y'|| / ||Y|| on fitted and on held-back images."""
 
     method: Method
     rank: float
@@ -31,7 +31,7 @@ def separation_errors(
     Raises
     ------
     DecompositionError
-        The layer is not there, or not one to decompose.
+        The layer does not exist or cannot be decomposed.
     """
     targets = candidates(network)
     if index not in targets:

@@ -1,7 +1,7 @@
 """``.weights`` files: a header of 16 or 20 bytes, then float32 numbers without names, layer after layer.
 
-Each layer declares its stored arrays in order, so that reading and writing are one loop. The length of the file is compared with the
-layers before the first array is read. Source: ``parser.c: load_weights_upto, save_weights_upto``.
+Each layer declares its stored arrays in order, so that reading and writing are one loop. The length of the file is compared with
+the layers before the first array is read. Source: ``parser.c: load_weights_upto, save_weights_upto``.
 """
 
 import io

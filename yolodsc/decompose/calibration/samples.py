@@ -34,16 +34,16 @@ class OriginalSamples:
 
 
 def run(network: Network, images: Array, outputs: Sequence[int], *, threads: int) -> Iterator[tuple[int, dict[int, Array]]]:
-    """Outputs of some layers, image by image: the number and (C, H, W) arrays by index; -1 is the image."""
-    expected = sorted({index for index in outputs if index >= 0})
-    if not expected:
+    """Yield the number of each image and the outputs of some layers, (C, H, W) by index; -1 is the image."""
+    indices = sorted({index for index in outputs if index >= 0})
+    if not indices:
         yield from ((n, {-1: image}) for n, image in enumerate(images))
         return
-    with engine.compile(first_layers(network, expected[-1] + 1), threads=threads, outputs=expected) as runner:
+    with engine.compile(first_layers(network, indices[-1] + 1), threads=threads, outputs=indices) as runner:
         for begin in range(0, len(images), BATCH):
             found = runner(images[begin : begin + BATCH])
             for k, image in enumerate(images[begin : begin + BATCH]):
-                yield begin + k, {-1: image} | {index: found[index][k] for index in expected}
+                yield begin + k, {-1: image} | {index: found[index][k] for index in indices}
 
 
 def of_original(
@@ -70,7 +70,7 @@ def apply(target: DecompositionTarget, X: Array) -> Array:
 def inputs(
     network: Network, target: DecompositionTarget, source: int, positions: SamplePositions, images: Array, *, threads: int
 ) -> Array:
-    """Patches (images M, C K K) that a network shows to a convolution, whose input is layer ``source`` there."""
+    """Input patches (images M, C K K) of a convolution, whose input is layer ``source`` of the network."""
     found = run(network, images, [source], threads=threads)
     return np.concatenate(
         [patches.gather(outputs[source], target.layer, positions.rows[n], positions.columns[n]) for n, outputs in found]
@@ -87,7 +87,7 @@ def gram(target: DecompositionTarget, X: Array, Y: Array) -> Gram:
 
 
 def outputs_of(network: Network, images: Array, *, threads: int) -> list[Array]:
-    """What the heads read (or the last layer's output where there is no head), all images: (N, C, H, W) each."""
+    """Inputs of the heads, or the output of a network without heads, for all images: (N, C, H, W) each."""
     indices = [head.sources[0] for head in network.heads] or [network.output]
     parts: dict[int, list[Array]] = {i: [] for i in indices}
     for _, outputs in run(network, images, indices, threads=threads):
@@ -100,6 +100,6 @@ def output_error(reference: Sequence[Array], other: Sequence[Array]) -> float:
     """||O - O'|| / ||O - mean||, with the mean of each channel; root mean square over the heads."""
     squares = []
     for a, b in zip(reference, other, strict=True):
-        spread = np.sum(np.square(a - a.mean(axis=(0, 2, 3), keepdims=True), dtype=np.float64))
-        squares.append(np.sum(np.square(a - b, dtype=np.float64)) / max(spread, 1e-30))
+        variance = np.sum(np.square(a - a.mean(axis=(0, 2, 3), keepdims=True), dtype=np.float64))
+        squares.append(np.sum(np.square(a - b, dtype=np.float64)) / max(variance, 1e-30))
     return float(np.sqrt(np.mean(squares)))

@@ -1,4 +1,4 @@
-"""How much the network's output suffers from each form of each layer, and the plan that follows from it."""
+"""Sensitivity of the network's output to each form of each layer, and the plan derived from it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ FittedForms = Mapping[tuple[int, FactorizationChoice], list[Form]]
 
 @dataclass(slots=True, eq=False)
 class SensitivityProbe:
-    """The original's outputs on a few images, and every candidate form, ready to be put in and measured."""
+    """The original's outputs on a few images, and every candidate form of every layer."""
 
     network: Network
     images: Array
@@ -32,7 +32,7 @@ class SensitivityProbe:
         self.reference = samples.outputs_of(self.network, self.images, threads=self.threads)
 
     def add(self, target: DecompositionTarget, gram: Gram, *, seed: int) -> list[FactorizationChoice]:
-        """Fit every option of one layer on the original's moments; ``pdp`` goes up in components, each from the one before."""
+        """Fit every option of one layer on the original's moments; each ``pdp`` fit starts from the previous, smaller one."""
         offered = choices.options(target)
         grams, start = choices.split(gram, target.layer.groups), None
         for choice in offered[1:]:
@@ -54,11 +54,11 @@ class SensitivityProbe:
 def plan(
     probe: SensitivityProbe, costs: Mapping[int, Mapping[FactorizationChoice, float]], *, budget: float, rounds: int = 2
 ) -> dict[int, FactorizationChoice]:
-    """Choices within the budget: first from each layer's own loss, then from what an exchange does to the whole.
+    """Choices within the budget: first from the loss of each layer alone, then from differences within the plan.
 
-    Losses of single layers add up to too much (.68 where .40 is measured): so with a plan in place, every layer's neighbouring
-    forms are measured within it, and the plan is made again from those differences, ``rounds`` times at most, as long as the
-    whole gets better.
+    The losses of single layers overestimate their sum (.68 where .40 is measured). With a plan, the neighbouring forms of every
+    layer are therefore measured within it, and a new plan is made from these differences, at most ``rounds`` times, as long as the
+    loss decreases.
     """
     layers = {i: [AllocationOption(c, cost, probe.loss({i: c})) for c, cost in options.items()] for i, options in costs.items()}
     best = allocate(layers, budget=budget)
@@ -80,7 +80,7 @@ def _neighbours(
     index: int,
     options: Mapping[FactorizationChoice, float],
 ) -> list[AllocationOption]:
-    """The two forms next cheaper and next dearer than the one selected, by what they add to the loss of the whole."""
+    """The two next cheaper and the two next costlier forms, with their contributions to the loss of the network."""
     ordered = sorted(options, key=lambda choice: options[choice])
     at = ordered.index(selected[index])
     near = ordered[max(at - 2, 0) : at + 3]
