@@ -80,20 +80,20 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def labelled(place: str, names: tuple[str, ...]) -> Dataset:
+def labelled(source: str, names: tuple[str, ...]) -> Dataset:
     """A VOC image set or a folder of YOLO labels, its classes numbered as the network's."""
     report = InputReport()
-    if ":" in place:
-        root, chosen = place.split(":")
+    if ":" in source:
+        root, chosen = source.split(":")
         dataset = read_voc(Path(root), chosen, report)
     else:
-        dataset = read_folder(Path(place), "yolo", report, names=names)
+        dataset = read_folder(Path(source), "yolo", report, names=names)
     return dataset.with_names(names)
 
 
-def images(place: str) -> list[str]:
+def images(source: str) -> list[str]:
     """Their paths alone."""
-    return [str(path) for path in labelled(place, ()).paths or ()]
+    return [str(path) for path in labelled(source, ()).paths or ()]
 
 
 def mean_ap(network: Network, names: tuple[str, ...], dataset: Dataset, options: argparse.Namespace) -> float:

@@ -21,8 +21,8 @@ class AllocationOption:
 def allocate(layers: Mapping[int, list[AllocationOption]], *, budget: float) -> dict[int, FactorizationChoice]:
     """Minimize the sum of losses within ``budget`` by a Lagrangian sweep, improved by single exchanges.
 
-    For each of 400 prices per unit of cost, every layer selects its best option independently: O(layers options) per price. The rest
-    of the budget is then spent on exchanges of single layers, the one with the largest gain first.
+    For each of 400 prices per unit of cost, every layer selects its best option independently: O(layers options) per price. The
+    rest of the budget is then spent on exchanges of single layers, the one with the largest gain first.
 
     Raises
     ------
