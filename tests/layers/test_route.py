@@ -44,8 +44,8 @@ def test_what_cannot_be_built_is_named(options: str, found: str) -> None:
 
 
 def test_maps_of_different_size_are_refused() -> None:
-    """Concatenation wants one height and width."""
-    with pytest.raises(CfgError, match="expected one height and width"):
+    """Concatenated feature maps must have equal heights and widths."""
+    with pytest.raises(CfgError, match="expected equal heights and widths"):
         network("convolutional filters=2\nmaxpool size=2 stride=2\nroute layers=0,1")
 
 

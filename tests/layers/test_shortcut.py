@@ -52,5 +52,5 @@ def test_weights_scale_every_input() -> None:
 
 def test_uneven_sizes_are_refused() -> None:
     """Height and width must differ by one factor."""
-    with pytest.raises(CfgError, match="one factor for height and width"):
+    with pytest.raises(CfgError, match="the same factor for height and width"):
         network("convolutional filters=2\nmaxpool size=2 stride_x=1 stride_y=2 padding=0\nshortcut from=0", width=16)

@@ -24,7 +24,7 @@ class BatchnormLayer(Layer):
         return cls(**preceding.fields(section, preceding.input), profile=preceding.profile)
 
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Four numbers a channel."""
+        """Four values per channel."""
         return dict.fromkeys(("biases", "scales", "rolling_mean", "rolling_variance"), (self.shape.channels,))
 
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:

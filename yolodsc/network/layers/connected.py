@@ -36,7 +36,7 @@ class ConnectedLayer(Layer):
         )
 
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Unlike a convolution, batch norm comes after the weights."""
+        """Unlike in a convolution, the arrays of batch normalization follow the weights."""
         shapes: dict[str, tuple[int, ...]] = {"biases": (self.output,), "weights": (self.output, self.inputs[0].size)}
         if self.batch_normalize:
             shapes |= dict.fromkeys(("scales", "rolling_mean", "rolling_variance"), (self.output,))
@@ -64,7 +64,7 @@ class ConnectedLayer(Layer):
         return activate(out, self.activation)
 
     def multiply_adds(self) -> int:
-        """One a weight."""
+        """One per weight."""
         return self.output * self.inputs[0].size
 
     def bflops(self) -> float:

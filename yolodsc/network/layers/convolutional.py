@@ -16,7 +16,7 @@ from yolodsc.network.reference.convolution import BLUR_GEOMETRY, binarized, bina
 from yolodsc.network.reference.product import Product, output_shape
 
 UNSUPPORTED = ("coordconv", "sway", "rotate", "stretch", "stretch_sway", "reverse", "deform")
-"""Weight transforms that AlexeyAB's GPU code makes and its CPU code doesn't: no meaning to follow."""
+"""Weight transforms of AlexeyAB's GPU code that its CPU code does not have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +38,9 @@ class ConvolutionalLayer(Layer):
     xnor
         Weights and inputs are reduced to signs.
     bin_output
-        The cfg asks for a linear layer where only xnor convolutions read it; `network.Network` decides.
+        The layer is linear where only xnor convolutions read it; `yolodsc.network.build` decides.
     flipped
-        The weights lie transposed in the file.
+        The weights are stored transposed in the file.
     """
 
     type: ClassVar[str] = "convolutional"
@@ -105,7 +105,7 @@ class ConvolutionalLayer(Layer):
 
     @property
     def pointwise(self) -> bool:
-        """A matrix product on the flattened map: 1x1, stride 1, no padding, no groups."""
+        """A matrix product on the flattened input: 1x1, stride 1, no padding, no groups."""
         return (self.size, self.stride_x, self.stride_y, self.padding, self.groups) == (1, 1, 1, 0, 1)
 
     @property
@@ -133,7 +133,7 @@ class ConvolutionalLayer(Layer):
 
     @property
     def ordinary(self) -> bool:
-        """A linear map of windows and an activation, nothing else: no signs, no blur, no misread input."""
+        """A linear map of windows followed by an activation, without signs, blur or misread input."""
         return not (self.xnor or self.antialiasing) and self.product.reads == "windows"
 
     def kernel_shape(self) -> tuple[int, int, int, int]:
@@ -183,25 +183,25 @@ class ConvolutionalLayer(Layer):
         return self.inputs[0].channels * self.size**2 * self.convolved.height * self.convolved.width
 
     def working(self) -> int:
-        """The padded map; the map before the blur."""
+        """The padded input, or the output before the blur."""
         strides = (1, 1) if self.antialiasing else (self.stride_y, self.stride_x)
         extent, padding = (self.size - 1) * self.dilation + 1, self.padding * self.dilation
         padded = padded_size(self.inputs[0], self.convolved, padding=padding, strides=strides, extent=extent)
         return max(padded, self.convolved.size if self.antialiasing else 0)
 
     def multiply_adds(self) -> int:
-        """One a weight and output pixel; with antialiasing at stride 1."""
+        """One per weight and output pixel; with antialiasing at stride 1."""
         return int(np.prod(self.kernel_shape())) * self.convolved.height * self.convolved.width
 
     def bflops(self) -> float:
-        """Two a multiplication; a binary network packs 32 into a word (``make_convolutional_layer``)."""
+        """Two per multiply-add; a binary network packs 32 into a word (``make_convolutional_layer``)."""
         return Layer.bflops(self) / (32 if self.xnor else 1)
 
     def remarks(self, layers: Sequence[Layer]) -> Iterator[str]:
-        """Where Darknet reads other numbers than the section says."""
+        """Remarks where Darknet reads other values than the section describes."""
         product = self.product
         if product.reads == "raw":
-            yield "1x1 with strides or padding: reads the map as it lies in memory, as Darknet does"
+            yield "1x1 with strides or padding: reads its input in memory order, as Darknet does"
         elif product.reads == "shifted":
             geometry = f"dilation={self.dilation} with size={self.size} and padding={self.padding}"
             yield f"{geometry}: reads shifted columns, as Darknet does"
@@ -223,7 +223,7 @@ class ConvolutionalLayer(Layer):
             raise self.section.error(found, key="groups")
         if shared and shared.kernel_shape() != self.kernel_shape():
             theirs, ours = ("x".join(map(str, layer.kernel_shape())) for layer in (shared, self))
-            message = f"share_index={shared.index} has weights of {theirs}; this layer wants {ours}"
+            message = f"share_index={shared.index} has weights of {theirs}; this layer expects {ours}"
             raise self.section.error(message, key="share_index")
 
 

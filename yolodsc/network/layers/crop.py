@@ -11,7 +11,7 @@ from yolodsc.network.layer import Layer, Preceding, Weights
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CropLayer(Layer):
-    """The central ``crop_height`` x ``crop_width`` pixels; 2x - 1 of them unless ``noadjust``."""
+    """The central ``crop_height`` x ``crop_width`` pixels; mapped by 2x - 1 unless ``noadjust``."""
 
     type: ClassVar[str] = "crop"
     training: ClassVar[frozenset[str]] = frozenset({"flip", "angle", "saturation", "exposure", "shift"})

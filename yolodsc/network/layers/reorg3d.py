@@ -14,7 +14,7 @@ from yolodsc.network.layers.reorg import reorganised
 class Reorg3dLayer(Layer):
     """(C, H, W) to (s² C, H/s, W/s), offset major: channel (dy s + dx) C + c.
 
-    ``reverse`` gives (C/s², s H, s W) but does not go back: Darknet reads the input with the output's shape and puts each s²
+    ``reverse`` gives (C/s², s H, s W) but is not the inverse: Darknet reads the input with the output's shape and puts each s²
     channels of that into blocks.
     """
 

@@ -1,4 +1,4 @@
-"""``[sam]``: spatial attention, a product of two equal maps (``sam_layer.c``)."""
+"""``[sam]``: spatial attention, the product of two feature maps of equal shape (``sam_layer.c``)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from yolodsc.network.reference.activations import activate
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamLayer(Layer):
-    """The layer before times the layer ``from``, number by number."""
+    """The layer before times the layer ``from``, elementwise."""
 
     type: ClassVar[str] = "sam"
 

@@ -13,12 +13,12 @@ from yolodsc.network.reference.activations import activate
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScaleChannelsLayer(Layer):
-    """The layer ``from`` times the gates that the layer before puts out.
+    """The layer ``from`` times the gates from the layer before.
 
     Attributes
     ----------
     scale_wh
-        False: one gate a channel, (C, 1, 1). True: one a pixel, (1, H, W).
+        False: one gate per channel, (C, 1, 1). True: one per pixel, (1, H, W).
     activation
         Of the product.
     """
@@ -38,7 +38,7 @@ class ScaleChannelsLayer(Layer):
         scale_wh = section.flag("scale_wh")
         expected = (1, *shape[1:]) if scale_wh else (shape.channels, 1, 1)
         if gates != expected:
-            raise section.error(f"gates of {gates} for a map of {shape}; expected {'x'.join(map(str, expected))}")
+            raise section.error(f"gates of {gates} for an input of {shape}; expected {'x'.join(map(str, expected))}")
         return cls(
             **preceding.fields(section, shape, sources=(preceding.previous, source)),
             scale_wh=scale_wh,

@@ -15,7 +15,7 @@ def convolution(
     x : (C, H, W)
     weights : (F, C / groups, K, K)
     groups
-        Filters [j F/groups, (j+1) F/groups) see channels [j C/groups, (j+1) C/groups).
+        Filters [j F/groups, (j+1) F/groups) read channels [j C/groups, (j+1) C/groups).
     padding
         Pixels on each side, before dilation: the image is padded by ``padding * dilation``, while the output's size ignores
         dilation altogether (``convolutional_layer.c: convolutional_out_height``, ``im2col.c: im2col_cpu_ext``).
