@@ -94,9 +94,8 @@ def replacing(path: str | Path, *, error: type[YolodscError], mode: str = "wb") 
                 yield file
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = (
-            path.parent / f".{path.name[:40]}.{token_hex(8)}"
-        )  # the name is known before the file exists, so that a signal cannot leave it behind
+        # the name is known before the file exists, so that a signal cannot leave a file that nobody removes
+        beside = path.parent / f".{path.name[:40]}.{token_hex(8)}"
         try:
             with _opened(beside, mode.replace("w", "x")) as file:
                 yield file

@@ -157,7 +157,7 @@ HEADERS: list[tuple[Callable[[dict[str, Any]], Any], str]] = [
     (_set(NAMES[3], "shape", "one"), 'shape: got "one", expected array'),
     (_set(NAMES[3], "dtype", "F31"), 'dtype: got "F31", expected one of'),
     (_set(NAMES[3], "dtype", "I32"), "layer_0.rolling_variance is I32 (1,); the cfg inside expects float32 (1,)"),
-    (lambda header: header.pop(NAMES[3]), "got tensors of 12 bytes, and 16 bytes behind the header"),
+    (lambda header: header.pop(NAMES[3]), "got tensors of 12 bytes, and 16 bytes after the header"),
     (lambda header: header.update({NAMES[3]: []}), '$["layer_0.rolling_variance"]: got an array of 0, expected object'),
     (lambda header: header.update(__metadata__={"cfg": 3}), "$.cfg: got 3, expected string"),
     (lambda header: header.update(__metadata__=[1]), "got an array of 1, expected object"),

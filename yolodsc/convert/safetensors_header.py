@@ -70,7 +70,7 @@ def _check_offsets(tensors: dict[str, TensorEntry], available: int, path: Path) 
         if last != position:
             refuse(f"{at}.data_offsets[1]", last, f"{position}, as dtype and shape say", file=path, error=ConversionError)
     if position != available:
-        raise _refused(path, f"tensors of {position} bytes, and {available} bytes behind the header")
+        raise _refused(path, f"tensors of {position} bytes, and {available} bytes after the header")
 
 
 def _refused(path: Path, found: str) -> ConversionError:

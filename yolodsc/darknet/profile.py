@@ -42,7 +42,7 @@ class Profile:
         ``bits``: ``[convolutional] xnor=1`` is a product of bits, whose padding of 0 bits means -1, and ``bin_output=1`` drops the
         activation; ``floats``: a product of floats with padding 0.
     raw_1x1
-        Which 1x1 convolutions multiply the input as it lies in memory, whatever stride and padding are: ``unit_stride_x``
+        The 1x1 convolutions that multiply the input in memory order, regardless of stride and padding: ``unit_stride_x``
         those with ``stride_x=1``, ``all`` or ``none``.
     region
         ``fixed``: ``[region]`` reads its input as four coordinates, objectness and classes, whatever ``coords`` and ``background``

@@ -92,7 +92,7 @@ class Layer:
     inputs
         Shapes of those outputs.
     shape
-        Shape of its own output.
+        Shape of the output.
     """
 
     type: ClassVar[str]
@@ -147,7 +147,7 @@ class Layer:
         return 0
 
     def bflops(self) -> float:
-        """Darknet's own count of operations for one image, in 10^9 (what ``summary`` prints)."""
+        """Operations for one image as Darknet counts them, in 10^9."""
         return 2.0 * self.multiply_adds() / 1e9
 
 

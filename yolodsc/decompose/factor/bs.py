@@ -1,4 +1,4 @@
-"""Pointwise, then depthwise: each filter on its own is a product ``p_f (C) x s_f (K K)``."""
+"""Pointwise, then depthwise: each filter is an independent product ``p_f (C) x s_f (K K)``."""
 
 import numpy as np
 import scipy.linalg

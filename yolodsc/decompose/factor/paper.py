@@ -38,7 +38,7 @@ def compensated(W: Matrix, gram: Gram, *, rank: int = 1) -> DepthwisePointwise:
 
     The residual is kept as ``R = X'(Y - X W')``, W' being the weights so far, so each step is one reduced-rank regression and an
     update of R: O((C K^2)^2 F) in all. Where the targets come from another network than the patches (Algorithm 3), R starts with
-    their whole difference, not only that of the channels already visited; `multilayer` is the paper's own order.
+    their whole difference, not only that of the channels already visited; `multilayer` uses the order of the paper.
     """
     rank = min(rank, gram.taps, W.shape[1])
     current, R = W.copy(), gram.T - gram.G @ W

@@ -125,7 +125,7 @@ def _fit(  # noqa: PLR0911 one line a method
 
 
 def split(gram: Gram, groups: int) -> list[Gram]:
-    """Moments of each group of a grouped convolution: its own channels and filters."""
+    """Moments of each group of a grouped convolution, over the channels and filters of the group."""
     if groups == 1:
         return [gram]
     rows, columns = len(gram.G) // groups, gram.filters // groups

@@ -1,4 +1,4 @@
-"""``[activation]``: an activation as a layer of its own (``activation_layer.c``)."""
+"""``[activation]``: an activation as a separate layer (``activation_layer.c``)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ def named_activation(section: Section, default: str) -> str:
     """The activation of a section.
 
     Darknet runs ReLU under a name that it does not know (``activations.c: get_activation``), so a network with such a name means
-    one function in Darknet and another elsewhere. A `CfgError` asks which one.
+    one function in Darknet and another elsewhere. A `CfgError` names both alternatives.
     """
     name = section.text("activation", default)
     if name in FOREIGN_NAMES:

@@ -1,4 +1,4 @@
-"""``[batchnorm]``: batch normalisation as a layer of its own (``batchnorm_layer.c``)."""
+"""``[batchnorm]``: batch normalisation as a separate layer (``batchnorm_layer.c``)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -10,7 +10,7 @@ from yolodsc.arrays import Array, Shape
 
 
 def memory_order(x: Array, *, groups: int, height: int, width: int) -> Array:
-    """The front of each group's feature maps, as rows of ``height * width`` numbers.
+    """The first values of each group's feature maps, as rows of ``height * width`` values.
 
     Source: ``forward_convolutional_layer`` multiplies some 1x1 convolutions with the input itself, whatever stride and padding are.
 
