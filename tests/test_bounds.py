@@ -75,7 +75,7 @@ def test_convolutions_without_a_matrix_of_windows_give_the_same(monkeypatch: pyt
     network = Network.load(f"{STEM}.cfg", f"{STEM}.weights")
     x = np.random.default_rng(0).random(network.input_shape, np.float32)
     whole = fastdsc.FastDscRunner(network, threads=1, outputs=[network.output])(x)[network.output]
-    monkeypatch.setattr(fastdsc, "MOST_WORKING", 0)
+    monkeypatch.setattr(fastdsc, "MAX_WORKING", 0)
     monkeypatch.setattr(fastdsc, "convolution_step", _only_without_windows(fastdsc.convolution_step))
 
     tapped = fastdsc.FastDscRunner(network, threads=1, outputs=[network.output])(x)[network.output]
@@ -159,9 +159,9 @@ def test_texts_are_bounded_whatever_the_system_says_of_their_length(tmp_path: Pa
     path = tmp_path / "a"
     path.write_bytes(b"12345")
 
-    assert files.read_bytes(path, error=YolodscError, most=5) == b"12345"
+    assert files.read_bytes(path, error=YolodscError, max_bytes=5) == b"12345"
     with pytest.raises(YolodscError, match="more than 4 bytes"):
-        files.read_bytes(path, error=YolodscError, most=4)
+        files.read_bytes(path, error=YolodscError, max_bytes=4)
 
 
 def test_strips_are_refused_though_they_have_few_pixels(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_outputs_beyond_the_network_are_refused(tmp_path: Path) -> None:
 
 def test_more_weights_than_a_file_holds_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before anything is written."""
-    monkeypatch.setattr(export, "MOST_BYTES", 10)
+    monkeypatch.setattr(export, "MAX_BYTES", 10)
 
     with pytest.raises(ConversionError, match="GiB of weights"):
         export_onnx(network(TWO_HEADS), tmp_path / "x.onnx")

@@ -9,7 +9,7 @@ from yolodsc.cli.network_files import model_files
 from yolodsc.cli.tables.table import aligned
 from yolodsc.cli.terminal import say
 from yolodsc.darknet import profile_named
-from yolodsc.decompose import MAX_CALIBRATION_IMAGES, read_images, separation_errors
+from yolodsc.decompose import MAX_RANK, read_images, separation_errors
 from yolodsc.detection import image_paths
 from yolodsc.errors import OptionError
 from yolodsc.network import Network
@@ -45,7 +45,6 @@ def _ranks(text: str) -> list[float]:
         ranks = [float(rank) for rank in text.split(",")]
     except ValueError:
         ranks = []
-    if not ranks or not all(0 < rank <= MAX_CALIBRATION_IMAGES for rank in ranks):
-        bounds = f"numbers above 0 and up to {MAX_CALIBRATION_IMAGES}"
-        raise OptionError(f"--ranks {text}: expected {bounds} with commas, such as 1,2,3")
+    if not ranks or not all(0 < rank <= MAX_RANK for rank in ranks):
+        raise OptionError(f"--ranks {text}: expected numbers above 0 and up to {MAX_RANK} with commas, such as 1,2,3")
     return ranks

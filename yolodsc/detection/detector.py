@@ -207,7 +207,7 @@ def reported_classes(network: Network) -> int:
 
 def class_names(network: Network, listed: tuple[str, ...], *, place: str) -> tuple[str, ...]:
     """The names of a list, of which ``place`` is the file; a `DatasetError` unless there is one for every class of the heads."""
-    return require_class_count(listed, classes=reported_classes(network), place=place) if network.heads else listed
+    return require_class_count(listed, classes=reported_classes(network), source=place) if network.heads else listed
 
 
 def default_geometry(network: Network) -> Geometry:

@@ -33,7 +33,7 @@ def open_image(path: str | Path) -> Iterator[Image.Image]:
         The file is a device or pipe, longer than `MOST_BYTES`, or its header says more than the limits above. Pillow's own errors
         pass.
     """
-    regular_size(path, most=MOST_BYTES, error=ImageError)
+    regular_size(path, max_bytes=MOST_BYTES, error=ImageError)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with _recognised(path) as image:

@@ -13,7 +13,7 @@ from yolodsc.engine.plan.graph import is_pool
 from yolodsc.engine.runtime.blas import held
 from yolodsc.engine.runtime.entry import PlanEntry
 from yolodsc.jit import ForkLock
-from yolodsc.network import INPUT_INDEX, MOST_WORKING, ConvolutionalLayer, Layer, MaxpoolLayer, Network, Weights
+from yolodsc.network import INPUT_INDEX, MAX_WORKING, ConvolutionalLayer, Layer, MaxpoolLayer, Network, Weights
 
 
 class FastDscRunner:
@@ -129,7 +129,7 @@ def _step(layer: Layer, weights: Weights, inputs: list[Array], out: Array, point
 
 def _windows_fit(layer: ConvolutionalLayer) -> bool:
     """Whether the convolution needs no matrix of windows, or one of bearable size; `forward` goes without, tap by tap."""
-    return layer.pointwise or layer.depthwise or layer.columns <= MOST_WORKING
+    return layer.pointwise or layer.depthwise or layer.columns <= MAX_WORKING
 
 
 def _maxpool_step(layer: MaxpoolLayer, x: Array, out: Array) -> Step:

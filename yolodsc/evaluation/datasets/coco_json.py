@@ -12,7 +12,7 @@ from yolodsc.evaluation.datasets.coco_schema import CocoResult, Image, coco_grou
 from yolodsc.evaluation.datasets.darknet_schema import Frame, darknet_frames, is_darknet
 from yolodsc.evaluation.datasets.dataset import Dataset, DetectionRows, InputReport
 from yolodsc.evaluation.metrics.tables import GroundTruth
-from yolodsc.files import MOST_DATA, text_of
+from yolodsc.files import MAX_DATA_BYTES, text_of
 from yolodsc.schemas import parse_json
 
 _LONE_BACKSLASH = re.compile(r'\\(?!["\\/])')
@@ -20,7 +20,7 @@ _LONE_BACKSLASH = re.compile(r'\\(?!["\\/])')
 
 def load_json(path: Path) -> Any:
     """Parse a file; Darknet's unescaped backslashes are forgiven, and its malformed empty list."""
-    text = text_of(path, error=DatasetError, errors="strict", most=MOST_DATA)
+    text = text_of(path, error=DatasetError, errors="strict", max_bytes=MAX_DATA_BYTES)
     if text.strip() in {"", "]", "[\n]"}:
         return []
     return parse_json(text, file=path, error=DatasetError, mend=lambda broken: _LONE_BACKSLASH.sub(r"\\\\", broken))

@@ -8,7 +8,7 @@ import numpy as np
 from yolodsc.errors import DatasetError
 from yolodsc.evaluation.datasets.dataset import Dataset, DetectionRows, InputReport
 from yolodsc.evaluation.metrics.tables import DetectionTable
-from yolodsc.files import MOST_DATA, replacing, text_of
+from yolodsc.files import MAX_DATA_BYTES, replacing, text_of
 
 
 def read_comp4(folder: Path, names: Sequence[str], report: InputReport) -> tuple[DetectionRows, frozenset[int]]:
@@ -46,7 +46,7 @@ def _file_of(folder: Path, name: str) -> Path | None:
 
 
 def _read(path: Path, report: InputReport) -> tuple[list[str], "np.ndarray[tuple[int, int], np.dtype[np.float64]]"]:
-    text = text_of(path, error=DatasetError, errors="surrogateescape", most=MOST_DATA)
+    text = text_of(path, error=DatasetError, errors="surrogateescape", max_bytes=MAX_DATA_BYTES)
     tokens = text.split()
     try:
         if len(tokens) == 6 * (text.strip().count("\n") + bool(tokens)):

@@ -1,4 +1,4 @@
-"""One layer on its own: relative error by method and rank (He et al. 2019, Figure 3)."""
+"""Relative error of one layer by method and rank (He et al. 2019, Figure 3)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from yolodsc.network import ConvolutionalLayer, Network
 
 
 @dataclass(frozen=True, slots=True)
-class SingleError:
-    """One method at one rank: cost of the layer, ||Y - Y'|| / ||Y|| on images seen and on images held back."""
+class SeparationResult:
+    """One method at one rank: cost of the layer, and ||Y - Y'|| / ||Y|| on fitted and on held-back images."""
 
     method: Method
     rank: float
@@ -25,22 +25,22 @@ class SingleError:
 
 def separation_errors(
     network: Network, index: int, images: Array, *, ranks: Sequence[float], count: int = 100, seed: int = 0, threads: int = 1
-) -> list[SingleError]:
+) -> list[SeparationResult]:
     """Errors of every method on one convolution of the original network; a tenth of the images is held back.
 
     Raises
     ------
     DecompositionError
-        The layer is not there, or not one to decompose.
+        The layer does not exist or cannot be decomposed.
     """
     targets = candidates(network)
     if index not in targets:
         raise DecompositionError(f"layer {index}: {_why(network, index)}")
     target = targets[index]
-    places = patches.choose(network, target.layer, images=len(images), count=count, seed=seed)
-    X = samples.inputs(network, target, target.layer.sources[0], places, images, threads=threads)
+    positions = patches.choose(network, target.layer, images=len(images), count=count, seed=seed)
+    X = samples.inputs(network, target, target.layer.sources[0], positions, images, threads=threads)
     Y = samples.apply(target, X)
-    cut = (len(images) - max(1, len(images) // 10)) * places.rows.shape[1]
+    cut = (len(images) - max(1, len(images) // 10)) * positions.rows.shape[1]
     fitted, held_back = samples.gram(target, X[:cut], Y[:cut]), samples.gram(target, X[cut:], Y[cut:])
     out = []
     for method in (m for m in METHODS if m != "paper-multilayer"):
@@ -49,7 +49,7 @@ def separation_errors(
             forms = choices.fit(target, choices.split(fitted, target.layer.groups), choice, seed=seed)
             W = choices.dense(forms)
             cost = choices.multiply_adds(target, choice)
-            out.append(SingleError(method, rank, cost, fitted.error(W), held_back.error(W)))
+            out.append(SeparationResult(method, rank, cost, fitted.error(W), held_back.error(W)))
     return out
 
 
@@ -58,5 +58,5 @@ def _why(network: Network, index: int) -> str:
         return f"the network has {len(network.layers)}"
     layer = network.layers[index]
     if not isinstance(layer, ConvolutionalLayer):
-        return f"is a [{layer.type}]; wanted [convolutional]"
+        return f"is a [{layer.type}]; expected [convolutional]"
     return obstacle(network, layer) or "cannot be decomposed"

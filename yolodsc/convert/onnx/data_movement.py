@@ -1,4 +1,4 @@
-"""Layers that move or copy numbers: ``[route] [reorg] [reorg3d] [upsample] [crop] [dropout] [cost] [empty] [implicit]``."""
+"""Layers that move or copy values: ``[route] [reorg] [reorg3d] [upsample] [crop] [dropout] [cost] [empty] [implicit]``."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ def route(graph: Graph, layer: RouteLayer, inputs: Sequence[str], weights: Weigh
 
 
 def reorg(graph: Graph, layer: ReorgLayer, inputs: Sequence[str], weights: Weights) -> str:
-    """Darknet's passthrough in its own order, not SpaceToDepth."""
+    """Darknet's passthrough, whose order differs from SpaceToDepth."""
     (x,), s = inputs, layer.stride
     channels, height, width = layer.inputs[0]
     if layer.reverse:
@@ -30,7 +30,7 @@ def reorg(graph: Graph, layer: ReorgLayer, inputs: Sequence[str], weights: Weigh
 
 
 def reorg3d(graph: Graph, layer: Reorg3dLayer, inputs: Sequence[str], weights: Weights) -> str:
-    """SpaceToDepth, which has the offset as the slower part of the channel as Darknet does; ``reverse`` in Darknet's own order."""
+    """SpaceToDepth, whose channel order is Darknet's; with ``reverse`` Reshape and Transpose in Darknet's order."""
     (x,), s = inputs, layer.stride
     if layer.reverse:
         channels, height, width = layer.shape
@@ -40,7 +40,7 @@ def reorg3d(graph: Graph, layer: Reorg3dLayer, inputs: Sequence[str], weights: W
 
 
 def upsample(graph: Graph, layer: UpsampleLayer, inputs: Sequence[str], weights: Weights) -> str:
-    """Resize to the nearest pixel; with a negative stride the sum of each block."""
+    """Nearest-neighbour Resize; with a negative stride the sum of each block."""
     (x,), factor = inputs, layer.scale
     if layer.stride > 0:
         scales = graph.constant(np.array([1, 1, layer.stride, layer.stride], np.float32), "scales")
@@ -68,7 +68,7 @@ def identity(graph: Graph, layer: IdentityLayer, inputs: Sequence[str], weights:
 
 
 def implicit(graph: Graph, layer: ImplicitLayer, inputs: Sequence[str], weights: Weights) -> str:
-    """The weights, once for each image of the batch."""
+    """The weights, repeated for each image of the batch."""
     images = graph.slice(graph.add("Shape", INPUT), [0], [1], [0])
-    wanted = graph.add("Concat", images, graph.indices([1, 1, 1]), axis=0)
-    return graph.add("Expand", graph.constant(weights["weights"][None], "weights"), wanted)
+    expected = graph.add("Concat", images, graph.indices([1, 1, 1]), axis=0)
+    return graph.add("Expand", graph.constant(weights["weights"][None], "weights"), expected)
