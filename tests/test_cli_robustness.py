@@ -174,14 +174,15 @@ def test_names_that_no_stream_can_say_are_escaped(environment: dict[str, str], h
     codec = "utf-16" if "utf-16" in environment.values() else "utf-8"
     said = {"ascii": r"\xff\xc3\xa9.png", "utf": r"\xffé.png"}["ascii" if "LC_ALL" in environment else "utf"]
 
-    for source, shell in ((os.fsdecode(name), "exec {}"), ("list.txt", "exec {}"), ("-", "exec {} < list.txt")):
+    runs = ((os.fsdecode(name), "exec {}"), ("list.txt", "exec {}"), ("-", "exec {} < list.txt"))
+    for folder, (source, shell) in zip("xyz", runs, strict=True):  # standard input may name any file that exists: one folder a run
         words = ["sh", "-c", shell.format('"$@"'), "sh", sys.executable, "-m", "yolodsc", "detect", source]
         own = {**os.environ, "PYTHONPATH": str(PACKAGE.parent), **environment}
-        done = subprocess.run([*words, *NETWORK, "--save", "out", "--json", "o.json"], env=own, capture_output=True, check=False)
+        done = subprocess.run([*words, *NETWORK, "--save", folder, "--json", "o.json"], env=own, capture_output=True, check=False)
 
         assert (done.returncode, remarks(done.stderr.decode("ascii", "replace").replace("\0", "").lstrip("\ufffd"))) == (0, "")
         assert done.stdout.decode(codec).startswith(f"{said}: 100x76")
-        assert [os.fsencode(path.name) for path in (here / "out").iterdir()] == [name]
+        assert [os.fsencode(path.name) for path in (here / folder).iterdir()] == [name]
     complains(run("detect", os.fsdecode(b"\xfe"), *NETWORK, **{**environment, "PYTHONIOENCODING": "ascii"}), r"\xfe: no such file")
 
 
@@ -351,7 +352,7 @@ def test_names_of_files_and_classes_are_escaped_on_the_terminal_only(here: Path,
 
 def test_one_file_prints() -> None:
     """So that nothing reaches a terminal without being escaped."""
-    sources = {path: path.read_text() for path in (*(PACKAGE / "cli").glob("*.py"), *PACKAGE.glob("*.py"))}
+    sources = {path: path.read_text() for path in (*(PACKAGE / "cli").rglob("*.py"), *PACKAGE.glob("*.py"))}
 
     printing = {
         path.name for path, text in sources.items() if re.search(r"\bprint\(|\.write\(.*std|std(out|err)\.write|echo\(", text)
@@ -362,7 +363,7 @@ def test_one_file_prints() -> None:
 
 def test_rich_reads_no_markup() -> None:
     """Every text column of a progress bar says so."""
-    columns = [line for path in (PACKAGE / "cli").glob("*.py") for line in path.read_text().splitlines() if "TextColumn(" in line]
+    columns = [line for path in (PACKAGE / "cli").rglob("*.py") for line in path.read_text().splitlines() if "TextColumn(" in line]
 
     assert columns
     assert all("TextColumn(" in line and "markup=False" in line for line in columns)
@@ -370,7 +371,7 @@ def test_rich_reads_no_markup() -> None:
 
 def test_questions_about_paths_are_asked_where_they_always_have_an_answer() -> None:
     """``Path.exists`` and its kin raise for names that are too long, before Python 3.14."""
-    files = [*(PACKAGE / "cli").glob("*.py"), *(PACKAGE / "outputs").glob("*.py"), PACKAGE / "sources.py", PACKAGE / "models.py"]
+    files = [path for folder in ("cli", "detection", "evaluation") for path in (PACKAGE / folder).rglob("*.py")]
 
     asking = [path.name for path in files if re.search(r"\.(exists|is_file|is_dir|resolve)\(\)", path.read_text())]
 

@@ -60,6 +60,8 @@ def _line(error: BaseException) -> str:
         return f"out of memory{detail}; expected more memory, a smaller network or image, or fewer --threads"
     if isinstance(error, OSError):
         return _of_system(error)
+    if isinstance(error, EOFError):
+        return f"a file ended too early: {_short(str(error))}"
     if isinstance(error, ImportError) and not (error.name or "yolodsc").startswith("yolodsc"):
         return f"{error.name} cannot be loaded: {_short(str(error))}"
     return ""

@@ -1,7 +1,6 @@
 """Options that several subcommands share."""
 
 import shutil
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from yolodsc.cli.progress import Compiling
+from yolodsc.cli.terminal import note
 from yolodsc.darknet import profile_named, read_names
 from yolodsc.detection import DEFAULT_MODEL, ModelFiles, resolve_model
 from yolodsc.errors import OptionError
@@ -104,7 +104,7 @@ def cores(threads: int, streams: int = 1, *, quiet: bool = False) -> tuple[int, 
     most = capped_at_cores(threads, streams)
     for option, asked, used in zip(("--threads", "--streams"), (threads, streams), most, strict=True):
         if used < asked and not quiet:
-            print(f"note: {option} {asked}: {used} used, which fills the cores of this process", file=sys.stderr)
+            note(f"{option} {asked}: {used} used, which fills the cores of this process")
     return most
 
 

@@ -11,7 +11,7 @@ from itertools import chain, count, takewhile
 from pathlib import Path
 
 from yolodsc.errors import MissingExtraError, OptionError
-from yolodsc.files import exists, is_file, is_folder
+from yolodsc.files import exists, is_file, is_folder, resolved
 
 IMAGE_EXTENSIONS = frozenset(
     ".jpg .jpeg .jpe .jfif .png .bmp .dib .webp .tif .tiff .ppm .pgm .pbm .pnm .gif .jp2 .tga .avif".split()
@@ -76,7 +76,7 @@ class Sources:
 
     def may_read(self, path: Path) -> bool:
         """Whether a file is read, or may yet be named by standard input: any that exists."""
-        return path.exists() and (self.endless or self.reads(path))
+        return exists(path) and (self.endless or self.reads(path))
 
     def _read_in(self, folder: Path) -> frozenset[_Identity]:
         """Those files in a folder that this run reads; a million paths are looked at only where something is there already."""
@@ -88,14 +88,14 @@ class Sources:
 
     def _inside(self, folder: Path) -> Iterator[str]:
         """Images that lie in a folder, and links, which may lead there: no system call a path, but one a folder of theirs."""
-        place = folder.resolve()
+        wanted = resolved(folder)
         links: dict[str, frozenset[str] | None] = {}  # by folder as written; None is the one that is searched for
         for source, paths in self._parts:
             for path in () if source == "-" else _list_file(source) if paths is None else paths:
                 above, _, name = path.rpartition("/")
                 if above not in links:
                     own = Path(f"{above}/" if above or path.startswith("/") else ".")
-                    links[above] = None if own.resolve() == place else _links(own)
+                    links[above] = None if resolved(own) == wanted else _links(own)
                 known = links[above]
                 if known is None or name in known:
                     yield path

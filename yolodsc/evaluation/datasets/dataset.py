@@ -8,6 +8,7 @@ import numpy as np
 
 from yolodsc.errors import DatasetError
 from yolodsc.evaluation.metrics.tables import DetectionTable, Doubles, GroundTruth
+from yolodsc.files import is_folder
 
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".tif", ".tiff")
 """Endings of images in either case, the preferred one first."""
@@ -165,7 +166,7 @@ def truth_of(rows: Sequence[tuple[int, int, Sequence[float] | Doubles, bool]]) -
 def images_in(folder: Path, ids: Iterable[str]) -> tuple[Path, ...]:
     """The image of each id, whatever its ending; where there is none, the path of the JPEG that should be there."""
     known: dict[str, Path] = {}
-    listed = [path for path in folder.iterdir() if path.suffix.lower() in IMAGES] if folder.is_dir() else []
+    listed = [path for path in folder.iterdir() if path.suffix.lower() in IMAGES] if is_folder(folder) else []
     for path in sorted(listed, key=lambda path: IMAGES.index(path.suffix.lower())):
         known.setdefault(path.stem, path)
     return tuple(known.get(name, folder / f"{name}.jpg") for name in ids)

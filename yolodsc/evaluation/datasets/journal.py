@@ -11,6 +11,7 @@ import numpy as np
 from yolodsc.errors import DatasetError
 from yolodsc.evaluation.datasets.dataset import Dataset, DetectionRows
 from yolodsc.evaluation.datasets.journal_schema import check_journal_entry, check_journal_settings
+from yolodsc.files import exists
 from yolodsc.schemas import dump_json, parse_json
 
 JOURNAL_FILE = "detections.jsonl"
@@ -85,7 +86,7 @@ def _parsed(path: Path, number: int, line: str) -> dict[str, Any]:
 
 def resume_journal(path: Path, settings: Mapping[str, Any]) -> Sequence[ImageDetections]:
     """The images that an earlier run with the same settings finished; a `DatasetError` where the settings differ."""
-    journal = read_journal(path) if path.exists() else None
+    journal = read_journal(path) if exists(path) else None
     if journal is None:
         return ()
     for key, wanted in settings.items():
@@ -99,7 +100,7 @@ def resume_journal(path: Path, settings: Mapping[str, Any]) -> Sequence[ImageDet
 @contextmanager
 def append_journal(path: Path, settings: Mapping[str, Any]) -> Iterator[TextIO]:
     """The journal opened for more lines, each on disk as soon as it is written; begun with the settings where it is new."""
-    whole = len(_whole(path)) if path.exists() else 0
+    whole = len(_whole(path)) if exists(path) else 0
     try:
         with path.open("a", encoding="utf-8", buffering=1) as file:
             file.truncate(whole)

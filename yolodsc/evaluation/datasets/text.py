@@ -11,7 +11,7 @@ from yolodsc.darknet import read_names
 from yolodsc.errors import DatasetError
 from yolodsc.evaluation.datasets.dataset import Dataset, DetectionRows, InputReport, image_sizes, images_in, truth_of
 from yolodsc.evaluation.metrics.tables import Doubles
-from yolodsc.files import text_of
+from yolodsc.files import exists, is_file, text_of
 from yolodsc.schemas import MAX_FINITE
 
 MOST_DIGITS = 9
@@ -43,7 +43,7 @@ def label_file(image: str) -> Path | None:
         if "images" in parts[:-1]:
             last = len(parts) - 1 - parts[::-1].index("images")
             places.append(Path(*parts[:last], "labels", *parts[last + 1 :]))
-    return next((place for place in places if place.is_file()), None)
+    return next((place for place in places if is_file(place)), None)
 
 
 def read_folder(
@@ -56,7 +56,7 @@ def read_folder(
     images: Path | None = None,
 ) -> Dataset:
     """Ground truth: a folder of label files, or (``yolo``) a list of images; ``images`` says where the images lie."""
-    paths = _listed(place) if place.is_file() else None
+    paths = _listed(place) if is_file(place) else None
     files = _labels_of(paths) if paths else _label_files(place)
     ids = _ids(paths or files)
     if paths is None and (form == "yolo" or images):
@@ -119,7 +119,7 @@ def _listed(place: Path) -> tuple[Path, ...]:
     paths = [Path(line.strip().replace("\\", "/")) for line in lines if line.strip()]
     if not paths:
         raise DatasetError(f"{place}: empty; wanted one image a line")
-    return tuple(path if path.is_absolute() or path.exists() else place.parent / path for path in paths)
+    return tuple(path if path.is_absolute() or exists(path) else place.parent / path for path in paths)
 
 
 def _labels_of(images: Sequence[Path]) -> list[Path]:
@@ -133,7 +133,7 @@ def _labels_of(images: Sequence[Path]) -> list[Path]:
 
 def _label_files(folder: Path) -> list[Path]:
     listed = (path for path in folder.glob("*.txt") if path.name not in {"classes.txt", "train.txt", "test.txt"})
-    files = sorted(path for path in listed if path.is_file())
+    files = sorted(path for path in listed if is_file(path))
     if not files:
         raise DatasetError(f"{folder}: no label files; wanted one .txt an image")
     return files
@@ -148,12 +148,12 @@ def _ids(paths: Sequence[Path]) -> tuple[str, ...]:
 def _names_of(place: Path) -> tuple[str, ...]:
     """LabelImg's ``classes.txt`` beside the labels, where there is one."""
     file = place / "classes.txt"
-    return read_names(file) if file.is_file() else ()
+    return read_names(file) if is_file(file) else ()
 
 
 def _lines(path: Path, columns: int, form: Format, report: InputReport) -> Iterator[tuple[str, list[float], bool]]:
     """Class, numbers and the word ``difficult`` of each line; class names may have blanks, YOLO's numbers don't."""
-    if not path.is_file():
+    if not is_file(path):
         report.problem(f"{path}: no such file; taken as an image without objects")
         return
     lines = text_of(path, error=DatasetError).splitlines()
@@ -225,6 +225,6 @@ def _beside(folder: Path, ids: Sequence[str], given: Path | None) -> tuple[Path,
         return images_in(given, ids)
     for place in (folder, folder.parent / "images", folder.parent / "JPEGImages"):
         found = images_in(place, ids)
-        if all(path.is_file() for path in found):
+        if all(is_file(path) for path in found):
             return found
     return None

@@ -10,7 +10,7 @@ import numpy as np
 from yolodsc.errors import DatasetError
 from yolodsc.evaluation.datasets.dataset import Dataset, InputReport, image_sizes, images_in, truth_of
 from yolodsc.evaluation.metrics.tables import Doubles
-from yolodsc.files import text_of
+from yolodsc.files import is_file, is_folder, text_of
 from yolodsc.schemas import MAX_FINITE
 
 NAMES = (
@@ -46,10 +46,10 @@ def read_voc(root: Path, chosen: str, report: InputReport, *, names: Sequence[st
 
 def image_set_file(root: Path, chosen: str) -> Path:
     """The list that ``--set`` means: an image set of the tree, or a file; a `DatasetError` where there is none."""
-    if not (root / "Annotations").is_dir():
+    if not is_folder(root / "Annotations"):
         raise DatasetError(f"{root}: no folder 'Annotations' in it; wanted a VOC tree such as VOCdevkit/VOC2007")
     places = [root / "ImageSets" / "Main" / f"{chosen}.txt", Path(chosen)]
-    place = next((path for path in places if path.is_file()), None)
+    place = next((path for path in places if is_file(path)), None)
     if place is None:
         raise DatasetError(f"--set {chosen}: no file {places[0]}; wanted the name of an image set, or a file")
     return place

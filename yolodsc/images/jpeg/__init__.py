@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from yolodsc.files import is_file
 from yolodsc.images.jpeg.markers import Component, Frame, Scan, parse
 from yolodsc.images.jpeg.room import FAST, PADDING, SPARE
 from yolodsc.jit import Kernel
@@ -36,7 +37,7 @@ Admit = Callable[[int], None]
 def read_jpeg(path: Path, *, channels: int = 3, admit: Admit | None = None) -> NDArray[np.uint8] | None:
     """`decode` of a file; None where it cannot be read either."""
     try:
-        if not path.is_file() or path.stat().st_size > MOST_BYTES:
+        if not is_file(path) or path.stat().st_size > MOST_BYTES:
             return None
         return decode_jpeg(path.read_bytes(), channels=channels, admit=admit)
     except OSError:
