@@ -236,9 +236,9 @@ def test_no_memory_stays_no_memory(tmp_path: Path) -> None:
     """A lack of memory is no damage of the image: it is raised as it is."""
     Image.new("1", (11_500, 11_500)).save(tmp_path / "a.png")
     code = f"""
-from yolodsc import image
+from yolodsc.images import read_image
 try:
-    image.read({str(tmp_path / "a.png")!r})
+    read_image({str(tmp_path / "a.png")!r})
 except MemoryError:
     print("no memory")
 """

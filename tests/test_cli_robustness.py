@@ -21,7 +21,7 @@ from yolodsc import cli
 from yolodsc.cli import signals
 from yolodsc.cli.tables.table import aligned
 from yolodsc.cli.terminal import printable
-from yolodsc.detection.bundled import resolve_model
+from yolodsc.detection.model_files import resolve_model
 from yolodsc.errors import OptionError
 from yolodsc.files import nearest, replacing, resolved
 from yolodsc.images.image import write_image

@@ -114,6 +114,7 @@ def test_streams_and_threads_change_nothing(options: list[str], tree: Path, tmp_
         (["--thresh", ".2"], "thresh: 0.1, now 0.2"),
         (["--nms", ".3"], "nms: 0.45, now 0.3"),
         (["--letterbox"], 'geometry: "stretch", now "letterbox"'),
+        (["--decoder", "fast"], 'decoder: "darknet", now "fast"'),
         (["--weights", f"{GOLDEN}/micro/yolo-diounms.weights", "--cfg", f"{GOLDEN}/micro/yolo-diounms.cfg"], "cfg: another file"),
     ],
 )

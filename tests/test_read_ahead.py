@@ -11,7 +11,8 @@ import pytest
 
 from tests.conftest import GOLDEN
 from yolodsc.detection import read_ahead
-from yolodsc.detection.detector import READ_AHEAD, Detector
+from yolodsc.detection.detector import Detector
+from yolodsc.detection.pipeline import READ_AHEAD
 from yolodsc.detection.read_ahead import Budget, Ticket, in_order
 from yolodsc.images.image import write_image
 

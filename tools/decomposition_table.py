@@ -21,7 +21,7 @@ from yolodsc.decompose.calibration.images import read_images
 from yolodsc.decompose.driver import decompose
 from yolodsc.decompose.search.time_model import Timer
 from yolodsc.decompose.settings import DecomposeSettings
-from yolodsc.detection.bundled import resolve_model
+from yolodsc.detection.model_files import resolve_model
 from yolodsc.detection.detector import Detector
 from yolodsc.evaluation.datasets.dataset import Dataset, InputReport
 from yolodsc.evaluation.datasets.text import read_folder

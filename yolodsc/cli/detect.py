@@ -41,6 +41,7 @@ def detect(
     txt: Annotated[Path | None, typer.Option(metavar="DIR", help="Write YOLO label files with scores.")] = None,
     crops: Annotated[Path | None, typer.Option(metavar="DIR", help="Write every object as an image.")] = None,
     exif: options.Exif = None,
+    decoder: options.DecoderName = "auto",
     partial: options.Partial = False,
     allow_nonfinite: options.AllowNonfinite = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
@@ -52,7 +53,7 @@ def detect(
     if not sources and save is None:
         save = Path("detections")
         note(f"no SOURCE given; sample photographs, saved with their boxes in {save}/")
-    fitting: dict[str, Any] = {"thresh": thresh, "nms": nms, "letterbox": letterbox, "exif": exif}
+    fitting: dict[str, Any] = {"thresh": thresh, "nms": nms, "letterbox": letterbox, "exif": exif, "decoder": decoder}
     running: dict[str, Any] = {"threads": threads, "streams": streams, "isa": isa, "quiet": quiet}
     loading: dict[str, Any] = {"profile": profile, "partial": partial, "allow_nonfinite": allow_nonfinite}
     detector = options.detector(files, data=data, **loading, **fitting, **running)

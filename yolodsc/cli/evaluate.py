@@ -77,6 +77,7 @@ def evaluate(
     profile: options.ProfileName = "alexeyab",
     letterbox: options.Letterbox = None,
     exif: options.Exif = None,
+    decoder: options.DecoderName = "auto",
     partial: options.Partial = False,
     allow_nonfinite: options.AllowNonfinite = False,
     threads: options.Threads = 1,
@@ -110,7 +111,7 @@ def evaluate(
     scored: list[ImageDetections] = []
     missing: frozenset[int] = frozenset()
     if files is not None:
-        fitting: dict[str, Any] = {"thresh": thresh, "nms": nms, "letterbox": letterbox, "exif": exif}
+        fitting: dict[str, Any] = {"thresh": thresh, "nms": nms, "letterbox": letterbox, "exif": exif, "decoder": decoder}
         running: dict[str, Any] = {"threads": threads, "streams": streams, "isa": isa, "quiet": quiet}
         loading: dict[str, Any] = {"profile": profile, "partial": partial, "allow_nonfinite": allow_nonfinite}
         detector = options.detector(files, data=data, **loading, **fitting, **running)

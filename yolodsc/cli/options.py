@@ -38,6 +38,7 @@ Isa = Annotated[str | None, typer.Option("--isa", metavar="I", help="Instruction
 Thresh = Annotated[float | None, typer.Option("--thresh", min=0.0, max=1.0, help="Least score; .25 unless the profile differs.")]
 NmsThresh = Annotated[float | None, typer.Option("--nms", min=0.0, max=1.0, help="Greatest overlap; .45.")]
 Letterbox = Annotated[bool | None, typer.Option("--letterbox/--stretch", help="How images are fitted; the cfg says it else.")]
+DecoderName = Annotated[str, typer.Option("--decoder", help="JPEG pixels: darknet, fast (libjpeg-turbo) or auto, the profile's.")]
 Exif = Annotated[bool | None, typer.Option("--exif/--no-exif", help="Turn images as their EXIF orientation says.")]
 
 
@@ -69,6 +70,7 @@ def detector(
     nms: float | None,
     letterbox: bool | None,
     exif: bool | None,
+    decoder: str,
     threads: int,
     streams: int = 1,
     isa: str | None = None,
@@ -90,6 +92,7 @@ def detector(
         nms_thresh=nms,
         geometry=None if letterbox is None else "letterbox" if letterbox else "stretch",
         exif=exif,
+        decoder=decoder,
         threads=threads,
         streams=streams,
         isa=isa,

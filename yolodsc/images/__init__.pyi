@@ -1,7 +1,9 @@
 from .draw import annotated as annotated
+from .image import DECODERS as DECODERS
 from .image import GREY as GREY
 from .image import READING_KERNELS as READING_KERNELS
 from .image import WRITABLE_EXTENSIONS as WRITABLE_EXTENSIONS
+from .image import Decoder as Decoder
 from .image import Geometry as Geometry
 from .image import ImageArray as ImageArray
 from .image import Placement as Placement

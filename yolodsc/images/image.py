@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from yolodsc.arrays import Array, Shape
 from yolodsc.darknet import Profile
@@ -58,31 +58,55 @@ class Placement:
         return (boxes_xywh - offset) / scale
 
 
-def read_image(
-    path: str | Path, *, channels: int = 3, exif: bool = False, admit: Callable[[int], None] | None = None
-) -> ImageArray:
-    """Decode a file to RGB (``channels=3``) or grey (1); alpha is dropped, 16 bits are cut to 8, of animations the first frame.
+Decoder = Literal["darknet", "fast"]
+"""JPEG decoders: ``darknet`` gives the pixels of stb_image, which Darknet uses; ``fast`` is libjpeg-turbo, through Pillow."""
 
-    The grey of a JPEG is its luma plane, as in stb_image; that of other files is weighted from RGB.
+DECODERS: tuple[Decoder, ...] = ("darknet", "fast")
+
+
+def read_image(
+    path: str | Path,
+    *,
+    channels: int = 3,
+    exif: bool = False,
+    decoder: Decoder = "fast",
+    admit: Callable[[int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> ImageArray:
+    """Decode a file to RGB (``channels=3``) or grey (1).
+
+    Alpha is dropped, 16 bits are cut to 8, and an animation gives its first frame. The grey of a JPEG is its luma plane, as in
+    stb_image; that of other files is a weighted sum of RGB.
 
     Parameters
     ----------
     exif
-        Turn the image as its EXIF orientation says. Darknet doesn't.
+        Turn the image as its EXIF orientation says. Darknet does not.
+    decoder
+        Which decoder reads a JPEG. ``fast`` reads those that ``darknet`` does not support.
     admit
         Called with the bytes of the image before they are decoded; may wait.
+    progress
+        Called with the number of compiled kernels and their total while the ``darknet`` decoder is compiled.
 
     Raises
     ------
     ImageError
         The file is missing, no image, damaged, or beyond the limits of `image_file`.
     """
+    if decoder == "darknet" or channels == 1:
+        pixels = read_jpeg(Path(path), channels=channels, admit=admit, progress=progress)
+        if pixels is not None and not exif:
+            return pixels
+    else:
+        pixels = None
     try:
         with open_image(path) as image:
+            if pixels is not None:
+                return _turned(pixels, image)
             if admit:
                 admit(image.width * image.height * channels)
-            luma = _luma(path, image, exif=exif) if channels == 1 and image.format in ("JPEG", "MPO") else None
-            return from_pillow(ImageOps.exif_transpose(image) if exif else image, channels=channels) if luma is None else luma
+            return from_pillow(ImageOps.exif_transpose(image) if exif else image, channels=channels)
     except (ImageError, MemoryError, CancelledError):
         raise
     except UnidentifiedImageError:
@@ -95,14 +119,15 @@ def read_image(
         raise ImageError(f"{path}: cannot be read as an image: {text}") from None
 
 
-def _luma(path: str | Path, image: Image.Image, *, exif: bool) -> ImageArray | None:
-    """The luma plane of a JPEG; None for files that have none or are damaged."""
-    plane = read_jpeg(Path(path), channels=1)
-    if plane is None or not exif:
-        return plane
-    turned = Image.fromarray(plane[..., 0])
-    turned.info["exif"] = image.getexif().tobytes()
-    return np.asarray(ImageOps.exif_transpose(turned))[..., None]
+def _turned(pixels: ImageArray, image: Image.Image) -> ImageArray:
+    """Pixels (H, W, C) turned as the EXIF orientation of their file says."""
+    exif = image.getexif()
+    if exif.get(ExifTags.Base.Orientation, 1) == 1:
+        return pixels
+    turned = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+    turned.info["exif"] = exif.tobytes()
+    ImageOps.exif_transpose(turned, in_place=True)
+    return np.asarray(turned).reshape(turned.height, turned.width, -1)
 
 
 def from_pillow(image: Image.Image, *, channels: int = 3) -> ImageArray:

@@ -89,12 +89,18 @@ def resume_journal(path: Path, settings: Mapping[str, Any]) -> Sequence[ImageDet
     journal = read_journal(path) if exists(path) else None
     if journal is None:
         return ()
-    for key, wanted in settings.items():
-        found = journal.settings.get(key)
-        if found != wanted:
-            told = "another file" if key in ("cfg", "weights") else f"{_short(found)}, now {_short(wanted)}"
-            raise DatasetError(f"{path}: a run with other settings, {key}: {told}; wanted the same, or another folder")
+    earlier = {"decoder": _decoder_of(journal.settings), **journal.settings}
+    for key, expected in settings.items():
+        found = earlier.get(key)
+        if found != expected:
+            difference = "another file" if key in ("cfg", "weights") else f"{_short(found)}, now {_short(expected)}"
+            raise DatasetError(f"{path}: a run with other settings, {key}: {difference}; expected the same, or another folder")
     return journal.entries
+
+
+def _decoder_of(settings: Mapping[str, Any]) -> str:
+    """The JPEG decoder of a run whose journal does not name it, as journals did not before there was a choice."""
+    return "fast" if settings.get("profile") == "opencv" or settings.get("exif") else "darknet"
 
 
 @contextmanager
