@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from yolodsc.errors import DatasetError
 from yolodsc.schemas import Finite, Index, Share, Text, below, checked, joined, refuse
@@ -39,11 +39,11 @@ class ClassMatches(Struct, frozen=True, kw_only=True):
     positives
         The image of each object that is to be found.
     image, right
-        Of each detection, best score first: its image, and ``1`` or ``0``.
+        Image of each detection, best score first, and ``1`` or ``0``.
     """
 
     positives: list[Index]
-    image: list[Index]
+    image: list[Index] = field(name="picture")
     right: Annotated[str, Meta(pattern="^[01]*$")]
 
 
@@ -58,7 +58,7 @@ class EvaluationFile(Struct, frozen=True, kw_only=True):
     """The whole file; the fields that nothing reads back are left aside."""
 
     rules: dict[Text, RuleFigures]
-    images: Annotated[list[Text], Meta(min_length=1)]
+    images: Annotated[list[Text], Meta(min_length=1)] = field(name="pictures")
     matches: Matches
 
 
@@ -82,7 +82,7 @@ def check_evaluation(content: Any, *, file: str | Path, rules: Sequence[str]) ->
 
 def _fitting(own: ClassMatches, count: int, *, at: str, file: str | Path) -> None:
     below(own.positives, count, at=f"{at}.positives", file=file, error=DatasetError)
-    below(own.image, count, at=f"{at}.image", file=file, error=DatasetError)
+    below(own.image, count, at=f"{at}.picture", file=file, error=DatasetError)
     if len(own.right) != len(own.image):
         raise DatasetError(f"{file}: at {at}.right: got {len(own.right)} outcomes, expected {len(own.image)}, one a detection")
     if own.right.count("1") > len(own.positives):
