@@ -166,8 +166,8 @@ def test_texts_are_bounded_whatever_the_system_says_of_their_length(tmp_path: Pa
 
 def test_strips_are_refused_though_they_have_few_pixels(tmp_path: Path) -> None:
     """Each row costs, whatever its width."""
-    Image.new("1", (1, image_file.MOST_SIDE + 1)).save(tmp_path / "a.png")
-    Image.new("1", (1, image_file.MOST_SIDE)).save(tmp_path / "b.png")
+    Image.new("1", (1, image_file.MAX_SIDE + 1)).save(tmp_path / "a.png")
+    Image.new("1", (1, image_file.MAX_SIDE)).save(tmp_path / "b.png")
 
     with pytest.raises(ImageError, match="1x65536 pixels; at most 134217728 are read, 65535 a side"):
         read_image(tmp_path / "a.png")

@@ -142,7 +142,7 @@ def test_another_runs_journal_is_refused(
         (["--voc", "nowhere"], "nowhere: no such file or folder"),
         (["--json", "."], "--json .: is a directory"),
         (["--voc", "."], "no folder 'Annotations' in it"),
-        (["--rules", "voc7"], "is no rule; wanted some of voc07"),
+        (["--rules", "voc7"], "is no rule; expected some of voc07"),
         (["--format", "pascal"], "--format pascal: wanted voc, yolo"),
         (["--set", "train"], "--set train: no file"),
         (["--iou", "2"], "--iou"),

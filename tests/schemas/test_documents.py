@@ -48,12 +48,12 @@ FAULTS: list[tuple[str, tuple[str | int, ...], Any, str]] = [
     ("truth", ("categories", 0, "name"), None, "at $.categories[0].name: got null, expected string"),
     ("truth", ("categories", 1, "id"), 1, 'at $.categories[1].id: got "1", expected each value once'),
     ("truth", ("categories", 1, "id"), "three", "at $.categories: got ids that are integers and strings"),
-    ("truth", ("images", 1, "id"), [1], "at $.pictures[1].id: got an array of 1, expected integer or string"),
-    ("truth", ("images", 1, "id"), {}, "at $.pictures[1].id: got an object"),
-    ("truth", ("images", 1, "id"), 1, "at $.pictures[1].id: got"),
-    ("truth", ("images", 0, "width"), -5, "at $.pictures[0].width: got -5, expected number >= 1"),
-    ("truth", ("images", 0, "height"), 1e300, "at $.pictures[0].height: got 1e+300"),
-    ("truth", ("images",), [], "at $.pictures: got an array of 0"),
+    ("truth", ("images", 1, "id"), [1], "at $.images[1].id: got an array of 1, expected integer or string"),
+    ("truth", ("images", 1, "id"), {}, "at $.images[1].id: got an object"),
+    ("truth", ("images", 1, "id"), 1, "at $.images[1].id: got"),
+    ("truth", ("images", 0, "width"), -5, "at $.images[0].width: got -5, expected number >= 1"),
+    ("truth", ("images", 0, "height"), 1e300, "at $.images[0].height: got 1e+300"),
+    ("truth", ("images",), [], "at $.images: got an array of 0"),
     ("truth", ("annotations", 0, "bbox"), [1, 2, 3], "at $.annotations[0].bbox: got an array of 3, expected array of length 4"),
     ("truth", ("annotations", 0, "bbox", 2), -1, "at $.annotations[0].bbox[2]: got -1, expected number >= 0"),
     ("truth", ("annotations", 0, "bbox", 2), float("inf"), "got Infinity, expected a finite number"),
@@ -68,7 +68,7 @@ FAULTS: list[tuple[str, tuple[str | int, ...], Any, str]] = [
     ("results", (1, "score"), "0.5", 'at $[1].score: got "0.5", expected number'),
     ("results", (1, "score"), 1e300, "at $[1].score: got 1e+300"),
     ("results", (1,), 1, "at $[1]: got 1, expected object"),
-    ("results", (), {}, "wanted a list of detections"),
+    ("results", (), {}, "expected a list of detections"),
     ("frames", (0, "objects", 0, "name"), None, "at $[0].objects[0].name: got null, expected string"),
     ("frames", (0, "objects", 0, "relative_coordinates", "width"), "w", "relative_coordinates.width: got"),
     ("frames", (0, "objects", 0, "relative_coordinates"), [1], "relative_coordinates: got an array of 1, expected object"),
@@ -149,7 +149,7 @@ def test_draws_in_blocks_are_the_same_draws(monkeypatch: pytest.MonkeyPatch) -> 
     a, b = (read_evaluation(side, file="x") for side in (content, other))
     whole = compare(a, b)
 
-    monkeypatch.setattr("yolodsc.evaluation.comparison.bootstrap.MOST_WEIGHTS", 30 * 7)
+    monkeypatch.setattr("yolodsc.evaluation.comparison.bootstrap.MAX_WEIGHTS", 30 * 7)
 
     assert compare(a, b) == whole
     assert whole[""].low != whole[""].high

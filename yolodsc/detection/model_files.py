@@ -45,7 +45,7 @@ def resolve_model(model: str) -> ModelFiles:
         return ModelFiles(cfg, weights, names_beside(cfg, weights))
     if not is_folder(model):
         names = ", ".join(bundled_models()) or "none yet"
-        raise OptionError(f"--model {model}: neither a directory nor a shipped network (shipped: {names})")
+        raise OptionError(f"model {model}: neither a directory nor a shipped network (shipped: {names})")
     return _in_directory(Path(model))
 
 
@@ -68,7 +68,7 @@ def _in_directory(folder: Path) -> ModelFiles:
 
 
 def _only(folder: Path, ending: str) -> Path:
-    found = sorted(folder.glob(f"*{ending}"))
-    if len(found) != 1:
-        raise OptionError(f"--model {folder}: {len(found)} {ending} files; wanted one (or --cfg and --weights)")
-    return found[0]
+    files = sorted(folder.glob(f"*{ending}"))
+    if len(files) != 1:
+        raise OptionError(f"model {folder}: {len(files)} {ending} files; expected one (or cfg and weights)")
+    return files[0]

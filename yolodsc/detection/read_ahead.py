@@ -12,7 +12,7 @@ from typing import Self, TypeVar
 Entry = TypeVar("Entry")
 Result = TypeVar("Result")
 
-IN_FLIGHT = 3 * 2**27
+MAX_BYTES = 3 * 2**27
 """Bytes of decoded images that are read ahead at most: one of the largest, or a dozen photographs of 12 megapixels."""
 
 _LARGE = 2**26
@@ -25,9 +25,9 @@ class Budget:
     The order makes waiting safe: whoever holds anything is before whoever waits, and goes on without it.
     """
 
-    def __init__(self, limit: int = IN_FLIGHT) -> None:
+    def __init__(self, limit: int = MAX_BYTES) -> None:
         self.limit = limit
-        self.most = 0
+        self.peak = 0
         self._held: dict[int, int] = {}
         self._next = 0
         self._closed = False
@@ -43,7 +43,7 @@ class Budget:
                 raise CancelledError
             self._held[number] = size
             self._next += 1
-            self.most = max(self.most, sum(self._held.values()))
+            self.peak = max(self.peak, sum(self._held.values()))
             self._changed.notify_all()
 
     def release(self, number: int) -> None:

@@ -61,7 +61,7 @@ class Sources:
         for source, paths in self._parts:
             if source == "-":
                 yield from _listed(
-                    _standard_input() if self._standard_input is None else self._standard_input, place="standard input"
+                    _standard_input() if self._standard_input is None else self._standard_input, origin="standard input"
                 )
             else:
                 yield from _list_file(source) if paths is None else paths
@@ -72,7 +72,7 @@ class Sources:
 
     def reads(self, path: Path) -> bool:
         """Whether a file is read in this run, by this or another name, standard input aside."""
-        return (found := _identity(path)) is not None and found in self._read_in(path.parent)
+        return (identity := _identity(path)) is not None and identity in self._read_in(path.parent)
 
     def may_read(self, path: Path) -> bool:
         """Whether a file is read, or may yet be named by standard input: any that exists."""
@@ -88,14 +88,14 @@ class Sources:
 
     def _inside(self, folder: Path) -> Iterator[str]:
         """Images that lie in a folder, and links, which may lead there: no system call a path, but one a folder of theirs."""
-        wanted = resolved(folder)
+        target = resolved(folder)
         links: dict[str, frozenset[str] | None] = {}  # by folder as written; None is the one that is searched for
         for source, paths in self._parts:
             for path in () if source == "-" else _list_file(source) if paths is None else paths:
                 above, _, name = path.rpartition("/")
                 if above not in links:
-                    own = Path(f"{above}/" if above or path.startswith("/") else ".")
-                    links[above] = None if resolved(own) == wanted else _links(own)
+                    location = Path(f"{above}/" if above or path.startswith("/") else ".")
+                    links[above] = None if resolved(location) == target else _links(location)
                 known = links[above]
                 if known is None or name in known:
                     yield path
@@ -137,8 +137,8 @@ def sample_images() -> list[str]:
     MissingExtraError
         scikit-image is not installed, or came without them.
     """
-    found = importlib.util.find_spec("skimage")
-    folder = Path(found.origin).parent / "data" if found and found.origin else None
+    package = importlib.util.find_spec("skimage")
+    folder = Path(package.origin).parent / "data" if package and package.origin else None
     paths = [folder / f"{name}.png" for name in ("chelsea", "astronaut", "motorcycle_left")] if folder else []
     if not (paths and all(is_file(path) for path in paths)):
         raise MissingExtraError("demo", needed_for="no SOURCE given; the set of sample photographs")
@@ -152,10 +152,10 @@ def _expanded(source: str) -> list[str] | None:
     if source and is_folder(source):
         return _in_directory(Path(source))
     if not exists(source) and glob.has_magic(source):
-        found = sorted(p for p in glob.glob(source, recursive=True) if not is_folder(p))  # noqa: PTH207
-        if not found:
+        matches = sorted(p for p in glob.glob(source, recursive=True) if not is_folder(p))  # noqa: PTH207
+        if not matches:
             raise OptionError(f"{source}: no file matches")
-        return found
+        return matches
     if not source or not exists(source):
         raise OptionError(f"{source or repr(source)}: {_missing(source)}")
     return [source]
@@ -164,7 +164,7 @@ def _expanded(source: str) -> list[str] | None:
 def _list_file(source: str) -> Iterator[str]:
     try:
         with Path(source).open("rb") as lines:
-            yield from _listed(lines, place=source)
+            yield from _listed(lines, origin=source)
     except OSError as error:
         raise OptionError(f"{source}: cannot be read: {error.strerror or error}") from None
 
@@ -188,30 +188,30 @@ def _missing(source: str) -> str:
 
 def _in_directory(path: Path) -> list[str]:
     try:
-        found = sorted(str(p) for p in path.iterdir() if p.suffix.lower() in IMAGE_EXTENSIONS and is_file(p))
+        images = sorted(str(p) for p in path.iterdir() if p.suffix.lower() in IMAGE_EXTENSIONS and is_file(p))
     except OSError as error:
         raise OptionError(f"{path}: cannot be read: {error.strerror}") from None
-    if not found:
+    if not images:
         raise OptionError(f"{path}: no images in this directory")
-    return found
+    return images
 
 
-def _listed(lines: Lines, *, place: str) -> Iterator[str]:
+def _listed(lines: Lines, *, origin: str) -> Iterator[str]:
     """Paths of a list; an `OptionError` for one that is damaged or empty."""
-    found = 0
+    count = 0
     try:
         for number, raw in enumerate(_bounded(lines)):
             line = os.fsdecode(raw.removeprefix(codecs.BOM_UTF8) if number == 0 else raw) if isinstance(raw, bytes) else raw
             if "\0" in line or len(line) >= LONGEST_PATH:
                 limit = f"NUL bytes or lines of {LONGEST_PATH} characters"
-                raise OptionError(f"{place}: has {limit}; expected a list of paths, one a line")
+                raise OptionError(f"{origin}: has {limit}; expected a list of paths, one a line")
             if line.strip():
-                found += 1
+                count += 1
                 yield line.strip("\r\n")
     except OSError as error:
-        raise OptionError(f"{place}: cannot be read: {error.strerror}") from None
-    if not found:
-        raise OptionError(f"{place}: no paths in this list")
+        raise OptionError(f"{origin}: cannot be read: {error.strerror}") from None
+    if not count:
+        raise OptionError(f"{origin}: no paths in this list")
 
 
 def _bounded(lines: Lines) -> Lines:

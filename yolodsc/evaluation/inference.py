@@ -21,14 +21,14 @@ from yolodsc.network import Candidates
 
 def with_network_classes(dataset: Dataset, names: Sequence[str], report: InputReport) -> Dataset:
     """The dataset with a network's classes first; classes that only the dataset has are told."""
-    own = [dataset.names[c] for c in np.unique(dataset.truth.class_id)]
-    strange = [name for name in own if name not in names]
-    if strange and len(strange) == len(own):
+    labelled = [dataset.names[c] for c in np.unique(dataset.ground_truth.class_id)]
+    unknown = [name for name in labelled if name not in names]
+    if unknown and len(unknown) == len(labelled):
         report.problem(
-            f"no object of the dataset ({_some(own)}) is of a class of the network ({_some(names)}); is it another --names?"
+            f"no object of the dataset ({_some(labelled)}) is of a class of the network ({_some(names)}); are the names its own?"
         )
-    elif strange:
-        report.note(f"the network does not know {_some(strange)}: never found")
+    elif unknown:
+        report.note(f"the network does not know {_some(unknown)}: never found")
     return dataset.with_names(names)
 
 
@@ -109,19 +109,19 @@ def _digest(path: Path) -> str:
         return file_digest(file, "sha256").hexdigest()
 
 
-def detection_table(dataset: Dataset, scored: Sequence[ImageDetections]) -> DetectionTable:
+def detection_table(dataset: Dataset, images: Sequence[ImageDetections]) -> DetectionTable:
     """Columns out of images; boxes stay uncut, and know their borders."""
     index = {name: i for i, name in enumerate(dataset.ids)}
-    image = np.concatenate([np.full(len(entry.scores), index[entry.id], np.int64) for entry in scored] or [np.zeros(0, np.int64)])
-    class_id = np.array([c for entry in scored for c in entry.class_ids], np.int64)
-    scores = np.array([s for entry in scored for s in entry.scores], np.float64)
-    boxes = np.array([b for entry in scored for b in entry.boxes], np.float64).reshape(-1, 4)
+    image = np.concatenate([np.full(len(entry.scores), index[entry.id], np.int64) for entry in images] or [np.zeros(0, np.int64)])
+    class_id = np.array([c for entry in images for c in entry.class_ids], np.int64)
+    scores = np.array([s for entry in images for s in entry.scores], np.float64)
+    boxes = np.array([b for entry in images for b in entry.boxes], np.float64).reshape(-1, 4)
     return DetectionTable(image, class_id, scores, boxes, dataset.limits)
 
 
-def stage_milliseconds(scored: Sequence[ImageDetections]) -> dict[str, float]:
+def stage_milliseconds(images: Sequence[ImageDetections]) -> dict[str, float]:
     """Milliseconds an image, by stage; the median of the images that were run."""
-    times = np.array([entry.seconds for entry in scored if entry.error is None and any(entry.seconds)])
+    times = np.array([entry.seconds for entry in images if entry.error is None and any(entry.seconds)])
     if not len(times):
         return {}
     return dict(zip(("read", "network", "post"), (float(t) for t in np.median(times, axis=0) * 1000), strict=True))

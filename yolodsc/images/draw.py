@@ -83,7 +83,7 @@ def _font(text: str, size: float) -> Font:
 
 
 def _fitting(canvas: ImageDraw.ImageDraw, text: str, size: float, *, width: int) -> Font:
-    """The font at the size wanted, or at the size that makes the label as wide as the image; at 6 pixels reading ends."""
+    """Return the font at a size, reduced to make the label as wide as the image, but not below 6 pixels."""
     font = _font(text, size)
     wide = _plate_size(canvas, text, font)[0]
     return font if wide <= width else _font(text, max(6.0, size * width / wide))
@@ -100,8 +100,8 @@ def _placed(size: tuple[float, float], box: Plate, taken: list[Plate], image: tu
     """Above the box, or else inside it, below it or at its foot: the first place inside the image that no other label has."""
     width, height = size
     left = max(0.0, min(box[0], image[0] - width))
-    wanted = [box[1] - height, box[1], box[3], box[3] - height]
-    tops = [top for top in wanted if 0 <= top <= image[1] - height] or [max(0.0, min(box[1], image[1] - height))]
+    candidates = [box[1] - height, box[1], box[3], box[3] - height]
+    tops = [top for top in candidates if 0 <= top <= image[1] - height] or [max(0.0, min(box[1], image[1] - height))]
     plates = [(left, top, left + width, top + height) for top in tops]
     return next((plate for plate in plates if not any(_meet(plate, other) for other in taken)), plates[0])
 

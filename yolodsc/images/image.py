@@ -146,12 +146,12 @@ def from_pillow(image: Image.Image, *, channels: int = 3) -> ImageArray:
 def from_array(pixels: NDArray[Any], *, channels: int = 3) -> ImageArray:
     """Bytes (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) as (H, W, channels); an `ImageError` for anything else."""
     if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or not pixels.size:
-        raise ImageError(f"array of {pixels.dtype} {pixels.shape}; wanted uint8 (height, width, 1, 3 or 4)")
+        raise ImageError(f"array of {pixels.dtype} {pixels.shape}; expected uint8 (height, width, 1, 3 or 4)")
     image: ImageArray = pixels[..., None] if pixels.ndim == 2 else pixels
     if image.shape[2] == 4:
         image = image[..., :3]
     if image.shape[2] not in (1, 3):
-        raise ImageError(f"array of {image.shape[2]} channels; wanted 1, 3 or 4")
+        raise ImageError(f"array of {image.shape[2]} channels; expected 1, 3 or 4")
     if image.shape[2] == channels:
         return image
     if channels == 3:
@@ -238,7 +238,7 @@ def write_image(path: str | Path, image: ImageArray) -> None:
     """Write an image in the format of the file's ending (JPEG at quality 92), whole or not at all."""
     ending = Path(path).suffix.lower()
     if ending not in WRITABLE_EXTENSIONS:
-        raise ImageError(f"{path}: unknown ending; wanted one of {' '.join(sorted(WRITABLE_EXTENSIONS))}")
+        raise ImageError(f"{path}: unknown ending; expected one of {' '.join(sorted(WRITABLE_EXTENSIONS))}")
     encoder = Image.fromarray(image[..., 0] if image.shape[2] == 1 else np.ascontiguousarray(image))
     form = Image.registered_extensions()[ending]
     options = {"quality": 92} if form in ("JPEG", "WEBP") else {}

@@ -96,12 +96,12 @@ def replace_nonfinite(value: Any) -> Any:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
         raise FaultError(f"got the key {shown(twice)} twice in one object, expected each key once")
-    return found
+    return mapping
 
 
 def _constant(literal: str) -> NoReturn:

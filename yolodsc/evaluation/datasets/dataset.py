@@ -60,7 +60,7 @@ class Dataset:
 
     names: tuple[str, ...]
     ids: tuple[str, ...]
-    truth: GroundTruth
+    ground_truth: GroundTruth
     sizes: Doubles
     paths: tuple[Path, ...] | None = None
     origin: float = 0.0
@@ -83,8 +83,8 @@ class Dataset:
         """The same with a network's classes first and in its order, and whatever other classes the labels have after them."""
         merged = tuple(names) + tuple(name for name in self.names if name not in names)
         index = np.array([merged.index(name) for name in self.names], np.int64)
-        class_id = index[self.truth.class_id] if len(self.truth) else self.truth.class_id
-        return replace(self, names=merged, truth=replace(self.truth, class_id=class_id), listed=len(names))
+        class_id = index[self.ground_truth.class_id] if len(self.ground_truth) else self.ground_truth.class_id
+        return replace(self, names=merged, ground_truth=replace(self.ground_truth, class_id=class_id), listed=len(names))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,18 +125,18 @@ def _indices(
     given: Sequence[str], known: Sequence[str], what: str, report: InputReport, *, by_stem: bool
 ) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
     index = {name: i for i, name in enumerate(known)}
-    places = {name: index.get(name, -1) for name in set(given)}
-    strangers = sorted(name for name, i in places.items() if i < 0)
-    if strangers:
+    known_indices = {name: index.get(name, -1) for name in set(given)}
+    unknown = sorted(name for name, i in known_indices.items() if i < 0)
+    if unknown:
         spare = _spellings(index, by_stem=by_stem)
-        for name in strangers:
-            places[name] = spare.get(_spelling(name, by_stem=by_stem), -1)
-        strangers = [name for name in strangers if places[name] < 0]
-    found = np.fromiter((places[name] for name in given), np.int64, len(given))
-    if strangers:
-        shown = ", ".join(repr(name) for name in strangers[:3]) + (" …" if len(strangers) > 3 else "")
-        report.problem(f"{np.count_nonzero(found < 0)} detections of {len(strangers)} {what} ({shown}): left out")
-    return found
+        for name in unknown:
+            known_indices[name] = spare.get(_spelling(name, by_stem=by_stem), -1)
+        unknown = [name for name in unknown if known_indices[name] < 0]
+    indices = np.fromiter((known_indices[name] for name in given), np.int64, len(given))
+    if unknown:
+        shown = ", ".join(repr(name) for name in unknown[:3]) + (" …" if len(unknown) > 3 else "")
+        report.problem(f"{np.count_nonzero(indices < 0)} detections of {len(unknown)} {what} ({shown}): left out")
+    return indices
 
 
 def _spelling(name: str, *, by_stem: bool) -> str:

@@ -39,9 +39,9 @@ class Format:
     images: Path | None = None
 
     def __post_init__(self) -> None:
-        for option, given, wanted in (("--format", self.name, FormatName), ("--boxes", self.corners, Corners)):
-            if given not in get_args(wanted):
-                raise OptionError(f"{option} {given}: wanted {', '.join(get_args(wanted))}")
+        for option, given, choices in (("format", self.name, FormatName), ("boxes", self.corners, Corners)):
+            if given not in get_args(choices):
+                raise OptionError(f"{option} {given}: expected {', '.join(get_args(choices))}")
 
 
 def read_truth(path: Path, form: Format, report: InputReport) -> Dataset:
@@ -57,7 +57,7 @@ def read_truth(path: Path, form: Format, report: InputReport) -> Dataset:
         images = form.images or (beside if is_folder(beside) else None)
         return read_annotations(folder, ids, report, names=form.names, images=images)
     if form.name == "voc":
-        raise DatasetError(f"{path}: no .xml files in it; wanted VOC annotations, or another --format")
+        raise DatasetError(f"{path}: no .xml files in it; expected VOC annotations, or another format")
     return read_folder(path, form.name, report, names=form.names, corners=form.corners, images=form.images)
 
 

@@ -20,8 +20,8 @@ from yolodsc.jit import Kernel
 
 __all__ = ["KERNELS", "decode_jpeg", "read_jpeg"]
 
-MOST_BYTES = 2**28
-"""Longer files are left to another decoder: no JPEG of `markers.MOST_PIXELS` has as many."""
+MAX_BYTES = 2**28
+"""Longer files are left to another decoder: no JPEG of `markers.MAX_PIXELS` has as many."""
 
 START = b"\xff\xd8"
 """First bytes of every JPEG file."""
@@ -34,7 +34,7 @@ def read_jpeg(
 ) -> NDArray[np.uint8] | None:
     """Decode a file as `decode_jpeg` does; None also if the file cannot be read."""
     try:
-        if not is_file(path) or path.stat().st_size > MOST_BYTES:
+        if not is_file(path) or path.stat().st_size > MAX_BYTES:
             return None
         with path.open("rb") as file:
             if file.read(2) != START:
@@ -131,11 +131,11 @@ def _read(
         np.empty((8, 18), np.int32),
         np.empty(3, np.int64),
     )
-    place = (coefficients, layout, *units, scan.restart, scan.counts, scan.symbols, *codes)
+    shared = (coefficients, layout, *units, scan.restart, scan.counts, scan.symbols, *codes)
     if frame.progressive:
-        return bool(kernels.progressive(data, scan.start, scan.stop, *place, *scan.band, *scan.bits))
+        return bool(kernels.progressive(data, scan.start, scan.stop, *shared, *scan.band, *scan.bits))
     segment = np.empty(scan.stop - scan.start + PADDING, np.uint8)
-    return bool(kernels.sequential(data, scan.start, scan.stop, segment, *place, tables, samples))
+    return bool(kernels.sequential(data, scan.start, scan.stop, segment, *shared, tables, samples))
 
 
 def _coloured(samples: NDArray[np.uint8], used: tuple[Component, ...], frame: Frame, channels: int) -> NDArray[np.uint8]:

@@ -23,12 +23,12 @@ _PATIENCE = 50
 def planar(image: NDArray[np.uint8], out: Array, *, left: int = 0, top: int = 0) -> None:
     """Write the bytes (H, W, C) as shares of 255 into the canvas ``out`` (C, ...), from column ``left`` and row ``top``."""
     height, width, channels = image.shape
-    place = _within(out, channels, height, width, left, top)
+    offsets = _within(out, channels, height, width, left, top)
     if not _planar.pays(_PATIENCE):
         out[:, top : top + height, left : left + width] = plain.planar(image)
         return
     pixels = np.ascontiguousarray(image).reshape(-1)
-    _planar(pixels, channels, width, height, out.reshape(-1), *place)
+    _planar(pixels, channels, width, height, out.reshape(-1), *offsets)
 
 
 def resized(image: NDArray[np.uint8], out: Array, *, width: int, height: int, left: int = 0, top: int = 0) -> None:
@@ -39,7 +39,7 @@ def resized(image: NDArray[np.uint8], out: Array, *, width: int, height: int, le
     rows, columns, channels = image.shape
     if (rows, columns) == (height, width):
         return planar(image, out, left=left, top=top)
-    place = _within(out, channels, height, width, left, top)
+    offsets = _within(out, channels, height, width, left, top)
     if not _resized.pays(_PATIENCE):
         out[:, top : top + height, left : left + width] = plain.resized(image, width=width, height=height)
         return None
@@ -47,7 +47,7 @@ def resized(image: NDArray[np.uint8], out: Array, *, width: int, height: int, le
     length = width + _SPARE
     scratch = np.empty(length, np.int64), np.empty(length, np.float32), np.empty((2, length), np.int32)
     parts = np.empty((2, channels * length), np.float32)
-    _resized(pixels, channels, columns, rows, width, height, *scratch, parts, out.reshape(-1), *place)
+    _resized(pixels, channels, columns, rows, width, height, *scratch, parts, out.reshape(-1), *offsets)
     return None
 
 
