@@ -12,5 +12,5 @@ from .image import from_array as from_array
 from .image import read_image as read_image
 from .image import to_planar as to_planar
 from .image import write_image as write_image
-from .image_file import open_image as open_image
 from .jpeg import read_jpeg as read_jpeg
+from .limits import open_image as open_image

@@ -17,19 +17,19 @@ from yolodsc.arrays import Array, Shape
 from yolodsc.darknet import Profile
 from yolodsc.errors import ImageError
 from yolodsc.files import replacing
-from yolodsc.images import planar as planar_pass
-from yolodsc.images.image_file import open_image
+from yolodsc.images import preprocess
 from yolodsc.images.jpeg import KERNELS, read_jpeg
-from yolodsc.images.planar import grey, plain, planar, resized
+from yolodsc.images.limits import open_image
+from yolodsc.images.preprocess import grey, planar, reference, resized
 
 ImageArray = NDArray[np.uint8]
 """(H, W, C) with C = 1 or 3, RGB."""
 
 Geometry = Literal["stretch", "letterbox"]
 
-resize = plain.resize
+resize = reference.resize
 
-READING_KERNELS = (*KERNELS, *planar_pass.KERNELS)
+READING_KERNELS = (*KERNELS, *preprocess.KERNELS)
 """Kernels that the first image would otherwise wait for."""
 
 GREY = np.float32(0.5)
@@ -92,14 +92,12 @@ def read_image(
     Raises
     ------
     ImageError
-        The file is missing, no image, damaged, or beyond the limits of `image_file`.
+        The file is missing, no image, damaged, or beyond the limits of `images.limits`.
     """
-    if decoder == "darknet" or channels == 1:
-        pixels = read_jpeg(Path(path), channels=channels, admit=admit, progress=progress)
-        if pixels is not None and not exif:
-            return pixels
-    else:
-        pixels = None
+    stb = decoder == "darknet" or channels == 1
+    pixels = read_jpeg(Path(path), channels=channels, admit=admit, progress=progress) if stb else None
+    if pixels is not None and not exif:
+        return pixels
     try:
         with open_image(path) as image:
             if pixels is not None:
@@ -109,14 +107,18 @@ def read_image(
             return from_pillow(ImageOps.exif_transpose(image) if exif else image, channels=channels)
     except (ImageError, MemoryError, CancelledError):
         raise
-    except UnidentifiedImageError:
-        raise ImageError(f"{path}: cannot be read as an image: unknown format") from None
-    except FileNotFoundError:
-        raise ImageError(f"{path}: no such file") from None
-    except Exception as error:  # decoders raise whatever their authors chose
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0:1] or type(error).__name__
-        text = reason if isinstance(reason, str) else reason[0]
-        raise ImageError(f"{path}: cannot be read as an image: {text}") from None
+    except Exception as error:  # decoders raise errors of any class
+        raise ImageError(f"{path}: {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    """The first line of what Pillow or the system reports."""
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    if isinstance(error, UnidentifiedImageError):
+        return "cannot be read as an image: unknown format"
+    lines = [getattr(error, "strerror", None), *str(error).splitlines()[:1], type(error).__name__]
+    return f"cannot be read as an image: {next(filter(None, lines))}"
 
 
 def _turned(pixels: ImageArray, image: Image.Image) -> ImageArray:

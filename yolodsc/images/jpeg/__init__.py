@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from yolodsc.files import is_file
 from yolodsc.images.jpeg import kernels
+from yolodsc.images.jpeg.buffer_sizes import FAST, PADDING, SPARE
 from yolodsc.images.jpeg.kernels import KERNELS, Progress
 from yolodsc.images.jpeg.markers import Component, Frame, Scan, parse
-from yolodsc.images.jpeg.room import FAST, PADDING, SPARE
 from yolodsc.jit import Kernel
 
 __all__ = ["KERNELS", "decode_jpeg", "read_jpeg"]

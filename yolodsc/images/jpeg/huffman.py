@@ -6,7 +6,7 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.images.jpeg.room import FAST
+from yolodsc.images.jpeg.buffer_sizes import FAST
 
 Bytes = NDArray[np.uint8]
 Codes = NDArray[np.int32]

@@ -10,8 +10,8 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.images.planar.planes import share
-from yolodsc.images.planar.vectors import STEP, between, blended, scaled
+from yolodsc.images.preprocess.conversion import share
+from yolodsc.images.preprocess.simd import STEP, between, blended, scaled
 from yolodsc.jit import word
 
 i64: Any = np.int64
