@@ -118,7 +118,7 @@ def test_the_detector_reads_ahead_within_the_budget(images: list[str], monkeypat
 def test_free_memory_goes_back_after_large_images_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """The C library would keep it, for each thread anew."""
     given: list[bool] = []
-    monkeypatch.setattr(read_ahead, "_give_back", lambda: given.append(True))
+    monkeypatch.setattr(read_ahead, "_trim", lambda: given.append(True))
 
     with ThreadPoolExecutor(1) as pool:
         list(in_order([1, 2**26, 5], lambda size, ticket: pool.submit(task, size, ticket), depth=2))

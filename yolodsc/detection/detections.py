@@ -1,4 +1,4 @@
-"""`Detections`: what was found in one image, as arrays."""
+"""`Detections`: the detections of one image, as arrays."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""``SOURCE…`` on the command line: images, directories, globs, lists, standard input."""
+"""Image sources: files, directories, glob patterns, lists of paths and standard input."""
 
 import codecs
 import glob
@@ -16,20 +16,20 @@ from yolodsc.files import exists, is_file, is_folder, resolved
 IMAGE_EXTENSIONS = frozenset(
     ".jpg .jpeg .jpe .jfif .png .bmp .dib .webp .tif .tiff .ppm .pgm .pbm .pnm .gif .jp2 .tga .avif".split()
 )
-"""What counts as an image inside a directory."""
+"""Extensions of the files that a directory contributes."""
 
 
 _Identity = tuple[int, int]
 
 Lines = Iterable[str | bytes]
-"""Of a list; as bytes where they come from a file."""
+"""Lines of a list; bytes if they come from a file."""
 
 LONGEST_PATH = 2**16
-"""Characters of a line of a list; a longer one is no path, and is not read to its end."""
+"""Maximum characters of a line of a list; reading stops at longer lines."""
 
 
 class Sources:
-    """Paths of all images that the sources name, in order; those of a directory sorted.
+    """Paths of all images of the sources, in order; those of a directory are sorted.
 
     Directories and patterns are expanded at once, lists are read again by each iteration, standard input as the iteration goes on:
     a list of any length takes no memory.
@@ -67,19 +67,19 @@ class Sources:
                 yield from _list_file(source) if paths is None else paths
 
     def count(self) -> int | None:
-        """How many paths there are; None where standard input is yet to tell."""
+        """Return the number of paths; None if standard input is a source."""
         return None if self.endless else sum(1 for _ in self)
 
     def reads(self, path: Path) -> bool:
-        """Whether a file is read in this run, by this or another name, standard input aside."""
+        """Whether this run reads a file, under this or another name; standard input is not considered."""
         return (identity := _identity(path)) is not None and identity in self._read_in(path.parent)
 
     def may_read(self, path: Path) -> bool:
-        """Whether a file is read, or may yet be named by standard input: any that exists."""
+        """Whether this run reads a file or may do so: standard input can name any file that exists."""
         return exists(path) and (self.endless or self.reads(path))
 
     def _read_in(self, folder: Path) -> frozenset[_Identity]:
-        """Those files in a folder that this run reads; a million paths are looked at only where something is there already."""
+        """Identities of the files in a folder that this run reads, computed once a folder."""
         if folder not in self._found:
             there = {_identity(path) for path in folder.iterdir()}
             read = (_identity(path) for path in chain(self._others, self._inside(folder)))
@@ -87,7 +87,7 @@ class Sources:
         return self._found[folder]
 
     def _inside(self, folder: Path) -> Iterator[str]:
-        """Images that lie in a folder, and links, which may lead there: no system call a path, but one a folder of theirs."""
+        """Yield the paths that lie in a folder, and links, which may lead there, at the cost of one system call a folder."""
         target = resolved(folder)
         links: dict[str, frozenset[str] | None] = {}  # by folder as written; None is the one that is searched for
         for source, paths in self._parts:
@@ -102,12 +102,12 @@ class Sources:
 
 
 def image_paths(sources: Iterable[str], *, standard_input: Iterable[str] | None = None) -> list[str]:
-    """All paths of `Sources`."""
+    """Return all paths of `Sources`."""
     return list(Sources(sources, standard_input=standard_input))
 
 
 def _links(folder: Path) -> frozenset[str]:
-    """Names of the links in a folder."""
+    """Return the names of the links in a folder."""
     try:
         with os.scandir(folder) as entries:
             return frozenset(entry.name for entry in entries if entry.is_symlink())
@@ -116,7 +116,7 @@ def _links(folder: Path) -> frozenset[str]:
 
 
 def _identity(path: str | Path) -> _Identity | None:
-    """Device and number of a file; None where there is none."""
+    """Return device and inode of a file; None if it does not exist."""
     try:
         status = os.stat(path)  # noqa: PTH116 a million times
     except (OSError, ValueError):
@@ -125,12 +125,12 @@ def _identity(path: str | Path) -> _Identity | None:
 
 
 def _files_among(sources: Iterable[str]) -> list[str]:
-    """Those sources that are files themselves: images and lists."""
+    """Return the sources that are files: images and lists."""
     return [source for source in sources if source and is_file(source)]
 
 
 def sample_images() -> list[str]:
-    """Paths of three photographs that come with scikit-image: a cat, an astronaut, a motorbike.
+    """Return the paths of three photographs of scikit-image: a cat, an astronaut and a motorbike.
 
     Raises
     ------
@@ -146,7 +146,7 @@ def sample_images() -> list[str]:
 
 
 def _expanded(source: str) -> list[str] | None:
-    """Paths that a source stands for; None for lists, which are read when their turn comes."""
+    """Return the paths of a source; None for lists, which are read during the iteration."""
     if source == "-" or (Path(source).suffix.lower() == ".txt" and is_file(source)):
         return None
     if source and is_folder(source):
@@ -170,12 +170,12 @@ def _list_file(source: str) -> Iterator[str]:
 
 
 def _standard_input() -> Lines:
-    """Its lines; as bytes where it has them, because file names are bytes whatever characters the stream is said to have."""
+    """Return the lines of standard input, as bytes if possible: file names are bytes and need not match the stream's encoding."""
     return getattr(sys.stdin, "buffer", None) or sys.stdin or ()
 
 
 def _missing(source: str) -> str:
-    """Why there is nothing, as the system says it."""
+    """Return the system's reason why a path cannot be used."""
     try:
         Path(source).stat()
     except OSError as error:
@@ -197,7 +197,7 @@ def _in_directory(path: Path) -> list[str]:
 
 
 def _listed(lines: Lines, *, origin: str) -> Iterator[str]:
-    """Paths of a list; an `OptionError` for one that is damaged or empty."""
+    """Yield the paths of a list; raise an `OptionError` if it is damaged or empty."""
     count = 0
     try:
         for number, raw in enumerate(_bounded(lines)):
@@ -215,7 +215,7 @@ def _listed(lines: Lines, *, origin: str) -> Iterator[str]:
 
 
 def _bounded(lines: Lines) -> Lines:
-    """Lines of a stream, none longer than `LONGEST_PATH`."""
+    """Return the lines of a stream, each cut to `LONGEST_PATH`."""
     if not isinstance(lines, IOBase):
         return lines
     return takewhile(len, (lines.readline(LONGEST_PATH) for _ in count()))

@@ -20,7 +20,7 @@ from yolodsc.network import Candidates
 
 
 def with_network_classes(dataset: Dataset, names: Sequence[str], report: InputReport) -> Dataset:
-    """The dataset with a network's classes first; classes that only the dataset has are told."""
+    """Return the dataset with a network's classes first; report classes that only the dataset has."""
     labelled = [dataset.names[c] for c in np.unique(dataset.ground_truth.class_id)]
     unknown = [name for name in labelled if name not in names]
     if unknown and len(unknown) == len(labelled):
@@ -89,7 +89,7 @@ def _array_order(detections: Detections, candidates: Candidates) -> NDArray[np.i
 
 
 def inference_settings(detector: Detector, dataset: Dataset, *, cfg: Path, weights: Path) -> dict[str, Any]:
-    """All that detections depend on besides the images: what a run must share with the one that it continues."""
+    """Return the settings that the detections depend on; a resumed run must have the same."""
     return {
         "names": list(detector.names),
         "cfg": _digest(cfg),
@@ -110,7 +110,7 @@ def _digest(path: Path) -> str:
 
 
 def detection_table(dataset: Dataset, images: Sequence[ImageDetections]) -> DetectionTable:
-    """Columns out of images; boxes stay uncut, and know their borders."""
+    """Return the detections of all images as columns; boxes are not clipped, but the limits for clipping are kept."""
     index = {name: i for i, name in enumerate(dataset.ids)}
     image = np.concatenate([np.full(len(entry.scores), index[entry.id], np.int64) for entry in images] or [np.zeros(0, np.int64)])
     class_id = np.array([c for entry in images for c in entry.class_ids], np.int64)
@@ -120,7 +120,7 @@ def detection_table(dataset: Dataset, images: Sequence[ImageDetections]) -> Dete
 
 
 def stage_milliseconds(images: Sequence[ImageDetections]) -> dict[str, float]:
-    """Milliseconds an image, by stage; the median of the images that were run."""
+    """Return the median milliseconds of an image by stage, over the images that were run."""
     times = np.array([entry.seconds for entry in images if entry.error is None and any(entry.seconds)])
     if not len(times):
         return {}

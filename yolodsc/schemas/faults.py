@@ -1,4 +1,4 @@
-"""What msgspec says of a value that does not fit its schema, in the words of this project: path, found, expected."""
+"""Messages of msgspec rewritten as path, value found, and value expected."""
 
 import json
 import re
@@ -21,7 +21,7 @@ class FaultError(ValueError):
 
 
 def fault_of(value: Any, schema: Any, message: str) -> str:
-    """One line out of msgspec's message and the value that it is about."""
+    """Return one line from msgspec's message and the value."""
     text, _, path = message.partition(" - at ")
     at, found = _located(value, schema, path.strip("`"))
     if missing := _MISSING.fullmatch(text):

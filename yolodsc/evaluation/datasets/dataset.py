@@ -1,4 +1,4 @@
-"""A dataset as a value, and how detections given by names find their place in it."""
+"""Datasets, and detections by name resolved against them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,7 +16,7 @@ IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".tif", ".tiff")
 
 @dataclass(slots=True)
 class InputReport:
-    """What was wrong with the input: collected, or raised at once when ``strict``."""
+    """Problems of the input: collected, or raised at once if ``strict``."""
 
     strict: bool = False
     notes: list[str] = field(default_factory=list)
@@ -89,7 +89,7 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetectionRows:
-    """Detections as files tell them: images and classes by name.
+    """Detections as files contain them: images and classes by name.
 
     Attributes
     ----------

@@ -22,7 +22,7 @@ NAMES = (
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """One image's XML: width and height (NaN: not told), and objects as name, corners, difficult."""
+    """One image's XML: width and height (NaN if missing), and objects as name, corners, difficult."""
 
     size: tuple[float, float]
     objects: tuple[tuple[str, tuple[float, float, float, float], bool], ...]
@@ -45,7 +45,7 @@ def read_voc(root: Path, chosen: str, report: InputReport, *, names: Sequence[st
 
 
 def image_set_file(root: Path, chosen: str) -> Path:
-    """The list that ``--set`` means: an image set of the tree, or a file; a `DatasetError` where there is none."""
+    """Return the file of an image set: one of the tree, or any file; raise a `DatasetError` if there is none."""
     if not is_folder(root / "Annotations"):
         raise DatasetError(f"{root}: no folder 'Annotations' in it; expected a VOC tree such as VOCdevkit/VOC2007")
     candidates = [root / "ImageSets" / "Main" / f"{chosen}.txt", Path(chosen)]
@@ -103,7 +103,7 @@ def read_annotations(
 
 
 def _checked(sizes: Doubles, paths: Sequence[Path], report: InputReport) -> Doubles:
-    """Sizes (P, 2): the image's own where it and the XML disagree."""
+    """Return the sizes (P, 2), from the images if the XML files disagree."""
     actual = image_sizes(paths)
     known = ~np.isnan(actual)
     for i in np.flatnonzero((known & ~np.isnan(sizes) & (actual != sizes)).any(axis=1)).tolist():

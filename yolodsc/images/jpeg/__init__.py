@@ -1,8 +1,8 @@
 """JPEG files to the very bytes that Darknet sees.
 
-Decoders agree on a JPEG only to a few levels of 255, because nobody prescribes how to round: stb_image, which Darknet uses, and
-libjpeg, which nearly everybody else uses, differ in one byte out of twenty. That is enough to move the AP of a rare class by a
-point. Here is the arithmetic of stb_image.
+Decoders agree on a JPEG only to a few levels of 255, because the standard does not prescribe rounding: stb_image, which Darknet
+uses, and libjpeg differ in one byte out of twenty. That moves the AP of a rare class by up to a point. This package implements the
+arithmetic of stb_image.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from yolodsc.jit import Kernel
 __all__ = ["KERNELS", "decode_jpeg", "read_jpeg"]
 
 MAX_BYTES = 2**28
-"""Longer files are left to another decoder: no JPEG of `markers.MAX_PIXELS` has as many."""
+"""Maximum bytes of a file; no JPEG of `markers.MAX_PIXELS` pixels is longer."""
 
 START = b"\xff\xd8"
 """First bytes of every JPEG file."""
@@ -114,7 +114,7 @@ def _read(
     tables: NDArray[np.int32],
     samples: NDArray[np.uint8],
 ) -> bool:
-    """Add what one scan tells of the coefficients, or write ``samples`` unless it is empty; False where its data are damaged."""
+    """Add the coefficients of one scan, or write ``samples`` unless it is empty; False where its data are damaged."""
     parts = [frame.components[i] for i in scan.components]
     alone = len(parts) == 1
     layout = np.array(
