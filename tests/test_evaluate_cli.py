@@ -115,6 +115,7 @@ def test_streams_and_threads_change_nothing(options: list[str], tree: Path, tmp_
         (["--thresh", ".2"], "thresh: 0.1, now 0.2"),
         (["--nms", ".3"], "nms: 0.45, now 0.3"),
         (["--letterbox"], 'geometry: "stretch", now "letterbox"'),
+        (["--decoder", "fast"], 'decoder: "darknet", now "fast"'),
         (["--weights", f"{GOLDEN}/micro/yolo-diounms.weights", "--cfg", f"{GOLDEN}/micro/yolo-diounms.cfg"], "cfg: another file"),
     ],
 )
@@ -142,7 +143,7 @@ def test_another_runs_journal_is_refused(
         (["--voc", "nowhere"], "nowhere: no such file or folder"),
         (["--json", "."], "--json .: is a directory"),
         (["--voc", "."], "no folder 'Annotations' in it"),
-        (["--rules", "voc7"], "is no rule; wanted some of voc07"),
+        (["--rules", "voc7"], "is no rule; expected some of voc07"),
         (["--format", "pascal"], "--format pascal: wanted voc, yolo"),
         (["--set", "train"], "--set train: no file"),
         (["--iou", "2"], "--iou"),

@@ -7,7 +7,7 @@ import pytest
 
 import yolodsc
 from yolodsc.cli import run
-from yolodsc.detection.bundled import DEFAULT_MODEL, bundled_models, resolve_model
+from yolodsc.detection.model_files import DEFAULT_MODEL, bundled_models, resolve_model
 from yolodsc.detection.sources import sample_images
 from yolodsc.errors import OptionError
 from yolodsc.network.network import Network

@@ -11,7 +11,7 @@ from tests.networks import network
 from yolodsc import cli
 from yolodsc.bench.startup import measure_start
 from yolodsc.bench.subject import benchmark_subject
-from yolodsc.detection import bundled as models
+from yolodsc.detection import model_files as models
 
 pytestmark = pytest.mark.slow
 

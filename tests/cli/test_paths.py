@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.support import LONG, NETWORK, PACKAGE, STEM, complains, posix, remarks, run
 from yolodsc import cli
-from yolodsc.detection.bundled import resolve_model
+from yolodsc.detection.model_files import resolve_model
 from yolodsc.errors import OptionError
 from yolodsc.files import nearest, replacing, resolved
 

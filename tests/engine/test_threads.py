@@ -177,8 +177,8 @@ def test_the_command_line_says_that_fewer_threads_are_used(
     monkeypatch.setattr(cores, "available", lambda: 3)
 
     assert options.cores(1024) == (3, 1)
-    assert capsys.readouterr().err == "note: --threads 1024: 3 used, which fills the cores of this process\n"
+    assert capsys.readouterr().err == "yolodsc: --threads 1024: 3 used, which fills the cores of this process\n"
     assert options.cores(1, 64) == (1, 3)
-    assert capsys.readouterr().err == "note: --streams 64: 3 used, which fills the cores of this process\n"
+    assert capsys.readouterr().err == "yolodsc: --streams 64: 3 used, which fills the cores of this process\n"
     assert options.cores(1024, 64, quiet=True) == options.cores(3) == (3, 1)
     assert capsys.readouterr().err == ""

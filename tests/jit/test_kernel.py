@@ -125,14 +125,14 @@ WARM = """
 import sys
 import numpy as np
 from tests.test_jpeg import FILES
-from yolodsc import image, jpeg, planar
-from yolodsc.profile import ALEXEYAB
-from yolodsc.shape import Shape
-for kernel in planar.KERNELS:
+from yolodsc.arrays import Shape
+from yolodsc.darknet import ALEXEYAB
+from yolodsc.images import fit, jpeg, preprocess
+for kernel in preprocess.KERNELS:
     kernel.load()
 for name in ("sequential-420", "progressive-420"):
-    image = jpeg.decode(FILES[name])
-    image.fit(image, Shape(3, 20, 30), profile=ALEXEYAB, geometry="letterbox")
+    image = jpeg.decode_jpeg(FILES[name])
+    fit(image, Shape(3, 20, 30), profile=ALEXEYAB, geometry="letterbox")
 print(*sorted({"numba", "llvmlite.binding"} & set(sys.modules)))
 """
 
@@ -157,26 +157,26 @@ CHECKED = """
 import random
 import numba
 from tests.test_jpeg import FILES
-from tests.test_planar import SIZES, pixels
-from yolodsc import image, jpeg, planar
-from yolodsc.profile import ALEXEYAB
-from yolodsc.shape import Shape
+from tests.test_preprocess import SIZES, pixels
+from yolodsc.arrays import Shape
+from yolodsc.darknet import ALEXEYAB
+from yolodsc.images import fit, jpeg, preprocess
 
-planar._PATIENCE = 0
+preprocess._PATIENCE = 0
 assert numba.config.BOUNDSCHECK == 1
 random.seed(1)
 for name, content in FILES.items():
-    assert jpeg.decode(content) is not None
+    assert jpeg.decode_jpeg(content) is not None
     for _ in range(40):
         changed = bytearray(content)
         for _ in range(random.randint(1, 5)):
             changed[random.randrange(len(changed) // 4 if random.random() < 0.4 else len(changed))] = random.randrange(256)
         frame = jpeg.parse(bytes(changed))
         if frame is None or frame.blocks * len(frame.scans) < 100_000:
-            jpeg.decode(bytes(changed), channels=random.choice([1, 3]))
+            jpeg.decode_jpeg(bytes(changed), channels=random.choice([1, 3]))
 for height, width, rows, columns in SIZES:
     for channels in (1, 3):
-        image.fit(pixels(height, width, channels), Shape(channels, rows, columns), profile=ALEXEYAB, geometry="letterbox")
+        fit(pixels(height, width, channels), Shape(channels, rows, columns), profile=ALEXEYAB, geometry="letterbox")
 print("within bounds")
 """
 

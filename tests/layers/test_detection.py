@@ -5,7 +5,7 @@ import pytest
 
 from tests.networks import network
 from yolodsc.darknet.profile import ALEXEYAB, OPENCV, PJREDDIE, Profile
-from yolodsc.detection.detector import default_geometry
+from yolodsc.detection.network_input import default_geometry
 from yolodsc.errors import CfgError
 
 

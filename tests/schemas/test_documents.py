@@ -68,7 +68,7 @@ FAULTS: list[tuple[str, tuple[str | int, ...], Any, str]] = [
     ("results", (1, "score"), "0.5", 'at $[1].score: got "0.5", expected number'),
     ("results", (1, "score"), 1e300, "at $[1].score: got 1e+300"),
     ("results", (1,), 1, "at $[1]: got 1, expected object"),
-    ("results", (), {}, "wanted a list of detections"),
+    ("results", (), {}, "expected a list of detections"),
     ("frames", (0, "objects", 0, "name"), None, "at $[0].objects[0].name: got null, expected string"),
     ("frames", (0, "objects", 0, "relative_coordinates", "width"), "w", "relative_coordinates.width: got"),
     ("frames", (0, "objects", 0, "relative_coordinates"), [1], "relative_coordinates: got an array of 1, expected object"),
@@ -149,7 +149,7 @@ def test_draws_in_blocks_are_the_same_draws(monkeypatch: pytest.MonkeyPatch) -> 
     a, b = (read_evaluation(side, file="x") for side in (content, other))
     whole = compare(a, b)
 
-    monkeypatch.setattr("yolodsc.evaluation.comparison.bootstrap.MOST_WEIGHTS", 30 * 7)
+    monkeypatch.setattr("yolodsc.evaluation.comparison.bootstrap.MAX_WEIGHTS", 30 * 7)
 
     assert compare(a, b) == whole
     assert whole[""].low != whole[""].high

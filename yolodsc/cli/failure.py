@@ -61,6 +61,13 @@ def _line(error: BaseException) -> str:
         return f"out of memory{detail}; expected more memory, a smaller network or image, or fewer --threads"
     if isinstance(error, OSError):
         return _of_system(error)
+    return _of_library(error)
+
+
+def _of_library(error: BaseException) -> str:
+    """A file that a library found truncated, or a library that cannot be loaded; empty for anything else."""
+    if isinstance(error, EOFError):
+        return f"a file ended too early: {_short(str(error))}"
     if isinstance(error, ImportError) and not (error.name or "yolodsc").startswith("yolodsc"):
         return f"{error.name} cannot be loaded: {_short(str(error))}"
     return ""

@@ -75,6 +75,7 @@ def open_detector(
         nms_thresh=detection.nms,
         geometry=detection.geometry,
         exif=detection.exif,
+        decoder=detection.decoder,
         threads=threads,
         streams=streams,
         isa=running.isa,

@@ -52,6 +52,14 @@ Letterbox = Annotated[
         show_default="as the .cfg file or the profile says",
     ),
 ]
+DecoderName = Annotated[
+    str,
+    typer.Option(
+        "--decoder",
+        metavar="D",
+        help="JPEG decoder: darknet (the pixels of Darknet), fast (libjpeg-turbo) or auto (as the profile says).",
+    ),
+]
 Exif = Annotated[
     bool | None,
     typer.Option("--exif/--no-exif", help="Rotate images by their EXIF orientation.", show_default="as the profile says"),
@@ -97,6 +105,7 @@ class DetectionOptions:
     nms: NmsThresh = None
     letterbox: Letterbox = None
     exif: Exif = None
+    decoder: DecoderName = "auto"
 
     @property
     def geometry(self) -> str | None:

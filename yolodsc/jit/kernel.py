@@ -63,6 +63,10 @@ class Kernel:
                 self._run = self._by_numba() if checked else self._by_address()
             return self._run
 
+    def ready(self) -> bool:
+        """Whether the function is loaded, or is loaded from the cache without being compiled."""
+        return self._run is not None or load_cached(f"{self._digest()}.o") is not None
+
     def pays(self, patience: int) -> bool:
         """Whether to call it rather than something slower: it need not be compiled, or was asked for ``patience`` times in vain."""
         if self._run is None and self._missed < patience:

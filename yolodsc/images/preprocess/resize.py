@@ -10,12 +10,12 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.images.planar.planes import share
-from yolodsc.images.planar.vectors import STEP, between, blended, scaled
+from yolodsc.images.preprocess.conversion import share
+from yolodsc.images.preprocess.simd import STEP, between, blended, scaled
 from yolodsc.jit import word
 
 i64: Any = np.int64
-"""64 bits for what comes out of arrays with fewer, to the type checker whatever is wanted."""
+"""Converts array elements to 64 bits; untyped, so that type checkers accept any use."""
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
 Words = NDArray[np.int32]

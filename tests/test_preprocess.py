@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from yolodsc.arrays import Shape
 from yolodsc.darknet.profile import ALEXEYAB, OPENCV
-from yolodsc.images import planar
+from yolodsc.images import preprocess
 from yolodsc.images.image import fit, letterboxed, resize, to_planar
 from yolodsc.jit.kernel import Kernel
 
@@ -18,7 +18,7 @@ from yolodsc.jit.kernel import Kernel
 @pytest.fixture(scope="module", autouse=True)
 def kernels() -> None:
     """Compiled, not what serves until then."""
-    for kernel in planar.KERNELS:
+    for kernel in preprocess.KERNELS:
         kernel.load()
 
 
@@ -113,15 +113,15 @@ def test_read_only_outputs_are_refused() -> None:
     out.flags.writeable = False
 
     with pytest.raises(ValueError, match="writable"):
-        planar.resized(pixels(5, 5, 3), out, width=9, height=8)
+        preprocess.resized(pixels(5, 5, 3), out, width=9, height=8)
 
 
 def test_numpy_serves_until_compiling_pays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first images of a machine do not wait for the compiler; they are the same, and the kernel comes when there are many."""
     monkeypatch.setenv("YOLODSC_CACHE", str(tmp_path))
-    monkeypatch.setattr(planar, "_PATIENCE", 3)
-    compiled, kernel = planar._resized, Kernel("yolodsc.images.planar.resize:resized", planar.RESIZED)
-    monkeypatch.setattr(planar, "_resized", kernel)
+    monkeypatch.setattr(preprocess, "_PATIENCE", 3)
+    compiled, kernel = preprocess._resized, Kernel("yolodsc.images.preprocess.resize:resized", preprocess.RESIZED)
+    monkeypatch.setattr(preprocess, "_resized", kernel)
     image, loads = pixels(40, 50, 3), []
     monkeypatch.setattr(kernel, "load", lambda: loads.append(1) or compiled)
 
@@ -148,4 +148,4 @@ def test_grey_has_stb_images_weights() -> None:
     """For every pixel of a noise."""
     image = pixels(33, 47, 3)
 
-    np.testing.assert_array_equal(planar.grey(image)[..., 0], (image @ np.array([77, 150, 29])) >> 8)
+    np.testing.assert_array_equal(preprocess.grey(image)[..., 0], (image @ np.array([77, 150, 29])) >> 8)

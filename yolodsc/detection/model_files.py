@@ -1,4 +1,4 @@
-"""Where a network's files are: ``--model NAME|DIR`` to cfg, weights and names."""
+"""Files of a network: from a name or a directory to cfg, weights and names."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +10,15 @@ _PACKAGE = Path(__file__).parents[1]
 _INSTALLED = _PACKAGE / "shipped"
 
 SHIPPED = _INSTALLED if is_folder(_INSTALLED) else _PACKAGE.parent
-"""The folder whose ``cfg/`` and ``weights/`` hold the networks that come with the program: in the wheel, or in the checkout."""
+"""The folder with ``cfg/`` and ``weights/`` of the bundled networks: in the wheel, or in the checkout."""
 
 DEFAULT_MODEL = "dsc-nano-voc"
-"""The shipped network that serves where none is named: the 20 classes of PASCAL VOC."""
+"""The default network; it detects the 20 classes of PASCAL VOC."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """Paths of one network; ``names`` is None where there is no list of names."""
+    """Paths of one network; ``names`` is None if there is no list of names."""
 
     cfg: Path
     weights: Path
@@ -26,19 +26,19 @@ class ModelFiles:
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """All that there are."""
+        """All paths that are not None."""
         return (self.cfg, self.weights, *((self.names,) if self.names else ()))
 
 
 def resolve_model(model: str) -> ModelFiles:
-    """The files of a shipped network by name, or of a directory that holds one network.
+    """Return the files of a shipped network by name, or of a directory with one network.
 
-    A directory that is named as a shipped network is meant where it is written as a path, ``./NAME``.
+    A directory with the name of a shipped network must be written as a path, ``./NAME``.
 
     Raises
     ------
     OptionError
-        There is no such network, or the directory holds none or several.
+        No such network exists, or the directory holds none or several.
     """
     if model in bundled_models():
         cfg, weights = SHIPPED / "cfg" / f"{model}.cfg", SHIPPED / "weights" / f"{model}.weights"
@@ -50,13 +50,13 @@ def resolve_model(model: str) -> ModelFiles:
 
 
 def bundled_models() -> list[str]:
-    """Names of the networks that come with the program."""
+    """Return the names of the shipped networks."""
     weights = {path.stem for path in (SHIPPED / "weights").glob("*.weights")}
     return sorted(path.stem for path in (SHIPPED / "cfg").glob("*.cfg") if path.stem in weights)
 
 
 def names_beside(cfg: Path, weights: Path) -> Path | None:
-    """The ``.names`` file with the stem of either file, in either folder."""
+    """Return the ``.names`` file with the stem of either file, in its folder; None if there is none."""
     candidates = [path.with_suffix(".names") for path in (cfg, weights)]
     return next((path for path in candidates if is_file(path)), None)
 

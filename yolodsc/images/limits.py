@@ -9,13 +9,13 @@ from PIL import Image, UnidentifiedImageError
 
 from yolodsc.errors import ImageError
 from yolodsc.files import regular_size
-from yolodsc.images.jpeg.markers import MOST_PIXELS, scans_allowed
+from yolodsc.images.jpeg.markers import MAX_PIXELS, scans_allowed
 
-MOST_SIDE = 2**16 - 1
+MAX_SIDE = 2**16 - 1
 """The longest side, that of a JPEG: a strip one pixel wide would take many times its pixels, since every row costs."""
 
-MOST_BYTES = 2**30
-"""The longest file: `MOST_PIXELS` of three times 16 bits, uncompressed, fit."""
+MAX_BYTES = 2**30
+"""The longest file: `MAX_PIXELS` of three times 16 bits, uncompressed, fit."""
 
 FORMATS = ("JPEG", "PNG", "PPM", "BMP", "DIB", "GIF", "TIFF", "WEBP", "TGA", "JPEG2000", "ICO", "PCX", "PSD", "SGI", "AVIF")
 """Pillow's formats that are read. The others are rare, or are programs for other programs (EPS) rather than pixels."""
@@ -30,18 +30,18 @@ def open_image(path: str | Path) -> Iterator[Image.Image]:
     Raises
     ------
     ImageError
-        The file is a device or pipe, longer than `MOST_BYTES`, or its header says more than the limits above. Pillow's own errors
+        The file is a device or pipe, longer than `MAX_BYTES`, or its header says more than the limits above. Pillow's own errors
         pass.
     """
-    regular_size(path, max_bytes=MOST_BYTES, error=ImageError)
+    regular_size(path, max_bytes=MAX_BYTES, error=ImageError)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with _recognised(path) as image:
             width, height = image.size
-            if width * height > MOST_PIXELS or max(width, height) > MOST_SIDE:
-                raise ImageError(f"{path}: {width}x{height} pixels; at most {MOST_PIXELS} are read, {MOST_SIDE} a side")
-            if image.format in ("JPEG", "MPO") and (scans := _scans(path)) > (most := scans_allowed(width * height)):
-                raise ImageError(f"{path}: a JPEG of {scans} scans; at most {most} are read at {width}x{height} pixels")
+            if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
+                raise ImageError(f"{path}: {width}x{height} pixels; at most {MAX_PIXELS} are read, {MAX_SIDE} a side")
+            if image.format in ("JPEG", "MPO") and (scans := _scans(path)) > (allowed := scans_allowed(width * height)):
+                raise ImageError(f"{path}: a JPEG of {scans} scans; at most {allowed} are read at {width}x{height} pixels")
             yield image
 
 

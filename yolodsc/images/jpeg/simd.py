@@ -27,8 +27,8 @@ def summed(typing: Any, s: Any, near: Any, far: Any, out: Any, at: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         s, near, far, out, at = arguments
         lanes = Lanes(builder, 16, STEP)
-        places = [pointer(context, builder, signature.args[0], s, i, _BYTE, reach=STEP) for i in (near, far)]
-        one, other = (lanes.load(place, 8, signed=False) for place in places)
+        addresses = [pointer(context, builder, signature.args[0], s, i, _BYTE, reach=STEP) for i in (near, far)]
+        one, other = (lanes.load(address, 8, signed=False) for address in addresses)
         target = pointer(context, builder, signature.args[3], out, at, _SHORT, reach=STEP)
         lanes.store(lanes.add(lanes.times(one, 3), other), target)
         return context.get_dummy_value()
@@ -74,10 +74,10 @@ def _doubled(half: int, shift: int) -> Any:
             sums, at, s, out = arguments
             lanes = Lanes(builder, 16, STEP)
             before = builder.sub(at, ir.Constant(at.type, 1))
-            place = pointer(context, builder, signature.args[0], sums, before, _SHORT, reach=STEP + 2)
-            left, own, right = (lanes.load(builder.gep(place, [ir.Constant(at.type, i)]), 16) for i in range(3))
-            own = lanes.plus(lanes.times(own, 3), half)
-            first, second = (lanes.bytes(lanes.right(lanes.add(own, other), shift)) for other in (left, right))
+            address = pointer(context, builder, signature.args[0], sums, before, _SHORT, reach=STEP + 2)
+            left, centre, right = (lanes.load(builder.gep(address, [ir.Constant(at.type, i)]), 16) for i in range(3))
+            centre = lanes.plus(lanes.times(centre, 3), half)
+            first, second = (lanes.bytes(lanes.right(lanes.add(centre, other), shift)) for other in (left, right))
             mask = [k // 2 + STEP * (k % 2) for k in range(2 * STEP)]
             target = pointer(context, builder, signature.args[2], s, out, _BYTE, reach=2 * STEP)
             lanes.store(lanes.shuffled(first, second, mask), target)
@@ -91,14 +91,14 @@ def _doubled(half: int, shift: int) -> Any:
 doubled_sums, doubled_samples = _doubled(8, 4), _doubled(2, 2)
 
 
-def _mixed(lanes: Lanes, vectors: tuple[Any, Any, Any], place: Any) -> None:
+def _mixed(lanes: Lanes, vectors: tuple[Any, Any, Any], address: Any) -> None:
     """Three vectors of bytes in turn."""
     red, green, blue = vectors
     for part in range(3):
         lane = [divmod(STEP * part + k, 3) for k in range(STEP)]
         two = lanes.shuffled(red, green, [x + STEP * min(c, 1) for x, c in lane])
         three = lanes.shuffled(two, blue, [STEP + x if c == 2 else k for k, (x, c) in enumerate(lane)])
-        lanes.store(three, lanes.builder.gep(place, [ir.Constant(ir.IntType(64), STEP * part)]))
+        lanes.store(three, lanes.builder.gep(address, [ir.Constant(ir.IntType(64), STEP * part)]))
 
 
 def _colours(convert: bool) -> Any:
@@ -109,12 +109,12 @@ def _colours(convert: bool) -> Any:
         def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             s, *rows, out, at = arguments
             lanes = Lanes(builder, 16, STEP)
-            places = [pointer(context, builder, signature.args[0], s, row, _BYTE, reach=STEP) for row in rows]
+            addresses = [pointer(context, builder, signature.args[0], s, row, _BYTE, reach=STEP) for row in rows]
             target = pointer(context, builder, signature.args[4], out, at, _BYTE, reach=3 * STEP)
             if not convert:
-                _mixed(lanes, tuple(Lanes(builder, 8, STEP).load(place, 8) for place in places), target)
+                _mixed(lanes, tuple(Lanes(builder, 8, STEP).load(address, 8) for address in addresses), target)
                 return context.get_dummy_value()
-            luma, cb, cr = (lanes.load(place, 8, signed=False) for place in places)
+            luma, cb, cr = (lanes.load(address, 8, signed=False) for address in addresses)
             luma = lanes.plus(lanes.left(luma, 4), 8)
             cb, cr = (lanes.left(lanes.plus(difference, -128), 8) for difference in (cb, cr))
             sums = (

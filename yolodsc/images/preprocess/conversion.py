@@ -4,14 +4,14 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.images.planar.vectors import HIGH, LOW, STEP, parted, shared
+from yolodsc.images.preprocess.simd import HIGH, LOW, STEP, parted, shared
 
 _HIGH, _LOW = np.float32(HIGH), np.float32(LOW)
 
 
 @nb.njit(forceinline=True)
 def share(byte: np.uint8) -> np.float32:  # pragma: no cover
-    """A byte over 255 (see `yolodsc.images.planar.vectors`)."""
+    """A byte over 255 (see `yolodsc.images.preprocess.simd`)."""
     number = np.float32(byte)
     return number * _HIGH + number * _LOW
 

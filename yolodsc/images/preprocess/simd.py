@@ -37,8 +37,8 @@ def _mean(builder: Any, near: Any, far: Any, weight: Any) -> Any:
     return builder.fadd(builder.fmul(near, builder.fsub(one, weight)), builder.fmul(far, weight))
 
 
-def _load(builder: Any, place: Any) -> Any:
-    return builder.load(builder.bitcast(place, _FLOATS.as_pointer()), align=4)
+def _load(builder: Any, address: Any) -> Any:
+    return builder.load(builder.bitcast(address, _FLOATS.as_pointer()), align=4)
 
 
 @instruction  # type: ignore[untyped-decorator]
@@ -109,11 +109,11 @@ def parted(typing: Any, pixels: Any, at: Any, out: Any, to: Any, plane: Any) -> 
         reach = builder.add(builder.mul(plane, ir.Constant(plane.type, 2)), ir.Constant(plane.type, STEP))
         target = pointer(context, builder, signature.args[2], out, to, _FLOAT, reach=reach)
         for channel in range(3):
-            wanted = [3 * k + channel for k in range(STEP)]
-            two = lanes.shuffled(parts[0], parts[1], [i if i < 2 * STEP else 0 for i in wanted])
-            numbers = lanes.shuffled(two, parts[2], [k if i < 2 * STEP else i - STEP for k, i in enumerate(wanted)])
-            place = builder.gep(target, [builder.mul(plane, ir.Constant(ir.IntType(64), channel))])
-            lanes.store(_shares(builder, builder.zext(numbers, lanes.type)), place)
+            sources = [3 * k + channel for k in range(STEP)]
+            two = lanes.shuffled(parts[0], parts[1], [i if i < 2 * STEP else 0 for i in sources])
+            numbers = lanes.shuffled(two, parts[2], [k if i < 2 * STEP else i - STEP for k, i in enumerate(sources)])
+            address = builder.gep(target, [builder.mul(plane, ir.Constant(ir.IntType(64), channel))])
+            lanes.store(_shares(builder, builder.zext(numbers, lanes.type)), address)
         return context.get_dummy_value()
 
     return types.void(pixels, at, out, to, plane), code
