@@ -91,7 +91,7 @@ def compile(  # noqa: A001
         return first
     from yolodsc.engine.runtime.streams import Streams
 
-    return Streams([first, *(first.twin() for _ in range(streams - 1))])
+    return Streams([first, *(first.clone() for _ in range(streams - 1))])
 
 
 def _fused(
