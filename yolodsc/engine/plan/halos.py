@@ -29,5 +29,5 @@ def resolved_halos(operations: Sequence[Operation]) -> dict[Tensor, Halo]:
     declared = [(tensor, halo) for operation in operations for tensor, halo in operation.halos()]
     for tensor, halo in declared:
         halos[root(tensor)] = halos.get(root(tensor), Halo()) | halo
-    tensors = dict.fromkeys([tensor for tensor, _ in declared] + list(parent))
+    tensors = dict.fromkeys([*(tensor for tensor, _ in declared), *parent, *parent.values()])
     return {tensor: halos[root(tensor)] for tensor in tensors if root(tensor) in halos}

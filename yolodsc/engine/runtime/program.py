@@ -81,7 +81,7 @@ class Constants:
         while len(data):
             free = len(self.chunks) * CHUNK - self.size
             if free <= 0:
-                self.chunks.append(np.empty(CHUNK, np.uint8))
+                self.chunks.append(np.zeros(CHUNK, np.uint8))  # the padding between arrays is zero
                 continue
             self.chunks[-1][CHUNK - free : CHUNK - free + len(data)] = data[:free]
             self.size += min(free, len(data))
