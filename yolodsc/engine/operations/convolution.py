@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from yolodsc.arrays import Array
 from yolodsc.engine.codegen.tiles import Tile, tiles
-from yolodsc.engine.operations.operation import Lowered, LoweringContext, Operation, halo_calls, split, strips
+from yolodsc.engine.operations.operation import Lowered, LoweringContext, TensorOperation, halo_calls, split, strips
 from yolodsc.engine.operations.packing import CHANNEL_GROUP, PackedProduct, contraction, pack, segment_table
 from yolodsc.engine.plan.layout import Buffer, Halo, Tensor, TensorView, tensors_of
 from yolodsc.engine.runtime.program import ConstantPool, Task
@@ -57,7 +57,7 @@ class _Chunk:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Convolution(Operation):
+class Convolution(TensorOperation):
     """One group of a convolution: all channels of a view to ``blocks`` of a tensor, activation and residual included.
 
     Attributes
@@ -68,8 +68,6 @@ class Convolution(Operation):
         First and last + 1 output block; (0, 0): all.
     """
 
-    x: TensorView
-    y: Tensor
     kernel: Array
     bias: Array
     geometry: Geometry
@@ -81,11 +79,6 @@ class Convolution(Operation):
     def reads(self) -> tuple[Buffer, ...]:
         """The input and the residual."""
         return tensors_of(self.x, self.residual)
-
-    @property
-    def writes(self) -> tuple[Buffer, ...]:
-        """The output."""
-        return (self.y,)
 
     def halos(self) -> Iterable[tuple[Tensor, Halo]]:
         """The input's, for the taps."""

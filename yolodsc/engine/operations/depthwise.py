@@ -9,8 +9,8 @@ from yolodsc.arrays import Array
 from yolodsc.engine.codegen.kernels.depthwise import DepthwiseKernel
 from yolodsc.engine.codegen.tiles import pixels
 from yolodsc.engine.operations.convolution import Geometry
-from yolodsc.engine.operations.operation import Lowered, LoweringContext, Operation, halo_calls, split
-from yolodsc.engine.plan.layout import Buffer, Halo, Tensor, TensorView, tensors_of
+from yolodsc.engine.operations.operation import Lowered, LoweringContext, TensorOperation, halo_calls, split
+from yolodsc.engine.plan.layout import Halo, Tensor, TensorView
 from yolodsc.engine.runtime.program import Call, ConstantPool, Task
 
 TILE_PIXELS = 10
@@ -47,23 +47,11 @@ class DepthwiseFilters:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Depthwise(Operation):
+class Depthwise(TensorOperation):
     """A depthwise layer from a view to the blocks of a tensor that start with ``first_block``."""
 
-    x: TensorView
-    y: Tensor
     filters: DepthwiseFilters
     first_block: int = 0
-
-    @property
-    def reads(self) -> tuple[Buffer, ...]:
-        """The input."""
-        return tensors_of(self.x)
-
-    @property
-    def writes(self) -> tuple[Buffer, ...]:
-        """The output."""
-        return (self.y,)
 
     def halos(self) -> Iterable[tuple[Tensor, Halo]]:
         """The input's, for the taps."""

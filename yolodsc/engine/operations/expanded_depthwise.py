@@ -8,30 +8,18 @@ from dataclasses import dataclass
 
 from yolodsc.engine.operations.convolution import Pointwise
 from yolodsc.engine.operations.depthwise import DepthwiseFilters, depthwise_call
-from yolodsc.engine.operations.operation import Lowered, LoweringContext, Operation, halo_calls, in_scratch, split
+from yolodsc.engine.operations.operation import Lowered, LoweringContext, TensorOperation, halo_calls, in_scratch, split
 from yolodsc.engine.operations.packing import tiles_text
-from yolodsc.engine.plan.layout import Buffer, Tensor, TensorView, tensors_of
+from yolodsc.engine.plan.layout import Tensor, TensorView
 from yolodsc.engine.runtime.program import ConstantPool, Task
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class ExpandedDepthwise(Operation):
+class ExpandedDepthwise(TensorOperation):
     """Expand and depthwise, a few blocks of channels at a time."""
 
-    x: TensorView
-    y: Tensor
     expand: Pointwise
     filters: DepthwiseFilters
-
-    @property
-    def reads(self) -> tuple[Buffer, ...]:
-        """The input."""
-        return tensors_of(self.x)
-
-    @property
-    def writes(self) -> tuple[Buffer, ...]:
-        """The output."""
-        return (self.y,)
 
     def strided_views(self) -> tuple[TensorView, ...]:
         """The input."""

@@ -12,18 +12,16 @@ from yolodsc.engine.codegen.kernels.depthwise import DepthwiseKernel
 from yolodsc.engine.codegen.kernels.maps import ClearKernel
 from yolodsc.engine.operations.convolution import Pointwise
 from yolodsc.engine.operations.depthwise import DepthwiseFilters, depthwise_call
-from yolodsc.engine.operations.operation import Lowered, LoweringContext, Operation, halo_calls, in_scratch, split
+from yolodsc.engine.operations.operation import Lowered, LoweringContext, TensorOperation, halo_calls, in_scratch, split
 from yolodsc.engine.operations.packing import PackedProduct, tiles_text
 from yolodsc.engine.plan.layout import Buffer, Halo, Tensor, TensorView, tensors_of, whole
 from yolodsc.engine.runtime.program import Call, Task
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class InvertedResidual(Operation):
+class InvertedResidual(TensorOperation):
     """[expand] depthwise [project [+ residual]], by strips of rows; ``wide`` is the view that the expansion would have."""
 
-    x: TensorView
-    y: Tensor
     wide: TensorView
     expand: Pointwise | None
     filters: DepthwiseFilters
@@ -34,11 +32,6 @@ class InvertedResidual(Operation):
     def reads(self) -> tuple[Buffer, ...]:
         """The input and the residual."""
         return tensors_of(self.x, self.residual)
-
-    @property
-    def writes(self) -> tuple[Buffer, ...]:
-        """The output."""
-        return (self.y,)
 
     def halos(self) -> Iterable[tuple[Tensor, Halo]]:
         """The input's, for the taps, if there is no expansion: the ring has its own."""

@@ -106,6 +106,24 @@ class Operation:
         raise NotImplementedError
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class TensorOperation(Operation):
+    """An operation from a view to a tensor."""
+
+    x: TensorView
+    y: Tensor
+
+    @property
+    def reads(self) -> tuple[Buffer, ...]:
+        """The input."""
+        return self.x.tensors
+
+    @property
+    def writes(self) -> tuple[Buffer, ...]:
+        """The output."""
+        return (self.y,)
+
+
 def split(total: int, parts: int) -> Iterator[tuple[int, int]]:
     """(start, end) of ``parts`` nearly equal parts of ``total``, without empty ones."""
     parts = max(1, min(parts, total))

@@ -8,8 +8,8 @@ from typing import Literal
 from yolodsc.engine.codegen.kernels.maps import PairKernel, UpsampleKernel
 from yolodsc.engine.codegen.kernels.pools import AverageKernel, MaxpoolKernel, WindowKernel
 from yolodsc.engine.codegen.tiles import pixels
-from yolodsc.engine.operations.operation import Lowered, LoweringContext, Operation, halo_calls, split
-from yolodsc.engine.plan.layout import Buffer, Tensor, TensorView, tensors_of
+from yolodsc.engine.operations.operation import Lowered, LoweringContext, TensorOperation, halo_calls, split
+from yolodsc.engine.plan.layout import Buffer, TensorView, tensors_of
 from yolodsc.engine.runtime.program import Call, Task
 
 PASS = 8
@@ -45,22 +45,10 @@ class Windows:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Maxpool(Operation):
+class Maxpool(TensorOperation):
     """Largest value of each window; windows that cross the edge are clipped."""
 
-    x: TensorView
-    y: Tensor
     windows: Windows
-
-    @property
-    def reads(self) -> tuple[Buffer, ...]:
-        """The input."""
-        return tensors_of(self.x)
-
-    @property
-    def writes(self) -> tuple[Buffer, ...]:
-        """The output."""
-        return (self.y,)
 
     def lower(self, context: LoweringContext) -> Lowered:
         """Tasks of runs of blocks times strips of rows."""
@@ -110,12 +98,10 @@ class Maxpool(Operation):
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Elementwise(Operation):
+class Elementwise(TensorOperation):
     """Sum or product of two tensors, a tensor times gates, or a copy; then an activation."""
 
-    x: TensorView
     r: TensorView | None
-    y: Tensor
     operation: Binary
     activation: str
 
@@ -123,11 +109,6 @@ class Elementwise(Operation):
     def reads(self) -> tuple[Buffer, ...]:
         """The inputs."""
         return tensors_of(self.x, self.r)
-
-    @property
-    def writes(self) -> tuple[Buffer, ...]:
-        """The output."""
-        return (self.y,)
 
     def lower(self, context: LoweringContext) -> Lowered:
         """Tasks of runs of blocks times strips of rows."""
@@ -163,22 +144,10 @@ class Elementwise(Operation):
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Upsample(Operation):
+class Upsample(TensorOperation):
     """Every pixel becomes a square of pixels."""
 
-    x: TensorView
-    y: Tensor
     factor: int
-
-    @property
-    def reads(self) -> tuple[Buffer, ...]:
-        """The input."""
-        return tensors_of(self.x)
-
-    @property
-    def writes(self) -> tuple[Buffer, ...]:
-        """The output."""
-        return (self.y,)
 
     def lower(self, context: LoweringContext) -> Lowered:
         """Tasks of runs of blocks times strips of input rows."""
@@ -195,21 +164,8 @@ class Upsample(Operation):
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class GlobalAveragePool(Operation):
+class GlobalAveragePool(TensorOperation):
     """The mean of every channel."""
-
-    x: TensorView
-    y: Tensor
-
-    @property
-    def reads(self) -> tuple[Buffer, ...]:
-        """The input."""
-        return tensors_of(self.x)
-
-    @property
-    def writes(self) -> tuple[Buffer, ...]:
-        """The output."""
-        return (self.y,)
 
     def lower(self, context: LoweringContext) -> Lowered:
         """Tasks of runs of blocks."""

@@ -13,9 +13,9 @@ import numpy as np
 from yolodsc.arrays import Array, Shape
 from yolodsc.engine.codegen.kernels.winograd import WinogradInput, WinogradOutput, transformed
 from yolodsc.engine.codegen.tiles import tiles
-from yolodsc.engine.operations.operation import Lowered, LoweringContext, Operation, halo_calls, split
+from yolodsc.engine.operations.operation import Lowered, LoweringContext, TensorOperation, halo_calls, split
 from yolodsc.engine.operations.packing import CHANNEL_GROUP, PackedProduct, channel_groups, contraction, pack
-from yolodsc.engine.plan.layout import SCRATCH, Buffer, Halo, PlanarTensor, Tensor, TensorView, tagged_address, tensors_of
+from yolodsc.engine.plan.layout import SCRATCH, Buffer, Halo, PlanarTensor, Tensor, TensorView, tagged_address
 from yolodsc.engine.runtime.program import Call, ConstantPool, Task
 
 CACHE = 640 * 1024
@@ -70,24 +70,17 @@ class _Products:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Winograd(Operation):
+class Winograd(TensorOperation):
     """A 3x3 convolution of stride 1 from view to tensor; ``kernel`` (F, C, 3, 3), ``bias`` (F,).
 
     ``workspace`` holds transformed pixels and sums of all tiles if the weights are read only once (`workspace_for`).
     """
 
-    x: TensorView
-    y: Tensor
     kernel: Array
     bias: Array
     padding: int
     activation: str
     workspace: PlanarTensor | None
-
-    @property
-    def reads(self) -> tuple[Buffer, ...]:
-        """The input."""
-        return tensors_of(self.x)
 
     @property
     def writes(self) -> tuple[Buffer, ...]:

@@ -47,7 +47,7 @@ def average(builder: PlanBuilder, layer: AvgpoolLayer) -> None:
 def activation(builder: PlanBuilder, layer: ActivationLayer) -> None:
     """Add an activation."""
     x, y = _tensors(builder, layer)
-    operation = Elementwise("activation", (layer.index,), 0, x, None, y, "copy", layer.activation)
+    operation = Elementwise("activation", (layer.index,), 0, x, y, None, "copy", layer.activation)
     builder.add(operation, whole(y, x.channels))
 
 
@@ -60,7 +60,7 @@ def shortcut(builder: PlanBuilder, layer: ShortcutLayer) -> None:
     for number, view in enumerate(views[1:], 2):
         y = builder.tensor(layer.index, layer.shape, len(total.blocks))
         last = layer.activation if number == len(views) else "linear"
-        builder.add(Elementwise("shortcut", (layer.index,), 0, total, view, y, "add", last))
+        builder.add(Elementwise("shortcut", (layer.index,), 0, total, y, view, "add", last))
         total = whole(y, total.channels)
     return builder.set_output(layer.index, total)
 
@@ -80,7 +80,7 @@ def _product(builder: PlanBuilder, layer: ScaleChannelsLayer | SamLayer, operati
     if r.channels != x.channels:
         return builder.add_reference(layer)
     y = builder.tensor(layer.index, layer.shape, len(x.blocks))
-    product = Elementwise(layer.type, (layer.index,), 0, x, r, y, operation, layer.activation)
+    product = Elementwise(layer.type, (layer.index,), 0, x, y, r, operation, layer.activation)
     return builder.add(product, whole(y, x.channels))
 
 

@@ -90,7 +90,9 @@ def compiled(
         constants.take(lowered.constants)
     workers = (WorkerKernel(), LeadKernel(), HelperKernel())
     addresses = compiler_for(isa).load([*kernels_of(phases), *workers], progress)
-    program, buffer = link(phases, addresses), constants.buffer()
+    program = link(phases, addresses)
+    phases.clear()  # calls take more memory than the linked program
+    buffer = constants.buffer()
     check(program, {address: kernel for kernel, address in addresses.items()}, regions, buffer)
     worker, lead, helper = (addresses[kernel] for kernel in workers)
     return CompiledNetwork(tuple(operations), outputs_, program, buffer, arena, scratch, (worker, lead, helper))
