@@ -34,7 +34,7 @@ class InvertedResidual(TensorOperation):
         return tensors_of(self.x, self.residual)
 
     def halos(self) -> Iterable[tuple[Tensor, Halo]]:
-        """The input's, for the taps, if there is no expansion: the ring has its own."""
+        """The input's, for the taps, unless there is an expansion, whose ring has a halo."""
         return () if self.expand else self.filters.geometry.halos(self.x, self.y)
 
     def strided_views(self) -> Iterable[TensorView]:

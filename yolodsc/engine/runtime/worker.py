@@ -61,8 +61,8 @@ class HelperKernel(WorkerKernel):
     def emit(self, name: str) -> str:
         """LLVM IR of the helper."""
         c = IRBuilder(name, 4, signature="ptr %state, ptr %bases, ptr %last_epoch")
-        look, found, enter, leave, idle, again, out = (
-            c.label(s) for s in ("look", "found", "enter", "leave", "idle", "again", "out")
+        look, found, enter, leave, idle, repeat, out = (
+            c.label(s) for s in ("look", "found", "enter", "leave", "idle", "repeat", "out")
         )
         epoch, running, inside = (_field(c, n) for n in ("epoch", "running", "inside"))
         before = c.block
@@ -89,15 +89,15 @@ class HelperKernel(WorkerKernel):
         c.do(f"br label %{leave}")
         c.place(leave)
         _atomic_add(c, inside, -1)
-        c.do(f"br label %{again}")
+        c.do(f"br label %{repeat}")
         c.place(idle)
         _relax(c, looks)
         after_idle = c.block
         counted = c.add(looks, 1)
-        c.do(f"br label %{again}")
-        c.place(again)
+        c.do(f"br label %{repeat}")
+        c.place(repeat)
         total = c.let(f"phi i64 [ 0, %{leave} ], [ {counted}, %{after_idle} ]")
-        c.lines[hole] = f"  {looks} = phi i64 [ 0, %{before} ], [ {total}, %{again} ]"
+        c.lines[hole] = f"  {looks} = phi i64 [ 0, %{before} ], [ {total}, %{repeat} ]"
         more = c.let(f"icmp slt i64 {total}, {PATIENCE}")
         c.do(f"br i1 {more}, label %{look}, label %{out}")
         c.place(out)
