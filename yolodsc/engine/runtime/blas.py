@@ -11,12 +11,14 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
+import numpy as np  # noqa: F401 - loads NumPy's BLAS, which `_libraries` must find
+
 from yolodsc.jit import ForkLock, at_child
 
 
 @cache
 def _libraries() -> Any:
-    """The BLAS libraries; cached, because finding them takes milliseconds."""
+    """The BLAS libraries that are loaded, NumPy's among them; cached, because finding them takes milliseconds."""
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
