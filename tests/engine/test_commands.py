@@ -43,7 +43,7 @@ def test_info_names_what_a_report_of_a_fault_needs(capsys: pytest.CaptureFixture
 
 
 def test_info_says_that_fastdsc_serves(capsys: pytest.CaptureFixture[str]) -> None:
-    """Where no kernels are wanted or can be had."""
+    """If kernels are switched off or cannot be compiled."""
     cli.run(["info", "--isa", "none"])
 
     assert "none, so FastDSC serves: asked for" in capsys.readouterr().out
@@ -85,7 +85,7 @@ def test_streams_change_nothing_but_time(
     images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Order, boxes and the report of what cannot be read are the same."""
-    monkeypatch.setattr(cores, "available", lambda: 6)
+    monkeypatch.setattr(cores, "available_cores", lambda: 6)
     results = []
     for streams in ("1", "3"):
         out = tmp_path / f"{streams}.json"

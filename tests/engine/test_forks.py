@@ -47,7 +47,7 @@ def fused(made: Network) -> engine.Runner:
 def streams(made: Network) -> engine.Runner:
     """Two runners."""
     first = FusedRunner(made, threads=1, outputs=[LAST], isa=select_isa() or pytest.skip("no kernels"))
-    return Streams([first, first.twin()])
+    return Streams([first, first.clone()])
 
 
 def fastdsc(made: Network) -> engine.Runner:

@@ -15,7 +15,7 @@ from tests.engine.test_random_networks import BLOCKS
 from tests.networks import image, network
 from yolodsc import engine
 from yolodsc.arrays import Array
-from yolodsc.engine.runtime import fused_runner as fused
+from yolodsc.engine.runtime import compiled as compiling
 from yolodsc.engine.selection import select_backend
 from yolodsc.jit import cache
 from yolodsc.jit import compiler_for as objects
@@ -213,7 +213,7 @@ def test_runs_from_an_empty_cache_and_from_a_full_one_are_bit_identical(
     runs = []
 
     for compiler in compilers:
-        monkeypatch.setattr(fused, "compiler", lambda _, own=compiler: own)
+        monkeypatch.setattr(compiling, "compiler_for", lambda _, compiler=compiler: compiler)
         runs.append(outputs(small()))
 
     assert compilers[0].compiled == len(list(folder.iterdir())) > 10

@@ -67,7 +67,7 @@ class FastDscRunner:
         """An entry a layer."""
         return [_entry(self.network.layers[index], self.network.weights[index], step) for index, step in self._steps]
 
-    def twin(self) -> Self:
+    def clone(self) -> Self:
         """Another runner with buffers of its own."""
         return type(self)(self.network, threads=self.threads, outputs=self._outputs, pointwise=self._pointwise)
 
