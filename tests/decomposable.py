@@ -94,7 +94,7 @@ def network(text: str, *, seed: int = 0) -> Network:
 
 def shown(net: Network, *, count: int = 24, seed: int = 1) -> Array:
     """Smooth random images."""
-    c, h, w = net.image
+    c, h, w = net.input_shape
     noise = np.random.default_rng(seed).random((count, c, h + 2, w + 2))
     return sum(noise[:, :, y : y + h, x : x + w] for y in range(3) for x in range(3)).astype(np.float32) / 9
 

@@ -65,7 +65,7 @@ def test_heads_are_raw_on_request(tmp_path: Path) -> None:
     """What the head reads, for any number of images."""
     cfg = pair(tmp_path)
     net = load(cfg)
-    x = np.random.default_rng(0).uniform(0, 1, (3, *net.image)).astype(np.float32)
+    x = np.random.default_rng(0).uniform(0, 1, (3, *net.input_shape)).astype(np.float32)
 
     assert run(["convert", str(cfg), str(tmp_path / "raw.onnx"), "--heads", "raw", "--dynamic-batch"]) == 0
 

@@ -240,7 +240,7 @@ def test_weights_of_another_name_go_with_a_cfg(tmp_path: Path) -> None:
     shutil.move(cfg.with_suffix(".weights"), tmp_path / "tiny.backup")
 
     assert read_model(cfg, weights=tmp_path / "tiny.backup").network.layers
-    with pytest.raises(ConversionError, match=r"go with a \.cfg only"):
+    with pytest.raises(ConversionError, match=r"are accepted with a \.cfg only"):
         read_model(tmp_path / "tiny.npz", weights=tmp_path / "tiny.backup")
     with pytest.raises(WeightsError, match=r"tiny.weights: cannot be read"):
         read_model(cfg)

@@ -50,7 +50,7 @@ def test_outputs_stay_where_batch_norm_is_folded(name: str) -> None:
     """Of every layer, and no batch norm is left."""
     stem = GOLDEN / "micro" / name
     net = Network.load(f"{stem}.cfg", f"{stem}.weights")
-    x = np.random.default_rng(0).uniform(0, 1, net.image).astype(np.float32)
+    x = np.random.default_rng(0).uniform(0, 1, net.input_shape).astype(np.float32)
 
     folded = fold_batch_norm(net)
 
@@ -178,7 +178,7 @@ def test_folding_undoes_a_decomposition() -> None:
         "convolutional filters=12 size=3 pad=1 activation=leaky\n"
         "convolutional filters=8 size=3 pad=1 activation=linear\nroute layers=-1,-2"
     )
-    images = np.random.default_rng(0).uniform(0, 1, (8, *net.image)).astype(np.float32)
+    images = np.random.default_rng(0).uniform(0, 1, (8, *net.input_shape)).astype(np.float32)
     separable = decompose(net, images, DecomposeSettings(method="als")).network
     assert len(separable.layers) > len(net.layers)
 

@@ -71,7 +71,7 @@ def assert_opencv_agrees(dnn: Any, cfg: Path) -> None:
 def test_decomposed_pairs_give_the_engines_outputs(method: str, dnn: Any, tmp_path: Path) -> None:
     """By every method: chains of grouped convolutions, renumbered routes and shortcuts."""
     net = network(REGULAR, height=16, width=16)
-    images = np.random.default_rng(0).uniform(0, 1, (6, *net.image)).astype(np.float32)
+    images = np.random.default_rng(0).uniform(0, 1, (6, *net.input_shape)).astype(np.float32)
     separable = decompose(net, images, DecomposeSettings(method=method, patches=20, refine=3)).network
 
     cfg = pair_of(separable, tmp_path)
