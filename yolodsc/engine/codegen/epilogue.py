@@ -24,11 +24,11 @@ EXP = (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.666
 
 def _at_least(c: IRBuilder, x: str, low: float) -> str:
     """NaN stays NaN: the machine's maximum hands on its second operand."""
-    return c.greater(c.constant(low), x)
+    return c.vector_maximum(c.constant(low), x)
 
 
 def _at_most(c: IRBuilder, x: str, high: float) -> str:
-    return c.smaller(c.constant(high), x)
+    return c.vector_minimum(c.constant(high), x)
 
 
 def exponential(c: IRBuilder, x: str) -> str:
@@ -54,7 +54,7 @@ def _vanishing(c: IRBuilder, x: str, value: str) -> str:
 
 
 def _scaled(c: IRBuilder, x: str, below: float) -> str:
-    return c.greater(x, c.arith("fmul", x, c.constant(below)))
+    return c.vector_maximum(x, c.arith("fmul", x, c.constant(below)))
 
 
 def _sigmoid(c: IRBuilder, x: str) -> str:
@@ -73,7 +73,7 @@ def _mish(c: IRBuilder, x: str) -> str:
 
 
 def _hard_mish(c: IRBuilder, x: str) -> str:
-    low = c.greater(x, c.constant(-2.0))
+    low = c.vector_maximum(x, c.constant(-2.0))
     curve = c.fma(c.arith("fmul", low, low), c.constant(0.5), low)
     return c.select(c.let(f"fcmp ogt {c.vector} {x}, {c.constant(0.0)}"), x, curve)
 
@@ -101,7 +101,7 @@ ACTIVATIONS = {
     "leaky": lambda c, x: _scaled(c, x, 0.1),
     "revleaky": lambda c, x: _scaled(c, x, 0.1),
     "relie": lambda c, x: _scaled(c, x, 0.01),
-    "ramp": lambda c, x: c.fma(x, c.constant(0.1), c.greater(x, c.constant(0.0))),
+    "ramp": lambda c, x: c.fma(x, c.constant(0.1), c.vector_maximum(x, c.constant(0.0))),
     "hardtan": lambda c, x: _at_most(c, _at_least(c, x, -1.0), 1.0),
     "logistic": _logistic,
     "loggy": lambda c, x: c.fma(_sigmoid(c, x), c.constant(2.0), c.constant(-1.0)),

@@ -13,16 +13,16 @@ from functools import reduce
 
 
 class Loop:
-    """A loop under construction: ``index`` and ``carried`` are its values now, `again` what they will be next time round."""
+    """A loop under construction: ``index`` and ``carried`` are its values now, `next` sets their values in the next iteration."""
 
     def __init__(self, index: str, carried: list[str]) -> None:
         self.index = index
         self.carried = carried
-        self.next: list[str] = []
+        self.next_values: list[str] = []
 
-    def again(self, *values: str) -> None:
+    def next(self, *values: str) -> None:
         """Set the carried values of the next turn (and, after the last, of what follows)."""
-        self.next = list(values)
+        self.next_values = list(values)
 
 
 class IRBuilder:
@@ -57,7 +57,7 @@ class IRBuilder:
         """A new block's name (not yet placed)."""
         return self.fresh(stem)[1:]
 
-    def place(self, label: str) -> None:
+    def begin(self, label: str) -> None:
         """Begin the block called ``label``."""
         self.lines.append(f"{label}:")
         self.block = label
@@ -75,11 +75,11 @@ class IRBuilder:
         """Product of two i64."""
         return self.let(f"mul i64 {a}, {b}")
 
-    def least(self, a: str | int, b: str | int) -> str:
+    def minimum(self, a: str | int, b: str | int) -> str:
         """Smaller of two i64."""
         return self.let(f"call i64 @llvm.smin.i64(i64 {a}, i64 {b})")
 
-    def most(self, a: str | int, b: str | int) -> str:
+    def maximum(self, a: str | int, b: str | int) -> str:
         """Larger of two i64."""
         return self.let(f"call i64 @llvm.smax.i64(i64 {a}, i64 {b})")
 
@@ -115,12 +115,12 @@ class IRBuilder:
         """Write a vector."""
         self.do(f"store {self.vector} {value}, ptr {self.at(pointer, offset)}, align 4")
 
-    def splat(self, pointer: str, offset: str | int = 0) -> str:
+    def load_broadcast(self, pointer: str, offset: str | int = 0) -> str:
         """One float, in every lane."""
         number = self.let(f"load float, ptr {self.at(pointer, offset)}, align 4")
-        return self.spread(number)
+        return self.broadcast(number)
 
-    def spread(self, number: str) -> str:
+    def broadcast(self, number: str) -> str:
         """A scalar float in every lane."""
         first = self.let(f"insertelement {self.vector} undef, float {number}, i32 0")
         return self.let(f"shufflevector {self.vector} {first}, {self.vector} undef, <{self.lanes} x i32> zeroinitializer")
@@ -144,23 +144,23 @@ class IRBuilder:
         """``fadd``, ``fsub``, ``fmul`` or ``fdiv``."""
         return self.let(f"{operation} {self.vector} {a}, {b}")
 
-    def greater(self, a: str, b: str) -> str:
+    def vector_maximum(self, a: str, b: str) -> str:
         """Larger of each lane (the second where one is NaN, as the machine's own instruction)."""
         mask = self.let(f"fcmp ogt {self.vector} {a}, {b}")
         return self.select(mask, a, b)
 
-    def smaller(self, a: str, b: str) -> str:
+    def vector_minimum(self, a: str, b: str) -> str:
         """Smaller of each lane."""
         mask = self.let(f"fcmp olt {self.vector} {a}, {b}")
         return self.select(mask, a, b)
 
-    def odd(self, *values: str) -> str:
+    def nan_mask(self, *values: str) -> str:
         """Mask of the lanes in which any of the values is NaN; a comparison sees two of them."""
         pairs = zip(values[::2], [*values[1::2], *values[-1:]], strict=False)
         masks = [self.let(f"fcmp uno {self.vector} {a}, {b}") for a, b in pairs]
-        return reduce(self.either, masks)
+        return reduce(self.mask_or, masks)
 
-    def either(self, a: str, b: str) -> str:
+    def mask_or(self, a: str, b: str) -> str:
         """Union of two masks."""
         return self.let(f"or <{self.lanes} x i1> {a}, {b}")
 
@@ -174,7 +174,7 @@ class IRBuilder:
         """Run the body ``turns`` >= 1 times; ``carried`` are (type, first value); afterwards ``.carried`` holds the last ones."""
         head, before = self.label("loop"), self.block
         self.do(f"br label %{head}")
-        self.place(head)
+        self.begin(head)
         index = self.fresh("i")
         names = [self.fresh("c") for _ in carried]
         holes = len(self.lines)
@@ -184,17 +184,17 @@ class IRBuilder:
         step = self.add(index, 1)
         end, after = self.block, self.label("after")
         self.lines[holes] = f"  {index} = phi i64 [ 0, %{before} ], [ {step}, %{end} ]"
-        for place, (name, (kind, first), new) in enumerate(zip(names, carried, state.next, strict=True)):
+        for place, (name, (kind, first), new) in enumerate(zip(names, carried, state.next_values, strict=True)):
             self.lines[holes + 1 + place] = f"  {name} = phi {kind} [ {first}, %{before} ], [ {new}, %{end} ]"
         more = self.let(f"icmp slt i64 {step}, {turns}")
         self.do(f"br i1 {more}, label %{head}, label %{after}")
-        self.place(after)
-        state.carried = list(state.next)
+        self.begin(after)
+        state.carried = list(state.next_values)
 
-    def number(self, index: int) -> str:
+    def float_argument(self, index: int) -> str:
         """The float whose bits are the low half of the argument at ``index``, in every lane."""
         bits = self.let(f"trunc i64 {self.argument(index)} to i32")
-        return self.spread(self.let(f"bitcast i32 {bits} to float"))
+        return self.broadcast(self.let(f"bitcast i32 {bits} to float"))
 
     def text(self) -> str:
         """The whole module."""

@@ -235,7 +235,7 @@ class DepthwiseStrip:
 
 
 def _zero_row(m: Tensor, row: int) -> list[Call]:
-    from yolodsc.engine.codegen.kernels.maps import ClearKernel
+    from yolodsc.engine.codegen.kernels.elementwise import ClearKernel
 
     vectors = m.width
     where = {"y": m.at(0, row), "blocks": m.blocks, "block_y": m.block, "rows": 1, "vectors": vectors}

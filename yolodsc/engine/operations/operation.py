@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from yolodsc.engine.codegen.kernels.maps import ClearKernel
+from yolodsc.engine.codegen.kernels.elementwise import ClearKernel
 from yolodsc.engine.plan.layout import SCRATCH, PlanarTensor, Tensor, TensorView
 from yolodsc.engine.runtime.program import Call, Constants, Task
 from yolodsc.jit import Isa

@@ -50,12 +50,12 @@ class ConvKernel:
 
     @staticmethod
     def extents(k: Columns, a: Columns) -> list[Extent]:
-        """What calls touch; ``table_quads`` are the quads of all segments of a call's table."""
+        """What calls touch; ``table_channel_groups`` are the quads of all segments of a call's table."""
         width = k["lanes"] * 4
         rows, groups, tiles = a["rows"], a["groups"], (a["tiles"], 0 * width)
         x_first, x_last = tiled(a["tile_last"], k["stride"])
         y_first, y_last = tiled(a["tile_last"], width)
-        blocks, row, shift = a["table_quads"] * k["unroll"], k["pixels"] * width, (y_first, y_last)
+        blocks, row, shift = a["table_channel_groups"] * k["unroll"], k["pixels"] * width, (y_first, y_last)
         y_walk = ((groups, a["group_y"]), (k["vectors"], a["block_y"]), (rows, a["row_y"]), tiles)
         r_walk = ((groups, a["group_residual"]), (k["vectors"], a["block_residual"]), (rows, a["row_residual"]))
         return [
@@ -84,14 +84,14 @@ class ConvKernel:
             with c.loop(g["rows"], rows) as row:
                 x1, y1, *r1 = row.carried
                 with c.loop(g["tiles"]) as tile:
-                    first = c.least(c.mul(tile.index, self.pixels), g["tile_last"])
+                    first = c.minimum(c.mul(tile.index, self.pixels), g["tile_last"])
                     at_x = c.at(x1, c.mul(first, self.stride))
                     shift = c.mul(first, width)
                     at_r = [c.at(r, shift) for r in r1]
                     sums = self._sums(c, at_x, w, b, table, g["segments"])
                     self._finish(c, sums, c.at(y1, shift), g["block_y"], at_r, g.get("block_residual", ""))
-                row.again(c.at(x1, g["row_x"]), c.at(y1, g["row_y"]), *(c.at(r, g["row_residual"]) for r in r1))
-            group.again(
+                row.next(c.at(x1, g["row_x"]), c.at(y1, g["row_y"]), *(c.at(r, g["row_residual"]) for r in r1))
+            group.next(
                 c.at(w, g["group_weights"]),
                 c.at(b, self.vectors * width),
                 c.at(y0, g["group_y"]),
@@ -112,12 +112,12 @@ class ConvKernel:
                 for k in range(self.unroll):
                     vectors = [c.load(wq, (k * self.vectors + v) * self.lanes * 4) for v in range(self.vectors)]
                     for p in range(self.pixels):
-                        number = c.splat(xq, p * self.stride + k * 4)
+                        number = c.load_broadcast(xq, p * self.stride + k * 4)
                         for v in range(self.vectors):
                             acc[v * self.pixels + p] = c.fma(number, vectors[v], acc[v * self.pixels + p])
                 step = self.unroll * self.vectors * self.lanes * 4
-                quad.again(c.at(xq, self.unroll * 4), c.at(wq, step), *acc)
-            segment.again(quad.carried[1], c.at(entry, 16), *quad.carried[2:])
+                quad.next(c.at(xq, self.unroll * 4), c.at(wq, step), *acc)
+            segment.next(quad.carried[1], c.at(entry, 16), *quad.carried[2:])
         sums = segment.carried[2:]
         return [c.arith("fadd", value, bias[number // self.pixels]) for number, value in enumerate(sums)]
 

@@ -62,12 +62,12 @@ class DepthwiseKernel:
             with c.loop(g["rows"], [("i64", x0), ("ptr", y0)]) as row:
                 x1, y1 = row.carried
                 with c.loop(g["tiles"]) as tile:
-                    first = c.least(c.mul(tile.index, self.pixels), g["tile_last"])
+                    first = c.minimum(c.mul(tile.index, self.pixels), g["tile_last"])
                     at_x = c.add(x1, c.mul(first, self.stride * width))
                     self._tile(c, [c.at(s, at_x) for s in sources], taps, bias, c.at(y1, c.mul(first, width)))
-                row.again(c.add(x1, g["row_x"]), c.at(y1, g["row_y"]))
+                row.next(c.add(x1, g["row_x"]), c.at(y1, g["row_y"]))
             step = self.size**2 * width
-            block.again(c.add(x0, g["block_x"]), c.at(w, step), c.at(b, width), c.at(y0, g["block_y"]))
+            block.next(c.add(x0, g["block_x"]), c.at(w, step), c.at(b, width), c.at(y0, g["block_y"]))
         return c.text()
 
     def _tile(self, c: IRBuilder, sources: list[str], taps: list[str], bias: str, y: str) -> None:

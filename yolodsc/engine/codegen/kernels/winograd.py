@@ -118,9 +118,9 @@ class WinogradInput:
                         for j in range(6):
                             c.store(columns[j][i], place)
                             place = c.at(place, position)
-                    tile.again(c.at(x2, 4 * width), c.at(v2, width))
-                row.again(c.at(x1, tile_row_x), tile.carried[1])
-            block.again(c.at(x0, block_x), c.at(v0, block_v))
+                    tile.next(c.at(x2, 4 * width), c.at(v2, width))
+                row.next(c.at(x1, tile_row_x), tile.carried[1])
+            block.next(c.at(x0, block_x), c.at(v0, block_v))
         return c.text()
 
 
@@ -174,7 +174,7 @@ class WinogradOutput:
                             value = c.arith("fadd", columns[j][i], bias)
                             c.store(ACTIVATIONS[self.activation](c, value), below, j * width)
                         below = c.at(below, row_y)
-                    tile.again(c.at(m2, width), c.at(y2, 4 * width))
-                row.again(tile.carried[0], c.at(y1, tile_row_y))
-            block.again(c.at(m0, block_m), c.at(b, width), c.at(y0, block_y))
+                    tile.next(c.at(m2, width), c.at(y2, 4 * width))
+                row.next(tile.carried[0], c.at(y1, tile_row_y))
+            block.next(c.at(m0, block_m), c.at(b, width), c.at(y0, block_y))
         return c.text()

@@ -38,17 +38,17 @@ class AverageKernel:
         c = IRBuilder(name, self.lanes)
         x, y = c.pointer(0), c.pointer(1)
         blocks, block_x, block_y, rows, row_x, pixels = (c.argument(i) for i in range(2, 8))
-        scale, zero = c.number(8), c.constant(0.0)
+        scale, zero = c.float_argument(8), c.constant(0.0)
         with c.loop(blocks, [("ptr", x), ("ptr", y)]) as block:
             x0, y0 = block.carried
             with c.loop(rows, [("ptr", x0), (c.vector, zero)]) as row:
                 x1, total = row.carried
                 with c.loop(pixels, [("ptr", x1), (c.vector, zero)]) as pixel:
                     x2, part = pixel.carried
-                    pixel.again(c.at(x2, self.lanes * 4), c.arith("fadd", part, c.load(x2)))
-                row.again(c.at(x1, row_x), c.arith("fadd", total, pixel.carried[1]))
+                    pixel.next(c.at(x2, self.lanes * 4), c.arith("fadd", part, c.load(x2)))
+                row.next(c.at(x1, row_x), c.arith("fadd", total, pixel.carried[1]))
             c.store(c.arith("fmul", row.carried[1], scale), y0)
-            block.again(c.at(x0, block_x), c.at(y0, block_y))
+            block.next(c.at(x0, block_x), c.at(y0, block_y))
         return c.text()
 
 
@@ -90,15 +90,15 @@ class WindowKernel:
                     left, wide = self._span(c, column.index, g, "first_column", "_x", "width")
                     corner = c.at(above, c.mul(left, width))
                     c.store(self._largest(c, corner, tall, wide, g["row_x"]), column.carried[0])
-                    column.again(c.at(column.carried[0], width))
-                row.again(c.at(row.carried[0], g["row_y"]))
-            block.again(c.at(x0, g["block_x"]), c.at(y0, g["block_y"]))
+                    column.next(c.at(column.carried[0], width))
+                row.next(c.at(row.carried[0], g["row_y"]))
+            block.next(c.at(x0, g["block_x"]), c.at(y0, g["block_y"]))
         return c.text()
 
     def _span(self, c: IRBuilder, index: str, g: dict[str, str], first: str, axis: str, side: str) -> tuple[str, str]:
         """Start and length of a window along one axis, cut to the map."""
         start = c.sub(c.mul(c.add(index, g[first]), g["stride" + axis]), g["shift" + axis])
-        low, high = c.most(start, 0), c.least(c.add(start, g["size" + axis]), g[side])
+        low, high = c.maximum(start, 0), c.minimum(c.add(start, g["size" + axis]), g[side])
         return low, c.sub(high, low)
 
     def _largest(self, c: IRBuilder, corner: str, tall: str, wide: str, row_x: str) -> str:
@@ -109,9 +109,9 @@ class WindowKernel:
             with c.loop(wide, [("ptr", x1), (kind, so_far[0]), (bits, so_far[1])]) as right:
                 x2, best, odd = right.carried
                 value = c.load(x2)
-                mask = c.let(f"sext <{c.lanes} x i1> {c.odd(value)} to {bits}")
-                right.again(c.at(x2, self.lanes * 4), c.greater(best, value), c.let(f"or {bits} {odd}, {mask}"))
-            down.again(c.at(x1, row_x), *right.carried[1:])
+                mask = c.let(f"sext <{c.lanes} x i1> {c.nan_mask(value)} to {bits}")
+                right.next(c.at(x2, self.lanes * 4), c.vector_maximum(best, value), c.let(f"or {bits} {odd}, {mask}"))
+            down.next(c.at(x1, row_x), *right.carried[1:])
         _, best, odd = down.carried
         whole = c.let(f"or {bits} {odd}, {c.let(f'bitcast {kind} {best} to {bits}')}")
         return c.let(f"bitcast {bits} {whole} to {kind}")
@@ -151,10 +151,10 @@ class MaxpoolKernel:
             with c.loop(rows, [("ptr", x0), ("ptr", y0)]) as row:
                 x1, y1 = row.carried
                 with c.loop(tiles) as tile:
-                    first = c.least(c.mul(tile.index, self.pixels), last)
+                    first = c.minimum(c.mul(tile.index, self.pixels), last)
                     self._tile(c, c.at(x1, c.mul(first, self.stride * width)), row_x, c.at(y1, c.mul(first, width)))
-                row.again(c.at(x1, step_x), c.at(y1, row_y))
-            block.again(c.at(x0, block_x), c.at(y0, block_y))
+                row.next(c.at(x1, step_x), c.at(y1, row_y))
+            block.next(c.at(x0, block_x), c.at(y0, block_y))
         return c.text()
 
     def _tile(self, c: IRBuilder, x: str, row_x: str, y: str) -> None:
@@ -164,8 +164,8 @@ class MaxpoolKernel:
             for k, column in enumerate(seen):
                 column.append(c.load(x, k * width))
             x = c.at(x, row_x)
-        tall, odd = [reduce(c.greater, column) for column in seen], [c.odd(*column) for column in seen]
+        tall, odd = [reduce(c.vector_maximum, column) for column in seen], [c.nan_mask(*column) for column in seen]
         for p in range(self.pixels):
             own = slice(p * self.stride, p * self.stride + self.size)
-            best = c.select(reduce(c.either, odd[own]), c.constant(math.nan), reduce(c.greater, tall[own]))
+            best = c.select(reduce(c.mask_or, odd[own]), c.constant(math.nan), reduce(c.vector_maximum, tall[own]))
             c.store(best, y, p * width)

@@ -66,9 +66,9 @@ class PairKernel:
                     if self.operation != "copy":
                         value = c.arith("fadd" if self.operation == "add" else "fmul", value, other)
                     c.store(ACTIVATIONS[self.activation](c, value), y1, pixel.carried[0])
-                    pixel.again(c.add(pixel.carried[0], width))
-                row.again(c.at(x1, row_x), c.at(r1, row_r), c.at(y1, row_y))
-            block.again(c.at(x0, block_x), c.at(r0, block_r), c.at(y0, block_y))
+                    pixel.next(c.add(pixel.carried[0], width))
+                row.next(c.at(x1, row_x), c.at(r1, row_r), c.at(y1, row_y))
+            block.next(c.at(x0, block_x), c.at(r0, block_r), c.at(y0, block_y))
         return c.text()
 
 
@@ -98,9 +98,9 @@ class ClearKernel:
             with c.loop(rows, [("ptr", block.carried[0])]) as row:
                 with c.loop(vectors, [("ptr", row.carried[0])]) as vector:
                     c.store(c.constant(0.0), vector.carried[0])
-                    vector.again(c.at(vector.carried[0], self.lanes * 4))
-                row.again(c.at(row.carried[0], row_y))
-            block.again(c.at(block.carried[0], block_y))
+                    vector.next(c.at(vector.carried[0], self.lanes * 4))
+                row.next(c.at(row.carried[0], row_y))
+            block.next(c.at(block.carried[0], block_y))
         return c.text()
 
 
@@ -130,7 +130,7 @@ class AffineKernel:
         c = IRBuilder(name, self.lanes)
         x, y = c.pointer(0), c.pointer(1)
         planes, plane_x, plane_y, rows, row_x, row_y, floats = (c.argument(i) for i in range(2, 9))
-        scale, shift = c.number(9), c.number(10)
+        scale, shift = c.float_argument(9), c.float_argument(10)
         turns = c.let(f"sdiv i64 {c.add(floats, self.lanes - 1)}, {self.lanes}")
         last = c.sub(floats, self.lanes)
         with c.loop(planes, [("ptr", x), ("ptr", y)]) as plane:
@@ -138,11 +138,11 @@ class AffineKernel:
             with c.loop(rows, [("ptr", x0), ("ptr", y0)]) as row:
                 x1, y1 = row.carried
                 with c.loop(turns) as turn:
-                    place = c.mul(c.least(c.mul(turn.index, self.lanes), last), 4)
+                    place = c.mul(c.minimum(c.mul(turn.index, self.lanes), last), 4)
                     value = ACTIVATIONS[self.activation](c, c.load(x1, place))
                     c.store(c.fma(value, scale, shift), y1, place)
-                row.again(c.at(x1, row_x), c.at(y1, row_y))
-            plane.again(c.at(x0, plane_x), c.at(y0, plane_y))
+                row.next(c.at(x1, row_x), c.at(y1, row_y))
+            plane.next(c.at(x0, plane_x), c.at(y0, plane_y))
         return c.text()
 
 
@@ -175,9 +175,9 @@ class LaneKernel:
                 with c.loop(pixels, [("ptr", x1), ("ptr", y1)]) as pixel:
                     x2, y2 = pixel.carried
                     c.store(c.load(x2), y2)
-                    pixel.again(c.at(x2, pixel_x), c.at(y2, pixel_y))
-                row.again(c.at(x1, row_x), c.at(y1, row_y))
-            channel.again(c.at(x0, channel_x), c.at(y0, channel_y))
+                    pixel.next(c.at(x2, pixel_x), c.at(y2, pixel_y))
+                row.next(c.at(x1, row_x), c.at(y1, row_y))
+            channel.next(c.at(x0, channel_x), c.at(y0, channel_y))
         return c.text()
 
 
@@ -219,7 +219,7 @@ class UpsampleKernel:
                         for p in range(self.factor):
                             c.store(value, below, p * width)
                         below = c.at(below, row_y)
-                    pixel.again(c.at(x2, width), c.at(y2, self.factor * width))
-                row.again(c.at(x1, row_x), c.at(y1, c.mul(row_y, self.factor)))
-            block.again(c.at(x0, block_x), c.at(y0, block_y))
+                    pixel.next(c.at(x2, width), c.at(y2, self.factor * width))
+                row.next(c.at(x1, row_x), c.at(y1, c.mul(row_y, self.factor)))
+            block.next(c.at(x0, block_x), c.at(y0, block_y))
         return c.text()
