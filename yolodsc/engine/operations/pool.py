@@ -5,7 +5,8 @@ import struct
 from dataclasses import dataclass
 from typing import Literal
 
-from yolodsc.engine.codegen.kernels.elementwise import PairKernel, UpsampleKernel
+from yolodsc.engine.codegen.kernels.copying import UpsampleKernel
+from yolodsc.engine.codegen.kernels.elementwise import PairKernel
 from yolodsc.engine.codegen.kernels.pooling import AverageKernel, MaxpoolKernel, WindowKernel
 from yolodsc.engine.codegen.tiles import pixels
 from yolodsc.engine.operations.operation import LoweringContext, Operation, halo_calls, split
