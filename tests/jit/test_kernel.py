@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from yolodsc.jit import kernel as module
+from yolodsc.jit import machine_code
+from yolodsc.jit.cache.store import load_cached
 from yolodsc.jit.host import host_description
 from yolodsc.jit.kernel import Kernel
 
@@ -78,25 +80,25 @@ def test_functions_are_compiled_once_and_kept(folder: Path, monkeypatch: pytest.
 def test_a_changed_helper_never_meets_old_code(folder: Path) -> None:
     """The hash is of the source of the whole package."""
     kernel = package(folder, "kept_b", 1)
-    old = kernel._digest()
+    old = kernel._key()
     (folder / "kept_b" / "helper.py").write_text(HELPER.format(number=2))
     module._sources.cache_clear()
 
-    assert kernel._digest() != old
+    assert kernel._key() != old
 
 
 @pytest.mark.parametrize("flat", [True, False])
 def test_code_is_loaded_where_it_lies_or_linked(folder: Path, monkeypatch: pytest.MonkeyPatch, flat: bool) -> None:
     """Two kernels one after the other; LLVM's linker serves where code cannot be made flat."""
     if not flat:
-        monkeypatch.setattr(module, "flattened", lambda _: None)
+        monkeypatch.setattr(machine_code, "flattened", lambda _: None)
 
     assert filled(package(folder, f"first_{flat}", 1)) + filled(package(folder, f"second_{flat}", 2)) == [101, 102]
 
-    kinds = {(folder / "kernels" / name).read_bytes()[40:44] for name in files(folder)}
-    assert kinds == {
-        b"flat" if flat and host_description().triple.startswith("x86_64") and "linux" in host_description().triple else b"objt"
-    }
+    triple = host_description().triple
+    flat_expected = flat and triple.startswith("x86_64") and "linux" in triple
+    kinds = {(load_cached(name) or b"")[:4] for name in files(folder)}
+    assert kinds == {machine_code.FLAT if flat_expected else machine_code.OBJECT}
 
 
 @pytest.mark.parametrize("name", ["executable", "object_code"])
@@ -106,8 +108,8 @@ def test_numba_itself_serves_where_code_cannot_be_made(folder: Path, monkeypatch
     def refuse(*_: object, **__: object) -> None:
         raise OSError("no memory for kernels") if name == "executable" else RuntimeError("LLVM IR parsing error")
 
-    monkeypatch.setattr(module, name, refuse)
-    monkeypatch.setattr(module, "linked", refuse)
+    monkeypatch.setattr(machine_code, name, refuse)
+    monkeypatch.setattr(machine_code, "linked", refuse)
 
     assert filled(package(folder, f"without_{name}", 1)) == [101]
 
@@ -125,14 +127,14 @@ WARM = """
 import sys
 import numpy as np
 from tests.test_jpeg import FILES
-from yolodsc import image, jpeg, planar
-from yolodsc.profile import ALEXEYAB
-from yolodsc.shape import Shape
-for kernel in planar.KERNELS:
+from yolodsc.arrays import Shape
+from yolodsc.darknet import ALEXEYAB
+from yolodsc.images import READING_KERNELS, fit
+from yolodsc.images.jpeg import decode_jpeg
+for kernel in READING_KERNELS:
     kernel.load()
 for name in ("sequential-420", "progressive-420"):
-    image = jpeg.decode(FILES[name])
-    image.fit(image, Shape(3, 20, 30), profile=ALEXEYAB, geometry="letterbox")
+    fit(decode_jpeg(FILES[name]), Shape(3, 20, 30), profile=ALEXEYAB, geometry="letterbox")
 print(*sorted({"numba", "llvmlite.binding"} & set(sys.modules)))
 """
 
@@ -158,25 +160,25 @@ import random
 import numba
 from tests.test_jpeg import FILES
 from tests.test_planar import SIZES, pixels
-from yolodsc import image, jpeg, planar
-from yolodsc.profile import ALEXEYAB
-from yolodsc.shape import Shape
+from yolodsc.arrays import Shape
+from yolodsc.darknet import ALEXEYAB
+from yolodsc.images import fit, jpeg, planar
 
 planar._PATIENCE = 0
 assert numba.config.BOUNDSCHECK == 1
 random.seed(1)
 for name, content in FILES.items():
-    assert jpeg.decode(content) is not None
+    assert jpeg.decode_jpeg(content) is not None
     for _ in range(40):
         changed = bytearray(content)
         for _ in range(random.randint(1, 5)):
             changed[random.randrange(len(changed) // 4 if random.random() < 0.4 else len(changed))] = random.randrange(256)
         frame = jpeg.parse(bytes(changed))
         if frame is None or frame.blocks * len(frame.scans) < 100_000:
-            jpeg.decode(bytes(changed), channels=random.choice([1, 3]))
+            jpeg.decode_jpeg(bytes(changed), channels=random.choice([1, 3]))
 for height, width, rows, columns in SIZES:
     for channels in (1, 3):
-        image.fit(pixels(height, width, channels), Shape(channels, rows, columns), profile=ALEXEYAB, geometry="letterbox")
+        fit(pixels(height, width, channels), Shape(channels, rows, columns), profile=ALEXEYAB, geometry="letterbox")
 print("within bounds")
 """
 

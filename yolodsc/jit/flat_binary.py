@@ -9,8 +9,6 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-FLAT, OBJECT = b"flat", b"objt"
-"""What a file of the cache holds: code that lies anywhere, or an object for LLVM's linker."""
 ELF_X86_64 = (b"\x7fELF\x02\x01\x01", 62)
 ALLOCATED, EXECUTABLE = 2, 4
 SYMBOLS, RELOCATIONS, UNWINDING = 2, 4, 0x70000001

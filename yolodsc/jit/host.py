@@ -1,11 +1,11 @@
 """What LLVM says of this processor, remembered: a warm start needs nothing of LLVM, which takes 56 MB and 50 ms to load."""
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
+from yolodsc.jit.cache.key import cache_key
 from yolodsc.jit.cache.store import load_cached, store_cached
 
 SAYING = (
@@ -63,7 +63,7 @@ def _name() -> str | None:
     said = [(key.strip(), value.strip()) for key, _, value in pairs if key.strip() in SAYING]
     if not said:
         return None
-    return f"host-{hashlib.sha256(repr((said, llvmlite.__version__)).encode()).hexdigest()[:32]}.json"
+    return f"host-{cache_key(said, llvmlite.__version__)}.json"
 
 
 def _asked() -> Host:
