@@ -4,11 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from yolodsc.images import READING_KERNELS
 from yolodsc.jit import kernel as module
 from yolodsc.jit import machine_code
 from yolodsc.jit.cache.store import load_cached
@@ -85,6 +87,29 @@ def test_a_changed_helper_never_meets_old_code(folder: Path) -> None:
     module._sources.cache_clear()
 
     assert kernel._key() != old
+
+
+def test_a_setting_of_numba_is_part_of_the_key(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NUMBA_OPT=0 makes other code."""
+    kernel = package(folder, "kept_c", 1)
+    old = kernel._key()
+
+    monkeypatch.setenv("NUMBA_OPT", "0")
+
+    assert kernel._key() != old
+
+
+def test_kernels_use_only_their_own_package_and_the_compilers(folder: Path) -> None:
+    """Whose sources are the key: an import of another module of yolodsc would not be covered."""
+    for kernel in READING_KERNELS:
+        package, own = kernel.module.rpartition(".")[0], import_module(kernel.module)
+        modules = [own]
+        for module_ in modules:
+            used = {getattr(value, "__module__", None) or getattr(value, "__name__", "") for value in vars(module_).values()}
+            inside = {name for name in used if name.startswith("yolodsc")}
+            assert all(name.startswith((package, "yolodsc.jit")) for name in inside), (module_.__name__, inside)
+            modules += [m for name in sorted(inside) if (m := import_module(name)) not in modules and name.startswith(package)]
+        assert len(modules) > 1
 
 
 @pytest.mark.parametrize("flat", [True, False])
