@@ -1,7 +1,7 @@
 """Depthwise convolution as one Numba kernel.
 
-Each output row is accumulated over the kernel's rows. The taps of a row are unrolled for the usual sizes (3 and 5), so that the
-inner loop is a sum of shifted products, which LLVM vectorises: a loop over single taps takes 3.6 to 4.3 times as long (all depthwise
+Each output row is accumulated over the kernel's rows. The taps of a row are unrolled for the usual sizes (3 and 5), so the inner
+loop is a sum of shifted products, which LLVM vectorises: a loop over single taps takes 3.6 to 4.3 times as long (all depthwise
 layers of two MobileNetV2 detectors, one thread). Bias and piecewise-linear activations are applied while the row is in the cache.
 """
 

@@ -8,7 +8,7 @@ from yolodsc.engine.codegen.ir_builder import IRBuilder
 
 @dataclass(frozen=True, slots=True)
 class LaneKernel:
-    """One channel from one layout to the other: floats ``pixel_x`` bytes apart to floats ``pixel_y`` bytes apart."""
+    """Channels from one layout to another: pixels ``pixel_x`` bytes apart to pixels ``pixel_y`` bytes apart."""
 
     lanes: int = 1
 
@@ -18,13 +18,13 @@ class LaneKernel:
 
     @staticmethod
     def extents(k: Columns, a: Columns) -> list[Extent]:
-        """What calls touch."""
+        """Return what calls read and write."""
         counts = [a[n] for n in ("channels", "rows", "pixels")]
         x, y = (tuple(zip(counts, (a[f"{n}_{end}"] for n in ("channel", "row", "pixel")), strict=True)) for end in "xy")
         return [Extent("x", 4 * k["lanes"], x), Extent("y", 4 * k["lanes"], y, writes=True)]
 
     def emit(self, name: str) -> str:
-        """LLVM IR of the kernel."""
+        """Return the LLVM IR of the kernel."""
         c = IRBuilder(name, self.lanes)
         x, y = c.pointer(0), c.pointer(1)
         channels, channel_x, channel_y, rows, row_x, row_y, pixels, pixel_x, pixel_y = (c.argument(i) for i in range(2, 11))
@@ -43,7 +43,7 @@ class LaneKernel:
 
 @dataclass(frozen=True, slots=True)
 class UpsampleKernel:
-    """Every pixel becomes ``factor`` x ``factor`` pixels."""
+    """Nearest-neighbour upsampling: every pixel becomes ``factor`` x ``factor`` pixels."""
 
     lanes: int
     factor: int
@@ -54,7 +54,7 @@ class UpsampleKernel:
 
     @staticmethod
     def extents(k: Columns, a: Columns) -> list[Extent]:
-        """What calls touch."""
+        """Return what calls read and write."""
         width, blocks, rows, pixels, factor = k["lanes"] * 4, a["blocks"], a["rows"], a["pixels"], k["factor"]
         y_walk = ((blocks, a["block_y"]), (rows * factor, a["row_y"]), (pixels * factor, width))
         return [
@@ -63,7 +63,7 @@ class UpsampleKernel:
         ]
 
     def emit(self, name: str) -> str:
-        """LLVM IR of the kernel; ``rows`` and ``pixels`` count the input's."""
+        """Return the LLVM IR of the kernel; ``rows`` and ``pixels`` count the input's."""
         c = IRBuilder(name, self.lanes)
         width = self.lanes * 4
         x, y = c.pointer(0), c.pointer(1)
@@ -74,12 +74,14 @@ class UpsampleKernel:
                 x1, y1 = row.carried
                 with c.loop(pixels, [("ptr", x1), ("ptr", y1)]) as pixel:
                     x2, y2 = pixel.carried
-                    value, below = c.load(x2), y2
-                    for _ in range(self.factor):
-                        for p in range(self.factor):
-                            c.store(value, below, p * width)
-                        below = c.at(below, row_y)
+                    self._store_square(c, c.load(x2), y2, row_y)
                     pixel.next(c.at(x2, width), c.at(y2, self.factor * width))
                 row.next(c.at(x1, row_x), c.at(y1, c.mul(row_y, self.factor)))
             block.next(c.at(x0, block_x), c.at(y0, block_y))
         return c.text()
+
+    def _store_square(self, c: IRBuilder, value: str, y: str, row_y: str) -> None:
+        for _ in range(self.factor):
+            for p in range(self.factor):
+                c.store(value, y, p * self.lanes * 4)
+            y = c.at(y, row_y)

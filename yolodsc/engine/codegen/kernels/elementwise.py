@@ -16,7 +16,7 @@ from yolodsc.engine.codegen.ir_builder import IRBuilder
 
 @dataclass(frozen=True, slots=True)
 class PairKernel:
-    """``y = activation(x + r)`` or ``x * r``; for ``gate``, r holds one vector a block (squeeze and excite)."""
+    """``y = activation(x + r)`` or ``activation(x * r)``; for ``gate``, r has one vector per block (squeeze and excite)."""
 
     lanes: int
     operation: Literal["add", "multiply", "gate", "copy"]
@@ -28,17 +28,17 @@ class PairKernel:
 
     @property
     def pair(self) -> bool:
-        """Whether ``r`` has a number for every number of ``x``."""
+        """Whether ``r`` has the shape of ``x``."""
         return self.operation in ("add", "multiply")
 
     @property
     def gated(self) -> bool:
-        """Whether ``r`` has a vector a block."""
+        """Whether ``r`` has one vector per block."""
         return self.operation == "gate"
 
     @staticmethod
     def extents(k: Columns, a: Columns) -> list[Extent]:
-        """What calls touch."""
+        """Return what calls read and write."""
         width, blocks, rows, pixels = k["lanes"] * 4, a["blocks"], a["rows"], a["pixels"]
         row = (pixels, width)
         r_walk = ((blocks, a["block_r"]), (rows, a["row_r"] * k["pair"]), (pixels, width * k["pair"]))
@@ -49,7 +49,7 @@ class PairKernel:
         ]
 
     def emit(self, name: str) -> str:
-        """LLVM IR of the kernel."""
+        """Return the LLVM IR of the kernel."""
         c = IRBuilder(name, self.lanes)
         width = self.lanes * 4
         x, y = c.pointer(0), c.pointer(2)
@@ -74,7 +74,7 @@ class PairKernel:
 
 @dataclass(frozen=True, slots=True)
 class ClearKernel:
-    """Zeros for ``blocks`` x ``rows`` x ``vectors``: the margins that a k x k consumer reads."""
+    """Zeros for ``blocks`` x ``rows`` x ``vectors``: the halo that a k x k convolution reads."""
 
     lanes: int
 
@@ -84,13 +84,13 @@ class ClearKernel:
 
     @staticmethod
     def extents(k: Columns, a: Columns) -> list[Extent]:
-        """What calls touch."""
+        """Return what calls read and write."""
         width = k["lanes"] * 4
         walk = ((a["blocks"], a["block_y"]), (a["rows"], a["row_y"]), (a["vectors"], width))
         return [Extent("y", width, walk, writes=True)]
 
     def emit(self, name: str) -> str:
-        """LLVM IR of the kernel."""
+        """Return the LLVM IR of the kernel."""
         c = IRBuilder(name, self.lanes)
         y = c.pointer(0)
         blocks, block_y, rows, row_y, vectors = (c.argument(i) for i in range(1, 6))
@@ -106,7 +106,7 @@ class ClearKernel:
 
 @dataclass(frozen=True, slots=True)
 class AffineKernel:
-    """``y = activation(x) * scale + shift`` over planes of rows of floats; the last vector of a row overlaps the one before."""
+    """``y = activation(x) * scale + shift`` over the rows of planar tensors; the last vector of a row overlaps the one before."""
 
     lanes: int
     activation: str
@@ -117,7 +117,7 @@ class AffineKernel:
 
     @staticmethod
     def extents(k: Columns, a: Columns) -> list[Extent]:
-        """What calls touch; a row shorter than a vector would begin before its first float."""
+        """Return what calls read and write; a row shorter than a vector would begin before its first float."""
         planes, rows, row = a["planes"], a["rows"], (a["floats"], 0 * k["lanes"])
         first, last = tiled(a["floats"] - k["lanes"], 4 * ONE)
         x_walk = ((planes, a["plane_x"]), (rows, a["row_x"]), row)
@@ -126,21 +126,21 @@ class AffineKernel:
         return [Extent("x", size, x_walk, first, last), Extent("y", size, y_walk, first, last, writes=True)]
 
     def emit(self, name: str) -> str:
-        """LLVM IR of the kernel; ``floats`` must be at least ``lanes``."""
+        """Return the LLVM IR of the kernel; ``floats`` must be at least ``lanes``."""
         c = IRBuilder(name, self.lanes)
         x, y = c.pointer(0), c.pointer(1)
         planes, plane_x, plane_y, rows, row_x, row_y, floats = (c.argument(i) for i in range(2, 9))
         scale, shift = c.float_argument(9), c.float_argument(10)
-        turns = c.let(f"sdiv i64 {c.add(floats, self.lanes - 1)}, {self.lanes}")
+        count = c.let(f"sdiv i64 {c.add(floats, self.lanes - 1)}, {self.lanes}")
         last = c.sub(floats, self.lanes)
         with c.loop(planes, [("ptr", x), ("ptr", y)]) as plane:
             x0, y0 = plane.carried
             with c.loop(rows, [("ptr", x0), ("ptr", y0)]) as row:
                 x1, y1 = row.carried
-                with c.loop(turns) as turn:
-                    place = c.mul(c.minimum(c.mul(turn.index, self.lanes), last), 4)
-                    value = ACTIVATIONS[self.activation](c, c.load(x1, place))
-                    c.store(c.fma(value, scale, shift), y1, place)
+                with c.loop(count) as vector:
+                    offset = c.mul(c.minimum(c.mul(vector.index, self.lanes), last), 4)
+                    value = ACTIVATIONS[self.activation](c, c.load(x1, offset))
+                    c.store(c.fma(value, scale, shift), y1, offset)
                 row.next(c.at(x1, row_x), c.at(y1, row_y))
             plane.next(c.at(x0, plane_x), c.at(y0, plane_y))
         return c.text()
