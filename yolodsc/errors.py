@@ -52,7 +52,18 @@ class EngineError(YolodscError):
 
 
 class OptionError(YolodscError):
-    """An option that contradicts another, or an argument that names nothing."""
+    """An option that contradicts another, or an argument that names nothing.
+
+    Attributes
+    ----------
+    parameter
+        Name of the parameter at fault, which the text holds as ``parameter=value`` or ``parameter:``. The command line
+        prints the spelling of its option instead.
+    """
+
+    def __init__(self, *args: object, parameter: str | None = None) -> None:
+        super().__init__(*args)
+        self.parameter = parameter
 
 
 class MissingExtraError(YolodscError):
