@@ -13,9 +13,10 @@ DIGITS = 32
 
 NUMBA_SETTINGS = (
     "BOUNDSCHECK", "CPU_FEATURES", "CPU_NAME", "DEBUGINFO", "DEBUGINFO_DEFAULT", "DISABLE_INTEL_SVML", "ENABLE_AVX",
-    "EXTEND_VARIABLE_LIFETIMES", "LLVM_REFPRUNE_FLAGS", "LLVM_REFPRUNE_PASS", "LOOP_VECTORIZE", "OPT", "SLP_VECTORIZE", "USING_SVML",
+    "EXTEND_VARIABLE_LIFETIMES", "LLVM_REFPRUNE_FLAGS", "LLVM_REFPRUNE_PASS", "LOOP_VECTORIZE", "OPT", "SLP_VECTORIZE",
+    "USING_SVML",
 )  # fmt: skip
-"""Settings of Numba that change the code it generates: variables of the environment after ``NUMBA_``, names in its `config`."""
+"""Settings of Numba that change the code it generates: variables of the environment after ``NUMBA_``, attributes of its `config`."""
 
 
 def cache_key(*parts: object) -> str:
