@@ -63,11 +63,11 @@ def test_objects_that_are_linked_one_after_the_other_keep_their_constants(isa: I
 
     compiler = Compiler(isa)
     fresh = [of_one(compiler, kernel) for kernel in kernels]
-    again = Compiler(isa)
-    loaded = [of_one(again, kernel) for kernel in kernels]
+    later = Compiler(isa)
+    loaded = [of_one(later, kernel) for kernel in kernels]
 
     assert fresh == loaded == pytest.approx(expected)
-    assert (compiler.compiled, again.compiled) == (len(kernels), 0)
+    assert (compiler.compiled, later.compiled) == (len(kernels), 0)
     assert {(load_cached(file.name) or b"")[:4] for file in folder.glob("*.o")} == {machine_code.OBJECT}
 
 
