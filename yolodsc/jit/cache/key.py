@@ -16,7 +16,7 @@ NUMBA_SETTINGS = (
     "EXTEND_VARIABLE_LIFETIMES", "LLVM_REFPRUNE_FLAGS", "LLVM_REFPRUNE_PASS", "LOOP_VECTORIZE", "OPT", "SLP_VECTORIZE",
     "USING_SVML",
 )  # fmt: skip
-"""Settings of Numba that change the code it generates: variables of the environment after ``NUMBA_``, attributes of its `config`."""
+"""Settings of Numba that change its code: names of environment variables after ``NUMBA_``, and of attributes of its `config`."""
 
 
 def cache_key(*parts: object) -> str:
