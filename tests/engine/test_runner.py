@@ -184,5 +184,5 @@ def test_fastdsc_serves_where_llvm_does_not(small: Network, monkeypatch: pytest.
 
 def test_an_unknown_instruction_set_is_refused(small: Network) -> None:
     """In one line that lists what there is."""
-    with pytest.raises(OptionError, match=r"--isa mmx: wanted .*none"):
+    with pytest.raises(OptionError, match=r"isa=mmx: expected .*none"):
         engine.compile(small, isa="mmx")

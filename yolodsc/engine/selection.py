@@ -46,7 +46,7 @@ def select_backend(name: str | None = None) -> BackendChoice:
 
 def _failure(isa: Isa) -> str:
     """Why kernels cannot be compiled; empty if they can."""
-    from yolodsc.engine.codegen.kernels.maps import ClearKernel
+    from yolodsc.engine.codegen.kernels.elementwise import ClearKernel
     from yolodsc.jit import compiler_for
 
     try:

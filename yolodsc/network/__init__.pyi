@@ -42,7 +42,6 @@ from .layers.upsample import UpsampleLayer as UpsampleLayer
 from .layers.yolo import AnchorHead as AnchorHead
 from .layers.yolo import YoloLayer as YoloLayer
 from .network import Network as Network
-from .network import reachable as reachable
 from .reference.activations import PIECEWISE_LINEAR as PIECEWISE_LINEAR
 from .reference.activations import activate as activate
 from .reference.activations import logistic as logistic

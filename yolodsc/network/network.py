@@ -1,6 +1,6 @@
 """`Network`: a cfg/weights pair as one frozen value."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
@@ -13,7 +13,7 @@ from yolodsc.errors import CfgError
 from yolodsc.files import write_bytes
 from yolodsc.network.build import build_layers
 from yolodsc.network.finite import require_finite
-from yolodsc.network.layer import INPUT_INDEX, Head, Layer, Weights
+from yolodsc.network.layer import Head, Layer, Weights
 from yolodsc.network.layers.convolutional import ConvolutionalLayer
 from yolodsc.network.weights import Header, initial_weights, read_weights, write_weights
 
@@ -147,12 +147,3 @@ class Network:
         """The network without arrays."""
         built = build_layers(cfg, profile)
         return cls(cfg, built.layers, (), built.input_shape, built.letter_box, profile, Header(), built.notes)
-
-
-def reachable(layers: Sequence[Layer], outputs: Iterable[int]) -> set[int]:
-    """Indices of the layers that the outputs depend on, the outputs included and the network's input excluded."""
-    found = set(outputs)
-    for layer in reversed(layers):
-        if layer.index in found:
-            found.update(layer.sources)
-    return found - {INPUT_INDEX}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from yolodsc.arrays import Array
-from yolodsc.engine.codegen.kernels.maps import AffineKernel, ClearKernel
+from yolodsc.engine.codegen.kernels.elementwise import AffineKernel, ClearKernel
 from yolodsc.engine.codegen.tiles import tiles
 from yolodsc.engine.operations.convolution import Geometry
 from yolodsc.engine.operations.operation import Lowered, LoweringContext, Operation, halo_calls, split

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from yolodsc.engine.codegen.kernels.depthwise import DepthwiseKernel
-from yolodsc.engine.codegen.kernels.maps import ClearKernel
+from yolodsc.engine.codegen.kernels.elementwise import ClearKernel
 from yolodsc.engine.operations.convolution import Pointwise
 from yolodsc.engine.operations.depthwise import DepthwiseFilters, depthwise_call
 from yolodsc.engine.operations.operation import Lowered, LoweringContext, TensorOperation, halo_calls, in_scratch, split

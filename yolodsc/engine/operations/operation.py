@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Self
 
-from yolodsc.engine.codegen.kernels.maps import ClearKernel
+from yolodsc.engine.codegen.kernels.elementwise import ClearKernel
 from yolodsc.engine.plan.layout import SCRATCH, Buffer, Halo, Tensor, TensorView, with_buffers
 from yolodsc.engine.runtime.program import Call, ConstantPool, Task
 from yolodsc.jit import Isa

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from yolodsc.arrays import Array
-from yolodsc.engine.codegen.kernels.maps import AffineKernel, ClearKernel, LaneKernel
+from yolodsc.engine.codegen.kernels.copying import LaneKernel
+from yolodsc.engine.codegen.kernels.elementwise import AffineKernel, ClearKernel
 from yolodsc.engine.operations.operation import MOVE, Lowered, LoweringContext, Operation, halo_calls, split
 from yolodsc.engine.operations.pool import bits
 from yolodsc.engine.plan.layout import Buffer, PlanarTensor, Tensor, TensorView, tensors_of

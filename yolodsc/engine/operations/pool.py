@@ -5,8 +5,9 @@ import struct
 from dataclasses import dataclass
 from typing import Literal
 
-from yolodsc.engine.codegen.kernels.maps import PairKernel, UpsampleKernel
-from yolodsc.engine.codegen.kernels.pools import AverageKernel, MaxpoolKernel, WindowKernel
+from yolodsc.engine.codegen.kernels.copying import UpsampleKernel
+from yolodsc.engine.codegen.kernels.elementwise import PairKernel
+from yolodsc.engine.codegen.kernels.pooling import AverageKernel, MaxpoolKernel, WindowKernel
 from yolodsc.engine.codegen.tiles import pixels
 from yolodsc.engine.operations.operation import Lowered, LoweringContext, TensorOperation, halo_calls, split
 from yolodsc.engine.plan.layout import Buffer, TensorView, tensors_of

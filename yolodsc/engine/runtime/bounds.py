@@ -122,7 +122,7 @@ class _Group:
         a = dict(self.a)
         if table is not None:
             totals = np.add.reduceat(table.last - table.first, table.starts)
-            a["table_quads"] = totals[table.number] / (4 * self.k["unroll"])
+            a["table_channel_groups"] = totals[table.number] / (4 * self.k["unroll"])
         for extent in self.kind.extents(self.k, a):
             if extent.gathers and table is not None:
                 self._gathering(extent, table)

@@ -51,7 +51,7 @@ class LeadKernel(WorkerKernel):
         _atomic_add(c, running, -1)
         over = c.label("over")
         _wait(c, lambda: c.let(f"icmp eq i64 {_atomic_load(c, inside)}, 0"), over)
-        c.place(over)
+        c.begin(over)
         return _declare(c)
 
 
@@ -67,40 +67,40 @@ class HelperKernel(WorkerKernel):
         epoch, running, inside = (_field(c, n) for n in ("epoch", "running", "inside"))
         before = c.block
         c.do(f"br label %{look}")
-        c.place(look)
+        c.begin(look)
         looks, hole = c.fresh("looks"), len(c.lines)
         c.lines.append("")
         now = _atomic_load(c, running)
         working = c.let(f"icmp ne i64 {now}, 0")
         c.do(f"br i1 {working}, label %{found}, label %{idle}")
-        c.place(found)
+        c.begin(found)
         seen = c.integer("%last_epoch")
         fresh = c.let(f"icmp ne i64 {_atomic_load(c, epoch)}, {seen}")
         c.do(f"br i1 {fresh}, label %{enter}, label %{idle}")
-        c.place(enter)
+        c.begin(enter)
         _atomic_add(c, inside, 1)
         current = _atomic_load(c, epoch)
         sure = c.let(f"icmp ne i64 {_atomic_load(c, running)}, 0")
         work = c.label("work")
         c.do(f"br i1 {sure}, label %{work}, label %{leave}")
-        c.place(work)
+        c.begin(work)
         c.do(f"store i64 {current}, ptr %last_epoch, align 8")
         _work(c)
         c.do(f"br label %{leave}")
-        c.place(leave)
+        c.begin(leave)
         _atomic_add(c, inside, -1)
         c.do(f"br label %{repeat}")
-        c.place(idle)
+        c.begin(idle)
         _relax(c, looks)
         after_idle = c.block
         counted = c.add(looks, 1)
         c.do(f"br label %{repeat}")
-        c.place(repeat)
+        c.begin(repeat)
         total = c.let(f"phi i64 [ 0, %{leave} ], [ {counted}, %{after_idle} ]")
         c.lines[hole] = f"  {looks} = phi i64 [ 0, %{before} ], [ {total}, %{repeat} ]"
         more = c.let(f"icmp slt i64 {total}, {PATIENCE}")
         c.do(f"br i1 {more}, label %{look}, label %{out}")
-        c.place(out)
+        c.begin(out)
         return _declare(c)
 
 
@@ -122,17 +122,17 @@ def _relax(c: IRBuilder, waited: str) -> None:
     spin, offer, on = (c.label(s) for s in ("spin", "offer", "on"))
     soon = c.let(f"icmp slt i64 {waited}, {SPINS}")
     c.do(f"br i1 {soon}, label %{spin}, label %{offer}")
-    c.place(spin)
+    c.begin(spin)
     if platform.machine().lower() in {"aarch64", "arm64"}:
         c.do("call void @llvm.aarch64.hint(i32 1)")
     else:
         c.do("call void @llvm.x86.sse2.pause()")
     c.do(f"br label %{on}")
-    c.place(offer)
+    c.begin(offer)
     function = c.let(f"load ptr, ptr {_field(c, 'yield')}, align 8")
     c.let(f"call i32 {function}()")
     c.do(f"br label %{on}")
-    c.place(on)
+    c.begin(on)
 
 
 def _work(c: IRBuilder) -> None:
@@ -147,23 +147,23 @@ def _work(c: IRBuilder) -> None:
         done = c.at(ticket, 64)
         take, run, wait, over = (c.label(s) for s in ("take", "run", "wait", "over"))
         c.do(f"br label %{take}")
-        c.place(take)
+        c.begin(take)
         taken = _atomic_add(c, ticket, 1)
         free = c.let(f"icmp slt i64 {taken}, {count}")
         c.do(f"br i1 {free}, label %{run}, label %{wait}")
-        c.place(run)
+        c.begin(run)
         task = c.at(tasks, c.mul(c.add(first_task, taken), 16))
         start = c.at(words, c.mul(c.integer(task), 8))
         with c.loop(c.integer(task, 8), [("ptr", start)]) as call:
             here = call.carried[0]
             function = c.let(f"load ptr, ptr {here}, align 8")
             c.do(f"call void {function}(ptr {c.at(here, 16)}, ptr %bases)")
-            call.again(c.at(here, c.mul(c.integer(here, 8), 8)))
+            call.next(c.at(here, c.mul(c.integer(here, 8), 8)))
         _atomic_add(c, done, 1)
         c.do(f"br label %{take}")
-        c.place(wait)
+        c.begin(wait)
         _wait(c, partial(_full, c, done, count), over)
-        c.place(over)
+        c.begin(over)
 
 
 def _full(c: IRBuilder, done: str, count: str) -> str:
@@ -174,11 +174,11 @@ def _wait(c: IRBuilder, ready: Callable[[], str], over: str) -> None:
     """Branch to ``over`` as soon as the condition that ``ready`` writes holds."""
     look, idle, before = c.label("look"), c.label("idle"), c.block
     c.do(f"br label %{look}")
-    c.place(look)
+    c.begin(look)
     waited, hole = c.fresh("waited"), len(c.lines)
     c.lines.append("")
     c.do(f"br i1 {ready()}, label %{over}, label %{idle}")
-    c.place(idle)
+    c.begin(idle)
     _relax(c, waited)
     more = c.add(waited, 1)
     c.lines[hole] = f"  {waited} = phi i64 [ 0, %{before} ], [ {more}, %{c.block} ]"

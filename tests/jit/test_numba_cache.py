@@ -5,10 +5,12 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from yolodsc.jit.cache.store import load_cached, store_cached
+from yolodsc.jit.numba_cache import OverloadCache
 
 pytestmark = pytest.mark.skipif(bool(os.environ.get("NUMBA_DISABLE_JIT")), reason="nothing is compiled")
 
@@ -68,7 +70,7 @@ def write(path: Path, *, factor: int = 3, plus: int = 1) -> None:
 
 def start(path: Path, **environment: str) -> subprocess.Popen[str]:
     """Run the program in a process of its own."""
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     own = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1", **environment}
     return subprocess.Popen([sys.executable, "-c", PROGRAM, str(path)], env=own, stdout=subprocess.PIPE, text=True)
 
@@ -96,6 +98,28 @@ def test_a_change_in_another_file_is_seen(folder: Path, tmp_path: Path) -> None:
     assert run(tmp_path) == [41, 120, 1]
     write(tmp_path, plus=2)
     assert run(tmp_path) == [32, 120, 1]
+
+
+def test_a_constant_that_is_looked_up_in_a_module_is_seen(folder: Path, tmp_path: Path) -> None:
+    """The key covers the file of the module, which only its name stands for in the code."""
+    text = "import other\n" + KERNEL.format(other="other").replace("x * FACTOR", "x * other.FACTOR")
+    (tmp_path / "kernel.py").write_text(text)
+    run(tmp_path)
+
+    write(tmp_path, factor=4)
+    (tmp_path / "kernel.py").write_text(text)
+    assert run(tmp_path) == [41, 120, 1]
+
+
+def test_options_are_part_of_the_key() -> None:
+    """They need not stand in the file of the function."""
+
+    def function() -> None: ...
+
+    caches = [OverloadCache(function, options) for options in ({}, {"fastmath": {"nsz"}}, {"fastmath": {"contract"}})]
+    codegen = SimpleNamespace(magic_tuple=lambda: ())
+
+    assert len({cache._name("()", codegen) for cache in caches}) == 3
 
 
 def test_checked_indices_are_kept_apart(folder: Path, tmp_path: Path) -> None:
@@ -135,7 +159,7 @@ def test_processes_on_one_cache_do_not_disturb_each_other(folder: Path, tmp_path
 def test_without_compilation_a_kernel_is_a_function(folder: Path, tmp_path: Path) -> None:
     """NUMBA_DISABLE_JIT=1."""
     program = "import sys; sys.path.insert(0, sys.argv[1]); import kernel; print(kernel.times(10), type(kernel.times).__name__)"
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "NUMBA_DISABLE_JIT": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "NUMBA_DISABLE_JIT": "1"}
 
     done = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path)], env=environment, capture_output=True, text=True, check=True
