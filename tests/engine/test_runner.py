@@ -168,7 +168,7 @@ def test_none_is_fastdsc(small: Network) -> None:
 
 def test_fastdsc_serves_where_llvm_does_not(small: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     """The reason is kept for ``yolodsc info``."""
-    from yolodsc.jit import compiler_for as objects
+    import yolodsc.jit.compiler as objects
 
     def refuse(*_: object, **__: object) -> None:
         raise RuntimeError("LLVM IR parsing error")
