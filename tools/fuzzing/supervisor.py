@@ -17,6 +17,9 @@ from tools.fuzzing.record import Record
 
 ROOT = Path(__file__).parents[2]
 POLL = 0.1
+PATIENCE = 12
+"""A case that waits without using the processor may take this many times its limit: a busy machine is no hang."""
+
 STARTING = 300.0
 """Time limit for the first case of a worker in seconds, which includes compilation of kernels."""
 
@@ -94,21 +97,32 @@ def _round(name: str, scratch: Path, out: Path, seconds: float, seed: int, outco
 
 def _watched(worker: "subprocess.Popen[bytes]", record: Record, limit: float, seconds: float) -> bool:
     """Wait for a worker; return whether it was killed because a case took too long."""
-    started = time.monotonic()
+    started, case, before = time.monotonic(), -1, 0.0
     try:
         while worker.poll() is None:
             time.sleep(POLL)
-            state = record.state()
-            late = time.monotonic() - started > STARTING + seconds and not state.running
-            if state.running > limit or late:
+            state, used = record.state(), _processor_seconds(worker.pid)
+            if state.cases != case:
+                case, before = state.cases, used
+            hung = state.running > limit and (used - before > limit or state.running > PATIENCE * limit)
+            if hung or (time.monotonic() - started > STARTING + seconds and not state.running):
                 worker.send_signal(signal.SIGKILL)
                 worker.wait()
-                return state.running > limit
+                return hung
     finally:
         if worker.poll() is None:
             worker.kill()
             worker.wait()
     return False
+
+
+def _processor_seconds(process: int) -> float:
+    """Processor time of a process; 0 where the system does not tell, so that wall time alone decides."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _environment(name: str, scratch: Path) -> dict[str, str]:
