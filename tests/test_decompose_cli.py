@@ -44,7 +44,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "tiny.names").write_text("one\n")
     (tmp_path / "pictures").mkdir()
     for n in range(8):
-        Image.fromarray(random.integers(0, 255, (20, 20, 3), np.uint8)).save(tmp_path / f"images/{n}.png")
+        Image.fromarray(random.integers(0, 255, (20, 20, 3), np.uint8)).save(tmp_path / f"pictures/{n}.png")
     return tmp_path
 
 
@@ -61,7 +61,7 @@ def test_size_is_of_the_new_network(folder: Path, capsys: pytest.CaptureFixture[
     assert status == 0
     new = Network.load(folder / "out/tiny-separable.cfg", folder / "out/tiny-separable.weights")
     old = Network.load(folder / "tiny.cfg", folder / "tiny.weights").resized(32, 32)
-    assert new.image == (3, 32, 32)
+    assert new.input_shape == (3, 32, 32)
     costs = [sum(layer.multiply_adds() for layer in network.layers) for network in (new, old)]
     assert 0.4 < costs[0] / costs[1] <= 0.7
     assert "| MMAC |" in capsys.readouterr().out

@@ -75,7 +75,7 @@ def test_the_decoder_decides_which_pixels_the_network_sees(profile: str, decoder
 
 def test_an_unknown_decoder_is_one_line() -> None:
     """It names the parameter and the values."""
-    with pytest.raises(OptionError, match=r"^decoder slow: unknown; expected darknet, fast or auto$"):
+    with pytest.raises(OptionError, match=r"^decoder=slow: unknown; expected darknet, fast or auto$"):
         detector(decoder="slow")
 
 

@@ -19,7 +19,18 @@ _BREAKS = str.maketrans({c: repr(c)[1:-1] for c in "\n\r\v\f\x1c\x1d\x1e\x85\u20
 
 
 class YolodscError(Exception):
-    """Base of every error that bad input can cause; its text is one line, with line breaks as escapes."""
+    """Base of every error that bad input can cause; its text is one line, with line breaks as escapes.
+
+    Attributes
+    ----------
+    parameter
+        Name of the parameter at fault, which the text holds as ``parameter=value`` or ``parameter:``. The command line
+        prints the spelling of its option instead.
+    """
+
+    def __init__(self, *args: object, parameter: str | None = None) -> None:
+        super().__init__(*args)
+        self.parameter = parameter
 
     def __str__(self) -> str:
         return super().__str__().translate(_BREAKS)
@@ -54,18 +65,7 @@ class EngineError(YolodscError):
 
 
 class OptionError(YolodscError):
-    """A parameter that is invalid, contradicts another, or names nothing.
-
-    Attributes
-    ----------
-    parameter
-        Name of the parameter at fault, which the text holds as ``parameter=value`` or ``parameter:``. The command line
-        prints the spelling of its option instead.
-    """
-
-    def __init__(self, *args: object, parameter: str | None = None) -> None:
-        super().__init__(*args)
-        self.parameter = parameter
+    """A parameter that is invalid, contradicts another, or names nothing."""
 
 
 class MissingExtraError(YolodscError):

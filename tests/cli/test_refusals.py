@@ -30,7 +30,7 @@ from yolodsc import cli
         (["detect", "{a}", *NETWORK, "--json", "{a}"], "is read in this run"),
         (["detect", "{a}", *NETWORK, "--csv", f"{STEM}.cfg"], "is read in this run"),
         (["detect", "{a}", *NETWORK, "--json", "x.out", "--csv", "x.out"], "is written by another option"),
-        (["detect", "{a}", *NETWORK, "--classes", ","], "--classes: names no class"),
+        (["detect", "{a}", *NETWORK, "--classes", ","], "--classes: empty list; expected at least one class"),
         (["detect", "{a}", *NETWORK, "--data", "none.data"], "none.data: cannot be read"),
         (["detect", "{a}", *NETWORK, "--threads", "100000"], "--threads"),
         (["summary", "--cfg", f"{STEM}.cfg", "--json", f"{STEM}.cfg"], "is read in this run"),

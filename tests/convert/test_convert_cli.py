@@ -42,7 +42,7 @@ def test_a_network_is_folded_in_its_own_place(tmp_path: Path) -> None:
     """With --force the output may be the input."""
     cfg = pair(tmp_path)
     before = load(cfg)
-    x = np.random.default_rng(0).uniform(0, 1, before.image).astype(np.float32)
+    x = np.random.default_rng(0).uniform(0, 1, before.input_shape).astype(np.float32)
 
     assert run(["convert", str(cfg), str(cfg), "--fold-batch-norm", "--fold-separable", "--force"]) == 0
 

@@ -76,12 +76,12 @@ CHECKED = """
 import random
 import numba
 from tests.test_jpeg import FILES
-from tests.test_planar import SIZES, pixels
+from tests.test_preprocess import SIZES, pixels
 from yolodsc.arrays import Shape
 from yolodsc.darknet import ALEXEYAB
-from yolodsc.images import fit, jpeg, planar
+from yolodsc.images import fit, jpeg, preprocess
 
-planar._PATIENCE = 0
+preprocess._PATIENCE = 0
 assert numba.config.BOUNDSCHECK == 1
 random.seed(1)
 for name, content in FILES.items():

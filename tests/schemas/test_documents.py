@@ -53,7 +53,7 @@ FAULTS: list[tuple[str, tuple[str | int, ...], Any, str]] = [
     ("truth", ("images", 1, "id"), 1, "at $.images[1].id: got"),
     ("truth", ("images", 0, "width"), -5, "at $.images[0].width: got -5, expected number >= 1"),
     ("truth", ("images", 0, "height"), 1e300, "at $.images[0].height: got 1e+300"),
-    ("truth", ("images",), [], "at $.pictures: got an array of 0"),
+    ("truth", ("images",), [], "at $.images: got an array of 0"),
     ("truth", ("annotations", 0, "bbox"), [1, 2, 3], "at $.annotations[0].bbox: got an array of 3, expected array of length 4"),
     ("truth", ("annotations", 0, "bbox", 2), -1, "at $.annotations[0].bbox[2]: got -1, expected number >= 0"),
     ("truth", ("annotations", 0, "bbox", 2), float("inf"), "got Infinity, expected a finite number"),

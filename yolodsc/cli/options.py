@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from yolodsc.cli.terminal import log
+from yolodsc.cli.terminal import note
 from yolodsc.detection import DEFAULT_MODEL
 
 MAX_THREADS = 1024
@@ -129,5 +129,5 @@ def cores(threads: int, streams: int = 1, *, quiet: bool = False) -> tuple[int, 
     capped = capped_at_cores(threads, streams)
     for option, given, used in zip(("--threads", "--streams"), (threads, streams), capped, strict=True):
         if used < given and not quiet:
-            log(f"note: {option} {given}: {used} used, which fills the cores of this process")
+            note(f"{option} {given}: {used} used, which fills the cores of this process")
     return capped

@@ -22,7 +22,7 @@ def require_finite(source: str, layers: Sequence[Layer], arrays: Sequence[Weight
     """
     flaw = next(flaws(layers, arrays, profile), None)
     if flaw is not None:
-        raise WeightsError(f"{source}: {flaw}; allow_nonfinite=True accepts the file")
+        raise WeightsError(f"{source}: {flaw}; allow_nonfinite=True accepts the file", parameter="allow_nonfinite")
 
 
 def flaws(layers: Sequence[Layer], arrays: Sequence[Weights], profile: Profile) -> Iterator[str]:

@@ -96,7 +96,7 @@ def read_weights(path: str | Path, layers: Sequence[Layer], *, partial: bool = F
             header = _header(path, file.read(_LONGEST_HEADER), size, expected)
             note = _misfit(path, layers, available=size - header.size, expected=expected)
             if note and not partial:
-                raise WeightsError(f"{note}; partial=True accepts the file")
+                raise WeightsError(f"{note}; partial=True accepts the file", parameter="partial")
             file.seek(header.size)
             count = min((size - header.size) // 4, expected)
             numbers = np.frombuffer(file.read(4 * count), "<f4", count)
