@@ -47,7 +47,7 @@ class Evaluation:
     speed: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """The content of ``--json``: rules, and per class what a paired comparison needs."""
+        """The content of the JSON file: rules, and per class what a paired comparison needs."""
         names = self.dataset.names
         first = next(iter(self.results.values()))
         return {

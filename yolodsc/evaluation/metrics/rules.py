@@ -35,9 +35,9 @@ class Rule:
     Attributes
     ----------
     name
-        What ``--rules`` calls it.
+        Its name in `RULES`.
     program
-        Whose rule it is.
+        The program that scores by it.
     offset
         Added to widths and heights: 1 where corners are inclusive pixels, 0 where they are continuous.
     iou
