@@ -50,6 +50,28 @@ def _gathered(
 
 
 @nb.njit(forceinline=True)
+def _resampled(
+    pixels: Bytes,
+    source: int,
+    channels: int,
+    columns: int,
+    width: int,
+    left: Ints,
+    shifts: Floats,
+    pairs: Words,
+    parts: Floats,
+) -> None:  # pragma: no cover
+    """The source row at the target columns, into ``parts[source & 1]``."""
+    length = len(left)
+    start, part = source * columns * channels, (source & 1) * channels * length
+    _gathered(pixels, start, channels, columns, left, width, pairs)
+    for c in range(channels):
+        for x in range(0, width, STEP):
+            between(pairs, length, x, 24 - 8 * c, shifts, parts, part + c * length + x)
+        parts[source & 1, c * length + width - 1] = share(pixels[start + (columns - 1) * channels + c])
+
+
+@nb.njit(forceinline=True)
 def _written(
     parts: Floats, upper: int, lower: int, second: bool, weight: np.float32, width: int, out: Floats, to: int
 ) -> None:  # pragma: no cover
@@ -109,12 +131,7 @@ def resized(
                 held_odd = source
             else:
                 held_even = source
-            start, part = source * columns * channels, (source & 1) * channels * length
-            _gathered(pixels, start, channels, columns, left, width, pairs)
-            for c in range(channels):
-                for x in range(0, width, STEP):
-                    between(pairs, length, x, 24 - 8 * c, shifts, parts, part + c * length + x)
-                parts[source & 1, c * length + width - 1] = share(pixels[start + (columns - 1) * channels + c])
+            _resampled(pixels, source, channels, columns, width, left, shifts, pairs, parts)
         for c in range(channels):
             upper = ((top & 1) * channels + c) * length
             lower = ((below & 1) * channels + c) * length
