@@ -24,6 +24,9 @@ MAX_FILES = 13
 TABLES = {"yolodsc/network/layers", "yolodsc/cli"}
 """Packages with one file for each section type or subcommand."""
 
+UNSPLIT_KERNELS = {"yolodsc/evaluation/metrics/greedy.py": "greedy_outcomes"}
+"""Compiled kernels that stay whole: with helper functions, inlined or not, it takes three to five times as long."""
+
 PRIVATE_WORDS = frozenset(
     "bend unbend bent bending slopes tape quad twin splat crew shelf landmarks lift told tell wanted strange site "
     "place places picture pictures margin house staircase".split()
@@ -84,7 +87,8 @@ def test_packages_are_small() -> None:
 def test_files_and_functions_are_small(path: Path) -> None:
     """At most 250 lines a file, 50 lines a function, 4 blocks inside each other."""
     text = path.read_text()
-    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, Function)]
+    unsplit = UNSPLIT_KERNELS.get(str(path.relative_to(ROOT)))
+    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, Function) and node.name != unsplit]
 
     long = {node.name: length for node in functions if (length := _length(node)) > MAX_FUNCTION_LINES}
     deep = {node.name: depth for node in functions if (depth := _depth(node.body)) > MAX_NESTING}
