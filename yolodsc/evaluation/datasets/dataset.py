@@ -153,7 +153,7 @@ def _spellings(index: dict[str, int], *, by_stem: bool) -> dict[str, int]:
     return spellings
 
 
-def truth_of(rows: Sequence[tuple[int, int, Sequence[float] | Doubles, bool]]) -> GroundTruth:
+def ground_truth_of(rows: Sequence[tuple[int, int, Sequence[float] | Doubles, bool]]) -> GroundTruth:
     """Columns out of rows of image, class, box and difficult."""
     return GroundTruth.of(
         np.array([row[0] for row in rows], np.int64),

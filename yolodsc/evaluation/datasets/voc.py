@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from yolodsc.errors import DatasetError
-from yolodsc.evaluation.datasets.dataset import Dataset, InputReport, image_sizes, images_in, truth_of
+from yolodsc.evaluation.datasets.dataset import Dataset, InputReport, ground_truth_of, image_sizes, images_in
 from yolodsc.evaluation.metrics.tables import Doubles
 from yolodsc.files import is_file, is_folder, text_of
 from yolodsc.schemas import MAX_FINITE
@@ -99,7 +99,7 @@ def read_annotations(
     paths = None if images is None else images_in(images, read)
     if paths is not None:
         sizes = _checked(sizes, paths, report)
-    return Dataset(tuple(classes), tuple(read), truth_of(rows), sizes, paths, origin=1.0)
+    return Dataset(tuple(classes), tuple(read), ground_truth_of(rows), sizes, paths, origin=1.0)
 
 
 def _checked(sizes: Doubles, paths: Sequence[Path], report: InputReport) -> Doubles:
