@@ -48,7 +48,7 @@ def parse_json(text: str, *, file: FileName, error: type[YolodscError], mend: Ca
 def checked(value: Any, schema: type[T], *, file: FileName, error: type[YolodscError]) -> T:
     """The value as an instance of ``schema`` (a msgspec ``Struct`` or container); ``error`` names the first path that differs.
 
-    ``value`` is not used again: an unsuccessful check may take it apart.
+    Callers must not use ``value`` afterwards: an unsuccessful check may modify it.
     """
     try:
         return msgspec.convert(value, schema)

@@ -97,7 +97,7 @@ def _entry(layer: Layer, weights: Weights, step: Step) -> PlanEntry:
         name=layer.type,
         layers=(layer.index,),
         shape=layer.shape,
-        layout="planes",
+        layout="planar",
         tile="",
         macs=layer.multiply_adds(),
         bytes=4 * numbers + sum(array.nbytes for array in weights.values()),

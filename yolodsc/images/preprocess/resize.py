@@ -1,4 +1,4 @@
-"""Darknet's bilinear resize (``image.c: resize_image``), from bytes to planes in one pass.
+"""Darknet's bilinear resize (``image.c: resize_image``), from bytes to planar float32 in one pass.
 
 Rows first: of each source row that is needed the pixels left and right of every target column are gathered as words, then made
 floats and means by vectors. Of the rows so made the last two are kept.
@@ -75,7 +75,7 @@ def _resampled(
 def _written(
     parts: Floats, upper: int, lower: int, second: bool, weight: np.float32, width: int, out: Floats, to: int
 ) -> None:  # pragma: no cover
-    """One row of a plane; the second term only if there is one."""
+    """One row of a channel; the second term only if there is one."""
     length = parts.shape[1]
     if width < STEP:
         for x in range(width):
@@ -104,7 +104,7 @@ def resized(
     out: Floats,
     first: int,
     row: int,
-    plane: int,
+    stride: int,
 ) -> int:  # pragma: no cover
     """Pixels (rows, columns, channels) as (channels, height, width) into ``out``, as for `planar`.
 
@@ -135,5 +135,5 @@ def resized(
         for c in range(channels):
             upper = ((top & 1) * channels + c) * length
             lower = ((below & 1) * channels + c) * length
-            _written(parts, upper, lower, second, weight, width, out, first + c * plane + y * row)
+            _written(parts, upper, lower, second, weight, width, out, first + c * stride + y * row)
     return 1
