@@ -27,11 +27,16 @@ TABLES = {"yolodsc/network/layers", "yolodsc/cli"}
 UNSPLIT_KERNELS = {"yolodsc/evaluation/metrics/greedy.py": "greedy_outcomes"}
 """Compiled kernels that stay whole: with helper functions, inlined or not, it takes three to five times as long."""
 
-PRIVATE_WORDS = frozenset(
-    "bend unbend bent bending slopes tape quad twin splat crew shelf landmarks lift told tell wanted strange site "
-    "place places picture pictures margin house staircase".split()
+PRIVATE_PROSE = frozenset(
+    "bend bends bending bent unbend unbends slopes tape tapes quad quads twin twins splat crew crews shelf shelves landmark "
+    "landmarks lift lifts told tells wanted want wants strange site sites margin margins house staircase places spread span".split()
 )
-"""Words that the field does not use for what they named here, as parts of identifiers."""
+"""Words that the field does not use for what they named here; they appear nowhere in the package, comments included."""
+
+PRIVATE_WORDS = PRIVATE_PROSE | frozenset(
+    "place picture pictures again least most apart tell room spans reach reaches plane".split()
+)
+"""Words that are English in prose or keys of file formats, but no parts of identifiers."""
 
 RUNS_THE_COMMAND_LINE = PACKAGE / "bench/startup.py"
 """Starts `yolodsc detect` in processes of its own, so it passes options."""
@@ -127,6 +132,14 @@ def test_identifiers_use_the_words_of_the_field(path: Path) -> None:
     identifiers = {*_identifiers(ast.parse(path.read_text())), *path.relative_to(PACKAGE).with_suffix("").parts}
 
     assert sorted(name for name in identifiers if not PRIVATE_WORDS.isdisjoint(_words(name))) == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=SOURCE_NAMES)
+def test_prose_uses_the_words_of_the_field(path: Path) -> None:
+    """No docstring, comment or message has a private word."""
+    lines = enumerate(path.read_text().splitlines(), 1)
+
+    assert [f"{number}: {word}" for number, line in lines for word in _words(line) if word in PRIVATE_PROSE] == []
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=SOURCE_NAMES)
