@@ -9,7 +9,7 @@ import pytest
 from yolodsc.errors import DatasetError, OptionError
 from yolodsc.evaluation.datasets.comp4 import read_comp4, write_comp4
 from yolodsc.evaluation.datasets.dataset import InputReport
-from yolodsc.evaluation.datasets.formats import Format, read_detections, read_truth
+from yolodsc.evaluation.datasets.formats import Format, read_detections, read_ground_truth
 from yolodsc.evaluation.datasets.text import label_path, mark_difficult, read_folder
 from yolodsc.evaluation.datasets.voc import read_voc
 from yolodsc.evaluation.evaluation import evaluate
@@ -107,7 +107,7 @@ def test_classes_are_the_twenty_or_those_of_the_labels(tree: Path) -> None:
     assert read_voc(tree, "test", InputReport()).names == ("cat", "tea pot")
     (tree / "Annotations/a.xml").write_text(annotation(thing()))
     assert len(read_voc(tree, "test", InputReport()).names) == 20
-    assert read_truth(tree / "Annotations", Format(), InputReport()).names == ("cat",)
+    assert read_ground_truth(tree / "Annotations", Format(), InputReport()).names == ("cat",)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_class_numbers_mean_the_same_in_labels_and_detections(yolo: Path, names:
         (yolo / f"found/{name}.txt").write_text(f"{label} 0.9\n")
     form, report = Format(name="yolo", names=names), InputReport(strict=True)
 
-    dataset = read_truth(yolo / "labels", form, report)
+    dataset = read_ground_truth(yolo / "labels", form, report)
     found, _ = read_detections(yolo / "found", dataset, form, report)
 
     rule = RULES["voc10"]
@@ -174,7 +174,7 @@ def test_class_numbers_mean_the_same_in_labels_and_detections(yolo: Path, names:
 def test_an_unreadable_image_is_named_where_its_size_is_needed(yolo: Path) -> None:
     """Rules of whole pixels cannot be applied without."""
     (yolo / "JPEGImages/b.png").write_bytes(b"no image")
-    dataset = read_truth(yolo / "labels", Format(name="yolo"), InputReport())
+    dataset = read_ground_truth(yolo / "labels", Format(name="yolo"), InputReport())
 
     with pytest.raises(DatasetError, match=r"b\.png cannot be read"):
         evaluate(dataset, DetectionTable.empty(), [RULES["voc10"]])
@@ -197,7 +197,7 @@ def test_images_without_sizes_leave_the_rules_of_whole_pixels_out(yolo: Path) ->
     for path in (yolo / "JPEGImages").iterdir():
         path.unlink()
 
-    dataset = read_truth(yolo / "labels", Format(name="yolo"), InputReport())
+    dataset = read_ground_truth(yolo / "labels", Format(name="yolo"), InputReport())
 
     assert dataset.relative
     assert dataset.ground_truth.boxes_xyxy.max() < 1

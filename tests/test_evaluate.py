@@ -10,7 +10,7 @@ from tests.test_metrics import BEST, naive_ap
 from yolodsc.cli import run
 from yolodsc.darknet.names import read_names
 from yolodsc.evaluation.datasets.dataset import InputReport
-from yolodsc.evaluation.datasets.formats import Format, read_detections, read_truth
+from yolodsc.evaluation.datasets.formats import Format, read_detections, read_ground_truth
 from yolodsc.evaluation.metrics import score_detections
 from yolodsc.evaluation.metrics.rules import RULES
 
@@ -104,7 +104,7 @@ def test_every_rule_equals_its_loop_on_a_hundred_images(shared, tmp_path):
     """Twenty classes given by number, beside the oracles of the rules."""
     folder = shared / "data/evalcases/rafael_voc100"
     form = Format(name="rafael", names=read_names(folder / "voc.names"))
-    dataset = read_truth(folder / "gts_pascalvoc_format", form, InputReport())
+    dataset = read_ground_truth(folder / "gts_pascalvoc_format", form, InputReport())
     found, _ = read_detections(folder / "dets_abs_xyx2y2", dataset, form, InputReport())
     ground_truth = dataset.ground_truth
     objects = list(

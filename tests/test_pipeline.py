@@ -12,7 +12,7 @@ from yolodsc.detection.detections import Detections
 from yolodsc.detection.detector import Detector
 from yolodsc.errors import ImageError, OptionError
 from yolodsc.evaluation.datasets.dataset import Dataset, InputReport
-from yolodsc.evaluation.datasets.formats import Format, read_truth
+from yolodsc.evaluation.datasets.formats import Format, read_ground_truth
 from yolodsc.evaluation.datasets.journal import append_journal, resume_journal
 from yolodsc.evaluation.inference import _array_order, run_inference
 from yolodsc.images.image import DECODERS, read_image
@@ -122,7 +122,7 @@ def dataset_of(photograph: Path) -> Dataset:
     for other in photograph.parent.glob("*.png"):
         other.unlink()
     names = tuple(map(str, range(20)))
-    return read_truth(photograph.parent, Format(name="yolo", names=names, images=photograph.parent), InputReport())
+    return read_ground_truth(photograph.parent, Format(name="yolo", names=names, images=photograph.parent), InputReport())
 
 
 def test_evaluation_and_detection_find_the_same(photograph: Path) -> None:

@@ -121,7 +121,7 @@ WRONG = {
     "LaneKernel": "x y rows pixels",
     "MaxpoolKernel": "x y blocks rows tile_last",
     "PairKernel": "x r y blocks rows pixels",
-    "AffineKernel": "x y planes rows floats",
+    "AffineKernel": "x y channels rows floats",
     "UpsampleKernel": "x y blocks rows pixels",
     "WindowKernel": "x y blocks rows first_row columns first_column height",
     "WinogradInput": "x v blocks tile_rows tiles",

@@ -6,8 +6,8 @@ from tools.fuzzing import scratch
 from tools.fuzzing.target import Target
 from yolodsc.errors import YolodscError
 from yolodsc.evaluation.datasets.comp4 import read_comp4, write_comp4
-from yolodsc.evaluation.datasets.dataset import Dataset, InputReport, to_table, truth_of
-from yolodsc.evaluation.datasets.formats import Format, FormatName, read_detections, read_truth
+from yolodsc.evaluation.datasets.dataset import Dataset, InputReport, ground_truth_of, to_table
+from yolodsc.evaluation.datasets.formats import Format, FormatName, read_detections, read_ground_truth
 from yolodsc.evaluation.datasets.voc import read_annotations
 from yolodsc.evaluation.evaluation import evaluate
 from yolodsc.evaluation.metrics.rules import rules_named
@@ -19,7 +19,7 @@ NAMES = ("cat", "dog")
 def known() -> Dataset:
     """Two images with an object each."""
     rows = [(0, 0, (10.0, 10.0, 40.0, 40.0), False), (1, 1, (5.0, 5.0, 50.0, 60.0), True)]
-    return Dataset(NAMES, ("a", "b"), truth_of(rows), np.array([[100.0, 80.0], [np.nan, np.nan]]), origin=1.0)
+    return Dataset(NAMES, ("a", "b"), ground_truth_of(rows), np.array([[100.0, 80.0], [np.nan, np.nan]]), origin=1.0)
 
 
 def read_voc(data: bytes) -> None:
@@ -50,7 +50,7 @@ def _text(form: FormatName, data: bytes) -> None:
     options = Format(name=form, names=NAMES)
     errors: list[YolodscError] = []
     try:
-        dataset = read_truth(folder, options, InputReport())
+        dataset = read_ground_truth(folder, options, InputReport())
         _score(dataset, dataset)
     except YolodscError as error:
         errors.append(error)

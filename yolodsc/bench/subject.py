@@ -11,7 +11,7 @@ from yolodsc.bench.job import Job
 from yolodsc.darknet import read_cfg
 from yolodsc.detection import resolve_model
 from yolodsc.errors import YolodscError
-from yolodsc.network import Layer, Network
+from yolodsc.network import Layer, Network, reachable
 
 SEED = 2018
 
@@ -84,11 +84,7 @@ def head_inputs(network: Network) -> tuple[int, ...]:
 
 def required_layers(network: Network, outputs: tuple[int, ...]) -> list[Layer]:
     """The layers that the outputs depend on, in order."""
-    required = set(outputs)
-    for layer in reversed(network.layers):
-        if layer.index in required:
-            required.update(layer.sources)
-    return [layer for layer in network.layers if layer.index in required]
+    return [network.layers[index] for index in reachable(network.layers, outputs)]
 
 
 def _random(rng: np.random.Generator, name: str, array: Array) -> Array:

@@ -92,9 +92,9 @@ def measure_rate(sessions: Sequence[Engine], image: Array, *, seconds: float) ->
     return rate
 
 
-def wait_until_idle(*, at_most: float = 1.0) -> None:
-    """Wait until no thread of this process has run for 15 ms, or for ``at_most`` seconds."""
-    end, quiet = perf_counter() + at_most, 0
+def wait_until_idle(*, limit: float = 1.0) -> None:
+    """Wait until no thread of this process has run for 15 ms, or for ``limit`` seconds."""
+    end, quiet = perf_counter() + limit, 0
     used = process_time()
     while quiet < 3 and perf_counter() < end:
         sleep(0.005)

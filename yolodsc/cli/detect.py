@@ -93,8 +93,8 @@ def detect(
 def _run(detector: Detector, paths: Sources, writers: list[Writer], output: OutputOptions, *, quiet: bool) -> int:
     """Detect, write and print; the exit status."""
     failed = 0
-    for found in progress(detector.many(_checked(paths, writers, output)), total=paths.count, quiet=quiet):
-        failed += not _report(found, writers, quiet=quiet)
+    for result in progress(detector.many(_checked(paths, writers, output)), total=paths.count, quiet=quiet):
+        failed += not _report(result, writers, quiet=quiet)
     return 1 if failed else 0
 
 
@@ -110,19 +110,19 @@ def _checked(paths: Sources, writers: list[Writer], output: OutputOptions) -> It
         yield path
 
 
-def _report(found: ImageResult, writers: list[Writer], *, quiet: bool) -> bool:
+def _report(result: ImageResult, writers: list[Writer], *, quiet: bool) -> bool:
     """Write and print the results of one image; False if it could not be processed."""
-    if found.detections is None or found.image is None:
-        note(str(found.error))
+    if result.detections is None or result.image is None:
+        note(str(result.error))
         return False
     for writer in writers:
-        writer.add(found.detections, found.image)
+        writer.add(result.detections, result.image)
     if not quiet:
-        count = len(found.detections)
+        count = len(result.detections)
         objects = f"{count} object{'' if count == 1 else 's'}"
-        size = f"{found.detections.width}x{found.detections.height}"
-        say(f"{found.path}: {size}, {objects}, {found.seconds * 1000:.0f} ms")
-        say(*(f"  {line}" for line in _boxes(found.detections)))
+        size = f"{result.detections.width}x{result.detections.height}"
+        say(f"{result.path}: {size}, {objects}, {result.seconds * 1000:.0f} ms")
+        say(*(f"  {line}" for line in _boxes(result.detections)))
     return True
 
 

@@ -112,7 +112,7 @@ class ScoringOptions:
 
 def evaluate(
     *,
-    truth: GroundTruthOptions,
+    ground_truth: GroundTruthOptions,
     scoring: ScoringOptions,
     network: options.NetworkOptions,
     classes: options.ClassOptions,
@@ -131,29 +131,29 @@ def evaluate(
     if compare is not None:
         return _compare(*compare)
     _ensure_consistent(scoring.detections, network, journal)
-    truth.ensure_consistent()
+    ground_truth.ensure_consistent()
     output.ensure_writable()
-    rules, report, names = scoring.selected_rules(truth.difficult), InputReport(strict=scoring.strict), _names(classes)
-    form = truth.format(names)
-    truth.ensure_present()
+    rules, report, names = scoring.selected_rules(ground_truth.difficult), InputReport(strict=scoring.strict), _names(classes)
+    form = ground_truth.format(names)
+    ground_truth.ensure_present()
     files = model_files(network, classes) if scoring.detections is None else None
-    read = (*truth.paths, scoring.detections, classes.names, classes.data, *(files.paths if files else ()))
+    read = (*ground_truth.paths, scoring.detections, classes.names, classes.data, *(files.paths if files else ()))
     ensure_outputs_differ_from_inputs({"--json": output.json, "--csv": output.csv}, read)
     scored: list[ImageDetections] = []
     missing: frozenset[int] = frozenset()
     if files is None:
-        dataset = truth.read(names, report)
-        found, missing = read_detections(cast(Path, scoring.detections), dataset, form, report)
+        dataset = ground_truth.read(names, report)
+        detections, missing = read_detections(cast(Path, scoring.detections), dataset, form, report)
     else:
         detector = open_detector(
             files, data=classes.data, thresh=thresh, loading=loading, detection=detection, running=running, quiet=quiet
         )
-        dataset = with_network_classes(truth.read(detector.names, report), detector.names, report)
-        scored = _run(dataset, detector, _Journal.of(journal, files, truth.chosen), quiet=quiet)
+        dataset = with_network_classes(ground_truth.read(detector.names, report), detector.names, report)
+        scored = _run(dataset, detector, _Journal.of(journal, files, ground_truth.chosen), quiet=quiet)
         report.notes += [entry.error for entry in scored if entry.error]
-        found = detection_table(dataset, scored)
+        detections = detection_table(dataset, scored)
     results: dict[str, Any] = {"missing": missing, "thresh": scoring.at, "notes": report.notes, "speed": stage_milliseconds(scored)}
-    _report(evaluate_detections(dataset, found, rules, **results), output, quiet=quiet)
+    _report(evaluate_detections(dataset, detections, rules, **results), output, quiet=quiet)
     return 1 if any(entry.error for entry in scored) else 0
 
 
@@ -216,7 +216,7 @@ def _run(dataset: Dataset, detector: Detector, journal: _Journal | None, *, quie
 
 
 def _run_with_journal(dataset: Dataset, detector: Detector, kept: _Journal, *, quiet: bool) -> list[ImageDetections]:
-    """Write the detections of each image to disk as soon as they are found; skip images that the journal already has."""
+    """Write the detections of each image to disk immediately; skip images that the journal already has."""
     path = make_folder(kept.folder, error=DatasetError) / JOURNAL_FILE
     if exists(path) and not kept.resume:
         raise OptionError(f"{path}: exists; expected --resume to continue it, or another folder")

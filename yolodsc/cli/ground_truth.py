@@ -15,8 +15,8 @@ from yolodsc.evaluation import (
     InputReport,
     image_set_file,
     mark_difficult,
+    read_ground_truth,
     read_set,
-    read_truth,
     read_voc,
 )
 from yolodsc.files import exists
@@ -88,5 +88,5 @@ class GroundTruthOptions:
         if self.voc is not None:
             dataset = read_voc(self.voc, self.chosen, report, names=names)
         else:
-            dataset = read_truth(cast(Path, self.gt), self.format(names), report)
+            dataset = read_ground_truth(cast(Path, self.gt), self.format(names), report)
         return dataset if self.difficult_list is None else mark_difficult(dataset, self.difficult_list, report)

@@ -87,4 +87,4 @@ def class_list(names: Path | None, network: "Network") -> tuple[str, ...]:
     """Class names of a network, checked before any work begins; empty if there is no list of them."""
     from yolodsc.detection import class_names
 
-    return () if names is None else class_names(network, read_names(names), place=str(names))
+    return () if names is None else class_names(network, read_names(names), source=str(names))

@@ -22,12 +22,12 @@ def reported_classes(network: Network) -> int:
     return counts.pop()
 
 
-def class_names(network: Network, listed: tuple[str, ...], *, place: str) -> tuple[str, ...]:
+def class_names(network: Network, listed: tuple[str, ...], *, source: str) -> tuple[str, ...]:
     """Return the names of a list after checking their number against the heads.
 
     Parameters
     ----------
-    place
+    source
         The file of the list, for the message.
 
     Raises
@@ -35,7 +35,7 @@ def class_names(network: Network, listed: tuple[str, ...], *, place: str) -> tup
     DatasetError
         The number of names differs from the number of classes.
     """
-    return require_class_count(listed, classes=reported_classes(network), source=place) if network.heads else listed
+    return require_class_count(listed, classes=reported_classes(network), source=source) if network.heads else listed
 
 
 def class_numbers(names: tuple[str, ...], selection: str) -> list[int]:

@@ -128,7 +128,7 @@ class Detector:
             listed = read_data_names(data)
         elif file:
             listed = read_names(file)
-        return cls(network, class_names(network, listed, place=str(file)) if listed else (), **options)
+        return cls(network, class_names(network, listed, source=str(file)) if listed else (), **options)
 
     @property
     def pipeline(self) -> Pipeline:

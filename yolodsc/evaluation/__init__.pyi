@@ -9,7 +9,7 @@ from .datasets.dataset import InputReport as InputReport
 from .datasets.formats import Format as Format
 from .datasets.formats import FormatName as FormatName
 from .datasets.formats import read_detections as read_detections
-from .datasets.formats import read_truth as read_truth
+from .datasets.formats import read_ground_truth as read_ground_truth
 from .datasets.journal import JOURNAL_FILE as JOURNAL_FILE
 from .datasets.journal import ImageDetections as ImageDetections
 from .datasets.journal import append_journal as append_journal

@@ -22,7 +22,7 @@ class Evaluation:
 
     Attributes
     ----------
-    dataset, found
+    dataset, detections
     results
         By the rules' names.
     errors
@@ -47,7 +47,7 @@ class Evaluation:
     speed: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """The content of ``--json``: rules, and per class what a paired comparison needs."""
+        """The content of the JSON file: rules, and per class what a paired comparison needs."""
         names = self.dataset.names
         first = next(iter(self.results.values()))
         return {
@@ -106,7 +106,7 @@ def evaluate(
     notes: Sequence[str] = (),
     speed: dict[str, float] | None = None,
 ) -> Evaluation:
-    """Score ``found`` against ``dataset`` by several rules; rules of whole pixels are left out where sizes are unknown."""
+    """Score ``detections`` against ``dataset`` by several rules; rules of whole pixels are left out where sizes are unknown."""
     chosen = [rule for rule in rules if not (dataset.relative and rule.offset)]
     remarks = list(notes)
     if dataset.relative:
@@ -124,7 +124,7 @@ def evaluate(
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Put JSON in place in one step."""
+    """Write JSON to a file that appears only when it is complete."""
     text = dump_json(content, file=path, error=DatasetError)  # five times as fast as json.dump, which writes piece by piece
     with replacing(path, error=DatasetError, mode="w") as file:
         file.write(text)

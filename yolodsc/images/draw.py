@@ -49,10 +49,10 @@ def annotated(image: NDArray[np.uint8], boxes_xyxy: Array, *, labels: Sequence[s
     for box, _, colour in reversed(drawn):
         canvas.rectangle(box, outline=colour, width=line)
     plates: list[Plate] = []
-    for box, label, colour in drawn:  # the best first: it has the choice of places
+    for box, label, colour in drawn:  # the best first: it has the choice of positions
         text = " ".join(label.split())
         font = _fitting(canvas, text, size, width=drawing.size[0])
-        plate = _placed(_plate_size(canvas, text, font), box, plates, drawing.size)
+        plate = _label_plate(_plate_size(canvas, text, font), box, plates, drawing.size)
         plates.append(plate)
         _draw_label(canvas, plate, text, colour=colour, font=font)
     return np.asarray(drawing)
@@ -90,13 +90,13 @@ def _fitting(canvas: ImageDraw.ImageDraw, text: str, size: float, *, width: int)
 
 
 def _plate_size(canvas: ImageDraw.ImageDraw, text: str, font: Font) -> tuple[float, float]:
-    """Width and height of a label with its margins."""
+    """Width and height of a label with its padding."""
     left, top, right, bottom = canvas.textbbox((0, 0), text, font=font)
-    margin = max(1.0, (bottom - top) / 5)
-    return right - left + 2 * margin, bottom - top + 2 * margin
+    padding = max(1.0, (bottom - top) / 5)
+    return right - left + 2 * padding, bottom - top + 2 * padding
 
 
-def _placed(size: tuple[float, float], box: Plate, taken: list[Plate], image: tuple[int, int]) -> Plate:
+def _label_plate(size: tuple[float, float], box: Plate, taken: list[Plate], image: tuple[int, int]) -> Plate:
     """Return the first free position inside the image: above the box, inside it, below it or at its foot."""
     width, height = size
     left = max(0.0, min(box[0], image[0] - width))
@@ -113,8 +113,8 @@ def _meet(a: Plate, b: Plate) -> bool:
 def _draw_label(canvas: ImageDraw.ImageDraw, plate: Plate, text: str, *, colour: Colour, font: Font) -> None:
     """Text on a filled plate, in black or white, whichever is easier to read."""
     left, top, right, _ = canvas.textbbox((0, 0), text, font=font)
-    margin = (plate[2] - plate[0] - (right - left)) / 2
+    padding = (plate[2] - plate[0] - (right - left)) / 2
     luminance = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
     canvas.rectangle(plate, fill=colour)
     ink = (0, 0, 0) if luminance > 120 else (255, 255, 255)
-    canvas.text((plate[0] + margin - left, plate[1] + margin - top), text, fill=ink, font=font)
+    canvas.text((plate[0] + padding - left, plate[1] + padding - top), text, fill=ink, font=font)

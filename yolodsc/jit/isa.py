@@ -1,7 +1,7 @@
 """Instruction sets: vector lengths, registers, and the tiles that use the multipliers best.
 
 A kernel tile holds ``pixels x vectors`` accumulators in registers. It must be large enough to hide the latency of the
-multiply-add and small enough not to spill: 32 registers hold 12 x 2 (92 % of peak), 16 registers 6 x 2; 10 x 2 on AVX2 spills
+multiply-add and small enough not to spill: 32 registers hold 12 x 2, 16 registers 6 x 2; 10 x 2 on AVX2 spills
 and runs at a third of the speed. The longest vectors are not always the best: a Zen 4 core runs two 256-bit or one 512-bit
 multiply-add per cycle, so vectors of 8 suit 8 or 24 channels better; an Intel server core runs at half its speed with them.
 ``lane_cost`` holds these costs per vector.

@@ -13,15 +13,15 @@ instruction: Any = intrinsic
 """Decorator of a function that emits LLVM IR where it is called; `Any`, because callers pass other parameters than it declares."""
 
 
-def pointer(context: Any, builder: Any, kind: Any, array: Any, offset: Any, target: ir.Type, *, reach: Any) -> Any:
+def pointer(context: Any, builder: Any, kind: Any, array: Any, offset: Any, target: ir.Type, *, elements: Any) -> Any:
     """Return the address of the element at ``offset`` of an array, as a pointer to ``target``.
 
-    The caller uses ``reach`` elements from there; with NUMBA_BOUNDSCHECK all of them must be in the array.
+    The caller uses ``elements`` elements from there; with NUMBA_BOUNDSCHECK all of them must be in the array.
     """
     parts = context.make_array(kind)(context, builder, array)
     data = parts.data
     if context.enable_boundscheck:
-        count = reach if isinstance(reach, ir.Value) else ir.Constant(offset.type, reach)
+        count = elements if isinstance(elements, ir.Value) else ir.Constant(offset.type, elements)
         cgutils.do_boundscheck(context, builder, offset, parts.nitems)
         cgutils.do_boundscheck(context, builder, builder.sub(builder.add(offset, count), ir.Constant(offset.type, 1)), parts.nitems)
     return builder.bitcast(builder.gep(data, [offset]), target.as_pointer())
@@ -40,7 +40,7 @@ def word(typing: Any, data: Any, position: Any) -> Any:
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         data, position = arguments
-        address = pointer(context, builder, signature.args[0], data, position, ir.IntType(64), reach=8)
+        address = pointer(context, builder, signature.args[0], data, position, ir.IntType(64), elements=8)
         return _swapped(builder, builder.load(address, align=1))
 
     return types.int64(data, position), code
@@ -52,7 +52,7 @@ def put(typing: Any, data: Any, position: Any, value: Any) -> Any:
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         data, position, value = arguments
-        address = pointer(context, builder, signature.args[0], data, position, ir.IntType(64), reach=8)
+        address = pointer(context, builder, signature.args[0], data, position, ir.IntType(64), elements=8)
         builder.store(_swapped(builder, value), address, align=1)
         return context.get_dummy_value()
 

@@ -1,3 +1,4 @@
+from .document import FileName as FileName
 from .document import Place as Place
 from .document import below as below
 from .document import checked as checked

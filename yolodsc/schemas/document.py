@@ -11,13 +11,14 @@ import msgspec
 from yolodsc.errors import YolodscError
 from yolodsc.schemas.faults import FaultError, fault_of, joined, shown
 
-Place = str | Path
+FileName = str | Path
 """The file, with a line number where there are lines."""
+Place = FileName  # until yolodsc.training imports the other name
 
 T = TypeVar("T")
 
 
-def parse_json(text: str, *, file: Place, error: type[YolodscError], mend: Callable[[str], str] | None = None) -> Any:
+def parse_json(text: str, *, file: FileName, error: type[YolodscError], mend: Callable[[str], str] | None = None) -> Any:
     """Plain values out of JSON; NaN, Infinity, repeated keys, and integers or nesting beyond Python's limits are refused.
 
     Parameters
@@ -44,10 +45,10 @@ def parse_json(text: str, *, file: Place, error: type[YolodscError], mend: Calla
     return value
 
 
-def checked(value: Any, schema: type[T], *, file: Place, error: type[YolodscError]) -> T:
+def checked(value: Any, schema: type[T], *, file: FileName, error: type[YolodscError]) -> T:
     """The value as an instance of ``schema`` (a msgspec ``Struct`` or container); ``error`` names the first path that differs.
 
-    ``value`` is not used again: an unsuccessful check may take it apart.
+    Callers must not use ``value`` afterwards: an unsuccessful check may modify it.
     """
     try:
         return msgspec.convert(value, schema)
@@ -55,7 +56,7 @@ def checked(value: Any, schema: type[T], *, file: Place, error: type[YolodscErro
         raise error(f"{file}: {fault_of(value, schema, str(reason))}") from None
 
 
-def below(indices: Iterable[int], count: int, *, at: str, file: Place, error: type[YolodscError]) -> None:
+def below(indices: Iterable[int], count: int, *, at: str, file: FileName, error: type[YolodscError]) -> None:
     """Check that all indices, known to be 0 or more, lie below ``count``."""
     for number, index in enumerate(indices):
         if index >= count:
@@ -63,7 +64,7 @@ def below(indices: Iterable[int], count: int, *, at: str, file: Place, error: ty
             refuse(f"{at}[{number}]", index, expected, file=file, error=error)
 
 
-def unique(values: Iterable[Any], *, at: str, file: Place, error: type[YolodscError], field: str = "") -> None:
+def unique(values: Iterable[Any], *, at: str, file: FileName, error: type[YolodscError], field: str = "") -> None:
     """Check that no (hashable) value occurs twice; ``field`` names the value within each element of ``at``."""
     seen = set()
     for number, value in enumerate(values):
@@ -72,12 +73,12 @@ def unique(values: Iterable[Any], *, at: str, file: Place, error: type[YolodscEr
         seen.add(value)
 
 
-def refuse(at: str, found: Any, expected: str, *, file: Place, error: type[YolodscError]) -> NoReturn:
+def refuse(at: str, found: Any, expected: str, *, file: FileName, error: type[YolodscError]) -> NoReturn:
     """Raise the error of a value that does not fit: path, value and what was expected."""
     raise error(f"{file}: at {at}: got {shown(found)}, expected {expected}")
 
 
-def dump_json(value: Any, *, file: Place, error: type[YolodscError], indent: int | None = None) -> str:
+def dump_json(value: Any, *, file: FileName, error: type[YolodscError], indent: int | None = None) -> str:
     """JSON of plain values; ``error`` names the first number that is not finite, which JSON cannot express."""
     try:
         return json.dumps(value, allow_nan=False, indent=indent)
@@ -108,7 +109,7 @@ def _constant(literal: str) -> NoReturn:
     raise FaultError(f"got {literal}, expected a finite number")
 
 
-def _encodable(value: Any, *, file: Place, error: type[YolodscError]) -> None:
+def _encodable(value: Any, *, file: FileName, error: type[YolodscError]) -> None:
     """Escapes may spell halves of surrogate pairs, which no terminal and no file can take; those of file names may pass."""
     try:
         json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogateescape")

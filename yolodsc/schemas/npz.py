@@ -26,7 +26,7 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class NpzEntry:
     """One array as its header describes it; the member's length is that of header and array."""
 
     dtype: np.dtype[Any]
@@ -52,7 +52,7 @@ class Npz:
     """
 
     path: Path
-    entries: Mapping[str, Entry]
+    entries: Mapping[str, NpzEntry]
     _zip: zipfile.ZipFile
 
     def array(self, name: str) -> Any:
@@ -91,11 +91,11 @@ def open_npz(path: Path, *, error: type[YolodscError]) -> Iterator[Npz]:
         raise error(f"{path}: cannot be read: not an .npz file of plain arrays ({text})") from None
 
 
-def _entries(archive: zipfile.ZipFile) -> dict[str, Entry]:
+def _entries(archive: zipfile.ZipFile) -> dict[str, NpzEntry]:
     members = archive.infolist()
     if len(members) > MAX_MEMBERS:
         raise ValueError(f"{len(members)} members; expected at most {MAX_MEMBERS}")
-    entries: dict[str, Entry] = {}
+    entries: dict[str, NpzEntry] = {}
     for member in members:
         name = member.filename.removesuffix(".npy")
         if name == member.filename or name in entries:
@@ -107,7 +107,7 @@ def _entries(archive: zipfile.ZipFile) -> dict[str, Entry]:
     return entries
 
 
-def _header(name: str, content: IO[bytes], size: int) -> Entry:
+def _header(name: str, content: IO[bytes], size: int) -> NpzEntry:
     """One npy header; its array must fill the member to the last byte."""
     try:
         version = npy.read_magic(content)
@@ -126,4 +126,4 @@ def _header(name: str, content: IO[bytes], size: int) -> Entry:
     expected = content.tell() + prod(shape) * dtype.itemsize
     if expected != size:
         raise ValueError(f"{name}: {dtype} {shape} in {size} bytes; expected {expected}")
-    return Entry(dtype, shape)
+    return NpzEntry(dtype, shape)

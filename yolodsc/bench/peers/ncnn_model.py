@@ -65,7 +65,7 @@ class _Model:
         """Add one layer, with the activation and the copies that ncnn needs."""
         inputs = [self.unread[source].pop(0) for source in layer.sources]
         names = self._names(layer.index)
-        blob = names[0] if len(names) == 1 else f"map{layer.index}"
+        blob = names[0] if len(names) == 1 else f"blob{layer.index}"
         match layer:
             case ConvolutionalLayer(ordinary=True, dilation=1):
                 kind, options = self._convolution(layer, weights)
@@ -115,7 +115,7 @@ class _Model:
 
     def _names(self, index: int) -> list[str]:
         """Names of a feature map's copies: one for each reader, and one for the output."""
-        names = [f"map{index}_{number}" for number in range(self.readers[index])]
+        names = [f"blob{index}_{number}" for number in range(self.readers[index])]
         return [*names, output(index)] if index in self.outputs else names
 
     def _split(self, index: int, blob: str) -> None:

@@ -67,10 +67,10 @@ def detection(graph: Graph, layer: DetectionLayer, inputs: Sequence[str], weight
     """The input; with ``softmax`` the softmax over the classes of each cell."""
     if not layer.softmax:
         return inputs[0]
-    flat, scores = graph.reshape(inputs[0], layer.shape.size), layer.side**2 * layer.classes
-    cells = graph.reshape(graph.slice(flat, [0], [scores], [1]), layer.side**2, layer.classes)
+    flattened, scores = graph.reshape(inputs[0], layer.shape.size), layer.side**2 * layer.classes
+    cells = graph.reshape(graph.slice(flattened, [0], [scores], [1]), layer.side**2, layer.classes)
     shares = graph.reshape(graph.add("Softmax", cells, axis=2), scores)
-    rest = graph.slice(flat, [scores], [layer.shape.size], [1])
+    rest = graph.slice(flattened, [scores], [layer.shape.size], [1])
     return graph.reshape(graph.add("Concat", shares, rest, axis=1), *layer.shape)
 
 

@@ -52,8 +52,8 @@ def _depthwise(gram: Gram, P: Matrix) -> Matrix:
     """D (C, R, K K) for fixed P: ``(G o (PP' (x) 1)) vec D = vec(T P')``."""
     c, r, filters = P.shape
     taps = gram.taps
-    flat = P.reshape(c * r, filters)
-    products = (flat @ flat.T).reshape(c, r, c, r)
+    flattened = P.reshape(c * r, filters)
+    products = (flattened @ flattened.T).reshape(c, r, c, r)
     H = gram.G.reshape(c, 1, taps, c, 1, taps) * products[:, :, None, :, :, None]
     b = np.matmul(P, gram.T.reshape(c, taps, filters).transpose(0, 2, 1))  # (C, R, K K)
     size = c * r * taps

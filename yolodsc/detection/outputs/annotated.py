@@ -24,4 +24,4 @@ class AnnotatedWriter:
         """Nothing is left open."""
 
     def abandon(self) -> None:
-        """Files are in place as soon as they are written."""
+        """Do nothing: each file is complete as soon as it is written."""

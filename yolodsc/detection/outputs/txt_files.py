@@ -28,4 +28,4 @@ class TxtWriter:
         """Nothing is left open."""
 
     def abandon(self) -> None:
-        """Files are in place as soon as they are written."""
+        """Do nothing: each file is complete as soon as it is written."""

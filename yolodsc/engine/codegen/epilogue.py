@@ -23,19 +23,19 @@ VANISHES = -103.98
 EXP = (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
 
 
-def _at_least(c: IRBuilder, x: str, low: float) -> str:
+def _maximum(c: IRBuilder, x: str, low: float) -> str:
     """NaN stays NaN: `vector_maximum` returns its second operand."""
     return c.vector_maximum(c.constant(low), x)
 
 
-def _at_most(c: IRBuilder, x: str, high: float) -> str:
+def _minimum(c: IRBuilder, x: str, high: float) -> str:
     return c.vector_minimum(c.constant(high), x)
 
 
 def exponential(c: IRBuilder, x: str) -> str:
     """``e ** x`` in every lane, clamped to the smallest and largest normal results; NaN gives NaN."""
     i = f"<{c.lanes} x i32>"
-    x = _at_most(c, _at_least(c, x, -87.3), 88.0)
+    x = _minimum(c, _maximum(c, x, -87.3), 88.0)
     rounded = c.fma(x, c.constant(LOG2E), c.constant(ROUND))
     n = c.arith("fsub", rounded, c.constant(ROUND))
     r = c.fma(n, c.constant(-LN2_HIGH), x)
@@ -68,7 +68,7 @@ def _logistic(c: IRBuilder, x: str) -> str:
 
 
 def _mish(c: IRBuilder, x: str) -> str:
-    e = exponential(c, _at_most(c, x, 20.0))
+    e = exponential(c, _minimum(c, x, 20.0))
     top = c.arith("fmul", e, c.arith("fadd", e, c.constant(2.0)))
     return c.arith("fmul", x, _vanishing(c, x, c.arith("fdiv", top, c.arith("fadd", top, c.constant(2.0)))))
 
@@ -97,13 +97,13 @@ def _gelu(c: IRBuilder, x: str) -> str:
 
 ACTIVATIONS = {
     "linear": lambda c, x: x,
-    "relu": lambda c, x: _at_least(c, x, 0.0),
-    "relu6": lambda c, x: _at_most(c, _at_least(c, x, 0.0), 6.0),
+    "relu": lambda c, x: _maximum(c, x, 0.0),
+    "relu6": lambda c, x: _minimum(c, _maximum(c, x, 0.0), 6.0),
     "leaky": lambda c, x: _scaled(c, x, 0.1),
     "revleaky": lambda c, x: _scaled(c, x, 0.1),
     "relie": lambda c, x: _scaled(c, x, 0.01),
     "ramp": lambda c, x: c.fma(x, c.constant(0.1), c.vector_maximum(x, c.constant(0.0))),
-    "hardtan": lambda c, x: _at_most(c, _at_least(c, x, -1.0), 1.0),
+    "hardtan": lambda c, x: _minimum(c, _maximum(c, x, -1.0), 1.0),
     "logistic": _logistic,
     "loggy": lambda c, x: c.fma(_sigmoid(c, x), c.constant(2.0), c.constant(-1.0)),
     "swish": lambda c, x: c.arith("fmul", x, _logistic(c, x)),

@@ -98,12 +98,12 @@ class IRBuilder:
         """Resolve argument number ``index``, a tagged address."""
         return self.address(self.argument(index))
 
-    def address(self, word: str) -> str:
+    def address(self, tagged: str) -> str:
         """Resolve a tagged address: number of a base in the high 16 bits, offset in bytes in the low 48."""
-        number = self.let(f"lshr i64 {word}, 48")
+        number = self.let(f"lshr i64 {tagged}, 48")
         slot = self.let(f"getelementptr ptr, ptr %bases, i64 {number}")
         base = self.let(f"load ptr, ptr {slot}, align 8")
-        return self.at(base, self.let(f"and i64 {word}, {(1 << 48) - 1}"))
+        return self.at(base, self.let(f"and i64 {tagged}, {(1 << 48) - 1}"))
 
     # vectors
     def load(self, pointer: str, offset: str | int = 0) -> str:

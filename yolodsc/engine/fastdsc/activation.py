@@ -11,7 +11,7 @@ def remaining_activation(activation: str) -> Callable[[Array], None] | None:
     if activation in PIECEWISE_LINEAR:
         return None
 
-    def in_place(x: Array) -> None:
+    def apply(x: Array) -> None:
         x[:] = activate(x, activation)
 
-    return in_place
+    return apply

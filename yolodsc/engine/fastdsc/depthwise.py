@@ -12,8 +12,28 @@ from yolodsc.engine.fastdsc.piecewise_linear import LOWEST
 from yolodsc.jit import njit
 
 
+@njit(inline="always")  # before LLVM: compiled as a function of its own, it would not know that rows do not overlap
+def _add_taps(row: Array, source: Array, w: Array, step: int, dilation: int) -> None:
+    """Add the products of one row of taps (K,) with a row of the input to a row of the output."""
+    size, width = w.shape[0], row.shape[0]
+    if size == 3 and dilation == 1 and step == 1:
+        for x in range(width):
+            row[x] += w[0] * source[x] + w[1] * source[x + 1] + w[2] * source[x + 2]
+    elif size == 3 and dilation == 1 and step == 2:
+        for x in range(width):
+            row[x] += w[0] * source[2 * x] + w[1] * source[2 * x + 1] + w[2] * source[2 * x + 2]
+    elif size == 5 and dilation == 1 and step == 1:
+        for x in range(width):
+            first = w[0] * source[x] + w[1] * source[x + 1] + w[2] * source[x + 2]
+            row[x] += first + w[3] * source[x + 3] + w[4] * source[x + 4]
+    else:
+        for kx in range(size):
+            for x in range(width):
+                row[x] += w[kx] * source[kx * dilation + x * step]
+
+
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
-def depthwise(  # noqa: PLR0912 - as a function of its own the inner part is compiled without knowing that rows do not overlap
+def depthwise(
     padded: Array,
     kernel: Array,
     bias: Array,
@@ -41,29 +61,14 @@ def depthwise(  # noqa: PLR0912 - as a function of its own the inner part is com
     filters, size, _ = kernel.shape
     multiplier = filters // padded.shape[0]
     height, width = out.shape[1:]
-    step = stride[1]
-    floor = np.float32(-np.inf) if slope else LOWEST
+    lowest = np.float32(-np.inf) if slope else LOWEST
     for f in range(filters):
-        plane = padded[f // multiplier]
+        channel = padded[f // multiplier]
         for y in range(height):
             row = out[f, y]
             row[:] = bias[f]
             for ky in range(size):
-                source, w = plane[y * stride[0] + ky * dilation], kernel[f, ky]
-                if size == 3 and dilation == 1 and step == 1:
-                    for x in range(width):
-                        row[x] += w[0] * source[x] + w[1] * source[x + 1] + w[2] * source[x + 2]
-                elif size == 3 and dilation == 1 and step == 2:
-                    for x in range(width):
-                        row[x] += w[0] * source[2 * x] + w[1] * source[2 * x + 1] + w[2] * source[2 * x + 2]
-                elif size == 5 and dilation == 1 and step == 1:
-                    for x in range(width):
-                        first = w[0] * source[x] + w[1] * source[x + 1] + w[2] * source[x + 2]
-                        row[x] += first + w[3] * source[x + 3] + w[4] * source[x + 4]
-                else:
-                    for kx in range(size):
-                        for x in range(width):
-                            row[x] += w[kx] * source[kx * dilation + x * step]
+                _add_taps(row, channel[y * stride[0] + ky * dilation], kernel[f, ky], stride[1], dilation)
             for x in range(width):
-                low = floor if row[x] < floor else row[x]
+                low = lowest if row[x] < lowest else row[x]
                 row[x] = min(max(row[x], slope * low), limit)

@@ -12,10 +12,10 @@ LOWEST = np.finfo(np.float32).min
 @njit(cache=True, nogil=True, error_model="numpy")
 def add_bias_and_activate(out: Array, bias: Array, slope: np.float32, limit: np.float32) -> None:
     """Overwrite (F, N) with max(v + bias, slope * (v + bias)), at most ``limit``; the parameters are those of `depthwise`."""
-    floor = np.float32(-np.inf) if slope else LOWEST
+    lowest = np.float32(-np.inf) if slope else LOWEST
     for f in range(out.shape[0]):
         row, b = out[f], bias[f]
         for x in range(row.shape[0]):
             value = row[x] + b
-            low = floor if value < floor else value
+            low = lowest if value < lowest else value
             row[x] = min(max(value, slope * low), limit)

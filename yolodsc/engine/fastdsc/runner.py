@@ -13,7 +13,7 @@ from yolodsc.engine.plan.graph import is_pool
 from yolodsc.engine.runtime.blas import held
 from yolodsc.engine.runtime.entry import PlanEntry
 from yolodsc.jit import ForkLock
-from yolodsc.network import INPUT_INDEX, MAX_WORKING, ConvolutionalLayer, Layer, MaxpoolLayer, Network, Weights
+from yolodsc.network import INPUT_INDEX, MAX_WORKING, ConvolutionalLayer, Layer, MaxpoolLayer, Network, Weights, reachable
 
 
 class FastDscRunner:
@@ -41,7 +41,7 @@ class FastDscRunner:
         self._buffers: dict[int, Array] = {INPUT_INDEX: self._image}
         self._steps: list[tuple[int, Step]] = []
         self._outputs = tuple(outputs)
-        for index in _needed(network, outputs):
+        for index in reachable(network.layers, outputs):
             layer, weights = network.layers[index], network.weights[index]
             inputs = [self._buffers[source] for source in layer.sources]
             out = self._buffers[index] = np.empty(layer.shape, np.float32)
@@ -91,22 +91,13 @@ class FastDscRunner:
             return {index: self._buffers[index].copy() for index in self._outputs}
 
 
-def _needed(network: Network, outputs: Sequence[int]) -> list[int]:
-    """Return the indices of the layers that the outputs depend on, in order."""
-    needed = set(outputs)
-    for layer in reversed(network.layers):
-        if layer.index in needed:
-            needed.update(layer.sources)
-    return sorted(needed - {INPUT_INDEX})
-
-
 def _entry(layer: Layer, weights: Weights, step: Step) -> PlanEntry:
     numbers = sum(shape.size for shape in layer.inputs) + layer.shape.size
     return PlanEntry(
         name=layer.type,
         layers=(layer.index,),
         shape=layer.shape,
-        layout="planes",
+        layout="planar",
         tile="",
         macs=layer.multiply_adds(),
         bytes=4 * numbers + sum(array.nbytes for array in weights.values()),

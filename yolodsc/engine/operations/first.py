@@ -116,6 +116,6 @@ class FirstConvolution(Operation):
         channels, height, width = self.x.shape
         above = min(max(first - top, 0), rows)
         kernel = AffineKernel(max(n for n in (16, 8, 4, 1) if n <= min(width, self.y.lanes)), "linear")
-        ends = {"x": self.x.at(0, first), "y": tagged_address(SCRATCH, above * row + g.leading * 4), "planes": channels}
-        walk = {"plane_x": height * width * 4, "plane_y": rows * row, "rows": last - first}
+        ends = {"x": self.x.at(0, first), "y": tagged_address(SCRATCH, above * row + g.leading * 4), "channels": channels}
+        walk = {"channel_x": height * width * 4, "channel_y": rows * row, "rows": last - first}
         return Call(kernel, ends | walk | {"row_x": width * 4, "row_y": row, "floats": width, "scale": bits(1.0)})

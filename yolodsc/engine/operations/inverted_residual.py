@@ -48,7 +48,7 @@ class InvertedResidual(TensorOperation):
 
 
 def _lowered(op: InvertedResidual, context: LoweringContext, strips: list[tuple[int, int]]) -> Lowered:
-    """Pack the weights, place ring and middle row in scratch memory, write the calls of all strips."""
+    """Pack the weights, assign scratch memory to ring and middle row, write the calls of all strips."""
     constants = context.constant_pool()
     g, wide, width = op.filters.geometry, op.wide, op.x.shape[1]
     lanes, blocks = wide.lanes, len(wide.blocks)

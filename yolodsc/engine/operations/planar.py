@@ -117,7 +117,7 @@ class AffineRanges(Operation):
         for part in self.ranges:
             floats = part.count * height * width
             lanes = next((n for n, _ in context.isa.lane_cost if n <= floats), 1)
-            ends = {"x": self.x.at(part.first), "y": self.y.at(part.first), "planes": 1, "rows": 1, "floats": floats}
+            ends = {"x": self.x.at(part.first), "y": self.y.at(part.first), "channels": 1, "rows": 1, "floats": floats}
             call = Call(AffineKernel(lanes, part.activation), ends | {"scale": bits(part.scale), "shift": bits(part.shift)})
             tasks.append([call])
         return Lowered((tasks,), context.constant_pool())

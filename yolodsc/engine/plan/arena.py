@@ -1,7 +1,7 @@
 """The arena: one block of memory in which buffers with disjoint lifetimes share addresses.
 
-Buffers are placed largest first, each at the lowest offset that is free during its lifetime. For nano this takes 1.4 MB where
-separate buffers take 9: the whole network then runs in the second-level cache.
+Buffers are placed largest first, each at the lowest offset that is free during its lifetime. For
+mobilenetv2-yolov3-nano-voc the arena has 2.5 MB where separate buffers have 10.1 MB.
 """
 
 from collections.abc import Mapping, Sequence

@@ -18,7 +18,7 @@ class PlacedPlan:
 
 
 def placed(plan: Plan, *, file: str) -> PlacedPlan:
-    """Resolve halos and lay out the arena; an `EngineError` that names ``file`` if no address reaches its end."""
+    """Resolve halos and lay out the arena; an `EngineError` that names ``file`` if no tagged address can reach its end."""
     with_halos = plan.with_buffers({tensor: replace(tensor, halo=halo) for tensor, halo in resolved_halos(plan.operations).items()})
     layout = lay_out(lifetimes(with_halos))
     if layout.size >= MAX_BYTES:

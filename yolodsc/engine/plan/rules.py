@@ -58,7 +58,7 @@ def _is_depthwise(layer: ConvolutionalLayer) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class PlanRule:
     """How layers of one type are planned.
 
     Attributes
@@ -76,17 +76,17 @@ class Rule:
     keeps_lanes: Callable[[Any], bool] = _always
 
 
-RULES: Mapping[type[Layer], Rule] = {
-    ActivationLayer: Rule(activation, _has_activation),
-    AvgpoolLayer: Rule(average),
-    ConvolutionalLayer: Rule(_convolution, is_convolution, _is_depthwise),
-    MaxpoolLayer: Rule(maxpool, is_pool),
-    RouteLayer: Rule(route),
-    SamLayer: Rule(sam, _has_activation),
-    ScaleChannelsLayer: Rule(scale_channels, _gates),
-    ShortcutLayer: Rule(shortcut, is_sum),
-    UpsampleLayer: Rule(upsample, _repeats_pixels),
-    YoloLayer: Rule(yolo, keeps_lanes=_never),
+RULES: Mapping[type[Layer], PlanRule] = {
+    ActivationLayer: PlanRule(activation, _has_activation),
+    AvgpoolLayer: PlanRule(average),
+    ConvolutionalLayer: PlanRule(_convolution, is_convolution, _is_depthwise),
+    MaxpoolLayer: PlanRule(maxpool, is_pool),
+    RouteLayer: PlanRule(route),
+    SamLayer: PlanRule(sam, _has_activation),
+    ScaleChannelsLayer: PlanRule(scale_channels, _gates),
+    ShortcutLayer: PlanRule(shortcut, is_sum),
+    UpsampleLayer: PlanRule(upsample, _repeats_pixels),
+    YoloLayer: PlanRule(yolo, keeps_lanes=_never),
 }
 
 

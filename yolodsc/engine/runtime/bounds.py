@@ -79,7 +79,7 @@ def check(program: Program, kernels: Mapping[int, Any], regions: Sequence[Region
 
 
 @dataclass(frozen=True, slots=True)
-class _Table:
+class _SegmentTable:
     """The tables of calls: rows of all distinct tables one after the other, and which table each call has."""
 
     first: Column  # (rows,) offset of each segment
@@ -117,7 +117,7 @@ class _Group:
     phases: Ints
     limits: _Limits
 
-    def check(self, table: _Table | None) -> None:
+    def check(self, table: _SegmentTable | None) -> None:
         """Check all extents of all calls."""
         a = dict(self.a)
         if table is not None:
@@ -138,7 +138,7 @@ class _Group:
         if not fine.all():
             self._refuse(extent, low, high, int(np.argmin(fine)))
 
-    def _gathering(self, extent: Extent, table: _Table) -> None:
+    def _gathering(self, extent: Extent, table: _SegmentTable) -> None:
         """Check the segments of tables: all of a call at once if one tensor holds them, else one by one."""
         low, high = extent.range()
         low, high = self.a[extent.pointer] + low, self.a[extent.pointer] + high
@@ -167,7 +167,7 @@ class _Group:
         )
 
 
-def _gathered(group: _Group, constants: NDArray[np.uint8]) -> _Table:
+def _gathered(group: _Group, constants: NDArray[np.uint8]) -> _SegmentTable:
     """The tables that calls read their offsets from, which must lie in the constants themselves."""
     k, a = group.k, group.a
     group.one(Extent("table", a["segments"] * 16, ((a["segments"], 0 * a["segments"]),)))
@@ -182,7 +182,7 @@ def _gathered(group: _Group, constants: NDArray[np.uint8]) -> _Table:
     lengths = np.cumsum(counts).astype(np.int64)
     starts = lengths - counts.astype(np.int64)
     last = pairs[:, 0] + pairs[:, 1] * 4 * unrolls[table]
-    return _Table(pairs[:, 0], last, starts, counts.astype(np.int64), np.array(number))
+    return _SegmentTable(pairs[:, 0], last, starts, counts.astype(np.int64), np.array(number))
 
 
 def _runs(starts: Ints, counts: Ints) -> tuple[Ints, Ints]:

@@ -28,7 +28,7 @@ class LinkedOperation:
     name, layers, macs
         As in `Operation`.
     layout
-        Of the output: ``c16``, blocks of 16 channels; ``planes``.
+        Of the output: ``c16``, blocks of 16 channels; ``planar``.
     tiles
         As in `Lowered`.
     bytes
@@ -73,7 +73,7 @@ class CompiledNetwork:
 def compiled(
     network: Network, *, threads: int, outputs: Sequence[int], isa: Isa, progress: Progress | None = None
 ) -> CompiledNetwork:
-    """Plan, place, lower, compile, link and check a network."""
+    """Plan, lay out, lower, compile, link and check a network."""
     placement = placed(planned(network, outputs, isa), file=str(network.cfg.file))
     outputs_, arena, pending = placement.plan.outputs, placement.arena, list(placement.plan.operations)
     del placement  # the operations in `pending` are the only ones that hold weights
@@ -115,7 +115,7 @@ def _linked(operation: Operation, lowered: Lowered, first_phase: int) -> LinkedO
         name=operation.name,
         layers=operation.layers,
         macs=operation.macs,
-        layout=f"c{out.lanes}" if isinstance(out, Tensor) else "planes",
+        layout=f"c{out.lanes}" if isinstance(out, Tensor) else "planar",
         tiles=lowered.tiles,
         bytes=sum(buffer.size for buffer in (*operation.reads, *operation.writes)) + lowered.constants.size,
         phases=(first_phase, first_phase + len(lowered.phases)),

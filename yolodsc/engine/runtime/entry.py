@@ -19,7 +19,7 @@ class PlanEntry:
     shape
         Of its output: that of the last layer.
     layout
-        ``c16``: blocks of 16 channels; ``planes``.
+        ``c16``: blocks of 16 channels; ``planar``.
     tile
         Pixels x vectors x lanes of each product, pixels x lanes of a depthwise convolution.
     macs

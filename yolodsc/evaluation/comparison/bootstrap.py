@@ -33,7 +33,7 @@ class Difference:
 
 
 def read_evaluation(content: Any, *, file: str | Path) -> EvaluationFile:
-    """The evaluation in a parsed ``--json`` file; a `DatasetError` names the first field that cannot be used."""
+    """The evaluation in a parsed JSON file; a `DatasetError` names the first field that cannot be used."""
     return check_evaluation(content, file=file, rules=tuple(RULES))
 
 

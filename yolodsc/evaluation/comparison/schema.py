@@ -1,4 +1,4 @@
-"""The file of ``evaluate --json``, as ``--compare`` reads it."""
+"""The JSON file of an evaluation, which a comparison reads."""
 
 from collections.abc import Sequence
 from pathlib import Path

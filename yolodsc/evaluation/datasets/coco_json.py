@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from yolodsc.errors import DatasetError
-from yolodsc.evaluation.datasets.coco_schema import CocoResult, Image, coco_ground_truth, coco_results
-from yolodsc.evaluation.datasets.darknet_schema import Frame, darknet_frames, is_darknet
+from yolodsc.evaluation.datasets.coco_schema import CocoDetection, Image, coco_ground_truth, coco_results
+from yolodsc.evaluation.datasets.darknet_schema import DarknetFrame, darknet_frames, is_darknet
 from yolodsc.evaluation.datasets.dataset import Dataset, DetectionRows, InputReport
 from yolodsc.evaluation.metrics.tables import GroundTruth
 from yolodsc.files import MAX_DATA_BYTES, text_of
@@ -76,7 +76,7 @@ def read_results(path: Path, dataset: Dataset, report: InputReport) -> Detection
     return _coco(coco_results(content, file=path), dataset)
 
 
-def _coco(entries: list[CocoResult], dataset: Dataset) -> DetectionRows:
+def _coco(entries: list[CocoDetection], dataset: Dataset) -> DetectionRows:
     known: Mapping[int | str, str] = dataset.categories or dict(enumerate(dataset.names))
     boxes = np.array([entry.bbox for entry in entries], np.float64).reshape(-1, 4)
     boxes[:, 2:] += boxes[:, :2]
@@ -91,7 +91,7 @@ def _image(given: Any, dataset: Dataset) -> str:
     return text.zfill(6) if dataset.origin and text.isdecimal() else text
 
 
-def _darknet(frames: list[Frame], dataset: Dataset, report: InputReport) -> DetectionRows:
+def _darknet(frames: list[DarknetFrame], dataset: Dataset, report: InputReport) -> DetectionRows:
     stems = {name: i for i, name in enumerate(dataset.ids)}
     ids, names, score, boxes = [], [], [], []
     for frame in frames:

@@ -28,7 +28,7 @@ class Category(Struct, frozen=True, kw_only=True):
     name: Text
 
 
-class Annotation(Struct, frozen=True, kw_only=True):
+class CocoAnnotation(Struct, frozen=True, kw_only=True):
     """One of ``annotations``: ``bbox`` is left, top, width, height."""
 
     image_id: Name
@@ -43,10 +43,10 @@ class CocoGroundTruth(Struct, frozen=True, kw_only=True):
 
     images: Annotated[list[Image], Meta(min_length=1)]
     categories: list[Category]
-    annotations: list[Annotation]
+    annotations: list[CocoAnnotation]
 
 
-class CocoResult(Struct, frozen=True, kw_only=True):
+class CocoDetection(Struct, frozen=True, kw_only=True):
     """One detection of a results file."""
 
     image_id: Name
@@ -66,6 +66,6 @@ def coco_ground_truth(content: Any, *, file: Path) -> CocoGroundTruth:
     return ground_truth
 
 
-def coco_results(content: Any, *, file: Path) -> list[CocoResult]:
+def coco_results(content: Any, *, file: Path) -> list[CocoDetection]:
     """A list of detections."""
-    return checked(content, list[CocoResult], file=file, error=DatasetError)
+    return checked(content, list[CocoDetection], file=file, error=DatasetError)

@@ -1,4 +1,4 @@
-"""Darknet's ``detector test -out`` file, which ``detect --json`` writes too."""
+"""Darknet's ``detector test -out`` file, the format of our detections in JSON too."""
 
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ class Object(Struct, frozen=True, kw_only=True):
     confidence: Finite
 
 
-class Frame(Struct, frozen=True, kw_only=True):
+class DarknetFrame(Struct, frozen=True, kw_only=True):
     """One image."""
 
     filename: Text
@@ -38,6 +38,6 @@ def is_darknet(content: Any) -> bool:
     return isinstance(content, list) and any(isinstance(entry, dict) and "objects" in entry for entry in content)
 
 
-def darknet_frames(content: Any, *, file: Path) -> list[Frame]:
+def darknet_frames(content: Any, *, file: Path) -> list[DarknetFrame]:
     """The frames of a parsed file."""
-    return checked(content, list[Frame], file=file, error=DatasetError)
+    return checked(content, list[DarknetFrame], file=file, error=DatasetError)

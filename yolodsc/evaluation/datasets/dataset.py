@@ -42,12 +42,12 @@ class Dataset:
         Class names.
     ids
         What each image is called in files of detections.
-    truth
+    ground_truth
         The labelled objects.
     sizes : (P, 2) float64
         Width and height; NaN where unknown.
     paths
-        Where the images lie or should lie, None where nobody knows.
+        Expected paths of the images; None if unknown.
     origin
         Coordinate of the left and upper edge's pixel: 1 in VOC, 0 elsewhere.
     relative
@@ -153,7 +153,7 @@ def _spellings(index: dict[str, int], *, by_stem: bool) -> dict[str, int]:
     return spellings
 
 
-def truth_of(rows: Sequence[tuple[int, int, Sequence[float] | Doubles, bool]]) -> GroundTruth:
+def ground_truth_of(rows: Sequence[tuple[int, int, Sequence[float] | Doubles, bool]]) -> GroundTruth:
     """Columns out of rows of image, class, box and difficult."""
     return GroundTruth.of(
         np.array([row[0] for row in rows], np.int64),

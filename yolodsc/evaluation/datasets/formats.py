@@ -44,7 +44,7 @@ class Format:
                 raise OptionError(f"{option} {given}: expected {', '.join(get_args(choices))}")
 
 
-def read_truth(path: Path, form: Format, report: InputReport) -> Dataset:
+def read_ground_truth(path: Path, form: Format, report: InputReport) -> Dataset:
     """Ground truth from a folder or file; a folder of XML files is read as VOC's whatever the format of the detections."""
     if not exists(path):
         raise DatasetError(f"{path}: no such file or folder")

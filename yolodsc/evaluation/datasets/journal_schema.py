@@ -15,7 +15,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     origin: Annotated[float, Meta(ge=0, le=1)]
 
 
-class Entry(Struct, frozen=True, kw_only=True):
+class JournalEntry(Struct, frozen=True, kw_only=True):
     """One image: classes, scores and boxes of its detections, and seconds of reading, network and the rest."""
 
     id: Text
@@ -30,9 +30,9 @@ def check_journal_settings(content: Any, *, line: str) -> Settings:
     return checked(content, Settings, file=line, error=DatasetError)
 
 
-def check_journal_entry(content: Any, *, classes: int, line: str) -> Entry:
+def check_journal_entry(content: Any, *, classes: int, line: str) -> JournalEntry:
     """Another line: one class and one box a score, classes within the names of the first line."""
-    entry = checked(content, Entry, file=line, error=DatasetError)
+    entry = checked(content, JournalEntry, file=line, error=DatasetError)
     below(entry.class_ids, classes, at="$.class", file=line, error=DatasetError)
     if not len(entry.class_ids) == len(entry.score) == len(entry.box):
         counts = f"{len(entry.class_ids)} classes, {len(entry.score)} scores and {len(entry.box)} boxes"

@@ -9,7 +9,7 @@ import numpy as np
 
 from yolodsc.darknet import read_names
 from yolodsc.errors import DatasetError
-from yolodsc.evaluation.datasets.dataset import Dataset, DetectionRows, InputReport, image_sizes, images_in, truth_of
+from yolodsc.evaluation.datasets.dataset import Dataset, DetectionRows, InputReport, ground_truth_of, image_sizes, images_in
 from yolodsc.evaluation.metrics.tables import Doubles
 from yolodsc.files import exists, is_file, text_of
 from yolodsc.schemas import MAX_FINITE
@@ -65,7 +65,7 @@ def read_folder(
     known = tuple(names) or _names_of(source)
     rows = _labelled(files, form, report, names=known, corners=corners, sizes=sizes)
     classes = known + tuple(sorted({row[1] for row in rows} - set(known), key=_natural))
-    ground_truth = truth_of([(image, classes.index(name), box, difficult) for image, name, box, difficult in rows])
+    ground_truth = ground_truth_of([(image, classes.index(name), box, difficult) for image, name, box, difficult in rows])
     return Dataset(
         classes, ids, ground_truth, sizes, paths, relative=form == "yolo" and bool(np.isnan(sizes).any()), listed=len(known)
     )
@@ -78,7 +78,7 @@ def mark_difficult(dataset: Dataset, listed: Path, report: InputReport) -> Datas
         raise DatasetError(f"{listed}: {len(files)} images; expected the {len(dataset.ids)} of the ground truth, in its order")
     rows = _labelled(files, "yolo", report, names=dataset.names, corners="auto", sizes=dataset.sizes)
     index = {name: i for i, name in enumerate(dataset.names)}
-    added = truth_of([(image, index[name], box, True) for image, name, box, _ in rows if name in index])
+    added = ground_truth_of([(image, index[name], box, True) for image, name, box, _ in rows if name in index])
     if len(added) < len(rows):
         report.problem(f"{listed}: {len(rows) - len(added)} objects of classes that the ground truth does not have; skipped")
     return replace(dataset, ground_truth=dataset.ground_truth.with_more(added))

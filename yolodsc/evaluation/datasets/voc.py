@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from yolodsc.errors import DatasetError
-from yolodsc.evaluation.datasets.dataset import Dataset, InputReport, image_sizes, images_in, truth_of
+from yolodsc.evaluation.datasets.dataset import Dataset, InputReport, ground_truth_of, image_sizes, images_in
 from yolodsc.evaluation.metrics.tables import Doubles
 from yolodsc.files import is_file, is_folder, text_of
 from yolodsc.schemas import MAX_FINITE
@@ -21,7 +21,7 @@ NAMES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Annotation:
+class VocAnnotation:
     """One image's XML: width and height (NaN if missing), and objects as name, corners, difficult."""
 
     size: tuple[float, float]
@@ -83,7 +83,7 @@ def read_annotations(
 
     Classes are ``names``; else the ``usual`` ones where they suffice; else those of the annotations.
     """
-    read: dict[str, Annotation] = {}
+    read: dict[str, VocAnnotation] = {}
     for name in ids:
         annotation = _annotation(folder / f"{name}.xml", report)
         if annotation is not None:
@@ -99,7 +99,7 @@ def read_annotations(
     paths = None if images is None else images_in(images, read)
     if paths is not None:
         sizes = _checked(sizes, paths, report)
-    return Dataset(tuple(classes), tuple(read), truth_of(rows), sizes, paths, origin=1.0)
+    return Dataset(tuple(classes), tuple(read), ground_truth_of(rows), sizes, paths, origin=1.0)
 
 
 def _checked(sizes: Doubles, paths: Sequence[Path], report: InputReport) -> Doubles:
@@ -112,7 +112,7 @@ def _checked(sizes: Doubles, paths: Sequence[Path], report: InputReport) -> Doub
     return np.where(known, actual, sizes)
 
 
-def _annotation(path: Path, report: InputReport) -> Annotation | None:
+def _annotation(path: Path, report: InputReport) -> VocAnnotation | None:
     """Parse one file; None, and a report, where that cannot be done."""
     from xml.etree.ElementTree import ParseError
 
@@ -128,7 +128,7 @@ def _annotation(path: Path, report: InputReport) -> Annotation | None:
         return None
     size = (_number(root.findtext("size/width")) or np.nan, _number(root.findtext("size/height")) or np.nan)
     objects = [_object(element, path.name, size, report) for element in root.iter("object")]
-    return Annotation(size, tuple(entry for entry in objects if entry is not None))
+    return VocAnnotation(size, tuple(entry for entry in objects if entry is not None))
 
 
 def _object(element: Any, file: str, size: tuple[float, float], report: InputReport) -> Any:

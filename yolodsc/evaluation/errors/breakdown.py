@@ -53,7 +53,7 @@ def breakdown(ground_truth: GroundTruth, detections: DetectionTable, *, classes:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Table:
+class _ClassifiedDetections:
     """Detections by image and score, with their kinds, whether they are ignored and the objects they point at (-1: none).
 
     ``object_classes`` and ``used`` describe the objects: their classes, and whether a detection found them.
@@ -111,7 +111,9 @@ class _Table:
         return first
 
 
-def _classified(ground_truth: GroundTruth, ordinary: GroundTruth, detections: DetectionTable, classes: int) -> _Table:
+def _classified(
+    ground_truth: GroundTruth, ordinary: GroundTruth, detections: DetectionTable, classes: int
+) -> _ClassifiedDetections:
     """Every detection with its kind."""
     from yolodsc.evaluation.errors.kinds import error_kinds
     from yolodsc.evaluation.metrics.ranking import ranked
@@ -144,4 +146,4 @@ def _classified(ground_truth: GroundTruth, ordinary: GroundTruth, detections: De
     in_order = np.zeros(len(ordinary), bool)
     in_order[by_image] = used
     columns = detections.class_id[rows], detections.score[rows], kinds, left_out, np.append(by_image, -1)[at]
-    return _Table(*columns, ordinary.class_id, in_order, classes)
+    return _ClassifiedDetections(*columns, ordinary.class_id, in_order, classes)

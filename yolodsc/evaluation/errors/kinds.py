@@ -10,8 +10,76 @@ from yolodsc.jit import njit
 RIGHT, CLASSIFICATION, LOCALISATION, BOTH, DUPLICATE, BACKGROUND = 1, 2, 3, 4, 5, 6
 
 
+@njit(forceinline=True)
+def _shared_area(a: Doubles, b: Doubles) -> float:  # pragma: no cover
+    """Area that two boxes (4,) have in common; 0 where they do not overlap."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    return width * height if width > 0.0 and height > 0.0 else 0.0
+
+
+@njit(forceinline=True)
+def _area(box: Doubles) -> float:  # pragma: no cover
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+@njit(forceinline=True)
+def _best_object(
+    box: Doubles, class_id: int, objects: Doubles, object_class: Ints, used: Flags, overlap: Doubles
+) -> tuple[float, int]:  # pragma: no cover
+    """Overlap and index of the best unused object of the class, (0, -1) if there is none; fills ``overlap``."""
+    best, match = 0.0, -1
+    area = _area(box)
+    for j in range(len(objects)):
+        shared = _shared_area(box, objects[j])
+        iou = shared / (area + _area(objects[j]) - shared) if shared > 0.0 else 0.0
+        overlap[j] = iou
+        if object_class[j] == class_id and not used[j] and iou > best:
+            best, match = iou, j
+    return best, match
+
+
+@njit(forceinline=True)
+def _is_ignored(box: Doubles, class_id: int, regions: Doubles, region_class: Ints, foreground: float) -> bool:  # pragma: no cover
+    """Whether enough of a detection lies in a region of its class that is to be ignored."""
+    for r in range(len(regions)):
+        shared = _shared_area(box, regions[r]) if region_class[r] == class_id else 0.0
+        if shared > 0.0 and shared > foreground * _area(box):
+            return True
+    return False
+
+
+@njit(forceinline=True)
+def _error(
+    class_id: int, object_class: Ints, used: Flags, overlap: Doubles, foreground: float, background: float
+) -> tuple[int, int]:  # pragma: no cover
+    """Kind of a detection that is not right, and the object it points at (-1: none)."""
+    same, other, taken, overall = 0.0, 0.0, 0.0, 0.0
+    same_at, other_at = 0, 0
+    for j in range(len(object_class)):
+        iou = overlap[j]
+        overall = max(overall, iou)
+        if object_class[j] != class_id:
+            if iou > other:
+                other, other_at = iou, j
+            continue
+        if iou > same:
+            same, same_at = iou, j
+        if used[j]:
+            taken = max(taken, iou)
+    if len(object_class) == 0:
+        return BACKGROUND, -1
+    if background <= same <= foreground:
+        return LOCALISATION, same_at
+    if other >= foreground:
+        return CLASSIFICATION, other_at
+    if taken >= foreground:
+        return DUPLICATE, -1
+    return (BACKGROUND if overall <= background else BOTH), -1
+
+
 @njit(cache=True, nogil=True)
-def error_kinds(  # noqa: PLR0912, PLR0915 one kernel, one function
+def error_kinds(
     boxes: Doubles,
     class_id: Ints,
     bounds: Ints,
@@ -42,56 +110,18 @@ def error_kinds(  # noqa: PLR0912, PLR0915 one kernel, one function
         max_objects = max(max_objects, last[p] - first[p])
     overlap = np.zeros((longest, max_objects))
     for p in range(first.shape[0]):
-        low, start, stop = bounds[p], first[p], last[p]
+        low, start, members = bounds[p], first[p], slice(first[p], last[p])
+        parts = objects[members], object_class[members], used[members]
+        skipped = slice(ignored_first[p], ignored_last[p])
         for i in range(low, bounds[p + 1]):
-            area = (boxes[i, 2] - boxes[i, 0]) * (boxes[i, 3] - boxes[i, 1])
-            best, match = 0.0, -1
-            for j in range(start, stop):
-                width = min(boxes[i, 2], objects[j, 2]) - max(boxes[i, 0], objects[j, 0])
-                height = min(boxes[i, 3], objects[j, 3]) - max(boxes[i, 1], objects[j, 1])
-                iou = 0.0
-                if width > 0.0 and height > 0.0:
-                    other = (objects[j, 2] - objects[j, 0]) * (objects[j, 3] - objects[j, 1])
-                    iou = width * height / (area + other - width * height)
-                overlap[i - low, j - start] = iou
-                if object_class[j] == class_id[i] and not used[j] and iou > best:
-                    best, match = iou, j
+            best, match = _best_object(boxes[i], class_id[i], *parts, overlap[i - low])
             if match >= 0 and best >= foreground:
-                kinds[i] = RIGHT
-                used[match] = True
-                at[i] = match
-                continue
-            for r in range(ignored_first[p], ignored_last[p]):
-                width = min(boxes[i, 2], regions[r, 2]) - max(boxes[i, 0], regions[r, 0])
-                height = min(boxes[i, 3], regions[r, 3]) - max(boxes[i, 1], regions[r, 1])
-                inside = region_class[r] == class_id[i] and width > 0.0 and height > 0.0
-                if inside and width * height > foreground * area:
-                    ignored[i] = True
-        for i in range(low, bounds[p + 1]):
-            if kinds[i] != 0:
-                continue
-            same, other_class, taken, overall = 0.0, 0.0, 0.0, 0.0
-            same_at, other_at = start, start
-            for j in range(start, stop):
-                iou = overlap[i - low, j - start]
-                overall = max(overall, iou)
-                if object_class[j] == class_id[i]:
-                    if iou > same:
-                        same, same_at = iou, j
-                    if used[j]:
-                        taken = max(taken, iou)
-                elif iou > other_class:
-                    other_class, other_at = iou, j
-            if start == stop:
-                kinds[i] = BACKGROUND
-            elif background <= same <= foreground:
-                kinds[i], at[i] = LOCALISATION, same_at
-            elif other_class >= foreground:
-                kinds[i], at[i] = CLASSIFICATION, other_at
-            elif taken >= foreground:
-                kinds[i] = DUPLICATE
-            elif overall <= background:
-                kinds[i] = BACKGROUND
+                kinds[i], at[i] = RIGHT, start + match
+                used[start + match] = True
             else:
-                kinds[i] = BOTH
+                ignored[i] = _is_ignored(boxes[i], class_id[i], regions[skipped], region_class[skipped], foreground)
+        for i in range(low, bounds[p + 1]):
+            if kinds[i] == 0:
+                kinds[i], match = _error(class_id[i], parts[1], parts[2], overlap[i - low], foreground, background)
+                at[i] = start + match if match >= 0 else -1
     return kinds, ignored, at, used

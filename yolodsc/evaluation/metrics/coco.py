@@ -140,10 +140,10 @@ def _precision(cache: MatchCache, rule: Rule, rows: Ints, outcomes: Outcomes, po
     order = ranked(score, class_id)
     bounds = np.searchsorted(class_id[order], np.arange(classes + 1))
     precision = np.full((areas, steps, len(recalls), classes), np.nan)
-    flat = outcomes.reshape(areas * steps, len(rows))
+    flattened = outcomes.reshape(areas * steps, len(rows))
     for c in range(classes):
         class_rows = order[bounds[c] : bounds[c + 1]]
-        values = precision_at(flat, class_rows, np.repeat(positives[:, c], steps), recalls)
+        values = precision_at(flattened, class_rows, np.repeat(positives[:, c], steps), recalls)
         precision[..., c] = values.reshape(areas, steps, len(recalls))
     precision[np.broadcast_to((positives == 0)[:, None, None, :], precision.shape)] = np.nan
     return precision

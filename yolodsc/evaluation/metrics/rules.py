@@ -1,6 +1,6 @@
 """The rules of average precision in use, each as one value: what one program counts, and how.
 
-Programs report 2 to 17 points apart for the same detections. Everything in which they differ is a field of `Rule`;
+Programs report results that differ by 2 to 17 points for the same detections. Everything in which they differ is a field of `Rule`;
 nothing else in the package knows the name of a rule.
 """
 
@@ -35,9 +35,9 @@ class Rule:
     Attributes
     ----------
     name
-        What ``--rules`` calls it.
+        Its name in `RULES`.
     program
-        Whose rule it is.
+        The program that scores by it.
     offset
         Added to widths and heights: 1 where corners are inclusive pixels, 0 where they are continuous.
     iou

@@ -95,7 +95,7 @@ def score_detections(
     Parameters
     ----------
     rules
-    truth, found
+    ground_truth, detections
         Objects and detections; image and class indices must lie in range.
     classes, images
         How many there are.
@@ -114,7 +114,7 @@ def score_detections(
 
 
 def _score(cache: MatchCache, rule: Rule, classes: int, missing: frozenset[int], thresh: float) -> RuleResult:
-    by_best = _free_results if rule.matching == "free" else _best_results
+    by_best = _greedy_results if rule.matching == "free" else _best_results
     results, figures = by_best(cache, rule, classes, thresh)
     kept = tuple(None if c in missing else result for c, result in enumerate(results))
     aps = [result.ap for result in kept if result is not None and result.ap is not None]
@@ -136,7 +136,7 @@ def _best_results(cache: MatchCache, rule: Rule, classes: int, thresh: float) ->
     return results, {} if rule.counts == "score" else {"average_iou": average_iou}
 
 
-def _free_results(cache: MatchCache, rule: Rule, classes: int, thresh: float) -> tuple[list[ClassResult], dict[str, float]]:
+def _greedy_results(cache: MatchCache, rule: Rule, classes: int, thresh: float) -> tuple[list[ClassResult], dict[str, float]]:
     coco_result = coco(cache, rule, classes)
     outcomes = np.full(len(cache.detections), IGNORED, np.uint8)
     outcomes[coco_result.rows] = coco_result.outcomes

@@ -27,7 +27,7 @@ class GroundTruth:
     crowd : (N,) bool
         COCO's ``iscrowd``.
     area : (N,) float64
-        COCO's ``area`` where the dataset tells one, else NaN: width times height.
+        COCO's ``area`` where the dataset gives one; NaN stands for width times height.
     """
 
     image: Ints
@@ -68,7 +68,7 @@ class DetectionTable:
         Corners in the coordinates of the `GroundTruth` they are compared with.
     limits : (P, 4) float64 or None
         What each image's borders leave of a box (min and max of its corners), for boxes that may reach outside;
-        None where boxes are taken as they stand.
+        None where boxes are not cut.
     """
 
     image: Ints

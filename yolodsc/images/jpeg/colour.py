@@ -51,7 +51,7 @@ def joined(
     """Three planes, one after another in ``s``, as rows of ``state[3, 0]`` RGB pixels, ``state[3, 1]`` rows.
 
     ``layout`` (3, 5): of each plane where it begins, length of its rows, its height, and how often it is stretched across and down.
-    ``s`` has room for three rows from ``scratch``, each as long as ``sums``: 64 more than the width; ``out`` has room for 64 bytes
+    ``s`` holds three rows from ``scratch``, each as long as ``sums``: 64 more than the width; ``out`` holds 64 bytes
     more than there are. The first three rows of ``state`` (4, 4) are scratch.
     """
     width, height = state[3, 0], state[3, 1]
@@ -63,8 +63,8 @@ def joined(
             below = state[c, 0] >= (down >> 1)
             near, far = (state[c, 2], state[c, 1]) if below else (state[c, 1], state[c, 2])
             near, far = layout[c, 0] + near * layout[c, 1], layout[c, 0] + far * layout[c, 1]
-            own_width = (width + across - 1) // across
-            state[c, 3] = _stretched(s, near, far, own_width, across, down, sums, scratch + c * len(sums))
+            component_width = (width + across - 1) // across
+            state[c, 3] = _stretched(s, near, far, component_width, across, down, sums, scratch + c * len(sums))
             state[c, 0] += 1
             if state[c, 0] >= down:
                 state[c, 0] = 0

@@ -1,4 +1,4 @@
-"""Huffman codes of a file as tables (ITU-T T.81, annex C and F.2.2)."""
+"""Huffman codes of a file as tables, and restart markers between codes (ITU-T T.81, annexes C, E.2.4 and F.2.2)."""
 
 from typing import Any
 
@@ -23,7 +23,19 @@ def extended(value: int, size: int) -> int:  # pragma: no cover
 
 
 @nb.njit(forceinline=True)
-def lookup(t: int, counts: Bytes, symbols: Bytes, fast: Codes, limit: Codes, delta: Codes) -> None:  # pragma: no cover
+def _enter(fast: Codes, t: int, code: int, length: int, symbol: int) -> None:  # pragma: no cover
+    """Write the entries of a code of at most `FAST` bits."""
+    rest = FAST - length
+    size = symbol & 15
+    for i in range(1 << rest):
+        entry = symbol << 6 | length
+        if 0 < size <= rest:
+            entry = extended(i >> (rest - size), size) << 16 | HAS_VALUE | symbol << 6 | (length + size)
+        fast[t, (code << rest) + i] = entry
+
+
+@nb.njit(forceinline=True)
+def _lookup(t: int, counts: Bytes, symbols: Bytes, fast: Codes, limit: Codes, delta: Codes) -> None:  # pragma: no cover
     """Write table ``t``.
 
     fast (8, 1024), by the next 10 bits: bits 0 to 5 the length (of the code, or of code and value), 6 to 13 the symbol, 14 whether
@@ -37,19 +49,22 @@ def lookup(t: int, counts: Bytes, symbols: Bytes, fast: Codes, limit: Codes, del
         delta[t, length] = number - code
         for _ in range(counts[t, length - 1]):
             if length <= FAST:
-                symbol = i64(symbols[t, number])
-                rest = FAST - length
-                size = symbol & 15
-                for i in range(1 << rest):
-                    entry = symbol << 6 | length
-                    if 0 < size <= rest:
-                        entry = extended(i >> (rest - size), size) << 16 | HAS_VALUE | symbol << 6 | (length + size)
-                    fast[t, (code << rest) + i] = entry
+                _enter(fast, t, code, length, i64(symbols[t, number]))
             code += 1
             number += 1
         limit[t, length] = code << (16 - length)
         code <<= 1
     limit[t, 17] = 1 << 16
+
+
+@nb.njit(forceinline=True)
+def build_tables(
+    layout: NDArray[np.int64], counts: Bytes, symbols: Bytes, fast: Codes, limit: Codes, delta: Codes
+) -> None:  # pragma: no cover
+    """Write the DC and AC tables, ``layout[:, 4:6]``, of all components in a scan."""
+    for c in range(len(layout)):
+        for kind in range(4, 6):
+            _lookup(layout[c, kind], counts, symbols, fast, limit, delta)
 
 
 @nb.njit(forceinline=True)
@@ -61,3 +76,13 @@ def searched(code: int, t: int, limit: Codes, delta: Codes, symbols: Bytes) -> t
     if length == 17:
         return 0, 17
     return i64(symbols[t, (code >> (16 - length)) + delta[t, length]]), length
+
+
+@nb.njit(forceinline=True)
+def restarted(data: Bytes, position: int, stop: int) -> int:  # pragma: no cover
+    """Behind the next restart marker; -1 where there is none."""
+    while position + 1 < stop:
+        if data[position] == 0xFF and 0xD0 <= data[position + 1] <= 0xD7:
+            return position + 2
+        position += 1
+    return -1

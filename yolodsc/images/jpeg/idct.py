@@ -1,8 +1,9 @@
 """stb_image's integer inverse cosine transform (``stbi__idct_block``), eight columns or rows of a block at once.
 
-The arithmetic is of integers, so the order of sums is free, and 32 bits say the same as 64 where no sum overflows before it is
-shifted. Neither pass can overflow if what goes into it fits 16 bits: no coefficient of the transform is beyond 5681, eight of
-them times 32768 stay below 2**31 with what is added for rounding. Photographs always fit; damaged files may not, and take 64 bits.
+The arithmetic is of integers, so any order of sums gives the same result, and 32 bits give the same result as 64 where no sum
+overflows before it is shifted. Neither pass can overflow if its input fits 16 bits: no coefficient of the transform is beyond 5681,
+and eight of them times 32768 stay below 2**31 with what is added for rounding. Photographs always fit; damaged files may not, and
+take 64 bits.
 """
 
 from collections.abc import Sequence
@@ -94,8 +95,8 @@ def _transform(bits: int) -> Any:
             kinds = signature.args
             lanes = _Block(builder, bits, 8)
             i8, i16, i32, i64 = (ir.IntType(size) for size in (8, 16, 32, 64))
-            numbers = pointer(context, builder, kinds[0], block, first, i16, reach=64)
-            factors = pointer(context, builder, kinds[2], table, entry, i32, reach=64)
+            numbers = pointer(context, builder, kinds[0], block, first, i16, elements=64)
+            factors = pointer(context, builder, kinds[2], table, entry, i32, elements=64)
             rows = []
             for k in range(8):
                 offset = [ir.Constant(i64, 8 * k)]
@@ -103,8 +104,8 @@ def _transform(bits: int) -> Any:
             middle = lanes.transformed(rows, 512, 10)
             beyond = builder.or_(lanes.beyond_16_bits(rows), lanes.beyond_16_bits(middle))
             pairs = lanes.rows(lanes.transformed(lanes.transposed(middle), _CENTRE, 17))
-            reach = builder.add(builder.mul(stride, ir.Constant(i64, 7)), ir.Constant(i64, 8))
-            address = pointer(context, builder, kinds[4], out, corner, i8, reach=reach)
+            elements = builder.add(builder.mul(stride, ir.Constant(i64, 7)), ir.Constant(i64, 8))
+            address = pointer(context, builder, kinds[4], out, corner, i8, elements=elements)
             for y in range(8):
                 half = lanes.shuffled(pairs[y // 2], pairs[y // 2], range(8 * (y % 2), 8 * (y % 2) + 8))
                 at = builder.gep(address, [builder.mul(stride, ir.Constant(i64, y))])
@@ -127,7 +128,7 @@ def _busy(typing: Any, block: Any, first: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind = ir.VectorType(ir.IntType(16), 64)
         block, first = arguments
-        numbers = builder.load(pointer(context, builder, signature.args[0], block, first, kind, reach=64), align=2)
+        numbers = builder.load(pointer(context, builder, signature.args[0], block, first, kind, elements=64), align=2)
         others = builder.and_(numbers, ir.Constant(kind, [0] + [-1] * 63))
         whole = builder.bitcast(others, ir.IntType(1024))
         return builder.icmp_unsigned("!=", whole, ir.Constant(whole.type, 0))

@@ -216,9 +216,9 @@ def _frame(kind: int, body: bytes) -> Frame:
     h, v = max(part[1] for part in parts), max(part[2] for part in parts)
     units_x, units_y = -(-width // (8 * h)), -(-height // (8 * v))
     components, offset = [], 0
-    for number, own_h, own_v, table in parts:
-        blocks = units_x * own_h, units_y * own_v
-        size = -(-width * own_h // h), -(-height * own_v // v)
-        components.append(Component(number, own_h, own_v, table, *size, *blocks, offset))
+    for number, component_h, component_v, table in parts:
+        blocks = units_x * component_h, units_y * component_v
+        size = -(-width * component_h // h), -(-height * component_v // v)
+        components.append(Component(number, component_h, component_v, table, *size, *blocks, offset))
         offset += blocks[0] * blocks[1]
     return Frame(kind == _PROGRESSIVE, width, height, h, v, units_x, units_y, tuple(components))

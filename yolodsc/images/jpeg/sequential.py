@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolodsc.images.jpeg.buffer_sizes import FAST, PADDING
-from yolodsc.images.jpeg.huffman import HAS_VALUE, Bytes, Codes, extended, i64, lookup, searched
+from yolodsc.images.jpeg.huffman import HAS_VALUE, Bytes, Codes, build_tables, extended, i64, restarted, searched
 from yolodsc.images.jpeg.idct import samples_of
 from yolodsc.images.jpeg.markers import ZIGZAG
 from yolodsc.jit import put, word
@@ -36,16 +36,6 @@ def _unstuffed(data: Bytes, position: int, stop: int, out: Bytes) -> tuple[int, 
     for i in range(count, count + PADDING):
         out[i] = 0
     return position, count
-
-
-@nb.njit(forceinline=True)
-def _restarted(data: Bytes, position: int, stop: int) -> int:  # pragma: no cover
-    """Behind the next restart marker; -1 where there is none."""
-    while position + 1 < stop:
-        if data[position] == 0xFF and 0xD0 <= data[position + 1] <= 0xD7:
-            return position + 2
-        position += 1
-    return -1
 
 
 @nb.njit(forceinline=True)
@@ -124,6 +114,17 @@ def _block(
     return True, (position, bits, count)
 
 
+@nb.njit(forceinline=True)
+def _sampled(
+    coefficients: NDArray[np.int16], tables: NDArray[np.int32], table: int, samples: Bytes, first: int, offset: int, stride: int
+) -> None:  # pragma: no cover
+    """Write the samples of the only block to ``first + offset``, unless ``first`` is negative, and clear the block."""
+    if first >= 0:
+        samples_of(coefficients, 0, tables, table, samples, first + offset, stride)
+    for i in range(64):
+        coefficients[0, i] = 0
+
+
 def sequential(
     data: Bytes,
     start: int,
@@ -149,16 +150,14 @@ def sequential(
     blocks become samples at once; layout (n, 8): of each component in the scan the blocks of a unit across and down, number of
     its first block, blocks a row, DC and AC table, row of ``tables`` (m, 64), where its plane begins in ``samples`` (-1: nowhere).
     """
-    for c in range(len(layout)):
-        for kind in range(4, 6):
-            lookup(layout[c, kind], counts, symbols, fast, limit, delta)
+    build_tables(layout, counts, symbols, fast, limit, delta)
     before[:] = 0
     direct = len(samples) > 0
     marker, size = _unstuffed(data, start, stop, segment)
     reader = (i64(0), i64(0), i64(0))
     for unit in range(units_x * units_y):
         if restart and unit and unit % restart == 0:
-            start = _restarted(data, marker, stop)
+            start = restarted(data, marker, stop)
             if start < 0:
                 return 0
             marker, size = _unstuffed(data, start, stop, segment)
@@ -174,8 +173,5 @@ def sequential(
                 if not whole or 8 * reader[0] - reader[2] > 8 * size:
                     return 0
                 if direct:
-                    if layout[c, 7] >= 0:
-                        samples_of(coefficients, 0, tables, layout[c, 6], samples, layout[c, 7] + 64 * y * width + 8 * x, 8 * width)
-                    for i in range(64):
-                        coefficients[0, i] = 0
+                    _sampled(coefficients, tables, layout[c, 6], samples, layout[c, 7], 64 * y * width + 8 * x, 8 * width)
     return 1

@@ -27,9 +27,9 @@ def summed(typing: Any, s: Any, near: Any, far: Any, out: Any, at: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         s, near, far, out, at = arguments
         lanes = Lanes(builder, 16, STEP)
-        addresses = [pointer(context, builder, signature.args[0], s, i, _BYTE, reach=STEP) for i in (near, far)]
+        addresses = [pointer(context, builder, signature.args[0], s, i, _BYTE, elements=STEP) for i in (near, far)]
         one, other = (lanes.load(address, 8, signed=False) for address in addresses)
-        target = pointer(context, builder, signature.args[3], out, at, _SHORT, reach=STEP)
+        target = pointer(context, builder, signature.args[3], out, at, _SHORT, elements=STEP)
         lanes.store(lanes.add(lanes.times(one, 3), other), target)
         return context.get_dummy_value()
 
@@ -43,8 +43,8 @@ def widened(typing: Any, s: Any, near: Any, out: Any, at: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         lanes = Lanes(builder, 16, STEP)
         s, near, out, at = arguments
-        one = lanes.load(pointer(context, builder, signature.args[0], s, near, _BYTE, reach=STEP), 8, signed=False)
-        lanes.store(one, pointer(context, builder, signature.args[2], out, at, _SHORT, reach=STEP))
+        one = lanes.load(pointer(context, builder, signature.args[0], s, near, _BYTE, elements=STEP), 8, signed=False)
+        lanes.store(one, pointer(context, builder, signature.args[2], out, at, _SHORT, elements=STEP))
         return context.get_dummy_value()
 
     return types.void(s, near, out, at), code
@@ -57,8 +57,8 @@ def quartered(typing: Any, sums: Any, at: Any, s: Any, out: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         lanes = Lanes(builder, 16, STEP)
         sums, at, s, out = arguments
-        one = lanes.load(pointer(context, builder, signature.args[0], sums, at, _SHORT, reach=STEP), 16)
-        target = pointer(context, builder, signature.args[2], s, out, _BYTE, reach=STEP)
+        one = lanes.load(pointer(context, builder, signature.args[0], sums, at, _SHORT, elements=STEP), 16)
+        target = pointer(context, builder, signature.args[2], s, out, _BYTE, elements=STEP)
         lanes.store(lanes.bytes(lanes.right(lanes.plus(one, 2), 2)), target)
         return context.get_dummy_value()
 
@@ -74,12 +74,12 @@ def _doubled(half: int, shift: int) -> Any:
             sums, at, s, out = arguments
             lanes = Lanes(builder, 16, STEP)
             before = builder.sub(at, ir.Constant(at.type, 1))
-            address = pointer(context, builder, signature.args[0], sums, before, _SHORT, reach=STEP + 2)
+            address = pointer(context, builder, signature.args[0], sums, before, _SHORT, elements=STEP + 2)
             left, centre, right = (lanes.load(builder.gep(address, [ir.Constant(at.type, i)]), 16) for i in range(3))
             centre = lanes.plus(lanes.times(centre, 3), half)
             first, second = (lanes.bytes(lanes.right(lanes.add(centre, other), shift)) for other in (left, right))
             mask = [k // 2 + STEP * (k % 2) for k in range(2 * STEP)]
-            target = pointer(context, builder, signature.args[2], s, out, _BYTE, reach=2 * STEP)
+            target = pointer(context, builder, signature.args[2], s, out, _BYTE, elements=2 * STEP)
             lanes.store(lanes.shuffled(first, second, mask), target)
             return context.get_dummy_value()
 
@@ -109,8 +109,8 @@ def _colours(convert: bool) -> Any:
         def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             s, *rows, out, at = arguments
             lanes = Lanes(builder, 16, STEP)
-            addresses = [pointer(context, builder, signature.args[0], s, row, _BYTE, reach=STEP) for row in rows]
-            target = pointer(context, builder, signature.args[4], out, at, _BYTE, reach=3 * STEP)
+            addresses = [pointer(context, builder, signature.args[0], s, row, _BYTE, elements=STEP) for row in rows]
+            target = pointer(context, builder, signature.args[4], out, at, _BYTE, elements=3 * STEP)
             if not convert:
                 _mixed(lanes, tuple(Lanes(builder, 8, STEP).load(address, 8) for address in addresses), target)
                 return context.get_dummy_value()

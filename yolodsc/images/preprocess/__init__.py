@@ -1,4 +1,4 @@
-"""Images to the network's input: bytes of pixels to planes of float32 in 0..1, resized as Darknet does on the way."""
+"""Images to the network's input: bytes of pixels to planar float32 in 0..1, resized as Darknet does on the way."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +61,7 @@ def grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _within(out: Array, channels: int, height: int, width: int, left: int, top: int) -> tuple[int, int, int]:
-    """Where the first number goes, floats from row to row and from plane to plane; a ValueError for what does not fit."""
+    """Where the first number goes, floats from row to row and from channel to channel; a ValueError for what does not fit."""
     fits = out.ndim == 3 and out.shape[0] == channels and 0 <= top <= out.shape[1] - height and 0 <= left <= out.shape[2] - width
     if not fits or channels not in (1, 3) or out.dtype != np.float32 or not out.flags.c_contiguous or not out.flags.writeable:
         raise ValueError(

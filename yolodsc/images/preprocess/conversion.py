@@ -1,4 +1,4 @@
-"""Pixels to planes, without resizing."""
+"""Pixels to planar float32, without resizing."""
 
 import numba as nb
 import numpy as np
@@ -17,20 +17,20 @@ def share(byte: np.uint8) -> np.float32:  # pragma: no cover
 
 
 def planar(
-    pixels: NDArray[np.uint8], channels: int, width: int, height: int, out: NDArray[np.float32], first: int, row: int, plane: int
+    pixels: NDArray[np.uint8], channels: int, width: int, height: int, out: NDArray[np.float32], first: int, row: int, stride: int
 ) -> int:  # pragma: no cover
-    """Pixels (height, width, channels) into ``out`` from ``first``; ``row`` floats from row to row, ``plane`` between planes."""
+    """Pixels (height, width, channels) into ``out`` from ``first``; ``row`` floats from row to row, ``stride`` between channels."""
     for y in range(height):
         source, to = y * width * channels, first + y * row
         if width < STEP:
             for x in range(width):
                 for c in range(channels):
-                    out[to + c * plane + x] = share(pixels[source + x * channels + c])
+                    out[to + c * stride + x] = share(pixels[source + x * channels + c])
             continue
         for step in range(0, width, STEP):
             x = min(step, width - STEP)  # the last step goes over pixels of the one before, never beyond the row
             if channels == 3:
-                parted(pixels, source + 3 * x, out, to + x, plane)
+                parted(pixels, source + 3 * x, out, to + x, stride)
             else:
                 shared(pixels, source + x, out, to + x)
     return 1

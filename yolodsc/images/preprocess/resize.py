@@ -1,4 +1,4 @@
-"""Darknet's bilinear resize (``image.c: resize_image``), from bytes to planes in one pass.
+"""Darknet's bilinear resize (``image.c: resize_image``), from bytes to planar float32 in one pass.
 
 Rows first: of each source row that is needed the pixels left and right of every target column are gathered as words, then made
 floats and means by vectors. Of the rows so made the last two are kept.
@@ -50,10 +50,32 @@ def _gathered(
 
 
 @nb.njit(forceinline=True)
+def _resampled(
+    pixels: Bytes,
+    source: int,
+    channels: int,
+    columns: int,
+    width: int,
+    left: Ints,
+    shifts: Floats,
+    pairs: Words,
+    parts: Floats,
+) -> None:  # pragma: no cover
+    """The source row at the target columns, into ``parts[source & 1]``."""
+    length = len(left)
+    start, part = source * columns * channels, (source & 1) * channels * length
+    _gathered(pixels, start, channels, columns, left, width, pairs)
+    for c in range(channels):
+        for x in range(0, width, STEP):
+            between(pairs, length, x, 24 - 8 * c, shifts, parts, part + c * length + x)
+        parts[source & 1, c * length + width - 1] = share(pixels[start + (columns - 1) * channels + c])
+
+
+@nb.njit(forceinline=True)
 def _written(
     parts: Floats, upper: int, lower: int, second: bool, weight: np.float32, width: int, out: Floats, to: int
 ) -> None:  # pragma: no cover
-    """One row of a plane; the second term only if there is one."""
+    """One row of a channel; the second term only if there is one."""
     length = parts.shape[1]
     if width < STEP:
         for x in range(width):
@@ -82,7 +104,7 @@ def resized(
     out: Floats,
     first: int,
     row: int,
-    plane: int,
+    stride: int,
 ) -> int:  # pragma: no cover
     """Pixels (rows, columns, channels) as (channels, height, width) into ``out``, as for `planar`.
 
@@ -109,14 +131,9 @@ def resized(
                 held_odd = source
             else:
                 held_even = source
-            start, part = source * columns * channels, (source & 1) * channels * length
-            _gathered(pixels, start, channels, columns, left, width, pairs)
-            for c in range(channels):
-                for x in range(0, width, STEP):
-                    between(pairs, length, x, 24 - 8 * c, shifts, parts, part + c * length + x)
-                parts[source & 1, c * length + width - 1] = share(pixels[start + (columns - 1) * channels + c])
+            _resampled(pixels, source, channels, columns, width, left, shifts, pairs, parts)
         for c in range(channels):
             upper = ((top & 1) * channels + c) * length
             lower = ((below & 1) * channels + c) * length
-            _written(parts, upper, lower, second, weight, width, out, first + c * plane + y * row)
+            _written(parts, upper, lower, second, weight, width, out, first + c * stride + y * row)
     return 1

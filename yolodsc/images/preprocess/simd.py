@@ -26,7 +26,7 @@ def _shares(builder: Any, numbers: Any) -> Any:
     return builder.fadd(*products)
 
 
-def _spread(builder: Any, number: Any, kind: Any) -> Any:
+def _broadcast(builder: Any, number: Any, kind: Any) -> Any:
     first = builder.insert_element(ir.Constant(kind, ir.Undefined), number, ir.Constant(_INT, 0))
     return builder.shuffle_vector(first, first, ir.Constant(ir.VectorType(_INT, STEP), [0] * STEP))
 
@@ -48,14 +48,14 @@ def between(typing: Any, pairs: Any, length: Any, at: Any, bits: Any, shifts: An
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pairs, length, at, bits, shifts, out, to = arguments
         lanes = Lanes(builder, 32, STEP)
-        shift = _spread(builder, builder.trunc(bits, _INT), lanes.type)
+        shift = _broadcast(builder, builder.trunc(bits, _INT), lanes.type)
         sides = []
         for start in (at, builder.add(length, at)):
-            pixels = lanes.load(pointer(context, builder, signature.args[0], pairs, start, _INT, reach=STEP), 32)
+            pixels = lanes.load(pointer(context, builder, signature.args[0], pairs, start, _INT, elements=STEP), 32)
             sides.append(_shares(builder, builder.and_(builder.lshr(pixels, shift), lanes.constant(255))))
-        weight = _load(builder, pointer(context, builder, signature.args[4], shifts, at, _FLOAT, reach=STEP))
+        weight = _load(builder, pointer(context, builder, signature.args[4], shifts, at, _FLOAT, elements=STEP))
         lanes.store(
-            _mean(builder, sides[0], sides[1], weight), pointer(context, builder, signature.args[5], out, to, _FLOAT, reach=STEP)
+            _mean(builder, sides[0], sides[1], weight), pointer(context, builder, signature.args[5], out, to, _FLOAT, elements=STEP)
         )
         return context.get_dummy_value()
 
@@ -69,10 +69,10 @@ def blended(typing: Any, rows: Any, upper: Any, lower: Any, weight: Any, out: An
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         rows, upper, lower, weight, out, to = arguments
         near, far = (
-            _load(builder, pointer(context, builder, signature.args[0], rows, at, _FLOAT, reach=STEP)) for at in (upper, lower)
+            _load(builder, pointer(context, builder, signature.args[0], rows, at, _FLOAT, elements=STEP)) for at in (upper, lower)
         )
-        mean = _mean(builder, near, far, _spread(builder, weight, _FLOATS))
-        Lanes(builder, 32, STEP).store(mean, pointer(context, builder, signature.args[4], out, to, _FLOAT, reach=STEP))
+        mean = _mean(builder, near, far, _broadcast(builder, weight, _FLOATS))
+        Lanes(builder, 32, STEP).store(mean, pointer(context, builder, signature.args[4], out, to, _FLOAT, elements=STEP))
         return context.get_dummy_value()
 
     return types.void(rows, upper, lower, types.float32, out, to), code
@@ -84,39 +84,39 @@ def scaled(typing: Any, rows: Any, upper: Any, weight: Any, out: Any, to: Any) -
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         rows, upper, weight, out, to = arguments
-        near = _load(builder, pointer(context, builder, signature.args[0], rows, upper, _FLOAT, reach=STEP))
+        near = _load(builder, pointer(context, builder, signature.args[0], rows, upper, _FLOAT, elements=STEP))
         one = ir.Constant(_FLOATS, [ir.Constant(_FLOAT, 1.0)] * STEP)
-        product = builder.fmul(near, builder.fsub(one, _spread(builder, weight, _FLOATS)))
-        Lanes(builder, 32, STEP).store(product, pointer(context, builder, signature.args[3], out, to, _FLOAT, reach=STEP))
+        product = builder.fmul(near, builder.fsub(one, _broadcast(builder, weight, _FLOATS)))
+        Lanes(builder, 32, STEP).store(product, pointer(context, builder, signature.args[3], out, to, _FLOAT, elements=STEP))
         return context.get_dummy_value()
 
     return types.void(rows, upper, types.float32, out, to), code
 
 
 @instruction  # type: ignore[untyped-decorator]
-def parted(typing: Any, pixels: Any, at: Any, out: Any, to: Any, plane: Any) -> Any:
-    """Sixteen RGB pixels as shares of 255, each channel into its plane."""
+def parted(typing: Any, pixels: Any, at: Any, out: Any, to: Any, stride: Any) -> Any:
+    """Sixteen RGB pixels as shares of 255, as three planar channels."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pixels, at, out, to, plane = arguments
+        pixels, at, out, to, stride = arguments
         lanes = Lanes(builder, 32, STEP)
-        first = pointer(context, builder, signature.args[0], pixels, at, _BYTE, reach=3 * STEP)
+        first = pointer(context, builder, signature.args[0], pixels, at, _BYTE, elements=3 * STEP)
         kind = ir.VectorType(_BYTE, STEP)
         parts = [
             builder.load(builder.bitcast(builder.gep(first, [ir.Constant(ir.IntType(64), STEP * k)]), kind.as_pointer()), align=1)
             for k in range(3)
         ]
-        reach = builder.add(builder.mul(plane, ir.Constant(plane.type, 2)), ir.Constant(plane.type, STEP))
-        target = pointer(context, builder, signature.args[2], out, to, _FLOAT, reach=reach)
+        elements = builder.add(builder.mul(stride, ir.Constant(stride.type, 2)), ir.Constant(stride.type, STEP))
+        target = pointer(context, builder, signature.args[2], out, to, _FLOAT, elements=elements)
         for channel in range(3):
             sources = [3 * k + channel for k in range(STEP)]
             two = lanes.shuffled(parts[0], parts[1], [i if i < 2 * STEP else 0 for i in sources])
             numbers = lanes.shuffled(two, parts[2], [k if i < 2 * STEP else i - STEP for k, i in enumerate(sources)])
-            address = builder.gep(target, [builder.mul(plane, ir.Constant(ir.IntType(64), channel))])
+            address = builder.gep(target, [builder.mul(stride, ir.Constant(ir.IntType(64), channel))])
             lanes.store(_shares(builder, builder.zext(numbers, lanes.type)), address)
         return context.get_dummy_value()
 
-    return types.void(pixels, at, out, to, plane), code
+    return types.void(pixels, at, out, to, stride), code
 
 
 @instruction  # type: ignore[untyped-decorator]
@@ -126,8 +126,8 @@ def shared(typing: Any, pixels: Any, at: Any, out: Any, to: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pixels, at, out, to = arguments
         lanes = Lanes(builder, 32, STEP)
-        numbers = lanes.load(pointer(context, builder, signature.args[0], pixels, at, _BYTE, reach=STEP), 8, signed=False)
-        lanes.store(_shares(builder, numbers), pointer(context, builder, signature.args[2], out, to, _FLOAT, reach=STEP))
+        numbers = lanes.load(pointer(context, builder, signature.args[0], pixels, at, _BYTE, elements=STEP), 8, signed=False)
+        lanes.store(_shares(builder, numbers), pointer(context, builder, signature.args[2], out, to, _FLOAT, elements=STEP))
         return context.get_dummy_value()
 
     return types.void(pixels, at, out, to), code

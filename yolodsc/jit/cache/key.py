@@ -20,7 +20,7 @@ NUMBA_SETTINGS = (
 
 
 def cache_key(*parts: object) -> str:
-    """Key of an entry that depends on ``parts``, whose `repr` must tell them apart, and on the source of this package."""
+    """Key of an entry that depends on ``parts``, whose `repr` must differ if they do, and on the source of this package."""
     return hashlib.sha256(repr((_package_digest(), *parts)).encode()).hexdigest()[:DIGITS]
 
 

@@ -79,8 +79,8 @@ class DetectionLayer(Head):
     def decode(self, output: Array, *, input_shape: Shape, thresh: float) -> Candidates:
         """Darknet: ``get_detection_detections``, with the relative units of the ``yolo`` command."""
         cells = self.side**2
-        flat = output.reshape(-1)
-        classes, objectness, boxes = np.split(flat, [cells * self.classes, cells * (self.classes + self.num)])
+        flattened = output.reshape(-1)
+        classes, objectness, boxes = np.split(flattened, [cells * self.classes, cells * (self.classes + self.num)])
         raw = boxes.reshape(cells * self.num, 4)
         cell = np.repeat(np.arange(cells), self.num)
         columns_rows = np.stack([cell % self.side, cell // self.side], axis=1).astype(np.float32)

@@ -46,10 +46,10 @@ def rearranged_columns(columns: Array, *, groups: int, height: int, width: int) 
     (C K K, height, width) float32
     """
     rows = len(columns) // groups
-    flat = columns.reshape(groups, -1)
+    flattened = columns.reshape(groups, -1)
     out = np.zeros((groups, rows * height * width), np.float32)
-    count = min(flat.shape[1], out.shape[1])
-    out[:, :count] = flat[:, :count]
+    count = min(flattened.shape[1], out.shape[1])
+    out[:, :count] = flattened[:, :count]
     return out.reshape(len(columns), height, width)
 
 

@@ -109,17 +109,23 @@ class ConvKernel:
             offset, channel_groups = c.integer(entry), c.integer(entry, 8)
             with c.loop(channel_groups, [("ptr", c.at(x, offset)), ("ptr", w), *((kind, s) for s in sums)]) as channel_group:
                 x1, w1, *acc = channel_group.carried
-                for k in range(self.unroll):
-                    vectors = [c.load(w1, (k * self.vectors + v) * self.lanes * 4) for v in range(self.vectors)]
-                    for p in range(self.pixels):
-                        number = c.load_broadcast(x1, p * self.stride + k * 4)
-                        for v in range(self.vectors):
-                            acc[v * self.pixels + p] = c.fma(number, vectors[v], acc[v * self.pixels + p])
+                acc = self._accumulated(c, x1, w1, acc)
                 step = self.unroll * self.vectors * self.lanes * 4
                 channel_group.next(c.at(x1, self.unroll * 4), c.at(w1, step), *acc)
             segment.next(channel_group.carried[1], c.at(entry, 16), *channel_group.carried[2:])
         sums = segment.carried[2:]
         return [c.arith("fadd", value, bias[number // self.pixels]) for number, value in enumerate(sums)]
+
+    def _accumulated(self, c: IRBuilder, x: str, weights: str, sums: list[str]) -> list[str]:
+        """Add the products of one channel group to ``vectors * pixels`` sums."""
+        sums = list(sums)
+        for k in range(self.unroll):
+            vectors = [c.load(weights, (k * self.vectors + v) * self.lanes * 4) for v in range(self.vectors)]
+            for p in range(self.pixels):
+                number = c.load_broadcast(x, p * self.stride + k * 4)
+                for v in range(self.vectors):
+                    sums[v * self.pixels + p] = c.fma(number, vectors[v], sums[v * self.pixels + p])
+        return sums
 
     def _finish(self, c: IRBuilder, sums: list[str], y: str, block_y: str, residual: list[str], block_residual: str) -> None:
         """Apply the activation, add the residual, store."""

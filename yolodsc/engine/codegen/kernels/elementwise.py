@@ -111,17 +111,17 @@ class AffineKernel:
     lanes: int
     activation: str
 
-    arguments = ("x", "y", "planes", "plane_x", "plane_y", "rows", "row_x", "row_y", "floats", "scale", "shift")
+    arguments = ("x", "y", "channels", "channel_x", "channel_y", "rows", "row_x", "row_y", "floats", "scale", "shift")
     gathers = False
     fixed = ("lanes",)
 
     @staticmethod
     def extents(k: Columns, a: Columns) -> list[Extent]:
         """Return what calls read and write; a row shorter than a vector would begin before its first float."""
-        planes, rows, row = a["planes"], a["rows"], (a["floats"], 0 * k["lanes"])
+        channels, rows, row = a["channels"], a["rows"], (a["floats"], 0 * k["lanes"])
         first, last = tiled(a["floats"] - k["lanes"], 4 * ONE)
-        x_walk = ((planes, a["plane_x"]), (rows, a["row_x"]), row)
-        y_walk = ((planes, a["plane_y"]), (rows, a["row_y"]), row)
+        x_walk = ((channels, a["channel_x"]), (rows, a["row_x"]), row)
+        y_walk = ((channels, a["channel_y"]), (rows, a["row_y"]), row)
         size = k["lanes"] * 4
         return [Extent("x", size, x_walk, first, last), Extent("y", size, y_walk, first, last, writes=True)]
 
@@ -129,12 +129,12 @@ class AffineKernel:
         """Return the LLVM IR of the kernel; ``floats`` must be at least ``lanes``."""
         c = IRBuilder(name, self.lanes)
         x, y = c.pointer(0), c.pointer(1)
-        planes, plane_x, plane_y, rows, row_x, row_y, floats = (c.argument(i) for i in range(2, 9))
+        channels, channel_x, channel_y, rows, row_x, row_y, floats = (c.argument(i) for i in range(2, 9))
         scale, shift = c.float_argument(9), c.float_argument(10)
         count = c.let(f"sdiv i64 {c.add(floats, self.lanes - 1)}, {self.lanes}")
         last = c.sub(floats, self.lanes)
-        with c.loop(planes, [("ptr", x), ("ptr", y)]) as plane:
-            x0, y0 = plane.carried
+        with c.loop(channels, [("ptr", x), ("ptr", y)]) as channel:
+            x0, y0 = channel.carried
             with c.loop(rows, [("ptr", x0), ("ptr", y0)]) as row:
                 x1, y1 = row.carried
                 with c.loop(count) as vector:
@@ -142,5 +142,5 @@ class AffineKernel:
                     value = ACTIVATIONS[self.activation](c, c.load(x1, offset))
                     c.store(c.fma(value, scale, shift), y1, offset)
                 row.next(c.at(x1, row_x), c.at(y1, row_y))
-            plane.next(c.at(x0, plane_x), c.at(y0, plane_y))
+            channel.next(c.at(x0, channel_x), c.at(y0, channel_y))
         return c.text()
