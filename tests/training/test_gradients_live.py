@@ -6,8 +6,8 @@ import pytest
 from tests.networks import network
 from tests.training.test_gradients_layers import check
 from yolodsc.errors import YolodscError
-from yolodsc.training.kernels.batchnorm import moments
-from yolodsc.training.kernels.moments import Moments
+from yolodsc.training.kernels.batchnorm import sum_moments
+from yolodsc.training.layers.convolution.moments import Moments
 from yolodsc.training.model.model import LIVE, TrainingModel
 from yolodsc.training.model.reestimate import reestimate
 
@@ -103,7 +103,7 @@ def test_moments_of_numbers_far_from_zero_are_exact() -> None:
 
     for part in (numbers[:, :6000], numbers[:, 6000:]):
         slot = batch.slot(part.shape[1])
-        moments(np.ascontiguousarray(part), slot[Moments.SUM], slot[Moments.SQUARES])
+        sum_moments(np.ascontiguousarray(part), slot[Moments.SUM], slot[Moments.SQUARES])
 
     np.testing.assert_allclose(batch.mean(), numbers.mean(axis=1, dtype=np.float64), rtol=1e-7)
     np.testing.assert_allclose(batch.variance(), numbers.var(axis=1, dtype=np.float64), rtol=1e-5)
