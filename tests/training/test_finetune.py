@@ -15,7 +15,7 @@ from yolodsc.images.image import Geometry, fit, read_image
 from yolodsc.network.network import Network
 from yolodsc.network.reference.convolution import convolution
 from yolodsc.training.data.augment import Augmentation
-from yolodsc.training.data.image_cache import Batch
+from yolodsc.training.data.batches import Batch
 from yolodsc.training.data.labels import read_labels
 from yolodsc.training.finetune.objective import Objective
 from yolodsc.training.finetune.settings import FinetuneSettings
@@ -204,7 +204,7 @@ def test_live_statistics_end_as_the_final_weights_make_them(tmp_path: Path) -> N
     first = trained(tmp_path / "a", paths, settings=settings)
 
     assert equal(first, trained(tmp_path / "b", paths, settings=settings, threads=2))
-    images = np.stack([fit(read_image(path), first.image, profile=ALEXEYAB, geometry="stretch")[0] for path in paths])
+    images = np.stack([fit(read_image(path), first.input_shape, profile=ALEXEYAB, geometry="stretch")[0] for path in paths])
     kernel = first.weights[0]["weights"]
     geometry = {"groups": 1, "stride_y": 2, "stride_x": 2, "padding": 1, "dilation": 1}
     numbers = np.stack([convolution(x, kernel, **geometry) for x in images])
@@ -374,7 +374,7 @@ def test_another_size_trains_the_same_network(tmp_path: Path) -> None:
 
     result = trained(tmp_path / "a", paths, settings=replace(SHORT, size=64))
 
-    assert result.image == student().image
+    assert result.input_shape == student().input_shape
     from tests.networks import network
 
     fixed = network(STUDENT + "connected output=5 activation=linear", height=32, width=32)

@@ -72,7 +72,7 @@ def check(built: Network, outputs: list[int], *, statistics: Statistics = FROZEN
     from tests.training.peer import outcome
 
     rng = np.random.default_rng(3)
-    images = rng.standard_normal((count, *built.image)).astype(np.float32)
+    images = rng.standard_normal((count, *built.input_shape)).astype(np.float32)
     with TrainingModel(built, outputs=outputs, statistics=statistics) as model:
         found = model.forward(images)
         gradients = {index: rng.standard_normal(out.shape).astype(np.float32) for index, out in found.items()}

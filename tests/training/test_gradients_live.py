@@ -31,7 +31,7 @@ def test_gradients_through_live_statistics_equal_autograd(activation: str) -> No
 def test_rolling_statistics_follow_the_batch_a_hundredth_of_the_way() -> None:
     """The variance as an estimate from its sample, with n - 1."""
     built = network("convolutional filters=4 activation=leaky batch_normalize=1")
-    images = np.random.default_rng(0).standard_normal((6, *built.image)).astype(np.float32)
+    images = np.random.default_rng(0).standard_normal((6, *built.input_shape)).astype(np.float32)
     kernel = built.weights[0]["weights"].reshape(4, 3).astype(np.float64)
     numbers = np.einsum("fc,nchw->fnhw", kernel, images).reshape(4, -1)
 
@@ -50,7 +50,7 @@ def test_live_statistics_do_not_depend_on_the_number_of_threads(threads: int) ->
     """Outputs, gradients and rolling statistics, bit for bit, over three steps."""
     built = network(BLOCKS.format(activation="leaky"), height=10, width=12)
     rng = np.random.default_rng(0)
-    batches = rng.standard_normal((3, 11, *built.image)).astype(np.float32)
+    batches = rng.standard_normal((3, 11, *built.input_shape)).astype(np.float32)
 
     def trained(count: int) -> list[bytes]:
         told = []
@@ -69,7 +69,7 @@ def test_live_statistics_do_not_depend_on_the_number_of_threads(threads: int) ->
 def test_reestimated_statistics_are_those_of_all_images() -> None:
     """Of the first layer exactly, in batches of different sizes."""
     built = network(BLOCKS.format(activation="leaky"), height=10, width=12)
-    images = np.random.default_rng(0).standard_normal((64, *built.image)).astype(np.float32)
+    images = np.random.default_rng(0).standard_normal((64, *built.input_shape)).astype(np.float32)
 
     apart = reestimate(built, [images[:16], images[16:40], images[40:]])
     together = reestimate(built, [images])
@@ -84,7 +84,7 @@ def test_reestimated_statistics_are_those_of_all_images() -> None:
 def test_a_reestimated_network_puts_out_what_the_live_one_does() -> None:
     """Over the same images in one batch."""
     built = network(BLOCKS.format(activation="leaky"), height=10, width=12)
-    images = np.random.default_rng(0).standard_normal((64, *built.image)).astype(np.float32)
+    images = np.random.default_rng(0).standard_normal((64, *built.input_shape)).astype(np.float32)
     with TrainingModel(built, outputs=[4], statistics=LIVE) as model:
         wanted = model.forward(images)[4]
 

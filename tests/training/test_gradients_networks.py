@@ -77,7 +77,7 @@ def test_gradients_are_the_limits_of_differences(text: str, count: int, statisti
     """Along its own gradient, a loss rises by the gradient's length, for every array of any network."""
     built = network(text, height=4, width=5)
     rng = np.random.default_rng(0)
-    images = rng.standard_normal((count, *built.image)).astype(np.float32)
+    images = rng.standard_normal((count, *built.input_shape)).astype(np.float32)
     last = len(built.layers) - 1
     with TrainingModel(built, outputs=[last], statistics=statistics) as model:
         slopes = rng.standard_normal(model.forward(images)[last].shape).astype(np.float32)
@@ -103,7 +103,7 @@ def test_gradients_are_the_limits_of_differences(text: str, count: int, statisti
 def test_the_forward_pass_equals_the_reference(text: str) -> None:
     """Of any network, image by image."""
     built = network(text, height=4, width=5)
-    images = np.random.default_rng(0).standard_normal((5, *built.image)).astype(np.float32)
+    images = np.random.default_rng(0).standard_normal((5, *built.input_shape)).astype(np.float32)
     last = len(built.layers) - 1
 
     with TrainingModel(built, outputs=[last]) as model:
@@ -118,7 +118,7 @@ def test_the_forward_pass_equals_the_reference(text: str) -> None:
 def test_gradients_do_not_depend_on_the_number_of_threads(threads: int) -> None:
     """Bit for bit, of 13 images in chunks."""
     built = network(MIXED, height=20, width=24)
-    images = np.random.default_rng(0).standard_normal((13, *built.image)).astype(np.float32)
+    images = np.random.default_rng(0).standard_normal((13, *built.input_shape)).astype(np.float32)
 
     def told(count: int) -> list[bytes]:
         with TrainingModel(built, outputs=[9, 10], threads=count) as model:
@@ -133,7 +133,7 @@ def test_gradients_do_not_depend_on_the_number_of_threads(threads: int) -> None:
 def test_steps_need_no_more_memory_as_they_go_on(statistics: Statistics) -> None:
     """What Python and NumPy hold after thirty steps is what they held after three."""
     built = network(MIXED, height=20, width=24)
-    images = np.random.default_rng(0).standard_normal((9, *built.image)).astype(np.float32)
+    images = np.random.default_rng(0).standard_normal((9, *built.input_shape)).astype(np.float32)
     with TrainingModel(built, outputs=[10], threads=2, statistics=statistics) as model:
 
         def steps(count: int) -> None:
@@ -173,7 +173,7 @@ def test_images_of_another_shape_make_a_new_plan() -> None:
 def test_gradients_that_are_not_given_count_as_nothing() -> None:
     """Of two outputs only one, whose later layers then have no gradient."""
     built = network(MIXED, height=20, width=24)
-    images = np.random.default_rng(0).standard_normal((3, *built.image)).astype(np.float32)
+    images = np.random.default_rng(0).standard_normal((3, *built.input_shape)).astype(np.float32)
     with TrainingModel(built, outputs=[9, 10]) as model:
         outputs = model.forward(images)
         model.backward({9: outputs[9]})

@@ -2,16 +2,16 @@
 
 import numpy as np
 import pytest
+from yolodsc.training.loss.iou_loss import KINDS, iou_loss
+from yolodsc.training.loss.targets import TargetBoxes, best_overlaps, shape_overlaps
 
 from tests.training.plain_loss import region_slopes, yolo_slopes
 from tests.training.scenes import REGION, YOLO, student
 from yolodsc.arrays import Array
 from yolodsc.network.network import Network
-from yolodsc.training.loss.distillation import head_loss, map_loss
+from yolodsc.training.loss.distillation import head_loss, hint_loss
 from yolodsc.training.loss.grid import Grid, cross_entropy, grids, log_softmax, logistic
-from yolodsc.training.loss.overlap import KINDS, overlap_loss
 from yolodsc.training.loss.region import region_loss
-from yolodsc.training.loss.truths import TargetBoxes, best_overlaps, shape_overlaps
 from yolodsc.training.loss.yolo import yolo_loss
 
 LABELS = [
@@ -150,13 +150,13 @@ def test_gradient_of_a_map_is_its_slope() -> None:
     random = np.random.default_rng(0)
     own, teacher = (random.standard_normal((2, 3, 4, 4)).astype(np.float32) for _ in range(2))
 
-    value, gradient = map_loss(own, teacher)
+    value, gradient = hint_loss(own, teacher)
 
     places = places_of(gradient, 12)
     np.testing.assert_allclose(
-        [gradient[p] for p in places], slope(lambda x: map_loss(x, teacher), own, places, step=1e-2), rtol=1e-2, atol=1e-6
+        [gradient[p] for p in places], slope(lambda x: hint_loss(x, teacher), own, places, step=1e-2), rtol=1e-2, atol=1e-6
     )
-    assert map_loss(np.broadcast_to(teacher.mean(axis=(0, 2, 3), keepdims=True), teacher.shape), teacher)[0] == pytest.approx(
+    assert hint_loss(np.broadcast_to(teacher.mean(axis=(0, 2, 3), keepdims=True), teacher.shape), teacher)[0] == pytest.approx(
         1, rel=1e-4
     )
     assert value > 0
@@ -166,7 +166,7 @@ def test_a_map_of_one_pixel_has_a_gradient_in_proportion() -> None:
     """It varies over nothing when there is but one image: an error of one percent must not drown all others."""
     teacher = np.array([2.0, -1.0, 0.5], np.float32).reshape(1, 3, 1, 1)
 
-    value, gradient = map_loss(teacher * np.float32(1.01), teacher)
+    value, gradient = hint_loss(teacher * np.float32(1.01), teacher)
 
     assert value == pytest.approx(0.01, rel=1e-3)  # a ten-thousandth of the square, of which a hundredth counts
     assert np.abs(gradient).max() < 5
@@ -178,11 +178,11 @@ def test_gradient_of_an_overlap_is_its_slope(kind: str) -> None:
     random = np.random.default_rng(1)
     boxes, truths = random.uniform(0.1, 0.9, (2, 30, 4))
 
-    value, gradient = overlap_loss(boxes, truths, kind=kind)  # type: ignore[arg-type]
+    value, gradient = iou_loss(boxes, truths, kind=kind)  # type: ignore[arg-type]
 
     for column in range(4):
         shift = np.eye(4)[column] * 1e-6
-        high, low = (overlap_loss(boxes + sign * shift, truths, kind=kind)[0] for sign in (1, -1))  # type: ignore[arg-type]
+        high, low = (iou_loss(boxes + sign * shift, truths, kind=kind)[0] for sign in (1, -1))  # type: ignore[arg-type]
         np.testing.assert_allclose(gradient[:, column], (high - low) / 2e-6, atol=1e-5)
     assert (value >= 0).all()
 
@@ -193,8 +193,8 @@ def test_equal_boxes_lose_nothing(kind: str) -> None:
     truth = np.array([[0.5, 0.5, 0.2, 0.3]])
     near, far = (truth + np.array([shift, 0, 0, 0]) for shift in (0.3, 0.4))
 
-    assert overlap_loss(truth, truth, kind=kind)[0][0] == pytest.approx(0, abs=1e-9)  # type: ignore[arg-type]
-    values = [overlap_loss(box, truth, kind=kind)[0][0] for box in (near, far)]  # type: ignore[arg-type]
+    assert iou_loss(truth, truth, kind=kind)[0][0] == pytest.approx(0, abs=1e-9)  # type: ignore[arg-type]
+    values = [iou_loss(box, truth, kind=kind)[0][0] for box in (near, far)]  # type: ignore[arg-type]
     assert (values[0] < values[1]) == (kind != "iou")
 
 

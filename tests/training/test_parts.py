@@ -12,7 +12,8 @@ from yolodsc.darknet.profile import ALEXEYAB
 from yolodsc.errors import DatasetError, OptionError
 from yolodsc.images.image import fit
 from yolodsc.training.data.augment import Augmentation, Crop, augmented, cropped, moved, recoloured, sharpened
-from yolodsc.training.data.image_cache import Batches, ImageCache, training_images
+from yolodsc.training.data.batches import Batches
+from yolodsc.training.data.image_cache import ImageCache, training_images
 from yolodsc.training.data.labels import read_labels
 from yolodsc.training.model.parameter import Parameter
 from yolodsc.training.optimization.average import WeightAverage
@@ -95,11 +96,11 @@ def test_clipping_keeps_the_direction() -> None:
     own = parameters()
     before = [p.gradient.copy() for p in own]
 
-    norm = clip(own, most=0.5)
+    norm = clip(own, max_norm=0.5)
 
     assert norm == pytest.approx(np.sqrt(sum((g**2).sum() for g in before)), rel=1e-5)
     np.testing.assert_allclose(own[0].gradient, before[0] * (0.5 / norm), rtol=1e-5)
-    assert clip(own, most=1.0) == pytest.approx(0.5, rel=1e-5)
+    assert clip(own, max_norm=1.0) == pytest.approx(0.5, rel=1e-5)
 
 
 def test_schedules_warm_up_and_fall() -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import llvmlite
 import numba
 import numpy as np
-from numba.core import caching, compiler, config
+from numba.core import caching, compiler, config, types
 from numba.core.dispatcher import Dispatcher
 from numba.core.serialize import dumps
 
@@ -75,8 +75,15 @@ class KernelCache(caching._Cache):
     def _name(self, sig: Any, codegen: Any) -> str:
         settings: Any = config
         made_by = (sys.version, numba.__version__, llvmlite.__version__, settings.BOUNDSCHECK, settings.OPT)
-        text = repr((made_by, _sources(self.function), sig, codegen.magic_tuple()))
+        text = repr((made_by, _sources(self.function), sig, [_fields(kind) for kind in sig], codegen.magic_tuple()))
         return f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.nb"
+
+
+def _fields(kind: Any) -> Any:
+    """Field names of a named tuple and of those in it: Numba's name of the type has only the types of its elements."""
+    if not isinstance(kind, types.BaseTuple):
+        return None
+    return getattr(kind, "fields", None), [_fields(element) for element in kind]
 
 
 def _sources(function: Callable[..., Any], above: tuple[Any, ...] = ()) -> list[Any]:

@@ -11,7 +11,13 @@ import numpy as np
 
 from yolodsc.arrays import Array, Ints
 from yolodsc.jit import njit
-from yolodsc.training.kernels.arguments import ActivationParams, ConvolutionGradients, ConvolutionOperands, PhaseBuffers, PhaseLayout
+from yolodsc.training.kernels.arguments import (
+    ActivationParams,
+    ConvolutionGradients,
+    ConvolutionOperands,
+    PhaseBuffers,
+    PhaseLayout,
+)
 from yolodsc.training.kernels.piecewise_linear import activated, input_gradient
 from yolodsc.training.kernels.reductions import add_three_dots, dot, row_sum
 

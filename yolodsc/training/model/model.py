@@ -12,8 +12,8 @@ from yolodsc.arrays import Array, Floats, Shape
 from yolodsc.errors import OptionError
 from yolodsc.network import ConvolutionalLayer, Network
 from yolodsc.training.model.arrays import FoldedArrays, LayerArrays, LiveArrays
-from yolodsc.training.model.microbatch import MicroBatch, Workspace, owner_of
 from yolodsc.training.model.graph import TrainingGraph
+from yolodsc.training.model.microbatch import MicroBatch, Workspace, owner_of
 from yolodsc.training.model.parameter import Parameter
 
 MICROBATCH = 4
@@ -38,7 +38,7 @@ class TrainingModel:
     Parameters
     ----------
     outputs
-        Indices of layers whose outputs `forward` returns and whose gradients `backward` takes. The output of a head is its raw input.
+        Indices of layers whose outputs `forward` returns and whose gradients `backward` takes. For a head it is the raw input.
     threads
         Number of Python threads, each with its own micro-batches; results do not depend on it.
     statistics
