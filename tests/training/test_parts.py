@@ -147,9 +147,9 @@ def test_without_augmentation_the_network_sees_what_it_sees_in_detection(geometr
         random=np.random.default_rng(0),  # type: ignore[arg-type]
     )
 
-    wanted, placement = fit(image, shape, profile=ALEXEYAB, geometry=geometry)  # type: ignore[arg-type]
+    expected, placement = fit(image, shape, profile=ALEXEYAB, geometry=geometry)  # type: ignore[arg-type]
     inner = (slice(None), slice(8, 40), slice(2, 46))
-    assert np.abs(found - wanted)[inner].max() < 8 / 255
+    assert np.abs(found - expected)[inner].max() < 8 / 255
     np.testing.assert_allclose(placement.undo(moved_labels[:, 1:]), labels[:, 1:], atol=0.02)
 
 
@@ -176,7 +176,7 @@ def test_objects_follow_the_crop() -> None:
     np.testing.assert_allclose(found, [[0, 0.8, 0.5, 0.4, 0.3]], atol=1e-6)
 
 
-def test_colours_change_as_told() -> None:
+def test_colours_change_as_requested() -> None:
     """Exposure doubles the value, saturation 0 is grey, a full turn of the hue is none."""
     image, _ = image_and_labels()
     dark = (image // 4).astype(np.uint8)

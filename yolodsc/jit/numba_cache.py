@@ -81,9 +81,8 @@ class KernelCache(caching._Cache):
 
 def _fields(kind: Any) -> Any:
     """Field names of a named tuple and of those in it: Numba's name of the type has only the types of its elements."""
-    if not isinstance(kind, types.BaseTuple):
-        return None
-    return getattr(kind, "fields", None), [_fields(element) for element in kind]
+    elements = tuple(kind) if isinstance(kind, types.BaseTuple) else ()  # type: ignore[arg-type]
+    return getattr(kind, "fields", None), [_fields(element) for element in elements]
 
 
 def _sources(function: Callable[..., Any], above: tuple[Any, ...] = ()) -> list[Any]:

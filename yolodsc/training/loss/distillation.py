@@ -1,8 +1,8 @@
 """Distillation losses of a student against its teacher: on the logits of heads, and on intermediate feature maps.
 
-The teacher's objectness weights each cell of a head, as in Mehta & Ozturk 2018; targets are soft, as in Hinton et al. 2015. The loss
-of objectness and of logistic classes is the KL divergence of two Bernoulli distributions, that of softmax classes the KL divergence
-of two distributions, and that of boxes the squared error of offsets and of log sizes.
+The teacher's objectness weights each cell of a head, as in Mehta & Ozturk 2018; targets are soft, as in Hinton et al. 2015. The
+loss of objectness and of logistic classes is the KL divergence of two Bernoulli distributions, that of softmax classes the KL
+divergence of two distributions, and that of boxes the squared error of offsets and of log sizes.
 """
 
 import numpy as np
