@@ -43,7 +43,7 @@ def training_digest(statistics: str) -> str:
 def test_the_first_process_after_an_installation_trains_to_the_same_bytes(tmp_path: Path, statistics: str) -> None:
     """The first process finds an empty kernel cache and compiles; the second one loads what the first has stored."""
     code = f"from tests.training.test_reproducibility import training_digest; print(training_digest({statistics!r}))"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(tmp_path), "NUMBA_CACHE_DIR": str(tmp_path)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "YOLODSC_CACHE": str(tmp_path / "kernels")}
 
     digests = []
     for _ in range(2):

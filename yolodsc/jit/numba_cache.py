@@ -81,7 +81,7 @@ class KernelCache(caching._Cache):
 
 def _fields(kind: Any) -> Any:
     """Field names of a named tuple and of those in it: Numba's name of the type has only the types of its elements."""
-    elements = tuple(kind) if isinstance(kind, types.BaseTuple) else ()  # type: ignore[arg-type]
+    elements: tuple[Any, ...] = tuple(kind) if isinstance(kind, types.BaseTuple) else ()  # type: ignore[arg-type]
     return getattr(kind, "fields", None), [_fields(element) for element in elements]
 
 

@@ -146,7 +146,7 @@ class Trainer:
         self._stopping = True
 
     def network(self) -> Network:
-        """Return the student with averaged weights, if they are averaged, and with the statistics of these weights, if they are live."""
+        """Return the student with averaged weights, if weights are averaged, and with their statistics, if statistics are live."""
         network = self._model.network()
         if self.settings.average:
             network = self._average.network(network)
