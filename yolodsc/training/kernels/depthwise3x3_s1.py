@@ -12,7 +12,7 @@ import numpy as np
 from yolodsc.arrays import Array
 from yolodsc.jit import njit
 from yolodsc.training.kernels.arguments import ActivationParams, ConvolutionGradients, ConvolutionOperands, Tiling
-from yolodsc.training.kernels.piecewise_linear import activated, activation_backward_in_place
+from yolodsc.training.kernels.piecewise_linear import activation_backward_in_place
 from yolodsc.training.kernels.reductions import add_three_dots
 
 BUFFERS = 7
@@ -65,10 +65,11 @@ def _lower_taps_activated(
     taps: Array, line: Array, left: Array, centre: Array, right: Array, activation: ActivationParams, out: Array
 ) -> None:
     """Add the lower three taps and apply the activation."""
+    slope, limit = activation
     a, b, c = taps[6], taps[7], taps[8]
     for i in range(len(out)):
         value = line[i] + a * left[i] + b * centre[i] + c * right[i]
-        out[i] = activated(value, activation)
+        out[i] = min(max(value, slope * value), limit)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
@@ -84,10 +85,12 @@ def _lower_taps(taps: Array, line: Array, left: Array, centre: Array, right: Arr
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _load_shifted(x: Array, rows: tuple[int, int], stacks: Array) -> None:
-    """Fill (3, N) from (m, H, W): what the left, the middle and the right taps read."""
-    _load(x, rows, stacks[1])
-    _shift(stacks[1], x.shape[2], stacks[0], stacks[2])
+def _load_shifted(x: Array, rows: tuple[int, int], memory: Array) -> None:
+    """Fill memory[0:3] from (m, H, W): what the left, the middle and the right taps read."""
+    size = _size(x, rows)
+    left, centre, right = memory[0, :size], memory[1, :size], memory[2, :size]  # memory[0:3, :size] is not contiguous: scalar code
+    _load(x, rows, centre)
+    _shift(centre, x.shape[2], left, right)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -128,8 +131,7 @@ def forward(operands: ConvolutionOperands, tiling: Tiling, memory: Array, out: A
             stop = min(start + tiling.images, count)
             for y0 in range(0, height, tiling.rows):
                 rows = y0, min(y0 + tiling.rows, height)
-                part = x[c, start:stop]
-                _load_shifted(part, rows, memory[0:3, : _size(part, rows)])
+                _load_shifted(x[c, start:stop], rows, memory)
                 for f in range(c * multiplier, (c + 1) * multiplier):
                     _forward_tile(weights[f], bias[f], activation, rows, memory, out[f, start:stop])
 
@@ -173,8 +175,8 @@ def backward(operands: ConvolutionOperands, gradients: ConvolutionGradients, til
             stop = min(start + tiling.images, count)
             target = gradients.x[c, start:stop]
             for y0 in range(0, height, tiling.rows):
-                rows, part = (y0, min(y0 + tiling.rows, height)), x[c, start:stop]
-                _load_shifted(part, rows, memory[0:3, : _size(part, rows)])
+                rows = y0, min(y0 + tiling.rows, height)
+                _load_shifted(x[c, start:stop], rows, memory)
                 for f in range(c * multiplier, (c + 1) * multiplier):
                     gradient, accumulate = gradients.out[f, start:stop], gradients.accumulate or f > c * multiplier
                     _backward_tile(weights[f], rows, memory, gradient, accumulate, target, gradients.weights[f])

@@ -9,7 +9,7 @@ import numpy as np
 from yolodsc.arrays import Array
 from yolodsc.jit import njit
 from yolodsc.training.kernels.arguments import ActivationParams, ConvolutionGradients, ConvolutionOperands, Tiling
-from yolodsc.training.kernels.piecewise_linear import activated, activation_backward_in_place
+from yolodsc.training.kernels.piecewise_linear import activation_backward_in_place
 from yolodsc.training.kernels.reductions import add_three_dots
 
 BUFFERS = 8
@@ -31,7 +31,9 @@ def _split(row: Array, middle: Array, right: Array) -> None:
 @njit(cache=True, nogil=True, error_model="numpy")
 def _load_parity(x: Array, rows: tuple[int, int], width: int, parity: int, stacks: Array) -> None:
     """Fill (3, N) with every second row of (m, H, W): even ones from 2 y0, odd ones from 2 y0 - 1; 0 outside the feature map."""
-    left, middle, right, count = stacks[0], stacks[1], stacks[2], rows[1] - rows[0] + 1
+    count = rows[1] - rows[0] + 1
+    size = len(x) * count * width
+    left, middle, right = stacks[0, :size], stacks[1, :size], stacks[2, :size]
     for i in range(len(x)):
         for r in range(count):
             y, start = 2 * (rows[0] + r) - parity, (i * count + r) * width
@@ -50,9 +52,8 @@ def _load_parity(x: Array, rows: tuple[int, int], width: int, parity: int, stack
 @njit(cache=True, nogil=True, error_model="numpy")
 def _load(x: Array, rows: tuple[int, int], width: int, memory: Array) -> None:
     """Fill the odd stacks, memory[0:3], and the even ones, memory[3:6]."""
-    size = len(x) * (rows[1] - rows[0] + 1) * width
-    _load_parity(x, rows, width, 1, memory[0:3, :size])
-    _load_parity(x, rows, width, 0, memory[3:6, :size])
+    _load_parity(x, rows, width, 1, memory[0:3])
+    _load_parity(x, rows, width, 0, memory[3:6])
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
@@ -69,11 +70,12 @@ def _upper_taps(taps: Array, bias: np.float32, odd: Array, even: Array, line: Ar
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 def _lower_taps(taps: Array, line: Array, odd: Array, start: int, activation: ActivationParams, out: Array) -> None:
     """Add the lower three taps and apply the activation."""
+    slope, limit = activation
     a, b, c = taps[6], taps[7], taps[8]
     left, middle, right = odd[0, start:], odd[1, start:], odd[2, start:]
     for i in range(len(out)):
         value = line[i] + a * left[i] + b * middle[i] + c * right[i]
-        out[i] = activated(value, activation)
+        out[i] = min(max(value, slope * value), limit)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -19,28 +19,34 @@ BLOCK = 1024
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 def activated(value: np.float32, activation: ActivationParams) -> np.float32:
     """Return the activation of one element."""
-    return min(max(value, activation.slope * value), activation.limit)
+    slope, limit = activation
+    return min(max(value, slope * value), limit)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 def input_gradient(gradient: np.float32, out: np.float32, activation: ActivationParams) -> np.float32:
     """Return the gradient of the activation's input from that of its output ``out``, for one element."""
-    derivative = np.float32(1) if out > np.float32(0) else activation.slope
-    return gradient * (derivative if out < activation.limit else np.float32(0))
+    slope, limit = activation
+    derivative = np.float32(1) if out > np.float32(0) else slope
+    return gradient * (derivative if out < limit else np.float32(0))
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 def activation_forward(x: Array, bias: np.float32, activation: ActivationParams, out: Array) -> None:
     """Fill ``out`` (n,) with the activation of x + bias."""
+    slope, limit = activation
     for i in range(len(x)):
-        out[i] = activated(x[i] + bias, activation)
+        value = x[i] + bias
+        out[i] = min(max(value, slope * value), limit)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 def activation_forward_in_place(row: Array, bias: np.float32, activation: ActivationParams) -> None:
     """Overwrite (n,) with the activation of row + bias."""
+    slope, limit = activation
     for i in range(len(row)):
-        row[i] = activated(row[i] + bias, activation)
+        value = row[i] + bias
+        row[i] = min(max(value, slope * value), limit)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
