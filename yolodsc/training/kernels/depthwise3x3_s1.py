@@ -84,7 +84,7 @@ def _lower_taps(taps: Array, line: Array, left: Array, centre: Array, right: Arr
             out[i] = line[i] + a * left[i] + b * centre[i] + c * right[i]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _load_shifted(x: Array, rows: tuple[int, int], memory: Array) -> None:
     """Fill memory[0:3] from (m, H, W): what the left, the middle and the right taps read."""
     size = _size(x, rows)
@@ -93,7 +93,7 @@ def _load_shifted(x: Array, rows: tuple[int, int], memory: Array) -> None:
     _shift(centre, x.shape[2], left, right)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _forward_tile(
     taps: Array, bias: np.float32, activation: ActivationParams, rows: tuple[int, int], memory: Array, out: Array
 ) -> None:
@@ -107,7 +107,7 @@ def _forward_tile(
         _lower_taps_activated(taps, line[i * block :], left[low:], centre[low:], right[low:], activation, target)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _size(x: Array, rows: tuple[int, int]) -> int:
     """Elements of a tile of (m, H, W) with the rows around it."""
     return (len(x) * (rows[1] - rows[0] + 1) + 1) * x.shape[2]
@@ -136,7 +136,7 @@ def forward(operands: ConvolutionOperands, tiling: Tiling, memory: Array, out: A
                     _forward_tile(weights[f], bias[f], activation, rows, memory, out[f, start:stop])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _backward_tile(
     taps: Array, rows: tuple[int, int], memory: Array, gradient: Array, accumulate: bool, target: Array, taps_gradient: Array
 ) -> None:
