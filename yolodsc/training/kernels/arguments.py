@@ -31,14 +31,15 @@ class ConvolutionOperands(NamedTuple):
     weights
         (F, C / G * K * K); (G, F / G, C / G * K * K) in `im2col`.
     bias : (F,)
-    activation
-        Applied after the bias.
+    slope, limit
+        The `ActivationParams` after the bias. Numba 0.68 leaks memory at calls with nested named tuples, so they are not nested.
     """
 
     x: Array
     weights: Array
     bias: Array
-    activation: ActivationParams
+    slope: np.float32
+    limit: np.float32
 
 
 class ConvolutionGradients(NamedTuple):
@@ -124,7 +125,8 @@ class Normalization(NamedTuple):
     mean: Array
     factor: Array
     bias: Array
-    activation: ActivationParams
+    slope: np.float32
+    limit: np.float32
 
 
 class PoolingWindow(NamedTuple):

@@ -4,7 +4,7 @@ import numpy as np
 
 from yolodsc.arrays import Array, Floats
 from yolodsc.jit import njit
-from yolodsc.training.kernels.arguments import Normalization
+from yolodsc.training.kernels.arguments import ActivationParams, Normalization
 from yolodsc.training.kernels.piecewise_linear import BLOCK, activated, input_gradient
 from yolodsc.training.kernels.reductions import dot, row_sum
 
@@ -38,7 +38,7 @@ def normalise(x: Array, normalization: Normalization, out: Array) -> None:
         source, target = x[c], out[c]
         m, f, b = normalization.mean[c], normalization.factor[c], normalization.bias[c]
         for i in range(len(source)):
-            target[i] = activated((source[i] - m) * f + b, normalization.activation)
+            target[i] = activated((source[i] - m) * f + b, ActivationParams(normalization.slope, normalization.limit))
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
@@ -53,7 +53,7 @@ def sum_gradients(gradient: Array, x: Array, normalization: Normalization, bias_
             distance, value = distances[: len(g)], values[: len(g)]
             for i in range(len(g)):
                 distance[i] = v[i] - m
-                value[i] = input_gradient(g[i], distance[i] * f + b, normalization.activation)
+                value[i] = input_gradient(g[i], distance[i] * f + b, ActivationParams(normalization.slope, normalization.limit))
             first += row_sum(value)
             second += dot(value, distance)
         bias_sums[c], product_sums[c] = first, second
@@ -70,5 +70,5 @@ def normalise_backward(gradient: Array, x: Array, normalization: Normalization, 
         m, f, b = normalization.mean[c], normalization.factor[c], normalization.bias[c]
         for i in range(len(g)):
             distance = v[i] - m
-            value = input_gradient(g[i], distance * f + b, normalization.activation)
+            value = input_gradient(g[i], distance * f + b, ActivationParams(normalization.slope, normalization.limit))
             g[i] = f * (value - p - distance * q)

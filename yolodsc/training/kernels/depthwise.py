@@ -129,7 +129,8 @@ def forward(operands: ConvolutionOperands, layout: PhaseLayout, buffers: PhaseBu
         With weights (F, K * K), F = C * multiplier; filter f reads channel f // multiplier.
     out : (F, n, OH, OW)
     """
-    x, weights, bias, activation = operands
+    x, weights, bias, slope, limit = operands
+    activation = ActivationParams(slope, limit)
     phases, line, _ = buffers
     images, height, width = out.shape[1:]
     multiplier, m, pitch, block = len(out) // len(x), len(phases), phases.shape[4], phases[0].size
@@ -172,7 +173,8 @@ def backward(
     operands: ConvolutionOperands, gradients: ConvolutionGradients, layout: PhaseLayout, buffers: PhaseBuffers, out: Array
 ) -> None:
     """Compute the gradients of weights (F, K * K) and bias, and of the input where it is needed."""
-    x, weights, _, activation = operands
+    x, weights, _, slope, limit = operands
+    activation = ActivationParams(slope, limit)
     phases, line, sums = buffers
     images, height, width = out.shape[1:]
     multiplier, m, pitch, block = len(out) // len(x), len(phases), phases.shape[4], phases[0].size

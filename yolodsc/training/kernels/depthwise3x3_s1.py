@@ -124,7 +124,8 @@ def forward(operands: ConvolutionOperands, tiling: Tiling, memory: Array, out: A
     memory : (BUFFERS, at least (images * (rows + 1) + 1) * W)
     out : (F, n, H, W)
     """
-    x, weights, bias, activation = operands
+    x, weights, bias, slope, limit = operands
+    activation = ActivationParams(slope, limit)
     (channels, count, height), multiplier = x.shape[:3], len(out) // len(x)
     for c in range(channels):
         for start in range(0, count, tiling.images):
@@ -170,7 +171,9 @@ def backward(operands: ConvolutionOperands, gradients: ConvolutionGradients, til
     for c in range(channels):
         for f in range(c * multiplier, (c + 1) * multiplier):
             flat = gradients.out[f].reshape(-1)
-            gradients.bias[f] = activation_backward_in_place(flat, out[f].reshape(-1), operands.activation)
+            gradients.bias[f] = activation_backward_in_place(
+                flat, out[f].reshape(-1), ActivationParams(operands.slope, operands.limit)
+            )
         for start in range(0, count, tiling.images):
             stop = min(start + tiling.images, count)
             target = gradients.x[c, start:stop]

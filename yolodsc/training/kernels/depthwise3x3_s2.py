@@ -124,7 +124,8 @@ def _odd_row(taps: Array, here: Array, after: Array, below: Array, below_after: 
 @njit(cache=True, nogil=True, error_model="numpy")
 def forward(operands: ConvolutionOperands, tiling: Tiling, memory: Array, out: Array) -> None:
     """Compute convolution, bias and activation; parameters as in `depthwise3x3_s1.forward`, ``out`` (F, n, OH, OW)."""
-    x, weights, bias, activation = operands
+    x, weights, bias, slope, limit = operands
+    activation = ActivationParams(slope, limit)
     (count, height, width), multiplier = out.shape[1:], len(out) // len(x)
     for c in range(len(x)):
         for start in range(0, count, tiling.images):
@@ -193,7 +194,9 @@ def backward(operands: ConvolutionOperands, gradients: ConvolutionGradients, til
     for c in range(len(x)):
         for f in range(c * multiplier, (c + 1) * multiplier):
             flat = gradients.out[f].reshape(-1)
-            gradients.bias[f] = activation_backward_in_place(flat, out[f].reshape(-1), operands.activation)
+            gradients.bias[f] = activation_backward_in_place(
+                flat, out[f].reshape(-1), ActivationParams(operands.slope, operands.limit)
+            )
         for start in range(0, count, tiling.images):
             stop = min(start + tiling.images, count)
             for y0 in range(0, height, tiling.rows):

@@ -8,7 +8,7 @@ import numpy as np
 
 from yolodsc.arrays import Array
 from yolodsc.jit import njit
-from yolodsc.training.kernels.arguments import ConvolutionGeometry, ConvolutionGradients, ConvolutionOperands
+from yolodsc.training.kernels.arguments import ActivationParams, ConvolutionGeometry, ConvolutionGradients, ConvolutionOperands
 from yolodsc.training.kernels.piecewise_linear import activation_backward, activation_forward
 
 
@@ -101,7 +101,8 @@ def forward(operands: ConvolutionOperands, geometry: ConvolutionGeometry, rows: 
     memory : ((C * K * K + F / G) * rows * OW,)
     out : (F, n, OH, OW)
     """
-    x, weights, bias, activation = operands
+    x, weights, bias, slope, limit = operands
+    activation = ActivationParams(slope, limit)
     groups, filters, taps = weights.shape
     size, out_width, total = geometry.size, out.shape[3], out.shape[1] * out.shape[2]
     out_rows = out.reshape(len(out), -1)
@@ -147,7 +148,9 @@ def backward(
         for g in range(groups):
             for k in range(filters):
                 f = g * filters + k
-                gradients.bias[f] += activation_backward(gradient[f, start:], out_rows[f, start:], operands.activation, before[k])
+                gradients.bias[f] += activation_backward(
+                    gradient[f, start:], out_rows[f, start:], ActivationParams(operands.slope, operands.limit), before[k]
+                )
             np.dot(before, grouped[g].T, part)
             gradients.weights[g] += part
             if gradients.x.size > 0:

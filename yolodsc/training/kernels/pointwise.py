@@ -8,7 +8,7 @@ import numpy as np
 
 from yolodsc.arrays import Array
 from yolodsc.jit import njit
-from yolodsc.training.kernels.arguments import ConvolutionGradients, ConvolutionOperands
+from yolodsc.training.kernels.arguments import ActivationParams, ConvolutionGradients, ConvolutionOperands
 from yolodsc.training.kernels.piecewise_linear import activation_backward, activation_forward, activation_forward_in_place
 
 
@@ -48,7 +48,8 @@ def forward(operands: ConvolutionOperands, block: int, memory: Array, out: Array
         Not used where one block holds everything.
     out : (F, n, H, W)
     """
-    x, weights, bias, activation = operands
+    x, weights, bias, slope, limit = operands
+    activation = ActivationParams(slope, limit)
     filters, channels = weights.shape
     flat, out_rows = x.reshape(channels, -1), out.reshape(filters, -1)
     width = flat.shape[1]
@@ -84,7 +85,9 @@ def backward(operands: ConvolutionOperands, gradients: ConvolutionGradients, blo
         spare = memory[: channels * n].reshape(channels, n)
         before = memory[channels * n : (channels + filters) * n].reshape(filters, n)
         for f in range(filters):
-            gradients.bias[f] += activation_backward(gradient[f, start:], out_rows[f, start:], operands.activation, before[f])
+            gradients.bias[f] += activation_backward(
+                gradient[f, start:], out_rows[f, start:], ActivationParams(operands.slope, operands.limit), before[f]
+            )
         if n == width:
             np.dot(before, x.T, part)
         else:

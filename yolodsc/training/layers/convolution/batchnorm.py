@@ -36,7 +36,7 @@ class BatchNormTraining:
         self._z, self._gradient = flattened(before), flattened(context.gradient)
         self._moments, self._slot = moments, moments.slot(self._z.shape[1])
         self._inverse = np.zeros(len(self._z), np.float32)
-        self._normalization = Normalization(self._inverse, self._inverse, self._weights["shifts"], self._activation.params)
+        self._normalization = Normalization(self._inverse, self._inverse, self._weights["shifts"], *self._activation.params)
         self.forward_steps: tuple[Callable[[], None], ...] = (self._convolve, self._normalise)
         self.backward_steps: tuple[Callable[[], None], ...] = (self._sum_gradients, self._denormalise)
 
@@ -47,7 +47,7 @@ class BatchNormTraining:
     def _normalise(self) -> None:
         self._inverse = _single(1 / self._profile.deviation(self._moments.variance()))
         mean, factor = _single(self._moments.mean()), self._inverse * self._weights["scales"]
-        self._normalization = Normalization(mean, factor, self._weights["shifts"], self._activation.params)
+        self._normalization = Normalization(mean, factor, self._weights["shifts"], *self._activation.params)
         self._kernels.normalise(self._z, self._normalization, flattened(self._activation.before))
         self._activation.forward()
 
