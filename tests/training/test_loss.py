@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from yolodsc.training.loss.iou_loss import KINDS, iou_loss
-from yolodsc.training.loss.targets import TargetBoxes, best_overlaps, shape_overlaps
 
 from tests.training.plain_loss import region_gradients, yolo_gradients
 from tests.training.scenes import REGION, YOLO, student
@@ -11,7 +9,9 @@ from yolodsc.arrays import Array
 from yolodsc.network.network import Network
 from yolodsc.training.loss.distillation import head_loss, hint_loss
 from yolodsc.training.loss.grid import Grid, cross_entropy, grids, log_softmax, logistic
+from yolodsc.training.loss.iou_loss import KINDS, iou_loss
 from yolodsc.training.loss.region import region_loss
+from yolodsc.training.loss.targets import TargetBoxes, best_overlaps, shape_overlaps
 from yolodsc.training.loss.yolo import yolo_loss
 
 LABELS = [
