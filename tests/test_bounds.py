@@ -17,7 +17,7 @@ from yolodsc.darknet.cfg import parse_cfg
 from yolodsc.darknet.profile import ALEXEYAB, OPENCV
 from yolodsc.engine.fastdsc import runner as fastdsc
 from yolodsc.errors import CfgError, ImageError, WeightsError, YolodscError
-from yolodsc.images import image_file
+from yolodsc.images import limits
 from yolodsc.images.image import fit, read_image
 from yolodsc.images.jpeg import decode_jpeg, read_jpeg
 from yolodsc.images.jpeg.markers import scans_allowed
@@ -75,7 +75,7 @@ def test_convolutions_without_a_matrix_of_windows_give_the_same(monkeypatch: pyt
     network = Network.load(f"{STEM}.cfg", f"{STEM}.weights")
     x = np.random.default_rng(0).random(network.input_shape, np.float32)
     whole = fastdsc.FastDscRunner(network, threads=1, outputs=[network.output])(x)[network.output]
-    monkeypatch.setattr(fastdsc, "MOST_WORKING", 0)
+    monkeypatch.setattr(fastdsc, "MAX_WORKING", 0)
     monkeypatch.setattr(fastdsc, "convolution_step", _only_without_windows(fastdsc.convolution_step))
 
     tapped = fastdsc.FastDscRunner(network, threads=1, outputs=[network.output])(x)[network.output]
@@ -159,15 +159,15 @@ def test_texts_are_bounded_whatever_the_system_says_of_their_length(tmp_path: Pa
     path = tmp_path / "a"
     path.write_bytes(b"12345")
 
-    assert files.read_bytes(path, error=YolodscError, most=5) == b"12345"
+    assert files.read_bytes(path, error=YolodscError, max_bytes=5) == b"12345"
     with pytest.raises(YolodscError, match="more than 4 bytes"):
-        files.read_bytes(path, error=YolodscError, most=4)
+        files.read_bytes(path, error=YolodscError, max_bytes=4)
 
 
 def test_strips_are_refused_though_they_have_few_pixels(tmp_path: Path) -> None:
     """Each row costs, whatever its width."""
-    Image.new("1", (1, image_file.MOST_SIDE + 1)).save(tmp_path / "a.png")
-    Image.new("1", (1, image_file.MOST_SIDE)).save(tmp_path / "b.png")
+    Image.new("1", (1, limits.MAX_SIDE + 1)).save(tmp_path / "a.png")
+    Image.new("1", (1, limits.MAX_SIDE)).save(tmp_path / "b.png")
 
     with pytest.raises(ImageError, match="1x65536 pixels; at most 134217728 are read, 65535 a side"):
         read_image(tmp_path / "a.png")
@@ -202,8 +202,8 @@ def test_markers_across_blocks_of_a_file_count(tmp_path: Path, monkeypatch: pyte
     path = scans(tmp_path / "a.jpg", 50)
     counted = set()
     for block in (1, 2, 3, 7, 1000, 2**20):
-        monkeypatch.setattr(image_file, "_CHUNK", block)
-        counted.add(image_file._scans(path))
+        monkeypatch.setattr(limits, "_CHUNK", block)
+        counted.add(limits._scans(path))
 
     assert counted == {50}
 
@@ -236,9 +236,9 @@ def test_no_memory_stays_no_memory(tmp_path: Path) -> None:
     """A lack of memory is no damage of the image: it is raised as it is."""
     Image.new("1", (11_500, 11_500)).save(tmp_path / "a.png")
     code = f"""
-from yolodsc import image
+from yolodsc.images import read_image
 try:
-    image.read({str(tmp_path / "a.png")!r})
+    read_image({str(tmp_path / "a.png")!r})
 except MemoryError:
     print("no memory")
 """

@@ -60,20 +60,20 @@ def test_empty_boxes_overlap_nothing() -> None:
 def test_suppression_equals_the_double_loop(boxes: Array, kind: NmsKind, thresh: float, random) -> None:
     """Class by class, best first, equal scores in their order."""
     scores = np.array([[random.choice([0, 0.3, 0.5, 0.9]) for _ in range(2)] for _ in boxes], np.float32)
-    wanted, close = scores.copy(), False
+    expected, close = scores.copy(), False
     for k in range(2):
-        order = sorted(range(len(boxes)), key=lambda i: -wanted[i, k])
+        order = sorted(range(len(boxes)), key=lambda i: -expected[i, k])
         for rank, i in enumerate(order):
-            for j in order[rank + 1 :] if wanted[i, k] else []:
+            for j in order[rank + 1 :] if expected[i, k] else []:
                 overlap = overlap_by_hand(boxes[i], boxes[j], kind, 0.3)
                 close |= abs(overlap - thresh) < 1e-4
                 if overlap > thresh:
-                    wanted[j, k] = 0
+                    expected[j, k] = 0
 
     kept = nms(Candidates(boxes, np.ones(len(boxes), np.float32), scores), kind=kind, thresh=thresh, beta=0.3)
 
     if not close:
-        np.testing.assert_array_equal(kept.probabilities, wanted)
+        np.testing.assert_array_equal(kept.probabilities, expected)
 
 
 def test_boxes_without_objectness_are_dropped() -> None:
@@ -108,6 +108,7 @@ ODD = st.sampled_from([0.0, -0.0, 0.25, 0.5, 1.0, 3e-8, 1e-30, 1e20, -0.5, np.in
 NUMBER = st.one_of(ODD, st.floats(0, 1, width=32), st.floats(width=32))
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(NUMBER, NUMBER, NUMBER, NUMBER), max_size=40).map(lambda r: np.array(r, np.float32).reshape(-1, 4)),
     st.sampled_from(["default", "greedynms", "diounms", "cornersnms"]),

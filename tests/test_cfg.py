@@ -72,7 +72,7 @@ def test_unknown_and_repeated_options_are_noted_with_their_lines() -> None:
 
     network = Network.build(parse_cfg(text, file="a.cfg"))
 
-    assert network.notes == ("a.cfg:8: [maxpool] unused option sise", "a.cfg:9: [maxpool] size is given again; line 7 counts")
+    assert network.notes == ("a.cfg:8: [maxpool] unused option sise", "a.cfg:9: [maxpool] size is given again; line 7 is used")
 
 
 @pytest.mark.parametrize(
@@ -80,9 +80,9 @@ def test_unknown_and_repeated_options_are_noted_with_their_lines() -> None:
     [
         ("", "a.cfg: no section found"),
         ("width=3\n[net]", "a.cfg:1: option width=3 stands before any section"),
-        ("[convolutional]", r"a.cfg:1: \[convolutional\] comes first; wanted \[net\]"),
+        ("[convolutional]", r"a.cfg:1: \[convolutional\] comes first; expected \[net\]"),
         ("[net]#x", r"a.cfg:1: \[net\]#x is not a section"),
-        ("[net]\nheight=8\nwidth=8", r"a.cfg:1: \[net\] height=8 width=8 channels=0; wanted all three"),
+        ("[net]\nheight=8\nwidth=8", r"a.cfg:1: \[net\] height=8 width=8 channels=0; expected all three"),
         ("[net]\ninputs=4", "is the only section"),
         ("[net]\ninputs=4\n[conv2d]", r"a.cfg:3: \[conv2d\] is unknown"),
         ("[net]\ninputs=4\n[rnn]", r"a.cfg:3: \[rnn\] sections of this type are not supported"),
@@ -127,6 +127,7 @@ OPTIONS = st.builds(Option, WORDS, st.none() | WORDS)
 SECTIONS = st.builds(lambda kind, options: Section(kind, tuple(options)), WORDS, st.lists(OPTIONS, max_size=4))
 
 
+@pytest.mark.slow
 @given(st.lists(SECTIONS, max_size=5))
 def test_parse_of_format_is_the_identity(sections: list[Section]) -> None:
     """For every document that can be written down."""

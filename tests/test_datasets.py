@@ -75,7 +75,7 @@ def test_faults_of_annotations_are_reported_by_file_or_refused(tree: Path, text:
     assert len(report.notes) == 1
     assert "b.xml" in report.notes[0]
     assert said in report.notes[0]
-    assert len(dataset.truth) == 1 + objects
+    assert len(dataset.ground_truth) == 1 + objects
     with pytest.raises(DatasetError, match=r"b\.xml"):
         read_voc(tree, "test", InputReport(strict=True))
 
@@ -96,7 +96,7 @@ def test_sets_are_names_or_files_of_ids_or_paths(tree: Path, tmp_path: Path) -> 
     listed.write_text("a  1\n\n/some/where/a.jpg\n")
 
     assert read_voc(tree, str(listed), InputReport()).ids == ("a",)
-    with pytest.raises(DatasetError, match=r"--set train: no file .*train\.txt"):
+    with pytest.raises(DatasetError, match=r"set train: no file .*train\.txt"):
         read_voc(tree, "train", InputReport())
 
 
@@ -111,7 +111,7 @@ def test_classes_are_the_twenty_or_those_of_the_labels(tree: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("picture", "labels"),
+    ("image", "labels"),
     [
         ("/d/VOC2007/JPEGImages/000001.jpg", "/d/VOC2007/labels/000001.txt"),
         ("coco/images/train2017/1.jpg", "coco/labels/train2017/1.txt"),
@@ -147,9 +147,9 @@ def test_yolo_lists_and_folders_give_the_same_dataset(yolo: Path) -> None:
 
     assert listed.ids == folder.ids == ("a", "b")
     assert listed.names == ("cat", "dog")
-    assert listed.truth.class_id.tolist() == [1, 1]
-    np.testing.assert_allclose(listed.truth.boxes_xyxy[0], [80, 30, 120, 70])
-    np.testing.assert_array_equal(listed.truth.boxes_xyxy, folder.truth.boxes_xyxy)
+    assert listed.ground_truth.class_id.tolist() == [1, 1]
+    np.testing.assert_allclose(listed.ground_truth.boxes_xyxy[0], [80, 30, 120, 70])
+    np.testing.assert_array_equal(listed.ground_truth.boxes_xyxy, folder.ground_truth.boxes_xyxy)
 
 
 @pytest.mark.parametrize("names", [(), ("zero", "one", "two", "three", "four", "five", "six")])
@@ -166,8 +166,8 @@ def test_class_numbers_mean_the_same_in_labels_and_detections(yolo: Path, names:
     found, _ = read_detections(yolo / "found", dataset, form, report)
 
     rule = RULES["voc10"]
-    result = score_detections([rule], dataset.truth, found, classes=len(dataset.names), images=2)
-    assert found.class_id.tolist() == dataset.truth.class_id.tolist()
+    result = score_detections([rule], dataset.ground_truth, found, classes=len(dataset.names), images=2)
+    assert found.class_id.tolist() == dataset.ground_truth.class_id.tolist()
     assert result[rule.name].mean_ap == 1
 
 
@@ -188,7 +188,7 @@ def test_lines_that_are_no_labels_are_reported(yolo: Path, line: str) -> None:
 
     dataset = read_folder(yolo / "list.txt", "yolo", report)
 
-    assert len(dataset.truth) == 2
+    assert len(dataset.ground_truth) == 2
     assert report.notes[0].startswith("b.txt:2:")
 
 
@@ -200,7 +200,7 @@ def test_images_without_sizes_leave_the_rules_of_whole_pixels_out(yolo: Path) ->
     dataset = read_truth(yolo / "labels", Format(name="yolo"), InputReport())
 
     assert dataset.relative
-    assert dataset.truth.boxes_xyxy.max() < 1
+    assert dataset.ground_truth.boxes_xyxy.max() < 1
 
 
 def test_equal_names_in_two_folders_stay_two_images(tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_labels_may_lie_where_ultralytics_keeps_them(tmp_path: Path) -> None:
 
     dataset = read_folder(tmp_path / "list.txt", "yolo", report)
 
-    assert dataset.truth.image.tolist() == [1]
+    assert dataset.ground_truth.image.tolist() == [1]
     assert len(report.notes) == 1
 
 
@@ -241,10 +241,10 @@ def test_a_difficult_list_adds_difficult_objects(yolo: Path) -> None:
 
     found = mark_difficult(dataset, listed, InputReport())
 
-    assert found.truth.difficult.tolist() == [False, False, True]
-    assert found.truth.image[-1] == 1
+    assert found.ground_truth.difficult.tolist() == [False, False, True]
+    assert found.ground_truth.image[-1] == 1
     listed.write_text("hard/a.png\n")
-    with pytest.raises(DatasetError, match="1 images; wanted the 2"):
+    with pytest.raises(DatasetError, match="1 images; expected the 2"):
         mark_difficult(dataset, listed, InputReport())
 
 
@@ -335,7 +335,7 @@ def test_a_dataset_without_objects_can_be_scored(tree: Path) -> None:
     dataset = read_voc(tree, "test", InputReport())
     found, _ = read_detections(_with_one_cat(tree), dataset, Format(), InputReport())
 
-    results = score_detections(RULES.values(), dataset.truth, found, classes=20, images=1)
+    results = score_detections(RULES.values(), dataset.ground_truth, found, classes=20, images=1)
 
     assert {name: result.mean_ap for name, result in results.items() if result.mean_ap is not None} == {
         "darknet": 0.0,
@@ -353,5 +353,5 @@ def _with_one_cat(tree: Path) -> Path:
 @pytest.mark.parametrize("option", [{"name": "pascal"}, {"corners": "xyxyxy"}])
 def test_unknown_formats_are_refused(option: dict[str, str]) -> None:
     """With the ones that there are."""
-    with pytest.raises(OptionError, match="wanted"):
+    with pytest.raises(OptionError, match="expected"):
         Format(**option)  # type: ignore[arg-type]

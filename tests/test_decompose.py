@@ -1,125 +1,22 @@
-"""Decomposition of whole networks: surgery, sampling, refinement, plan, and what comes out."""
+"""Decomposition of whole networks: surgery, methods, budgets, and the resulting networks."""
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from yolodsc.arrays import Array
-from yolodsc.darknet.cfg import Cfg, parse_cfg
-from yolodsc.decompose import refine, surgery
-from yolodsc.decompose.calibration import patches, samples
+from tests.decomposable import CHAIN, TANGLED, network, outputs, shown
+from yolodsc.decompose import surgery
 from yolodsc.decompose.driver import decompose
 from yolodsc.decompose.factor import paper
-from yolodsc.decompose.factor.gram import moments
-from yolodsc.decompose.search import choices
-from yolodsc.decompose.search.allocate import AllocationOption, allocate
-from yolodsc.decompose.search.choices import KEEP, METHODS, FactorizationChoice
+from yolodsc.decompose.search.choices import KEEP, METHODS
 from yolodsc.decompose.settings import DecomposeSettings
 from yolodsc.decompose.target import candidates, convolutions, obstacle
-from yolodsc.decompose.thread_pool import FitThreadPool
 from yolodsc.errors import DecompositionError
 from yolodsc.network.network import Network
 
-CHAIN = """
-[net]
-width=24
-height=20
-channels=3
-[convolutional]
-batch_normalize=1
-filters=8
-size=3
-pad=1
-activation=leaky
-[maxpool]
-size=2
-stride=2
-[convolutional]
-batch_normalize=1
-filters=16
-size=3
-pad=1
-activation=leaky
-[convolutional]
-filters=12
-size=1
-activation=linear
-"""
-
-TANGLED = """
-[net]
-width=16
-height=16
-channels=4
-[convolutional]
-batch_normalize=1
-filters=8
-size=3
-stride=2
-pad=1
-activation=mish
-[convolutional]
-filters=8
-size=3
-pad=1
-groups=2
-activation=relu
-[shortcut]
-from=-2
-activation=linear
-[convolutional]
-filters=8
-size=5
-padding=2
-activation=leaky
-[route]
-layers=-1,0
-[convolutional]
-filters=6
-size=3
-pad=1
-dilation=2
-activation=linear
-[route]
-layers=1
-[convolutional]
-filters=8
-size=3
-stride_x=2
-stride_y=1
-pad=1
-activation=leaky
-"""
-
-
-def network(text: str, *, seed: int = 0) -> Network:
-    """A network with random weights of sensible size."""
-    random = np.random.default_rng(seed)
-    blank = Network.build(parse_cfg(text))
-    arrays = []
-    for layer in blank.layers:
-        new = {}
-        for name, shape in layer.weight_shapes().items():
-            values = random.standard_normal(shape) / np.sqrt(np.prod(shape[1:]))
-            new[name] = (np.abs(values) + 0.5 if name in ("scales", "rolling_variance") else values).astype(np.float32)
-        arrays.append(new)
-    return blank.with_weights(arrays)
-
-
-def shown(net: Network, *, count: int = 24, seed: int = 1) -> Array:
-    """Smooth random images."""
-    c, h, w = net.image
-    noise = np.random.default_rng(seed).random((count, c, h + 2, w + 2))
-    return sum(noise[:, :, y : y + h, x : x + w] for y in range(3) for x in range(3)).astype(np.float32) / 9
-
-
-def outputs(net: Network, images: Array) -> list[Array]:
-    """The last layer's output for each image, on the reference kernels."""
-    return [net.forward(image)[-1] for image in images]
+pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("text", [CHAIN, TANGLED])
@@ -267,88 +164,6 @@ def test_seeds_repeat() -> None:
     first, second, third = (out(n) for n in (one, two, other) for out in (lambda n: n.weights[1]["weights"],))
     assert np.array_equal(first, second)
     assert not np.array_equal(first, third)
-
-
-@pytest.mark.parametrize("text", [CHAIN, TANGLED])
-def test_patches_times_weights_are_the_convolution(text: str) -> None:
-    """What is gathered at a place is what the layer sees there, zero padding included."""
-    net = network(text)
-    (image,) = shown(net, count=1)
-    seen = [*net.forward(image), image]
-
-    for i, target in convolutions(net).items():
-        height, width = target.layer.shape[1:]
-        rows, columns = (part.ravel() for part in np.mgrid[:height, :width])
-        X = patches.gather(seen[target.layer.sources[0]], target.layer, rows, columns)
-        linear = surgery.assemble(net, {}).layers[i].section.replaced(activation="linear")
-        alone = surgery.truncated(surgery.assemble(net, {}), i)
-        sections = (*alone.cfg.sections[:-1], linear)
-        bare = Network.build(Cfg(sections)).with_weights(alone.weights)
-        expected = bare.forward(image)[-1].reshape(target.layer.filters, -1).T
-        np.testing.assert_allclose(samples.apply(target, X), expected, rtol=1e-3, atol=1e-4)
-
-
-def test_places_come_in_whole_pool_windows() -> None:
-    """Before a 2x2 max pool four consecutive places are one window."""
-    net = network(CHAIN)
-    layer = candidates(net)[0].layer
-
-    places = patches.choose(net, layer, images=3, count=16, seed=0)
-
-    assert places.window == 4
-    windows = places.rows.reshape(3, -1, 4) // 2
-    assert (windows == windows[:, :, :1]).all()
-
-
-@given(st.integers(0, 1000), st.sampled_from([1, 4]))
-def test_refinement_never_raises_the_loss(seed: int, window: int) -> None:
-    """Behind rectifier and pool the refined form is at least as close as the fitted one."""
-    random = np.random.default_rng(seed)
-    X = random.standard_normal((200, 27)).astype(np.float32)
-    W = random.standard_normal((27, 6))
-    Y = (X @ W).astype(np.float32)
-    gram = moments(X, Y, channels=3)
-    form = paper.compensated(W, gram)
-
-    with FitThreadPool(1) as crew:
-        ask = {"activation": "leaky", "window": window, "iterations": 10, "crew": crew}
-        better, biases = refine.refined(form, gram.bias(form.dense()), X, Y, **ask)
-
-    def loss(dense: np.ndarray, b: np.ndarray) -> float:
-        both = [np.where(z > 0, z, 0.1 * z).reshape(-1, window, 6).max(axis=1) for z in (Y, X @ dense + b)]
-        return float(np.sum((both[0] - both[1]) ** 2))
-
-    assert loss(better.dense(), biases) <= loss(form.dense(), gram.bias(form.dense())) * (1 + 1e-5)
-
-
-@given(st.lists(st.lists(st.tuples(st.floats(1, 100), st.floats(0, 1)), min_size=1, max_size=4), min_size=1, max_size=4))
-def test_plans_fit_their_budget(layers: list[list[tuple[float, float]]]) -> None:
-    """Whatever the options are, the plan costs no more than the budget, and no single exchange betters it."""
-    options = {
-        i: [AllocationOption(FactorizationChoice("pdp", k + 1), cost, loss) for k, (cost, loss) in enumerate(layer)]
-        for i, layer in enumerate(layers)
-    }
-    budget = 1.2 * sum(min(o.cost for o in layer) for layer in options.values())
-
-    plan = allocate(options, budget=budget)
-
-    taken = {i: next(o for o in options[i] if o.choice == choice) for i, choice in plan.items()}
-    spent = sum(o.cost for o in taken.values())
-    assert spent <= budget
-    for i, layer in options.items():
-        for o in layer:
-            others = [taken[k] for k in options if k != i]
-            exchanged = sum(other.cost for other in others) + o.cost, sum(other.loss for other in others) + o.loss
-            assert exchanged[0] > budget * (1 - 1e-9) or exchanged[1] >= sum(t.loss for t in taken.values()) - 1e-9
-
-
-def test_equal_cost_is_not_more() -> None:
-    """Components of pdp and filters of channel decomposition at rank 1 cost no more than depthwise and pointwise."""
-    target = candidates(network(CHAIN))[2]
-    wanted = choices.multiply_adds(target, FactorizationChoice("als", 1))
-
-    for method in ("pdp", "channel"):
-        assert choices.multiply_adds(target, choices.equal_cost(target, method, 1)) <= wanted
 
 
 @pytest.mark.parametrize("text", [CHAIN, TANGLED])

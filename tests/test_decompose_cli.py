@@ -11,6 +11,8 @@ from yolodsc.cli import run
 from yolodsc.darknet.cfg import parse_cfg
 from yolodsc.network.network import Network
 
+pytestmark = pytest.mark.slow
+
 TEXT = """
 [net]
 width=16

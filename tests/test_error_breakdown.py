@@ -31,9 +31,9 @@ NOWHERE = (400, 400, 450, 450)
 )
 def test_each_kind_of_error_is_named_and_priced(kind, objects, found, cost, missed):
     """What is mended is the one thing that was wrong; a price is the mean AP gained."""
-    truth, detections = tables([(0, c, box, False) for c, box in objects], [(0, c, box, s) for c, box, s in found])
+    ground_truth, detections = tables([(0, c, box, False) for c, box in objects], [(0, c, box, s) for c, box, s in found])
 
-    result = breakdown(truth, detections, classes=2)
+    result = breakdown(ground_truth, detections, classes=2)
 
     assert result.counts == {name: int(name == kind) for name in KINDS} | {"missed": missed}
     assert result.costs[kind] == pytest.approx(cost, abs=1e-12)
@@ -41,9 +41,9 @@ def test_each_kind_of_error_is_named_and_priced(kind, objects, found, cost, miss
 
 def test_difficult_objects_are_not_missed_and_cost_nothing():
     """Who finds one is named, as TIDE does it, but has no part in AP."""
-    truth, detections = tables([(0, 0, A, True), (0, 0, B, False)], [(0, 0, A, 0.9), (0, 0, B, 0.8)])
+    ground_truth, detections = tables([(0, 0, A, True), (0, 0, B, False)], [(0, 0, A, 0.9), (0, 0, B, 0.8)])
 
-    result = breakdown(truth, detections, classes=1)
+    result = breakdown(ground_truth, detections, classes=1)
 
     assert result.counts == dict.fromkeys(KINDS, 0) | {"background": 1}
     assert set(result.costs.values()) == {0.0}
@@ -58,7 +58,7 @@ def test_the_breakdown_is_tidecvs(case):
     objects, found = case
     if not objects or not found:
         return
-    truth, detections = tables(objects, found)
+    ground_truth, detections = tables(objects, found)
     ground, results = data.Data("ground"), data.Data("results")
     for image, class_id, (x1, y1, x2, y2), difficult in objects:
         add = ground.add_ignore_region if difficult else ground.add_ground_truth
@@ -73,7 +73,7 @@ def test_the_breakdown_is_tidecvs(case):
     except ZeroDivisionError:  # tidecv's mean over no class at all
         return
 
-    result = breakdown(truth, detections, classes=2)
+    result = breakdown(ground_truth, detections, classes=2)
 
     assert 100 * result.mean_ap == pytest.approx(run.ap)
     for name, (kind, cost) in zip(KINDS, costs.items(), strict=True):
@@ -83,9 +83,9 @@ def test_the_breakdown_is_tidecvs(case):
 
 def test_no_detections_at_all_are_objects_missed():
     """And nothing else."""
-    truth, detections = tables([(0, 0, A, False)], [])
+    ground_truth, detections = tables([(0, 0, A, False)], [])
 
-    result = breakdown(truth, detections, classes=1)
+    result = breakdown(ground_truth, detections, classes=1)
 
     assert result.counts["missed"] == 1
     assert result.mean_ap == 0.0
@@ -128,8 +128,8 @@ def evaluation(found, objects):
     from yolodsc.evaluation.datasets.dataset import Dataset
     from yolodsc.evaluation.evaluation import evaluate
 
-    truth, detections = tables(objects, found)
-    dataset = Dataset(("thing",), tuple(map(str, range(8))), truth, np.full((8, 2), 500.0))
+    ground_truth, detections = tables(objects, found)
+    dataset = Dataset(("thing",), tuple(map(str, range(8))), ground_truth, np.full((8, 2), 500.0))
     content = evaluate(dataset, detections, [RULES["voc10"]]).to_json()
     return read_evaluation(content, file="a.json")
 

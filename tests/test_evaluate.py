@@ -31,6 +31,7 @@ def evaluated(tmp_path, *arguments):
     return json.loads((tmp_path / "out.json").read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["voc07test_tinyyolo_qfdong", "voc07test_yolov3_zengyian"])
 def test_full_voc_test_set_is_reproduced(case, official, shared, tmp_path):
     """Per-class AP of detections on 4,952 images, 11 points and all points."""
@@ -53,8 +54,8 @@ def test_coco_figures_are_reproduced(shared, tmp_path):
     folder = shared / "data/evalcases/coco_fakebbox100"
     expected = json.loads((folder / "expected.json").read_text())
 
-    truth = ("--gt", folder / "instances_val2014_100.json", "--format", "coco")
-    rules = evaluated(tmp_path, *truth, "--detections", folder / "fakebbox100_results.json")["rules"]
+    ground_truth = ("--gt", folder / "instances_val2014_100.json", "--format", "coco")
+    rules = evaluated(tmp_path, *ground_truth, "--detections", folder / "fakebbox100_results.json")["rules"]
 
     for name, value in zip(expected["keys"], expected["bbox"], strict=True):
         assert rules["coco"][name] == pytest.approx(value, abs=1e-6)
@@ -105,11 +106,13 @@ def test_every_rule_equals_its_loop_on_a_hundred_images(shared, tmp_path):
     form = Format(name="rafael", names=read_names(folder / "voc.names"))
     dataset = read_truth(folder / "gts_pascalvoc_format", form, InputReport())
     found, _ = read_detections(folder / "dets_abs_xyx2y2", dataset, form, InputReport())
-    truth = dataset.truth
-    objects = list(zip(truth.image, truth.class_id, truth.boxes_xyxy.tolist(), truth.difficult, strict=True))
+    ground_truth = dataset.ground_truth
+    objects = list(
+        zip(ground_truth.image, ground_truth.class_id, ground_truth.boxes_xyxy.tolist(), ground_truth.difficult, strict=True)
+    )
     rows = list(zip(found.image, found.class_id, found.boxes_xyxy.tolist(), found.score, strict=True))
 
-    results = score_detections([RULES[name] for name in BEST], truth, found, classes=20, images=len(dataset.ids))
+    results = score_detections([RULES[name] for name in BEST], ground_truth, found, classes=20, images=len(dataset.ids))
 
     assert (len(dataset.ids), len(found)) == (100, 452)
     for name, result in results.items():
@@ -117,6 +120,7 @@ def test_every_rule_equals_its_loop_on_a_hundred_images(shared, tmp_path):
             assert result.classes[class_id].ap == pytest.approx(naive_ap(name, objects, rows, class_id), abs=1e-9)
 
 
+@pytest.mark.slow
 def test_missing_class_file_is_left_out_of_the_mean(shared, official, tmp_path):
     """A folder without the file of one class has a mean over nineteen."""
     with tarfile.open(shared / "data/evalcases/voc07test_yolov3_zengyian.tar.gz") as archive:
@@ -132,6 +136,7 @@ def test_missing_class_file_is_left_out_of_the_mean(shared, official, tmp_path):
     assert content["rules"]["darknet"]["mean_ap"] == pytest.approx(sum(aps) / 19)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", ["mobilenetv2-yolov3-nano-voc", "yololite-voc-trial3-bn"])
 def test_darknets_own_map_is_reproduced(network, shared, tmp_path):
     """``detector map`` on 979 images: AP, TP and FP of every class, the mean and the average IoU, to the last digit printed."""

@@ -100,6 +100,7 @@ def test_an_interrupted_run_goes_on_to_the_same_result(tree: Path, tmp_path: Pat
         assert path.read_bytes() == (tmp_path / "other" / path.name).read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [["--streams", "3"], ["--threads", "2"]])
 def test_streams_and_threads_change_nothing(options: list[str], tree: Path, tmp_path: Path) -> None:
     """But the time."""
@@ -114,6 +115,7 @@ def test_streams_and_threads_change_nothing(options: list[str], tree: Path, tmp_
         (["--thresh", ".2"], "thresh: 0.1, now 0.2"),
         (["--nms", ".3"], "nms: 0.45, now 0.3"),
         (["--letterbox"], 'geometry: "stretch", now "letterbox"'),
+        (["--decoder", "fast"], 'decoder: "darknet", now "fast"'),
         (["--weights", f"{GOLDEN}/micro/yolo-diounms.weights", "--cfg", f"{GOLDEN}/micro/yolo-diounms.cfg"], "cfg: another file"),
     ],
 )
@@ -135,15 +137,15 @@ def test_another_runs_journal_is_refused(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--resume"], "--resume continues what --save-detections DIR has"),
+        (["--resume"], "--resume continues the run that --save-detections DIR holds"),
         (["--detections", "x"], "--detections and a network name two things"),
         (["--gt", "x"], "named twice"),
         (["--voc", "nowhere"], "nowhere: no such file or folder"),
         (["--json", "."], "--json .: is a directory"),
         (["--voc", "."], "no folder 'Annotations' in it"),
-        (["--rules", "voc7"], "is no rule; wanted some of voc07"),
-        (["--format", "pascal"], "--format pascal: wanted voc, yolo"),
-        (["--set", "train"], "--set train: no file"),
+        (["--rules", "voc7"], "is no rule; expected some of voc07"),
+        (["--format", "pascal"], "format pascal: expected voc, yolo"),
+        (["--set", "train"], "set train: no file"),
         (["--iou", "2"], "--iou"),
         (["--difficult", "nowhere.txt"], "nowhere.txt: cannot be read"),
     ],
@@ -169,7 +171,7 @@ def test_a_journal_is_not_overwritten(tree: Path, tmp_path: Path, capsys: pytest
     evaluated(tree, tmp_path / "b.json", "--save-detections", keep, "--resume", status=2)
 
     said = capsys.readouterr().err.splitlines()
-    assert "exists; wanted --resume" in said[0]
+    assert "exists; expected --resume" in said[0]
     assert "detections.jsonl:1: no line of a run" in said[1]
 
 

@@ -60,10 +60,10 @@ def test_every_layer_equals_darknet(name: str, execute: Execute) -> None:
     outputs = execute(network, golden["input"])
 
     for index in filter(lambda i: comparable(network, i), range(len(outputs))):
-        wanted, output = golden[f"layer{index:03d}"], outputs[index]
+        expected, output = golden[f"layer{index:03d}"], outputs[index]
         if isinstance(network.layers[index], RegionLayer):
             output = output.reshape(len(output), -1).T  # Darknet's buffer goes cell by cell
-        error = np.abs(output.ravel() - wanted.ravel()).max() / max(np.abs(wanted).max(), 1e-6)
+        error = np.abs(output.ravel() - expected.ravel()).max() / max(np.abs(expected).max(), 1e-6)
         assert error < 1e-5, f"layer {index} [{network.layers[index].type}]"
 
 
@@ -98,10 +98,10 @@ def same_boxes(found: Detections, golden: Array, *, tolerance: float) -> None:
     """Each golden row (class, score, objectness, x, y, w, h) has a detection of its own, and there are no others."""
     relative = to_xywh(found.boxes_xyxy) / np.float32([found.width, found.height] * 2)
     rows = np.column_stack([found.class_ids, found.scores, relative])
-    wanted = golden[:, [0, 1, 3, 4, 5, 6]]
-    assert len(rows) == len(wanted)
+    expected = golden[:, [0, 1, 3, 4, 5, 6]]
+    assert len(rows) == len(expected)
     free = np.ones(len(rows), bool)
-    for row in wanted:
+    for row in expected:
         distance = np.where(free & (rows[:, 0] == row[0]), np.abs(rows[:, 1:] - row[1:]).max(axis=1), np.inf)
         assert distance.min() < tolerance
         free[distance.argmin()] = False

@@ -31,9 +31,9 @@ def test_heads_and_boxes_equal_darknets(case: str, shared: Path) -> None:
     outputs = detector.runner(fitted)
 
     for index, output in outputs.items():
-        wanted = golden[f"layer{index:03d}"]
+        expected = golden[f"layer{index:03d}"]
         flat = output.reshape(len(output), -1).T if isinstance(network.layers[index], RegionLayer) else output
-        assert np.abs(flat.ravel() - wanted.ravel()).max() < 1e-5 * np.abs(wanted).max()
+        assert np.abs(flat.ravel() - expected.ravel()).max() < 1e-5 * np.abs(expected).max()
     same_boxes(detector(image), golden["detections"], tolerance=1e-3)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.conftest import GOLDEN
-from yolodsc.images.jpeg import _planes, decode_jpeg, read_jpeg
+from yolodsc.images.jpeg import decode_jpeg, kernels, read_jpeg
 
 with np.load(GOLDEN / "jpeg.npz") as _archive:
     STORED = dict(_archive)
@@ -99,7 +99,7 @@ def test_blocks_of_any_size_have_the_samples_of_exact_integers(largest: int) -> 
     tables = random.integers(1, [17, 256, 65536][largest % 3], (1, 64), dtype=np.int32)
     out = np.empty(60 * 64, np.uint8)
 
-    _planes(blocks, tables, np.array([[0, 10, 6, 0]]), out)
+    kernels.planes(blocks, tables, np.array([[0, 10, 6, 0]]), out)
 
     numbers = (blocks.astype(object) * tables.astype(object)).reshape(60, 8, 8).transpose(1, 2, 0)  # (row, column, block)
     middle = np.array([(row + 512) // 1024 for row in transformed(numbers)])

@@ -35,7 +35,7 @@ def cases(draw):
 
 def tables(objects, found):
     """The same as columns."""
-    truth = GroundTruth.of(
+    ground_truth = GroundTruth.of(
         np.array([o[0] for o in objects], np.int64),
         np.array([o[1] for o in objects], np.int64),
         np.array([o[2] for o in objects], float).reshape(-1, 4),
@@ -47,7 +47,7 @@ def tables(objects, found):
         np.array([f[3] for f in found], float),
         np.array([f[2] for f in found], float).reshape(-1, 4),
     )
-    return truth, detections
+    return ground_truth, detections
 
 
 def naive_iou(a, b, offset):
@@ -97,9 +97,9 @@ def naive_ap(name, objects, found, class_id):
 def test_every_rule_equals_its_loop(name, case):
     """Vectorised matching and AP equal one plain loop per rule."""
     objects, found = case
-    truth, detections = tables(objects, found)
+    ground_truth, detections = tables(objects, found)
 
-    result = score_detections([RULES[name]], truth, detections, classes=2, images=3)[name]
+    result = score_detections([RULES[name]], ground_truth, detections, classes=2, images=3)[name]
 
     for class_id in range(2):
         expected = naive_ap(name, objects, found, class_id)
@@ -112,8 +112,8 @@ def test_coco_equals_pycocotools(case):
     coco = pytest.importorskip("pycocotools.coco")
     evaluator = pytest.importorskip("pycocotools.cocoeval")
     objects, found = case
-    truth, detections = tables(objects, found)
-    truth = replace(truth, crowd=truth.difficult)
+    ground_truth, detections = tables(objects, found)
+    ground_truth = replace(ground_truth, crowd=ground_truth.difficult)
     ground = coco.COCO()
     xywh = [[b[0], b[1], b[2] - b[0], b[3] - b[1]] for b in (o[2] for o in objects)]
     ground.dataset = {
@@ -132,7 +132,7 @@ def test_coco_equals_pycocotools(case):
     if not rows or not objects:
         return
 
-    figures = score_detections([RULES["coco"]], truth, detections, classes=2, images=3)["coco"].figures
+    figures = score_detections([RULES["coco"]], ground_truth, detections, classes=2, images=3)["coco"].figures
     run = evaluator.COCOeval(ground, ground.loadRes(rows), "bbox")
     run.evaluate()
     run.accumulate()
@@ -146,14 +146,16 @@ def test_coco_equals_pycocotools(case):
 def test_ap_survives_monotone_scores_and_order_of_images(name, case):
     """Only the ranking counts, and images have no order."""
     objects, found = case
-    truth, detections = tables(objects, found)
+    ground_truth, detections = tables(objects, found)
     swapped = np.array([2, 0, 1])
 
-    plain = score_detections([RULES[name]], truth, detections, classes=2, images=3)[name]
-    mapped = score_detections([RULES[name]], truth, replace(detections, score=detections.score**3), classes=2, images=3)[name]
+    plain = score_detections([RULES[name]], ground_truth, detections, classes=2, images=3)[name]
+    mapped = score_detections([RULES[name]], ground_truth, replace(detections, score=detections.score**3), classes=2, images=3)[
+        name
+    ]
     moved = score_detections(
         [RULES[name]],
-        replace(truth, image=swapped[truth.image]),
+        replace(ground_truth, image=swapped[ground_truth.image]),
         replace(detections, image=swapped[detections.image]),
         classes=2,
         images=3,
@@ -172,9 +174,9 @@ def one_box(difficult, *, found=1):
 @pytest.mark.parametrize("name", ["voc07", "voc10", "py-faster-rcnn", "py-faster-rcnn-07", "cartucho"])
 def test_finding_a_difficult_object_counts_neither_way(name):
     """A detection of a difficult object neither helps nor hurts."""
-    truth, detections = one_box(difficult=True)
+    ground_truth, detections = one_box(difficult=True)
 
-    both = score_detections([RULES[name]], truth, detections, classes=1, images=1)[name]
+    both = score_detections([RULES[name]], ground_truth, detections, classes=1, images=1)[name]
 
     assert both.mean_ap == 1.0
     assert both.classes[0].positives == 1
@@ -182,10 +184,10 @@ def test_finding_a_difficult_object_counts_neither_way(name):
 
 def test_darknet_calls_it_wrong_unless_listed():
     """Without the difficult list it is a false positive; with it, it leaves the curve but not FP at the threshold."""
-    truth, detections = one_box(difficult=True)
+    ground_truth, detections = one_box(difficult=True)
     listed = replace(RULES["darknet"], name="listed", difficult="list")
 
-    results = score_detections([RULES["darknet"], listed], truth, detections, classes=1, images=1)
+    results = score_detections([RULES["darknet"], listed], ground_truth, detections, classes=1, images=1)
 
     assert results["darknet"].mean_ap == 0.5
     assert results["listed"].mean_ap == 1.0
@@ -201,9 +203,9 @@ def test_darknet_calls_it_wrong_unless_listed():
 def test_a_recall_of_tenths_may_miss_its_point_by_a_bit(name, positives, found, ap):
     """3 of 10 found: 3 * 0.1 is one bit more than 3 / 10; MATLAB counts from both ends, so that 6 of 10 reach its seventh point."""
     boxes = [(0, 0, (100.0 * i, 0.0, 100.0 * i + 50, 50.0), False) for i in range(positives)]
-    truth, detections = tables(boxes, [(0, 0, boxes[i][2], 1 - 0.001 * i) for i in range(found)])
+    ground_truth, detections = tables(boxes, [(0, 0, boxes[i][2], 1 - 0.001 * i) for i in range(found)])
 
-    result = score_detections([RULES[name]], truth, detections, classes=1, images=1)[name]
+    result = score_detections([RULES[name]], ground_truth, detections, classes=1, images=1)[name]
 
     assert result.mean_ap == pytest.approx(ap, abs=1e-12)
 
@@ -227,9 +229,9 @@ def test_groups_are_ranked_one_by_one(rows):
 def test_equal_scores_keep_the_order_given():
     """Of two equal scores at one object the first given is right."""
     objects = [(0, 0, (0, 0, 20, 20), False)]
-    truth, detections = tables(objects, [(0, 0, (0, 0, 20, 19), 0.5), (0, 0, (0, 0, 20, 20), 0.5)])
+    ground_truth, detections = tables(objects, [(0, 0, (0, 0, 20, 19), 0.5), (0, 0, (0, 0, 20, 20), 0.5)])
 
-    result = score_detections([RULES["voc10"]], truth, detections, classes=1, images=1)["voc10"].classes[0]
+    result = score_detections([RULES["voc10"]], ground_truth, detections, classes=1, images=1)["voc10"].classes[0]
 
     assert result.outcomes.tolist() == [1, 0]
     assert result.ap == 1.0

@@ -11,7 +11,8 @@ import pytest
 
 from tests.conftest import GOLDEN
 from yolodsc.detection import read_ahead
-from yolodsc.detection.detector import READ_AHEAD, Detector
+from yolodsc.detection.detector import Detector
+from yolodsc.detection.pipeline import READ_AHEAD
 from yolodsc.detection.read_ahead import Budget, Ticket, in_order
 from yolodsc.images.image import write_image
 
@@ -38,7 +39,7 @@ def test_results_come_in_order_within_the_budget(threads: int) -> None:
         found = list(in_order(sizes, lambda size, ticket: pool.submit(task, size, ticket), depth=8, budget=budget))
 
     assert found == sizes
-    assert budget.most == 150
+    assert budget.peak == 150
 
 
 def test_without_large_ones_the_budget_is_never_exceeded() -> None:
@@ -48,7 +49,7 @@ def test_without_large_ones_the_budget_is_never_exceeded() -> None:
     with ThreadPoolExecutor(4) as pool:
         list(in_order([60, 30, 50, 20] * 50, lambda size, ticket: pool.submit(task, size, ticket), depth=8, budget=budget))
 
-    assert 50 < budget.most <= 100
+    assert 50 < budget.peak <= 100
 
 
 def test_a_task_that_fails_gives_its_place_to_the_next() -> None:
@@ -109,15 +110,15 @@ def test_the_detector_reads_ahead_within_the_budget(images: list[str], monkeypat
         assert [found.path for found in detector.many(images)] == images
 
     detector.close()
-    assert budgets[0].most == size
-    assert budgets[1].most <= 2 * size
-    assert budgets[2].most <= (READ_AHEAD + 2) * size
+    assert budgets[0].peak == size
+    assert budgets[1].peak <= 2 * size
+    assert budgets[2].peak <= (READ_AHEAD + 2) * size
 
 
 def test_free_memory_goes_back_after_large_images_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """The C library would keep it, for each thread anew."""
     given: list[bool] = []
-    monkeypatch.setattr(read_ahead, "_give_back", lambda: given.append(True))
+    monkeypatch.setattr(read_ahead, "_trim", lambda: given.append(True))
 
     with ThreadPoolExecutor(1) as pool:
         list(in_order([1, 2**26, 5], lambda size, ticket: pool.submit(task, size, ticket), depth=2))

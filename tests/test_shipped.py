@@ -7,7 +7,7 @@ import pytest
 
 import yolodsc
 from yolodsc.cli import run
-from yolodsc.detection.bundled import DEFAULT_MODEL, bundled_models, resolve_model
+from yolodsc.detection.model_files import DEFAULT_MODEL, bundled_models, resolve_model
 from yolodsc.detection.sources import sample_images
 from yolodsc.errors import OptionError
 from yolodsc.network.network import Network
@@ -44,15 +44,15 @@ def test_a_folder_of_the_same_name_does_not_hide_a_shipped_network(tmp_path: Pat
     assert resolve_model(f"./{DEFAULT_MODEL}").cfg == Path(DEFAULT_MODEL) / "own.cfg"
 
 
-@pytest.mark.parametrize(("picture", "wanted"), [("chelsea", "cat"), ("astronaut", "person"), ("motorcycle_left", "motorbike")])
-def test_the_default_finds_what_the_samples_show(image: str, wanted: str) -> None:
+@pytest.mark.parametrize(("image", "expected"), [("chelsea", "cat"), ("astronaut", "person"), ("motorcycle_left", "motorbike")])
+def test_the_default_finds_what_the_samples_show(image: str, expected: str) -> None:
     """At the default threshold."""
     pytest.importorskip("skimage", reason="needs scikit-image's photographs (extra demo)")
     (path,) = (path for path in sample_images() if Path(path).stem == image)
 
     detections = yolodsc.load()(path)
 
-    assert wanted in detections.class_names()
+    assert expected in detections.class_names()
 
 
 def test_detect_without_anything_saves_the_samples(

@@ -43,7 +43,7 @@ def test_convolution_is_bias_scale_mean_variance_weights(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("layers", "name", "wanted"),
+    ("layers", "name", "expected"),
     [
         ("connected output=2 batch_normalize=1", "scales", list(range(8, 10))),
         ("batchnorm", "rolling_variance", [9, 10, 11]),
@@ -54,14 +54,14 @@ def test_convolution_is_bias_scale_mean_variance_weights(tmp_path: Path) -> None
         ("implicit filters=4", "weights", [0, 1, 2, 3]),
     ],
 )
-def test_orders_of_other_layers(tmp_path: Path, layers: str, name: str, wanted: list[int]) -> None:
+def test_orders_of_other_layers(tmp_path: Path, layers: str, name: str, expected: list[int]) -> None:
     """Batch norm after the weights, flipped, left out, weighted, implicit."""
     net = network(layers, height=1, width=1)
     count = sum(prod(layer.weight_shapes()[n]) for layer in net.layers for n in layer.stored())
 
     file = read_weights(numbered(tmp_path / "a.weights", count), net.layers)
 
-    assert file.arrays[-1][name].ravel().tolist() == wanted
+    assert file.arrays[-1][name].ravel().tolist() == expected
 
 
 def test_local_weights_are_one_matrix_a_location(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_values_that_are_not_finite_are_refused(tmp_path: Path, value: float, po
     files = pair(tmp_path, {position: value})
 
     with pytest.raises(
-        WeightsError, match=rf"layer 0 \[convolutional\], in {place}: 1 of \d+ values is not finite; .*--allow-nonfinite"
+        WeightsError, match=rf"layer 0 \[convolutional\], in {place}: 1 of \d+ values is not finite; .*allow_nonfinite=True"
     ):
         Network.load(*files)
 
@@ -222,7 +222,7 @@ def test_variances_without_a_root_are_refused(tmp_path: Path, profile: Profile, 
     """Where the profile's batch normalization would divide by NaN; rounding below 0 that the epsilon covers is not."""
     files = pair(tmp_path, {7: variance})
 
-    expected = r"in rolling_variance: 1 of 2 values is under the least variance"
+    expected = r"in rolling_variance: 1 of 2 values is below the minimum variance"
     with pytest.raises(WeightsError, match=expected) if refused else nullcontext():
         Network.load(*files, profile=profile)
     assert Network.load(*files, profile=profile, allow_nonfinite=True).weights[0]["rolling_variance"][1] == np.float32(variance)

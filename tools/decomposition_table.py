@@ -21,8 +21,8 @@ from yolodsc.decompose.calibration.images import read_images
 from yolodsc.decompose.driver import decompose
 from yolodsc.decompose.search.time_model import Timer
 from yolodsc.decompose.settings import DecomposeSettings
-from yolodsc.detection.bundled import resolve_model
 from yolodsc.detection.detector import Detector
+from yolodsc.detection.model_files import resolve_model
 from yolodsc.evaluation.datasets.dataset import Dataset, InputReport
 from yolodsc.evaluation.datasets.text import read_folder
 from yolodsc.evaluation.datasets.voc import read_voc
@@ -80,20 +80,20 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def labelled(place: str, names: tuple[str, ...]) -> Dataset:
+def labelled(source: str, names: tuple[str, ...]) -> Dataset:
     """A VOC image set or a folder of YOLO labels, its classes numbered as the network's."""
     report = InputReport()
-    if ":" in place:
-        root, chosen = place.split(":")
+    if ":" in source:
+        root, chosen = source.split(":")
         dataset = read_voc(Path(root), chosen, report)
     else:
-        dataset = read_folder(Path(place), "yolo", report, names=names)
+        dataset = read_folder(Path(source), "yolo", report, names=names)
     return dataset.with_names(names)
 
 
-def images(place: str) -> list[str]:
+def images(source: str) -> list[str]:
     """Their paths alone."""
-    return [str(path) for path in labelled(place, ()).paths or ()]
+    return [str(path) for path in labelled(source, ()).paths or ()]
 
 
 def mean_ap(network: Network, names: tuple[str, ...], dataset: Dataset, options: argparse.Namespace) -> float:
@@ -101,7 +101,7 @@ def mean_ap(network: Network, names: tuple[str, ...], dataset: Dataset, options:
     detector = Detector(network, names, thresh=0.005, threads=options.threads)
     found = detection_table(dataset, list(run_inference(dataset, detector)))
     detector.close()
-    unknown = frozenset(range(len(dataset.names))) - frozenset(np.unique(dataset.truth.class_id).tolist())
+    unknown = frozenset(range(len(dataset.names))) - frozenset(np.unique(dataset.ground_truth.class_id).tolist())
     unknown |= frozenset(range(len(names), len(dataset.names)))
     (result,) = evaluate(dataset, found, rules_named(options.rule), missing=unknown).results.values()
     return float(result.mean_ap or 0.0)

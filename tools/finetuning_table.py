@@ -24,35 +24,35 @@ def main() -> None:
     parser.add_argument("--set", required=True)
     parser.add_argument("--names", type=Path, required=True)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("places", nargs="+", type=Path)
+    parser.add_argument("runs", nargs="+", type=Path)
     given = parser.parse_args()
     names = read_names(given.names)
     validation = Validation(read_voc(given.voc, given.set, InputReport(), names=names), names, given.threads)
     first: float | None = None
     commands = []
     print("| network | MMAC | kB | epochs | hours | seed | mAP, voc10 | share of the first |\n|---|---|---|---|---|---|---|---|")
-    for place in given.places:
-        cfg, run = _files(place)
+    for path in given.runs:
+        cfg, run = _files(path)
         network = Network.load(cfg, cfg.with_suffix(".weights"))
         score = 100 * validation(network)
         first = first or score
         macs = sum(layer.multiply_adds() for layer in network.layers) / 1e6
         size = cfg.with_suffix(".weights").stat().st_size / 1000
-        cells = (cfg.stem, f"{macs:.1f}", f"{size:.0f}", *_told(run), f"{score:.2f}", f"{100 * score / first:.1f} %")
+        cells = (cfg.stem, f"{macs:.1f}", f"{size:.0f}", *_training(run), f"{score:.2f}", f"{100 * score / first:.1f} %")
         print("| " + " | ".join(cells) + " |", flush=True)
         if run:
             commands.append(f"{cfg.stem}: yolodsc {_bare(run['command'])}")
     print("\n```\n" + "\n".join(commands) + "\n```")
 
 
-def _files(place: Path) -> tuple[Path, dict | None]:  # type: ignore[type-arg]
+def _files(path: Path) -> tuple[Path, dict | None]:  # type: ignore[type-arg]
     """The cfg, and the run's history where it is one."""
-    if not place.is_dir():
-        return place.with_name(place.name + ".cfg"), None
-    return next(place.glob("*.cfg")), json.loads((place / HISTORY_FILE).read_text())
+    if not path.is_dir():
+        return path.with_name(path.name + ".cfg"), None
+    return next(path.glob("*.cfg")), json.loads((path / HISTORY_FILE).read_text())
 
 
-def _told(run: dict | None) -> tuple[str, str, str]:  # type: ignore[type-arg]
+def _training(run: dict | None) -> tuple[str, str, str]:  # type: ignore[type-arg]
     """Epochs, hours, seed."""
     if run is None:
         return "", "", ""

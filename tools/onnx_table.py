@@ -49,12 +49,12 @@ def in_openvino(path: Path, x: Array, names: Sequence[str]) -> Sequence[Any]:
 def difference(network: Network, outputs: Sequence[int], run: Run) -> float:
     """Largest difference from the reference, relative to the largest number of each output."""
     x = np.random.default_rng(0).uniform(0, 1, network.input_shape).astype(np.float32)
-    wanted = network.forward(x)
+    expected = network.forward(x)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"
         export_onnx(network, path, outputs=outputs)
         found = run(path, x[None], [f"layer_{index}" for index in outputs])
-    pairs = [(output[0], wanted[index]) for index, output in zip(outputs, found, strict=True)]
+    pairs = [(output[0], expected[index]) for index, output in zip(outputs, found, strict=True)]
     return max(float(np.abs(a - b).max() / np.abs(b).max()) for a, b in pairs)
 
 

@@ -7,9 +7,9 @@ import argparse
 from pathlib import Path
 
 from yolodsc.decompose.calibration.images import read_images
-from yolodsc.decompose.single import separation_errors
+from yolodsc.decompose.separation import separation_errors
 from yolodsc.decompose.target import candidates
-from yolodsc.detection.bundled import resolve_model
+from yolodsc.detection.model_files import resolve_model
 from yolodsc.detection.sources import image_paths
 from yolodsc.network.network import Network
 

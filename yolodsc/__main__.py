@@ -13,7 +13,7 @@ def main() -> None:
         from yolodsc.cli import run
 
         status = run(sys.argv[1:])
-    except KeyboardInterrupt as interrupt:  # before or after the run, which sees to its own
+    except KeyboardInterrupt as interrupt:  # before or after the run, which handles its own
         status = 128 + getattr(interrupt, "number", 2)
     except MemoryError:
         status = 2

@@ -6,16 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
-"""A float32 array; the comment where it is born gives its shape."""
+"""A float32 array; a comment where it is created gives its shape."""
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
-"""Either float type, where precision is the caller's."""
+"""Either float type; the caller chooses the precision."""
 
 Ints = NDArray[np.int64]
 
 
 class Shape(NamedTuple):
-    """What one layer passes on for one image: ``channels`` planes of ``height`` x ``width``."""
+    """Shape of one feature map of one image: (channels, height, width)."""
 
     channels: int
     height: int
@@ -23,7 +23,7 @@ class Shape(NamedTuple):
 
     @property
     def size(self) -> int:
-        """How many numbers: Darknet's ``outputs``."""
+        """Number of elements: Darknet's ``outputs``."""
         return self.channels * self.height * self.width
 
     def __str__(self) -> str:

@@ -1,19 +1,21 @@
-"""The error tree. Whatever a user's input can cause is one of these, and says where, what was found, what was wanted.
+"""The error tree.
+
+Every error that user input can cause is one of these. The message gives location, found value and expected value.
 
 YolodscError
 ├── CfgError            a .cfg file: grammar, options, shapes
 ├── WeightsError        a .weights file: length, header
 ├── ImageError          an image that cannot be read or written
 ├── DatasetError        a VOC tree, label folder, detections file, list or .names file
-├── DecompositionError  a network or layer that cannot be made separable as asked
+├── DecompositionError  a network or layer that cannot be made separable as requested
 ├── ConversionError     a network that another format or form cannot express
 ├── EngineError         a network that the fused engine cannot run
-├── OptionError         a command-line option or argument
+├── OptionError         a parameter, option or argument that is invalid
 └── MissingExtraError   an optional library that is not installed
 """
 
 _BREAKS = str.maketrans({c: repr(c)[1:-1] for c in "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"})
-"""What `str.splitlines` splits at, as escapes: names in files may hold any of them."""
+"""The characters at which `str.splitlines` splits, and their escapes; names in files may contain any of them."""
 
 
 class YolodscError(Exception):
@@ -40,7 +42,7 @@ class DatasetError(YolodscError):
 
 
 class DecompositionError(YolodscError):
-    """A network or layer that cannot be decomposed as asked."""
+    """A network or layer that cannot be decomposed as requested."""
 
 
 class ConversionError(YolodscError):
@@ -52,11 +54,22 @@ class EngineError(YolodscError):
 
 
 class OptionError(YolodscError):
-    """An option that contradicts another, or an argument that names nothing."""
+    """A parameter that is invalid, contradicts another, or names nothing.
+
+    Attributes
+    ----------
+    parameter
+        Name of the parameter at fault, which the text holds as ``parameter=value`` or ``parameter:``. The command line
+        prints the spelling of its option instead.
+    """
+
+    def __init__(self, *args: object, parameter: str | None = None) -> None:
+        super().__init__(*args)
+        self.parameter = parameter
 
 
 class MissingExtraError(YolodscError):
-    """An optional library is missing; the text names the extra that brings it."""
+    """An optional library is missing; the message names the extra that installs it."""
 
     def __init__(self, extra: str, *, needed_for: str) -> None:
         super().__init__(f"{needed_for} needs the extra '{extra}': pip install 'yolodsc[{extra}]'")

@@ -1,7 +1,7 @@
-"""Files that appear whole or not at all, and questions about paths that always have an answer.
+"""Atomic writes, bounded reads, and path queries that never raise.
 
-Before Python 3.14 ``Path.exists`` and its kin raise for names that are too long or may not be looked up, and ``Path.resolve`` for
-loops of links. Names come from users and lists: here the answer is False, or the path as far as it can be followed.
+Before Python 3.14 ``Path.exists`` and similar methods raise for names that are too long or not accessible, and ``Path.resolve``
+raises for cycles of links. The functions here return False, or the path resolved as far as possible.
 """
 
 import os
@@ -15,58 +15,58 @@ from typing import IO
 from yolodsc.errors import YolodscError
 
 DEVICES = (Path("/dev"), Path("/dev/fd"))
-"""Where standard output may be a plain file."""
+"""Directories in which standard output may be a regular file."""
 
 
-MOST_TEXT = 2**24
-"""Bytes of the longest text file of a network (cfg, names, data): the longest that exist have a ten-thousandth of that."""
+MAX_TEXT_BYTES = 2**24
+"""Maximum size of a text file of a network (cfg, names, data); real files are ten thousand times smaller."""
 
-MOST_DATA = 2**31
-"""Bytes of the longest text file of a dataset or its detections: COCO's annotations have a quarter of that."""
+MAX_DATA_BYTES = 2**31
+"""Maximum size of a text file of a dataset or its detections; the annotations of COCO have a quarter of that."""
 
 
-def regular_size(path: str | Path, *, error: type[YolodscError], most: int | None = None, pipes: bool = False) -> int | None:
-    """The length of a file that is about to be read; None where the system does not know, for the reader to find out.
+def regular_size(path: str | Path, *, error: type[YolodscError], max_bytes: int | None = None, pipes: bool = False) -> int | None:
+    """Size of a file in bytes, or None if it is unknown.
 
     Parameters
     ----------
     error
-        What to raise for a file that is too long, a device, or a named pipe (opening one waits for a writer that may never come).
-    most
-        The longest file that is read.
+        Raised for a file that is too long, a device, or a named pipe (opening one blocks until a writer exists).
+    max_bytes
+        Maximum size.
     pipes
-        Accept the pipes of a shell, ``/dev/stdin`` or ``<(command)``, of which the length is not known.
+        Accept pipes of a shell, ``/dev/stdin`` or ``<(command)``, whose size is unknown.
     """
     try:
         found = Path(path).stat()
     except (OSError, ValueError):
-        return None  # whoever opens it says why
+        return None  # opening the file raises the error
     kind = found.st_mode
     if stat.S_ISFIFO(kind) and pipes and Path(path).parent in (*DEVICES, Path("/proc/self/fd")):
         return None
     if stat.S_ISFIFO(kind) or stat.S_ISCHR(kind) or stat.S_ISBLK(kind) or stat.S_ISSOCK(kind):
         raise error(f"{path}: is a {'pipe' if stat.S_ISFIFO(kind) else 'device or socket'}; expected a file")
-    if most is not None and found.st_size > most:
-        raise error(f"{path}: {found.st_size} bytes; expected at most {most}")
+    if max_bytes is not None and found.st_size > max_bytes:
+        raise error(f"{path}: {found.st_size} bytes; expected at most {max_bytes}")
     return found.st_size
 
 
-def read_bytes(path: str | Path, *, error: type[YolodscError], most: int = MOST_TEXT) -> bytes:
-    """The content of a file of at most ``most`` bytes; files that lie about their length (``/proc``) and pipes are cut there."""
-    regular_size(path, most=most, error=error, pipes=True)
+def read_bytes(path: str | Path, *, error: type[YolodscError], max_bytes: int = MAX_TEXT_BYTES) -> bytes:
+    """The content of a file, at most ``max_bytes`` bytes of it; this holds for pipes and ``/proc`` files of unknown length too."""
+    regular_size(path, max_bytes=max_bytes, error=error, pipes=True)
     try:
         with Path(path).open("rb") as file:
-            content = file.read(most + 1)
+            content = file.read(max_bytes + 1)
     except (OSError, ValueError) as reason:
         raise error(f"{path}: cannot be read: {getattr(reason, 'strerror', None) or reason}") from None
-    if len(content) > most:
-        raise error(f"{path}: more than {most} bytes; expected at most that")
+    if len(content) > max_bytes:
+        raise error(f"{path}: more than {max_bytes} bytes; expected at most that")
     return content
 
 
-def text_of(path: str | Path, *, error: type[YolodscError], errors: str = "replace", most: int = MOST_TEXT) -> str:
+def text_of(path: str | Path, *, error: type[YolodscError], errors: str = "replace", max_bytes: int = MAX_TEXT_BYTES) -> str:
     """The text of a UTF-8 file, with or without byte order mark, each line ending with a newline character."""
-    content = read_bytes(path, error=error, most=most)
+    content = read_bytes(path, error=error, max_bytes=max_bytes)
     try:
         text = content.decode("utf-8-sig", errors=errors)
     except ValueError as reason:
@@ -76,14 +76,14 @@ def text_of(path: str | Path, *, error: type[YolodscError], errors: str = "repla
 
 @contextmanager
 def replacing(path: str | Path, *, error: type[YolodscError], mode: str = "wb") -> Iterator[IO]:  # type: ignore[type-arg]
-    """A file to write into, which takes the place of ``path`` in one step when the block ends well; a device is written to.
+    """Open a file that replaces ``path`` atomically when the block ends without an exception; devices are written directly.
 
     Parameters
     ----------
     error
-        What to raise where the file cannot be written; the text says why.
+        Raised if the file cannot be written; the message gives the reason.
     mode
-        ``wb``, or ``w`` for UTF-8 text without translation of line ends.
+        ``wb``, or ``w`` for UTF-8 text without newline translation.
     """
     path = Path(path)
     if is_folder(path):
@@ -94,7 +94,8 @@ def replacing(path: str | Path, *, error: type[YolodscError], mode: str = "wb") 
                 yield file
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.parent / f".{path.name[:40]}.{token_hex(8)}"  # named before it is there, so that no signal can come between
+        # the name is known before the file exists, so that a signal cannot leave a file that nobody removes
+        beside = path.parent / f".{path.name[:40]}.{token_hex(8)}"
         try:
             with _opened(beside, mode.replace("w", "x")) as file:
                 yield file
@@ -108,36 +109,36 @@ def replacing(path: str | Path, *, error: type[YolodscError], mode: str = "wb") 
 
 
 def exists(path: str | Path) -> bool:
-    """Whether there is something at the path."""
+    """Whether the path exists."""
     return os.path.exists(path)  # noqa: PTH110
 
 
 def is_file(path: str | Path) -> bool:
-    """Whether the path leads to a file."""
+    """Whether the path is a file or a link to one."""
     return os.path.isfile(path)  # noqa: PTH113
 
 
 def is_folder(path: str | Path) -> bool:
-    """Whether the path leads to a directory."""
+    """Whether the path is a directory or a link to one."""
     return os.path.isdir(path)  # noqa: PTH112
 
 
 def resolved(path: str | Path) -> Path:
-    """The path without links, as far as links can be followed."""
+    """The path with links resolved as far as possible."""
     try:
         return Path(os.path.realpath(path))
-    except (OSError, ValueError):  # the working directory is gone, or a NUL
+    except (OSError, ValueError):  # the working directory does not exist, or the path contains NUL
         return Path(path)
 
 
 def nearest(path: Path) -> Path:
-    """The path itself, or the first place above it that there is."""
+    """The path itself, or its nearest ancestor that exists."""
     above = resolved(path) if exists(path) else Path(os.path.normpath(path if path.is_absolute() else resolved(".") / path))
-    return next((place for place in (path, above, *above.parents) if exists(place)), Path("/"))
+    return next((candidate for candidate in (path, above, *above.parents) if exists(candidate)), Path("/"))
 
 
 def folder(path: str | Path, *, error: type[YolodscError]) -> Path:
-    """A directory to write into, made where there is none yet."""
+    """Create a directory if it does not exist."""
     try:
         Path(path).mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as reason:
@@ -146,7 +147,7 @@ def folder(path: str | Path, *, error: type[YolodscError]) -> Path:
 
 
 def write_bytes(path: str | Path, content: bytes, *, error: type[YolodscError]) -> None:
-    """Put ``content`` in place of ``path`` in one step."""
+    """Replace ``path`` by a file with ``content`` atomically."""
     with replacing(path, error=error) as file:
         file.write(content)
 

@@ -1,4 +1,4 @@
-"""``yolodsc bench`` as a user meets it, on networks so small that it takes a moment."""
+"""``yolodsc bench`` as a user runs it, on very small networks."""
 
 import json
 import re
@@ -11,7 +11,9 @@ from tests.networks import network
 from yolodsc import cli
 from yolodsc.bench.startup import measure_start
 from yolodsc.bench.subject import benchmark_subject
-from yolodsc.detection import bundled as models
+from yolodsc.detection import model_files as models
+
+pytestmark = pytest.mark.slow
 
 LAYERS = """
 convolutional filters=8 size=3 stride=2 pad=1 batch_normalize=1 activation=leaky
@@ -34,7 +36,7 @@ def small(tmp_path: Path) -> Path:
 
 
 def report(path: Path) -> dict[str, Any]:
-    """What was written, numbers that are none refused."""
+    """The report; NaN and infinity fail the test."""
     return dict(json.loads(path.read_text(), parse_constant=pytest.fail))
 
 
@@ -55,13 +57,14 @@ def test_a_comparison_prints_a_table_and_writes_the_documented_json(
     assert [line.split()[0] for line in lines[4:6]] == ["yolodsc", "onnxruntime"]
     assert set(written) == {"machine", "results"}
     assert {"cpu", "cores", "isa", "peak_gflops", "load", "system", "python", "versions"} == set(written["machine"])
-    keys = ["model", "engine", "threads", "median_ms", "min_ms", "ratio", "max_relative_difference"]
+    keys = ["model", "engine", "threads", "precision", "median_ms", "min_ms", "ratio", "max_relative_difference"]
     assert all(list(result) == keys for result in written["results"])
     assert [(r["engine"], r["threads"]) for r in written["results"]] == [
         ("yolodsc", 1), ("onnxruntime", 1), ("yolodsc", 2), ("onnxruntime", 2)
     ]  # fmt: skip
     assert [r["max_relative_difference"] < 1e-5 for r in written["results"]] == [True] * 4
     assert written["results"][0]["ratio"] == 1
+    assert {result["precision"] for result in written["results"]} == {"f32"}
 
 
 def test_a_cfg_alone_gets_random_weights_and_a_missing_peer_is_named(
@@ -105,33 +108,37 @@ def test_streams_are_rates_of_each_engine(small: Path, tmp_path: Path) -> None:
     cli.run(["bench", "--model", str(small), "--streams", "2", "--peers", "onnxruntime", "--seconds", "0", "--json", str(out)])
 
     ours, theirs = report(out)["results"]
+    assert list(ours) == ["model", "engine", "streams", "precision", "pictures_per_second", "ratio"]
     assert (ours["engine"], ours["ratio"], theirs["engine"], theirs["streams"]) == ("yolodsc", 1, "onnxruntime", 2)
     assert theirs["ratio"] == pytest.approx(ours["pictures_per_second"] / theirs["pictures_per_second"])
 
 
-def test_a_start_is_timed_with_caches_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of the user stay as they are."""
-    own = tmp_path / "cache"
-    own.mkdir()
-    monkeypatch.setenv("YOLODSC_CACHE", str(own))
+def test_a_start_is_timed_with_separate_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The caches of the user do not change."""
+    user_cache = tmp_path / "cache"
+    user_cache.mkdir()
+    monkeypatch.setenv("YOLODSC_CACHE", str(user_cache))
 
     times = measure_start(benchmark_subject("small", network(LAYERS, height=32, width=32), tmp_path), repeats=1)
 
     assert min(times.cold_s, times.warm_s) > 0
-    assert not list(own.iterdir())
+    assert not list(user_cache.iterdir())
 
 
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (["--model", "DIR", "--threads", "0"], "--threads 0: wanted numbers from 1, with commas between them"),
-        (["--model", "DIR", "--peers", "tflite"], "--peers tflite: wanted some of opencv, onnxruntime, openvino, ncnn, torch"),
-        (["--model", "DIR", "--ablation", "--startup"], "--ablation, --streams and --startup are runs of their own; wanted one of"),
-        (["--model", "DIR", "--cfg", "x.cfg"], "--model and --cfg/--weights name several networks; wanted one of them"),
+        (["--model", "DIR", "--threads", "0"], "--threads 0: expected numbers from 1, with commas between them"),
+        (
+            ["--model", "DIR", "--peers", "tflite"],
+            "--peers tflite: expected some of opencv, onnxruntime, openvino,",
+        ),
+        (["--model", "DIR", "--ablation", "--startup"], "--ablation, --streams and --startup exclude each other; expected one of"),
+        (["--model", "DIR", "--cfg", "x.cfg"], "--model and --cfg/--weights name several networks; expected one of them"),
         (["--weights", "x.weights"], "--cfg is missing; --weights goes with it"),
     ],
 )
-def test_options_that_make_no_sense_are_refused_in_one_line(
+def test_contradicting_options_are_refused_in_one_line(
     options: list[str], complaint: str, small: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """With exit status 2, before anything is timed."""

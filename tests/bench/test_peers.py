@@ -1,4 +1,4 @@
-"""Every engine is given the same network: their maps are compared, not their times."""
+"""Every engine runs the same network: their outputs are compared, not their times."""
 
 from pathlib import Path
 
@@ -35,40 +35,57 @@ def made(tmp_path: Path, layers: str = BLOCKS) -> Subject:
     return benchmark_subject("small", network(layers, height=16, width=16), tmp_path)
 
 
-@pytest.mark.parametrize("engine", [name for name in PEERS if name != "opencv"])
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", [name for name in PEERS if name not in ("opencv", "openvino-default")])
 def test_an_engine_computes_what_ours_computes(engine: str, tmp_path: Path) -> None:
     """Batch norm is folded with Darknet's epsilon for all of them."""
     pytest.importorskip(find_engine(engine).distribution)
 
-    results, absent = compare(made(tmp_path), [engine], threads=2, rounds=1, seed=0, peak_gflops=None)
+    results, missing = compare(made(tmp_path), [engine], threads=2, rounds=1, seed=0, peak_gflops=None)
 
-    assert not absent
+    assert not missing
     assert [result.engine for result in results] == ["yolodsc", engine]
     assert results[1].max_relative_difference < 1e-5
+    assert [result.precision for result in results] == ["f32", "f32"]
 
 
+@pytest.mark.slow
+def test_openvino_by_default_reports_the_precision_that_it_selects(tmp_path: Path) -> None:
+    """The label is OpenVINO's own choice for this processor, and the size of the difference agrees with it."""
+    openvino = pytest.importorskip("openvino")
+    chosen = openvino.Core().get_property("CPU", "INFERENCE_PRECISION_HINT").get_type_name()
+
+    results, missing = compare(made(tmp_path), ["openvino-default"], threads=1, rounds=1, seed=0, peak_gflops=None)
+
+    assert not missing
+    assert results[1].precision == chosen
+    assert (results[1].max_relative_difference > 1e-4) == (chosen != "f32")
+
+
+@pytest.mark.slow
 def test_opencv_reads_the_darknet_pair_itself(tmp_path: Path) -> None:
-    """Its epsilon of batch norm is another, so that its maps are near ours only."""
+    """Its epsilon of batch norm differs, so that its outputs are only close to ours."""
     layers = BLOCKS.replace("relu6", "relu").replace("activation=mish", "activation=leaky")
 
-    results, absent = compare(made(tmp_path, layers), ["opencv"], threads=1, rounds=1, seed=0, peak_gflops=None)
+    results, missing = compare(made(tmp_path, layers), ["opencv"], threads=1, rounds=1, seed=0, peak_gflops=None)
 
-    assert not absent
+    assert not missing
     assert results[1].max_relative_difference < 0.01
 
 
+@pytest.mark.slow
 def test_a_network_that_an_engine_cannot_run_is_timed_without_it(tmp_path: Path) -> None:
-    """The layer is named."""
+    """The error names the layer."""
     pytest.importorskip("ncnn", reason="needs ncnn, which refuses the network")
     odd = made(tmp_path, "convolutional filters=4 size=1 activation=loggy")
 
-    results, absent = compare(odd, ["ncnn"], threads=1, rounds=1, seed=0, peak_gflops=None)
+    results, missing = compare(odd, ["ncnn"], threads=1, rounds=1, seed=0, peak_gflops=None)
 
     assert [result.engine for result in results] == ["yolodsc"]
-    assert absent[0].reason == "OptionError: activation=loggy is not written for ncnn"
+    assert missing[0].reason == "OptionError: activation=loggy is not written for ncnn"
 
 
-def test_ncnn_counts_layers_and_blobs_as_its_format_wants(tmp_path: Path) -> None:
+def test_ncnn_counts_layers_and_blobs_as_its_format_requires(tmp_path: Path) -> None:
     """Every blob is written once and read once."""
     small = network(BLOCKS, height=16, width=16)
 
@@ -83,24 +100,24 @@ def test_ncnn_counts_layers_and_blobs_as_its_format_wants(tmp_path: Path) -> Non
     assert sorted(written) == sorted([*read, "out5", "out13"])
 
 
-def test_engines_have_names_that_can_be_asked_for() -> None:
-    """Others are refused with the list."""
-    assert all(find_engine(name).__name__ == kind for name, kind in ENGINES.items())
-    with pytest.raises(OptionError, match=r"--peers tflite: wanted some of opencv, onnxruntime, openvino, ncnn, torch"):
+def test_every_engine_is_found_by_name() -> None:
+    """Unknown names are refused with the list of engines."""
+    assert all(find_engine(name).__name__ == kind for name, (_, kind) in ENGINES.items())
+    with pytest.raises(OptionError, match=r"peers=tflite: expected some of .*, openvino, openvino-default, ncnn, torch"):
         find_engine("tflite")
 
 
 def test_images_and_random_weights_are_the_same_every_time(tmp_path: Path) -> None:
-    """So that two runs of a comparison compare."""
-    from yolodsc.bench.subject import image, random
+    """Two runs of a comparison have the same input."""
+    from yolodsc.bench.subject import benchmark_image, random_network
 
     (tmp_path / "tiny.cfg").write_text(
         "[net]\nwidth=8\nheight=8\nchannels=3\n[convolutional]\nfilters=4\nsize=3\nbatch_normalize=1\n"
     )
 
-    (name, first), (_, second) = random(tmp_path / "tiny.cfg"), random(tmp_path / "tiny.cfg")
+    (name, first), (_, second) = random_network(tmp_path / "tiny.cfg"), random_network(tmp_path / "tiny.cfg")
 
     assert name == "tiny"
     assert all(np.array_equal(first.weights[0][key], second.weights[0][key]) for key in first.weights[0])
-    assert np.array_equal(image(first.image), image(second.image))
-    assert np.all(first.forward(image(first.image))[-1].std(axis=(1, 2)) > 0)
+    assert np.array_equal(benchmark_image(first.input_shape), benchmark_image(second.input_shape))
+    assert np.all(first.forward(benchmark_image(first.input_shape))[-1].std(axis=(1, 2)) > 0)

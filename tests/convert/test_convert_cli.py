@@ -65,7 +65,7 @@ def test_heads_are_raw_on_request(tmp_path: Path) -> None:
     """What the head reads, for any number of images."""
     cfg = pair(tmp_path)
     net = load(cfg)
-    x = np.random.default_rng(0).uniform(0, 1, (3, *net.image)).astype(np.float32)
+    x = np.random.default_rng(0).uniform(0, 1, (3, *net.input_shape)).astype(np.float32)
 
     assert run(["convert", str(cfg), str(tmp_path / "raw.onnx"), "--heads", "raw", "--dynamic-batch"]) == 0
 
@@ -81,8 +81,8 @@ def test_options_of_onnx_go_with_onnx(options: list[str], tmp_path: Path, capsys
 
 def test_formats_are_known_by_their_endings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Others are refused before anything is read."""
-    assert "x.pt: wanted a file that ends in" in complaint([tmp_path / "nowhere.cfg", tmp_path / "x.pt"], capsys)
-    assert "x.onnx: wanted a file that ends in" in complaint([tmp_path / "x.onnx", tmp_path / "x.npz"], capsys)
+    assert "x.pt: expected a file that ends in" in complaint([tmp_path / "nowhere.cfg", tmp_path / "x.pt"], capsys)
+    assert "x.onnx: expected a file that ends in" in complaint([tmp_path / "x.onnx", tmp_path / "x.npz"], capsys)
 
 
 def test_a_layer_that_onnx_cannot_express_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -141,9 +141,9 @@ def _archive(folder: Path, **changes: object) -> Path:
 @pytest.mark.parametrize(
     ("changes", "found"),
     [
-        ({"cfg": None}, "has no cfg inside"),
-        ({"layer_2__biases": None}, r"layer_2.biases is missing; the cfg inside wants \(14,\)"),
-        ({"layer_2__biases": np.zeros(3, np.float32)}, r"layer_2.biases is float32 \(3,\); the cfg inside wants float32 \(14,\)"),
+        ({"cfg": None}, "contains no cfg"),
+        ({"layer_2__biases": None}, r"layer_2.biases is missing; the cfg inside expects \(14,\)"),
+        ({"layer_2__biases": np.zeros(3, np.float32)}, r"layer_2.biases is float32 \(3,\); the cfg inside expects float32 \(14,\)"),
         ({"layer_2__biases": np.zeros(14, np.int32)}, "layer_2.biases is int32"),
         ({"layer_2__biases": np.array("zero")}, "layer_2.biases is missing"),
         ({"layer_9__biases": np.zeros(14, np.float32)}, "layer_9.biases belongs to no layer"),
@@ -155,7 +155,7 @@ def _archive(folder: Path, **changes: object) -> Path:
     ],
 )
 def test_archives_that_do_not_fit_their_cfg_are_refused(changes: dict[str, object], found: str, tmp_path: Path) -> None:
-    """One line: the file, the array or note, what was wanted."""
+    """One line: the file, the array or note, what was expected."""
     path = _archive(tmp_path, **changes)
 
     with pytest.raises(ConversionError, match=f"^{path}: .*{found}"):
@@ -230,7 +230,7 @@ def test_other_numbers_in_safetensors_are_refused(kind: str, tmp_path: Path) -> 
 @pytest.mark.parametrize("name", ["tiny.onnx", "tiny.pt", "tiny"])
 def test_endings_that_cannot_be_read_are_refused(name: str, tmp_path: Path) -> None:
     """ONNX files are written only."""
-    with pytest.raises(ConversionError, match=r"wanted a file that ends in .cfg, .weights, .npz, .safetensors$"):
+    with pytest.raises(ConversionError, match=r"expected a file that ends in .cfg, .weights, .npz, .safetensors$"):
         read_model(tmp_path / name)
 
 
@@ -240,7 +240,7 @@ def test_weights_of_another_name_go_with_a_cfg(tmp_path: Path) -> None:
     shutil.move(cfg.with_suffix(".weights"), tmp_path / "tiny.backup")
 
     assert read_model(cfg, weights=tmp_path / "tiny.backup").network.layers
-    with pytest.raises(ConversionError, match=r"go with a \.cfg only"):
+    with pytest.raises(ConversionError, match=r"are accepted with a \.cfg only"):
         read_model(tmp_path / "tiny.npz", weights=tmp_path / "tiny.backup")
     with pytest.raises(WeightsError, match=r"tiny.weights: cannot be read"):
         read_model(cfg)

@@ -35,9 +35,9 @@ convolutional filters=14 activation=leaky share_index=-1
 NORMS = ["", "batch_normalize=1"]
 
 
-def close(found: Array, wanted: Array) -> bool:
+def close(found: Array, expected: Array) -> bool:
     """Within 1e-5 of the largest number."""
-    return float(np.abs(found - wanted).max()) < 1e-5 * max(float(np.abs(wanted).max()), 1e-6)
+    return float(np.abs(found - expected).max()) < 1e-5 * max(float(np.abs(expected).max()), 1e-6)
 
 
 def norms(net: Network) -> list[int]:
@@ -50,7 +50,7 @@ def test_outputs_stay_where_batch_norm_is_folded(name: str) -> None:
     """Of every layer, and no batch norm is left."""
     stem = GOLDEN / "micro" / name
     net = Network.load(f"{stem}.cfg", f"{stem}.weights")
-    x = np.random.default_rng(0).uniform(0, 1, net.image).astype(np.float32)
+    x = np.random.default_rng(0).uniform(0, 1, net.input_shape).astype(np.float32)
 
     folded = fold_batch_norm(net)
 
@@ -143,11 +143,11 @@ def test_references_move_with_their_layers(tmp_path: Path) -> None:
     fold_separable(net).save(tmp_path / "folded.cfg", tmp_path / "folded.weights")
 
     found = Network.load(tmp_path / "folded.cfg", tmp_path / "folded.weights")
-    wanted = [output for index, output in enumerate(net.forward(x)) if index not in (1, 3)]
+    expected = [output for index, output in enumerate(net.forward(x)) if index not in (1, 3)]
     assert [layer.type for layer in found.layers] == ["convolutional"] * 3 + ["shortcut", "route"] + ["convolutional"] * 3
     assert found.layers[4].sources == (2, 1, 3)
     assert all(found.weights[index] is found.weights[5] for index in (6, 7))
-    assert all(close(*outputs) for outputs in zip(found.forward(x), wanted, strict=True))
+    assert all(close(*outputs) for outputs in zip(found.forward(x), expected, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_references_move_with_their_layers(tmp_path: Path) -> None:
 )
 def test_what_is_no_pair_is_not_folded(layers: str) -> None:
     """Activations between, other geometry, other readers, shared weights; a network without pairs is refused."""
-    with pytest.raises(ConversionError, match=r"^test.cfg: nothing to fold; wanted a depthwise convolution"):
+    with pytest.raises(ConversionError, match=r"^test.cfg: nothing to fold; expected a depthwise convolution"):
         fold_separable(network(layers))
 
 
@@ -178,7 +178,7 @@ def test_folding_undoes_a_decomposition() -> None:
         "convolutional filters=12 size=3 pad=1 activation=leaky\n"
         "convolutional filters=8 size=3 pad=1 activation=linear\nroute layers=-1,-2"
     )
-    images = np.random.default_rng(0).uniform(0, 1, (8, *net.image)).astype(np.float32)
+    images = np.random.default_rng(0).uniform(0, 1, (8, *net.input_shape)).astype(np.float32)
     separable = decompose(net, images, DecomposeSettings(method="als")).network
     assert len(separable.layers) > len(net.layers)
 

@@ -58,20 +58,20 @@ def assert_opencv_agrees(dnn: Any, cfg: Path) -> None:
     x = np.random.default_rng(0).uniform(0, 1, made.input_shape).astype(np.float32)
     sources = {f"conv_{head.sources[0]}": head.sources[0] for head in made.heads} or {"": made.output}
     with engine.compile(made, threads=1, outputs=list(sources.values())) as runner:
-        wanted = runner(x)
+        expected = runner(x)
 
     reader = dnn.readNetFromDarknet(str(cfg), str(cfg.with_suffix(".weights")))
     reader.setInput(x[None])
     for name, index in sources.items():
         found = (reader.forward(name) if name else reader.forward())[0]
-        assert np.abs(found - wanted[index]).max() < 1e-4 * np.abs(wanted[index]).max()
+        assert np.abs(found - expected[index]).max() < 1e-4 * np.abs(expected[index]).max()
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_decomposed_pairs_give_the_engines_outputs(method: str, dnn: Any, tmp_path: Path) -> None:
     """By every method: chains of grouped convolutions, renumbered routes and shortcuts."""
     net = network(REGULAR, height=16, width=16)
-    images = np.random.default_rng(0).uniform(0, 1, (6, *net.image)).astype(np.float32)
+    images = np.random.default_rng(0).uniform(0, 1, (6, *net.input_shape)).astype(np.float32)
     separable = decompose(net, images, DecomposeSettings(method=method, patches=20, refine=3)).network
 
     cfg = pair_of(separable, tmp_path)
@@ -95,14 +95,14 @@ def test_onnx_files_give_the_engines_outputs(name: str, dnn: Any, tmp_path: Path
     x = np.random.default_rng(0).uniform(0, 1, model.network.input_shape).astype(np.float32)
     write_files(model, tmp_path / "network.onnx")
     with engine.compile(model.network, threads=1) as runner:
-        wanted = runner(x)
+        expected = runner(x)
 
     reader = dnn.readNetFromONNX(str(tmp_path / "network.onnx"))
     reader.setInput(x[None])
-    found = reader.forward([f"layer_{index}" for index in wanted])
+    found = reader.forward([f"layer_{index}" for index in expected])
 
-    for output, expected in zip(found, wanted.values(), strict=True):
-        assert np.abs(output[0] - expected).max() < 1e-4 * np.abs(expected).max()
+    for output, reference in zip(found, expected.values(), strict=True):
+        assert np.abs(output[0] - reference).max() < 1e-4 * np.abs(reference).max()
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason=f"needs the reference material in {SHARED}")

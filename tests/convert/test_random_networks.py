@@ -41,7 +41,7 @@ def test_any_network_comes_back_byte_by_byte(made: Network, tmp_path_factory: py
 def test_any_network_puts_out_the_same_when_folded(made: Network) -> None:
     """Batch norm, and depthwise and pointwise pairs where there are any."""
     x = image(made)
-    wanted = output(made, x)
+    expected = output(made, x)
 
     folded = fold_batch_norm(made)
     try:
@@ -49,5 +49,5 @@ def test_any_network_puts_out_the_same_when_folded(made: Network) -> None:
     except ConversionError as error:
         assert "nothing to fold" in str(error)
 
-    if np.isfinite(wanted).all():
-        assert np.abs(output(folded, x) - wanted).max() <= 1e-4 * max(np.abs(wanted).max(), 1e-6)
+    if np.isfinite(expected).all():
+        assert np.abs(output(folded, x) - expected).max() <= 1e-4 * max(np.abs(expected).max(), 1e-6)

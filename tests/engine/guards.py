@@ -1,4 +1,4 @@
-"""Memory with guard zones for the fused engine: what lies between maps and around buffers is watched."""
+"""Memory with guard zones for the fused engine: between tensors and around buffers."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -7,31 +7,33 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from yolodsc.engine.plan.layout import PlanarTensor, Tensor
+from yolodsc.engine.plan import placement
+from yolodsc.engine.plan.arena import ArenaLayout
+from yolodsc.engine.plan.layout import Buffer
 from yolodsc.engine.runtime import fused_runner as fused
-from yolodsc.engine.runtime import program as tape
+from yolodsc.engine.runtime import program
 
 ZONE = 8192
 CANARY = 0xFFC0DEAD
-"""Bits of a NaN: what is read from a zone and used shows in the results, what is written there is found afterwards."""
+"""Bits of a NaN: a read from a zone shows in the results, a write to it is detected afterwards."""
 
 
 class Guards:
-    """Patches the engine so that no two maps touch, and every buffer lies between zones of canaries."""
+    """Patches the engine so that canaries surround every tensor and every buffer."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.zones: list[NDArray[np.uint32]] = []
         self.arena: list[tuple[int, int]] = []
-        patch.setattr(fused, "lay_out", self._lay_out)
+        patch.setattr(placement, "lay_out", self._lay_out)
         patch.setattr(fused, "aligned", self._aligned)
-        patch.setattr(tape, "aligned", self._aligned)
+        patch.setattr(program, "aligned", self._aligned)
 
     def broken(self) -> int:
-        """How many words of the zones are no canaries any more."""
+        """How many canaries were overwritten."""
         return sum(int((zone != CANARY).sum()) for zone in self.zones)
 
     def watch(self, runner: fused.FusedRunner) -> Self:
-        """Watch what lies between the maps of a runner's arena too, and fill the maps with canaries."""
+        """Add the gaps between the tensors of a runner's arena, and fill the tensors with canaries."""
         memory = runner._arena.view(np.uint32)
         memory[:] = CANARY
         end = 0
@@ -40,13 +42,14 @@ class Guards:
             end = last
         return self
 
-    def _lay_out(self, lives: Mapping[Tensor | PlanarTensor, Any]) -> int:
-        place = ZONE
-        for buffer in lives:
-            buffer.offset = place
-            self.arena.append((place, place + buffer.size))
-            place += buffer.size + -buffer.size % 64 + ZONE
-        return place
+    def _lay_out(self, lifetimes: Mapping[Buffer, Any]) -> ArenaLayout:
+        offset = ZONE
+        offsets = {}
+        for buffer in lifetimes:
+            offsets[buffer] = offset
+            self.arena.append((offset, offset + buffer.size))
+            offset += buffer.size + -buffer.size % 64 + ZONE
+        return ArenaLayout(offsets, offset)
 
     def _aligned(self, size: int) -> NDArray[np.uint8]:
         raw = np.full((size + 64 + 2 * ZONE) // 4 + 1, CANARY, np.uint32).view(np.uint8)

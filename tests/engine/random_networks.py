@@ -38,7 +38,7 @@ def networks(draw: st.DrawFn) -> Network:
 
 @st.composite
 def far_networks(draw: st.DrawFn) -> Network:
-    """One to three layers whose windows lie far outside the map: padding beyond the size, long strides, images of one row."""
+    """One to three layers whose windows lie far outside the input: padding beyond the size, long strides, images of one row."""
     sides = st.sampled_from([1, 1, 2, 3, 5, 8, 13, 32, 61])
     channels, height, width = draw(st.sampled_from([1, 3, 4, 5, 16, 24])), draw(sides), draw(sides)
     lines: list[str] = []

@@ -1,20 +1,20 @@
-"""BLAS's threads while runners work."""
+"""Threads of BLAS while runners work."""
 
 import contextlib
 import threading
 
-from threadpoolctl import threadpool_info
-
-from yolodsc.engine.runtime.blas import held
+from yolodsc.engine.runtime.blas import _libraries, held
 
 
 def threads() -> set[int]:
-    """How many threads each BLAS may use now."""
-    return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+    """How many threads each BLAS that a runner can use may use now; SciPy loads another one, which no runner calls."""
+    found = {library["num_threads"] for library in _libraries().info() if library["user_api"] == "blas"}
+    assert found
+    return found
 
 
 def test_blas_is_held_as_long_as_any_runner_works() -> None:
-    """Whoever leaves first takes nothing away; after the last one all is as it was."""
+    """The first one that ends does not remove the limit; the last one restores the previous number."""
     before = threads()
     inside, leave = threading.Event(), threading.Event()
 

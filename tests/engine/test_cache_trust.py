@@ -252,6 +252,7 @@ def test_a_relative_cache_folder_is_refused_in_one_line(
     assert capsys.readouterr().err == "yolodsc: YOLODSC_CACHE=kernels: expected an absolute path\n"
 
 
+@pytest.mark.slow
 def test_info_and_warmup_say_that_nothing_is_kept_and_why(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Once each."""
     folder.mkdir(parents=True)
@@ -270,11 +271,12 @@ def test_info_and_warmup_say_that_nothing_is_kept_and_why(folder: Path, capsys: 
 AS_ANOTHER = """
 import os, sys
 from tests.engine.test_objects import Stores, result
-from yolodsc.cache import trouble
-from yolodsc.engine.choice import choice
-from yolodsc.engine.objects import Compiler
-chosen = choice(None).isa
-Compiler(chosen)._llvm
+from yolodsc.jit import distrust_reason
+from yolodsc.engine.selection import select_backend
+from yolodsc.jit.compiler import Compiler
+from yolodsc.jit.machine import llvm
+chosen = select_backend(None).isa
+llvm()
 uid = int(sys.argv[1])
 if uid:
     os.setgroups([])
@@ -283,7 +285,7 @@ if uid:
 exec(sys.argv[2])
 for number in (7, 8):
     compiler = Compiler(chosen)
-    print(result(compiler, Stores(number)), compiler.compiled, trouble())
+    print(result(compiler, Stores(number)), compiler.compiled, distrust_reason())
 """
 
 

@@ -47,7 +47,7 @@ def fused(made: Network) -> engine.Runner:
 def streams(made: Network) -> engine.Runner:
     """Two runners."""
     first = FusedRunner(made, threads=1, outputs=[LAST], isa=select_isa() or pytest.skip("no kernels"))
-    return Streams([first, first.twin()])
+    return Streams([first, first.clone()])
 
 
 def fastdsc(made: Network) -> engine.Runner:
@@ -89,6 +89,7 @@ def answers(work: Callable[[], bytes]) -> list[bytes | None]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [fused, streams, fastdsc])
 def test_a_child_runs_the_network_while_the_parent_does(kind: Callable[[Network], engine.Runner], made: Network) -> None:
     """Whatever the parent's threads were at, the child answers with the same bits."""
@@ -103,6 +104,7 @@ def test_a_child_runs_the_network_while_the_parent_does(kind: Callable[[Network]
         assert runner(x)[LAST].tobytes() == expected
 
 
+@pytest.mark.slow
 def test_a_child_detects_while_the_parent_does(tmp_path: Path) -> None:
     """`Detector.many` with its reading threads and streams."""
     paths = [str(tmp_path / f"{number}.png") for number in range(3)]
@@ -122,6 +124,7 @@ def test_a_child_detects_while_the_parent_does(tmp_path: Path) -> None:
     detector.close()
 
 
+@pytest.mark.slow
 def test_a_child_compiles_while_the_parent_does(made: Network) -> None:
     """The compiler's lock is free too."""
     x = image(made)

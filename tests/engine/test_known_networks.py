@@ -28,24 +28,25 @@ def referred(stem: Path) -> tuple[Network, Array, list[Array]]:
         return made, x, made.forward(x)
 
 
-def error(output: Array, wanted: Array) -> float:
+def error(output: Array, expected: Array) -> float:
     """Largest difference, relative to the largest number."""
-    return float(np.abs(output - wanted).max() / np.abs(wanted).max())
+    return float(np.abs(output - expected).max() / np.abs(expected).max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("micro", MICRO)
 def test_every_layer_of_a_micro_network_equals_the_reference(micro: str, name: str) -> None:
     """Each one handed back, in a batch of two, whatever the instruction set and the number of threads."""
     isa = instruction_set(name)
-    made, x, wanted = referred(GOLDEN / "micro" / micro)
+    made, x, expected = referred(GOLDEN / "micro" / micro)
     outputs = range(len(made.layers))
 
     for threads in (1, 2, 3, 4):
         with FusedRunner(made, threads=threads, outputs=outputs, isa=isa) as runner:
             found = runner(np.stack([x[:, ::-1], x]))
 
-        worst = max(error(found[index][1], wanted[index]) for index in outputs)
+        worst = max(error(found[index][1], expected[index]) for index in outputs)
         assert worst < TOLERANCE, threads
 
 
@@ -54,22 +55,23 @@ def test_every_layer_of_a_micro_network_equals_the_reference(micro: str, name: s
 def test_the_last_layer_of_a_micro_network_equals_the_reference(micro: str, name: str) -> None:
     """With everything before it fused as far as it can be."""
     isa = instruction_set(name)
-    made, x, wanted = referred(GOLDEN / "micro" / micro)
+    made, x, expected = referred(GOLDEN / "micro" / micro)
     last = made.output
 
     with FusedRunner(made, threads=2, outputs=[last], isa=isa) as runner:
         found = runner(x)
 
-    assert error(found[last], wanted[last]) < TOLERANCE
+    assert error(found[last], expected[last]) < TOLERANCE
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("shared")
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("real", REAL or ["no real networks here"])
 def test_the_heads_of_a_real_network_equal_the_reference(real: str, name: str) -> None:
     """Whatever the instruction set and the number of threads, with all fusions; with four threads some inner layers too."""
     isa = instruction_set(name)
-    made, x, wanted = referred(SHARED / "data/models" / real / next((SHARED / "data/models" / real).glob("*.weights")).stem)
+    made, x, expected = referred(SHARED / "data/models" / real / next((SHARED / "data/models" / real).glob("*.weights")).stem)
     heads = [head.index for head in made.heads] or [made.output]
     inner = range(2, len(made.layers), 9)
 
@@ -78,7 +80,7 @@ def test_the_heads_of_a_real_network_equal_the_reference(real: str, name: str) -
         with FusedRunner(made, threads=threads, outputs=outputs, isa=isa) as runner:
             found = runner(x)
 
-        worst = {index: error(found[index], wanted[index]) for index in outputs}
+        worst = {index: error(found[index], expected[index]) for index in outputs}
         assert max(worst.values()) < TOLERANCE, (threads, worst)
 
 
@@ -86,10 +88,10 @@ def test_the_heads_of_a_real_network_equal_the_reference(real: str, name: str) -
 @pytest.mark.skipif(not REAL, reason="no real networks here")
 def test_every_layer_of_a_real_network_equals_the_reference() -> None:
     """Nothing is fused where everything is handed back."""
-    made, x, wanted = referred(SHARED / "data/models/yoloface-500k-v1/yoloface-500k-v1")
+    made, x, expected = referred(SHARED / "data/models/yoloface-500k-v1/yoloface-500k-v1")
     outputs = range(len(made.layers))
 
     with FusedRunner(made, threads=3, outputs=outputs, isa=next(iter(available_isas().values()))) as runner:
         found = runner(x)
 
-    assert max(error(found[index], wanted[index]) for index in outputs) < TOLERANCE
+    assert max(error(found[index], expected[index]) for index in outputs) < TOLERANCE

@@ -8,11 +8,10 @@ import pytest
 from tests.engine.test_random_networks import BLOCKS
 from tests.networks import network
 from yolodsc.engine.operations.operation import LoweringContext
-from yolodsc.engine.operations.planes import ReferenceOperation
-from yolodsc.engine.plan.arena import lay_out, lives_of
+from yolodsc.engine.plan.placement import placed
 from yolodsc.engine.plan.planner import planned
-from yolodsc.engine.runtime.program import Constants, kernels_of
-from yolodsc.engine.runtime.thread_pool import HelperKernel, LeadKernel, WorkerKernel
+from yolodsc.engine.runtime.program import kernels_of
+from yolodsc.engine.runtime.worker import HelperKernel, LeadKernel, WorkerKernel
 from yolodsc.jit.isa import Isa
 
 TRIPLE = "aarch64-unknown-linux-gnu"
@@ -35,17 +34,14 @@ def machine() -> Any:
 def kernels() -> list[Any]:
     """All that a network of many kinds of layers needs."""
     made = network(BLOCKS, height=96, width=100)
-    plan = planned(made, [len(made.layers) - 1], NEON)
-    lay_out(lives_of([(operation.reads, operation.writes) for operation in plan.operations]))
-    site = LoweringContext(NEON, 2, Constants())
-    phases = [
-        phase for operation in plan.operations if not isinstance(operation, ReferenceOperation) for phase in operation.phases(site)
-    ]
+    plan = placed(planned(made, [len(made.layers) - 1], NEON), file="test.cfg").plan
+    context = LoweringContext(NEON, 2)
+    phases = [phase for operation in plan.operations for phase in operation.lower(context).phases]
     return [*kernels_of(phases), WorkerKernel(), LeadKernel(), HelperKernel()]
 
 
 def test_kernels_compile_for_neon_without_calls_and_spills(machine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tiles fit the registers, activations need no library; only the scheduler calls: steps, and the system's yield."""
+    """Tiles fit the registers, activations need no library; only the worker calls functions: kernels, and the system's yield."""
     import llvmlite.binding as llvm
 
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")

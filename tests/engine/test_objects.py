@@ -15,10 +15,9 @@ from tests.engine.test_random_networks import BLOCKS
 from tests.networks import image, network
 from yolodsc import engine
 from yolodsc.arrays import Array
-from yolodsc.engine.runtime import fused_runner as fused
+from yolodsc.engine.runtime import compiled as compiling
 from yolodsc.engine.selection import select_backend
-from yolodsc.jit import cache
-from yolodsc.jit import compiler_for as objects
+from yolodsc.jit import cache, machine_code
 from yolodsc.jit.cache import trust
 from yolodsc.jit.cache.store import load_cached
 from yolodsc.jit.compiler import Compiler
@@ -133,6 +132,7 @@ def outputs(made: Network) -> Array:
         return runner(image(made))[len(made.layers) - 1]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("isa")
 def test_processes_that_compile_at_once_do_not_disturb_each_other(folder: Path) -> None:
     """Four of them on one empty cache: equal results, whole files, nothing else left behind."""
@@ -212,10 +212,10 @@ def test_runs_from_an_empty_cache_and_from_a_full_one_are_bit_identical(
     runs = []
 
     for compiler in compilers:
-        monkeypatch.setattr(fused, "compiler", lambda _, own=compiler: own)
+        monkeypatch.setattr(compiling, "compiler_for", lambda _, compiler=compiler: compiler)
         runs.append(outputs(small()))
 
-    assert compilers[0].compiled == len(list(folder.iterdir())) > 10
+    assert compilers[0].compiled == len(list(folder.glob("*.o"))) > 10
     assert compilers[1].compiled == 0
     np.testing.assert_array_equal(*runs)
 
@@ -248,14 +248,14 @@ def test_constants_are_found_by_their_distance_or_by_llvms_linker(
 ) -> None:
     """Flat code and an object file do the same, made afresh and read back."""
     if not flat:
-        monkeypatch.setattr(objects, "flattened", lambda _: None)
+        monkeypatch.setattr(machine_code, "flattened", lambda _: None)
     wanted = np.arange(1, 9) * (np.arange(8) + 0.5)
 
     for _ in range(2):
         np.testing.assert_array_equal(product(Compiler(isa)), wanted.astype(np.float32))
 
     (file,) = folder.glob("*.o")
-    assert (load_cached(file.name) or b"")[:4] == (objects.FLAT if flat else objects.OBJECT)
+    assert (load_cached(file.name) or b"")[:4] == (machine_code.FLAT if flat else machine_code.OBJECT)
 
 
 @pytest.mark.parametrize("image", [b"", b"MZ" + bytes(100), b"\x7fELF\x02\x01\x01" + bytes(100)])
@@ -272,6 +272,7 @@ print(sorted(name for name in sys.modules if name.startswith(("llvmlite.binding"
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere LLVM is asked for the processor and links the kernels")
 @pytest.mark.usefixtures("isa", "folder")
 def test_a_warm_start_loads_no_compiler() -> None:

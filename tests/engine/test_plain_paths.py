@@ -1,9 +1,11 @@
-"""The compiled loops of FastDSC with every index checked, in a process of its own: the check is chosen when Numba starts."""
+"""The compiled loops of FastDSC with every index checked, in a separate process: the check is chosen when Numba starts."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 PROGRAM = """
 import numpy as np
@@ -33,22 +35,23 @@ for name, made in shapes.items():
     x, last = image(made), len(made.layers) - 1
     with engine.compile(made, outputs=range(last + 1), isa="none") as runner:
         found = runner(x)
-    wanted = made.forward(x)
+    expected = made.forward(x)
     for index in range(last + 1):
-        assert error(made, index, found[index], wanted) < 1e-5, (name, index)
+        assert error(made, index, found[index], expected) < 1e-5, (name, index)
 print("within bounds")
 """
 
 
+@pytest.mark.slow
 def test_no_index_of_the_plain_paths_leaves_its_array(tmp_path: Path) -> None:
     """NUMBA_BOUNDSCHECK=1 raises IndexError otherwise."""
     root = Path(__file__).parents[2]
-    own = {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(root)}
+    numba = {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(root)}
 
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         cwd=root,
-        env={**os.environ, **own},
+        env={**os.environ, **numba},
         capture_output=True,
         text=True,
         check=False,

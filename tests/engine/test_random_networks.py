@@ -25,11 +25,11 @@ def instruction_set(name: str) -> Isa:
     return available_isas()[name]
 
 
-def error(network: Network, index: int, output: Array, wanted: Sequence[Array]) -> float:
+def error(network: Network, index: int, output: Array, expected: Sequence[Array]) -> float:
     """Largest difference, relative to the largest number of the layer and of what it reads."""
     layer = network.layers[index]
-    largest = max(float(np.abs(wanted[i]).max()) for i in (index, *(s for s in layer.sources if s >= 0)))
-    return float(np.abs(output - wanted[index]).max()) / max(largest, 1e-6)
+    largest = max(float(np.abs(expected[i]).max()) for i in (index, *(s for s in layer.sources if s >= 0)))
+    return float(np.abs(output - expected[index]).max()) / max(largest, 1e-6)
 
 
 def tame(outputs: Sequence[Array]) -> bool:
@@ -41,12 +41,12 @@ def tame(outputs: Sequence[Array]) -> bool:
 @settings(max_examples=120)
 @given(made=networks(), threads=st.integers(1, 4), everything=st.booleans(), batch=st.integers(1, 3))
 def test_any_network_equals_the_reference(name: str, made: Network, threads: int, everything: bool, batch: int) -> None:
-    """Every layer that is handed back, within 1e-5; nothing is read before it is written, nothing written outside its map."""
+    """Every output within 1e-5; nothing is read before it is written, nothing is written outside its tensor."""
     isa = instruction_set(name)
     outputs = range(len(made.layers)) if everything else [len(made.layers) - 1]
     images = np.stack([image(made, seed=number) for number in range(batch)])
     with np.errstate(all="ignore"):
-        wanted = [made.forward(x) for x in images]
+        expected = [made.forward(x) for x in images]
 
     with pytest.MonkeyPatch.context() as patch:
         guards = Guards(patch)
@@ -54,7 +54,7 @@ def test_any_network_equals_the_reference(name: str, made: Network, threads: int
             guards.watch(runner)
             found = runner(images)
 
-    for number, reference in enumerate(wanted):
+    for number, reference in enumerate(expected):
         for index in outputs:
             if tame(reference[: index + 1]):
                 assert error(made, index, found[index][number], reference) < 1e-5, made.layers[index].type
@@ -78,16 +78,16 @@ yolo classes=3 num=3 mask=0,1,2 anchors=10,12,10,12,10,12
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 67), (61, 2), (37, 41), (96, 100)])
 def test_blocks_of_any_size_equal_the_reference(height: int, width: int, name: str) -> None:
-    """Fused blocks, pools, joins and Winograd on maps of one pixel, of prime sides, and larger than a strip."""
+    """Fused blocks, pools, joins and Winograd on tensors of one pixel, of prime sides, and larger than a strip."""
     isa = instruction_set(name)
     made = network(BLOCKS, height=height, width=width)
     x = image(made)
-    wanted = made.forward(x)
+    expected = made.forward(x)
 
-    with FusedRunner(made, threads=3, outputs=[len(wanted) - 1], isa=isa) as runner:
+    with FusedRunner(made, threads=3, outputs=[len(expected) - 1], isa=isa) as runner:
         found = runner(x)
 
-    assert error(made, len(wanted) - 1, found[len(wanted) - 1], wanted) < 1e-5
+    assert error(made, len(expected) - 1, found[len(expected) - 1], expected) < 1e-5
 
 
 @pytest.mark.parametrize(("channels", "filters", "groups"), [(64, 128, 32), (64, 64, 32), (48, 72, 3), (24, 24, 8), (36, 66, 6)])
@@ -99,12 +99,12 @@ convolutional filters={filters} size=3 stride=2 pad=1 groups={groups} activation
 """
     made = network(text, height=17, width=15)
     x = image(made)
-    wanted = made.forward(x)
+    expected = made.forward(x)
 
     for isa in available_isas().values():
         with FusedRunner(made, threads=2, outputs=[1], isa=isa) as runner:
             entries, found = runner.entries(), runner(x)
 
-        assert error(made, 1, found[1], wanted) < 1e-5
+        assert error(made, 1, found[1], expected) < 1e-5
         assert "convolutional" not in {entry.name for entry in entries}
         assert sum(entry.macs for entry in entries) == sum(layer.multiply_adds() for layer in made.layers)

@@ -26,7 +26,7 @@ def small() -> Network:
 
 @pytest.mark.parametrize("threads", [2, 4])
 def test_a_thousand_runs_are_bit_identical(small: Network, threads: int) -> None:
-    """Whichever thread takes which item, the numbers are the same."""
+    """Whichever thread takes which task, the numbers are the same."""
     x = image(small)
     with engine.compile(small, threads=1) as single:
         first = single(x)[LAST]
@@ -40,7 +40,7 @@ def test_a_thousand_runs_are_bit_identical(small: Network, threads: int) -> None
 def test_several_python_threads_share_a_runner(small: Network) -> None:
     """Each gets the outputs of its own image."""
     images = [image(small, seed=number) for number in range(4)]
-    wanted = [small.forward(x)[LAST] for x in images]
+    expected = [small.forward(x)[LAST] for x in images]
     errors: list[float] = []
 
     with engine.compile(small, threads=2) as runner:
@@ -48,7 +48,7 @@ def test_several_python_threads_share_a_runner(small: Network) -> None:
         def work(number: int) -> None:
             for _ in range(25):
                 found = runner(images[number])[LAST]
-                errors.append(float(np.abs(found - wanted[number]).max() / np.abs(wanted[number]).max()))
+                errors.append(float(np.abs(found - expected[number]).max() / np.abs(expected[number]).max()))
 
         workers = [threading.Thread(target=work, args=(number,)) for number in range(4)]
         for worker in workers:
@@ -71,15 +71,15 @@ def test_a_runner_works_after_fork(small: Network) -> None:
     context = multiprocessing.get_context("fork")
     queue: multiprocessing.Queue[bytes] = context.Queue()
     with engine.compile(small, threads=3) as runner:
-        wanted = runner(image(small))[LAST].tobytes()
+        expected = runner(image(small))[LAST].tobytes()
 
         child = context.Process(target=_fork_and_run, args=(runner, small, queue))
         child.start()
         found = queue.get(timeout=60)
         child.join()
 
-        assert found == wanted
-        assert runner(image(small))[LAST].tobytes() == wanted
+        assert found == expected
+        assert runner(image(small))[LAST].tobytes() == expected
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38])
@@ -87,13 +87,13 @@ def test_numbers_that_are_none_do_not_stop_a_run(small: Network, value: float) -
     """And the next image is right again."""
     x, bad = image(small), image(small)
     bad[:, 5:9, 3:30] = value
-    wanted = small.forward(x)
+    expected = small.forward(x)
 
     with engine.compile(small, threads=2) as runner:
         runner(bad)
         found = runner(x)
 
-    assert error(small, LAST, found[LAST], wanted) < 1e-5
+    assert error(small, LAST, found[LAST], expected) < 1e-5
 
 
 def test_outputs_belong_to_the_caller(small: Network) -> None:
@@ -140,7 +140,7 @@ def test_images_of_any_memory_order_and_type_are_read(small: Network, isa: str |
 
 def test_a_image_of_another_shape_is_refused(small: Network) -> None:
     """Before anything of it is read."""
-    with engine.compile(small) as runner, pytest.raises(ValueError, match=r"wanted \(3, 48, 40\)"):
+    with engine.compile(small) as runner, pytest.raises(ValueError, match=r"expected \(3, 48, 40\)"):
         runner(image(small)[:, :-1])
 
 
@@ -168,7 +168,7 @@ def test_none_is_fastdsc(small: Network) -> None:
 
 def test_fastdsc_serves_where_llvm_does_not(small: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     """The reason is kept for ``yolodsc info``."""
-    from yolodsc.jit import compiler_for as objects
+    import yolodsc.jit.compiler as objects
 
     def refuse(*_: object, **__: object) -> None:
         raise RuntimeError("LLVM IR parsing error")
@@ -184,5 +184,5 @@ def test_fastdsc_serves_where_llvm_does_not(small: Network, monkeypatch: pytest.
 
 def test_an_unknown_instruction_set_is_refused(small: Network) -> None:
     """In one line that lists what there is."""
-    with pytest.raises(OptionError, match=r"--isa mmx: wanted .*none"):
+    with pytest.raises(OptionError, match=r"isa=mmx: expected .*none"):
         engine.compile(small, isa="mmx")

@@ -156,7 +156,7 @@ def test_detectors_that_are_forgotten_leave_no_threads() -> None:
 def test_no_more_threads_are_used_than_there_are_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     """The runner says how many; streams times threads are no more than the cores either."""
     built = network(HEADS["yolo"])
-    monkeypatch.setattr(cores, "available", lambda: 3)
+    monkeypatch.setattr(cores, "available_cores", lambda: 3)
 
     for asked, expected in (((1024, 1024), (3, 1)), ((2, 2), (2, 1)), ((1, 1024), (1, 3)), ((1, 2), (1, 2))):
         with engine.compile(built, threads=asked[0], streams=asked[1]) as runner:
@@ -167,18 +167,18 @@ def test_the_cores_are_those_of_the_affinity(monkeypatch: pytest.MonkeyPatch) ->
     """`taskset` and containers leave a process fewer than the machine has."""
     monkeypatch.setattr(cores.os, "sched_getaffinity", lambda _: {1, 5}, raising=False)
 
-    assert cores.available() == 2
+    assert cores.available_cores() == 2
 
 
 def test_the_command_line_says_that_fewer_threads_are_used(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One line on standard error, and the run goes on."""
-    monkeypatch.setattr(cores, "available", lambda: 3)
+    monkeypatch.setattr(cores, "available_cores", lambda: 3)
 
     assert options.cores(1024) == (3, 1)
-    assert capsys.readouterr().err == "note: --threads 1024: 3 used, which fills the cores of this process\n"
+    assert capsys.readouterr().err == "yolodsc: --threads 1024: 3 used, which fills the cores of this process\n"
     assert options.cores(1, 64) == (1, 3)
-    assert capsys.readouterr().err == "note: --streams 64: 3 used, which fills the cores of this process\n"
+    assert capsys.readouterr().err == "yolodsc: --streams 64: 3 used, which fills the cores of this process\n"
     assert options.cores(1024, 64, quiet=True) == options.cores(3) == (3, 1)
     assert capsys.readouterr().err == ""

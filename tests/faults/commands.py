@@ -1,4 +1,4 @@
-"""Command lines in processes of their own, over networks and images that are made on the spot."""
+"""Command lines in separate processes, on networks and images that the tests generate."""
 
 import os
 import subprocess
@@ -55,21 +55,21 @@ def scenes(folder: Path) -> Path:
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """Of a process: this checkout, one thread of BLAS, nothing that depends on a terminal."""
-    own = {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "PYTHONFAULTHANDLER": "", **changes}
-    return {**os.environ, **own}
+    """Environment of a process: this checkout, one thread of BLAS, no dependence on a terminal."""
+    variables = {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "PYTHONFAULTHANDLER": "", **changes}
+    return {**os.environ, **variables}
 
 
 def started(
     *arguments: object, env: dict[str, str] | None = None, before: Sequence[str] = (), **options: Any
 ) -> "subprocess.Popen[str]":
-    """A command line that runs beside the test; ``before`` it stands what starts it."""
+    """A command line that runs in parallel to the test; ``before`` holds the words in front of it."""
     settings = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": env or environment()} | options
     return subprocess.Popen([*before, sys.executable, "-m", "yolodsc", *map(str, arguments)], **settings)
 
 
 def ended(process: "subprocess.Popen[str]", *, seconds: float = 60) -> tuple[int, str]:
-    """Exit status and standard error of a process, which is killed where it does not end."""
+    """Exit status and standard error of a process, which is killed after ``seconds``."""
     try:
         _, error = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -85,21 +85,21 @@ def command(*arguments: object, **options: Any) -> tuple[int, str]:
 
 
 def wait(process: "subprocess.Popen[str]", condition: Callable[[], bool], *, seconds: float = 30) -> None:
-    """Wait until something is so while the process runs."""
+    """Wait until a condition holds while the process runs."""
     end = time.monotonic() + seconds
     while not condition():
         assert process.poll() is None, f"ended early: {process.communicate()}"
-        assert time.monotonic() < end, "nothing to be seen of its work"
+        assert time.monotonic() < end, "no progress"
         time.sleep(0.01)
 
 
 def temporary(folder: Path) -> list[str]:
-    """Files that only a process at work has: hidden ones beside those that they will replace."""
+    """Temporary files: hidden ones beside those that they will replace."""
     return sorted(str(path.relative_to(folder)) for path in folder.rglob(".*") if path.is_file())
 
 
 def assert_one_line(error: str, *parts: str) -> None:
-    """The command has said what is wrong, in one line, without a traceback."""
+    """Assert that the command has reported one line with ``parts``, without a traceback."""
     lines = error.strip().splitlines()
     assert len(lines) == 1, error
     assert lines[0].startswith("yolodsc: ")

@@ -1,4 +1,4 @@
-"""What the tests of faults share; made once."""
+"""Files that all tests of faults share."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ class Material:
 
 @pytest.fixture(scope="session")
 def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
-    """Files that no test changes."""
+    """The files; no test changes them."""
     folder = tmp_path_factory.mktemp("faults")
     network = commands.networks(folder / "net")
     (folder / "stub").mkdir()

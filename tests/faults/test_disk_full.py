@@ -11,12 +11,14 @@ import pytest
 from tests.faults.commands import assert_one_line, command, environment, temporary
 from tests.faults.conftest import Material
 
+pytestmark = pytest.mark.slow
+
 SMALL = 2048
-"""Bytes that a file may have: less than any of the outputs."""
+"""Size limit of files in bytes: less than any output has."""
 
 
 def limited() -> None:
-    """No file may grow beyond `SMALL`: as a full disk, at the same byte every time."""
+    """Limit files to `SMALL` bytes: writing fails as on a full disk, at the same byte every time."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (SMALL, SMALL))
 
 
@@ -52,8 +54,8 @@ NAMES = (
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_full_disk_is_told_in_one_line_and_leaves_nothing_half_written(material: Material, tmp_path: Path, name: str) -> None:
-    """Neither a short file under the final name nor a temporary one beside it; the journal of a run may stay, to be resumed."""
+def test_a_full_disk_is_reported_in_one_line_and_leaves_nothing_half_written(material: Material, tmp_path: Path, name: str) -> None:
+    """No short file remains under the final name and no temporary file beside it; a journal remains, to resume from."""
     arguments = lines_of(material, tmp_path)[name]
 
     status, error = command(*arguments, preexec_fn=limited, env=environment(PYTHONPATH=material.without_curves))
@@ -67,8 +69,8 @@ def test_a_full_disk_is_told_in_one_line_and_leaves_nothing_half_written(materia
     }
 
 
-def test_results_stay_as_they_were_where_the_disk_is_full(material: Material, tmp_path: Path) -> None:
-    """A file that was there before is not lost."""
+def test_results_stay_as_they_were_if_the_disk_is_full(material: Material, tmp_path: Path) -> None:
+    """An existing file is not lost."""
     (tmp_path / "all.json").write_text("earlier results")
 
     status, error = command(*lines_of(material, tmp_path)["detect --json"], preexec_fn=limited)
@@ -78,7 +80,7 @@ def test_results_stay_as_they_were_where_the_disk_is_full(material: Material, tm
 
 
 @pytest.mark.parametrize("where", ["--json", "standard output"])
-def test_a_device_without_room_is_told_in_one_line(material: Material, where: str) -> None:
+def test_a_full_device_is_reported_in_one_line(material: Material, where: str) -> None:
     """``/dev/full`` refuses every byte."""
     images = [material.tree / f"JPEGImages/0000{number}.png" for number in range(3)]
     arguments = ("detect", *material.network, *images, "--thresh", ".5")
@@ -108,7 +110,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_kernel_cache_on_a_full_disk_costs_time_only(material: Material, small_disk: Path, tmp_path: Path) -> None:
-    """Kernels that cannot be kept are used all the same, and leave nothing behind."""
+    """Kernels that cannot be cached are used, and leave no temporary file."""
     (small_disk / "ballast").write_bytes(bytes(60 << 10))
     results = tmp_path / "all.json"
     image = material.tree / "JPEGImages/00000.png"

@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM and SIGKILL in the middle of the work: nothing half written, and ``--resume`` gives the same result."""
+"""SIGINT, SIGTERM and SIGKILL during a run: no file is half written, and ``--resume`` gives the same result."""
 
 import json
 import os
@@ -11,13 +11,15 @@ import pytest
 from tests.faults.commands import command, ended, environment, started, temporary, wait
 from tests.faults.conftest import Material
 
+pytestmark = pytest.mark.slow
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 STATUS = {signal.SIGINT: {130}, signal.SIGTERM: {143, -signal.SIGTERM}, signal.SIGKILL: {-signal.SIGKILL}}
 """Exit status after a signal, as the shell or as the kernel counts it."""
 
 
 def interrupt(process: Any, number: signal.Signals) -> None:
-    """Send a signal, and see that it was what ended the process, in a moment and without a traceback."""
+    """Send a signal; it must end the process soon and without a traceback."""
     os.kill(process.pid, number)
     status, error = ended(process, seconds=30)
     assert status in STATUS[number], f"exit status {status}: {error}"
@@ -25,18 +27,18 @@ def interrupt(process: Any, number: signal.Signals) -> None:
 
 
 def lines(path: Path) -> int:
-    """How many lines a file has by now."""
+    """Number of lines of a file so far."""
     return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
 def timeless(path: Path) -> dict[str, Any]:
-    """What evaluate has written, but for the milliseconds."""
+    """The evaluation without its times."""
     return {key: value for key, value in json.loads(path.read_text()).items() if key != "speed_ms"}
 
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_detect_leaves_whole_files_only(material: Material, tmp_path: Path, number: signal.Signals) -> None:
-    """Annotated images are whole, JSON and CSV too where there are any; after INT and TERM nothing temporary is left."""
+    """Annotated images are complete, and JSON and CSV if they exist; INT and TERM leave no temporary file."""
     from PIL import Image
 
     saved, outputs = tmp_path / "saved", ("--json", tmp_path / "all.json", "--csv", tmp_path / "all.csv")
@@ -62,17 +64,17 @@ def test_detect_leaves_whole_files_only(material: Material, tmp_path: Path, numb
 
 @pytest.fixture(scope="module")
 def evaluation(material: Material, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What evaluate writes without interruption."""
+    """Results of evaluate without interruption."""
     folder = tmp_path_factory.mktemp("whole")
     assert evaluated(material, folder) == 0
     return folder
 
 
 def evaluation_arguments(material: Material, folder: Path, *more: str) -> tuple[object, ...]:
-    """One line for both runs."""
-    places = ("--json", folder / "all.json", "--save-detections", folder / "kept")
+    """Command line of both runs."""
+    outputs = ("--json", folder / "all.json", "--save-detections", folder / "kept")
     names = ("--names", material.folder / "net/student.names")
-    return ("evaluate", *material.network, *names, "--voc", material.tree, "--thresh", ".3", *places, "--quiet", *more)
+    return ("evaluate", *material.network, *names, "--voc", material.tree, "--thresh", ".3", *outputs, "--quiet", *more)
 
 
 def evaluated(material: Material, folder: Path, *more: str) -> int:
@@ -106,7 +108,7 @@ def test_an_evaluation_that_was_stopped_resumes_to_the_same_result(
 
 @pytest.fixture(scope="module")
 def training(material: Material, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What finetune writes without interruption."""
+    """Results of finetune without interruption."""
     folder = tmp_path_factory.mktemp("trained")
     status, error = command(*training_arguments(material, folder), env=environment(PYTHONPATH=material.without_curves))
     assert (status, error) == (0, "")
@@ -124,7 +126,7 @@ def training_arguments(material: Material, folder: Path, *more: str) -> tuple[ob
 def test_a_training_that_was_stopped_resumes_to_the_same_network(
     material: Material, training: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
-    """To the byte; the checkpoint that a killed process leaves is whole."""
+    """The files are equal to the byte; a killed process leaves a complete checkpoint."""
     env = environment(PYTHONPATH=material.without_curves)
     process = started(*training_arguments(material, tmp_path), env=env)
     wait(process, (tmp_path / "checkpoint.npz").exists)
@@ -142,7 +144,7 @@ def test_a_training_that_was_stopped_resumes_to_the_same_network(
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_decomposition_that_was_stopped_leaves_nothing(material: Material, tmp_path: Path, number: signal.Signals) -> None:
-    """Neither a pair nor half of one."""
+    """No file of the new network exists."""
     net, out = material.folder / "net", tmp_path / "out"
     arguments = ("--cfg", net / "teacher.cfg", "--weights", net / "teacher.weights", "--images", material.tree / "JPEGImages")
 
@@ -154,6 +156,6 @@ def test_a_decomposition_that_was_stopped_leaves_nothing(material: Material, tmp
 
 
 def _seconds(process: int) -> float:
-    """Processor time that a process has had: past the imports, on a fast machine and on a busy one."""
+    """Processor time of a process so far, which shows that its imports are done on a fast and on a busy machine."""
     fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -13,13 +13,15 @@ import pytest
 from tests.faults.commands import assert_one_line, command, ended, environment, started, temporary
 from tests.faults.conftest import Material
 
+pytestmark = pytest.mark.slow
+
 OTHER = 65534
-"""A user who owns nothing here."""
+"""A user who owns no file here."""
 
 
 @pytest.fixture(scope="module")
 def plain() -> list[str]:
-    """What to put before a command line so that permissions hold for it: they don't for root."""
+    """Words before a command line that make permissions apply to it, which they do not for root."""
     if os.name != "posix":
         pytest.skip("needs POSIX permissions")
     if os.geteuid() != 0:
@@ -31,8 +33,14 @@ def plain() -> list[str]:
     return words
 
 
+@pytest.fixture(scope="module")
+def expected(material: Material, tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+    """The frames that detect writes with an intact cache."""
+    return found(material, tmp_path_factory.mktemp("expected") / "all.json")
+
+
 def found(material: Material, out: Path, *more: object, env: dict[str, str] | None = None, **options: Any) -> list[Any]:
-    """The frames that detect finds."""
+    """The frames that detect writes."""
     images = [material.tree / f"JPEGImages/0000{number}.png" for number in range(3)]
     arguments = ("detect", *material.network, *images, "--thresh", ".3", "--json", out, "--quiet", *more)
     status, error = command(*arguments, env=env, **options)
@@ -42,8 +50,8 @@ def found(material: Material, out: Path, *more: object, env: dict[str, str] | No
     return frames
 
 
-def test_a_folder_that_may_not_be_written_is_told_in_one_line(material: Material, tmp_path: Path, plain: list[str]) -> None:
-    """Nothing is left in it."""
+def test_a_folder_that_may_not_be_written_is_reported_in_one_line(material: Material, tmp_path: Path, plain: list[str]) -> None:
+    """The folder stays empty."""
     image, closed = material.tree / "JPEGImages/00000.png", tmp_path / "closed"
     closed.mkdir(mode=0o555)
 
@@ -55,8 +63,10 @@ def test_a_folder_that_may_not_be_written_is_told_in_one_line(material: Material
 
 
 @pytest.mark.parametrize("what", ["cfg", "weights", "names", "image", "list"])
-def test_a_file_that_may_not_be_read_is_told_in_one_line(material: Material, tmp_path: Path, plain: list[str], what: str) -> None:
-    """Files of the network and lists stop the run; an image that cannot be read is one of many."""
+def test_a_file_that_may_not_be_read_is_reported_in_one_line(
+    material: Material, tmp_path: Path, plain: list[str], what: str
+) -> None:
+    """Files of the network and lists stop the run; an unreadable image is skipped."""
     image, net = material.tree / "JPEGImages/00000.png", material.folder / "net"
     closed = tmp_path / ("closed.txt" if what == "list" else f"closed.{what}")
     closed.write_text(f"{image}\n") if what == "list" else closed.write_bytes((net / "student.cfg").read_bytes())
@@ -72,9 +82,10 @@ def test_a_file_that_may_not_be_read_is_told_in_one_line(material: Material, tmp
     assert "Permission denied" in error or "not readable" in error
 
 
-def test_a_cache_that_may_not_be_written_costs_time_only(material: Material, tmp_path: Path, plain: list[str]) -> None:
-    """The same detections, without a word and without a file."""
-    expected = found(material, tmp_path / "expected.json")
+def test_a_cache_that_may_not_be_written_costs_time_only(
+    material: Material, expected: list[Any], tmp_path: Path, plain: list[str]
+) -> None:
+    """The detections are the same, nothing is printed and no file is written."""
     cache = tmp_path / "cache"
     cache.mkdir(mode=0o555)
 
@@ -84,11 +95,10 @@ def test_a_cache_that_may_not_be_written_costs_time_only(material: Material, tmp
     assert list(cache.iterdir()) == []
 
 
-def test_a_cache_of_another_user_changes_no_result(material: Material, tmp_path: Path) -> None:
-    """Whatever its files hold, and though everybody may write to it."""
+def test_a_cache_of_another_user_changes_no_result(material: Material, expected: list[Any], tmp_path: Path) -> None:
+    """Neither the content of its files nor write access for everybody has an effect."""
     if os.name != "posix" or os.geteuid() != 0:
         pytest.skip("needs root, to give files to another user")
-    expected = found(material, tmp_path / "expected.json")
     cache = tmp_path / "cache"
     env = environment(YOLODSC_CACHE=str(cache))
     found(material, tmp_path / "filled.json", env=env)
@@ -102,10 +112,10 @@ def test_a_cache_of_another_user_changes_no_result(material: Material, tmp_path:
 
 
 @pytest.mark.parametrize("damage", ["cut off", "one bit"])
-def test_a_damaged_cache_changes_no_result(material: Material, tmp_path: Path, damage: str) -> None:
-    """Kernels that are not what was kept are made anew."""
+def test_a_damaged_cache_changes_no_result(material: Material, expected: list[Any], tmp_path: Path, damage: str) -> None:
+    """Damaged kernels are compiled again."""
     env = environment(YOLODSC_CACHE=str(tmp_path / "cache"))
-    expected = found(material, tmp_path / "expected.json", env=env)
+    assert found(material, tmp_path / "first.json", env=env) == expected
     for path in (tmp_path / "cache").rglob("*"):
         if path.is_file():
             data = path.read_bytes()
@@ -116,7 +126,7 @@ def test_a_damaged_cache_changes_no_result(material: Material, tmp_path: Path, d
 
 
 def test_two_processes_fill_one_cache_at_the_same_time(material: Material, tmp_path: Path) -> None:
-    """Both find what a third one finds with the kernels that they have kept; nothing temporary is left."""
+    """Both find the same as a third process that uses their kernels; no temporary file remains."""
     env = environment(YOLODSC_CACHE=str(tmp_path / "cache"))
     image = material.tree / "JPEGImages/00000.png"
     arguments = ("detect", *material.network, image, "--thresh", ".3", "--quiet", "--json")

@@ -13,6 +13,7 @@ from tools.fuzzing.target import corpus
 from yolodsc.errors import YolodscError
 
 
+@pytest.mark.slow
 def test_crashes_hangs_and_uncaught_exceptions_are_counted_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The case that killed the worker is the one that is kept; what comes after it is run all the same."""
     cases = ("accept", "crash", "hang", "raise 1", "raise 2", "lines", "memory", "refuse")
@@ -31,6 +32,7 @@ def test_crashes_hangs_and_uncaught_exceptions_are_counted_and_kept(tmp_path: Pa
     assert capsys.readouterr().out.splitlines()[-1].endswith("1 crashes, 1 hangs, 3 uncaught, seed 5")
 
 
+@pytest.mark.slow
 def test_a_run_over_sound_cases_is_clean_and_counts_its_cases(tmp_path: Path) -> None:
     """Mutations of a tree file are accepted or refused."""
     outcome = fuzz("tree", corpus("tree"), tmp_path, seconds=2, seed=1)
@@ -49,6 +51,7 @@ def test_an_unknown_target_is_refused(capsys: pytest.CaptureFixture[str]) -> Non
     assert tuple(capsys.readouterr().out.split()) == NAMES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cfg", "npz", "safetensors", "png", "results"])
 def test_structured_mutations_get_past_the_format(name: str) -> None:
     """Of 200 mutations some are accepted, and others are refused for several reasons."""

@@ -12,6 +12,8 @@ from tools.fuzzing.families import NAMES, family_of, target_named
 from tools.fuzzing.target import CORPUS, Target, corpus
 from yolodsc.errors import YolodscError
 
+pytestmark = pytest.mark.slow
+
 
 @contextmanager
 def limited(seconds: float) -> Iterator[None]:

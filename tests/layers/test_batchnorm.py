@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from tests.networks import input_shape, last, network
+from tests.networks import image, last, network
 
 
 def test_normalises_every_channel() -> None:
     """(x - mean) / sqrt(variance + 1e-5) * scale + bias."""
     net = network("batchnorm")
     w = {name: array[:, None, None] for name, array in net.weights[0].items()}
-    x = input_shape(net)
+    x = image(net)
 
-    wanted = (x - w["rolling_mean"]) / np.sqrt(w["rolling_variance"] + 1e-5) * w["scales"] + w["biases"]
-    np.testing.assert_allclose(last(net, x), wanted, rtol=1e-4, atol=1e-5)
+    expected = (x - w["rolling_mean"]) / np.sqrt(w["rolling_variance"] + 1e-5) * w["scales"] + w["biases"]
+    np.testing.assert_allclose(last(net, x), expected, rtol=1e-4, atol=1e-5)

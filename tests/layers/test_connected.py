@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from tests.networks import input_shape, last, network
+from tests.networks import image, last, network
 
 
 def test_product_with_the_flat_input() -> None:
     """(C, H, W) in C order times the matrix."""
     net = network("connected output=5 activation=linear", height=2, width=2)
-    weights, x = net.weights[0], input_shape(net)
+    weights, x = net.weights[0], image(net)
 
     np.testing.assert_allclose(last(net, x).ravel(), weights["weights"] @ x.ravel() + weights["biases"], rtol=1e-4, atol=1e-5)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.networks import input_shape, last, network
+from tests.networks import image, last, network
 from yolodsc.darknet.profile import ALEXEYAB, OPENCV, PJREDDIE, Profile
 from yolodsc.errors import CfgError
 from yolodsc.network.layers.convolutional import ConvolutionalLayer
@@ -42,7 +42,7 @@ def test_equals_a_loop_over_every_number(options: str) -> None:
     """Strides, padding, groups and dilation sample the cells that Darknet samples."""
     net = network(f"convolutional {options} activation=linear", channels=4, height=7, width=9)
     (layer,), (weights,) = net.layers, net.weights
-    x = input_shape(net)
+    x = image(net)
 
     out = last(net, x)
 
@@ -63,7 +63,7 @@ def test_batch_norm_uses_the_epsilon_of_the_profile(profile, deviation) -> None:
         "rolling_variance": np.float32([1e-6]),
         "weights": np.ones((1, 1, 1, 1), np.float32),
     }
-    x = input_shape(net)
+    x = image(net)
 
     out = last(net.with_weights([own]), x)
 
@@ -86,7 +86,7 @@ def test_xnor_reduces_weights_and_inputs_to_signs(options: str, profile: Profile
         f"convolutional filters=2 size=3 pad=1 xnor=1 activation=linear {options}", channels=2, height=4, width=4, profile=profile
     )
     (layer,), (weights,) = net.layers, net.weights
-    x = input_shape(net)
+    x = image(net)
     kernel = np.where(weights["weights"] > 0, 1, -1) * np.abs(weights["weights"]).mean(axis=(1, 2, 3), keepdims=True)
     padded = np.pad(np.where(x > 0, 1.0, -1.0), ((0, 0), (1, 1), (1, 1)), constant_values=around)
 
@@ -138,7 +138,7 @@ def test_the_product_reads_what_darknets_does(options: str, profile: Profile, re
     """Row k of the matrix begins at number k * OH * OW of the group's memory: of the input itself, or of the columns."""
     net = network(f"convolutional filters=4 activation=linear {options}", channels=4, height=9, width=7, profile=profile)
     (layer,), (weights,) = net.layers, net.weights
-    x = input_shape(net)
+    x = image(net)
 
     out = last(net, x)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.networks import input_shape, last, network
+from tests.networks import image, last, network
 from yolodsc.errors import CfgError
 
 
@@ -11,7 +11,7 @@ from yolodsc.errors import CfgError
 def test_centre_is_cut_out_and_adjusted(noadjust: int, factor: int, offset: int) -> None:
     """2x - 1 unless noadjust=1."""
     net = network(f"crop crop_height=4 crop_width=5 noadjust={noadjust}", height=8, width=8)
-    x = input_shape(net)
+    x = image(net)
 
     np.testing.assert_allclose(last(net, x), factor * x[:, 2:6, 1:6] + offset, rtol=1e-6)
 

@@ -5,7 +5,7 @@ import pytest
 
 from tests.networks import network
 from yolodsc.darknet.profile import ALEXEYAB, OPENCV, PJREDDIE, Profile
-from yolodsc.detection.detector import default_geometry
+from yolodsc.detection.network_input import default_geometry
 from yolodsc.errors import CfgError
 
 
@@ -25,8 +25,8 @@ def test_boxes_of_a_cell_share_its_classes() -> None:
 
 
 def test_vectors_that_do_not_fit_are_refused() -> None:
-    """The message says how many numbers were wanted."""
-    with pytest.raises(CfgError, match="wanted 1470"):
+    """The message says how many numbers were expected."""
+    with pytest.raises(CfgError, match="expected 1470"):
         network("detection classes=20 coords=4 num=2 side=7", channels=100, height=1, width=1)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.networks import input_shape, network
+from tests.networks import image, network
 
 
 @pytest.mark.parametrize("kind", ["dropout probability=.5", "cost type=sse", "empty", "silence"])
@@ -11,7 +11,7 @@ def test_the_input_is_passed_on(kind: str) -> None:
     """At inference these sections are aliases."""
     net = network(f"convolutional filters=2\n{kind}")
 
-    outputs = net.forward(input_shape(net))
+    outputs = net.forward(image(net))
 
     np.testing.assert_array_equal(outputs[1], outputs[0])
 

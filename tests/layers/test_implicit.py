@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from tests.networks import input_shape, last, network
+from tests.networks import image, last, network
 
 
 def test_puts_out_its_weights() -> None:
     """Whatever comes in."""
     net = network("implicit filters=5 atoms=2")
 
-    out = last(net, input_shape(net))
+    out = last(net, image(net))
 
     assert out.shape == (5, 2, 1)
     np.testing.assert_array_equal(out, net.weights[0]["weights"])

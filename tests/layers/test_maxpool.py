@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.networks import input_shape, last, network
+from tests.networks import image, last, network
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ def test_equals_a_loop_over_every_window(options: str) -> None:
     """Windows begin at -(padding // 2) and cells outside the map don't take part, on odd sizes too."""
     net = network(f"maxpool {options}", channels=2, height=7, width=9)
     (layer,) = net.layers
-    x = input_shape(net) - 10
+    x = image(net) - 10
 
     out = last(net, x)
 
@@ -34,6 +34,6 @@ def test_equals_a_loop_over_every_window(options: str) -> None:
 def test_depth_takes_every_nth_channel() -> None:
     """maxpool_depth=1 with out_channels=2 is the maximum over channels g, g + 2, g + 4."""
     net = network("maxpool maxpool_depth=1 out_channels=2", channels=6)
-    x = input_shape(net)
+    x = image(net)
 
     assert (last(net, x) == np.stack([x[0::2].max(axis=0), x[1::2].max(axis=0)])).all()

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from tests.networks import input_shape, last, network
+from tests.networks import image, last, network
 
 
 def test_equals_darknets_running_window() -> None:
     """Channel size // 2 never enters the window, and still leaves it."""
     net = network("normalization size=5 alpha=.01 beta=.75 kappa=1", channels=8, height=2, width=2)
-    x = input_shape(net)
+    x = image(net)
     squares = 0.01 * x.astype(float) ** 2
     norm = [1 + squares[0] + squares[1]]
     for k in range(1, 8):

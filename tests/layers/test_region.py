@@ -20,8 +20,8 @@ def test_box_of_one_cell() -> None:
     found = layer.decode(layer.forward([raw], {}), input_shape=net.input_shape, thresh=0.2)
 
     sigmoid = lambda v: 1 / (1 + np.exp(-v))  # noqa: E731
-    wanted = [[(3 + sigmoid(0.3)) / 4, (1 + sigmoid(-0.2)) / 2, np.exp(0.1) * 1.5 / 4, np.exp(0.2) * 2 / 2]]
-    np.testing.assert_allclose(found.boxes_xywh, wanted, rtol=1e-5)
+    expected = [[(3 + sigmoid(0.3)) / 4, (1 + sigmoid(-0.2)) / 2, np.exp(0.1) * 1.5 / 4, np.exp(0.2) * 2 / 2]]
+    np.testing.assert_allclose(found.boxes_xywh, expected, rtol=1e-5)
     np.testing.assert_allclose(found.probabilities, sigmoid(2) * np.array([[sigmoid(1), sigmoid(-1)]]), rtol=1e-5)
 
 
@@ -62,13 +62,13 @@ def test_map_reports_the_mapped_classes(tmp_path: Path) -> None:
     found = layer.decode(layer.forward([raw], {}), input_shape=net.input_shape, thresh=0.2)
 
     assert layer.reported == 2
-    wanted = 1 / (1 + np.exp(-5)) / (1 + np.exp(-4)) / (1 + np.exp(-3))
-    np.testing.assert_allclose(found.probabilities, [[wanted, 0]], rtol=1e-5)
+    expected = 1 / (1 + np.exp(-5)) / (1 + np.exp(-4)) / (1 + np.exp(-3))
+    np.testing.assert_allclose(found.probabilities, [[expected, 0]], rtol=1e-5)
 
 
 def test_channels_that_do_not_fit_are_refused() -> None:
     """The message says how many filters the layer before should have."""
-    with pytest.raises(CfgError, match="wanted 125: filters=125"):
+    with pytest.raises(CfgError, match="expected 125: filters=125"):
         network("region classes=20 num=5", channels=120)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.networks import input_shape, last, network
+from tests.networks import image, last, network
 from yolodsc.errors import CfgError
 
 
@@ -22,7 +22,7 @@ def darknet(x: np.ndarray, stride: int) -> np.ndarray:
 def test_equals_darknets_index_arithmetic() -> None:
     """Not a space-to-depth, even for stride 2."""
     net = network("reorg stride=2", channels=8, height=4, width=6)
-    x = input_shape(net)
+    x = image(net)
 
     np.testing.assert_array_equal(last(net, x), darknet(x, 2))
 
@@ -30,7 +30,7 @@ def test_equals_darknets_index_arithmetic() -> None:
 def test_reverse_scatters_offset_major_channels() -> None:
     """Channel (dy s + dx) C/s² + c goes to the pixels at offset (dy, dx) of channel c: not the inverse of the plain one."""
     net = network("reorg stride=2 reverse=1", channels=8, height=2, width=3)
-    x = input_shape(net)
+    x = image(net)
 
     out = last(net, x)
 

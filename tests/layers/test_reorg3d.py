@@ -3,23 +3,23 @@
 import numpy as np
 import pytest
 
-from tests.networks import input_shape, last, network
+from tests.networks import image, last, network
 from yolodsc.errors import CfgError
 
 
 def test_channels_are_offset_major() -> None:
     """Channel (dy s + dx) C + c holds the pixels at offset (dy, dx) of channel c."""
     net = network("reorg3d stride=2", channels=3, height=4, width=6)
-    x = input_shape(net)
+    x = image(net)
 
-    wanted = np.concatenate([x[:, dy::2, dx::2] for dy in range(2) for dx in range(2)])
-    np.testing.assert_array_equal(last(net, x), wanted)
+    expected = np.concatenate([x[:, dy::2, dx::2] for dy in range(2) for dx in range(2)])
+    np.testing.assert_array_equal(last(net, x), expected)
 
 
 def test_reverse_reads_the_input_with_the_outputs_shape() -> None:
     """Number by number as Darknet's loop goes, which is not the way back."""
     net = network("reorg3d stride=2 reverse=1", channels=32, height=2, width=3)
-    x = input_shape(net)
+    x = image(net)
     channels, height, width = net.layers[0].shape
     blocks = channels // 4
     expected = np.zeros(x.size, np.float32)

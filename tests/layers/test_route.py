@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.networks import input_shape, network
+from tests.networks import image, network
 from yolodsc.errors import CfgError
 
 TWO = "convolutional filters=4 size=1\nconvolutional filters=2 size=1\n"
@@ -13,7 +13,7 @@ def test_channels_come_in_listed_order() -> None:
     """Absolute and relative indices mean the same layers."""
     net = network(TWO + "route layers=-1,0")
 
-    outputs = net.forward(input_shape(net))
+    outputs = net.forward(image(net))
 
     np.testing.assert_array_equal(outputs[2], np.concatenate([outputs[1], outputs[0]]))
 
@@ -22,7 +22,7 @@ def test_groups_take_a_slice_of_each_source() -> None:
     """groups=2 group_id=1 is the second half of every listed layer."""
     net = network(TWO + "route layers=0,1 groups=2 group_id=1")
 
-    outputs = net.forward(input_shape(net))
+    outputs = net.forward(image(net))
 
     np.testing.assert_array_equal(outputs[2], np.concatenate([outputs[0][2:], outputs[1][1:]]))
 
@@ -44,8 +44,8 @@ def test_what_cannot_be_built_is_named(options: str, found: str) -> None:
 
 
 def test_maps_of_different_size_are_refused() -> None:
-    """Concatenation wants one height and width."""
-    with pytest.raises(CfgError, match="wanted one height and width"):
+    """Concatenated feature maps must have equal heights and widths."""
+    with pytest.raises(CfgError, match="expected equal heights and widths"):
         network("convolutional filters=2\nmaxpool size=2 stride=2\nroute layers=0,1")
 
 

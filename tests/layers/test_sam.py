@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.networks import input_shape, network
+from tests.networks import image, network
 from yolodsc.errors import CfgError
 
 
@@ -11,7 +11,7 @@ def test_product_number_by_number() -> None:
     """The layer before times the layer named by from, then the activation."""
     net = network("convolutional filters=4 size=1\nconvolutional filters=4 size=1\nsam from=-2 activation=leaky")
 
-    outputs = net.forward(input_shape(net))
+    outputs = net.forward(image(net))
 
     product = outputs[0] * outputs[1]
     np.testing.assert_allclose(outputs[2], np.where(product > 0, product, 0.1 * product), rtol=1e-5)
@@ -19,5 +19,5 @@ def test_product_number_by_number() -> None:
 
 def test_unequal_shapes_are_refused() -> None:
     """Darknet would read beyond its buffer."""
-    with pytest.raises(CfgError, match="wanted equal shapes"):
+    with pytest.raises(CfgError, match="expected equal shapes"):
         network("convolutional filters=4 size=1\nconvolutional filters=2 size=1\nsam from=-2")

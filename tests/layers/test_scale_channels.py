@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.networks import input_shape, network
+from tests.networks import image, network
 from yolodsc.errors import CfgError
 
 
@@ -11,7 +11,7 @@ def test_one_gate_a_channel() -> None:
     """The layer named by from, times what comes in."""
     net = network("convolutional filters=4 size=1\navgpool\nscale_channels from=0 activation=relu")
 
-    outputs = net.forward(input_shape(net))
+    outputs = net.forward(image(net))
 
     np.testing.assert_allclose(outputs[2], np.maximum(outputs[0] * outputs[1], 0), rtol=1e-6)
 
@@ -20,12 +20,12 @@ def test_one_gate_a_pixel() -> None:
     """scale_wh=1 wants a single channel."""
     net = network("convolutional filters=4 size=1\nconvolutional filters=1 size=1\nscale_channels from=0 scale_wh=1")
 
-    outputs = net.forward(input_shape(net))
+    outputs = net.forward(image(net))
 
     np.testing.assert_allclose(outputs[2], outputs[0] * outputs[1], rtol=1e-6)
 
 
 def test_gates_of_another_shape_are_refused() -> None:
     """Three gates for four channels."""
-    with pytest.raises(CfgError, match="wanted 4x1x1"):
+    with pytest.raises(CfgError, match="expected 4x1x1"):
         network("convolutional filters=4 size=1\nroute layers=-1 groups=2\navgpool\nscale_channels from=0")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.networks import input_shape, network
+from tests.networks import image, network
 from yolodsc.errors import CfgError
 
 TWO = "convolutional filters=4 size=1 activation=linear\nconvolutional filters=6 size=1 activation=linear\n"
@@ -13,11 +13,11 @@ def test_channels_in_common_take_part() -> None:
     """The result keeps the shape of the layer before."""
     net = network(TWO + "shortcut from=-2")
 
-    outputs = net.forward(input_shape(net))
+    outputs = net.forward(image(net))
 
-    wanted = outputs[1].copy()
-    wanted[:4] += outputs[0]
-    np.testing.assert_array_equal(outputs[2], wanted)
+    expected = outputs[1].copy()
+    expected[:4] += outputs[0]
+    np.testing.assert_array_equal(outputs[2], expected)
 
 
 def test_larger_sources_are_sampled_and_smaller_ones_scattered() -> None:
@@ -30,12 +30,12 @@ def test_larger_sources_are_sampled_and_smaller_ones_scattered() -> None:
         shortcut from=1"""
     )
 
-    outputs = net.forward(input_shape(net))
+    outputs = net.forward(image(net))
 
     np.testing.assert_array_equal(outputs[2], outputs[1] + outputs[0][:, ::2, ::2])
-    wanted = outputs[3].copy()
-    wanted[:, ::2, ::2] += outputs[1]
-    np.testing.assert_array_equal(outputs[4], wanted)
+    expected = outputs[3].copy()
+    expected[:, ::2, ::2] += outputs[1]
+    np.testing.assert_array_equal(outputs[4], expected)
 
 
 def test_weights_scale_every_input() -> None:
@@ -43,14 +43,14 @@ def test_weights_scale_every_input() -> None:
     net = network(TWO + "shortcut from=-2 weights_type=per_feature")
     weights = net.weights[2]["weights"][:, 0]
 
-    outputs = net.forward(input_shape(net))
+    outputs = net.forward(image(net))
 
-    wanted = weights[0] * outputs[1]
-    wanted[:4] += weights[1] * outputs[0]
-    np.testing.assert_allclose(outputs[2], wanted, rtol=1e-6)
+    expected = weights[0] * outputs[1]
+    expected[:4] += weights[1] * outputs[0]
+    np.testing.assert_allclose(outputs[2], expected, rtol=1e-6)
 
 
 def test_uneven_sizes_are_refused() -> None:
     """Height and width must differ by one factor."""
-    with pytest.raises(CfgError, match="one factor for height and width"):
+    with pytest.raises(CfgError, match="the same factor for height and width"):
         network("convolutional filters=2\nmaxpool size=2 stride_x=1 stride_y=2 padding=0\nshortcut from=0", width=16)

@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.networks import input_shape, last, network
+from tests.networks import image, last, network
 from yolodsc.errors import CfgError
 
 
 def test_every_group_sums_to_one() -> None:
     """Equal runs of the flat input, sharpened by temperature."""
     net = network("softmax groups=2 temperature=.5", channels=6, height=1, width=1)
-    x = input_shape(net)
+    x = image(net)
 
     e = np.exp(x.reshape(2, 3) / 0.5)
     np.testing.assert_allclose(last(net, x).reshape(2, 3), e / e.sum(axis=1, keepdims=True), rtol=1e-5)
@@ -24,12 +24,12 @@ def test_siblings_of_a_tree_compete(tmp_path: Path) -> None:
     tree.write_text("animal -1\nthing -1\ncat 0\ndog 0\ncar 1\n")
     net = network(f"softmax tree={tree}", channels=5, height=1, width=1)
 
-    out = last(net, input_shape(net)).ravel()
+    out = last(net, image(net)).ravel()
 
     np.testing.assert_allclose([out[:2].sum(), out[2:4].sum(), out[4]], 1, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("text", "found"), [("a -1\n", "has 1 classes; wanted 5"), ("a 3\n", "parent 3"), ("", "no classes")])
+@pytest.mark.parametrize(("text", "found"), [("a -1\n", "has 1 classes; expected 5"), ("a 3\n", "parent 3"), ("", "no classes")])
 def test_trees_that_do_not_fit_are_refused(tmp_path: Path, text: str, found: str) -> None:
     """Class count, parents, emptiness."""
     tree = tmp_path / "t.tree"

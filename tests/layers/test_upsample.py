@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from tests.networks import input_shape, last, network
+from tests.networks import image, last, network
 from yolodsc.errors import CfgError
 
 
 def test_every_pixel_is_repeated() -> None:
     """Nearest neighbour times scale."""
     net = network("upsample stride=3 scale=2", height=2, width=3)
-    x = input_shape(net)
+    x = image(net)
 
     np.testing.assert_array_equal(last(net, x), 2 * np.kron(x, np.ones((1, 3, 3), np.float32)))
 
@@ -18,10 +18,10 @@ def test_every_pixel_is_repeated() -> None:
 def test_negative_stride_sums_blocks() -> None:
     """The backward form, which Darknet runs for stride=-2."""
     net = network("upsample stride=-2", height=4, width=6)
-    x = input_shape(net)
+    x = image(net)
 
-    wanted = x[:, ::2, ::2] + x[:, 1::2, ::2] + x[:, ::2, 1::2] + x[:, 1::2, 1::2]
-    np.testing.assert_allclose(last(net, x), wanted, rtol=1e-5, atol=1e-6)
+    expected = x[:, ::2, ::2] + x[:, 1::2, ::2] + x[:, ::2, 1::2] + x[:, 1::2, 1::2]
+    np.testing.assert_allclose(last(net, x), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_stride_zero_is_refused() -> None:

@@ -62,7 +62,7 @@ def test_short_anchor_lists_are_filled_with_halves() -> None:
 @pytest.mark.parametrize(
     ("options", "found"),
     [
-        ("yolo classes=3 num=2", "14 channels .* wanted 16: filters=16"),
+        ("yolo classes=3 num=2", "14 input channels .* expected 16: filters=16"),
         ("yolo classes=2 num=3 mask=1,5", "mask=1,5 of 3 anchors"),
     ],
 )

@@ -34,16 +34,16 @@ def difference(network: Network, folder: Path, *, heads: Heads = "activated", im
     export_onnx(network, path, outputs=range(len(network.layers)), heads=heads, dynamic_batch=True)
     found = onnx_outputs(path, x)
     outputs = [network.forward(image) for image in x]
-    return max(_relative(found[f"layer_{i}"], _wanted(network, outputs, i, heads)) for i in range(len(network.layers)))
+    return max(_relative(found[f"layer_{i}"], _expected(network, outputs, i, heads)) for i in range(len(network.layers)))
 
 
-def _wanted(network: Network, outputs: Sequence[Sequence[Array]], index: int, heads: Heads) -> Array:
+def _expected(network: Network, outputs: Sequence[Sequence[Array]], index: int, heads: Heads) -> Array:
     raw = heads == "raw" and network.layers[index] in network.heads
     source = network.layers[index].sources[0] if raw else index
     return np.stack([one[source] for one in outputs])
 
 
-def _relative(found: Array, wanted: Array) -> float:
-    assert found.shape == wanted.shape
-    assert np.isfinite(wanted).all()
-    return float(np.abs(found - wanted).max() / max(np.abs(wanted).max(), 1e-6))
+def _relative(found: Array, expected: Array) -> float:
+    assert found.shape == expected.shape
+    assert np.isfinite(expected).all()
+    return float(np.abs(found - expected).max() / max(np.abs(expected).max(), 1e-6))

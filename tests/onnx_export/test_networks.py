@@ -46,7 +46,7 @@ def test_every_layer_of_real_networks_equals_the_reference(name: str, shared: Pa
 def test_heads_are_the_outputs_unless_others_are_named(tmp_path: Path) -> None:
     """Both heads, at a batch of one."""
     net = network(TWO_HEADS)
-    x = np.zeros((1, *net.image), np.float32)
+    x = np.zeros((1, *net.input_shape), np.float32)
 
     export_onnx(net, tmp_path / "heads.onnx")
     export_onnx(net, tmp_path / "third.onnx", outputs=[2])
@@ -61,7 +61,7 @@ def test_without_heads_the_last_layer_is_the_output(tmp_path: Path) -> None:
 
     export_onnx(net, tmp_path / "classes.onnx")
 
-    assert list(onnx_outputs(tmp_path / "classes.onnx", np.zeros((1, *net.image), np.float32))) == ["layer_1"]
+    assert list(onnx_outputs(tmp_path / "classes.onnx", np.zeros((1, *net.input_shape), np.float32))) == ["layer_1"]
 
 
 def test_layers_that_no_output_needs_are_left_out(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_outputs_beyond_the_network_are_refused(tmp_path: Path) -> None:
 
 def test_more_weights_than_a_file_holds_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before anything is written."""
-    monkeypatch.setattr(export, "MOST_BYTES", 10)
+    monkeypatch.setattr(export, "MAX_BYTES", 10)
 
     with pytest.raises(ConversionError, match="GiB of weights"):
         export_onnx(network(TWO_HEADS), tmp_path / "x.onnx")

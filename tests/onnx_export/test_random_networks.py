@@ -21,7 +21,7 @@ def test_any_network_equals_the_reference(made: Network, tmp_path_factory: pytes
     path: Path = tmp_path_factory.mktemp("random") / "network.onnx"
     x = np.stack([image(made, seed=number) for number in range(2)])
     with np.errstate(all="ignore"):
-        wanted = [np.stack(outputs) for outputs in zip(*map(made.forward, x), strict=True)]
+        expected = [np.stack(outputs) for outputs in zip(*map(made.forward, x), strict=True)]
 
     try:
         export_onnx(made, path, outputs=range(len(made.layers)), dynamic_batch=True)
@@ -31,8 +31,8 @@ def test_any_network_equals_the_reference(made: Network, tmp_path_factory: pytes
 
     found = onnx_outputs(path, x)
     for layer in made.layers:
-        seen = [wanted[layer.index], *(wanted[source] for source in layer.sources if source >= 0)]
-        if all(np.isfinite(output).all() for output in wanted[: layer.index + 1]):
+        seen = [expected[layer.index], *(expected[source] for source in layer.sources if source >= 0)]
+        if all(np.isfinite(output).all() for output in expected[: layer.index + 1]):
             largest = max(float(np.abs(output).max()) for output in seen)
-            difference = np.abs(found[f"layer_{layer.index}"] - wanted[layer.index]).max()
+            difference = np.abs(found[f"layer_{layer.index}"] - expected[layer.index]).max()
             assert difference <= TOLERANCE * max(largest, 1e-6), layer.type

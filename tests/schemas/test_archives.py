@@ -156,14 +156,14 @@ HEADERS: list[tuple[Callable[[dict[str, Any]], Any], str]] = [
     (_set(NAMES[3], "shape", [2**40, 2**40]), "data_offsets[1]: got 16, expected 4835703278458516698824716"),
     (_set(NAMES[3], "shape", "one"), 'shape: got "one", expected array'),
     (_set(NAMES[3], "dtype", "F31"), 'dtype: got "F31", expected one of'),
-    (_set(NAMES[3], "dtype", "I32"), "layer_0.rolling_variance is I32 (1,); the cfg inside wants float32 (1,)"),
-    (lambda header: header.pop(NAMES[3]), "got tensors of 12 bytes, and 16 bytes behind the header"),
+    (_set(NAMES[3], "dtype", "I32"), "layer_0.rolling_variance is I32 (1,); the cfg inside expects float32 (1,)"),
+    (lambda header: header.pop(NAMES[3]), "got tensors of 12 bytes, and 16 bytes after the header"),
     (lambda header: header.update({NAMES[3]: []}), '$["layer_0.rolling_variance"]: got an array of 0, expected object'),
     (lambda header: header.update(__metadata__={"cfg": 3}), "$.cfg: got 3, expected string"),
     (lambda header: header.update(__metadata__=[1]), "got an array of 1, expected object"),
     (lambda header: header.update(__metadata__={"cfg": CFG, "seen": "1" * 6000}), "seen=11111"),
     (lambda header: "[" * 90_000, "nested too deeply"),
-    (lambda header: "[]", "got a header that is no object"),
+    (lambda header: "[]", "got a header that is not an object"),
     (lambda header: '{"a": 1, "a": 1}', 'got the key "a" twice'),
 ]
 

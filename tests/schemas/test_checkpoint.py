@@ -161,7 +161,7 @@ def test_a_file_that_ends_too_early_is_no_ctrl_c(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("yolodsc.cli.finetune._learner", lambda *files, **options: student())
 
     assert run(["finetune", *cfg, "--labels", "--images", "x", "--out", "nowhere"]) == 2
-    assert "a file ended too early No data left in file" in capsys.readouterr().err
+    assert "a file ended too early: No data left in file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("field", ["jitter", "hue", "saturation", "exposure", "sharpen"])

@@ -26,18 +26,18 @@ DOG = ("matches", "classes", "dog")
 FAULTS: list[tuple[str, tuple[str | int, ...], Any, str]] = [
     ("evaluation", (*DOG, "positives", 1), 10**12, "at $.matches.classes.dog.positives[1]: got 1000000000000, expected 0 to 1"),
     ("evaluation", (*DOG, "positives", 1), -1, "at $.matches.classes.dog.positives[1]: got -1, expected integer >= 0"),
-    ("evaluation", (*DOG, "picture", 2), 2, "at $.matches.classes.dog.image[2]: got 2, expected 0 to 1"),
-    ("evaluation", (*DOG, "picture", 0), 0.5, "at $.matches.classes.dog.image[0]: got 0.5, expected integer"),
+    ("evaluation", (*DOG, "picture", 2), 2, "at $.matches.classes.dog.picture[2]: got 2, expected 0 to 1"),
+    ("evaluation", (*DOG, "picture", 0), 0.5, "at $.matches.classes.dog.picture[0]: got 0.5, expected integer"),
     ("evaluation", (*DOG, "picture"), [0], "dog.right: got 3 outcomes, expected 1, one a detection"),
     ("evaluation", (*DOG, "right"), "11", "dog.right: got 2 outcomes, expected 3"),
     ("evaluation", (*DOG, "right"), "111", "dog.right: got 3 right detections, expected at most 2"),
     ("evaluation", (*DOG, "right"), "12x", 'dog.right: got "12x", expected string matching'),
     ("evaluation", (*DOG, "right"), ..., "at $.matches.classes.dog: field right is missing"),
-    ("evaluation", ("matches", "classes", "tea pot", "picture"), [7], 'at $.matches.classes["tea pot"].image[0]: got 7'),
+    ("evaluation", ("matches", "classes", "tea pot", "picture"), [7], 'at $.matches.classes["tea pot"].picture[0]: got 7'),
     ("evaluation", ("matches", "classes", "cow"), VALID["evaluation"]["matches"]["classes"]["dog"], "a class that $.rules.voc10"),
     ("evaluation", ("matches", "rule"), "voc7", 'at $.matches.rule: got "voc7", expected a rule'),
-    ("evaluation", ("pictures",), [], "at $.images: got an array of 0, expected array of length >= 1"),
-    ("evaluation", ("pictures", 1), None, "at $.images[1]: got null, expected string"),
+    ("evaluation", ("pictures",), [], "at $.pictures: got an array of 0, expected array of length >= 1"),
+    ("evaluation", ("pictures", 1), None, "at $.pictures[1]: got null, expected string"),
     ("evaluation", ("pictures", 1), "c", "differ in their images"),
     ("evaluation", ("rules", "voc10", "classes", "dog", "ap"), float("nan"), "got NaN, expected a finite number"),
     ("evaluation", ("rules", "voc10", "classes", "dog", "ap"), 2, "classes.dog.ap: got 2, expected number <= 1"),
@@ -53,7 +53,7 @@ FAULTS: list[tuple[str, tuple[str | int, ...], Any, str]] = [
     ("truth", ("images", 1, "id"), 1, "at $.images[1].id: got"),
     ("truth", ("images", 0, "width"), -5, "at $.images[0].width: got -5, expected number >= 1"),
     ("truth", ("images", 0, "height"), 1e300, "at $.images[0].height: got 1e+300"),
-    ("truth", ("images",), [], "at $.images: got an array of 0"),
+    ("truth", ("images",), [], "at $.pictures: got an array of 0"),
     ("truth", ("annotations", 0, "bbox"), [1, 2, 3], "at $.annotations[0].bbox: got an array of 3, expected array of length 4"),
     ("truth", ("annotations", 0, "bbox", 2), -1, "at $.annotations[0].bbox[2]: got -1, expected number >= 0"),
     ("truth", ("annotations", 0, "bbox", 2), float("inf"), "got Infinity, expected a finite number"),
@@ -68,7 +68,7 @@ FAULTS: list[tuple[str, tuple[str | int, ...], Any, str]] = [
     ("results", (1, "score"), "0.5", 'at $[1].score: got "0.5", expected number'),
     ("results", (1, "score"), 1e300, "at $[1].score: got 1e+300"),
     ("results", (1,), 1, "at $[1]: got 1, expected object"),
-    ("results", (), {}, "wanted a list of detections"),
+    ("results", (), {}, "expected a list of detections"),
     ("frames", (0, "objects", 0, "name"), None, "at $[0].objects[0].name: got null, expected string"),
     ("frames", (0, "objects", 0, "relative_coordinates", "width"), "w", "relative_coordinates.width: got"),
     ("frames", (0, "objects", 0, "relative_coordinates"), [1], "relative_coordinates: got an array of 1, expected object"),
@@ -149,7 +149,7 @@ def test_draws_in_blocks_are_the_same_draws(monkeypatch: pytest.MonkeyPatch) -> 
     a, b = (read_evaluation(side, file="x") for side in (content, other))
     whole = compare(a, b)
 
-    monkeypatch.setattr("yolodsc.evaluation.comparison.bootstrap.MOST_WEIGHTS", 30 * 7)
+    monkeypatch.setattr("yolodsc.evaluation.comparison.bootstrap.MAX_WEIGHTS", 30 * 7)
 
     assert compare(a, b) == whole
     assert whole[""].low != whole[""].high

@@ -14,10 +14,10 @@ HUGE = "1" * 6000
 
 
 def evaluated(
-    tmp_path: Path, form: str, *, truth: str = "0 .5 .5 .2 .2\n", found: str = "0 .5 .5 .2 .2 .9\n", names: str = ""
+    tmp_path: Path, form: str, *, ground_truth: str = "0 .5 .5 .2 .2\n", found: str = "0 .5 .5 .2 .2 .9\n", names: str = ""
 ) -> Any:
     """Score one text file against another; the JSON."""
-    for folder, text in (("truth", truth), ("found", found)):
+    for folder, text in (("truth", ground_truth), ("found", found)):
         (tmp_path / folder).mkdir(exist_ok=True)
         (tmp_path / folder / "a.txt").write_text(text)
     listed = []
@@ -38,7 +38,7 @@ def test_numbers_that_are_none_are_reported_and_skipped(form: str, number: str, 
     found = {"yolo": "0 .5 .5 .2 .2 {}\n", "cartucho": "dog {} 1 1 5 5\n", "rafael": "dog {} 1 1 5 5\n"}
     good = lines[form].format(".2" if form == "yolo" else "5")
 
-    content = evaluated(tmp_path, form, truth=good + lines[form].format(number), found=found[form].format(number))
+    content = evaluated(tmp_path, form, ground_truth=good + lines[form].format(number), found=found[form].format(number))
 
     notes = "\n".join(content["notes"])
     assert notes.count("is no class and") == 2
@@ -52,7 +52,7 @@ def test_class_numbers_beyond_the_names_are_reported_and_skipped(number: str, tm
     lines = f"0 .5 .5 .2 .2\n{number} .5 .5 .2 .2\n"
     rows = f"0 .5 .5 .2 .2 .9\n{number} .5 .5 .2 .2 .9\n"
 
-    content = evaluated(tmp_path, "yolo", truth=lines, found=rows, names="dog\ncat\n")
+    content = evaluated(tmp_path, "yolo", ground_truth=lines, found=rows, names="dog\ncat\n")
 
     assert list(content["rules"]["coco"]["classes"]) == ["dog", "cat"]
     assert f"a.txt: class {number[:40]}; expected 0 to 1; skipped" in content["notes"]
@@ -62,7 +62,7 @@ def test_class_numbers_beyond_the_names_are_reported_and_skipped(number: str, tm
 @pytest.mark.parametrize("number", ["1000000000", HUGE])
 def test_class_numbers_without_names_are_names(number: str, tmp_path: Path) -> None:
     """One class each, whatever its number."""
-    content = evaluated(tmp_path, "yolo", truth=f"{number} .5 .5 .2 .2\n", found=f"{number} .5 .5 .2 .2 .9\n")
+    content = evaluated(tmp_path, "yolo", ground_truth=f"{number} .5 .5 .2 .2\n", found=f"{number} .5 .5 .2 .2 .9\n")
 
     assert list(content["rules"]["coco"]["classes"]) == [number]
     assert content["rules"]["coco"]["mean_ap"] == pytest.approx(1)

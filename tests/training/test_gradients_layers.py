@@ -8,6 +8,8 @@ from yolodsc.errors import YolodscError
 from yolodsc.network.network import Network
 from yolodsc.training.model.model import FROZEN, LIVE, Statistics, TrainingModel
 
+pytestmark = pytest.mark.slow
+
 CONVOLUTIONS = {
     "pointwise": "convolutional filters=5 activation=leaky",
     "pointwise-bn": "convolutional filters=5 activation=leaky batch_normalize=1",

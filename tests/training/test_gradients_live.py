@@ -11,6 +11,8 @@ from yolodsc.training.layers.convolution.moments import Moments
 from yolodsc.training.model.model import LIVE, TrainingModel
 from yolodsc.training.model.reestimate import reestimate
 
+pytestmark = pytest.mark.slow
+
 BLOCKS = """
     convolutional filters=4 size=3 pad=1 activation=leaky batch_normalize=1
     convolutional filters=8 groups=4 size=3 stride=2 pad=1 activation=relu batch_normalize=1

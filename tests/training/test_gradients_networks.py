@@ -14,6 +14,8 @@ from yolodsc.errors import YolodscError
 from yolodsc.network.network import Network
 from yolodsc.training.model.model import FROZEN, LIVE, Statistics, TrainingModel
 
+pytestmark = pytest.mark.slow
+
 REAL = {
     "mobilenetv2-yolov3-nano-voc": 64,
     "yololite-voc-trial3-bn": 64,

@@ -62,7 +62,7 @@ def _zipped(members: list[tuple[str, bytes]], compression: int) -> bytes:
 
 
 def mutated_safetensors(data: bytes, rng: random.Random, bytewise: Bytewise) -> bytes:
-    """The header changed, its length right; or one of its values replaced by another kind of value."""
+    """Change the header and correct its length, or replace one of its values by one of another type."""
     (length,) = struct.unpack_from("<Q", data.ljust(8, b"\0"))
     header, body = data[8 : 8 + length], data[8 + length :]
     try:

@@ -69,7 +69,7 @@ def _spliced(data: bytes, part: bytes, rng: random.Random) -> bytes:
 
 
 def _word(data: bytes, rng: random.Random) -> bytes:
-    """A wild word in the place of a word, where there are words."""
+    """Replace a random word by an unusual one, if there are words."""
     words = data.split(b" ")
     words[rng.randrange(len(words))] = rng.choice(WORDS)
     return b" ".join(words)

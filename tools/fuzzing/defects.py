@@ -14,7 +14,7 @@ class _TwoLinesError(YolodscError):
 
 
 def fail(data: bytes) -> None:
-    """What the data say."""
+    """Fail as the data request."""
     if data == b"crash":
         os.kill(os.getpid(), signal.SIGSEGV)
     elif data == b"hang":

@@ -5,7 +5,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from tools.fuzzing.record import MOST_BYTES, Record
+from tools.fuzzing.record import MAX_BYTES, Record
 from tools.fuzzing.target import Target
 from yolodsc.errors import YolodscError
 
@@ -19,7 +19,7 @@ class Guarded:
 
     def __call__(self, data: bytes) -> bool:
         """Whether the case ended as it should."""
-        data = data[:MOST_BYTES]
+        data = data[:MAX_BYTES]
         self._record.begin(data)
         try:
             self._target.one(data)

@@ -106,7 +106,7 @@ def detections(data: bytes) -> None:
 
 
 def mutated_numbers(data: bytes, rng: random.Random, bytewise: Bytewise) -> bytes:
-    """Numbers replaced, one or many at once."""
+    """Replace one number or many."""
     if len(data) < HEAD.size + 4 or rng.random() < 0.3:
         return bytewise(data)
     head = bytearray(data[: HEAD.size])

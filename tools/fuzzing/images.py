@@ -12,7 +12,7 @@ from yolodsc.darknet.profile import ALEXEYAB, profile_named
 from yolodsc.images.image import fit, read_image
 
 _SMALL = Shape(3, 13, 17)
-MOST_NUMBERS = 1 << 23
+MAX_NUMBERS = 1 << 23
 """Larger images are read only: a few bytes of PNG make a hundred million pixels, which is slow but no hang."""
 
 
@@ -20,7 +20,7 @@ def _reader(ending: str) -> Callable[[bytes], None]:
     def read(data: bytes) -> None:
         path = scratch.file(f"fuzz.{ending}", data)
         pixels = read_image(path, channels=3)
-        if pixels.size > MOST_NUMBERS:
+        if pixels.size > MAX_NUMBERS:
             return
         read_image(path, channels=1, exif=True)
         for profile in (ALEXEYAB, profile_named("opencv")):

@@ -10,7 +10,7 @@ from yolodsc.images.jpeg import decode_jpeg
 
 
 def decode(data: bytes) -> None:
-    """Both counts of channels; what is decoded has the size that the other has."""
+    """Decode with one and with three channels; both images must have the same size."""
     shapes = set()
     for channels in (1, 3):
         image = decode_jpeg(data, channels=channels)
@@ -30,7 +30,7 @@ def prepare() -> None:
 
 
 def mutated_segments(data: bytes, rng: random.Random, bytewise: Bytewise) -> bytes:
-    """A segment changed, its length right; dropped, doubled or moved."""
+    """Change a segment and correct its length, or remove, duplicate or move it."""
     segments = _segments(data)
     if len(segments) < 3:
         return bytewise(data)

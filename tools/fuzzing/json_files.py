@@ -21,7 +21,7 @@ from yolodsc.evaluation.metrics.rules import rules_named
 
 def read_coco_file(data: bytes) -> None:
     """Ground truth; results are read against it."""
-    dataset = read_coco(scratch.file("coco.json", data), InputReport(), images=scratch.folder("pictures"))
+    dataset = read_coco(scratch.file("coco.json", data), InputReport(), images=scratch.folder("images"))
     entry = [{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.5}]
     _scored(dataset, scratch.file("coco-results.json", json.dumps(entry)))
 
@@ -69,7 +69,7 @@ _ODD: tuple[Any, ...] = (
 
 
 def mutated_json(data: bytes, rng: random.Random, bytewise: Bytewise) -> bytes:
-    """A value somewhere in the tree replaced, dropped or doubled; seldom nested without end."""
+    """Replace, remove or duplicate a value in the tree; rarely nest it without limit."""
     lines = data.split(b"\n") if data.count(b"\n{") else [data]
     at = rng.randrange(len(lines))
     try:
@@ -86,7 +86,7 @@ def mutated_json(data: bytes, rng: random.Random, bytewise: Bytewise) -> bytes:
 
 
 def _changed(content: Any, rng: random.Random) -> Any:
-    """A copy with one change, at a place found by walking down at random."""
+    """A copy with one change, at a random position in the tree."""
     if not isinstance(content, (dict, list)) or not content or rng.random() < 0.15:
         return rng.choice(_ODD)
     keys: list[Any] = list(content) if isinstance(content, dict) else list(range(len(content)))

@@ -77,7 +77,7 @@ def read_rafael(data: bytes) -> None:
 
 def _score(dataset: Dataset, found: Dataset) -> None:
     """Score the labels as if they were detections."""
-    truth = found.truth
+    truth = found.ground_truth
     scores = np.linspace(1, 0, len(truth))
     same = DetectionTable(truth.image, truth.class_id, scores, truth.boxes_xyxy, None)
     evaluate(dataset, same, rules_named("voc07,coco"))

@@ -21,10 +21,10 @@ from yolodsc.errors import CfgError, WeightsError
 from yolodsc.jit.isa import available_isas
 from yolodsc.network.network import Network
 
-MOST_MULTIPLICATIONS, MOST_NUMBERS = 3_000_000, 200_000
+MAX_MULTIPLICATIONS, MAX_NUMBERS = 3_000_000, 200_000
 """Of one layer: the reference should not take long."""
 
-MOST_LAYERS = 24
+MAX_LAYERS = 24
 TOLERANCE = 1e-4
 """Of the largest number of a layer and of what it reads."""
 
@@ -68,19 +68,19 @@ def _executed(network: Network, images: Array, isa: str, threads: int, outputs: 
 def _built(data: bytes) -> Network | None:
     """The network of a cfg, None where it is refused or too large to try."""
     text = data.decode("utf-8", "surrogateescape")
-    if text.count("[") > MOST_LAYERS or "tree=" in text or "map=" in text:
+    if text.count("[") > MAX_LAYERS or "tree=" in text or "map=" in text:
         return None
     path = scratch.file("fuzz.cfg", data)
     try:  # refuses what cannot be built before any array is made
         Network.load(path, scratch.file("empty.weights", bytes(20)))
     except WeightsError as error:
-        if _count(str(error)) > MOST_NUMBERS:
+        if _count(str(error)) > MAX_NUMBERS:
             return None
     except CfgError:
         return None
     network = Network.build(read_cfg(path))
-    small = all(layer.multiply_adds() <= MOST_MULTIPLICATIONS and layer.shape.size <= MOST_NUMBERS for layer in network.layers)
-    return network if small and network.input_shape.size <= MOST_NUMBERS else None
+    small = all(layer.multiply_adds() <= MAX_MULTIPLICATIONS and layer.shape.size <= MAX_NUMBERS for layer in network.layers)
+    return network if small and network.input_shape.size <= MAX_NUMBERS else None
 
 
 def _count(message: str) -> int:

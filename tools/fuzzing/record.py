@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-MOST_BYTES = 1 << 20
+MAX_BYTES = 1 << 20
 """Longer cases are cut."""
 
 _HEAD = struct.Struct("<QdI")  # cases so far, when the present one began (0: none), length of its data
@@ -27,13 +27,13 @@ class Record:
 
     def __init__(self, path: Path) -> None:
         with path.open("r+b") as file:
-            self._map = mmap.mmap(file.fileno(), _HEAD.size + MOST_BYTES)
+            self._map = mmap.mmap(file.fileno(), _HEAD.size + MAX_BYTES)
         self._cases = 0
 
     @classmethod
     def created(cls, path: Path) -> Self:
-        """A new one in the place of what was there."""
-        path.write_bytes(bytes(_HEAD.size + MOST_BYTES))
+        """A new record that replaces an existing file."""
+        path.write_bytes(bytes(_HEAD.size + MAX_BYTES))
         return cls(path)
 
     def begin(self, data: bytes) -> None:

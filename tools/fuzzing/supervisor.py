@@ -1,4 +1,4 @@
-"""Starts workers one after the other, and keeps the case that killed or stopped one."""
+"""Runs workers in sequence, and keeps each case that killed or stopped one."""
 
 import hashlib
 import os
@@ -18,12 +18,12 @@ from tools.fuzzing.record import Record
 ROOT = Path(__file__).parents[2]
 POLL = 0.1
 STARTING = 300.0
-"""Seconds in which a worker must have run its first case: kernels are compiled before."""
+"""Time limit for the first case of a worker in seconds, which includes compilation of kernels."""
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What a run has found; the failing cases lie in the folder of failures."""
+    """Result of a run; the failing cases are files in the output folder."""
 
     cases: int = 0
     crashes: list[Path] = field(default_factory=list)
@@ -32,13 +32,13 @@ class Outcome:
     broken: str | None = None
 
     def line(self, name: str, seed: int) -> str:
-        """The last line of a run."""
+        """Last line of a run's output."""
         counts = f"{len(self.crashes)} crashes, {len(self.hangs)} hangs, {len(self.uncaught)} uncaught"
         return f"{name}: {self.cases} cases, {counts}, seed {seed}"
 
     @property
     def clean(self) -> bool:
-        """Whether nothing was found."""
+        """Whether the run found no failure."""
         return not (self.crashes or self.hangs or self.uncaught or self.broken)
 
 
@@ -63,7 +63,7 @@ def fuzz(name: str, files: Sequence[Path], out: Path, *, seconds: float, seed: i
 
 
 def _round(name: str, scratch: Path, out: Path, seconds: float, seed: int, outcome: Outcome) -> bool:
-    """One worker from start to end; whether another one has to go on."""
+    """Run one worker; return whether another one must continue."""
     record = Record.created(scratch / "record")
     arguments = [name, scratch / "record", scratch / "corpus", out, seconds, seed]
     log = scratch / "log"
@@ -79,7 +79,7 @@ def _round(name: str, scratch: Path, out: Path, seconds: float, seed: int, outco
     state = record.state()
     outcome.cases += state.cases
     text = log.read_text(errors="replace")
-    sys.stderr.write(_told(text))
+    sys.stderr.write(_tracebacks(text))
     if hung or (worker.returncode < 0 and state.running):
         kind, found = ("hang", outcome.hangs) if hung else ("crash", outcome.crashes)
         found.append(_kept(out, name, kind, state.data))
@@ -93,7 +93,7 @@ def _round(name: str, scratch: Path, out: Path, seconds: float, seed: int, outco
 
 
 def _watched(worker: "subprocess.Popen[bytes]", record: Record, limit: float, seconds: float) -> bool:
-    """Wait for a worker; whether it had to be killed because a case took too long."""
+    """Wait for a worker; return whether it was killed because a case took too long."""
     started = time.monotonic()
     try:
         while worker.poll() is None:
@@ -112,18 +112,18 @@ def _watched(worker: "subprocess.Popen[bytes]", record: Record, limit: float, se
 
 
 def _environment(name: str, scratch: Path) -> dict[str, str]:
-    """Of a worker: one thread of BLAS, folders of its own for what is compiled, nothing outside of the scratch folder."""
+    """Environment of a worker: one thread of BLAS, separate caches of kernels, temporary files in the scratch folder."""
     caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "yolodsc-fuzz"
     folder = scratch / "files"
     folder.mkdir(exist_ok=True)
-    own = {
+    variables = {
         "OPENBLAS_NUM_THREADS": "1",
         "PYTHONPATH": str(ROOT),
         "TMPDIR": str(folder),
         "YOLODSC_CACHE": str(caches / "kernels"),
         "NUMBA_CACHE_DIR": str(caches / f"numba-{family_of(name).module}"),
     }
-    return {**os.environ, **own, **family_of(name).environment}
+    return {**os.environ, **variables, **family_of(name).environment}
 
 
 def _kept(out: Path, name: str, kind: str, data: bytes) -> Path:
@@ -133,14 +133,14 @@ def _kept(out: Path, name: str, kind: str, data: bytes) -> Path:
 
 
 def _forget(corpus: Path, data: bytes) -> None:
-    """A case that ends the worker would end the next one too."""
+    """Remove a case that ends the worker, because it would end the next one too."""
     for path in corpus.iterdir():
         if path.read_bytes() == data:
             path.unlink()
 
 
-def _told(text: str) -> str:
-    """Tracebacks of uncaught exceptions, without what libFuzzer says of its progress."""
+def _tracebacks(text: str) -> str:
+    """Tracebacks of uncaught exceptions, without the progress lines of libFuzzer."""
     start = text.find("--- ")
     if start < 0:
         return ""

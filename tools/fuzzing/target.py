@@ -1,4 +1,4 @@
-"""What a fuzz target is."""
+"""Definition of a fuzz target."""
 
 import random
 from collections.abc import Callable
@@ -9,7 +9,7 @@ CORPUS = Path(__file__).parents[2] / "tests" / "fuzz" / "corpus"
 """Seeds and regressions: a folder a target, a file a case."""
 
 Bytewise = Callable[[bytes], bytes]
-"""A mutation that knows nothing of the format."""
+"""A mutation that is independent of the format."""
 
 Mutation = Callable[[bytes, random.Random, Bytewise], bytes]
 """A mutation that keeps the format's structure: from data, a source of choices, and a bytewise mutation of parts."""
@@ -26,7 +26,7 @@ class Target:
     one
         Calls the reader with a file's content; returns where the content was accepted or refused with a `YolodscError`.
     mutate
-        Of formats with checksums or compression, which bytewise mutation cannot get past.
+        Mutation for formats with checksums or compression, which bytewise mutations do not survive.
     tokens
         Words of the format.
     prepare

@@ -16,7 +16,7 @@ from typing import Any
 from tools.fuzzing.explore import explore
 from tools.fuzzing.families import Family, family_of, target_named
 from tools.fuzzing.guarded import Guarded
-from tools.fuzzing.record import MOST_BYTES, Record
+from tools.fuzzing.record import MAX_BYTES, Record
 from tools.fuzzing.target import Target
 
 
@@ -58,7 +58,7 @@ def _libfuzzer(fuzzer: Any, target: Target, run: Any, corpus: str, *, seconds: f
     options = [
         f"-max_total_time={max(int(seconds), 1)}",
         f"-seed={seed % 2**32 or 1}",
-        f"-max_len={MOST_BYTES // 16}",
+        f"-max_len={MAX_BYTES // 16}",
         "-rss_limit_mb=0",
     ]
     options += ["-verbosity=0", "-timeout=100000", *_dictionary(target, Path(corpus).with_suffix(".words"))]
@@ -76,13 +76,13 @@ def _dictionary(target: Target, path: Path) -> list[str]:
     return [f"-dict={path}"]
 
 
-def _mutated(fuzzer: Any, target: Target, data: bytes, most: int, seed: int) -> bytes:
+def _mutated(fuzzer: Any, target: Target, data: bytes, limit: int, seed: int) -> bytes:
     def bytewise(part: bytes) -> bytes:
         return bytes(fuzzer.Mutate(part, max(len(part) + 64, 64)))
 
     assert target.mutate is not None
     rng = random.Random(seed)
-    return target.mutate(data, rng, bytewise)[:most] if rng.random() < 0.8 else bytewise(data)[:most]
+    return target.mutate(data, rng, bytewise)[:limit] if rng.random() < 0.8 else bytewise(data)[:limit]
 
 
 if __name__ == "__main__":

@@ -15,8 +15,8 @@ from .streams import Throughput as Throughput
 from .streams import measure_throughput as measure_throughput
 from .subject import Subject as Subject
 from .subject import benchmark_subject as benchmark_subject
-from .subject import named as named
-from .subject import random as random
+from .subject import named_network as named_network
+from .subject import random_network as random_network
 from .timing import OUR_ENGINE as OUR_ENGINE
 from .timing import MissingEngine as MissingEngine
 from .timing import Result as Result

@@ -1,8 +1,8 @@
-"""FastDSC's own claim, measured: one separable network by three methods, layer by layer and in total, on one thread.
+"""Measures the claim of the FastDSC paper: times one separable network by three methods, by layer and in total, on one thread.
 
-``DSC`` copies the map of every pointwise convolution as im2col does before its matrix product, as Darknet and its kin do.
-``FastDSC`` (Yoo, Choi, Choi 2018) leaves the copy out. Both share depthwise kernel and buffers, so that the copy is the only
-difference. ``fused`` is the engine. A round runs each method once, in an order drawn anew; times are medians over rounds.
+``DSC`` copies the input of every pointwise convolution with im2col before its matrix product, as Darknet does. ``FastDSC``
+(Yoo, Choi, Choi 2018) omits the copy. Both share depthwise kernel and buffers, so that the copy is the only difference. ``fused``
+is the engine. A round runs each method once, in random order; times are medians over rounds.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,20 +15,20 @@ from threadpoolctl import threadpool_limits
 
 from yolodsc import engine
 from yolodsc.arrays import Array, Shape
-from yolodsc.bench.subject import image, read_by_heads
-from yolodsc.bench.timing import LEAST_ROUNDS
+from yolodsc.bench.subject import benchmark_image, head_inputs
+from yolodsc.bench.timing import MIN_ROUNDS
 from yolodsc.engine import FastDscRunner, PlanEntry, Runner
 from yolodsc.network import ConvolutionalLayer, Layer, Network
 
 Times = dict[int, float]
-"""Times by the last layer of what was timed; the total under `WHOLE`."""
+"""Seconds by the last layer of each timed operation; the total is under `WHOLE`."""
 
 WHOLE = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AblationRow:
-    """A depthwise or pointwise layer; ``fused_ms`` is None where it is part of what a later row times.
+    """A depthwise or pointwise layer; ``fused_ms`` is None if the time of a later row includes it.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class AblationRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ablation:
-    """Rows of the separable layers, and totals of the whole network, reading and handing out included."""
+    """Rows of the separable layers, and totals of the whole network, input and output included."""
 
     model: str
     rows: tuple[AblationRow, ...]
@@ -58,9 +58,9 @@ class Ablation:
 
 
 def ablate(model: str, network: Network, *, seconds: float, seed: int) -> Ablation:
-    """Time the three methods on one network for about that long."""
-    outputs = read_by_heads(network)
-    x = image(network.input_shape)
+    """Time the three methods on one network for about ``seconds``."""
+    outputs = head_inputs(network)
+    x = benchmark_image(network.input_shape)
     rng = np.random.default_rng(seed)
     with (
         threadpool_limits(1, user_api="blas"),
@@ -70,20 +70,20 @@ def ablate(model: str, network: Network, *, seconds: float, seed: int) -> Ablati
     ):
         entries = [entry for entry in fused.entries() if entry.layers]
         methods: dict[str, Callable[[], Times]] = {
-            "dsc": lambda: _stepwise(dsc, x),
-            "fastdsc": lambda: _stepwise(fastdsc, x),
-            "fused": lambda: _fused(fused, entries, x),
+            "dsc": lambda: _time_layers(dsc, x),
+            "fastdsc": lambda: _time_layers(fastdsc, x),
+            "fused": lambda: _time_fused(fused, entries, x),
         }
         times: dict[str, list[Times]] = {method: [] for method in methods}
-        for method in methods.values():  # wakes caches
+        for method in methods.values():  # fills caches
             method()
         end = perf_counter() + seconds
-        while len(times["dsc"]) < LEAST_ROUNDS or perf_counter() < end:
+        while len(times["dsc"]) < MIN_ROUNDS or perf_counter() < end:
             for name in map(str, rng.permutation(list(methods))):
                 times[name].append(methods[name]())
-    middle = {method: _medians(taken) for method, taken in times.items()}
-    rows = [_row(layer, middle, _covers(entries)) for layer in network.layers if _kind(layer) and layer.index in middle["dsc"]]
-    totals = {f"{method}_ms": taken[WHOLE] for method, taken in middle.items()}
+    typical = {method: _medians(taken) for method, taken in times.items()}
+    rows = [_row(layer, typical, _covers(entries)) for layer in network.layers if _kind(layer) and layer.index in typical["dsc"]]
+    totals = {f"{method}_ms": taken[WHOLE] for method, taken in typical.items()}
     return Ablation(model=model, rows=tuple(rows), **totals)
 
 
@@ -106,21 +106,21 @@ def _row(layer: Layer, times: dict[str, Times], covers: dict[int, tuple[int, ...
     )
 
 
-def _stepwise(runner: FastDscRunner, x: Array) -> Times:
-    """A whole run, and then each step by itself."""
+def _time_layers(runner: FastDscRunner, x: Array) -> Times:
+    """Time a whole run, and then each layer alone."""
     start = perf_counter()
     runner(x)
     times = {WHOLE: perf_counter() - start}
     with np.errstate(all="ignore"):
-        for index, step in runner.steps():
+        for index, run_layer in runner.steps():
             start = perf_counter()
-            step()
+            run_layer()
             times[index] = perf_counter() - start
     return times
 
 
-def _fused(runner: Runner, entries: Sequence[PlanEntry], x: Array) -> Times:
-    """A whole run, and then each operation by itself, in order, on what the run left behind."""
+def _time_fused(runner: Runner, entries: Sequence[PlanEntry], x: Array) -> Times:
+    """Time a whole run, and then each operation alone, in order, on the buffers that the run has filled."""
     start = perf_counter()
     runner(x)
     times = {WHOLE: perf_counter() - start}
@@ -133,7 +133,7 @@ def _fused(runner: Runner, entries: Sequence[PlanEntry], x: Array) -> Times:
 
 
 def _covers(entries: Sequence[PlanEntry]) -> dict[int, tuple[int, ...]]:
-    """Layers by the last of each operation."""
+    """Layers of each operation, by the last of them."""
     covers: dict[int, tuple[int, ...]] = {}
     for entry in entries:
         last = entry.layers[-1]

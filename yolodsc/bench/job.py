@@ -1,4 +1,4 @@
-"""What a worker process has to do, as JSON on its command line."""
+"""The task of a worker process, as JSON on its command line."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -21,9 +21,9 @@ class Job:
     image
         Path of a ``.npy`` with the input, (C, H, W) float32.
     outputs
-        Indices of the layers whose maps are handed back: those that heads read, so that nobody is timed decoding boxes.
+        Indices of the layers whose feature maps are returned: the inputs of heads, so that no engine is timed decoding boxes.
     streams
-        How many independent images are under way at once; ``threads`` is for each of them.
+        Number of independent images that run at the same time; ``threads`` is the number for each.
     """
 
     engine: str
@@ -36,12 +36,12 @@ class Job:
     streams: int = 1
 
     def to_json(self) -> str:
-        """The line that `from_json` reads."""
+        """One line, which `from_json` reads."""
         return json.dumps(asdict(self), allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """The job that was written."""
+        """The job that `to_json` has written."""
         fields = json.loads(text)
         return cls(**{**fields, "outputs": tuple(fields["outputs"])})
 
@@ -50,5 +50,5 @@ class Job:
         return np.load(self.image)
 
     def beside(self, ending: str) -> Path:
-        """A file of this job's own, next to the image."""
+        """A file of this job alone, next to the image."""
         return Path(self.image).with_name(f"{self.engine}-{self.threads}-{self.streams}{ending}")

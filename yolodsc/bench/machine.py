@@ -1,4 +1,4 @@
-"""What the figures were taken on."""
+"""Description of the machine that a benchmark ran on."""
 
 import os
 import platform
@@ -16,18 +16,18 @@ from yolodsc.engine import select_backend
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Processor, system, and the most multiply-adds it makes.
+    """Processor, system, and peak rate of multiply-adds.
 
     Attributes
     ----------
     cores
-        That this process may use.
+        Number that this process may use.
     isa
         Instruction set of our kernels, ``none`` for FastDSC.
     peak_gflops
-        By number of threads; None where it cannot be measured.
+        By number of threads; None if it cannot be measured.
     load
-        How many processes wanted to run in the last minute, before we began; well above 0 the figures say less.
+        Mean number of runnable processes in the minute before the benchmark; values well above 0 make times less reliable.
     """
 
     cpu: str
@@ -51,7 +51,7 @@ class Machine:
 
 
 def describe_machine(threads: Iterable[int]) -> Machine:
-    """Measure this machine with these numbers of threads."""
+    """Describe this machine; measure its peak rate for each number of threads."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     isa = select_backend().isa
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -7,7 +7,7 @@ from yolodsc.network import Network
 
 
 def export(network: Network, path: str | Path, *, outputs: Sequence[int]) -> None:
-    """Write the network up to ``outputs``; a `YolodscError` where it cannot be said in ONNX."""
+    """Write the network up to ``outputs``; a `YolodscError` if ONNX cannot express it."""
     from yolodsc.convert import export_onnx
 
     export_onnx(network, path, outputs=outputs)

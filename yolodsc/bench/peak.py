@@ -1,7 +1,7 @@
-"""How many multiply-adds this machine makes a second at most: a kernel of nothing else, measured.
+"""Measures the peak rate of multiply-adds with a kernel that does nothing else.
 
-24 independent chains on 32 vector registers, 12 on 16, hide the latency of the multiply-add on every core that we know; nothing is
-read or written in the loop. The same compiler makes it that makes the engine's kernels.
+24 independent chains on 32 vector registers, or 12 on 16, hide the latency of the multiply-add on all known cores; the loop
+accesses no memory. The compiler of the engine's kernels compiles it.
 """
 
 import ctypes
@@ -58,7 +58,7 @@ class PeakKernel:
 
 
 def peak_gflops(threads: int, isa: Isa | None = None) -> float | None:
-    """The sum of each thread's best try while all are at it; None where no kernels can be made."""
+    """Sum of the best rates of all threads, measured at the same time; None if kernels cannot be compiled."""
     isa = isa or select_isa()
     if isa is None:
         return None
@@ -79,7 +79,7 @@ def peak_gflops(threads: int, isa: Isa | None = None) -> float | None:
 
 
 def _vectors() -> NDArray[np.float32]:
-    """0.5 and 1 on a line of 64 bytes: sums stay at 2, far from numbers that slow a processor down."""
+    """0.5 and 1, aligned to 64 bytes: sums converge to 2, far from subnormal numbers, which are slow."""
     space = np.empty(48, np.float32)
     start = -space.ctypes.data % 64 // 4
     vectors = space[start : start + 32]

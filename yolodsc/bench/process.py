@@ -14,17 +14,17 @@ from yolodsc.bench.job import Job
 from yolodsc.errors import YolodscError
 
 
-class AbsentError(YolodscError):
-    """An engine that does not take part: not installed, or not able to run the network. The text says why."""
+class EngineUnavailableError(YolodscError):
+    """An engine cannot take part: it is not installed, or cannot run the network. The text gives the reason."""
 
 
 class Worker:
-    """One engine with one network in a process of its own, idle unless it is asked.
+    """One engine with one network in a separate process, which is idle between calls.
 
     Raises
     ------
-    AbsentError
-        The engine cannot be had; the process is gone then.
+    EngineUnavailableError
+        The engine cannot run the network; the process has ended.
     """
 
     def __init__(self, job: Job) -> None:
@@ -41,22 +41,23 @@ class Worker:
                 env={**os.environ, **pools},
             )
         try:
-            hello = self._answer()
+            ready = self._answer()
         except BaseException:
             self.close()
             raise
-        self.peak_rss_mb = float(hello["peak_rss_mb"])
+        self.peak_rss_mb = float(ready["peak_rss_mb"])
+        self.precision = str(ready["precision"])
 
     def milliseconds(self, runs: int) -> list[float]:
-        """Times of that many runs in a row."""
+        """Times of ``runs`` consecutive runs."""
         return list(self._ask({"runs": runs})["milliseconds"])
 
-    def pictures_per_second(self, seconds: float) -> float:
+    def images_per_second(self, seconds: float) -> float:
         """Throughput of all streams."""
-        return float(self._ask({"seconds": seconds})["pictures_per_second"])
+        return float(self._ask({"seconds": seconds})["images_per_second"])
 
     def outputs(self) -> list[Array]:
-        """The maps it computed, flat, in the order of the job's outputs."""
+        """Flattened feature maps, in the order of the job's outputs."""
         with np.load(self.job.beside(".npz")) as file:
             return [file[name].ravel() for name in file.files]
 
@@ -88,8 +89,8 @@ class Worker:
         line = self.process.stdout.readline() if self.process.stdout else ""
         if not line:
             log = self.job.beside(".log").read_text(errors="replace").strip().splitlines()
-            raise AbsentError(f"its process ended: {log[-1] if log else 'without a word'}")
+            raise EngineUnavailableError(f"its process ended: {log[-1] if log else 'without a message'}")
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
-            raise AbsentError(answer["error"])
+            raise EngineUnavailableError(answer["error"])
         return answer

@@ -1,4 +1,4 @@
-"""What a user waits for and what it takes: import, first and later starts of ``yolodsc detect``, memory of a warm process."""
+"""Start-up times (import, first and later starts of ``yolodsc detect``) and memory of a warm process."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ import numpy as np
 
 from yolodsc.bench.process import Worker
 from yolodsc.bench.subject import Subject
-from yolodsc.bench.timing import OUR_ENGINE, MissingEngine, started
+from yolodsc.bench.timing import OUR_ENGINE, MissingEngine, start_workers
 from yolodsc.errors import OptionError
 from yolodsc.images import write_image
 
@@ -24,7 +24,7 @@ WARM_STARTS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartTime:
-    """Seconds of whole processes on one image; ``cold_s`` with empty caches, the others medians with full ones."""
+    """Seconds of whole processes on one image: ``cold_s`` with empty caches, the others as medians with full caches."""
 
     model: str
     import_s: float
@@ -34,7 +34,7 @@ class StartTime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """The most memory that a process has which has opened the network and run it a few times."""
+    """Peak memory of a process that has loaded the network and run it a few times."""
 
     model: str
     engine: str
@@ -42,9 +42,9 @@ class Memory:
 
 
 def measure_start(subject: Subject, *, repeats: int = WARM_STARTS) -> StartTime:
-    """Time processes one after the other, caches of their own included."""
+    """Time consecutive processes, with empty caches in a temporary folder."""
     with TemporaryDirectory() as folder:
-        image = Path(folder) / "picture.png"
+        image = Path(folder) / "image.png"
         pixels = np.random.default_rng(0).integers(0, 256, (*subject.network.input_shape[1:], 3), np.uint8)
         write_image(image, pixels)
         caches = {"YOLODSC_CACHE": f"{folder}/kernels", "NUMBA_CACHE_DIR": f"{folder}/numba"}
@@ -58,12 +58,12 @@ def measure_start(subject: Subject, *, repeats: int = WARM_STARTS) -> StartTime:
 
 
 def measure_memory(subject: Subject, engines: Sequence[str]) -> tuple[list[Memory], list[MissingEngine]]:
-    """Peak of each process by itself, one thread; our kernels come from the cache, as in every start but the first."""
+    """Peak memory of each engine's process on one thread; our kernels come from the cache, as in every start but the first."""
     Worker(replace(subject.job, engine=OUR_ENGINE)).close()
     with ExitStack() as stack:
-        workers, absent = started(subject, [OUR_ENGINE, *engines], stack, threads=1)
+        workers, missing = start_workers(subject, [OUR_ENGINE, *engines], stack, threads=1)
         peaks = [Memory(model=subject.name, engine=name, peak_rss_mb=worker.peak_rss_mb) for name, worker in workers.items()]
-    return peaks, absent
+    return peaks, missing
 
 
 def _seconds(arguments: list[str], environment: dict[str, str]) -> float:

@@ -1,44 +1,64 @@
-"""Throughput: as many images as possible, several at a time, one thread for each."""
+"""Throughput: several images at the same time, one thread for each."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
 import numpy as np
 
 from yolodsc.bench.subject import Subject
-from yolodsc.bench.timing import OUR_ENGINE, MissingEngine, in_turn, started
+from yolodsc.bench.timing import OUR_ENGINE, MissingEngine, random_order, start_workers
 
 SECONDS = 0.5
-"""Of each turn."""
+"""Duration of each measurement."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Throughput:
-    """Images a second of one engine; ``ratio`` is ours divided by its."""
+    """Throughput of one engine; ``ratio`` is ours divided by the engine's."""
 
     model: str
     engine: str
     streams: int
-    pictures_per_second: float
+    precision: str
+    images_per_second: float
     ratio: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry of a report."""
+        return {
+            "model": self.model,
+            "engine": self.engine,
+            "streams": self.streams,
+            "precision": self.precision,
+            "pictures_per_second": self.images_per_second,
+            "ratio": self.ratio,
+        }
 
 
 def measure_throughput(
     subject: Subject, engines: Sequence[str], *, streams: int, rounds: int, seed: int
 ) -> tuple[list[Throughput], list[MissingEngine]]:
-    """Median rates in turns, ours first, and who was absent."""
+    """Median throughput of each engine, ours first, and the engines that are missing."""
     with ExitStack() as stack:
-        workers, absent = started(subject, [OUR_ENGINE, *engines], stack, threads=1, streams=streams)
+        workers, missing = start_workers(subject, [OUR_ENGINE, *engines], stack, threads=1, streams=streams)
         rng = np.random.default_rng(seed)
         rates: dict[str, list[float]] = {name: [] for name in workers}
         for _ in range(rounds):
-            for name in in_turn(workers, rng):
-                rates[name].append(workers[name].pictures_per_second(SECONDS))
+            for name in random_order(workers, rng):
+                rates[name].append(workers[name].images_per_second(SECONDS))
     ours = median(rates[OUR_ENGINE])
-    flows = [
-        Throughput(model=subject.name, engine=name, streams=streams, pictures_per_second=median(own), ratio=ours / median(own))
-        for name, own in rates.items()
+    results = [
+        Throughput(
+            model=subject.name,
+            engine=name,
+            streams=streams,
+            precision=workers[name].precision,
+            images_per_second=median(measured),
+            ratio=ours / median(measured),
+        )
+        for name, measured in rates.items()
     ]
-    return flows, absent
+    return results, missing

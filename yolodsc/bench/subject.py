@@ -1,4 +1,4 @@
-"""Networks to be timed, as files in a folder that all engines can read."""
+"""Networks to benchmark, as files in a folder that all engines can read."""
 
 from dataclasses import dataclass
 from math import prod
@@ -23,11 +23,11 @@ class Subject:
     Attributes
     ----------
     job
-        What every engine is given; ``engine``, ``threads`` and ``streams`` are replaced for each.
+        Input of every engine; ``engine``, ``threads`` and ``streams`` are replaced for each.
     multiply_adds
-        Of one image up to the outputs, counting direct convolutions.
+        Number for one image up to the outputs, counting direct convolutions.
     onnx_error
-        Why there is no ONNX file; empty where there is one.
+        Reason why there is no ONNX file; empty if there is one.
     """
 
     name: str
@@ -38,37 +38,37 @@ class Subject:
 
 
 def benchmark_subject(name: str, network: Network, folder: Path) -> Subject:
-    """Write a network and an image for it into ``folder``, an existing directory."""
-    outputs = read_by_heads(network)
+    """Write a network and an input image into ``folder``, an existing directory."""
+    outputs = head_inputs(network)
     job = Job(
         engine="",
         cfg=str(folder / "network.cfg"),
         weights=str(folder / "network.weights"),
         onnx=str(folder / "network.onnx"),
-        image=str(folder / "picture.npy"),
+        image=str(folder / "image.npy"),
         outputs=outputs,
     )
     network.save(job.cfg, job.weights)
-    np.save(job.image, image(network.input_shape))
-    multiply_adds = sum(layer.multiply_adds() for layer in needed(network, outputs))
+    np.save(job.image, benchmark_image(network.input_shape))
+    multiply_adds = sum(layer.multiply_adds() for layer in required_layers(network, outputs))
     return Subject(name, network, job, multiply_adds, _export(network, job))
 
 
-def named(model: str) -> tuple[str, Network]:
-    """A shipped network, or the one in a directory."""
+def named_network(model: str) -> tuple[str, Network]:
+    """Name and network: a shipped network, or the one in a directory."""
     files = resolve_model(model)
     return files.cfg.stem, Network.load(files.cfg, files.weights)
 
 
-def random(cfg: Path, *, seed: int = SEED) -> tuple[str, Network]:
-    """The network of a cfg with random weights: for speed, one set of finite numbers is as good as another."""
+def random_network(cfg: Path, *, seed: int = SEED) -> tuple[str, Network]:
+    """Name and network of a .cfg file, with random weights: speed does not depend on finite values."""
     network = Network.build(read_cfg(cfg))
     rng = np.random.default_rng(seed)
-    weights = [{name: _random(rng, name, array) for name, array in own.items()} for own in network.weights]
+    weights = [{name: _random(rng, name, array) for name, array in arrays.items()} for arrays in network.weights]
     return cfg.stem, network.with_weights(weights)
 
 
-def image(shape: Shape, *, seed: int = SEED) -> Array:
+def benchmark_image(shape: Shape, *, seed: int = SEED) -> Array:
     """Blocks of colour with noise, (C, H, W) in 0..1."""
     rng = np.random.default_rng(seed)
     channels, height, width = shape
@@ -77,22 +77,22 @@ def image(shape: Shape, *, seed: int = SEED) -> Array:
     return (0.7 * blocks + 0.3 * rng.random(shape)).astype(np.float32)
 
 
-def read_by_heads(network: Network) -> tuple[int, ...]:
-    """Layers whose maps heads read, in order; the last layer where there is no head."""
+def head_inputs(network: Network) -> tuple[int, ...]:
+    """Layers whose feature maps heads read, in order; the last layer if there is no head."""
     return tuple(sorted({head.sources[0] for head in network.heads})) or (network.output,)
 
 
-def needed(network: Network, outputs: tuple[int, ...]) -> list[Layer]:
+def required_layers(network: Network, outputs: tuple[int, ...]) -> list[Layer]:
     """The layers that the outputs depend on, in order."""
-    wanted = set(outputs)
+    required = set(outputs)
     for layer in reversed(network.layers):
-        if layer.index in wanted:
-            wanted.update(layer.sources)
-    return [layer for layer in network.layers if layer.index in wanted]
+        if layer.index in required:
+            required.update(layer.sources)
+    return [layer for layer in network.layers if layer.index in required]
 
 
 def _random(rng: np.random.Generator, name: str, array: Array) -> Array:
-    """Variances and scales about 1, small biases, weights as He 2015 eq. 10, which keeps the size of maps."""
+    """Variances and scales near 1, small biases, weights as in He 2015 eq. 10, which keeps the magnitude of feature maps."""
     if name == "rolling_variance":
         return rng.uniform(0.5, 1.5, array.shape).astype(np.float32)
     if name == "scales":

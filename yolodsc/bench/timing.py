@@ -1,7 +1,7 @@
-"""Times of several engines taken in turn, so that whatever else the machine does falls on all of them.
+"""Times several engines alternately, so that other load on the machine affects all of them.
 
-A round lets every engine run a block of images, in an order drawn anew; a block begins with one run that is not counted. Medians
-are over all runs of all rounds.
+In a round every engine runs a block of images, in random order; the first run of a block is not counted. Medians are over all runs
+of all rounds.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,14 +14,14 @@ import numpy as np
 
 from yolodsc.arrays import Array
 from yolodsc.bench.peers import READ_ONNX
-from yolodsc.bench.process import AbsentError, Worker
+from yolodsc.bench.process import EngineUnavailableError, Worker
 from yolodsc.bench.subject import Subject
 
 OUR_ENGINE = "yolodsc"
 BLOCK_MS = 80.0
-"""About how long a block is; at least two and at most 30 runs."""
+"""Approximate duration of a block, which has at least 2 and at most 30 runs."""
 
-LEAST_ROUNDS = 3
+MIN_ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,17 +30,20 @@ class Result:
 
     Attributes
     ----------
+    precision
+        Type of numbers that the engine computes with, such as ``f32`` or ``bf16``.
     ratio
         Its median divided by ours.
     fraction_of_peak
-        Of the machine's multiply-adds with as many threads, counting those of direct convolution; None where the peak is not known.
+        Share of the machine's peak rate with as many threads, counting direct convolutions; None if the peak is unknown.
     max_relative_difference
-        Greatest difference from our maps, each divided by the map's greatest magnitude.
+        Largest difference from our feature maps, relative to the largest magnitude of each.
     """
 
     model: str
     engine: str
     threads: int
+    precision: str
     median_ms: float
     min_ms: float
     ratio: float
@@ -48,14 +51,14 @@ class Result:
     max_relative_difference: float
 
     def to_json(self) -> dict[str, Any]:
-        """What a report says of it: the fraction of peak follows from the machine's, and JSON has no infinite number."""
+        """The entry of a report, without the fraction of peak, which follows from the machine; infinity becomes null."""
         fields = {name: value for name, value in asdict(self).items() if name != "fraction_of_peak"}
         return {name: None if value == float("inf") else value for name, value in fields.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissingEngine:
-    """An engine that was asked for and took no part."""
+    """An engine that was requested and could not take part."""
 
     model: str
     engine: str
@@ -65,9 +68,9 @@ class MissingEngine:
 def compare(
     subject: Subject, engines: Sequence[str], *, threads: int, rounds: int, seed: int, peak_gflops: float | None
 ) -> tuple[list[Result], list[MissingEngine]]:
-    """Time our engine and others on one network: results (ours first), and who was absent."""
+    """Time our engine and others on one network: results (ours first), and the engines that are missing."""
     with ExitStack() as stack:
-        workers, absent = started(subject, [OUR_ENGINE, *engines], stack, threads=threads)
+        workers, missing = start_workers(subject, [OUR_ENGINE, *engines], stack, threads=threads)
         times = interleaved(workers, rounds=rounds, seed=seed)
         ours = workers[OUR_ENGINE].outputs()
         results = []
@@ -78,32 +81,33 @@ def compare(
                 model=subject.name,
                 engine=name,
                 threads=threads,
+                precision=workers[name].precision,
                 median_ms=typical,
                 min_ms=min(min(block) for block in blocks),
                 ratio=typical / _median(times[OUR_ENGINE]),
                 fraction_of_peak=rate / peak_gflops if peak_gflops else None,
-                max_relative_difference=difference(workers[name].outputs(), ours),
+                max_relative_difference=relative_difference(workers[name].outputs(), ours),
             )
             results.append(result)
-        return results, absent
+        return results, missing
 
 
-def started(
+def start_workers(
     subject: Subject, engines: Iterable[str], stack: ExitStack, *, threads: int, streams: int = 1
 ) -> tuple[dict[str, Worker], list[MissingEngine]]:
-    """A worker for each engine that can be had; ours must. They are closed with ``stack``."""
+    """A worker for each available engine; ours must be available. ``stack`` closes them."""
     workers: dict[str, Worker] = {}
-    absent: list[MissingEngine] = []
+    missing: list[MissingEngine] = []
     for name in engines:
         try:
             if subject.onnx_error and name in READ_ONNX:
-                raise AbsentError(subject.onnx_error)
+                raise EngineUnavailableError(subject.onnx_error)
             workers[name] = stack.enter_context(Worker(replace(subject.job, engine=name, threads=threads, streams=streams)))
-        except AbsentError as error:
+        except EngineUnavailableError as error:
             if name == OUR_ENGINE:
                 raise
-            absent.append(MissingEngine(model=subject.name, engine=name, reason=str(error)))
-    return workers, absent
+            missing.append(MissingEngine(model=subject.name, engine=name, reason=str(error)))
+    return workers, missing
 
 
 def interleaved(workers: Mapping[str, Worker], *, rounds: int, seed: int) -> dict[str, list[list[float]]]:
@@ -112,27 +116,28 @@ def interleaved(workers: Mapping[str, Worker], *, rounds: int, seed: int) -> dic
     runs = {name: int(np.clip(BLOCK_MS / min(worker.milliseconds(2)), 2, 30)) for name, worker in workers.items()}
     times: dict[str, list[list[float]]] = {name: [] for name in workers}
     for _ in range(rounds):
-        for name in in_turn(workers, rng):
+        for name in random_order(workers, rng):
             times[name].append(workers[name].milliseconds(runs[name]))
     return times
 
 
-def rounds_within(seconds: float, *, turn: float = BLOCK_MS / 1000) -> int:
-    """How many turns of one engine take about that long."""
-    return max(LEAST_ROUNDS, round(seconds / turn))
+def rounds_within(seconds: float, *, block: float = BLOCK_MS / 1000) -> int:
+    """Number of blocks of one engine that take about ``seconds``."""
+    return max(MIN_ROUNDS, round(seconds / block))
 
 
-def in_turn(workers: Mapping[str, Worker], rng: np.random.Generator) -> list[str]:
-    """Names in an order drawn anew."""
+def random_order(workers: Mapping[str, Worker], rng: np.random.Generator) -> list[str]:
+    """Names in random order."""
     names = list(workers)
     return [names[i] for i in rng.permutation(len(names))]
 
 
-def difference(maps: Sequence[Array], ours: Sequence[Array]) -> float:
-    """Greatest |difference| relative to the greatest magnitude of each map of ours; infinite where shapes or NaN differ."""
-    if [m.size for m in maps] != [o.size for o in ours]:
+def relative_difference(outputs: Sequence[Array], ours: Sequence[Array]) -> float:
+    """Largest |difference| relative to the largest magnitude of each of our outputs; infinite if shapes or NaN differ."""
+    if [output.size for output in outputs] != [array.size for array in ours]:
         return float("inf")
-    worst = max(np.abs(m - o).max() / max(np.abs(o).max(), np.float32(1e-30)) for m, o in zip(maps, ours, strict=True))
+    pairs = zip(outputs, ours, strict=True)
+    worst = max(np.abs(output - array).max() / max(np.abs(array).max(), np.float32(1e-30)) for output, array in pairs)
     return float(worst) if np.isfinite(worst) else float("inf")
 
 

@@ -1,7 +1,7 @@
 """The process that runs one engine: ``python -m yolodsc.bench.worker JOB``, commands on stdin, answers on stdout, all JSON lines.
 
-An engine's threads may spin for a while after a run (ONNX Runtime's: 100 ms), and would take processors from whoever is next. So an
-answer is given only when this process has come to rest.
+An engine's threads may spin after a run (ONNX Runtime's for 100 ms) and would take processors from the next engine. The worker
+therefore answers only when its process is idle.
 """
 
 import json
@@ -21,16 +21,17 @@ from yolodsc.bench.peers import find_engine
 from yolodsc.bench.peers.engine import Engine
 
 WARM_UP = 3
-"""Runs before anything is timed."""
+"""Number of runs before the first measurement."""
 
 
 def main(job: Job) -> None:
-    """Open, report, obey until stdin ends."""
+    """Load the engine, report, and serve commands until stdin ends."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print must not mix with answers
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # output of libraries must not mix with answers
 
     def answer(fields: dict[str, Any]) -> None:
-        print(json.dumps(fields, allow_nan=False), file=answers, flush=True)
+        answers.write(json.dumps(fields, allow_nan=False) + "\n")
+        answers.flush()
 
     try:
         engine, image = find_engine(job.engine), job.input()
@@ -41,34 +42,34 @@ def main(job: Job) -> None:
     except ModuleNotFoundError as error:
         answer({"error": f"{error.name} is not installed"})
         return
-    except Exception as error:  # whatever a peer raises means that it does not take part
+    except Exception as error:  # a peer that raises anything does not take part
         answer({"error": f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"})
         return
     np.savez(job.beside(".npz"), *outputs)
-    rest()
-    answer({"peak_rss_mb": peak_rss_mb()})
+    wait_until_idle()
+    answer({"peak_rss_mb": peak_memory_mb(), "precision": sessions[0].precision})
     for line in sys.stdin:
         command = json.loads(line)
         if "runs" in command:
-            answer({"milliseconds": timed(sessions[0], image, runs=command["runs"])})
+            answer({"milliseconds": measure_times(sessions[0], image, runs=command["runs"])})
         else:
-            answer({"pictures_per_second": flow(sessions, image, seconds=command["seconds"])})
+            answer({"images_per_second": measure_rate(sessions, image, seconds=command["seconds"])})
 
 
-def timed(session: Engine, image: Array, *, runs: int) -> list[float]:
-    """Milliseconds of each run after one that wakes threads and caches."""
+def measure_times(session: Engine, image: Array, *, runs: int) -> list[float]:
+    """Milliseconds of each run, after one run that wakes threads and fills caches."""
     session(image)
     times = []
     for _ in range(runs):
         start = perf_counter()
         session(image)
         times.append(1000 * (perf_counter() - start))
-    rest()
+    wait_until_idle()
     return times
 
 
-def flow(sessions: Sequence[Engine], image: Array, *, seconds: float) -> float:
-    """Images a second of all sessions together, each in a thread of its own."""
+def measure_rate(sessions: Sequence[Engine], image: Array, *, seconds: float) -> float:
+    """Images per second of all sessions together, each in a separate thread."""
     counts = [0] * len(sessions)
     gate = threading.Barrier(len(sessions) + 1)
 
@@ -87,12 +88,12 @@ def flow(sessions: Sequence[Engine], image: Array, *, seconds: float) -> float:
     for thread in threads:
         thread.join()
     rate = sum(counts) / (perf_counter() - start)
-    rest()
+    wait_until_idle()
     return rate
 
 
-def rest(*, at_most: float = 1.0) -> None:
-    """Wait until no thread of this process has run for 15 ms."""
+def wait_until_idle(*, at_most: float = 1.0) -> None:
+    """Wait until no thread of this process has run for 15 ms, or for ``at_most`` seconds."""
     end, quiet = perf_counter() + at_most, 0
     used = process_time()
     while quiet < 3 and perf_counter() < end:
@@ -102,10 +103,10 @@ def rest(*, at_most: float = 1.0) -> None:
         used = now
 
 
-def peak_rss_mb() -> float:
-    """The most memory that this process has had, in MiB."""
+def peak_memory_mb() -> float:
+    """Peak memory of this process, in MiB."""
     status = Path("/proc/self/status")
-    if status.exists():  # getrusage would count what the parent had when it forked
+    if status.exists():  # getrusage would count the parent's memory at the fork
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) / 1024
     import resource

@@ -1,7 +1,7 @@
-"""The command line: one file per subcommand, imported when it is called; the only place that prints.
+"""The command line: one file per subcommand, imported when it is called. No other package prints.
 
 Exit status: 0, 1 when some of many images failed, 2 when an option, an input or the machine stops the run, 70 for a defect of the
-program, 128 and the number of a signal that ended it (130 after Ctrl-C, 143 after SIGTERM, 141 when nobody reads the output).
+program, 128 plus the number of the signal that ended it (130 after Ctrl-C, 143 after SIGTERM, 141 if its reader has gone).
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 import yolodsc
 from yolodsc.cli import failure, terminal
+from yolodsc.cli.groups import expand_groups
 from yolodsc.errors import OptionError
 
 COMMANDS = ("detect", "evaluate", "decompose", "separate", "finetune", "convert", "summary", "info", "warmup", "bench")
@@ -20,10 +21,10 @@ COMMANDS = ("detect", "evaluate", "decompose", "separate", "finetune", "convert"
 
 
 class Commands(TyperGroup):
-    """Finds subcommands by the table and imports only the one that is called."""
+    """A group that looks subcommands up in `COMMANDS` and imports only the one that is called."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """The table."""
+        """All subcommands, in order."""
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
@@ -32,7 +33,7 @@ class Commands(TyperGroup):
             return None
         module = import_module(f"yolodsc.cli.{cmd_name}")
         single = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-        single.command(cmd_name)(getattr(module, cmd_name))
+        single.command(cmd_name)(expand_groups(getattr(module, cmd_name)))
         return typer.main.get_command(single)
 
 
@@ -48,7 +49,9 @@ def _version(value: bool) -> None:
 @app.callback(invoke_without_command=True)
 def _root(
     ctx: typer.Context,
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
 ) -> None:
     """Darknet YOLO networks in pure NumPy and Numba."""
     if ctx.invoked_subcommand is None:
@@ -58,7 +61,7 @@ def _root(
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit status."""
     try:
-        _see_that_there_is_no_nul(arguments)
+        _ensure_no_nul(arguments)
         status = _invoked(arguments)
         terminal.flush()
         return status
@@ -67,7 +70,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _invoked(arguments: Sequence[str]) -> int:
-    """What the subcommand returns. The parser's own ``main`` would turn signals and broken pipes into exit status 1."""
+    """Return the subcommand's status. Typer's ``main`` is not used: it turns signals and broken pipes into exit status 1."""
     command = typer.main.get_command(app)
     try:
         with command.make_context("yolodsc", list(arguments)) as context:
@@ -76,8 +79,8 @@ def _invoked(arguments: Sequence[str]) -> int:
         return early.exit_code
 
 
-def _see_that_there_is_no_nul(arguments: Sequence[str]) -> None:
-    """The system gives none; whoever calls `run` might."""
+def _ensure_no_nul(arguments: Sequence[str]) -> None:
+    """Raise an `OptionError` for a NUL: the system passes none, a caller of `run` can."""
     for argument in arguments:
         if "\0" in argument:
-            raise OptionError(f"{argument}: has a NUL; expected an argument without")
+            raise OptionError(f"{argument}: has a NUL; expected an argument without one")

@@ -25,8 +25,8 @@ from yolodsc.bench import (
     measure_memory,
     measure_start,
     measure_throughput,
-    named,
-    random,
+    named_network,
+    random_network,
     rounds_within,
 )
 from yolodsc.cli import options
@@ -44,9 +44,33 @@ Report = list[dict[str, Any]]
 SEED = 2018
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectOptions:
+    """Options that name the networks to benchmark."""
+
+    model: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME|DIR", help="Network to benchmark; may be given several times.", show_default=DEFAULT_MODEL),
+    ] = None
+    cfg: options.CfgFile = None
+    weights: Annotated[
+        Path | None, typer.Option(metavar="F", help="The .weights file of the network.", show_default="random weights")
+    ] = None
+
+    def networks(self) -> list[Named]:
+        """Names and networks."""
+        if self.cfg is None and self.weights is None:
+            return [named_network(name) for name in self.model or [DEFAULT_MODEL]]
+        if self.model:
+            raise OptionError("--model and --cfg/--weights name several networks; expected one of them")
+        if self.cfg is None:
+            raise OptionError("--cfg is missing; --weights goes with it")
+        return [random_network(self.cfg) if self.weights is None else (self.cfg.stem, Network.load(self.cfg, self.weights))]
+
+
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What the options come to."""
+class Run:
+    """Engines, numbers of threads and duration of a benchmark."""
 
     peers: tuple[str, ...]
     threads: tuple[int, ...]
@@ -55,87 +79,88 @@ class Asked:
 
 
 def bench(
-    model: Annotated[
-        list[str] | None, typer.Option(metavar="NAME|DIR", help="A network; may be given several times. dsc-nano-voc.")
-    ] = None,
-    cfg: options.CfgFile = None,
-    weights: Annotated[Path | None, typer.Option(metavar="F", help="Its .weights file; random weights where left out.")] = None,
+    *,
+    subject: SubjectOptions,
     peers: Annotated[str, typer.Option(metavar="A,B", help="Engines to compare with.")] = ",".join(PEERS),
-    threads: Annotated[str, typer.Option(metavar="N,M", help="Numbers of threads, one comparison for each.")] = "1",
-    seconds: Annotated[float, typer.Option(min=0.0, metavar="S", help="About how long each engine is timed.")] = 2.0,
-    ablation: Annotated[bool, typer.Option("--ablation", help="DSC, FastDSC and the engine, layer by layer.")] = False,
-    streams: Annotated[int, typer.Option(min=0, metavar="N", help="Images a second with N images under way.")] = 0,
-    startup: Annotated[bool, typer.Option("--startup", help="Import, first and later starts, memory.")] = False,
-    json: Annotated[Path | None, typer.Option(metavar="F", help="Write machine and results as JSON.")] = None,
+    threads: Annotated[str, typer.Option(metavar="N,M", help="Numbers of threads, with a comparison for each.")] = "1",
+    seconds: Annotated[float, typer.Option(min=0.0, metavar="S", help="Approximate time for each engine, in seconds.")] = 2.0,
+    ablation: Annotated[
+        bool, typer.Option("--ablation", help="Compare DSC, FastDSC and the fused engine layer by layer instead.")
+    ] = False,
+    streams: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Measure throughput with N images at the same time instead.", show_default=False)
+    ] = 0,
+    startup: Annotated[bool, typer.Option("--startup", help="Measure import, first and later starts, and memory instead.")] = False,
+    json: Annotated[Path | None, typer.Option(metavar="F", help="Write the machine and the results as JSON.")] = None,
 ) -> int:
-    """Time networks beside other engines, in turn, each in a process of its own."""
+    """Time networks on this and other engines, in turn, each engine in a process of its own."""
     if ablation + startup + (streams > 0) > 1:
-        raise OptionError("--ablation, --streams and --startup are runs of their own; wanted one of them")
-    asked = Asked(_peers(peers), _counts(threads), seconds, streams)
-    networks = _networks(model, cfg, weights)
-    here = describe_machine(asked.threads)
-    say(bench_table.heading(here))
+        raise OptionError("--ablation, --streams and --startup exclude each other; expected one of them")
+    run = Run(_peers(peers), _counts(threads), seconds, streams)
+    networks = subject.networks()
+    machine = describe_machine(run.threads)
+    say(bench_table.heading(machine))
     if ablation:
-        results = _ablations(networks, asked)
+        results = _ablations(networks, run)
     elif streams:
-        results = _flows(networks, asked)
+        results = _throughput(networks, run)
     elif startup:
-        results = _starts(networks, asked)
+        results = _start_times(networks, run)
     else:
-        results = _comparisons(networks, asked, here)
+        results = _comparisons(networks, run, machine)
     if json is not None:
-        report = {"machine": here.to_json(engine_versions([OUR_ENGINE, *asked.peers])), "results": results}
+        report = {"machine": machine.to_json(engine_versions([OUR_ENGINE, *run.peers])), "results": results}
         write_bytes(json, dump_json(report, file=json, error=OptionError, indent=1).encode() + b"\n", error=OptionError)
     return 0
 
 
-def _comparisons(networks: Sequence[Named], asked: Asked, here: Machine) -> Report:
+def _comparisons(networks: Sequence[Named], run: Run, machine: Machine) -> Report:
     report: Report = []
     for name, network in networks:
         with _subject(name, network) as subject:
-            for count in asked.threads:
-                rounds = rounds_within(asked.seconds)
-                results, absent = compare(
-                    subject, asked.peers, threads=count, rounds=rounds, seed=SEED, peak_gflops=here.peak_gflops[count]
+            for count in run.threads:
+                rounds = rounds_within(run.seconds)
+                results, missing = compare(
+                    subject, run.peers, threads=count, rounds=rounds, seed=SEED, peak_gflops=machine.peak_gflops[count]
                 )
-                _print(bench_table.comparison(subject, results), absent)
+                _print(bench_table.comparison(subject, results), missing)
                 report += [result.to_json() for result in results]
     return report
 
 
-def _ablations(networks: Sequence[Named], asked: Asked) -> Report:
+def _ablations(networks: Sequence[Named], run: Run) -> Report:
     report: Report = []
     for name, network in networks:
-        result = ablate(name, network, seconds=asked.seconds, seed=SEED)
+        result = ablate(name, network, seconds=run.seconds, seed=SEED)
         _print(bench_table.ablation(result), [])
         report.append(asdict(result))
     return report
 
 
-def _flows(networks: Sequence[Named], asked: Asked) -> Report:
+def _throughput(networks: Sequence[Named], run: Run) -> Report:
     report: Report = []
     for name, network in networks:
         with _subject(name, network) as subject:
-            rounds = rounds_within(asked.seconds, turn=SECONDS)
-            flows, absent = measure_throughput(subject, asked.peers, streams=asked.streams, rounds=rounds, seed=SEED)
-        _print(bench_table.flows(flows), absent)
-        report += [asdict(flow) for flow in flows]
+            rounds = rounds_within(run.seconds, block=SECONDS)
+            rates, missing = measure_throughput(subject, run.peers, streams=run.streams, rounds=rounds, seed=SEED)
+        _print(bench_table.throughput(rates), missing)
+        report += [rate.to_json() for rate in rates]
     return report
 
 
-def _starts(networks: Sequence[Named], asked: Asked) -> Report:
+def _start_times(networks: Sequence[Named], run: Run) -> Report:
     report: Report = []
     for name, network in networks:
         with _subject(name, network) as subject:
             times = measure_start(subject)
-            peaks, absent = measure_memory(subject, asked.peers)
-        _print(bench_table.starts(times, peaks), absent)
+            peaks, missing = measure_memory(subject, run.peers)
+        _print(bench_table.start_times(times, peaks), missing)
         report.append({**asdict(times), "peak_rss_mb": {peak.engine: peak.peak_rss_mb for peak in peaks}})
     return report
 
 
-def _print(lines: Sequence[str], absent: Sequence[MissingEngine]) -> None:
-    for one in absent:
+def _print(lines: Sequence[str], missing: Sequence[MissingEngine]) -> None:
+    for one in missing:
         note(f"{one.model}: {one.engine} takes no part: {one.reason}")
     say("", *lines)
     flush()
@@ -147,18 +172,8 @@ def _subject(name: str, network: Network) -> Iterator[Subject]:
         yield benchmark_subject(name, network, Path(folder))
 
 
-def _networks(model: list[str] | None, cfg: Path | None, weights: Path | None) -> list[Named]:
-    if cfg is None and weights is None:
-        return [named(name) for name in model or [DEFAULT_MODEL]]
-    if model:
-        raise OptionError("--model and --cfg/--weights name several networks; wanted one of them")
-    if cfg is None:
-        raise OptionError("--cfg is missing; --weights goes with it")
-    return [random(cfg) if weights is None else (cfg.stem, Network.load(cfg, weights))]
-
-
 def _peers(text: str) -> tuple[str, ...]:
-    """Names in the order given, each once; `find_engine` complains of those it does not know."""
+    """Names in the order given, without repetitions; `find_engine` raises an `OptionError` for unknown names."""
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     for name in names:
         find_engine(name)
@@ -168,5 +183,5 @@ def _peers(text: str) -> tuple[str, ...]:
 def _counts(text: str) -> tuple[int, ...]:
     words = [word.strip() for word in text.split(",")]
     if not all(word.isascii() and word.isdigit() and int(word) > 0 for word in words):
-        raise OptionError(f"--threads {text}: wanted numbers from 1, with commas between them")
+        raise OptionError(f"--threads {text}: expected numbers from 1, with commas between them")
     return tuple(dict.fromkeys(map(int, words)))

@@ -14,27 +14,43 @@ from yolodsc.files import exists
 
 
 class Heads(StrEnum):
-    """What an ``.onnx`` file puts out."""
+    """Outputs of an ``.onnx`` file."""
 
     activated = "activated"
     raw = "raw"
 
 
 def convert(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="A .cfg, .weights, .npz or .safetensors file.")],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="The same, or .onnx. A .cfg and its .weights go together.")],
-    weights: Annotated[Path | None, typer.Option(metavar="F", help="Weights of a .cfg that have another name.")] = None,
-    partial: Annotated[int | None, typer.Option(metavar="N", help="Keep the first N layers, as darknet partial does.")] = None,
-    batch_norm: Annotated[bool, typer.Option("--fold-batch-norm", help="Batch norm into weights and biases.")] = False,
-    separable: Annotated[bool, typer.Option("--fold-separable", help="Depthwise and pointwise layers into regular ones.")] = False,
-    heads: Annotated[Heads | None, typer.Option(help="ONNX: activated as Darknet puts them out, or raw; activated.")] = None,
-    dynamic_batch: Annotated[bool, typer.Option("--dynamic-batch", help="ONNX: any number of images at once.")] = False,
+    source: Annotated[Path, typer.Argument(metavar="IN", help="Network to read: a .cfg, .weights, .npz or .safetensors file.")],
+    target: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUT", help="File to write: one of the same formats, or .onnx. A .cfg and its .weights go together."
+        ),
+    ],
+    weights: Annotated[
+        Path | None, typer.Option(metavar="F", help="Weights file of the .cfg file.", show_default="with the same stem")
+    ] = None,
+    partial: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Number of layers to keep from the start, as darknet partial does.", show_default="all"),
+    ] = None,
+    batch_norm: Annotated[bool, typer.Option("--fold-batch-norm", help="Fold batch norm into weights and biases.")] = False,
+    separable: Annotated[
+        bool, typer.Option("--fold-separable", help="Fold depthwise and pointwise layers into regular ones.")
+    ] = False,
+    heads: Annotated[
+        Heads | None, typer.Option(help="Outputs of an ONNX file: activated as in Darknet, or raw.", show_default="activated")
+    ] = None,
+    dynamic_batch: Annotated[
+        bool, typer.Option("--dynamic-batch", help="Let an ONNX file take any number of images at once.")
+    ] = False,
     profile: options.ProfileName = "alexeyab",
     allow_nonfinite: options.AllowNonfinite = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite files.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
 ) -> int:
     """Write a network in another format or form."""
-    _check(target, heads=heads, dynamic_batch=dynamic_batch, force=force)
+    _ensure_writable(target, heads=heads, dynamic_batch=dynamic_batch, force=force)
     model = read_model(source, weights=weights, profile=profile_named(profile), allow_nonfinite=allow_nonfinite)
     if partial is not None:
         model = ModelFile.of(first_layers(model.network, partial))
@@ -46,10 +62,10 @@ def convert(
     return 0
 
 
-def _check(target: Path, *, heads: Heads | None, dynamic_batch: bool, force: bool) -> None:
-    """Nothing is overwritten unasked, and options of ONNX go with ONNX."""
+def _ensure_writable(target: Path, *, heads: Heads | None, dynamic_batch: bool, force: bool) -> None:
+    """Raise an `OptionError` if a file would be overwritten without ``--force``, or if options of ONNX go with another format."""
     for path in write_model(target):
         if exists(path) and not force:
-            raise OptionError(f"{path} is there already; wanted another name, or --force")
+            raise OptionError(f"{path} is there already; expected another name, or --force")
     if target.suffix.lower() != ".onnx" and (heads or dynamic_batch):
         raise OptionError(f"--{'heads' if heads else 'dynamic-batch'} goes with an .onnx file; found {target}")

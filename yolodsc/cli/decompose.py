@@ -3,12 +3,15 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from yolodsc.cli import options
+from yolodsc.cli.network_files import class_list, model_files
+from yolodsc.cli.outputs import ensure_directory_possible, ensure_writable, save_network
 from yolodsc.cli.terminal import printable, say
 from yolodsc.darknet import profile_named
 from yolodsc.decompose import DecomposeSettings, ProgressCallback, compare_networks, read_images, report_markdown, write_report
@@ -18,50 +21,69 @@ from yolodsc.errors import OptionError
 from yolodsc.network import Network
 
 
-def decompose(
-    images: Annotated[str, typer.Option(metavar="DIR|LIST", help="Unlabelled images to calibrate on.")],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the new pair goes.")],
-    model: options.Model = None,
-    cfg: options.CfgFile = None,
-    weights: options.WeightsFile = None,
-    names: options.NamesFile = None,
-    count: Annotated[int, typer.Option(min=2, metavar="N", help="How many of the images.")] = 300,
-    size: Annotated[
-        int | None, typer.Option(min=32, metavar="N", help="Side of the images that it will read; the cfg's own unless given.")
-    ] = None,
-    name: Annotated[str | None, typer.Option(help="Stem of the new files.")] = None,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodOptions:
+    """How convolutions are decomposed."""
+
     method: Annotated[
-        str, typer.Option(help="auto, pdp, als, bs, channel, weights, paper-plain, paper-compensated, paper-multilayer.")
-    ] = "auto",
-    rank: Annotated[float, typer.Option(metavar="R", help="Filters a channel; pdp and channel: as many as cost the same.")] = 1.0,
-    budget: Annotated[float, typer.Option(metavar="SHARE", help="auto: share of the multiplications that may be left.")] = 0.25,
-    budget_ms: Annotated[float | None, typer.Option(metavar="MS", help="auto: milliseconds an image, on this machine.")] = None,
-    keep: Annotated[str, typer.Option(metavar="0,12", help="Layers to leave alone.")] = "",
-    seed: Annotated[int, typer.Option(min=0, help="Of the places that are sampled.")] = 0,
-    report_to: Annotated[Path | None, typer.Option("--report", metavar="DIR", help="Tables, JSON and an image.")] = None,
+        str, typer.Option(help="Method: auto, pdp, als, bs, channel, weights, paper-plain, paper-compensated or paper-multilayer.")
+    ] = "auto"
+    rank: Annotated[
+        float, typer.Option(metavar="R", help="Filters for each channel; pdp and channel use as many components as cost the same.")
+    ] = 1.0
+    budget: Annotated[float, typer.Option(metavar="SHARE", help="Share of the multiplications that method auto may keep.")] = 0.25
+    budget_ms: Annotated[
+        float | None, typer.Option(metavar="MS", help="Milliseconds for each image on this machine, as budget of method auto.")
+    ] = None
+    keep: Annotated[str, typer.Option(metavar="0,12", help="Indices of layers to leave unchanged.")] = ""
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the sampled positions.")] = 0
+
+    def settings(self, threads: int) -> DecomposeSettings:
+        """The settings of the library."""
+        keep, seed = _numbers(self.keep), self.seed
+        return DecomposeSettings(
+            method=self.method, rank=self.rank, budget=self.budget, budget_ms=self.budget_ms, keep=keep, seed=seed, threads=threads
+        )
+
+
+def decompose(
+    *,
+    images: Annotated[str, typer.Option(metavar="DIR|LIST", help="Directory or list of unlabelled images to calibrate on.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Directory for the new .cfg and .weights files.")],
+    network: options.NetworkOptions,
+    names: options.NamesFile = None,
+    count: Annotated[int, typer.Option(min=2, metavar="N", help="Number of images to use.")] = 300,
+    size: Annotated[
+        int | None,
+        typer.Option(min=32, metavar="N", help="Side of the square input of the new network.", show_default="as in the .cfg file"),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Stem of the new files.", show_default="CFG-separable")] = None,
+    how: MethodOptions,
+    report_to: Annotated[
+        Path | None, typer.Option("--report", metavar="DIR", help="Write tables, JSON and a plot to this directory.")
+    ] = None,
     profile: options.ProfileName = "alexeyab",
     threads: options.Threads = 1,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
+    quiet: options.Quiet = False,
 ) -> int:
     """Make the regular convolutions of a trained network separable."""
-    files = options.model_files(model, cfg, weights, names)
+    files = model_files(network, options.ClassOptions(names=names))
     threads, _ = options.cores(threads, quiet=quiet)
-    settings = DecomposeSettings(
-        method=method, rank=rank, budget=budget, budget_ms=budget_ms, keep=_numbers(keep), seed=seed, threads=threads
-    )
+    settings = how.settings(threads)
     stem = name or f"{files.cfg.stem}-separable"
-    options.free(out, stem)
+    ensure_writable(out, stem)
     if report_to is not None:
-        options.may_be_folder(report_to)
-    network = Network.load(files.cfg, files.weights, profile=profile_named(profile))
+        ensure_directory_possible(report_to)
+    original = Network.load(files.cfg, files.weights, profile=profile_named(profile))
     if size:
-        network = network.resized(size, size)
-    options.classes(files.names, network)
-    shown = read_images(network, image_paths([images]), count=count, seed=seed)
-    with _progress(quiet) as tell:
-        result = decompose_network(network, shown, settings, progress=tell)
-    options.save(result.network, out, stem, files.names)
-    comparison = compare_networks(network, result.network, shown[-max(len(shown) // 10, 1) :], threads=threads)
+        original = original.resized(size, size)
+    class_list(files.names, original)
+    calibration = read_images(original, image_paths([images]), count=count, seed=how.seed)
+    with _progress(quiet) as report:
+        result = decompose_network(original, calibration, settings, progress=report)
+    save_network(result.network, out, stem, files.names)
+    held_back = calibration[-max(len(calibration) // 10, 1) :]
+    comparison = compare_networks(original, result.network, held_back, threads=threads)
     if report_to is not None:
         write_report(report_to, result, comparison)
     if not quiet:
@@ -73,12 +95,12 @@ def _numbers(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(",") if part)
     except ValueError:
-        raise OptionError(f"--keep {text}: wanted layer numbers with commas, such as 0,12") from None
+        raise OptionError(f"--keep {text}: expected layer numbers with commas, such as 0,12") from None
 
 
 @contextmanager
 def _progress(quiet: bool) -> Iterator[ProgressCallback]:
-    """A bar on a terminal, nothing elsewhere."""
+    """A progress bar on a terminal, nothing elsewhere."""
     if quiet or not sys.stderr.isatty():
         yield lambda what, share: None
         return

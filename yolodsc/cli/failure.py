@@ -1,6 +1,6 @@
-"""From what was raised to one line and an exit status.
+"""Turns an exception into one line and an exit status.
 
-An error that is none of ours, the system's or the user's is a defect of the program; the line says so and how to get the traceback.
+An exception that neither input nor the system can cause is a defect of the program: the line says so, and how to get the traceback.
 """
 
 import errno
@@ -13,27 +13,28 @@ from types import TracebackType
 import typer
 
 from yolodsc.cli.signals import Terminated
+from yolodsc.cli.spelling import with_options
 from yolodsc.cli.terminal import flush, give_up_output, log, note
 from yolodsc.errors import YolodscError
 
 INPUT, DEFECT, INTERRUPTED, PIPE = 2, 70, 130, 141
-"""Exit statuses: 2 for an option, an input or a machine that does not allow the run, 70 as EX_SOFTWARE of sysexits.h."""
+"""Exit statuses: 2 if an option, an input or the machine prevents the run, 70 as EX_SOFTWARE of sysexits.h."""
 
 TRACEBACK = "YOLODSC_TRACEBACK"
-"""The environment variable that asks for tracebacks."""
+"""Environment variable that turns on tracebacks."""
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
-"""Without a file name: of standard output, because every other file is written by `yolodsc.files`, which names it."""
+"""Without a file name these errors are of standard output: `yolodsc.files`, which writes all other files, names them."""
 
 MEMORY_WORDS = ("cannot allocate memory", "failed to map segment", "can't start new thread", "insufficient memory", "bad_alloc")
-"""How libraries without MemoryError call the same thing."""
+"""Messages of libraries that run out of memory and do not raise MemoryError."""
 
 DETAIL = 160
-"""Characters of a foreign message that are shown."""
+"""Characters of a library's message that are printed."""
 
 
 def report(error: BaseException) -> int:
-    """Print what the user should know; the exit status."""
+    """Print the error in one line and return the exit status."""
     if isinstance(error, BrokenPipeError):
         give_up_output()
         return PIPE
@@ -50,23 +51,30 @@ def report(error: BaseException) -> int:
 
 
 def _line(error: BaseException) -> str:
-    """What is wrong with input or machine; empty where the program is at fault."""
+    """The error of input or machine; empty if the program is at fault."""
     if isinstance(error, YolodscError):
-        return str(error)
-    if hasattr(error, "format_message"):  # usage errors: whatever class the option parser gives them, they know their text
-        return _short(error.format_message(), most=1000)
+        return with_options(error)
+    if hasattr(error, "format_message"):  # usage errors of the option parser, whatever their class
+        return _short(error.format_message(), limit=1000)
     if any(_out_of_memory(one) for one in _chain(error)):
         detail = f" ({_short(str(error))})" if str(error) else ""
         return f"out of memory{detail}; expected more memory, a smaller network or image, or fewer --threads"
     if isinstance(error, OSError):
         return _of_system(error)
+    return _of_library(error)
+
+
+def _of_library(error: BaseException) -> str:
+    """A file that a library found truncated, or a library that cannot be loaded; empty for anything else."""
+    if isinstance(error, EOFError):
+        return f"a file ended too early: {_short(str(error))}"
     if isinstance(error, ImportError) and not (error.name or "yolodsc").startswith("yolodsc"):
         return f"{error.name} cannot be loaded: {_short(str(error))}"
     return ""
 
 
 def _of_system(error: OSError) -> str:
-    """What the system could not do; empty where nothing says with what."""
+    """The error of the system; empty if it names no file or resource."""
     if error.filename is not None:
         return f"{os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename}: {error.strerror or error}"
     if error.errno is None and "shared object" in str(error):
@@ -82,7 +90,7 @@ def _of_system(error: OSError) -> str:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and those that it came from."""
+    """The error and its causes."""
     following: BaseException | None = error
     while following is not None:
         yield following
@@ -96,19 +104,19 @@ def _out_of_memory(error: BaseException) -> bool:
     return any(words in str(error).lower() for words in MEMORY_WORDS)
 
 
-def _short(text: str, *, most: int = DETAIL) -> str:
-    """One line of at most so many characters."""
+def _short(text: str, *, limit: int = DETAIL) -> str:
+    """One line of at most ``limit`` characters."""
     line = " ".join(text.split())
-    return line if len(line) <= most else f"{line[:most]}…"
+    return line if len(line) <= limit else f"{line[:limit]}…"
 
 
 def _defect(error: BaseException) -> str:
     found = _short(f"{type(error).__name__}: {error}")
-    return f"defect of yolodsc{_place(error.__traceback__)}: {found}; please report it with what {TRACEBACK}=1 prints"
+    return f"defect of yolodsc{_location(error.__traceback__)}: {found}; please report it with what {TRACEBACK}=1 prints"
 
 
-def _place(trace: TracebackType | None) -> str:
-    """Where in this package it happened."""
+def _location(trace: TracebackType | None) -> str:
+    """File and line in this package that raised it."""
     package = Path(__file__).parents[1]
     inside = [frame for frame in traceback.extract_tb(trace) if Path(frame.filename).is_relative_to(package)]
     return f" in {Path(inside[-1].filename).relative_to(package.parent)}:{inside[-1].lineno}" if inside else ""

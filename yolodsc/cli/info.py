@@ -20,7 +20,7 @@ EXTRAS = ("scikit-image", "matplotlib", "onnx", "safetensors")
 
 
 def info(isa: options.Isa = None) -> int:
-    """Versions, processor, which kernels serve here and why, caches, threads: what a report of a fault should say."""
+    """Print versions, processor, the active backend and why it was chosen, caches and threads: what a bug report should contain."""
     say(*aligned([*_versions(), *_kernels(isa), *_threads()], left=2))
     return 0
 
@@ -51,7 +51,7 @@ def _kernels(isa: str | None) -> Iterator[tuple[str, str]]:
 
 
 def _cache() -> str:
-    """Where compiled kernels are kept, how many, and why not if they are not."""
+    """Directory, number and size of cached kernels, and why the cache is not used if it is not."""
     sizes, reason = contents(), distrust_reason()
     try:
         folder = f"{cache_directory()}: "
@@ -61,7 +61,7 @@ def _cache() -> str:
 
 
 def _processor() -> str:
-    """The system's name of it, and LLVM's."""
+    """Name of the processor according to the system, and to LLVM."""
     named = platform.processor() or platform.machine()
     information = Path("/proc/cpuinfo")
     if exists(information):

@@ -1,152 +1,133 @@
-"""Options that several subcommands share."""
+"""Options that several subcommands share: types of single options, and groups of options that belong together."""
 
-import shutil
-import sys
-from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from yolodsc.cli.progress import Compiling
-from yolodsc.darknet import profile_named, read_names
-from yolodsc.detection import DEFAULT_MODEL, ModelFiles, resolve_model
-from yolodsc.errors import OptionError
-from yolodsc.files import exists, is_file, is_folder, nearest, resolved
+from yolodsc.cli.terminal import log
+from yolodsc.detection import DEFAULT_MODEL
 
-if TYPE_CHECKING:
-    from yolodsc.detection import Detector
-    from yolodsc.network import Network
-
-MOST_THREADS = 1024
-"""More than that no machine of today has processors for."""
+MAX_THREADS = 1024
+"""No machine of today has more processors."""
 
 Model = Annotated[
-    str | None, typer.Option(metavar="NAME|DIR", help="A shipped network, or a folder with one network; dsc-nano-voc.")
+    str | None,
+    typer.Option(metavar="NAME|DIR", help="Name of a shipped network, or directory of one network.", show_default=DEFAULT_MODEL),
 ]
-CfgFile = Annotated[Path | None, typer.Option("--cfg", metavar="F", help="The network's .cfg file.")]
-WeightsFile = Annotated[Path | None, typer.Option("--weights", metavar="F", help="The network's .weights file.")]
-NamesFile = Annotated[Path | None, typer.Option("--names", metavar="F", help="Class names, one a line.")]
-DataFile = Annotated[Path | None, typer.Option("--data", metavar="F", help="A .data file that points to the names.")]
-ProfileName = Annotated[str, typer.Option("--profile", help="Whose numbers: alexeyab, pjreddie or opencv.")]
+CfgFile = Annotated[Path | None, typer.Option("--cfg", metavar="F", help="The .cfg file of the network.")]
+WeightsFile = Annotated[Path | None, typer.Option("--weights", metavar="F", help="The .weights file of the network.")]
+NamesFile = Annotated[Path | None, typer.Option("--names", metavar="F", help="File of class names, one on each line.")]
+DataFile = Annotated[
+    Path | None, typer.Option("--data", metavar="F", help="Darknet .data file that names the file of class names.")
+]
+ProfileName = Annotated[str, typer.Option("--profile", help="Program to reproduce: alexeyab, pjreddie or opencv.")]
 Partial = Annotated[bool, typer.Option("--partial", help="Accept weights files that are too short or too long.")]
 AllowNonfinite = Annotated[bool, typer.Option("--allow-nonfinite", help="Accept weights that are NaN or infinite.")]
 
-Threads = Annotated[int, typer.Option("--threads", min=1, max=MOST_THREADS, metavar="N", help="Threads for one image.")]
-Streams = Annotated[int, typer.Option("--streams", min=1, max=MOST_THREADS, metavar="N", help="Images at the same time.")]
-Isa = Annotated[str | None, typer.Option("--isa", metavar="I", help="Instruction set: avx512, avx2, sse, neon; none is FastDSC.")]
-Thresh = Annotated[float | None, typer.Option("--thresh", min=0.0, max=1.0, help="Least score; .25 unless the profile differs.")]
-NmsThresh = Annotated[float | None, typer.Option("--nms", min=0.0, max=1.0, help="Greatest overlap; .45.")]
-Letterbox = Annotated[bool | None, typer.Option("--letterbox/--stretch", help="How images are fitted; the cfg says it else.")]
-Exif = Annotated[bool | None, typer.Option("--exif/--no-exif", help="Turn images as their EXIF orientation says.")]
+Threads = Annotated[int, typer.Option("--threads", min=1, max=MAX_THREADS, metavar="N", help="Number of threads for each image.")]
+Streams = Annotated[
+    int,
+    typer.Option("--streams", min=1, max=MAX_THREADS, metavar="N", help="Number of images that are processed at the same time."),
+]
+Isa = Annotated[
+    str | None,
+    typer.Option(
+        "--isa",
+        metavar="I",
+        help="Instruction set: avx512, avx2, sse or neon; none selects FastDSC.",
+        show_default="the best that the processor has",
+    ),
+]
+NmsThresh = Annotated[
+    float | None,
+    typer.Option("--nms", min=0.0, max=1.0, help="Largest IoU of two boxes of one class that are kept.", show_default="0.45"),
+]
+Letterbox = Annotated[
+    bool | None,
+    typer.Option(
+        "--letterbox/--stretch",
+        help="Fit images into the network's input with borders, or by stretching.",
+        show_default="as the .cfg file or the profile says",
+    ),
+]
+DecoderName = Annotated[
+    str,
+    typer.Option(
+        "--decoder",
+        metavar="D",
+        help="JPEG decoder: darknet (the pixels of Darknet), fast (libjpeg-turbo) or auto (as the profile says).",
+    ),
+]
+Exif = Annotated[
+    bool | None,
+    typer.Option("--exif/--no-exif", help="Rotate images by their EXIF orientation.", show_default="as the profile says"),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only.")]
 
 
-def model_files(
-    model: str | None, cfg: Path | None, weights: Path | None, names: Path | None, *, data: Path | None = None
-) -> ModelFiles:
-    """The network that the options name, the default where they name none; an `OptionError` where they name two."""
-    if names is not None and data is not None:
-        raise OptionError("--names and --data name two lists of classes; wanted one")
-    if cfg is None and weights is None:
-        files = resolve_model(model or DEFAULT_MODEL)
-        return ModelFiles(files.cfg, files.weights, names or (None if data else files.names))
-    if model is not None:
-        raise OptionError("--model and --cfg/--weights name two networks; wanted one")
-    if cfg is None or weights is None:
-        missing = "--cfg" if cfg is None else "--weights"
-        raise OptionError(f"{missing} is missing; --cfg and --weights go together")
-    return ModelFiles(cfg, weights, names)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkOptions:
+    """Options that name a network."""
+
+    model: Model = None
+    cfg: CfgFile = None
+    weights: WeightsFile = None
+
+    @property
+    def given(self) -> bool:
+        """Whether any of them is given."""
+        return any(option is not None for option in (self.model, self.cfg, self.weights))
 
 
-def detector(
-    files: ModelFiles,
-    *,
-    data: Path | None,
-    profile: str,
-    partial: bool,
-    allow_nonfinite: bool,
-    thresh: float | None,
-    nms: float | None,
-    letterbox: bool | None,
-    exif: bool | None,
-    threads: int,
-    streams: int = 1,
-    isa: str | None = None,
-    quiet: bool = False,
-) -> "Detector":
-    """The detector that the options of `detect` and `evaluate` describe; says so where its kernels take long to compile."""
-    from yolodsc.detection import Detector
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassOptions:
+    """Options that name a list of class names."""
 
-    threads, streams = cores(threads, streams, quiet=quiet)
-    return Detector.from_files(
-        files.cfg,
-        files.weights,
-        files.names,
-        data=data,
-        profile=profile_named(profile),
-        partial=partial,
-        allow_nonfinite=allow_nonfinite,
-        thresh=thresh,
-        nms_thresh=nms,
-        geometry=None if letterbox is None else "letterbox" if letterbox else "stretch",
-        exif=exif,
-        threads=threads,
-        streams=streams,
-        isa=isa,
-        progress=None if quiet else Compiling(),
-    )
+    names: NamesFile = None
+    data: DataFile = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadingOptions:
+    """Options that say how a network's files are read."""
+
+    profile: ProfileName = "alexeyab"
+    partial: Partial = False
+    allow_nonfinite: AllowNonfinite = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectionOptions:
+    """Options of the steps before and after the network; None selects the value of the profile."""
+
+    nms: NmsThresh = None
+    letterbox: Letterbox = None
+    exif: Exif = None
+    decoder: DecoderName = "auto"
+
+    @property
+    def geometry(self) -> str | None:
+        """How images are fitted, by the name that the profile uses."""
+        return None if self.letterbox is None else "letterbox" if self.letterbox else "stretch"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningOptions:
+    """Options of the engine."""
+
+    threads: Threads = 1
+    streams: Streams = 1
+    isa: Isa = None
 
 
 def cores(threads: int, streams: int = 1, *, quiet: bool = False) -> tuple[int, int]:
-    """What of ``--threads`` and ``--streams`` there are cores for; a line says where that is less than was asked for."""
+    """Limit ``--threads`` and ``--streams`` to the cores of this process; log a line for each that is reduced."""
     from yolodsc.engine import capped_at_cores
 
-    most = capped_at_cores(threads, streams)
-    for option, asked, used in zip(("--threads", "--streams"), (threads, streams), most, strict=True):
-        if used < asked and not quiet:
-            print(f"note: {option} {asked}: {used} used, which fills the cores of this process", file=sys.stderr)
-    return most
-
-
-def classes(names: Path | None, network: "Network") -> tuple[str, ...]:
-    """The class names of a network, before anything is done with it; none where there is no list of them."""
-    from yolodsc.detection import class_names
-
-    return () if names is None else class_names(network, read_names(names), place=str(names))
-
-
-def apart(outputs: Mapping[str, Path | None], inputs: Iterable[str | Path | None] | Callable[[Path], bool]) -> None:
-    """See that files to be written, by option, are neither read in this run nor named twice; an `OptionError` otherwise.
-
-    ``inputs`` are the files that are read, or say whether one is: they are resolved only where there is a file to be overwritten.
-    """
-    wanted = {option: path for option, path in outputs.items() if path is not None and (is_file(path) or not exists(path))}
-    taken: set[Path] = set()
-    for option, path in wanted.items():
-        place = resolved(path)
-        if exists(path) and (inputs(path) if callable(inputs) else place in {resolved(name) for name in inputs if name}):
-            raise OptionError(f"{option} {path}: is read in this run; wanted another file")
-        if place in taken:
-            raise OptionError(f"{option} {path}: is written by another option; wanted another file")
-        taken.add(place)
-
-
-def may_be_folder(path: Path) -> None:
-    """See that there is a directory, or room for one; an `OptionError` otherwise."""
-    if not is_folder(place := nearest(path)):
-        raise OptionError(f"{path}: {place} is a file; wanted a directory")
-
-
-def free(out: Path, stem: str) -> None:
-    """See that a pair and its names can be written without overwriting any; an `OptionError` otherwise."""
-    may_be_folder(out)
-    for ending in ("cfg", "weights", "names"):
-        if exists(out / f"{stem}.{ending}"):
-            raise OptionError(f"{out / stem}.{ending} is there already; wanted another --out or --name")
-
-
-def save(network: "Network", out: Path, stem: str, names: Path | None) -> None:
-    """Write what `free` has found room for."""
-    network.save(out / f"{stem}.cfg", out / f"{stem}.weights")
-    if names is not None:
-        shutil.copyfile(names, out / f"{stem}.names")
+    capped = capped_at_cores(threads, streams)
+    for option, given, used in zip(("--threads", "--streams"), (threads, streams), capped, strict=True):
+        if used < given and not quiet:
+            log(f"note: {option} {given}: {used} used, which fills the cores of this process")
+    return capped

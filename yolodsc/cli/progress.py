@@ -1,4 +1,4 @@
-"""Progress bars: on a terminal, on standard error, and only where there is more than one thing to do."""
+"""Progress bars on standard error, if it is a terminal and there is more than one item."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -11,9 +11,9 @@ Item = TypeVar("Item")
 
 
 def progress(
-    items: Iterable[Item], *, total: int | Callable[[], int | None], quiet: bool = False, unit: str = "pictures"
+    items: Iterable[Item], *, total: int | Callable[[], int | None], quiet: bool = False, unit: str = "images"
 ) -> Iterator[Item]:
-    """Pass the items on, showing rate and remaining time; ``total`` is asked for only where it is shown, None is unknown."""
+    """Yield the items and show rate and remaining time; ``total`` is called only if it is shown, and returns None if unknown."""
     count = None if quiet or not sys.stderr.isatty() else total if isinstance(total, int) else total()
     if quiet or not sys.stderr.isatty() or (count is not None and count < 2):
         yield from items
@@ -34,18 +34,18 @@ def progress(
 
 
 class Compiling:
-    """Says that kernels are being compiled, once that has taken a second: progress for `engine.compile`, on standard error."""
+    """Progress callback for `engine.compile`: reports on standard error once compilation has taken a second."""
 
     def __init__(self) -> None:
         self.start = perf_counter()
-        self.said = False
+        self.reported = False
 
     def __call__(self, done: int, total: int) -> None:
-        """``done`` of ``total`` kernels are there: a line that is written again on a terminal, else written once."""
-        if perf_counter() - self.start < 1 and not self.said:
+        """Report ``done`` of ``total`` kernels: rewrite the line on a terminal, print it once elsewhere."""
+        if perf_counter() - self.start < 1 and not self.reported:
             return
         terminal = sys.stderr.isatty()
-        if terminal or not self.said:
+        if terminal or not self.reported:
             line = f"yolodsc: compiling kernels (first run on this machine) {done}/{total}"
             status(line, last=done >= total) if terminal else log(line)
-        self.said = True
+        self.reported = True

@@ -5,33 +5,35 @@ from typing import Annotated
 import typer
 
 from yolodsc.cli import options
+from yolodsc.cli.network_files import model_files
 from yolodsc.cli.tables.table import aligned
 from yolodsc.cli.terminal import say
 from yolodsc.darknet import profile_named
-from yolodsc.decompose import MAX_CALIBRATION_IMAGES, read_images, separation_errors
+from yolodsc.decompose import MAX_RANK, read_images, separation_errors
 from yolodsc.detection import image_paths
 from yolodsc.errors import OptionError
 from yolodsc.network import Network
 
 
 def separate(
-    images: Annotated[str, typer.Option(metavar="DIR|LIST", help="Unlabelled images to calibrate on.")],
-    layer: Annotated[int, typer.Option(metavar="I", help="The convolution, by its number in the network.")],
-    model: options.Model = None,
-    cfg: options.CfgFile = None,
-    weights: options.WeightsFile = None,
-    count: Annotated[int, typer.Option(min=2, metavar="N", help="How many of the images; a tenth is held back.")] = 300,
-    ranks: Annotated[str, typer.Option(metavar="1,2,3", help="Filters a channel to try.")] = "1,2,3",
-    seed: Annotated[int, typer.Option(min=0, help="Of the places that are sampled.")] = 0,
+    *,
+    images: Annotated[str, typer.Option(metavar="DIR|LIST", help="Directory or list of unlabelled images to calibrate on.")],
+    layer: Annotated[int, typer.Option(metavar="I", help="Index of the convolution in the network.")],
+    network: options.NetworkOptions,
+    count: Annotated[
+        int, typer.Option(min=2, metavar="N", help="Number of images to use; a tenth of them only measures the error.")
+    ] = 300,
+    ranks: Annotated[str, typer.Option(metavar="1,2,3", help="Ranks to try: filters for each channel.")] = "1,2,3",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the sampled positions.")] = 0,
     profile: options.ProfileName = "alexeyab",
     threads: options.Threads = 1,
 ) -> int:
     """Print the relative error of one layer by method and rank."""
-    files = options.model_files(model, cfg, weights, None)
-    network = Network.load(files.cfg, files.weights, profile=profile_named(profile))
-    wanted = _ranks(ranks)
-    shown = read_images(network, image_paths([images]), count=count, seed=seed)
-    rows = separation_errors(network, layer, shown, ranks=wanted, seed=seed, threads=threads)
+    files = model_files(network)
+    loaded = Network.load(files.cfg, files.weights, profile=profile_named(profile))
+    numbers = _ranks(ranks)
+    calibration = read_images(loaded, image_paths([images]), count=count, seed=seed)
+    rows = separation_errors(loaded, layer, calibration, ranks=numbers, seed=seed, threads=threads)
     table = [("method", "rank", "MMAC", "calibration", "held back")]
     table += [(r.method, f"{r.rank:g}", f"{r.multiply_adds / 1e6:.2f}", f"{r.error:.4f}", f"{r.held_back:.4f}") for r in rows]
     say(*aligned(table, left=1))
@@ -43,6 +45,6 @@ def _ranks(text: str) -> list[float]:
         ranks = [float(rank) for rank in text.split(",")]
     except ValueError:
         ranks = []
-    if not ranks or not all(0 < rank <= MAX_CALIBRATION_IMAGES for rank in ranks):
-        raise OptionError(f"--ranks {text}: wanted numbers above 0 and up to {MAX_CALIBRATION_IMAGES} with commas, such as 1,2,3")
+    if not ranks or not all(0 < rank <= MAX_RANK for rank in ranks):
+        raise OptionError(f"--ranks {text}: expected numbers above 0 and up to {MAX_RANK} with commas, such as 1,2,3")
     return ranks

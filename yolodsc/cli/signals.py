@@ -1,4 +1,4 @@
-"""Signals that end the program: the first unwinds it, so that nothing half written stays behind; the second kills it."""
+"""Signals that end the program: the first unwinds it, so that no file stays half written; the second kills it."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -9,12 +9,12 @@ SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP"
 
 
 class Terminated(KeyboardInterrupt):
-    """A signal has arrived; whatever cleans up after Ctrl-C cleans up after any of them.
+    """Raised when a signal arrives; code that cleans up after Ctrl-C cleans up after any signal.
 
     Attributes
     ----------
     number
-        Of the signal; the exit status is 128 more, as shells have it.
+        Number of the signal; the exit status is 128 plus this number, as in shells.
     """
 
     def __init__(self, number: int) -> None:
@@ -23,18 +23,18 @@ class Terminated(KeyboardInterrupt):
 
 
 def install() -> None:
-    """Raise `Terminated` in the main thread at the first signal; those that the parent ignores (``nohup``) stay ignored."""
+    """Raise `Terminated` in the main thread at the first signal; signals that the parent ignores (``nohup``) stay ignored."""
     for number in SIGNALS:
         if signal.getsignal(number) not in (signal.SIG_IGN, None):
             signal.signal(number, _first)
 
 
 @contextmanager
-def gently(stop: Callable[[], Any]) -> Iterator[None]:
-    """The first signal calls ``stop``, which asks for an end by KeyboardInterrupt; the second has its usual effect."""
+def stop_gracefully(stop: Callable[[], Any]) -> Iterator[None]:
+    """Call ``stop`` at the first signal, to request an end by KeyboardInterrupt; the second signal has its usual effect."""
     arrived: list[int] = []
 
-    def ask(number: int, frame: object) -> None:
+    def request_stop(number: int, frame: object) -> None:
         restore()
         arrived.append(number)
         stop()
@@ -46,7 +46,7 @@ def gently(stop: Callable[[], Any]) -> Iterator[None]:
     usual = {number: signal.getsignal(number) for number in SIGNALS}
     before = {number: handler for number, handler in usual.items() if handler not in (signal.SIG_IGN, None)}
     for number in before:
-        signal.signal(number, ask)
+        signal.signal(number, request_stop)
     try:
         yield
     except KeyboardInterrupt:

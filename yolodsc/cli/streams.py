@@ -1,4 +1,4 @@
-"""Standard streams as the rest of the program may take them for granted."""
+"""Makes standard streams usable: open, and able to print every character."""
 
 import os
 import sys
@@ -6,14 +6,14 @@ from contextlib import suppress
 
 
 def prepare() -> None:
-    """Open descriptors that the parent has closed, and let no character that a stream does not know stop the program.
+    """Open descriptors that the parent has closed, and escape characters that a stream cannot encode.
 
-    A closed descriptor would be given to the next file that is opened, and whatever a library prints would end up in it. In its
-    place is the null device, opened the wrong way round: a read from closed input and a write to closed output fail and are
-    reported.
+    The system would give a closed descriptor to the next file that is opened, and output of libraries would end up in that file.
+    The null device replaces it, opened in the wrong direction: reading closed input and writing closed output fail, and the
+    failure is reported.
     """
     for descriptor, flags in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
-        _see_that_it_is_open(descriptor, flags)
+        _ensure_open(descriptor, flags)
     sys.stdin = sys.stdin or os.fdopen(0, closefd=False)
     sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8", closefd=False)
     sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8", closefd=False)
@@ -22,7 +22,7 @@ def prepare() -> None:
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 
 
-def _see_that_it_is_open(descriptor: int, flags: int) -> None:
+def _ensure_open(descriptor: int, flags: int) -> None:
     try:
         os.fstat(descriptor)
     except OSError:

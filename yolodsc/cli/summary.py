@@ -8,6 +8,8 @@ import typer
 
 from yolodsc import engine
 from yolodsc.cli import options
+from yolodsc.cli.network_files import load_network, model_files
+from yolodsc.cli.outputs import ensure_outputs_differ_from_inputs
 from yolodsc.cli.tables.plan import plan_json, plan_lines
 from yolodsc.cli.tables.table import aligned
 from yolodsc.cli.terminal import note, say
@@ -20,34 +22,31 @@ from yolodsc.network import Network, Summary, SummaryRow, summarise
 from yolodsc.schemas import dump_json
 
 ROUNDS = 50
-"""How often every operation is timed."""
+"""Number of times that each operation is timed."""
 
 
 def summary(
-    model: options.Model = None,
-    cfg: options.CfgFile = None,
-    weights: options.WeightsFile = None,
-    profile: options.ProfileName = "alexeyab",
-    partial: options.Partial = False,
-    allow_nonfinite: options.AllowNonfinite = False,
+    *,
+    network: options.NetworkOptions,
+    loading: options.LoadingOptions,
     plan: Annotated[bool, typer.Option("--plan", help="List the operations that the engine runs.")] = False,
-    time: Annotated[bool, typer.Option("--time", help="Take their times; with --plan.")] = False,
+    time: Annotated[bool, typer.Option("--time", help="Time each operation; implies --plan.")] = False,
     threads: options.Threads = 1,
     isa: options.Isa = None,
     json: Annotated[Path | None, typer.Option(metavar="F", help="Write the table as JSON.")] = None,
 ) -> int:
-    """List a network's layers, their cost, and what separable convolutions would cost; or the plan of the engine."""
+    """List the layers of a network with their cost and the cost of separable convolutions, or the plan of the engine."""
     if isa is not None and not (plan or time):
         raise OptionError("--isa goes with --plan")
-    alone = weights is None and model is None
-    source = cfg if cfg is not None and alone else options.model_files(model, cfg, weights, None)
-    options.apart({"--json": json}, (source,) if isinstance(source, Path) else source.paths)
-    network = _network(source, profile=profile, partial=partial, allow_nonfinite=allow_nonfinite)
-    for remark in network.notes:
+    alone = network.weights is None and network.model is None
+    source = network.cfg if network.cfg is not None and alone else model_files(network)
+    ensure_outputs_differ_from_inputs({"--json": json}, (source,) if isinstance(source, Path) else source.paths)
+    loaded = _load(source, loading)
+    for remark in loaded.notes:
         note(remark)
     if plan or time:
-        return _plan(network, time=time, threads=threads, isa=isa, json=json)
-    table = summarise(network)
+        return _plan(loaded, time=time, threads=threads, isa=isa, json=json)
+    table = summarise(loaded)
     if json is not None:
         _write(json, table.to_json())
     say(*_lines(table))
@@ -55,18 +54,18 @@ def summary(
 
 
 def _plan(network: Network, *, time: bool, threads: int, isa: str | None, json: Path | None) -> int:
-    """Print what the engine runs in place of the layers."""
-    chosen = select_backend(isa)
+    """Print the operations that the engine runs instead of the layers."""
+    backend = select_backend(isa)
     with engine.compile(network, threads=threads, isa=isa) as runner:
         entries, x = runner.entries(), np.zeros(network.input_shape, np.float32)
         seconds, whole = seconds_of(entries, lambda: runner(x), rounds=ROUNDS) if time else (None, 0.0)
     if json is not None:
-        _write(json, {"isa": chosen.name, "threads": threads, "plan": plan_json(entries, seconds)})
+        _write(json, {"isa": backend.name, "threads": threads, "plan": plan_json(entries, seconds)})
     say(*plan_lines(entries, seconds))
     macs = sum(entry.macs for entry in entries)
     taken = f", {whole * 1000:.2f} ms an image, {2e-9 * macs / whole:.1f} GFLOP/s" if time else ""
     plural = "" if threads == 1 else "s"
-    say(f"total {macs / 1e6:.2f} MMAC{taken}; {threads} thread{plural}, {chosen.name} ({chosen.reason})")
+    say(f"total {macs / 1e6:.2f} MMAC{taken}; {threads} thread{plural}, {backend.name} ({backend.reason})")
     return 0
 
 
@@ -74,12 +73,11 @@ def _write(path: Path, table: Any) -> None:
     write_bytes(path, dump_json(table, file=path, error=OptionError, indent=1).encode() + b"\n", error=OptionError)
 
 
-def _network(source: Path | ModelFiles, *, profile: str, **loading: bool) -> Network:
-    """The network of these files; of a cfg alone, without weights."""
-    chosen = profile_named(profile)
+def _load(source: Path | ModelFiles, loading: options.LoadingOptions) -> Network:
+    """The network of these files; of a .cfg file alone, without weights."""
     if isinstance(source, Path):
-        return Network.build(read_cfg(source), profile=chosen)
-    return Network.load(source.cfg, source.weights, profile=chosen, **loading)
+        return Network.build(read_cfg(source), profile=profile_named(loading.profile))
+    return load_network(source, loading)
 
 
 def _lines(table: Summary) -> list[str]:

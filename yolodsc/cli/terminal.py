@@ -1,7 +1,7 @@
-"""What a terminal gets: text in which nothing controls the terminal. The only file that prints.
+"""The only file that prints. Text reaches a terminal with control characters escaped.
 
-Names of files and classes come from anywhere and may hold escape codes that hide lines or retitle the window, or marks that turn
-the direction of writing. They are shown as in Python's literals; files that the program writes keep the true text.
+Names of files and classes are untrusted: they may hold escape codes that hide lines or retitle the window, or marks that change
+the direction of writing. They are shown as in Python literals; files that the program writes keep the original text.
 """
 
 import os
@@ -30,7 +30,7 @@ def say(*lines: str) -> None:
 
 
 def note(text: str) -> None:
-    """Print what the program has to say about its work on standard error."""
+    """Print a message about the run on standard error."""
     _write(sys.stderr, f"yolodsc: {text}")
 
 
@@ -40,14 +40,14 @@ def log(line: str) -> None:
 
 
 def status(line: str, *, last: bool) -> None:
-    """Print a line on standard error that is written again in place until the last time."""
+    """Print a line on standard error that the next call overwrites, unless it is the last."""
     with suppress(OSError):
-        sys.stderr.write(f"\r{_shown(line, sys.stderr)}" + "\n" * last)
+        sys.stderr.write(f"\r{_encodable(line, sys.stderr)}" + "\n" * last)
         sys.stderr.flush()
 
 
 def flush() -> None:
-    """See that standard output took everything; an `OptionError` otherwise."""
+    """Flush standard output; raise an `OptionError` if it cannot be written."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -59,7 +59,7 @@ def flush() -> None:
 
 
 def give_up_output() -> None:
-    """What is still to be printed goes nowhere, so that the interpreter can end."""
+    """Send further output to the null device, so that the interpreter can end."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -68,7 +68,7 @@ def _write(stream: TextIO | None, *lines: str) -> None:
     if stream is None or not lines:
         return
     try:
-        stream.write("".join(f"{_shown(line, stream)}\n" for line in lines))
+        stream.write("".join(f"{_encodable(line, stream)}\n" for line in lines))
         if stream is sys.stderr or stream.isatty():
             stream.flush()
     except BrokenPipeError:
@@ -79,8 +79,8 @@ def _write(stream: TextIO | None, *lines: str) -> None:
             raise OptionError(f"standard output: cannot be written: {error.strerror}") from None
 
 
-def _shown(line: str, stream: TextIO) -> str:
-    """The line in the stream's characters."""
+def _encodable(line: str, stream: TextIO) -> str:
+    """The line, escaped, in characters that the stream can encode."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
     return printable(line).encode(encoding, "backslashreplace").decode(encoding)
 

@@ -1,6 +1,6 @@
-"""``.npz`` and ``.safetensors``: a network in one file, arrays by name and the cfg's text.
+"""``.npz`` and ``.safetensors``: a network in one file, with arrays by name and the text of the cfg.
 
-Both hold the same: ``layer_12.weights`` and so on, shaped as in memory, and as text ``cfg``, ``version``, ``seen``, ``seen_bytes``.
+Both contain ``layer_12.weights`` and so on, shaped as in memory, and the texts ``cfg``, ``version``, ``seen``, ``seen_bytes``.
 Text is an array of one string in ``.npz``, metadata in ``.safetensors``.
 """
 
@@ -21,12 +21,12 @@ from yolodsc.network import Header, Layer, Network, initial_weights
 from yolodsc.schemas import open_npz
 
 _REAL = ("F16", "F32", "F64")
-"""Real numbers of safetensors that NumPy has."""
+"""Floating-point dtypes of safetensors that NumPy supports."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Archive:
-    """What one file is to hold: arrays by name, and notes as text."""
+    """Content of one file: arrays by name, and texts by name."""
 
     arrays: Mapping[str, Any]
     notes: Mapping[str, str]
@@ -47,16 +47,16 @@ def packed(network: Network, text: str) -> Archive:
 def read(path: Path, profile: Profile) -> tuple[Network, str]:
     """The network in a ``.npz`` or ``.safetensors`` file, and its cfg's text.
 
-    No array is read before names, shapes and dtypes of all are those that the cfg inside expects; a `ConversionError` names the
-    array or note that is missing, misshapen or too many.
+    Names, shapes and dtypes of all arrays are compared with the cfg inside before any array is read. A `ConversionError` names the
+    first array or text that is missing, unexpected or has the wrong shape.
     """
     with _opened(path) as source:
         if "cfg" not in source.notes:
-            raise ConversionError(f"{path}: has no cfg inside; wanted a file that yolodsc wrote")
+            raise ConversionError(f"{path}: contains no cfg; expected a file written by yolodsc")
         blueprint = Network.build(parse_cfg(source.notes["cfg"], file=str(path)), profile=profile)
         header = _header(source.notes, path)
-        wanted = {_name(layer, name): layer.weight_shapes()[name] for layer in blueprint.layers for name in layer.stored()}
-        _check(source, wanted, path)
+        expected = {_name(layer, name): layer.weight_shapes()[name] for layer in blueprint.layers for name in layer.stored()}
+        _check(source, expected, path)
         arrays = [
             initial_weights(layer) | {name: source.array(_name(layer, name)).astype(np.float32) for name in layer.stored()}
             for layer in blueprint.layers
@@ -73,7 +73,7 @@ def npz(archive: Archive) -> bytes:
 
 
 def safetensors(archive: Archive) -> bytes:
-    """The bytes of a ``.safetensors`` file; bytes of the cfg that are not UTF-8 are spelt out, as the format wants."""
+    """The bytes of a ``.safetensors`` file; bytes of the cfg that are not UTF-8 are escaped, as the format requires."""
     try:
         from safetensors.numpy import save
     except ImportError:
@@ -86,7 +86,10 @@ def safetensors(archive: Archive) -> bytes:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Source:
-    """An open file: notes, what the headers say of arrays (whether numbers are real, shape, both in words), and how to read one."""
+    """An open file.
+
+    ``entries`` has one (is real, shape, description) for each array; ``array`` reads one array.
+    """
 
     notes: Mapping[str, str]
     entries: Mapping[str, tuple[bool, tuple[int, ...], str]]
@@ -122,16 +125,16 @@ def _safetensors(path: Path) -> Iterator[_Source]:
         raise _unreadable(path, f"not a .safetensors file ({error})") from None
 
 
-def _check(source: _Source, wanted: Mapping[str, tuple[int, ...]], path: Path) -> None:
-    """See that the file has the arrays of the cfg inside and no other ones."""
-    for name in source.entries.keys() - wanted.keys():
+def _check(source: _Source, expected: Mapping[str, tuple[int, ...]], path: Path) -> None:
+    """Check that the file has exactly the arrays that the cfg inside describes."""
+    for name in source.entries.keys() - expected.keys():
         raise ConversionError(f"{path}: {name} belongs to no layer of the cfg inside")
-    for name, shape in wanted.items():
+    for name, shape in expected.items():
         if name not in source.entries:
-            raise ConversionError(f"{path}: {name} is missing; the cfg inside wants {shape}")
-        real, own, found = source.entries[name]
-        if own != shape or not real:
-            raise ConversionError(f"{path}: {name} is {found}; the cfg inside wants float32 {shape}")
+            raise ConversionError(f"{path}: {name} is missing; the cfg inside expects {shape}")
+        real, actual, found = source.entries[name]
+        if actual != shape or not real:
+            raise ConversionError(f"{path}: {name} is {found}; the cfg inside expects float32 {shape}")
 
 
 def _name(layer: Layer, array: str) -> str:
@@ -139,7 +142,7 @@ def _name(layer: Layer, array: str) -> str:
 
 
 def _header(notes: Mapping[str, str], path: Path) -> Header:
-    """Of the ``.weights`` file that it was, or of a new one."""
+    """Header of the original ``.weights`` file, or of a new one."""
     try:
         major, minor, revision = map(int, notes.get("version", "0.2.5").split("."))
         header = Header(major, minor, revision, int(notes.get("seen", "0")), int(notes.get("seen_bytes", "8")))
@@ -149,7 +152,7 @@ def _header(notes: Mapping[str, str], path: Path) -> Header:
         fits = False
     if not fits:
         found = ", ".join(f"{name}={notes.get(name, '')[:40]}" for name in ("version", "seen", "seen_bytes"))
-        raise ConversionError(f"{path}: {found}; wanted three numbers, a count, 4 or 8")
+        raise ConversionError(f"{path}: {found}; expected three numbers, a count, 4 or 8")
     return header
 
 

@@ -1,44 +1,37 @@
-"""Batch norm into weights and biases."""
+"""`fold_batch_norm`: a network without batch normalization."""
 
 from typing import TypeGuard
 
-import numpy as np
-
-from yolodsc.darknet import Cfg
-from yolodsc.network import ConnectedLayer, ConvolutionalLayer, Layer, Network, Weights, folded_norm
+from yolodsc.network import ConnectedLayer, ConvolutionalLayer, Layer, Network, Weights, folded
 
 
 def fold_batch_norm(network: Network) -> Network:
-    """The network without ``batch_normalize``: its factors in the weights, its offsets in the biases (``fuse_conv_batchnorm``).
+    """Fold batch normalization into weights and biases (``network.c: fuse_conv_batchnorm``).
 
-    The profile's epsilon is in the result. Left as they are: ``[batchnorm]`` sections, whose removal would renumber layers, and
-    layers with ``xnor`` (the signs of unscaled weights count) or with arrays that the file does not hold (``dontload``).
+    The result depends on the epsilon of the network's profile. ``[batchnorm]`` sections are not folded, because layers would be
+    renumbered; nor are layers with ``xnor``, whose unscaled signs matter, or layers without stored arrays (``dontload``).
     """
-    folded: set[int] = set()
+    done: set[int] = set()
     sections, arrays = [network.cfg.net], []
     for layer, weights in zip(network.layers, network.weights, strict=True):
-        if _foldable(layer, folded):
-            folded.add(layer.index)
+        if _foldable(layer, done):
+            done.add(layer.index)
             sections.append(layer.section.replaced(batch_normalize=None, cbn=None))
             arrays.append(_folded(layer, weights) if layer.weight_shapes() else weights)
         else:
             sections.append(layer.section)
             arrays.append(weights)
-    blueprint = Network.build(Cfg(tuple(sections), network.cfg.file), profile=network.profile)
-    return blueprint.with_weights(arrays, header=network.header)
+    return network.with_sections(sections, arrays)
 
 
-def _foldable(layer: Layer, folded: set[int]) -> TypeGuard[ConvolutionalLayer | ConnectedLayer]:
-    """Layers with ``share_index`` go with the layer that they share."""
+def _foldable(layer: Layer, done: set[int]) -> TypeGuard[ConvolutionalLayer | ConnectedLayer]:
+    """Whether a layer can be folded; layers with ``share_index`` are folded with the layer whose weights they use."""
     if isinstance(layer, ConvolutionalLayer) and (layer.share_index is not None or layer.xnor):
-        return layer.share_index in folded
+        return layer.share_index in done
     normalized = isinstance(layer, ConvolutionalLayer | ConnectedLayer) and layer.batch_normalize
     return normalized and layer.stored() == tuple(layer.weight_shapes())
 
 
 def _folded(layer: ConvolutionalLayer | ConnectedLayer, weights: Weights) -> Weights:
-    norm = {name: array for name, array in weights.items() if name != "weights"}
-    factor, offset = folded_norm(**norm, profile=layer.profile)  # (F,), (F,)
-    kernel = weights["weights"]
-    scaled = kernel * factor.reshape(-1, *[1] * (kernel.ndim - 1))
-    return {"biases": offset.astype(np.float32), "weights": scaled.astype(np.float32)}
+    kernel, bias = folded(layer, weights)
+    return {"biases": bias, "weights": kernel}

@@ -1,4 +1,4 @@
-"""Files by their ending: a pair ``.cfg``/``.weights``, ``.npz``, ``.safetensors``, and ``.onnx`` to write."""
+"""Model files, selected by suffix: a ``.cfg``/``.weights`` pair, ``.npz``, ``.safetensors``, and (write only) ``.onnx``."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +17,14 @@ WRITABLE = (*READABLE, ".onnx")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ModelFile:
-    """A network and the text of its cfg, comments and all, as it was read."""
+    """A network and the original text of its cfg, comments included."""
 
     network: Network
     text: str
 
     @classmethod
     def of(cls, network: Network) -> Self:
-        """A network with the text that its sections give."""
+        """A network with the text of its sections."""
         return cls(network, network.cfg.format())
 
 
@@ -36,22 +36,22 @@ def read_model(
     Parameters
     ----------
     path
-        A ``.cfg`` or ``.weights`` file, whose other half has the same stem; or an ``.npz`` or ``.safetensors`` that `write` made.
+        A ``.cfg`` or ``.weights`` file, whose counterpart has the same stem; or an ``.npz`` or ``.safetensors`` from `write_files`.
     weights
-        The other half of a ``.cfg`` that has another name.
+        The weights file of a ``.cfg``, if its name differs.
     allow_nonfinite
-        Accept NaN, infinity, and variances that make NaN of batch norm.
+        Accept NaN, infinity, and variances for which batch normalization gives NaN.
 
     Raises
     ------
     ConversionError, CfgError, WeightsError
     MissingExtraError
-        A ``.safetensors`` file without the library.
+        The library for ``.safetensors`` is not installed.
     """
     path = Path(path)
     ending = _ending(path, READABLE)
     if weights is not None and ending != ".cfg":
-        raise ConversionError(f"{path}: weights of another name go with a .cfg only")
+        raise ConversionError(f"{path}: separate weights are accepted with a .cfg only")
     if ending in (".cfg", ".weights"):
         return _read_pair(
             path.with_suffix(".cfg"), Path(weights or path.with_suffix(".weights")), profile, allow_nonfinite=allow_nonfinite
@@ -63,7 +63,7 @@ def read_model(
 
 
 def write_model(path: str | Path) -> tuple[Path, ...]:
-    """The files that `write` makes for a path; a `ConversionError` where it has no ending of a format."""
+    """The files that `write_files` writes for a path; a `ConversionError` if the suffix is unknown."""
     path = Path(path)
     if _ending(path, WRITABLE) in (".cfg", ".weights"):
         return path.with_suffix(".cfg"), path.with_suffix(".weights")
@@ -71,16 +71,16 @@ def write_model(path: str | Path) -> tuple[Path, ...]:
 
 
 def write_files(model: ModelFile, path: str | Path, *, heads: Heads = "activated", dynamic_batch: bool = False) -> None:
-    """Write a network in the format of the path's ending; files appear whole or not at all, in the place of what was there.
+    """Write a network in the format of the path's suffix, replacing existing files atomically.
 
-    ``heads`` and ``dynamic_batch`` are `yolodsc.convert.onnx.export_onnx`'s. Of ``.cfg`` or ``.weights`` both are written.
+    For ``.cfg`` or ``.weights`` both files are written. ``heads`` and ``dynamic_batch`` are parameters of `export_onnx`.
 
     Raises
     ------
     ConversionError, WeightsError
-        What cannot be expressed or written.
+        The network cannot be expressed, or the file cannot be written.
     MissingExtraError
-        ``.safetensors`` or ``.onnx`` without the library.
+        The library for ``.safetensors`` or ``.onnx`` is not installed.
     """
     path = Path(path)
     ending = _ending(path, WRITABLE)
@@ -100,7 +100,7 @@ def _read_pair(cfg: Path, weights: Path, profile: Profile, *, allow_nonfinite: b
 
 
 def _write_pair(model: ModelFile, cfg: Path, weights: Path) -> None:
-    """The cfg takes its place only when the weights are in theirs."""
+    """Write both files; the cfg is replaced after the weights."""
     with replacing(cfg, error=ConversionError) as file:
         file.write(model.text.encode("utf-8", errors="surrogateescape"))
         write_weights(weights, model.network.layers, model.network.weights, header=model.network.header)
@@ -109,5 +109,5 @@ def _write_pair(model: ModelFile, cfg: Path, weights: Path) -> None:
 def _ending(path: Path, known: tuple[str, ...]) -> str:
     ending = path.suffix.lower()
     if ending not in known:
-        raise ConversionError(f"{path}: wanted a file that ends in {', '.join(known)}")
+        raise ConversionError(f"{path}: expected a file that ends in {', '.join(known)}")
     return ending

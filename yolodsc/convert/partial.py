@@ -1,6 +1,5 @@
-"""The beginning of a network, as ``darknet partial`` keeps it."""
+"""`first_layers`: the first layers of a network, like ``darknet partial``."""
 
-from yolodsc.darknet import Cfg
 from yolodsc.errors import ConversionError
 from yolodsc.network import Header, Network
 
@@ -8,10 +7,11 @@ from yolodsc.network import Header, Network
 def first_layers(network: Network, count: int) -> Network:
     """The first ``count`` layers with their weights.
 
-    As in Darknet the images seen start at 0 and the header is that of today's files (``darknet.c: partial``), so that the weights
-    file is what training another network begins with. A `ConversionError` where there are not so many layers.
+    The header is that of a new file with 0 images seen, as in Darknet (``darknet.c: partial``), so that the weights can initialize
+    the training of another network. A `ConversionError` is raised if the network has fewer layers.
     """
     if not 1 <= count <= len(network.layers):
-        raise ConversionError(f"the first {count} layers: the network has {len(network.layers)}; wanted 1 to as many")
-    blueprint = Network.build(Cfg(network.cfg.sections[: count + 1], network.cfg.file), profile=network.profile)
-    return blueprint.with_weights(network.weights[:count], header=Header())
+        raise ConversionError(
+            f"the first {count} layers: the network has {len(network.layers)}; expected 1 to {len(network.layers)}"
+        )
+    return network.with_sections(network.cfg.sections[: count + 1], network.weights[:count], header=Header())

@@ -1,4 +1,4 @@
-"""The header of a ``.safetensors`` file, checked before the library maps the file."""
+"""The header of a ``.safetensors`` file, validated before the library maps the file."""
 
 from math import prod
 from pathlib import Path
@@ -9,38 +9,38 @@ from msgspec import Meta, Struct
 from yolodsc.errors import ConversionError
 from yolodsc.schemas import Index, checked, joined, parse_json, refuse
 
-MOST_HEADER = 100_000_000
-"""Bytes, as in the library."""
+MAX_HEADER = 100_000_000
+"""Maximum length in bytes, as in the library."""
 BITS = {
     "BOOL": 8, "U8": 8, "I8": 8, "I16": 16, "U16": 16, "F16": 16, "BF16": 16, "I32": 32, "U32": 32, "F32": 32, "I64": 64, "U64": 64,
     "F64": 64, "F8_E4M3": 8, "F8_E5M2": 8,
 }  # fmt: skip
-"""The dtypes that have whole bytes, with their sizes."""
+"""Bits of each dtype whose size is a whole number of bytes."""
 
 
-class Tensor(Struct, frozen=True, kw_only=True):
-    """One array: ``data_offsets`` are its first byte and the one after its last, behind the header."""
+class TensorEntry(Struct, frozen=True, kw_only=True):
+    """One array; ``data_offsets`` are its first byte and the byte after its last, counted from the end of the header."""
 
     dtype: Annotated[str, Meta(max_length=16)]
     shape: Annotated[list[Index], Meta(max_length=8)]
     data_offsets: tuple[Index, Index]
 
 
-def read_safetensors_header(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def read_safetensors_header(path: Path) -> tuple[dict[str, TensorEntry], dict[str, str]]:
     """Tensors by name, and the metadata.
 
     Raises
     ------
     ConversionError
-        The header's length exceeds the file, the header is no JSON of tensors, or the tensors do not fill the rest of the file one
-        after the other.
+        The header is longer than the file, the header is not a JSON object of tensors, or the tensors do not fill the rest of
+        the file without gaps.
     OSError
     """
     with path.open("rb") as file:
         size = file.seek(0, 2)
         file.seek(0)
         length = int.from_bytes(file.read(8), "little")
-        if size < 8 or length > min(size - 8, MOST_HEADER):
+        if size < 8 or length > min(size - 8, MAX_HEADER):
             raise _refused(path, f"a header of {length} bytes in a file of {size}" if size >= 8 else f"{size} bytes")
         raw = file.read(length)
     try:
@@ -49,15 +49,15 @@ def read_safetensors_header(path: Path) -> tuple[dict[str, Tensor], dict[str, st
         raise _refused(path, "a header that is not UTF-8") from None
     content: Any = parse_json(text, file=f"{path}: cannot be read: not a .safetensors file", error=ConversionError)
     if not isinstance(content, dict):
-        raise _refused(path, "a header that is no object")
+        raise _refused(path, "a header that is not an object")
     notes = checked(content.pop("__metadata__", None) or {}, dict[str, str], file=path, error=ConversionError)
-    tensors = checked(content, dict[str, Tensor], file=path, error=ConversionError)
-    _placed(tensors, size - 8 - length, path)
+    tensors = checked(content, dict[str, TensorEntry], file=path, error=ConversionError)
+    _check_offsets(tensors, size - 8 - length, path)
     return tensors, notes
 
 
-def _placed(tensors: dict[str, Tensor], available: int, path: Path) -> None:
-    """See that tensors lie one after the other, without gap or overlap, up to the end of the file."""
+def _check_offsets(tensors: dict[str, TensorEntry], available: int, path: Path) -> None:
+    """Check that tensors fill the file without gap or overlap."""
     position = 0
     for name, tensor in sorted(tensors.items(), key=lambda item: item[1].data_offsets):
         at = joined("$", name)
@@ -70,7 +70,7 @@ def _placed(tensors: dict[str, Tensor], available: int, path: Path) -> None:
         if last != position:
             refuse(f"{at}.data_offsets[1]", last, f"{position}, as dtype and shape say", file=path, error=ConversionError)
     if position != available:
-        raise _refused(path, f"tensors of {position} bytes, and {available} bytes behind the header")
+        raise _refused(path, f"tensors of {position} bytes, and {available} bytes after the header")
 
 
 def _refused(path: Path, found: str) -> ConversionError:

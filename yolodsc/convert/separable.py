@@ -1,24 +1,23 @@
-"""Depthwise and pointwise convolution with nothing between them are one regular convolution (He et al. 2019, section 4.3)."""
+"""`fold_separable`: depthwise and pointwise pairs merged into regular convolutions (He et al. 2019, section 4.3)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TypeGuard
 
 import numpy as np
 
-from yolodsc.darknet import Cfg, Section
+from yolodsc.darknet import Section
 from yolodsc.errors import ConversionError
-from yolodsc.network import ConvolutionalLayer, Layer, Network, Weights, folded_norm
-
-_REFERENCES = ("layers", "from", "share_index")
+from yolodsc.network import ConvolutionalLayer, Layer, Network, Weights, folded_exactly, renumbered
 
 Pair = tuple[ConvolutionalLayer, ConvolutionalLayer]
 
 
 def fold_separable(network: Network) -> Network:
-    """The network with each depthwise and pointwise pair as one convolution; all references to layers renumbered.
+    """Merge each depthwise and pointwise pair into one convolution, and renumber references to layers.
 
-    The depthwise layer's batch norm goes into the kernel, the pointwise layer keeps its own. A pair is folded where the depthwise
-    layer is linear and only the pointwise layer reads it, and where neither is ``xnor``, blurred, shared or without stored arrays.
+    The depthwise layer's batch normalization is folded into the kernel; the pointwise layer keeps its own. A pair is merged if the
+    depthwise layer is linear and only the pointwise layer reads it, and if neither is ``xnor``, blurred, shared or without stored
+    arrays.
 
     Raises
     ------
@@ -27,10 +26,10 @@ def fold_separable(network: Network) -> Network:
     """
     pairs = {pointwise.index: (depthwise, pointwise) for depthwise, pointwise in _pairs(network)}
     if not pairs:
-        wanted = "a depthwise convolution with activation=linear and a pointwise one behind it"
-        raise ConversionError(f"{network.cfg.file}: nothing to fold; wanted {wanted}")
-    gone = {depthwise.index for depthwise, _ in pairs.values()}
-    numbers = _numbers(len(network.layers), gone)
+        expected = "a depthwise convolution with activation=linear and a pointwise one after it"
+        raise ConversionError(f"{network.cfg.file}: nothing to fold; expected {expected}")
+    removed = {depthwise.index for depthwise, _ in pairs.values()}
+    numbers = _numbers(len(network.layers), removed)
     sections: list[Section] = [network.cfg.net]
     arrays: list[Weights] = []
     for layer, weights in zip(network.layers, network.weights, strict=True):
@@ -38,11 +37,10 @@ def fold_separable(network: Network) -> Network:
             depthwise, pointwise = pairs[layer.index]
             sections.append(_section(depthwise, pointwise))
             arrays.append(_arrays(depthwise, network.weights[depthwise.index], weights))
-        elif layer.index not in gone:
-            sections.append(_renumbered(layer.section, layer.index, numbers))
+        elif layer.index not in removed:
+            sections.append(renumbered(layer.section, layer.index, numbers))
             arrays.append(weights)
-    blueprint = Network.build(Cfg(tuple(sections), network.cfg.file), profile=network.profile)
-    return blueprint.with_weights(arrays, header=network.header)
+    return network.with_sections(sections, arrays)
 
 
 def _pairs(network: Network) -> Iterator[Pair]:
@@ -63,7 +61,7 @@ def _pairs(network: Network) -> Iterator[Pair]:
 
 
 def _plain(layer: Layer, shared: set[int]) -> TypeGuard[ConvolutionalLayer]:
-    """A convolution that is a linear map with arrays of its own."""
+    """Whether a layer is a linear convolution with unshared, stored arrays."""
     if not isinstance(layer, ConvolutionalLayer) or layer.index in shared:
         return False
     return layer.ordinary and layer.stored() == tuple(layer.weight_shapes())
@@ -86,12 +84,8 @@ def _section(depthwise: ConvolutionalLayer, pointwise: ConvolutionalLayer) -> Se
 
 
 def _arrays(depthwise: ConvolutionalLayer, inner: Weights, outer: Weights) -> Weights:
-    """Arrays of the regular convolution; what the depthwise bias adds goes into the bias, or out of the mean."""
-    kernel, bias = inner["weights"].astype(np.float64), inner["biases"].astype(np.float64)  # (C m, 1, K, K), (C m,)
-    if depthwise.batch_normalize:
-        norm = {name: array for name, array in inner.items() if name != "weights"}
-        factor, bias = folded_norm(**norm, profile=depthwise.profile)
-        kernel = kernel * factor[:, None, None, None]
+    """Arrays of the regular convolution; the depthwise bias is added to the bias, or subtracted from the mean."""
+    kernel, bias = (array.astype(np.float64) for array in folded_exactly(depthwise, inner))  # (C m, 1, K, K), (C m,)
     size = depthwise.size
     matrix = outer["weights"][:, :, 0, 0].astype(np.float64)  # (F, C m)
     terms = matrix[:, :, None, None] * kernel[:, 0]  # (F, C m, K, K)
@@ -102,17 +96,7 @@ def _arrays(depthwise: ConvolutionalLayer, inner: Weights, outer: Weights) -> We
     return {name: np.asarray(array, np.float32) for name, array in {**outer, **moved, "weights": dense}.items()}
 
 
-def _numbers(count: int, gone: set[int]) -> list[int]:
-    """New index of every layer; of one that is gone, that of the layer behind it."""
-    kept = np.array([index not in gone for index in range(count)])
+def _numbers(count: int, removed: set[int]) -> list[int]:
+    """New index of every layer; a removed layer has the index of the layer after it."""
+    kept = np.array([index not in removed for index in range(count)])
     return [int(number) for number in np.cumsum(kept) - kept]
-
-
-def _renumbered(section: Section, index: int, numbers: Sequence[int]) -> Section:
-    """The section with every reference to a layer moved; relative ones stay relative."""
-    values: dict[str, str] = {}
-    for key in _REFERENCES:
-        if section.has(key):
-            moved = [numbers[i] if i >= 0 else numbers[index + i] - numbers[index] for i in section.layer_indices(key)]
-            values[key] = ",".join(map(str, moved))
-    return section.replaced(**values)

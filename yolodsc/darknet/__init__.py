@@ -1,4 +1,4 @@
-"""Darknet's own files and conventions: ``.cfg``, ``.names``, ``.data``, and the profiles of its variants."""
+"""Darknet's files and conventions: ``.cfg``, ``.names``, ``.data``, and the profiles of its variants."""
 
 import lazy_loader
 

@@ -1,8 +1,8 @@
 """The cfg dialect: text to sections and back.
 
 A file is lines. White space is deleted anywhere in a line before anything else; then the first character decides: ``[`` opens a
-section, ``#`` and ``;`` and nothing are skipped, the rest are options. The first of several equal keys counts, numbers are what C's
-``atoi`` and ``atof`` would read (so ``stride=2 # half`` is 2), strings are taken whole. Source: ``parser.c: read_cfg``,
+section, ``#``, ``;`` and empty lines are skipped, all other lines are options. The first of several equal keys is used. Numbers are
+parsed like C's ``atoi`` and ``atof`` (``stride=2 # half`` is 2), strings are used whole. Source: ``parser.c: read_cfg``,
 ``option_list.c``, ``utils.c: strip``.
 """
 
@@ -31,7 +31,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One ``[type]`` with its options in file order. Two sections are equal when their text is; lines don't count."""
+    """One ``[type]`` with its options in file order. Sections are compared by type and options, not by line."""
 
     type: str
     options: tuple[Option, ...] = ()
@@ -46,7 +46,7 @@ class Section:
         return CfgError(f"{self.file}:{line}: [{self.type}] {message}")
 
     def has(self, key: str) -> bool:
-        """Whether the key is there with a value."""
+        """Whether the key has a value."""
         return self.text(key) is not None
 
     def text(self, key: str, default: str | None = None) -> str | None:
@@ -65,24 +65,24 @@ class Section:
         return default if value is None else self._number(key, value)
 
     def flag(self, key: str, *, default: bool = False) -> bool:
-        """An integer read as yes (not 0) or no."""
+        """Whether the integer value is not 0."""
         return bool(self.integer(key, int(default)))
 
     def integers(self, key: str) -> tuple[int, ...]:
-        """A comma-separated list; empty when the key is absent. A ``#`` ends it; nothing between two commas, or after one, is 0."""
+        """A comma-separated list; empty when the key is absent. A ``#`` ends the list; a missing item is 0."""
         return tuple(self._integer(key, item, -_INT_MAX) if item else 0 for item in self._items(key))
 
     def layer_indices(self, key: str) -> tuple[int, ...]:
         """The layers that ``[route] layers`` or ``[shortcut] from`` lists; empty when the key is absent.
 
-        Darknet counts the commas behind a ``#`` too, and what it cannot read there is layer 0 (``parser.c: parse_route``).
+        Darknet also counts the commas after a ``#``, and items there that are not numbers are layer 0 (``parser.c: parse_route``).
         """
         _, comment, rest = (self.text(key) or "").partition("#")
         counted = [_INTEGER.match(item) for item in rest.split(",")[1:]] if comment else []
         return self.integers(key) + tuple(int(number[0]) if number else 0 for number in counted)
 
     def stray_commas(self, key: str) -> Iterator[str]:
-        """A remark where the list of layers has items that only Darknet's count of commas makes."""
+        """A remark if the list of layers has items that exist only because Darknet counts commas."""
         value, comment, rest = (self.text(key) or "").partition("#")
         if (comment and "," in rest) or "" in value.split(","):
             listed = ",".join(map(str, self.layer_indices(key)))
@@ -90,18 +90,18 @@ class Section:
             yield f"{key}={written} is {listed}: Darknet counts every comma, and an item without a number is layer 0"
 
     def numbers(self, key: str) -> tuple[float, ...]:
-        """A comma-separated list; empty when the key is absent. A ``#`` ends it; nothing between two commas, or after one, is 0."""
+        """A comma-separated list; empty when the key is absent. A ``#`` ends the list; a missing item is 0."""
         return tuple(self._number(key, item) if item else 0.0 for item in self._items(key))
 
     def choice(self, key: str, default: str, choices: frozenset[str]) -> str:
         """One of ``choices``, exactly as written there; a `CfgError` lists them."""
         value = self.text(key, default)
         if value not in choices:
-            raise self.error(f"{key}={value} is unknown; wanted one of {', '.join(sorted(choices))}", key=key)
+            raise self.error(f"{key}={value} is unknown; expected one of {', '.join(sorted(choices))}", key=key)
         return value
 
     def replaced(self, **values: str | int | None) -> "Section":
-        """A copy with other values: the first of equal keys changes in its place, new keys come last, None removes a key."""
+        """A copy with other values: the first of equal keys keeps its position, new keys are appended, None removes a key."""
         options, left = [], dict(values)
         for option in self.options:
             if option.key in left:
@@ -117,14 +117,14 @@ class Section:
         return Section(self.type, (*options, *added), self.line, self.file)
 
     def unused(self, *, ignored: frozenset[str] = frozenset()) -> Iterator[str]:
-        """A line for each option that nobody read: unknown keys, and second values of a key."""
+        """A remark for each option that was not read: unknown keys, and repeated keys."""
         first: dict[str, int] = {}
         for option in self.options:
-            place = f"{self.file}:{option.line}: [{self.type}]"
+            where = f"{self.file}:{option.line}: [{self.type}]"
             if option.key in first:
-                yield f"{place} {option.key} is given again; line {first[option.key]} counts"
+                yield f"{where} {option.key} is given again; line {first[option.key]} is used"
             elif option.key not in self._asked and option.key not in ignored:
-                yield f"{place} unused option {option.key}"
+                yield f"{where} unused option {option.key}"
             first.setdefault(option.key, option.line)
 
     def _find(self, key: str) -> Option | None:
@@ -141,7 +141,7 @@ class Section:
             raise self.error(f"{key}={_short(value)} is not an integer", key=key)
         number = int(match[0])
         if not -_INT_MAX <= number <= _INT_MAX or number < minimum:
-            raise self.error(f"{key}={_short(value)} is out of range; wanted {minimum} to {_INT_MAX}", key=key)
+            raise self.error(f"{key}={_short(value)} is out of range; expected {minimum} to {_INT_MAX}", key=key)
         return number
 
     def _number(self, key: str, value: str) -> float:
@@ -153,9 +153,9 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Cfg:
-    """A whole file: ``[net]``, then one section a layer.
+    """A whole file: ``[net]``, then one section per layer.
 
-    ``notes`` are remarks on lines that Darknet drops; they don't count in comparison.
+    ``notes`` are remarks on lines that Darknet drops; comparisons ignore them.
     """
 
     sections: tuple[Section, ...]
@@ -173,7 +173,7 @@ class Cfg:
 
 
 def read_cfg(path: str | Path) -> Cfg:
-    """Parse a ``.cfg`` file; a `CfgError` where it cannot be read or is not one."""
+    """Parse a ``.cfg`` file; a `CfgError` if it cannot be read or parsed."""
     return parse_cfg(read_bytes(path, error=CfgError).decode("utf-8", errors="surrogateescape"), file=str(path))
 
 
@@ -190,7 +190,7 @@ def parse_cfg(text: str, *, file: str = "<cfg>") -> Cfg:
             _close(sections, options)
             sections.append(Section(_section_type(line, file, number), (), number, file))
         elif not sections:
-            raise CfgError(f"{file}:{number}: option {_short(line)} stands before any section; wanted [net] first")
+            raise CfgError(f"{file}:{number}: option {_short(line)} stands before any section; expected [net] first")
         elif line.find("=") == len(line) - 1:
             notes.append(f"{file}:{number}: [{sections[-1].type}] {_short(line)} has no value and is dropped")
         else:
@@ -198,14 +198,14 @@ def parse_cfg(text: str, *, file: str = "<cfg>") -> Cfg:
             options.append(Option(key, value if equals else None, number))
     _close(sections, options)
     if not sections:
-        raise CfgError(f"{file}: no section found; wanted [net] first")
+        raise CfgError(f"{file}: no section found; expected [net] first")
     if sections[0].type not in ("net", "network"):
-        raise sections[0].error("comes first; wanted [net]")
+        raise sections[0].error("comes first; expected [net]")
     return Cfg(tuple(sections), file, tuple(notes))
 
 
 def _close(sections: list[Section], options: list[Option]) -> None:
-    """Give the options read so far to the section that they belong to."""
+    """Store the options read so far in the last section."""
     if sections:
         last = sections[-1]
         sections[-1] = Section(last.type, tuple(options), last.line, last.file)
@@ -214,7 +214,7 @@ def _close(sections: list[Section], options: list[Option]) -> None:
 
 def _section_type(line: str, file: str, number: int) -> str:
     if not line.endswith("]") or len(line) < 3:
-        raise CfgError(f"{file}:{number}: {_short(line)} is not a section; wanted [type] alone on its line")
+        raise CfgError(f"{file}:{number}: {_short(line)} is not a section; expected [type] on a line of its own")
     return line[1:-1]
 
 
@@ -224,6 +224,6 @@ def _format_section(section: Section) -> str:
 
 
 def _short(text: str) -> str:
-    """Text fit for one line of an error."""
+    """Printable, shortened text for an error message."""
     printable = text.encode("ascii", "backslashreplace").decode()
     return printable if len(printable) <= 60 else f"{printable[:57]}..."

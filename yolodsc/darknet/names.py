@@ -7,17 +7,17 @@ from yolodsc.files import is_file, text_of
 
 
 def read_names(path: str | Path) -> tuple[str, ...]:
-    """One name a line, blanks at the end of lines kept; empty lines at the end of the file don't count."""
+    """Read one name per line; trailing blanks are kept, empty lines at the end of the file are ignored."""
     names = _lines(path)
     while names and not names[-1].strip():
         names.pop()
     if not names:
-        raise DatasetError(f"{path}: no names; wanted one a line")
+        raise DatasetError(f"{path}: no names; expected one per line")
     return tuple(names)
 
 
 def read_data(path: str | Path) -> dict[str, str]:
-    """The options of a ``.data`` file: the first of equal keys counts (``option_list.c: read_data_cfg``)."""
+    """The options of a ``.data`` file: the first of equal keys is used (``option_list.c: read_data_cfg``)."""
     options: dict[str, str] = {}
     for line in _lines(path):
         bare = "".join(line.split())
@@ -28,11 +28,14 @@ def read_data(path: str | Path) -> dict[str, str]:
 
 
 def read_data_names(path: str | Path) -> tuple[str, ...]:
-    """Names by way of a ``.data`` file; relative paths are tried from the working directory, then from the file's own."""
+    """Read the names that a ``.data`` file refers to.
+
+    Relative paths are resolved against the working directory, the directory of the file, and its parent, in this order.
+    """
     options = read_data(path)
     name = options.get("names") or options.get("labels")
     if name is None:
-        raise DatasetError(f"{path}: no names=; wanted the path of a .names file")
+        raise DatasetError(f"{path}: no names=; expected the path of a .names file")
     beside = Path(path).parent
     found = next((p for p in (Path(name), beside / name, beside.parent / name) if is_file(p)), None)
     if found is None:
@@ -40,10 +43,10 @@ def read_data_names(path: str | Path) -> tuple[str, ...]:
     return read_names(found)
 
 
-def require_class_count(names: tuple[str, ...], *, classes: int, place: str) -> tuple[str, ...]:
-    """The names, if there is one for every class; a `DatasetError` otherwise."""
+def require_class_count(names: tuple[str, ...], *, classes: int, source: str) -> tuple[str, ...]:
+    """Return the names; raise a `DatasetError`, which begins with ``source``, unless there is one for each class."""
     if len(names) != classes:
-        raise DatasetError(f"{place}: {len(names)} names; the network has {classes} classes")
+        raise DatasetError(f"{source}: {len(names)} names; the network has {classes} classes")
     return names
 
 

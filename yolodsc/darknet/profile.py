@@ -1,7 +1,7 @@
-"""Parity profiles: whose numbers should come out.
+"""Parity profiles: which program's results are reproduced.
 
-Darknet has many descendants, and the same ``.weights`` give different boxes in each. Every choice that differs between them
-is a field here and nowhere else, so that "the same boxes as program X" is one name on the command line.
+Darknet has many variants, and the same ``.weights`` give different boxes in each. Every choice that differs between them is a
+field of `Profile`.
 """
 
 from dataclasses import dataclass
@@ -20,35 +20,35 @@ class Profile:
     Attributes
     ----------
     name
-        What ``--profile`` calls it.
+        Name of the profile, for `profile_named`.
     resize
         ``darknet``: float, corners aligned, last-row quirk and all (``image.c: resize_image``).
         ``opencv``: ``cv2.resize`` on bytes, half-pixel centres.
     geometry
         ``cfg``: stretch unless ``[net] letter_box=1``; ``letterbox`` and ``stretch`` regardless of the cfg.
     batch_norm
-        Where the epsilon stands: ``variance`` is sqrt(v + eps), ``deviation`` is sqrt(v) + eps.
+        Where the epsilon is added: ``variance`` is sqrt(v + eps), ``deviation`` is sqrt(v) + eps.
     batch_norm_epsilon
         The epsilon itself.
     nms
         ``cfg``: the kind that the last head's ``nms_kind`` names; ``plain``: IoU only.
     thresh, nms_thresh
-        Defaults of ``--thresh`` and ``--nms``.
+        Default score threshold, and default overlap threshold of non-maximum suppression.
     score_floor
-        Class scores at or under it never leave the head, whatever ``--thresh`` says.
+        Class scores at or under it are always set to 0, whatever the threshold is.
     region_scores
-        What ``[region]`` without ``softmax`` and without ``tree`` makes of class scores.
+        Class scores of ``[region]`` without ``softmax`` and without ``tree``.
     xnor
         ``bits``: ``[convolutional] xnor=1`` is a product of bits, whose padding of 0 bits means -1, and ``bin_output=1`` drops the
         activation; ``floats``: a product of floats with padding 0.
     raw_1x1
-        Which 1x1 convolutions multiply the input as it lies in memory, whatever stride and padding are: ``unit_stride_x``
+        The 1x1 convolutions that multiply the input in memory order, regardless of stride and padding: ``unit_stride_x``
         those with ``stride_x=1``, ``all`` or ``none``.
     region
         ``fixed``: ``[region]`` reads its input as four coordinates, objectness and classes, whatever ``coords`` and ``background``
         say; ``cfg``: as these options say.
     exif
-        Whether images are turned as their EXIF orientation says.
+        Whether images are rotated according to their EXIF orientation.
     """
 
     name: str
@@ -127,7 +127,7 @@ PROFILES = {profile.name: profile for profile in (ALEXEYAB, PJREDDIE, OPENCV)}
 
 
 def profile_named(name: str) -> Profile:
-    """The profile called ``name``; an `OptionError` lists the names there are."""
+    """The profile called ``name``; an `OptionError` lists the known names."""
     if name not in PROFILES:
-        raise OptionError(f"--profile {name}: unknown; wanted one of {', '.join(PROFILES)}")
+        raise OptionError(f"profile {name} is unknown; expected one of {', '.join(PROFILES)}")
     return PROFILES[name]

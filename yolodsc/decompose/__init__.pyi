@@ -3,9 +3,9 @@ from .driver import decompose as decompose
 from .report import compare_networks as compare_networks
 from .report import report_markdown as report_markdown
 from .report import write_report as write_report
-from .settings import MAX_CALIBRATION_IMAGES as MAX_CALIBRATION_IMAGES
+from .separation import separation_errors as separation_errors
+from .settings import MAX_RANK as MAX_RANK
 from .settings import DecomposeSettings as DecomposeSettings
 from .settings import Decomposition as Decomposition
 from .settings import LayerResult as LayerResult
 from .settings import ProgressCallback as ProgressCallback
-from .single import separation_errors as separation_errors

@@ -1,4 +1,4 @@
-"""The account of a decomposition: tables in Markdown, JSON, an image; and the whole networks compared."""
+"""Reports on a decomposition in Markdown, JSON and as a chart, and the comparison of both networks."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 
 from yolodsc import engine
 from yolodsc.arrays import Array
-from yolodsc.decompose.search import time_model as milliseconds
+from yolodsc.decompose.search.time_model import Timer
 from yolodsc.decompose.settings import Decomposition
 from yolodsc.errors import MissingExtraError, WeightsError
 from yolodsc.files import replacing
@@ -25,12 +25,12 @@ class Comparison:
     bytes: tuple[int, int]
     milliseconds: tuple[float, float]
     agreement: float | None
-    """F1 of the decomposed network's detections at .25 against the original's, IoU over .5, class for class."""
+    """F1 of the decomposed network's detections at .25 against the original's, IoU over .5, per class."""
 
 
 def compare_networks(original: Network, decomposed: Network, images: Array, *, threads: int) -> Comparison:
     """Cost and agreement; times are the best of interleaved rounds."""
-    timer = milliseconds.Timer(threads)
+    timer = Timer(threads)
     times = [(timer.network(original), timer.network(decomposed)) for _ in range(3)]
     both = original, decomposed
     total = [sum(layer.multiply_adds() for layer in network.layers) for network in both]
@@ -41,7 +41,7 @@ def compare_networks(original: Network, decomposed: Network, images: Array, *, t
 
 
 def report_markdown(result: Decomposition, comparison: Comparison | None = None) -> str:
-    """Both tables."""
+    """The table of layers and, if given, the table of the comparison."""
     lines = ["| layer | form | MMAC | parameters | error, calibration | error, held back | |", "|---|---|---|---|---|---|---|"]
     for r in result.layers:
         cost = f"{r.multiply_adds[0] / 1e6:.2f} → {r.multiply_adds[1] / 1e6:.2f}"
@@ -56,7 +56,7 @@ def report_markdown(result: Decomposition, comparison: Comparison | None = None)
 
 
 def write_report(folder: Path, result: Decomposition, comparison: Comparison) -> None:
-    """``report.md``, ``report.json`` and, where Matplotlib is installed, ``report.png``; MissingExtraError without it."""
+    """``report.md``, ``report.json`` and ``report.png``; a `MissingExtraError` without Matplotlib."""
     folder.mkdir(parents=True, exist_ok=True)
     data = {
         "settings": asdict(result.settings),
@@ -65,7 +65,7 @@ def write_report(folder: Path, result: Decomposition, comparison: Comparison) ->
         "layers": [asdict(layer) for layer in result.layers],
         "network": asdict(comparison),
     }
-    data = replace_nonfinite(data)  # null: the error of a layer that puts out zeros
+    data = replace_nonfinite(data)  # null: the error of a layer whose outputs are 0
     json = dump_json(data, file=folder / "report.json", error=WeightsError, indent=1)
     for name, text in (("report.md", report_markdown(result, comparison)), ("report.json", json + "\n")):
         with replacing(folder / name, error=WeightsError) as file:
@@ -83,7 +83,7 @@ def _rows(c: Comparison) -> list[str]:
 
 
 def _draw(path: Path, result: Decomposition) -> None:
-    """Error and cost of every layer."""
+    """Draw error and cost of every layer."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -104,9 +104,9 @@ def _draw(path: Path, result: Decomposition) -> None:
 
 
 def _agreement(original: Network, decomposed: Network, images: Array, threads: int) -> float:
-    wanted, found = (_detections(network, images, threads) for network in (original, decomposed))
-    hits = sum(_matched(a, b) for a, b in zip(wanted, found, strict=True))
-    total = sum(int(np.count_nonzero(c.probabilities)) for c in (*wanted, *found))
+    expected, found = (_detections(network, images, threads) for network in (original, decomposed))
+    hits = sum(_matched(a, b) for a, b in zip(expected, found, strict=True))
+    total = sum(int(np.count_nonzero(c.probabilities)) for c in (*expected, *found))
     return 2 * hits / total if total else 1.0
 
 
@@ -120,18 +120,18 @@ def _detections(network: Network, images: Array, threads: int) -> list[Candidate
     return out
 
 
-def _matched(wanted: Candidates, found: Candidates) -> int:
-    """Pairs of the same class with IoU over .5, best overlap first for each found box in falling order of score."""
+def _matched(expected: Candidates, found: Candidates) -> int:
+    """Pairs of the same class with IoU over .5, matched greedily in decreasing order of score."""
     hits = 0
-    for k in range(wanted.probabilities.shape[1]):
-        free = list(np.flatnonzero(wanted.probabilities[:, k]))
+    for k in range(expected.probabilities.shape[1]):
+        unmatched = list(np.flatnonzero(expected.probabilities[:, k]))
         rows = np.flatnonzero(found.probabilities[:, k])
         for row in rows[np.argsort(-found.probabilities[rows, k], kind="stable")]:
-            if not free:
+            if not unmatched:
                 break
-            overlaps = iou(found.boxes_xywh[row], wanted.boxes_xywh[free])
+            overlaps = iou(found.boxes_xywh[row], expected.boxes_xywh[unmatched])
             best = int(overlaps.argmax())
             if overlaps[best] > AGREED_OVERLAP:
                 hits += 1
-                free.pop(best)
+                unmatched.pop(best)
     return hits

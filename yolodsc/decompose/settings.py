@@ -1,4 +1,4 @@
-"""What a decomposition is asked for, and what comes out."""
+"""Settings and results of a decomposition."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from yolodsc.errors import DecompositionError
 from yolodsc.network import Network
 
 ProgressCallback = Callable[[str, float], None]
-"""Told what is being done, and the share of the whole that is done."""
+"""Called with a description of the current stage and the share of the work that is done."""
 
-MAX_CALIBRATION_IMAGES = 100
-"""Filters a channel: a kernel of K x K taps has no more than K² patterns."""
+MAX_RANK = 100
+"""Maximum number of filters per channel; the rank of a K x K kernel is at most K²."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +24,19 @@ class DecomposeSettings:
     method
         ``auto``, or one form for every layer.
     rank
-        Filters a channel; for ``pdp`` and ``channel`` as many components as cost the same as that rank.
+        Filters per channel; for ``pdp`` and ``channel`` the number of components with the cost of that rank.
     budget
         For ``auto``: share of the network's multiplications.
     budget_ms
-        For ``auto``, instead: milliseconds of the whole network on the engine with ``threads``.
+        For ``auto``, instead of ``budget``: milliseconds of the network on the engine with ``threads`` threads.
     keep
-        Layers to leave as they are.
+        Indices of layers that are not decomposed.
     patches
-        Places an image. The paper's 10 over-fit layers of 128 channels by 3 %.
+        Sample positions per image. The paper's 10 over-fit layers of 128 channels by 3 %.
     refine
-        Iterations of refinement behind activation and pool; 0 for none. The paper's methods are never refined.
+        Iterations of refinement; 0 for none. The paper's methods are never refined.
     held_back
-        Share of the images that only measure errors.
+        Share of the images that are not fitted on and measure errors only.
     """
 
     method: Method | str = "auto"
@@ -52,31 +52,35 @@ class DecomposeSettings:
 
     def __post_init__(self) -> None:
         if self.method != "auto" and self.method not in METHODS:
-            raise DecompositionError(f"method {self.method} is unknown; wanted auto, {', '.join(METHODS)}")
+            raise DecompositionError(f"method {self.method} is unknown; expected auto, {', '.join(METHODS)}")
         if not 0 < self.budget <= 1:
-            raise DecompositionError(f"budget of {self.budget:g}; wanted a share of the multiplications, above 0 and up to 1")
-        if not 0 < self.rank <= MAX_CALIBRATION_IMAGES:
-            raise DecompositionError(f"rank {self.rank:g}; wanted more than 0, up to {MAX_CALIBRATION_IMAGES}")
+            raise DecompositionError(f"budget of {self.budget:g}; expected a share of the multiplications in (0, 1]")
+        if not 0 < self.rank <= MAX_RANK:
+            raise DecompositionError(f"rank {self.rank:g}; expected more than 0, up to {MAX_RANK}")
         if self.budget_ms is not None and not 0 < self.budget_ms < inf:
-            raise DecompositionError(f"budget of {self.budget_ms:g} ms; wanted more than 0")
+            raise DecompositionError(f"budget of {self.budget_ms:g} ms; expected more than 0")
+
+    def calibration_count(self, images: int) -> int:
+        """How many of ``images`` images are fitted on; the others are held back."""
+        return images - max(1, round(images * self.held_back))
 
     @property
     def ours(self) -> bool:
-        """Whether kept layers are solved anew and forms refined: in all methods but the paper's."""
+        """Whether kept layers are solved again and forms are refined: with all methods but the paper's."""
         return self.method not in PAPER
 
     @property
     def asymmetric(self) -> bool:
-        """Whether patches come from the network as decomposed so far: not in Algorithms 1 and 2, and never without data."""
+        """Whether patches come from the partly decomposed network: not in Algorithms 1 and 2, nor without data."""
         return self.method not in {"weights", "paper-plain", "paper-compensated"}
 
 
 @dataclass(frozen=True, slots=True)
 class LayerResult:
-    """What became of one convolution.
+    """Result for one convolution.
 
-    ``error`` is ||Y - Y'|| / ||Y|| before the activation, on the calibration images; ``held_back`` the same on those that the
-    fit has not seen. Costs are (before, after) pairs; ``reason`` says why a layer was left alone.
+    ``error`` is ||Y - Y'|| / ||Y|| before the activation, on the calibration images; ``held_back`` the same on
+    the held-back images. Costs are (before, after) pairs; ``reason`` explains why a layer was not decomposed.
     """
 
     index: int
@@ -90,9 +94,9 @@ class LayerResult:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decomposition:
-    """The new network and the account of how it came about.
+    """The decomposed network, and the results by layer.
 
-    ``output_error`` is ||O - O'|| / ||O - mean|| over what the heads read, on the held-back images.
+    ``output_error`` is ||O - O'|| / ||O - mean|| over the inputs of the heads, on the held-back images.
     """
 
     network: Network

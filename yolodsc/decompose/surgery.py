@@ -1,24 +1,22 @@
-"""Putting chains of convolutions in the place of single ones: sections, indices, arrays."""
+"""Replacement of single convolutions by chains: sections, indices, arrays."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from yolodsc.darknet import Cfg, Option, Section
+from yolodsc.darknet import Option, Section
 from yolodsc.decompose.factor.forms import Form, Stage
 from yolodsc.decompose.factor.gram import Matrix
 from yolodsc.decompose.target import DecompositionTarget, convolutions
-from yolodsc.network import ConvolutionalLayer, Network, Weights
-
-_REFERENCES = ("layers", "from", "share_index")
+from yolodsc.network import ConvolutionalLayer, Network, Weights, renumbered
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chain:
-    """What stands in for one convolution: stages without bias, and the bias (F,) of the last one.
+    """Convolutions that replace one convolution: stages without bias, and the bias (F,) of the last one.
 
-    The inner stages have none: before a zero-padded convolution it would change the values at the borders.
+    Inner stages have no bias, because before a zero-padded convolution it would change the values at the borders.
     """
 
     stages: tuple[Stage, ...]
@@ -26,14 +24,14 @@ class Chain:
 
 
 def regular(target: DecompositionTarget, *, weights: Matrix | None = None, biases: Matrix | None = None) -> Chain:
-    """The convolution itself, batch norm folded, or with other numbers in it."""
+    """The convolution itself, batch normalization folded, or with other weights."""
     kernel = target.weights if weights is None else weights
     stage = Stage(kernel, target.layer.groups, spatial=True)
     return Chain((stage,), target.biases if biases is None else biases)
 
 
 def joined(forms: Sequence[Form], biases: Matrix) -> Chain:
-    """One chain for all groups of a convolution: stages side by side, their groups added."""
+    """One chain for all groups of a convolution: parallel stages are concatenated."""
     parallel = zip(*(form.stages() for form in forms), strict=True)
     stages = (
         Stage(np.concatenate([s.weights for s in group]), sum(s.groups for s in group), group[0].spatial) for group in parallel
@@ -42,7 +40,7 @@ def joined(forms: Sequence[Form], biases: Matrix) -> Chain:
 
 
 def assemble(network: Network, chains: Mapping[int, Chain]) -> Network:
-    """The network with some convolutions replaced, every other batch norm of a convolution folded, and references renumbered."""
+    """The network with the given convolutions replaced, the batch normalization of all others folded, and references renumbered."""
     every = {i: regular(target) for i, target in convolutions(network).items()} | dict(chains)
     lengths = [len(every[layer.index].stages) if layer.index in every else 1 for layer in network.layers]
     last = [int(end) - 1 for end in np.cumsum(lengths)]
@@ -53,16 +51,9 @@ def assemble(network: Network, chains: Mapping[int, Chain]) -> Network:
             sections += chain_sections(layer, every[layer.index])
             arrays += chain_arrays(every[layer.index])
         else:
-            sections.append(_renumbered(layer.section, layer.index, last))
+            sections.append(renumbered(layer.section, layer.index, last))
             arrays.append(weights)
-    blueprint = Network.build(Cfg(tuple(sections), network.cfg.file), profile=network.profile)
-    return blueprint.with_weights(arrays, header=network.header)
-
-
-def truncated(network: Network, index: int) -> Network:
-    """The layers up to and including one."""
-    part = Network.build(Cfg(network.cfg.sections[: index + 2], network.cfg.file), profile=network.profile)
-    return part.with_weights(network.weights[: index + 1])
+    return network.with_sections(sections, arrays)
 
 
 def chain_sections(layer: ConvolutionalLayer, chain: Chain) -> list[Section]:
@@ -80,7 +71,7 @@ def chain_arrays(chain: Chain) -> list[Weights]:
 
 
 def _section(layer: ConvolutionalLayer, stage: Stage, *, last: bool) -> Section:
-    """The cfg section of one stage; the last bears the activation, the spatial one the geometry."""
+    """The cfg section of one stage; the last has the activation, the spatial one the geometry."""
     options: dict[str, int | str] = {"filters": len(stage.weights), "size": stage.weights.shape[2], "stride": 1}
     if stage.groups > 1:
         options["groups"] = stage.groups
@@ -101,14 +92,3 @@ def _geometry(layer: ConvolutionalLayer) -> dict[str, int | str]:
     if layer.antialiasing:
         options["antialiasing"] = layer.antialiasing
     return options
-
-
-def _renumbered(section: Section, index: int, last: Sequence[int]) -> Section:
-    """The section with every reference to a layer moved to where that layer's output is now; relative ones stay relative."""
-    new = last[index]
-    values: dict[str, str | int | None] = {}
-    for key in _REFERENCES:
-        if section.has(key):
-            moved = [last[i] if i >= 0 else last[index + i] - new for i in section.layer_indices(key)]
-            values[key] = ",".join(map(str, moved))
-    return section.replaced(**values)

@@ -1,23 +1,23 @@
-"""Which convolutions can be decomposed, and the matrix that each one is."""
+"""The convolutions that can be decomposed, and their matrices."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from yolodsc.decompose.factor.gram import Matrix
-from yolodsc.network import ConvolutionalLayer, Network, Weights, folded_norm
+from yolodsc.network import ConvolutionalLayer, Network, Weights, folded_exactly
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecompositionTarget:
-    """One convolution with its batch norm folded in.
+    """One convolution with its batch normalization folded.
 
     Attributes
     ----------
     layer
         The blueprint.
     weights : (F, C / groups, K, K)
-        Float64, scaled by the batch norm.
+        Float64, scaled by the batch normalization.
     biases : (F,)
     """
 
@@ -32,13 +32,13 @@ class DecompositionTarget:
 
     @property
     def before(self) -> int:
-        """Pixels of the input."""
+        """Number of input pixels."""
         shape = self.layer.inputs[0]
         return shape.height * shape.width
 
     @property
     def after(self) -> int:
-        """Pixels of the output."""
+        """Number of output pixels."""
         return self.layer.shape.height * self.layer.shape.width
 
     def matrices(self) -> list[Matrix]:
@@ -47,26 +47,22 @@ class DecompositionTarget:
         return [np.ascontiguousarray(part.reshape(len(part), -1).T) for part in groups]
 
 
-def folded(layer: ConvolutionalLayer, weights: Weights) -> DecompositionTarget:
-    """A convolution with its batch norm as the network's profile computes it."""
-    kernel, biases = weights["weights"].astype(np.float64), weights["biases"].astype(np.float64)
-    if layer.batch_normalize:
-        norm = {name: weights[name] for name in ("scales", "biases", "rolling_mean", "rolling_variance")}
-        factor, biases = folded_norm(**norm, profile=layer.profile)
-        kernel = kernel * factor[:, None, None, None]
+def folded_target(layer: ConvolutionalLayer, weights: Weights) -> DecompositionTarget:
+    """A convolution with its batch normalization folded according to the profile of the network."""
+    kernel, biases = (array.astype(np.float64) for array in folded_exactly(layer, weights))
     return DecompositionTarget(layer, kernel, biases)
 
 
 def convolutions(network: Network) -> dict[int, DecompositionTarget]:
-    """All convolutions of windows whose arrays are their own and may change: no ``share_index`` (on either side), no ``xnor``."""
+    """All convolutions whose arrays may change: without ``xnor`` and ``share_index``, and not shared by others."""
     convs = [layer for layer in network.layers if isinstance(layer, ConvolutionalLayer)]
     shared = {layer.share_index for layer in convs} | {layer.index for layer in convs if layer.share_index is not None}
-    free = [layer for layer in convs if layer.index not in shared and not layer.xnor and layer.product.reads == "windows"]
-    return {layer.index: folded(layer, network.weights[layer.index]) for layer in free}
+    independent = [layer for layer in convs if layer.index not in shared and not layer.xnor and layer.product.reads == "windows"]
+    return {layer.index: folded_target(layer, network.weights[layer.index]) for layer in independent}
 
 
 def obstacle(network: Network, layer: ConvolutionalLayer) -> str | None:  # noqa: PLR0911 one line a reason
-    """Why a convolution cannot or need not be decomposed, or None."""
+    """The reason why a convolution is not decomposed, or None."""
     if layer.size == 1:
         return "pointwise already"
     if layer.depthwise:
@@ -85,6 +81,6 @@ def obstacle(network: Network, layer: ConvolutionalLayer) -> str | None:  # noqa
 
 
 def candidates(network: Network) -> dict[int, DecompositionTarget]:
-    """The convolutions that `obstacle` lets through."""
-    free = convolutions(network)
-    return {i: target for i, target in free.items() if obstacle(network, target.layer) is None}
+    """The convolutions without an `obstacle`."""
+    found = convolutions(network)
+    return {i: target for i, target in found.items() if obstacle(network, target.layer) is None}

@@ -1,7 +1,7 @@
-"""The threads of a decomposition: BLAS held to one, fixed parts of the work dealt out among them.
+"""The thread pool of a decomposition; BLAS itself runs on one thread.
 
-What a part is never depends on how many threads there are, and results are put together in the order of the parts: so one thread
-and four give the same network, bit for bit. BLAS with threads of its own sums in another order for each number of them.
+Tasks never depend on the number of threads, and results are combined in the order of the tasks, so that the decomposed network is
+bit-identical for any number of threads. BLAS with several threads would sum in an order that depends on their number.
 """
 
 from collections.abc import Callable, Iterable
@@ -16,13 +16,13 @@ R = TypeVar("R")
 
 
 class FitThreadPool:
-    """A context in which BLAS is held, with a `map` that uses ``threads`` threads."""
+    """A context in which BLAS uses one thread, with a `map` over ``threads`` threads."""
 
     def __init__(self, threads: int) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decompose")
 
     def map(self, work: Callable[[T], R], parts: Iterable[T]) -> Iterable[R]:
-        """Results in the order of the parts."""
+        """Results in the order of ``parts``."""
         return self._pool.map(work, parts)
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""Detection: `Detector`, `Detections`, image sources, output files and the bundled networks."""
+"""Detection: `Detector`, `Detections`, image sources, output files and the bundled models."""
 
 import lazy_loader
 

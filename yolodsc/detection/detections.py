@@ -1,4 +1,4 @@
-"""`Detections`: what was found in one image, as arrays."""
+"""`Detections`: the detections of one image, as arrays."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -28,7 +28,9 @@ class Detections:
     width, height : int
         The image's size in pixels.
     path : str or None
-        Where the image was read from.
+        The file of the image.
+    candidate_ids : (N,) int64 or None
+        Row of the candidates before suppression that each detection comes from; None if the detections come from elsewhere.
     """
 
     boxes_xyxy: Array
@@ -39,6 +41,7 @@ class Detections:
     width: int
     height: int
     path: str | None = None
+    candidate_ids: Ints | None = None
 
     @classmethod
     def from_candidates(
@@ -51,7 +54,7 @@ class Detections:
         rows, class_ids = rows[order], class_ids[order]
         pixels = np.array([width, height, width, height], np.float32)
         boxes = to_xyxy(candidates.boxes_xywh[rows]) * pixels
-        return cls(boxes, scores[order], candidates.objectness[rows], class_ids, names, width, height, path)
+        return cls(boxes, scores[order], candidates.objectness[rows], class_ids, names, width, height, path, rows)
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -64,6 +67,7 @@ class Detections:
             scores=self.scores[rows],
             objectness=self.objectness[rows],
             class_ids=self.class_ids[rows],
+            candidate_ids=None if self.candidate_ids is None else self.candidate_ids[rows],
         )
 
     def of_classes(self, class_ids: Collection[int]) -> Self:

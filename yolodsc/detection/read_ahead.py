@@ -1,4 +1,4 @@
-"""Images are read ahead of their turn, handed out in order, and bounded in number and in bytes."""
+"""Ordered read-ahead: tasks start early, finish in order, and are bounded in number and bytes."""
 
 import ctypes
 import os
@@ -12,67 +12,67 @@ from typing import Self, TypeVar
 Entry = TypeVar("Entry")
 Result = TypeVar("Result")
 
-IN_FLIGHT = 3 * 2**27
-"""Bytes of decoded images that are read ahead at most: one of the largest, or a dozen photographs of 12 megapixels."""
+MAX_BYTES = 3 * 2**27
+"""Maximum bytes of decoded images in flight: one of the largest images, or a dozen photographs of 12 megapixels."""
 
 _LARGE = 2**26
-"""Bytes of an image after which free memory goes back to the system: glibc keeps what decoders free, for each thread anew."""
+"""Bytes of an image after which free memory returns to the system: glibc otherwise keeps freed memory for each thread."""
 
 
 class Budget:
-    """Admits tasks in the order of their numbers while the sum of what they hold stays below a limit; one alone always.
+    """Admits tasks in the order of their numbers while the sum of their bytes stays within a limit; a single task always.
 
-    The order makes waiting safe: whoever holds anything is before whoever waits, and goes on without it.
+    The order prevents deadlocks: tasks that hold bytes precede those that wait, and do not depend on them.
     """
 
-    def __init__(self, limit: int = IN_FLIGHT) -> None:
+    def __init__(self, limit: int = MAX_BYTES) -> None:
         self.limit = limit
-        self.most = 0
+        self.peak = 0
         self._held: dict[int, int] = {}
         self._next = 0
         self._closed = False
         self._changed = Condition()
 
     def admit(self, number: int, size: int) -> None:
-        """Wait until it is the task's turn and there is room; again for a task that was admitted, nothing happens."""
+        """Wait until the task's turn and until its bytes fit; return at once if the task was admitted before."""
         with self._changed:
             if number < self._next:
                 return
-            self._changed.wait_for(lambda: self._closed or (number == self._next and self._room(size)))
+            self._changed.wait_for(lambda: self._closed or (number == self._next and self._fits(size)))
             if self._closed:
                 raise CancelledError
             self._held[number] = size
             self._next += 1
-            self.most = max(self.most, sum(self._held.values()))
+            self.peak = max(self.peak, sum(self._held.values()))
             self._changed.notify_all()
 
     def release(self, number: int) -> None:
-        """What a task held is free again."""
+        """Free the bytes of a task."""
         with self._changed:
             if self._held.pop(number, 0) >= _LARGE:
-                _give_back()
+                _trim()
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Nobody waits any more: those who do are cancelled."""
+        """Cancel all waiting tasks."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
-    def _room(self, size: int) -> bool:
+    def _fits(self, size: int) -> bool:
         held = sum(self._held.values())
         return not held or not size or held + size <= self.limit
 
 
-def _give_back() -> None:
-    """Return free memory to the system, where the C library has a function for that."""
+def _trim() -> None:
+    """Return free memory to the system if the C library supports it."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
     if trim:
         trim(ctypes.c_size_t(0))
 
 
 class Ticket:
-    """A task's place in the order of a budget; a task that ends without having been admitted gives it up."""
+    """A task's turn in a budget; leaving the context without admission passes the turn on."""
 
     def __init__(self, budget: Budget, number: int) -> None:
         self._budget, self._number = budget, number
@@ -91,13 +91,13 @@ class Ticket:
 def in_order(
     entries: Iterable[Entry], begin: Callable[[Entry, Ticket], "Future[Result]"], *, depth: int, budget: Budget | None = None
 ) -> Generator[Result, None, None]:
-    """Results of tasks in the order of their entries, ``depth`` of them begun at a time.
+    """Yield the results of tasks in the order of their entries, with up to ``depth`` tasks started.
 
     Parameters
     ----------
     begin
-        Submits a task. The task must enter its ticket, in threads that take tasks in the order in which they were submitted; what
-        it is admitted for counts until the result has been used.
+        Submits a task. The task must enter its ticket, in threads that take tasks in the order of submission. Its bytes count until
+        the caller asks for the next result.
     """
     budget = budget or Budget()
     waiting: deque[tuple[int, Future[Result]]] = deque()

@@ -1,4 +1,4 @@
-"""``compile(network, threads=…)`` gives a `Runner`: a compiled network with its buffers."""
+"""``compile(network, threads=…)`` returns a `Runner`: a compiled network with its buffers."""
 
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -20,7 +20,7 @@ class Runner(Protocol):
     Attributes
     ----------
     threads, streams
-        How many threads a call uses, and how many calls run at the same time: at most as asked for, cut to the cores.
+        Threads per call and concurrent calls: at most as requested, limited by the number of cores.
     """
 
     threads: int
@@ -29,12 +29,12 @@ class Runner(Protocol):
     def __call__(self, images: Array) -> dict[int, Array]:
         """Outputs by layer index for (C, H, W), each of its layer's shape; for (N, C, H, W) with N in front.
 
-        The arrays belong to the caller.
+        The arrays are new; the caller may modify them.
         """
         ...
 
     def entries(self) -> list[PlanEntry]:
-        """The plan: an entry an operation, in order."""
+        """The plan: one entry per operation, in order."""
         ...
 
     def close(self) -> None:
@@ -55,29 +55,29 @@ def compile(  # noqa: A001
     streams: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Runner:
-    """Plan a network for repeated running: fused kernels where this machine can have them, else FastDSC.
+    """Compile a network for repeated runs: fused kernels if this machine supports them, else FastDSC.
 
     Parameters
     ----------
     threads
-        The most threads that one call uses; never more than this process has cores for.
+        Maximum number of threads per call; limited by the number of cores of this process.
     outputs
-        Layers whose outputs are handed back: the heads unless given, or the last layer where there is no head.
+        Layers whose outputs are returned; by default the heads, or the network's output if it has none.
     isa
-        Instruction set to make kernels for, one of `isa.available`, or ``"none"`` for FastDSC; YOLODSC_ISA or the best
-        unless given.
+        Instruction set of the kernels, one of `yolodsc.jit.available_isas`, or ``"none"`` for FastDSC; by default YOLODSC_ISA
+        or the best one.
     streams
-        The most calls that run at the same time, each with ``threads`` threads and buffers of its own; all of them together
-        never use more threads than there are cores.
+        Maximum number of concurrent calls, each with ``threads`` threads and separate buffers; all of them together use at most
+        one thread per core.
     progress
-        Called with (done, all) while kernels are compiled that the cache does not have.
+        Called with (done, total) while kernels are compiled that are not in the cache.
 
     Raises
     ------
     OptionError
-        For an ``isa`` that this machine cannot run.
+        If this machine cannot run ``isa``.
     EngineError
-        For a network that is too large to address.
+        If the network is too large to address.
     """
     from yolodsc.engine.runtime.cores import capped_at_cores
     from yolodsc.engine.selection import select_backend
@@ -85,13 +85,13 @@ def compile(  # noqa: A001
     if outputs is None:
         outputs = [head.index for head in network.heads] or [network.output]
     threads, streams = capped_at_cores(threads, streams)
-    chosen = select_backend(isa).isa
-    first = _fused(network, threads, outputs, chosen, progress) if chosen else _fastdsc(network, threads, outputs)
+    selected = select_backend(isa).isa
+    first = _fused(network, threads, outputs, selected, progress) if selected else _fastdsc(network, threads, outputs)
     if streams == 1:
         return first
     from yolodsc.engine.runtime.streams import Streams
 
-    return Streams([first, *(first.twin() for _ in range(streams - 1))])
+    return Streams([first, *(first.clone() for _ in range(streams - 1))])
 
 
 def _fused(

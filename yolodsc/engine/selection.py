@@ -1,7 +1,7 @@
-"""Which executor serves on this machine: the fused engine where kernels can be made, else FastDSC, and why.
+"""Selects the backend of this machine: the fused engine if kernels can be compiled, else FastDSC.
 
-One kernel is compiled (or loaded) to find out: an llvmlite that does not know our IR, or a processor that LLVM has no code for,
-costs speed, never the run.
+One kernel is compiled (or loaded) as a test: an llvmlite that does not support the IR, or a processor that LLVM does not support,
+costs speed and never the run.
 """
 
 import os
@@ -11,42 +11,42 @@ from functools import cache
 from yolodsc.jit import Isa, select_isa
 
 NONE = "none"
-"""What ``--isa`` calls the FastDSC path."""
+"""The value of ``isa`` that selects FastDSC."""
 
 
 @dataclass(frozen=True, slots=True)
 class BackendChoice:
-    """The instruction set that kernels are made for (None: FastDSC) and why it is this one."""
+    """The instruction set of the kernels (None: FastDSC), and the reason for the choice."""
 
     isa: Isa | None
     reason: str
 
     @property
     def name(self) -> str:
-        """What ``--isa`` calls it."""
+        """The value of ``isa`` that selects it."""
         return self.isa.name if self.isa else NONE
 
 
 @cache
 def select_backend(name: str | None = None) -> BackendChoice:
-    """What serves for ``--isa name``, YOLODSC_ISA or the best there is; an `OptionError` for one that this machine cannot run."""
-    wanted = name or os.environ.get("YOLODSC_ISA") or None
-    if wanted == NONE:
+    """The backend for an instruction set: ``name``, YOLODSC_ISA or the best; an `OptionError` if this machine cannot run it."""
+    requested = name or os.environ.get("YOLODSC_ISA") or None
+    if requested == NONE:
         return BackendChoice(None, "asked for")
     try:
-        isa = select_isa(wanted)
+        isa = select_isa(requested)
     except (ImportError, OSError) as error:
         return BackendChoice(None, f"llvmlite cannot be loaded: {error}")
     if isa is None:
         return BackendChoice(None, "no kernels are made for this processor")
-    if trouble := _trouble(isa):
-        return BackendChoice(None, trouble)
-    return BackendChoice(isa, "asked for" if wanted else "the best that this processor has")
+    if failure := _failure(isa):
+        return BackendChoice(None, failure)
+    return BackendChoice(isa, "asked for" if requested else "the best that this processor has")
 
 
-def _trouble(isa: Isa) -> str:
-    """Why kernels cannot be made; empty where they can."""
-    from yolodsc.engine.codegen.kernels.maps import ClearKernel
+def _failure(isa: Isa) -> str:
+    """Why kernels cannot be compiled; empty if they can."""
+    from yolodsc.engine.codegen.kernels.elementwise import ClearKernel
     from yolodsc.jit import compiler_for
 
     try:

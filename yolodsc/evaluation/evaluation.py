@@ -38,7 +38,7 @@ class Evaluation:
     """
 
     dataset: Dataset
-    found: DetectionTable
+    detections: DetectionTable
     results: dict[str, RuleResult]
     errors: Breakdown
     thresh: float
@@ -65,40 +65,40 @@ class Evaluation:
 def _rule_json(result: RuleResult, names: Sequence[str]) -> dict[str, Any]:
     classes = {
         name: {
-            "ap": found.ap,
-            "positives": found.positives,
-            "detections": found.detections,
-            "tp": found.true_positives,
-            "fp": found.false_positives,
-            "precision": found.precision,
-            "recall": found.recall,
-            "best_f1": found.best_f1,
-            "best_f1_score": found.best_f1_score,
+            "ap": class_result.ap,
+            "positives": class_result.positives,
+            "detections": class_result.detections,
+            "tp": class_result.true_positives,
+            "fp": class_result.false_positives,
+            "precision": class_result.precision,
+            "recall": class_result.recall,
+            "best_f1": class_result.best_f1,
+            "best_f1_score": class_result.best_f1_score,
         }
-        for name, found in zip(names, result.classes, strict=True)
-        if found is not None
+        for name, class_result in zip(names, result.classes, strict=True)
+        if class_result is not None
     }
     rule = result.rule
     return {"mean_ap": result.mean_ap, "program": rule.program, "iou": list(rule.iou), **result.figures, "classes": classes}
 
 
 def _matches(evaluation: Evaluation, result: RuleResult) -> dict[str, Any]:
-    truth, names = evaluation.dataset.truth, evaluation.dataset.names
+    ground_truth, names = evaluation.dataset.ground_truth, evaluation.dataset.names
     matches: dict[str, Any] = {}
-    for c, found in enumerate(result.classes):
-        if found is not None:
-            wanted = truth.image[(truth.class_id == c) & ~truth.difficult]
+    for c, class_result in enumerate(result.classes):
+        if class_result is not None:
+            objects = ground_truth.image[(ground_truth.class_id == c) & ~ground_truth.difficult]
             matches[names[c]] = {
-                "positives": wanted.tolist(),
-                "picture": found.image.tolist(),
-                "right": "".join("1" if outcome == 1 else "0" for outcome in found.outcomes),
+                "positives": objects.tolist(),
+                "picture": class_result.image.tolist(),
+                "right": "".join("1" if outcome == 1 else "0" for outcome in class_result.outcomes),
             }
     return matches
 
 
 def evaluate(
     dataset: Dataset,
-    found: DetectionTable,
+    detections: DetectionTable,
     rules: Iterable[Rule],
     *,
     missing: frozenset[int] = frozenset(),
@@ -108,17 +108,19 @@ def evaluate(
 ) -> Evaluation:
     """Score ``found`` against ``dataset`` by several rules; rules of whole pixels are left out where sizes are unknown."""
     chosen = [rule for rule in rules if not (dataset.relative and rule.offset)]
-    said = list(notes)
+    remarks = list(notes)
     if dataset.relative:
         unread = dataset.unsized()
         which = f" ({unread[0]} cannot be read)" if unread else ""
         if not chosen:
             raise DatasetError(f"boxes are relative and image sizes unknown{which}: rules of whole pixels need the images")
-        said.append(f"image sizes unknown{which}: boxes are compared relative to their images, by the continuous rules only")
+        remarks.append(f"image sizes unknown{which}: boxes are compared relative to their images, by the continuous rules only")
     classes, images = len(dataset.names), len(dataset.ids)
-    results = score_detections(chosen, dataset.truth, found, classes=classes, images=images, missing=missing, thresh=thresh)
-    errors = breakdown(dataset.truth, found.clipped(), classes=classes)
-    return Evaluation(dataset, found, results, errors, thresh, missing, tuple(said), speed or {})
+    results = score_detections(
+        chosen, dataset.ground_truth, detections, classes=classes, images=images, missing=missing, thresh=thresh
+    )
+    errors = breakdown(dataset.ground_truth, detections.clipped(), classes=classes)
+    return Evaluation(dataset, detections, results, errors, thresh, missing, tuple(remarks), speed or {})
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -1,7 +1,9 @@
 from .draw import annotated as annotated
+from .image import DECODERS as DECODERS
 from .image import GREY as GREY
 from .image import READING_KERNELS as READING_KERNELS
 from .image import WRITABLE_EXTENSIONS as WRITABLE_EXTENSIONS
+from .image import Decoder as Decoder
 from .image import Geometry as Geometry
 from .image import ImageArray as ImageArray
 from .image import Placement as Placement
@@ -10,5 +12,5 @@ from .image import from_array as from_array
 from .image import read_image as read_image
 from .image import to_planar as to_planar
 from .image import write_image as write_image
-from .image_file import open_image as open_image
 from .jpeg import read_jpeg as read_jpeg
+from .limits import open_image as open_image

@@ -12,10 +12,10 @@ _PALETTE = """
 e6194b 3cb44b ffe119 4363d8 f58231 911eb4 42d4f4 f032e6 bfef45 8c564b
 469990 dcbeff aa6e28 fffac8 b02020 7fffb0 808000 ffb07c 2040a0 ff6fae
 """.split()
-"""Twenty colours that differ in hue or in lightness; for VOC's twenty classes each its own."""
+"""Twenty colours that differ in hue or in lightness; one for each class of VOC."""
 
 _WIDE_FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "arial.ttf", "Arial Unicode.ttf")
-"""Fonts of common systems that know more than ASCII."""
+"""Fonts of common systems with more than ASCII."""
 
 Colour = tuple[int, int, int]
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
@@ -72,7 +72,7 @@ def _clipped(box: Array, size: tuple[int, int]) -> Plate:
 
 
 def _font(text: str, size: float) -> Font:
-    """Pillow's own font, which knows ASCII only; for other text one of the system's, if there is one."""
+    """Return Pillow's font for ASCII, or for other text a font of the system if there is one."""
     if not text.isascii():
         for name in _WIDE_FONTS:
             try:
@@ -83,7 +83,7 @@ def _font(text: str, size: float) -> Font:
 
 
 def _fitting(canvas: ImageDraw.ImageDraw, text: str, size: float, *, width: int) -> Font:
-    """The font at the size wanted, or at the size that makes the label as wide as the image; at 6 pixels reading ends."""
+    """Return the font at a size, reduced to make the label as wide as the image, but not below 6 pixels."""
     font = _font(text, size)
     wide = _plate_size(canvas, text, font)[0]
     return font if wide <= width else _font(text, max(6.0, size * width / wide))
@@ -97,11 +97,11 @@ def _plate_size(canvas: ImageDraw.ImageDraw, text: str, font: Font) -> tuple[flo
 
 
 def _placed(size: tuple[float, float], box: Plate, taken: list[Plate], image: tuple[int, int]) -> Plate:
-    """Above the box, or else inside it, below it or at its foot: the first place inside the image that no other label has."""
+    """Return the first free position inside the image: above the box, inside it, below it or at its foot."""
     width, height = size
     left = max(0.0, min(box[0], image[0] - width))
-    wanted = [box[1] - height, box[1], box[3], box[3] - height]
-    tops = [top for top in wanted if 0 <= top <= image[1] - height] or [max(0.0, min(box[1], image[1] - height))]
+    candidates = [box[1] - height, box[1], box[3], box[3] - height]
+    tops = [top for top in candidates if 0 <= top <= image[1] - height] or [max(0.0, min(box[1], image[1] - height))]
     plates = [(left, top, left + width, top + height) for top in tops]
     return next((plate for plate in plates if not any(_meet(plate, other) for other in taken)), plates[0])
 

@@ -11,25 +11,25 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from yolodsc.arrays import Array, Shape
 from yolodsc.darknet import Profile
 from yolodsc.errors import ImageError
 from yolodsc.files import replacing
-from yolodsc.images import planar as planar_pass
-from yolodsc.images.image_file import open_image
+from yolodsc.images import preprocess
 from yolodsc.images.jpeg import KERNELS, read_jpeg
-from yolodsc.images.planar import grey, plain, planar, resized
+from yolodsc.images.limits import open_image
+from yolodsc.images.preprocess import grey, planar, reference, resized
 
 ImageArray = NDArray[np.uint8]
 """(H, W, C) with C = 1 or 3, RGB."""
 
 Geometry = Literal["stretch", "letterbox"]
 
-resize = plain.resize
+resize = reference.resize
 
-READING_KERNELS = (*KERNELS, *planar_pass.KERNELS)
+READING_KERNELS = (*KERNELS, *preprocess.KERNELS)
 """Kernels that the first image would otherwise wait for."""
 
 GREY = np.float32(0.5)
@@ -58,51 +58,78 @@ class Placement:
         return (boxes_xywh - offset) / scale
 
 
-def read_image(
-    path: str | Path, *, channels: int = 3, exif: bool = False, admit: Callable[[int], None] | None = None
-) -> ImageArray:
-    """Decode a file to RGB (``channels=3``) or grey (1); alpha is dropped, 16 bits are cut to 8, of animations the first frame.
+Decoder = Literal["darknet", "fast"]
+"""JPEG decoders: ``darknet`` gives the pixels of stb_image, which Darknet uses; ``fast`` is libjpeg-turbo, through Pillow."""
 
-    The grey of a JPEG is its luma plane, as in stb_image; that of other files is weighted from RGB.
+DECODERS: tuple[Decoder, ...] = ("darknet", "fast")
+
+
+def read_image(
+    path: str | Path,
+    *,
+    channels: int = 3,
+    exif: bool = False,
+    decoder: Decoder = "fast",
+    admit: Callable[[int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> ImageArray:
+    """Decode a file to RGB (``channels=3``) or grey (1).
+
+    Alpha is dropped, 16 bits are cut to 8, and an animation gives its first frame. The grey of a JPEG is its luma plane, as in
+    stb_image; that of other files is a weighted sum of RGB.
 
     Parameters
     ----------
     exif
-        Turn the image as its EXIF orientation says. Darknet doesn't.
+        Turn the image as its EXIF orientation says. Darknet does not.
+    decoder
+        Which decoder reads a JPEG. ``fast`` reads those that ``darknet`` does not support.
     admit
         Called with the bytes of the image before they are decoded; may wait.
+    progress
+        Called with the number of compiled kernels and their total while the ``darknet`` decoder is compiled.
 
     Raises
     ------
     ImageError
-        The file is missing, no image, damaged, or beyond the limits of `image_file`.
+        The file is missing, no image, damaged, or beyond the limits of `images.limits`.
     """
+    stb = decoder == "darknet" or channels == 1
+    pixels = read_jpeg(Path(path), channels=channels, admit=admit, progress=progress) if stb else None
+    if pixels is not None and not exif:
+        return pixels
     try:
         with open_image(path) as image:
+            if pixels is not None:
+                return _turned(pixels, image)
             if admit:
                 admit(image.width * image.height * channels)
-            luma = _luma(path, image, exif=exif) if channels == 1 and image.format in ("JPEG", "MPO") else None
-            return from_pillow(ImageOps.exif_transpose(image) if exif else image, channels=channels) if luma is None else luma
+            return from_pillow(ImageOps.exif_transpose(image) if exif else image, channels=channels)
     except (ImageError, MemoryError, CancelledError):
         raise
-    except UnidentifiedImageError:
-        raise ImageError(f"{path}: cannot be read as an image: unknown format") from None
-    except FileNotFoundError:
-        raise ImageError(f"{path}: no such file") from None
-    except Exception as error:  # decoders raise whatever their authors chose
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0:1] or type(error).__name__
-        text = reason if isinstance(reason, str) else reason[0]
-        raise ImageError(f"{path}: cannot be read as an image: {text}") from None
+    except Exception as error:  # decoders raise errors of any class
+        raise ImageError(f"{path}: {_reason(error)}") from None
 
 
-def _luma(path: str | Path, image: Image.Image, *, exif: bool) -> ImageArray | None:
-    """The luma plane of a JPEG; None for files that have none or are damaged."""
-    plane = read_jpeg(Path(path), channels=1)
-    if plane is None or not exif:
-        return plane
-    turned = Image.fromarray(plane[..., 0])
-    turned.info["exif"] = image.getexif().tobytes()
-    return np.asarray(ImageOps.exif_transpose(turned))[..., None]
+def _reason(error: Exception) -> str:
+    """The first line of what Pillow or the system reports."""
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    if isinstance(error, UnidentifiedImageError):
+        return "cannot be read as an image: unknown format"
+    lines = [getattr(error, "strerror", None), *str(error).splitlines()[:1], type(error).__name__]
+    return f"cannot be read as an image: {next(filter(None, lines))}"
+
+
+def _turned(pixels: ImageArray, image: Image.Image) -> ImageArray:
+    """Pixels (H, W, C) turned as the EXIF orientation of their file says."""
+    exif = image.getexif()
+    if exif.get(ExifTags.Base.Orientation, 1) == 1:
+        return pixels
+    turned = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+    turned.info["exif"] = exif.tobytes()
+    ImageOps.exif_transpose(turned, in_place=True)
+    return np.asarray(turned).reshape(turned.height, turned.width, -1)
 
 
 def from_pillow(image: Image.Image, *, channels: int = 3) -> ImageArray:
@@ -121,12 +148,12 @@ def from_pillow(image: Image.Image, *, channels: int = 3) -> ImageArray:
 def from_array(pixels: NDArray[Any], *, channels: int = 3) -> ImageArray:
     """Bytes (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) as (H, W, channels); an `ImageError` for anything else."""
     if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or not pixels.size:
-        raise ImageError(f"array of {pixels.dtype} {pixels.shape}; wanted uint8 (height, width, 1, 3 or 4)")
+        raise ImageError(f"array of {pixels.dtype} {pixels.shape}; expected uint8 (height, width, 1, 3 or 4)")
     image: ImageArray = pixels[..., None] if pixels.ndim == 2 else pixels
     if image.shape[2] == 4:
         image = image[..., :3]
     if image.shape[2] not in (1, 3):
-        raise ImageError(f"array of {image.shape[2]} channels; wanted 1, 3 or 4")
+        raise ImageError(f"array of {image.shape[2]} channels; expected 1, 3 or 4")
     if image.shape[2] == channels:
         return image
     if channels == 3:
@@ -213,7 +240,7 @@ def write_image(path: str | Path, image: ImageArray) -> None:
     """Write an image in the format of the file's ending (JPEG at quality 92), whole or not at all."""
     ending = Path(path).suffix.lower()
     if ending not in WRITABLE_EXTENSIONS:
-        raise ImageError(f"{path}: unknown ending; wanted one of {' '.join(sorted(WRITABLE_EXTENSIONS))}")
+        raise ImageError(f"{path}: unknown ending; expected one of {' '.join(sorted(WRITABLE_EXTENSIONS))}")
     encoder = Image.fromarray(image[..., 0] if image.shape[2] == 1 else np.ascontiguousarray(image))
     form = Image.registered_extensions()[ending]
     options = {"quality": 92} if form in ("JPEG", "WEBP") else {}

@@ -1,4 +1,4 @@
-"""Machine code: LLVM IR or Numba functions compiled once, kept in a trusted cache, loaded without a compiler."""
+"""Machine code: LLVM IR and Numba functions are compiled once, cached, and later loaded without a compiler."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Memory that holds code: written first, then made executable, never both, and there as long as the process."""
+"""Memory that holds code: written first, then made executable, never both. It is never unmapped."""
 
 import ctypes
 import mmap
@@ -8,13 +8,15 @@ LINE, PAGE = 64, mmap.PAGESIZE
 
 
 def executable(codes: Sequence[bytes]) -> list[int]:
-    """Addresses of flat codes in memory; an OSError where the system does not give any.
+    """Addresses of flat binaries in memory; an OSError if the system gives none.
 
-    The memory is never given back: a thread may be in it until the very end of the process.
+    The memory is never unmapped, because a thread may run in it until the process ends.
     """
-    places, size = [], 0
+    if not codes:
+        return []
+    offsets, size = [], 0
     for code in codes:
-        places.append(size)
+        offsets.append(size)
         size += len(code) + -len(code) % LINE
     size += -size % PAGE
     system = ctypes.CDLL(None, use_errno=True)
@@ -25,8 +27,8 @@ def executable(codes: Sequence[bytes]) -> list[int]:
     start = system.mmap(None, size, mmap.PROT_READ | mmap.PROT_WRITE, flags, -1, 0)
     if start is None or start == ctypes.c_void_p(-1).value:
         raise OSError(ctypes.get_errno(), "no memory for kernels")
-    for place, code in zip(places, codes, strict=True):
-        ctypes.memmove(start + place, code, len(code))
+    for offset, code in zip(offsets, codes, strict=True):
+        ctypes.memmove(start + offset, code, len(code))
     if system.mprotect(start, size, mmap.PROT_READ | mmap.PROT_EXEC):
         raise OSError(ctypes.get_errno(), "memory for kernels cannot be made executable")
-    return [start + place for place in places]
+    return [start + offset for offset in offsets]

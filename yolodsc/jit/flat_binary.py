@@ -1,21 +1,19 @@
-"""Object code to flat code: one run of bytes that works wherever it is put, so that a warm start needs no linker.
+"""Flat binaries: position-independent code and constants in one run of bytes, so that a warm start needs no linker.
 
-A kernel is one function and a few constants, and refers to those by their distance only. Laid out one after the other the
-distances are known, and what a linker would do at every start is done once. Code that refers to anything else (other processors,
-other systems, a call of a library function) is left to LLVM's own linker.
+A kernel is one function and a few constants, which it addresses relative to the code. Once the sections are laid out one after the
+other, these distances are known and relocations are resolved, once. Objects that hold anything else (other processors, other
+systems, a call of a library function) are left to LLVM's linker.
 """
 
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-FLAT, OBJECT = b"flat", b"objt"
-"""What a file of the cache holds: code that lies anywhere, or an object for LLVM's linker."""
 ELF_X86_64 = (b"\x7fELF\x02\x01\x01", 62)
 ALLOCATED, EXECUTABLE = 2, 4
 SYMBOLS, RELOCATIONS, UNWINDING = 2, 4, 0x70000001
-DISTANCES = {2: "<i", 4: "<i", 24: "<q"}
-"""R_X86_64_PC32, _PLT32 and _PC64: formats of what is stored, target + addend - place."""
+RELATIVE = {2: "<i", 4: "<i", 24: "<q"}
+"""R_X86_64_PC32, _PLT32 and _PC64: formats of the stored distance, target + addend - offset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +27,19 @@ class _Section:
 
 
 def flattened(image: bytes) -> bytes | None:
-    """Code that begins with the kernel's first instruction; None where the object holds more than distances."""
+    """Return code that begins with the kernel's first instruction; None if the object has other than relative relocations."""
     magic, machine = ELF_X86_64
     if not image.startswith(magic) or struct.unpack_from("<H", image, 18)[0] != machine:
         return None
     sections = list(_sections(image))
-    places, code = _laid_out(image, sections)
-    for relocations in (s for s in sections if s.kind == RELOCATIONS and s.target in places):
+    offsets, code = _laid_out(image, sections)
+    for relocations in (s for s in sections if s.kind == RELOCATIONS and s.target in offsets):
         for where, kind, symbol, addend in struct.iter_unpack("<QIIq", _bytes(image, relocations)):
-            home, value = _symbol(image, sections, symbol)
-            if kind not in DISTANCES or home not in places:
+            section, value = _symbol(image, sections, symbol)
+            if kind not in RELATIVE or section not in offsets:
                 return None
-            place = places[relocations.target] + where
-            struct.pack_into(DISTANCES[kind], code, place, places[home] + value + addend - place)
+            offset = offsets[relocations.target] + where
+            struct.pack_into(RELATIVE[kind], code, offset, offsets[section] + value + addend - offset)
     return bytes(code)
 
 
@@ -53,16 +51,16 @@ def _sections(image: bytes) -> Iterator[_Section]:
 
 
 def _laid_out(image: bytes, sections: list[_Section]) -> tuple[dict[int, int], bytearray]:
-    """Where each section comes to lie, and all of them: instructions first, then constants."""
-    wanted = [i for i, s in enumerate(sections) if s.flags & ALLOCATED and s.size and s.kind != UNWINDING]
-    places: dict[int, int] = {}
+    """Return the offset of each section and their contents: instructions first, then constants."""
+    loaded = [i for i, s in enumerate(sections) if s.flags & ALLOCATED and s.size and s.kind != UNWINDING]
+    offsets: dict[int, int] = {}
     code = bytearray()
-    for number in sorted(wanted, key=lambda i: not sections[i].flags & EXECUTABLE):
+    for number in sorted(loaded, key=lambda i: not sections[i].flags & EXECUTABLE):
         section = sections[number]
         code += bytes(-len(code) % section.align)
-        places[number] = len(code)
+        offsets[number] = len(code)
         code += _bytes(image, section)
-    return places, code
+    return offsets, code
 
 
 def _bytes(image: bytes, section: _Section) -> bytes:
@@ -70,7 +68,7 @@ def _bytes(image: bytes, section: _Section) -> bytes:
 
 
 def _symbol(image: bytes, sections: list[_Section], number: int) -> tuple[int, int]:
-    """Section of a symbol and its place there."""
+    """Return the section of a symbol and its offset there."""
     table = next(section for section in sections if section.kind == SYMBOLS)
-    _, _, _, home, value, _ = struct.unpack_from("<IBBHQQ", image, table.offset + 24 * number)
-    return home, value
+    _, _, _, section, value, _ = struct.unpack_from("<IBBHQQ", image, table.offset + 24 * number)
+    return section, value

@@ -1,9 +1,8 @@
-"""The engine's locks across a fork.
+"""Locks that survive a fork.
 
-A child process has one thread. A lock that another thread held when the process forked would stay locked in the child for ever,
-and what it protects would be half changed. So a fork waits until calls that are running have ended (the longest is one image),
-no new one begins meanwhile, and the child starts with free locks. Threads and queues that only the parent has are made anew by
-whoever owns them: see `at_child`.
+A child process has one thread. A lock that another thread held during the fork would stay locked in the child for ever, and what it
+protects would be half changed. A fork therefore waits until running calls have ended (the longest is one image) and no new one can
+begin; the child starts with free locks. Owners of threads and queues, which the child lacks, recreate them: see `at_child`.
 """
 
 import os
@@ -16,7 +15,7 @@ from functools import partial
 from typing import Any
 
 PATIENCE = 30.0
-"""Seconds that a fork waits for running calls; then it goes on, and the child does without their results."""
+"""Seconds that a fork waits for running calls; after that it proceeds, and the child lacks their results."""
 
 _turnstile = threading.Lock()
 _locks: dict[int, "weakref.ref[ForkLock]"] = {}
@@ -30,7 +29,7 @@ class ForkLock:
     Parameters
     ----------
     rank
-        0 for the locks of runners; more for locks that are taken while one of a lower rank is held.
+        0 for the locks of runners; higher for locks that are taken while one of a lower rank is held.
     """
 
     def __init__(self, rank: int = 0) -> None:
@@ -41,7 +40,7 @@ class ForkLock:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the lock in the block; the same lock is released even if the block forks."""
+        """Hold the lock for the block; the same lock is released even if the block forks."""
         if not self.rank:
             with _turnstile:
                 pass
@@ -51,7 +50,7 @@ class ForkLock:
 
 
 def at_child(owner: Any, renew: Callable[[Any], None]) -> None:
-    """Call ``renew(owner)`` in every forked child, as long as the owner lives."""
+    """Call ``renew(owner)`` in every forked child while the owner exists."""
     _children[id(owner)] = weakref.ref(owner, partial(_forget, _children, id(owner))), renew
 
 
@@ -68,7 +67,7 @@ def _before() -> None:
     deadline = time.monotonic() + PATIENCE
     for owner in sorted(_alive(), key=lambda owner: owner.rank):
         if owner.lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
-            _taken.append(owner.lock)  # noqa: PERF401 - one by one: what is taken must be known if the wait is interrupted
+            _taken.append(owner.lock)  # noqa: PERF401 - one by one, so that an interrupted wait knows which are taken
 
 
 def _in_parent() -> None:

@@ -1,34 +1,34 @@
-"""What LLVM says of this processor, remembered: a warm start needs nothing of LLVM, which takes 56 MB and 50 ms to load."""
+"""LLVM's description of this processor, cached: loading LLVM takes 56 MB and 50 ms, which a warm start avoids."""
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
+from yolodsc.jit.cache.key import cache_key
 from yolodsc.jit.cache.store import load_cached, store_cached
 
-SAYING = (
+CPUINFO_KEYS = (
     "vendor_id", "cpu family", "model", "model name", "stepping", "flags",
     "CPU implementer", "CPU architecture", "CPU variant", "CPU part", "Features",
 )  # fmt: skip
-"""Lines of /proc/cpuinfo that tell processors apart."""
+"""Lines of /proc/cpuinfo that distinguish processors."""
 
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """The machine in LLVM's words.
+    """The machine in LLVM's terms.
 
     Attributes
     ----------
     cpu
-        LLVM's name.
+        LLVM's name of the processor.
     features
-        By LLVM's name, whether this processor has them.
+        Whether the processor has each feature, by LLVM's name.
     triple
-        Of processes like this one.
+        Target triple of this process.
     llvm
-        LLVM's version: kernels that another one compiled are not used.
+        LLVM's version, part of the keys of the kernel cache.
     """
 
     cpu: str
@@ -39,20 +39,20 @@ class Host:
 
 @cache
 def host_description() -> Host:
-    """The host, as remembered where the system describes its processor, else asked for."""
+    """Return the host, from the cache if the system describes its processor, else from LLVM."""
     name = _name()
     if name is None:
-        return _asked()
+        return _from_llvm()
     if (data := load_cached(name)) is not None:
         found = json.loads(data)
         return Host(found["cpu"], found["features"], found["triple"], tuple(found["llvm"]))
-    asked = _asked()
-    store_cached(name, json.dumps(asdict(asked), allow_nan=False).encode())
-    return asked
+    described = _from_llvm()
+    store_cached(name, json.dumps(asdict(described), allow_nan=False).encode())
+    return described
 
 
 def _name() -> str | None:
-    """A file name that another processor or another llvmlite would not have; None where the system does not tell."""
+    """Return a file name specific to the processor and llvmlite; None if the system does not describe the processor."""
     import llvmlite
 
     try:
@@ -60,13 +60,13 @@ def _name() -> str | None:
     except OSError:
         return None
     pairs = [line.partition(":") for line in text.splitlines()]
-    said = [(key.strip(), value.strip()) for key, _, value in pairs if key.strip() in SAYING]
-    if not said:
+    described = [(key.strip(), value.strip()) for key, _, value in pairs if key.strip() in CPUINFO_KEYS]
+    if not described:
         return None
-    return f"host-{hashlib.sha256(repr((said, llvmlite.__version__)).encode()).hexdigest()[:32]}.json"
+    return f"host-{cache_key(described, llvmlite.__version__)}.json"
 
 
-def _asked() -> Host:
+def _from_llvm() -> Host:
     import llvmlite.binding as llvm
 
     features = {name: bool(on) for name, on in llvm.get_host_cpu_features().items()}

@@ -1,10 +1,10 @@
-"""Instruction sets: which vectors a machine has, and which tiles keep its multipliers busy.
+"""Instruction sets: vector lengths, registers, and the tiles that use the multipliers best.
 
 A kernel tile holds ``pixels x vectors`` accumulators in registers. It must be large enough to hide the latency of the
-multiply-add and small enough not to spill: 32 registers carry 12 x 2 (92 % of peak), 16 registers 6 x 2; 10 x 2 on AVX2 spills
-and runs at a third of the speed. Vectors need not be the longest there are: a Zen 4 core runs two 256-bit or one 512-bit
-multiply-add a cycle, so that maps of 8 or 24 channels are better cut into vectors of 8, while an Intel server core has half its
-speed there. ``lane_cost`` says so, per vector.
+multiply-add and small enough not to spill: 32 registers hold 12 x 2 (92 % of peak), 16 registers 6 x 2; 10 x 2 on AVX2 spills
+and runs at a third of the speed. The longest vectors are not always the best: a Zen 4 core runs two 256-bit or one 512-bit
+multiply-add per cycle, so vectors of 8 suit 8 or 24 channels better; an Intel server core runs at half its speed with them.
+``lane_cost`` holds these costs per vector.
 """
 
 import platform
@@ -19,18 +19,18 @@ AMD = ("znver", "bdver", "btver")
 
 @dataclass(frozen=True, slots=True)
 class Isa:
-    """One instruction set as the code generator sees it.
+    """An instruction set, as the code generator uses it.
 
     Attributes
     ----------
     name
-        What ``--isa`` calls it.
+        Name in options and reports.
     cpu, features
-        LLVM's target; part of the key of the kernel cache.
+        LLVM's target; part of the keys of the kernel cache.
     registers
-        Vector registers.
+        Number of vector registers.
     lane_cost
-        Time of one multiply-add of that many floats, longest first, relative to the longest; the lengths of vectors there are.
+        Pairs of vector length in floats and time of one multiply-add, relative to the longest vector; longest first.
     """
 
     name: str
@@ -41,11 +41,11 @@ class Isa:
 
     @property
     def lanes(self) -> int:
-        """Floats in the longest vector."""
+        """Number of floats in the longest vector."""
         return self.lane_cost[0][0]
 
     def pixels(self, vectors: int) -> int:
-        """Most pixels a tile of that many vectors may have: accumulators, weights and one broadcast fit the registers."""
+        """Maximum pixels of a tile of that many vectors: accumulators, weights and one broadcast fit the registers."""
         return {1: 12, 2: 12, 3: 8, 4: 6}[vectors] if self.registers == 32 else {1: 8, 2: 5, 3: 4, 4: 2}[vectors]
 
 
@@ -56,13 +56,13 @@ def _lanes(longest: int, *, narrow_is_cheap: bool) -> tuple[tuple[int, float], .
     return tuple((n, 1.0) for n in lengths)
 
 
-def _flags(wanted: dict[str, bool]) -> str:
-    return ",".join(("+" if on else "-") + name for name, on in sorted(wanted.items()))
+def _flags(features: dict[str, bool]) -> str:
+    return ",".join(("+" if on else "-") + name for name, on in sorted(features.items()))
 
 
 @cache
 def available_isas() -> dict[str, Isa]:
-    """The instruction sets this machine can run, best first."""
+    """Return the instruction sets that this machine can run, best first."""
     cpu, features = host_description().cpu, host_description().features
     found: list[Isa] = []
     if platform.machine().lower() in {"aarch64", "arm64"}:
@@ -78,10 +78,10 @@ def available_isas() -> dict[str, Isa]:
 
 
 def select_isa(name: str | None = None) -> Isa | None:
-    """The instruction set called ``name``, or the best there is (None where there is none); an `OptionError` lists them."""
+    """Return an instruction set by name, or the best one (None if there is none); an `OptionError` for an unknown name."""
     known = available_isas()
     if name is None:
         return next(iter(known.values()), None)
     if name not in known:
-        raise OptionError(f"--isa {name}: wanted {', '.join([*known, 'none'])} on this machine")
+        raise OptionError(f"isa={name}: expected {', '.join([*known, 'none'])} on this machine", parameter="isa")
     return known[name]

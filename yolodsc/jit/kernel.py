@@ -1,14 +1,13 @@
-"""Numba functions as plain C functions: compiled at the first use on a machine, kept, and called without Numba ever after.
+"""Kernels that are written as Numba functions: compiled at the first use on a machine, cached, later called without Numba.
 
-Importing Numba and loading its own cache takes a fifth of a second, as long as the rest of a warm start. A `Kernel` names a
-function that works on arrays and integers and allocates nothing. Its machine code goes to the cache of kernels, under a hash of the
-source of its whole package, so that no change of a helper can meet old code. A call releases the GIL.
+Importing Numba and loading its own cache takes 0.2 s, as long as the rest of a warm start. A `Kernel` names a function that works
+on arrays and integers and allocates nothing. Its machine code is kept in the cache; the key covers the source of the function's
+whole package, so a changed helper never meets old code. A call releases the GIL.
 """
 
 import ctypes
-import hashlib
 import os
-import threading
+import sys
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
@@ -18,22 +17,21 @@ from typing import Any
 
 import numpy as np
 
-from yolodsc.jit.cache.store import load_cached, store_cached
-from yolodsc.jit.executable_memory import executable
-from yolodsc.jit.flat_binary import FLAT, OBJECT, flattened
-from yolodsc.jit.host import host_description
-from yolodsc.jit.machine import MEMSET, linked, object_code
+from yolodsc.jit.cache.key import NUMBA_SETTINGS, file_digest
+from yolodsc.jit.forks import ForkLock
+from yolodsc.jit.machine import host_target
+from yolodsc.jit.machine_code import MachineCode, cached_code, code_key, compiled_code, load, symbol_of
 
-_LOCK = threading.Lock()
+_LOCK = ForkLock(rank=1)
 
 
 class Kernel:
-    """A function of a module that imports Numba, called without importing it.
+    """A function of a module that imports Numba, called without importing that module.
 
     Parameters
     ----------
     function
-        ``module:name``; all modules whose helpers it uses lie in the same package or in this one.
+        ``module:name``. The modules whose helpers it uses must be in the same package or in `yolodsc.jit`.
     parameters
         The types, separated by spaces: ``int``, or an array in C order as ``u1[1]`` (type of NumPy, number of axes).
         The result is an integer.
@@ -53,21 +51,25 @@ class Kernel:
         return (self._run or self.load())(*arguments)
 
     def load(self) -> Callable[..., int]:
-        """Make the function ready: from the cache, or compiled.
+        """Load the function from the cache, or compile it.
 
-        Where machine code can be neither kept nor loaded, and where NUMBA_BOUNDSCHECK is set, Numba itself calls the function.
+        Numba itself calls the function if machine code can be neither made nor loaded, and if NUMBA_BOUNDSCHECK is set.
         """
-        with _LOCK:
+        with _LOCK.held():
             if self._run is None:
                 checked = os.environ.get("NUMBA_BOUNDSCHECK", "0") not in ("", "0")
                 self._run = self._by_numba() if checked else self._by_address()
             return self._run
 
+    def ready(self) -> bool:
+        """Whether the function is loaded, or is loaded from the cache without being compiled."""
+        return self._run is not None or cached_code(self._key()) is not None
+
     def pays(self, patience: int) -> bool:
-        """Whether to call it rather than something slower: it need not be compiled, or was asked for ``patience`` times in vain."""
+        """Whether a call is faster than a slower substitute: the code is cached, or ``patience`` calls have asked before."""
         if self._run is None and self._missed < patience:
             self._missed += 1
-            return self._missed == 1 and load_cached(f"{self._digest()}.o") is not None
+            return self._missed == 1 and cached_code(self._key()) is not None
         return True
 
     def _by_numba(self) -> Callable[..., int]:
@@ -78,12 +80,8 @@ class Kernel:
 
     def _by_address(self) -> Callable[..., int]:
         try:
-            digest = self._digest()
-            data = load_cached(f"{digest}.o")
-            if data is None:
-                data = self._compiled(f"k{digest}")
-                store_cached(f"{digest}.o", data)
-            return _callable(executable([data[4:]])[0] if data[:4] == FLAT else linked(data[4:], f"k{digest}"))
+            key = self._key()
+            return _callable(load([cached_code(key) or self._compiled(key)])[0])
         except (RuntimeError, AttributeError, OSError):  # an llvmlite that does not know our IR, no memory for code
             return self._by_numba()
 
@@ -91,21 +89,13 @@ class Kernel:
         found: Callable[..., int] = getattr(import_module(self.module), self.name)
         return found
 
-    def _digest(self) -> str:
-        machine = host_description()
-        said = (
-            self.module,
-            self.name,
-            self.parameters,
-            machine.cpu,
-            sorted(machine.features.items()),
-            machine.llvm,
-            machine.triple,
-        )
-        return hashlib.sha256(repr(said).encode() + _sources(self.module.rpartition(".")[0])).hexdigest()[:32]
+    def _key(self) -> str:
+        package = self.module.rpartition(".")[0]
+        settings = [os.environ.get(f"NUMBA_{name}") for name in NUMBA_SETTINGS]
+        made_by = (sys.version, _numba_version(), settings)
+        return code_key(host_target(), made_by, self.module, self.name, self.parameters, _sources(package))
 
-    def _compiled(self, symbol: str) -> bytes:
-        """Code with its kind before it."""
+    def _compiled(self, key: str) -> MachineCode:
         from numba import njit, types
 
         names = {"u1": "uint8", "i2": "int16", "i4": "int32", "i8": "int64", "f4": "float32"}
@@ -113,11 +103,8 @@ class Kernel:
         options: dict[str, Any] = {"error_model": "numpy", "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
         compiled: Any = njit(types.int64(*kinds), **options)(self._function())
         (result,) = compiled.overloads.values()
-        text = result.library.get_llvm_str().replace(result.fndesc.llvm_func_name, symbol)
-        alone = sum(line.startswith("define ") for line in text.splitlines()) == 1
-        extended = text + MEMSET if "@llvm.memset." in text else text
-        flat = flattened(object_code(extended, codemodel="small")) if alone else None
-        return OBJECT + object_code(text, codemodel="jitdefault") if flat is None else FLAT + flat
+        text = result.library.get_llvm_str().replace(result.fndesc.llvm_func_name, symbol_of(key))
+        return compiled_code(key, text, host_target())
 
 
 def _parameter(text: str) -> tuple[str, int]:
@@ -126,16 +113,23 @@ def _parameter(text: str) -> tuple[str, int]:
 
 
 @cache
-def _sources(package: str) -> bytes:
-    """Digest of the modules of a package, and of this one, which says how they are compiled."""
+def _sources(package: str) -> str:
+    """Digest of the modules of a package."""
     found = find_spec(package)
     folders = [Path(folder) for folder in (found.submodule_search_locations if found else None) or ()]
-    files = [file for folder in [*folders, Path(__file__).parent] for file in sorted(folder.glob("*.py"))]
-    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).digest()
+    return file_digest(*(file for folder in folders for file in sorted(folder.glob("*.py"))))
+
+
+@cache
+def _numba_version() -> str:
+    """Digest of the file in which Numba states its version: importing Numba to ask for it would take 0.2 s."""
+    found = find_spec("numba")
+    stated = Path(found.origin).with_name("_version.py") if found and found.origin else None
+    return file_digest(stated) if stated and stated.is_file() else ""
 
 
 def _callable(address: int) -> Callable[..., int]:
-    """Call machine code as Numba's functions want it: arrays in their parts, the result through a pointer."""
+    """Wrap machine code in Numba's calling convention: arrays are passed in parts, the result through a pointer."""
     function = ctypes.CFUNCTYPE(ctypes.c_int32)(address)
 
     def run(*arguments: Any) -> int:

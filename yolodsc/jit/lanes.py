@@ -1,4 +1,4 @@
-"""Vectors of integers as instructions: what kernels are made of where loops would not become vectors by themselves."""
+"""Instructions on vectors of integers, for loops that LLVM does not vectorise."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,11 +20,11 @@ class Lanes:
         return ir.Constant(self.type, [number] * self.count)
 
     def plus(self, a: Any, number: int) -> Any:
-        """Sum with a constant."""
+        """Add a constant."""
         return self.builder.add(a, self.constant(number))
 
     def times(self, a: Any, number: int) -> Any:
-        """Product with a constant."""
+        """Multiply by a constant."""
         return self.builder.mul(a, self.constant(number))
 
     def left(self, a: Any, shift: int) -> Any:
@@ -32,27 +32,27 @@ class Lanes:
         return self.builder.shl(a, self.constant(shift))
 
     def right(self, a: Any, shift: int) -> Any:
-        """Shift to the right, with sign."""
+        """Arithmetic shift to the right."""
         return self.builder.ashr(a, self.constant(shift))
 
     def shuffled(self, a: Any, b: Any, mask: Sequence[int]) -> Any:
-        """Lanes of two vectors by number."""
+        """Select lanes of two vectors by number."""
         return self.builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), len(mask)), list(mask)))
 
-    def load(self, place: Any, bits: int, *, signed: bool = True) -> Any:
-        """Integers of no more ``bits`` than the lanes have, at any address."""
+    def load(self, address: Any, bits: int, *, signed: bool = True) -> Any:
+        """Load integers of at most as many ``bits`` as the lanes have, from any address."""
         kind = ir.VectorType(ir.IntType(bits), self.count)
-        vector = self.builder.load(self.builder.bitcast(place, kind.as_pointer()), align=1)
+        vector = self.builder.load(self.builder.bitcast(address, kind.as_pointer()), align=1)
         if kind == self.type:
             return vector
         return (self.builder.sext if signed else self.builder.zext)(vector, self.type)
 
-    def store(self, vector: Any, place: Any) -> None:
-        """Write a vector of any type, at any address."""
-        self.builder.store(vector, self.builder.bitcast(place, vector.type.as_pointer()), align=1)
+    def store(self, vector: Any, address: Any) -> None:
+        """Store a vector of any type to any address."""
+        self.builder.store(vector, self.builder.bitcast(address, vector.type.as_pointer()), align=1)
 
     def bytes(self, a: Any) -> Any:
-        """Cut to 0..255 and to bytes."""
-        b, zero, most = self.builder, self.constant(0), self.constant(255)
+        """Clamp to 0..255 and truncate to bytes."""
+        b, zero, maximum = self.builder, self.constant(0), self.constant(255)
         a = b.select(b.icmp_signed(">", a, zero), a, zero)
-        return b.trunc(b.select(b.icmp_signed("<", a, most), a, most), ir.VectorType(ir.IntType(8), self.count))
+        return b.trunc(b.select(b.icmp_signed("<", a, maximum), a, maximum), ir.VectorType(ir.IntType(8), self.count))

@@ -1,4 +1,4 @@
-"""Eight bytes at once, wherever they lie: what Numba's arrays of bytes don't give."""
+"""Numba intrinsics that read and write eight bytes of a byte array at any offset."""
 
 import sys
 from typing import Any
@@ -10,13 +10,13 @@ from numba.extending import intrinsic
 
 cgutils: Any = typed_cgutils
 instruction: Any = intrinsic
-"""A function that writes LLVM IR where it is called; `Any`, because it is called with other parameters than it is written with."""
+"""Decorator of a function that emits LLVM IR where it is called; `Any`, because callers pass other parameters than it declares."""
 
 
 def pointer(context: Any, builder: Any, kind: Any, array: Any, offset: Any, target: ir.Type, *, reach: Any) -> Any:
-    """Address of the element at ``offset`` of an array's memory, as a pointer to ``target``.
+    """Return the address of the element at ``offset`` of an array, as a pointer to ``target``.
 
-    ``reach`` elements from there will be used; with NUMBA_BOUNDSCHECK all of them have to be the array's.
+    The caller uses ``reach`` elements from there; with NUMBA_BOUNDSCHECK all of them must be in the array.
     """
     parts = context.make_array(kind)(context, builder, array)
     data = parts.data
@@ -36,24 +36,24 @@ def _swapped(builder: Any, word: Any) -> Any:
 
 @instruction  # type: ignore[untyped-decorator]
 def word(typing: Any, data: Any, position: Any) -> Any:
-    """Eight bytes as a number, the first byte uppermost."""
+    """Load eight bytes as a big-endian number."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         data, position = arguments
-        place = pointer(context, builder, signature.args[0], data, position, ir.IntType(64), reach=8)
-        return _swapped(builder, builder.load(place, align=1))
+        address = pointer(context, builder, signature.args[0], data, position, ir.IntType(64), reach=8)
+        return _swapped(builder, builder.load(address, align=1))
 
     return types.int64(data, position), code
 
 
 @instruction  # type: ignore[untyped-decorator]
 def put(typing: Any, data: Any, position: Any, value: Any) -> Any:
-    """Write the eight bytes of a number, the uppermost first."""
+    """Store a number as eight big-endian bytes."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         data, position, value = arguments
-        place = pointer(context, builder, signature.args[0], data, position, ir.IntType(64), reach=8)
-        builder.store(_swapped(builder, value), place, align=1)
+        address = pointer(context, builder, signature.args[0], data, position, ir.IntType(64), reach=8)
+        builder.store(_swapped(builder, value), address, align=1)
         return context.get_dummy_value()
 
     return types.void(data, position, types.int64), code

@@ -6,10 +6,12 @@ from .boxes import nms as nms
 from .boxes import to_xywh as to_xywh
 from .boxes import to_xyxy as to_xyxy
 from .class_tree import ClassTree as ClassTree
+from .dependencies import reachable as reachable
 from .finite import require_finite as require_finite
 from .folding import folded as folded
+from .folding import folded_exactly as folded_exactly
 from .layer import INPUT_INDEX as INPUT_INDEX
-from .layer import MOST_WORKING as MOST_WORKING
+from .layer import MAX_WORKING as MAX_WORKING
 from .layer import Head as Head
 from .layer import Layer as Layer
 from .layer import Weights as Weights
@@ -43,10 +45,11 @@ from .network import Network as Network
 from .reference.activations import PIECEWISE_LINEAR as PIECEWISE_LINEAR
 from .reference.activations import activate as activate
 from .reference.activations import logistic as logistic
+from .reference.batch_norm import scale_and_shift as scale_and_shift
 from .reference.convolution import BLUR_GEOMETRY as BLUR_GEOMETRY
 from .reference.convolution import binarized_weights as binarized_weights
-from .reference.convolution import folded_norm as folded_norm
 from .reference.product import Product as Product
+from .renumbering import renumbered as renumbered
 from .summary import Summary as Summary
 from .summary import SummaryRow as SummaryRow
 from .summary import summarise as summarise

@@ -18,15 +18,15 @@ GREEDY_EXPONENT = 0.6
 
 
 _BLOCK = 32
-"""Boxes whose overlaps are computed at once."""
+"""Number of boxes whose overlaps are computed at once."""
 
 _MANY = 1000
-"""Boxes of one class from which on suppression is compiled; fewer take NumPy 20 ms, and loading Numba takes longer."""
+"""Number of boxes of one class at which compiled suppression is used; NumPy needs 20 ms for fewer, less than loading Numba."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """What heads decode from one image, before suppression: Darknet's array of ``detection``.
+    """Boxes decoded from one image, before suppression: Darknet's array of ``detection``.
 
     Attributes
     ----------
@@ -55,10 +55,10 @@ def concatenated(parts: list[Candidates]) -> Candidates:
 
 
 def drop_nonfinite(candidates: Candidates, *, width: int, height: int) -> Candidates:
-    """The candidates whose scores are finite, and whose boxes stay so in pixels of an image of ``width`` x ``height``.
+    """The candidates whose scores are finite, and whose boxes are finite in pixels of an image of ``width`` x ``height``.
 
-    A network whose outputs overflow makes boxes of infinite size. No file format and no drawing can express them, and compared with
-    others in suppression they give NaN. This is the only step that drops them; Darknet keeps them.
+    Networks whose outputs overflow produce boxes of infinite size. File formats cannot express them, and they give NaN in
+    suppression. Darknet keeps them.
     """
     pixels = np.array([width, height, width, height], np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -96,10 +96,10 @@ def diou(box: Array, others: Array, *, exponent: float) -> Array:
     """IoU less (d² / c²) ** exponent: centre distance over the diagonal of the enclosing box (``box.c: box_diounms``)."""
     sides = np.maximum(_high(box), _high(others)) - np.minimum(_low(box), _low(others))
     diagonal = sides[..., 0] ** 2 + sides[..., 1] ** 2
-    apart_xy = others[..., :2] - box[..., :2]
-    distance = apart_xy[..., 0] ** 2 + apart_xy[..., 1] ** 2
-    apart = np.divide(distance, diagonal, out=np.zeros_like(diagonal), where=diagonal != 0)
-    overlap: Array = iou(box, others) - (apart.astype(np.float64) ** exponent).astype(np.float32)  # C's pow is double
+    offset_xy = others[..., :2] - box[..., :2]
+    distance = offset_xy[..., 0] ** 2 + offset_xy[..., 1] ** 2
+    penalty = np.divide(distance, diagonal, out=np.zeros_like(diagonal), where=diagonal != 0)
+    overlap: Array = iou(box, others) - (penalty.astype(np.float64) ** exponent).astype(np.float32)  # C's pow is double
     return overlap
 
 
@@ -112,7 +112,7 @@ def nms(candidates: Candidates, *, kind: NmsKind, thresh: float, beta: float = G
     Parameters
     ----------
     thresh
-        Overlap beyond which (strictly) the weaker box goes.
+        Boxes with a larger overlap (strictly) with a better box are suppressed.
     beta
         Exponent of ``diounms``.
     """
@@ -127,11 +127,11 @@ def nms(candidates: Candidates, *, kind: NmsKind, thresh: float, beta: float = G
 
 
 def _suppressed(boxes: Array, rows: np.ndarray, *, kind: NmsKind, thresh: float, beta: float) -> np.ndarray:
-    """Which of the rows, best first, overlap a better one that stays.
+    """The rows, sorted best first, that overlap a better row that is kept.
 
-    The best that are left are compared with all that are left, a block at a time: a crowd needs few large NumPy calls.
+    The best remaining rows are compared with all remaining rows, one block at a time, which takes few large NumPy calls.
     """
-    gone = [rows[:0]]
+    removed = [rows[:0]]
     while len(rows):
         count = min(_BLOCK, len(rows))
         over = _overlap(boxes[rows[:count], None], boxes[rows], kind=kind, beta=beta) > thresh  # (count, rows)
@@ -139,17 +139,17 @@ def _suppressed(boxes: Array, rows: np.ndarray, *, kind: NmsKind, thresh: float,
         for rank in range(count):
             if alive[rank]:
                 alive[rank + 1 :] &= ~over[rank, rank + 1 :]
-        gone.append(rows[~alive])
+        removed.append(rows[~alive])
         rows = rows[count:][alive[count:]]
-    return np.concatenate(gone)
+    return np.concatenate(removed)
 
 
 def _suppressed_compiled(boxes: Array, rows: np.ndarray, *, kind: NmsKind, thresh: float, beta: float) -> np.ndarray:
     """The same, compiled."""
     from yolodsc.network.suppression import kept
 
-    own = boxes[rows]
-    return rows[~kept(own, _low(own), _high(own), thresh=thresh, exponent=_exponent(kind, beta))]
+    ranked = boxes[rows]
+    return rows[~kept(ranked, _low(ranked), _high(ranked), thresh=thresh, exponent=_exponent(kind, beta))]
 
 
 def _overlap(box: Array, others: Array, *, kind: NmsKind, beta: float) -> Array:
@@ -158,7 +158,7 @@ def _overlap(box: Array, others: Array, *, kind: NmsKind, beta: float) -> Array:
 
 
 def _exponent(kind: NmsKind, beta: float) -> float | None:
-    """The exponent of the distance in the overlap; None where it does not count. A cfg's number is single precision."""
+    """The exponent of the distance in the overlap; None if it is not used. Numbers of a cfg have single precision."""
     return {"greedynms": GREEDY_EXPONENT, "diounms": float(np.float32(beta))}.get(kind)
 
 

@@ -13,7 +13,7 @@ from yolodsc.files import is_file, read_bytes
 
 @dataclass(frozen=True, slots=True)
 class ClassTree:
-    """Classes whose parent, if any, comes before them; siblings stand together.
+    """Classes with their parents, which precede them; siblings are adjacent.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class ClassTree:
         return np.concatenate([softmax(x[start:stop], temperature=temperature) for start, stop in self.groups])
 
     def probabilities(self, conditional: Array) -> Array:
-        """Absolute out of conditional probabilities (classes, …): products down the tree (``hierarchy_predictions``)."""
+        """Absolute from conditional probabilities (classes, …): products down the tree (``hierarchy_predictions``)."""
         absolute: Array = conditional.copy()
         for child, parent in enumerate(self.parents):
             if parent >= 0:
@@ -64,7 +64,7 @@ def tree_of(section: Section, *, classes: int) -> ClassTree | None:
         raise section.error(f"tree={name}: no such file", key="tree")
     tree = read_tree(path)
     if len(tree) != classes:
-        raise section.error(f"{path} has {len(tree)} classes; wanted {classes}", key="tree")
+        raise section.error(f"{path} has {len(tree)} classes; expected {classes}", key="tree")
     return tree
 
 
@@ -78,9 +78,9 @@ def read_tree(path: Path) -> ClassTree:
         try:
             parent = int(words[1])
         except (IndexError, ValueError):
-            raise CfgError(f"{path}:{number}: {line[:40]!r}; wanted a name and the number of its parent") from None
+            raise CfgError(f"{path}:{number}: {line[:40]!r}; expected a name and the index of its parent") from None
         if not -1 <= parent < len(parents):
-            raise CfgError(f"{path}:{number}: parent {parent}; wanted -1 to {len(parents) - 1}, a class before this")
+            raise CfgError(f"{path}:{number}: parent {parent}; expected -1 to {len(parents) - 1}, an earlier class")
         parents.append(parent)
     if not parents:
         raise CfgError(f"{path}: no classes")

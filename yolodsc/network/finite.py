@@ -1,4 +1,4 @@
-"""Weights that can only give NaN: values that are not finite, and variances without a square root."""
+"""Checks for weights that give NaN: values that are not finite, and variances without a square root."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,35 +10,34 @@ from yolodsc.errors import WeightsError
 from yolodsc.network.layer import Layer, Weights
 
 
-def require_finite(place: str, layers: Sequence[Layer], arrays: Sequence[Weights], profile: Profile) -> None:
-    """See that no array makes NaN or infinity of images; a `WeightsError` names the first one, its layer and how many values.
+def require_finite(source: str, layers: Sequence[Layer], arrays: Sequence[Weights], profile: Profile) -> None:
+    """Raise a `WeightsError` for the first array that gives NaN or infinity; it names the layer and the number of values.
 
     Parameters
     ----------
-    place
-        The file that the arrays come from.
+    source
+        The file of the arrays.
     profile
-        Decides which variances have a square root: `Profile.deviation` must be positive.
+        `Profile.deviation` of every variance must be positive.
     """
     flaw = next(flaws(layers, arrays, profile), None)
     if flaw is not None:
-        who = "detect, evaluate, summary, warmup and convert"
-        raise WeightsError(f"{place}: {flaw}; {who} take it all the same with --allow-nonfinite")
+        raise WeightsError(f"{source}: {flaw}; allow_nonfinite=True accepts the file")
 
 
 def flaws(layers: Sequence[Layer], arrays: Sequence[Weights], profile: Profile) -> Iterator[str]:
-    """A line for each array that cannot be used."""
-    for layer, own in zip(layers, arrays, strict=True):
-        for name, array in own.items():
+    """A description of each unusable array."""
+    for layer, weights in zip(layers, arrays, strict=True):
+        for name, array in weights.items():
             if not _finite(array):
                 yield f"layer {layer.index} [{layer.type}], in {name}: {_counted(~np.isfinite(array))} not finite"
             elif name == "rolling_variance" and not _positive(array, profile).all():
-                wrong = f"under the least variance of batch normalization, such as {array.min():g}"
+                wrong = f"below the minimum variance of batch normalization, such as {array.min():g}"
                 yield f"layer {layer.index} [{layer.type}], in {name}: {_counted(~_positive(array, profile))} {wrong}"
 
 
 def _finite(array: Array) -> bool:
-    """Whether all values are finite: NaN and infinity reach the extremes, and no array of flags is made."""
+    """Whether all values are finite: minimum and maximum show NaN and infinity without a temporary array."""
     with np.errstate(invalid="ignore"):
         return array.size == 0 or bool(np.isfinite(array.max()) and np.isfinite(array.min()))
 

@@ -1,7 +1,7 @@
-"""What every layer answers, and what it may know of the layers before it.
+"""The interface of all layers, and the context in which a layer is built.
 
-A layer is a blueprint: a frozen value made once from a cfg section, all options read, checked and turned into numbers. It owns no
-arrays. Its weights come as a mapping in the order in which it declares them, its inputs in the order of its ``sources``.
+A layer is a frozen description of one cfg section whose options have been read and validated. It has no arrays: `Layer.forward`
+gets inputs in the order of ``sources`` and weights as a mapping in the order of `Layer.weight_shapes`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,10 +17,10 @@ Weights = Mapping[str, Array]
 """One layer's arrays by their Darknet names, raw as on disk (batch norm not folded)."""
 
 MAX_LAYER_OUTPUTS = 2**28
-"""The most numbers that one layer may put out (1 GiB), so that a cfg can't ask for memory without end."""
+"""Maximum number of outputs of one layer (1 GiB); it bounds the memory that a cfg can demand."""
 
-MOST_WORKING = 2**29
-"""The most numbers that one layer may work on besides inputs, weights and output (2 GiB): a padded map, a matrix of windows."""
+MAX_WORKING = 2**29
+"""Maximum number of elements of a temporary array of one layer (2 GiB), such as a padded input or a matrix of windows."""
 
 _BLOCK = 16
 
@@ -30,7 +30,7 @@ INPUT_INDEX = -1
 
 @dataclass(frozen=True, slots=True)
 class Preceding:
-    """What a section can see while its layer is built: the input image, and the layers before it."""
+    """The context in which a layer is built: the input image, and the layers before it."""
 
     input_shape: Shape
     layers: Sequence["Layer"]
@@ -56,22 +56,22 @@ class Preceding:
         return self.input_shape if index == INPUT_INDEX else self.layers[index].shape
 
     def resolve(self, section: Section, key: str, index: int) -> int:
-        """Absolute index of a layer named as cfg files do: negative counts back from here."""
+        """Absolute index of a layer named as cfg files do: negative indices count backwards from this layer."""
         absolute = self.index + index if index < 0 else index
         if not 0 <= absolute < self.index:
-            raise section.error(f"{key}={index} names layer {absolute}; wanted one of the {self.index} before this", key=key)
+            raise section.error(f"{key}={index} names layer {absolute}; expected one of the {self.index} before this", key=key)
         return absolute
 
-    def place(self, section: Section, shape: Shape, *, sources: tuple[int, ...] | None = None) -> dict[str, Any]:
+    def fields(self, section: Section, shape: Shape, *, sources: tuple[int, ...] | None = None) -> dict[str, Any]:
         """The fields that every layer has, as keyword arguments; ``sources`` is the layer before unless given.
 
-        A `CfgError` where nothing is left of the map, or where its size is beyond reason.
+        A `CfgError` is raised if the output is empty or exceeds `MAX_LAYER_OUTPUTS`.
         """
         if sources is None:
             sources = (self.previous,)
         inputs = tuple(map(self.shape, sources))
         if min(shape) < 1:
-            raise section.error(f"input {inputs[0]} gives output {shape}; wanted at least 1x1x1")
+            raise section.error(f"input {inputs[0]} gives output {shape}; expected at least 1x1x1")
         if shape.size > MAX_LAYER_OUTPUTS:
             raise section.error(f"output {shape} has {shape.size} numbers; at most {MAX_LAYER_OUTPUTS} are run")
         return {"section": section, "index": self.index, "sources": sources, "inputs": inputs, "shape": shape}
@@ -84,7 +84,7 @@ class Layer:
     Attributes
     ----------
     section
-        The section as written; its ``line`` is the place for errors.
+        The section as written; errors name its ``line``.
     index
         Number in the network, from 0 for the first section after ``[net]``.
     sources
@@ -92,7 +92,7 @@ class Layer:
     inputs
         Shapes of those outputs.
     shape
-        Shape of its own output.
+        Shape of the output.
     """
 
     type: ClassVar[str]
@@ -108,7 +108,7 @@ class Layer:
 
     @classmethod
     def build(cls, section: Section, preceding: Preceding) -> Self:
-        """Read, check and resolve all options of a section; a `CfgError` names file, line, found, wanted."""
+        """Read and validate all options of a section; a `CfgError` gives file, line, found value and expected value."""
         raise NotImplementedError
 
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -116,11 +116,11 @@ class Layer:
         return {}
 
     def stored(self) -> tuple[str, ...]:
-        """Which of those arrays the file holds, in order: none with ``dontload=1``."""
+        """Names of the arrays that the file stores, in order: none with ``dontload=1``."""
         return () if self.section.flag("dontload") else tuple(self.weight_shapes())
 
     def stored_transposed(self, *, old_format: bool) -> frozenset[str]:
-        """Which of them lie in the file with the first axis last; ``old_format`` is the header's transpose rule."""
+        """Names of the arrays that the file stores with the first axis last; ``old_format`` is the transpose rule of the header."""
         del old_format
         return frozenset()
 
@@ -130,35 +130,34 @@ class Layer:
 
     @property
     def blurred(self) -> bool:
-        """Whether ``antialiasing`` makes the output smaller than what Darknet calls the layer's size."""
+        """Whether ``antialiasing`` makes the output smaller than Darknet's size of the layer."""
         return False
 
     def remarks(self, layers: Sequence["Layer"]) -> Iterator[str]:
-        """What the user should know of how this layer follows Darknet, or does not; ``layers`` are those of the network."""
+        """Remarks for the user on how the layer follows Darknet; ``layers`` are those of the network."""
         del layers
         return iter(())
 
     def working(self) -> int:
-        """The most numbers of an array that an executor may make between input and output: 0 for most layers."""
+        """Maximum number of elements of a temporary array between input and output; 0 without one."""
         return 0
 
     def multiply_adds(self) -> int:
-        """Multiplications with accumulation for one image."""
+        """Multiply-add operations for one image."""
         return 0
 
     def bflops(self) -> float:
-        """Darknet's own count of operations for one image, in 10^9 (what ``summary`` prints)."""
+        """Operations for one image as Darknet counts them, in 10^9."""
         return 2.0 * self.multiply_adds() / 1e9
 
 
-def padded_size(shape: Shape, output: Shape, *, margin: int, strides: tuple[int, int], span: int) -> int:
-    """Numbers of a map with ``margin`` pixels above and to the left, and as many as windows of ``span`` pixels reach elsewhere.
+def padded_size(shape: Shape, output: Shape, *, padding: int, strides: tuple[int, int], extent: int) -> int:
+    """Size of an input with ``padding`` pixels above and to the left, extended to all windows of ``extent`` pixels.
 
-    Channels count as the fused engine lays them out, in blocks of up to 16.
+    Channels are counted in blocks of 16, as the fused engine stores them.
     """
-    sides = (
-        max((count - 1) * stride + span, side + margin) for side, count, stride in zip(shape[1:], output[1:], strides, strict=True)
-    )
+    geometry = zip(shape[1:], output[1:], strides, strict=True)
+    sides = (max((count - 1) * stride + extent, side + padding) for side, count, stride in geometry)
     return prod(sides) * -(-shape.channels // _BLOCK) * _BLOCK
 
 
@@ -169,13 +168,13 @@ class Head(Layer):
     Attributes
     ----------
     classes
-        How many class scores each box has.
+        Number of class scores of each box.
     nms_kind, beta_nms
-        What the cfg asks of non-maximum suppression; Darknet obeys the last head of the network.
+        Non-maximum suppression; Darknet uses the values of the last head of the network.
     """
 
     letterboxed: ClassVar[bool] = True
-    """Whether Darknet makes boxes of a letterboxed image relative to the image; if not, they stay relative to the input."""
+    """Whether Darknet makes boxes of a letterboxed image relative to the image; otherwise they stay relative to the input."""
 
     classes: int
     nms_kind: NmsKind = "default"
@@ -183,13 +182,13 @@ class Head(Layer):
 
     @property
     def reported(self) -> int:
-        """How many classes `decode` reports; fewer than ``classes`` where a ``map`` picks some."""
+        """Number of classes that `decode` returns; fewer than ``classes`` if a ``map`` selects some."""
         return self.classes
 
     def decode(self, output: Array, *, input_shape: Shape, thresh: float) -> Candidates:
-        """Boxes of one image out of this layer's own output (C, H, W).
+        """Boxes of one image from the output of this layer (C, H, W).
 
         Boxes are relative to the network's input ``image`` (letterbox not undone). The order is Darknet's: cell by cell, anchor
-        by anchor. Kept are boxes whose objectness exceeds ``thresh`` (strictly; NaN never does); class scores at or under it are 0.
+        by anchor. Boxes whose objectness exceeds ``thresh`` (strictly) are kept; class scores at or under it are 0.
         """
         raise NotImplementedError

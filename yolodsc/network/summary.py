@@ -1,4 +1,4 @@
-"""A network's layers as a table: shapes, operations, parameters, and what separable convolutions would cost."""
+"""A network's layers as a table: shapes, operations, parameters, and the cost of separable convolutions."""
 
 from dataclasses import dataclass
 from math import prod
@@ -16,8 +16,8 @@ class SummaryRow:
     Attributes
     ----------
     separable_bflops
-        What depthwise + pointwise would cost in place of a regular k x k convolution, k²M + MN multiplications a pixel in place of
-        k²MN; None for every other layer.
+        Cost of a depthwise and a pointwise convolution instead of a regular k x k convolution: k²M + MN multiplications per pixel
+        instead of k²MN. None for other layers.
     """
 
     layer: Layer
@@ -26,7 +26,7 @@ class SummaryRow:
     separable_bflops: float | None
 
     def options(self) -> str:
-        """Filters and size/stride of convolutions and pools, sources of layers that look back."""
+        """Filters and size/stride of convolutions and pools, sources of layers that read earlier ones."""
         layer = self.layer
         if isinstance(layer, ConvolutionalLayer):
             groups = f"/{layer.groups}" if layer.groups > 1 else ""
@@ -38,7 +38,7 @@ class SummaryRow:
         return ""
 
     def to_json(self) -> dict[str, Any]:
-        """The row of ``summary --json``."""
+        """The row as JSON values."""
         return {
             "index": self.layer.index,
             "type": self.layer.type,
@@ -64,7 +64,7 @@ class Summary:
 
     @property
     def parameters(self) -> int:
-        """Numbers in the weights file."""
+        """Number of values in the weights file."""
         return sum(row.parameters for row in self.rows)
 
     @property
@@ -73,7 +73,7 @@ class Summary:
         return sum(row.bflops if row.separable_bflops is None else row.separable_bflops for row in self.rows)
 
     def to_json(self) -> dict[str, Any]:
-        """What ``summary --json`` writes."""
+        """The table as JSON values."""
         return {
             "layers": [row.to_json() for row in self.rows],
             "bflops": self.bflops,

@@ -1,4 +1,4 @@
-"""Greedy suppression of many boxes of one class, compiled; it gives the result of the NumPy loop in `boxes` to the bit."""
+"""Greedy suppression of many boxes of one class, compiled; the result is identical to that of the NumPy loop in `boxes`."""
 
 import numba as nb
 import numpy as np
@@ -15,11 +15,11 @@ def _suppress(
 ) -> None:  # pragma: no cover
     """Clear ``kept`` (N,) of every box that overlaps a better one that is kept; ``ratios`` (N,) is scratch space.
 
-    No fastmath: a contracted multiply-add would round otherwise than NumPy. The first loop has no branches, so that it becomes
-    vector instructions; the second is left to the few pairs that overlap.
+    No fastmath: a contracted multiply-add rounds differently from NumPy. The first loop has no branches, so that it is
+    vectorized; the second runs for the few pairs that overlap.
     """
     near = np.empty(len(kept), np.int64)
-    # beyond this distance not even an overlap of 1 exceeds the threshold, so that the power need not be computed
+    # beyond this distance no overlap exceeds the threshold, and the power is not computed
     farthest = 1.000001 * max(1.000001 - thresh, 0.0) ** (1 / exponent) if exponent > 0 else np.inf
     for i in range(len(kept)):
         if not kept[i]:
@@ -42,18 +42,18 @@ def _suppress(
                 others[j] &= not ratio[j] > thresh
             continue
         count = 0
-        for j in range(len(others)):  # a distance only lowers the overlap: the others stay
+        for j in range(len(others)):  # a distance only lowers the overlap, so the other boxes are kept
             near[count] = j
             count += others[j] & (ratio[j] > thresh)
         for j in near[:count]:
             width = max(right[j], x1) - min(left[j], x0)
             height = max(bottom[j], y1) - min(top[j], y0)
             diagonal = width * width + height * height
-            apart_x, apart_y = centre_x[j] - x, centre_y[j] - y
-            distance = apart_x * apart_x + apart_y * apart_y
-            apart = distance / diagonal if diagonal != _ZERO else _ZERO
-            if ratio[j] > 1 or apart <= farthest:
-                others[j] = not ratio[j] - np.float32(np.float64(apart) ** exponent) > thresh
+            offset_x, offset_y = centre_x[j] - x, centre_y[j] - y
+            distance = offset_x * offset_x + offset_y * offset_y
+            relative = distance / diagonal if diagonal != _ZERO else _ZERO
+            if ratio[j] > 1 or relative <= farthest:
+                others[j] = not ratio[j] - np.float32(np.float64(relative) ** exponent) > thresh
 
 
 def kept(boxes_xywh: Array, low: Array, high: Array, *, thresh: float, exponent: float | None) -> NDArray[np.bool_]:
@@ -67,9 +67,9 @@ def kept(boxes_xywh: Array, low: Array, high: Array, *, thresh: float, exponent:
         Of the distance that is subtracted from the overlap (``boxes.diou``); None for the plain overlap.
     """
     defined = ~(np.isnan(low) | np.isnan(high)).any(axis=1)  # overlaps of the others are NaN, which exceeds nothing
-    own, low, high = boxes_xywh[defined], low[defined], high[defined]
-    columns = np.ascontiguousarray(np.concatenate([low, high, own[:, 2:3] * own[:, 3:], own[:, :2]], axis=1).T)  # (7, N)
-    marks, ratios = np.ones(len(own), np.uint8), np.empty(len(own), np.float32)
+    boxes, low, high = boxes_xywh[defined], low[defined], high[defined]
+    columns = np.ascontiguousarray(np.concatenate([low, high, boxes[:, 2:3] * boxes[:, 3:], boxes[:, :2]], axis=1).T)  # (7, N)
+    marks, ratios = np.ones(len(boxes), np.uint8), np.empty(len(boxes), np.float32)
     _suppress(columns, float(thresh), 1.0 if exponent is None else exponent, exponent is not None, marks, ratios)
     out = np.ones(len(boxes_xywh), bool)
     out[defined] = marks != 0

@@ -1,7 +1,7 @@
 """``.weights`` files: a header of 16 or 20 bytes, then float32 numbers without names, layer after layer.
 
-Each layer says which arrays it stores and in which order, so reading and writing are one loop. The file's length is compared with
-what the layers want before the first array is cut. Source: ``parser.c: load_weights_upto, save_weights_upto``.
+Each layer declares its stored arrays in order, so that reading and writing are one loop. The length of the file is compared with
+the layers before the first array is read. Source: ``parser.c: load_weights_upto, save_weights_upto``.
 """
 
 import io
@@ -24,16 +24,16 @@ _LONGEST_HEADER = 20
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The first bytes of a weights file.
+    """The header of a weights file.
 
     Attributes
     ----------
     major, minor, revision
         Version; AlexeyAB writes 0.2.5.
     seen
-        Images that training has looked at.
+        Number of images seen in training.
     seen_bytes
-        4 or 8: how the file stores ``seen``, so that it can be written back as it was.
+        Size of ``seen`` in the file: 4 or 8.
     """
 
     major: int = 0
@@ -53,16 +53,16 @@ class Header:
         return self.major > 1000 or self.minor > 1000
 
     def pack(self) -> bytes:
-        """The header as it stands in the file."""
+        """The header as bytes of the file."""
         seen = "Q" if self.seen_bytes == 8 else "I"
         return struct.pack(f"<iii{seen}", self.major, self.minor, self.revision, self.seen)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WeightsFile:
-    """A weights file taken apart.
+    """Content of a weights file.
 
-    ``arrays`` has one mapping a layer; ``note`` says, under ``partial``, what the file lacked or had too much of.
+    ``arrays`` has one mapping per layer; ``note`` describes missing or surplus data that ``partial`` accepted.
     """
 
     header: Header
@@ -76,27 +76,29 @@ def read_weights(path: str | Path, layers: Sequence[Layer], *, partial: bool = F
     Parameters
     ----------
     partial
-        Go on where the file is too short (the rest keeps its initial values: scales 1, everything else 0) or too long.
+        Accept a file that is too short (missing arrays keep their initial values: scales 1, everything else 0) or too long.
 
     Raises
     ------
     WeightsError
-        The file cannot be read or its length does not fit: the text names the layer where it ends and how many numbers are missing.
+        The file cannot be read, or its length is wrong: the message names the layer where it ends and the number of missing values.
     """
-    wanted = sum(prod(shape) for layer in layers for _, shape in _stored(layer))
+    expected = sum(prod(shape) for layer in layers for _, shape in _stored(layer))
     size = regular_size(path, error=WeightsError, pipes=True)
     try:
         with Path(path).open("rb") as opened:
             file: IO[bytes] = opened
             if size is None:
-                content = file.read(_LONGEST_HEADER + 4 * wanted + 4)  # of a pipe, enough to see that there is too much
+                content = file.read(
+                    _LONGEST_HEADER + 4 * expected + 4
+                )  # one value more than expected, to detect a pipe that is too long
                 file, size = io.BytesIO(content), len(content)
-            header = _header(path, file.read(_LONGEST_HEADER), size, wanted)
-            note = _misfit(path, layers, available=size - header.size, wanted=wanted)
+            header = _header(path, file.read(_LONGEST_HEADER), size, expected)
+            note = _misfit(path, layers, available=size - header.size, expected=expected)
             if note and not partial:
-                raise WeightsError(f"{note}; detect, evaluate and summary take it all the same with --partial")
+                raise WeightsError(f"{note}; partial=True accepts the file")
             file.seek(header.size)
-            count = min((size - header.size) // 4, wanted)
+            count = min((size - header.size) // 4, expected)
             numbers = np.frombuffer(file.read(4 * count), "<f4", count)
     except (OSError, ValueError) as error:
         raise WeightsError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
@@ -109,7 +111,7 @@ def read_weights(path: str | Path, layers: Sequence[Layer], *, partial: bool = F
 
 
 def write_weights(path: str | Path, layers: Sequence[Layer], arrays: Sequence[Weights], *, header: Header) -> None:
-    """Write the arrays of ``layers`` in file order; the file appears whole or not at all."""
+    """Write the arrays of ``layers`` in file order, atomically."""
     parts = [header.pack()]
     for layer, weights in zip(layers, arrays, strict=True):
         transposed = layer.stored_transposed(old_format=header.transpose)
@@ -122,7 +124,7 @@ def write_weights(path: str | Path, layers: Sequence[Layer], arrays: Sequence[We
 
 
 def initial_weights(layer: Layer) -> dict[str, Array]:
-    """What a layer's arrays hold before anything is read: scales 1, everything else 0."""
+    """Initial arrays of a layer: scales 1, everything else 0."""
     return {name: np.full(shape, 1 if name == "scales" else 0, np.float32) for name, shape in layer.weight_shapes().items()}
 
 
@@ -131,38 +133,38 @@ def _stored(layer: Layer) -> Iterator[tuple[str, tuple[int, ...]]]:
     return ((name, shapes[name]) for name in layer.stored())
 
 
-def _header(path: str | Path, raw: bytes, length: int, wanted: int) -> Header:
+def _header(path: str | Path, raw: bytes, length: int, expected: int) -> Header:
     """Header by version; where only the other length of ``seen`` makes the file fit its network, by its ``length``."""
     if length < 16:
-        raise WeightsError(f"{path}: {length} bytes; wanted a header of at least 16")
+        raise WeightsError(f"{path}: {length} bytes; expected a header of at least 16")
     major, minor, revision = struct.unpack_from("<iii", raw)
     eight = major * 10 + minor >= 2 and major < 1000 and minor < 1000
     sizes = (8, 4) if eight else (4, 8)
-    seen_bytes = next((size for size in sizes if length == 12 + size + 4 * wanted), sizes[0])
+    seen_bytes = next((size for size in sizes if length == 12 + size + 4 * expected), sizes[0])
     if length < 12 + seen_bytes:
-        raise WeightsError(f"{path}: {length} bytes; wanted a header of {12 + seen_bytes}")
+        raise WeightsError(f"{path}: {length} bytes; expected a header of {12 + seen_bytes}")
     (seen,) = struct.unpack_from("<Q" if seen_bytes == 8 else "<I", raw, 12)
     return Header(major, minor, revision, seen, seen_bytes)
 
 
-def _misfit(path: str | Path, layers: Sequence[Layer], *, available: int, wanted: int) -> str | None:
+def _misfit(path: str | Path, layers: Sequence[Layer], *, available: int, expected: int) -> str | None:
     """What is wrong with the file's length (in bytes after the header), or None."""
-    if available > 4 * wanted:
-        surplus = f"{(available - 4 * wanted) / 4:g}"
-        return f"{path}: {surplus} numbers are left over after the last layer; the cfg wants {wanted}"
+    if available > 4 * expected:
+        surplus = f"{(available - 4 * expected) / 4:g}"
+        return f"{path}: {surplus} numbers are left over after the last layer; the cfg expects {expected}"
     left = available
     for layer in layers:
         for name, shape in _stored(layer):
             left -= 4 * prod(shape)
             if left < 0:
-                place = f"layer {layer.index} [{layer.type}], in {name}"
-                missing = wanted - available // 4
-                return f"{path}: ends at {place}; {missing} of {wanted} numbers are missing"
+                where = f"layer {layer.index} [{layer.type}], in {name}"
+                missing = expected - available // 4
+                return f"{path}: ends at {where}; {missing} of {expected} numbers are missing"
     return None
 
 
 def _cut(layer: Layer, numbers: Array, *, old_format: bool) -> Mapping[str, Array]:
-    """One layer's arrays from the front of ``numbers``; what isn't there keeps its initial value."""
+    """One layer's arrays from the front of ``numbers``; missing arrays keep their initial values."""
     arrays = initial_weights(layer)
     transposed = layer.stored_transposed(old_format=old_format)
     for name, shape in _stored(layer):

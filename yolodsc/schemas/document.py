@@ -56,7 +56,7 @@ def checked(value: Any, schema: type[T], *, file: Place, error: type[YolodscErro
 
 
 def below(indices: Iterable[int], count: int, *, at: str, file: Place, error: type[YolodscError]) -> None:
-    """See that all indices, which are known to be 0 or more, lie below ``count``."""
+    """Check that all indices, known to be 0 or more, lie below ``count``."""
     for number, index in enumerate(indices):
         if index >= count:
             expected = f"0 to {count - 1}" if count else "none"
@@ -64,7 +64,7 @@ def below(indices: Iterable[int], count: int, *, at: str, file: Place, error: ty
 
 
 def unique(values: Iterable[Any], *, at: str, file: Place, error: type[YolodscError], field: str = "") -> None:
-    """See that no (hashable) value occurs twice; ``field`` names the value within each element of ``at``."""
+    """Check that no (hashable) value occurs twice; ``field`` names the value within each element of ``at``."""
     seen = set()
     for number, value in enumerate(values):
         if value in seen:
@@ -73,7 +73,7 @@ def unique(values: Iterable[Any], *, at: str, file: Place, error: type[YolodscEr
 
 
 def refuse(at: str, found: Any, expected: str, *, file: Place, error: type[YolodscError]) -> NoReturn:
-    """Raise the one line that every fault of a document is."""
+    """Raise the error of a value that does not fit: path, value and what was expected."""
     raise error(f"{file}: at {at}: got {shown(found)}, expected {expected}")
 
 
@@ -96,12 +96,12 @@ def replace_nonfinite(value: Any) -> Any:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
         raise FaultError(f"got the key {shown(twice)} twice in one object, expected each key once")
-    return found
+    return mapping
 
 
 def _constant(literal: str) -> NoReturn:

@@ -1,4 +1,4 @@
-"""What msgspec says of a value that does not fit its schema, in the words of this project: path, found, expected."""
+"""Messages of msgspec rewritten as path, value found, and value expected."""
 
 import json
 import re
@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-MOST_SHOWN = 40
+MAX_SHOWN = 40
 """Characters of a value that a message shows."""
 
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|(\[\.\.\.\])")
@@ -21,7 +21,7 @@ class FaultError(ValueError):
 
 
 def fault_of(value: Any, schema: Any, message: str) -> str:
-    """One line out of msgspec's message and the value that it is about."""
+    """Return one line from msgspec's message and the value."""
     text, _, path = message.partition(" - at ")
     at, found = _located(value, schema, path.strip("`"))
     if missing := _MISSING.fullmatch(text):
@@ -40,7 +40,7 @@ def shown(value: Any) -> str:
         return "an object"
     text = str(value) if isinstance(value, int) and abs(value) < 2**128 else "a huge integer" if type(value) is int else ""
     text = json.dumps(value) if not text or isinstance(value, bool) else text
-    return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 3]}..."
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 3]}..."
 
 
 def joined(at: str, name: str) -> str:
@@ -48,8 +48,8 @@ def joined(at: str, name: str) -> str:
     return f"{at}.{name}" if name.isidentifier() and name.isascii() else f"{at}[{shown(name)}]"
 
 
-def _plain(found: "re.Match[str]") -> str:
-    return " or ".join(_TYPES.get(name, name) for name in found[1].split(" | "))
+def _plain(match: "re.Match[str]") -> str:
+    return " or ".join(_TYPES.get(name, name) for name in match[1].split(" | "))
 
 
 def _located(value: Any, schema: Any, path: str) -> tuple[str, Any]:

@@ -16,10 +16,10 @@ from numpy.lib import format as npy
 
 from yolodsc.errors import YolodscError
 
-MOST_TEXT = 2**26
+MAX_TEXT = 2**26
 """Bytes of a text, 4 a character: a cfg, or the description of a training."""
-MOST_HEADER = 10_000
-MOST_MEMBERS = 2**16
+MAX_HEADER = 10_000
+MAX_MEMBERS = 2**16
 _BROKEN = (ValueError, TypeError, LookupError, EOFError, RuntimeError, MemoryError, SyntaxError, zipfile.BadZipFile, zlib.error)
 """What `zipfile` and NumPy raise where a file is no archive of arrays."""
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -58,21 +58,21 @@ class Npz:
     def array(self, name: str) -> Any:
         """One array; the caller has compared its entry with what it expects."""
         with self._zip.open(f"{name}.npy") as member:
-            return npy.read_array(member, allow_pickle=False, max_header_size=MOST_HEADER)
+            return npy.read_array(member, allow_pickle=False, max_header_size=MAX_HEADER)
 
     def texts(self) -> dict[str, str]:
-        """All entries that are one string, each of at most `MOST_TEXT` bytes."""
-        found = {}
+        """All entries that are one string, each of at most `MAX_TEXT` bytes."""
+        texts = {}
         for name, entry in self.entries.items():
             if entry.is_text:
-                if entry.dtype.itemsize > MOST_TEXT:
-                    raise ValueError(f"{name}: a text of {entry.dtype.itemsize} bytes; expected at most {MOST_TEXT}")
+                if entry.dtype.itemsize > MAX_TEXT:
+                    raise ValueError(f"{name}: a text of {entry.dtype.itemsize} bytes; expected at most {MAX_TEXT}")
                 array = self.array(name)
                 codes = np.frombuffer(array.tobytes(), f"{entry.dtype.str[0]}u4")  # NumPy hands on whatever stands there
                 if (codes > sys.maxunicode).any():
                     raise ValueError(f"{name}: a text with numbers that are no characters")
-                found[name] = str(array)
-        return found
+                texts[name] = str(array)
+        return texts
 
 
 @contextmanager
@@ -93,18 +93,18 @@ def open_npz(path: Path, *, error: type[YolodscError]) -> Iterator[Npz]:
 
 def _entries(archive: zipfile.ZipFile) -> dict[str, Entry]:
     members = archive.infolist()
-    if len(members) > MOST_MEMBERS:
-        raise ValueError(f"{len(members)} members; expected at most {MOST_MEMBERS}")
-    found: dict[str, Entry] = {}
+    if len(members) > MAX_MEMBERS:
+        raise ValueError(f"{len(members)} members; expected at most {MAX_MEMBERS}")
+    entries: dict[str, Entry] = {}
     for member in members:
         name = member.filename.removesuffix(".npy")
-        if name == member.filename or name in found:
+        if name == member.filename or name in entries:
             raise ValueError(f"member {member.filename!r}; expected .npy files, each once")
         if member.compress_type not in _METHODS:
             raise ValueError(f"{name}: compression {member.compress_type}; expected stored or deflated")
         with archive.open(member) as content:
-            found[name] = _header(name, content, member.file_size)
-    return found
+            entries[name] = _header(name, content, member.file_size)
+    return entries
 
 
 def _header(name: str, content: IO[bytes], size: int) -> Entry:
@@ -114,7 +114,7 @@ def _header(name: str, content: IO[bytes], size: int) -> Entry:
         read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[version]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            shape, _, dtype = read(content, max_header_size=MOST_HEADER)
+            shape, _, dtype = read(content, max_header_size=MAX_HEADER)
     except OSError:
         raise
     except Exception as reason:  # the header is a Python literal: whatever parsing one raises
@@ -123,7 +123,7 @@ def _header(name: str, content: IO[bytes], size: int) -> Entry:
         raise ValueError(f"{name}: dtype {dtype}; expected plain numbers or text")
     if any(type(side) is not int or side < 0 for side in shape):
         raise ValueError(f"{name}: shape {shape}; expected lengths of 0 or more")
-    wanted = content.tell() + prod(shape) * dtype.itemsize
-    if wanted != size:
-        raise ValueError(f"{name}: {dtype} {shape} in {size} bytes; expected {wanted}")
+    expected = content.tell() + prod(shape) * dtype.itemsize
+    if expected != size:
+        raise ValueError(f"{name}: {dtype} {shape} in {size} bytes; expected {expected}")
     return Entry(dtype, shape)

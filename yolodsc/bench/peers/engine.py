@@ -1,4 +1,4 @@
-"""What every engine answers."""
+"""Interface of all engines."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -14,14 +14,17 @@ class Engine(ABC):
     """One network ready to run."""
 
     distribution: ClassVar[str]
-    """What pip calls its library."""
+    """Name of its library on PyPI."""
+
+    precision: str = "f32"
+    """Type of numbers that the network runs with."""
 
     @abstractmethod
     def __init__(self, job: Job) -> None: ...
 
     @abstractmethod
     def __call__(self, image: Array) -> Sequence[Any]:
-        """Maps of the job's outputs, in order, for one image (C, H, W); arrays, or what NumPy makes arrays of."""
+        """Feature maps of the job's outputs, in order, for one image (C, H, W); arrays, or objects that NumPy converts."""
 
     @classmethod
     def open(cls, job: Job) -> Self:
@@ -30,10 +33,10 @@ class Engine(ABC):
 
     @classmethod
     def open_streams(cls, job: Job) -> list[Self]:
-        """As many sessions that may run at the same time: independent ones, unless the library has a mode for it."""
+        """``job.streams`` sessions that may run at the same time: independent, unless the library has a throughput mode."""
         return [cls(replace(job, streams=1)) for _ in range(job.streams)]
 
     @classmethod
     def version(cls) -> str:
-        """Of the library; an `ImportError` where it is not installed."""
+        """Version of the library; an `ImportError` if it is not installed."""
         return version(cls.distribution)

@@ -1,7 +1,7 @@
-"""A network as ncnn's ``.param`` and ``.bin``: batch norm folded, activations inside convolutions where ncnn has them there.
+"""A network as ncnn's ``.param`` and ``.bin``: batch norm folded, activations inside convolutions if ncnn has them there.
 
-Source: ncnn's ``docs/developer-guide/operators.md`` and ``param-and-model-file-structure.md``. A blob may be read once only: where
-several layers read one, a ``Split`` makes copies in name.
+Source: ncnn's ``docs/developer-guide/operators.md`` and ``param-and-model-file-structure.md``. A blob has one reader only: if
+several layers read it, a ``Split`` gives it several names.
 """
 
 from collections import Counter
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from yolodsc.bench.subject import needed
+from yolodsc.bench.subject import required_layers
 from yolodsc.errors import OptionError
 from yolodsc.network import (
     INPUT_INDEX,
@@ -26,20 +26,20 @@ from yolodsc.network import (
     folded,
 )
 
-INPUT = "picture"
+INPUT = "image"
 INSIDE = {"relu": "9=1", "leaky": "9=2 -23310=1,0.1", "relu6": "9=3 -23310=2,0,6", "logistic": "9=4", "mish": "9=5"}
 ALONE = {"relu": "ReLU", "leaky": "ReLU 0=0.1", "relu6": "Clip 0=0 1=6", "logistic": "Sigmoid", "mish": "Mish", "swish": "Swish"}
 
 
 def output(index: int) -> str:
-    """Name of the blob that hands out a layer's map."""
+    """Name of the blob that returns a layer's feature map."""
     return f"out{index}"
 
 
 def write(network: Network, outputs: Sequence[int], *, param: Path, binary: Path) -> None:
-    """Write the pair; an `OptionError` names a layer that this knows no ncnn layer for."""
+    """Write the pair; an `OptionError` names a layer that has no counterpart in ncnn."""
     model = _Model(network, tuple(outputs))
-    for layer in needed(network, tuple(outputs)):
+    for layer in required_layers(network, tuple(outputs)):
         model.add(layer, network.weights[layer.index])
     blobs = sum(int(line.split()[3]) for line in model.lines)
     param.write_text(f"7767517\n{len(model.lines)} {blobs}\n" + "".join(line + "\n" for line in model.lines))
@@ -48,7 +48,7 @@ def write(network: Network, outputs: Sequence[int], *, param: Path, binary: Path
 
 @dataclass
 class _Model:
-    """Lines and bytes while they are written."""
+    """Lines and bytes of the two files."""
 
     network: Network
     outputs: tuple[int, ...]
@@ -57,12 +57,12 @@ class _Model:
     unread: dict[int, list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.readers = Counter(source for layer in needed(self.network, self.outputs) for source in layer.sources)
+        self.readers = Counter(source for layer in required_layers(self.network, self.outputs) for source in layer.sources)
         self._line("Input", [], [INPUT])
-        self._share(INPUT_INDEX, INPUT)
+        self._split(INPUT_INDEX, INPUT)
 
     def add(self, layer: Layer, weights: Weights) -> None:
-        """One layer with what ncnn needs around it."""
+        """Add one layer, with the activation and the copies that ncnn needs."""
         inputs = [self.unread[source].pop(0) for source in layer.sources]
         names = self._names(layer.index)
         blob = names[0] if len(names) == 1 else f"map{layer.index}"
@@ -70,11 +70,11 @@ class _Model:
             case ConvolutionalLayer(ordinary=True, dilation=1):
                 kind, options = self._convolution(layer, weights)
                 inside = INSIDE.get(layer.activation, "")
-                self._bent(kind, inputs, blob, f"{options} {inside}".strip(), "linear" if inside else layer.activation)
+                self._with_activation(kind, inputs, blob, f"{options} {inside}".strip(), "linear" if inside else layer.activation)
             case ShortcutLayer(weights_type="none", alpha=1.0, beta=1.0) if set(layer.inputs) == {layer.shape} and len(inputs) == 2:
-                self._bent("BinaryOp", inputs, blob, "0=0", layer.activation)
+                self._with_activation("BinaryOp", inputs, blob, "0=0", layer.activation)
             case ScaleChannelsLayer(scale_wh=False):
-                self._bent("BinaryOp", inputs[::-1], blob, "0=2", layer.activation)
+                self._with_activation("BinaryOp", inputs[::-1], blob, "0=2", layer.activation)
             case MaxpoolLayer(maxpool_depth=0, antialiasing=0):
                 self._line("Pooling", inputs, [blob], _pooling(layer))
             case AvgpoolLayer():
@@ -91,7 +91,7 @@ class _Model:
                 self._line("Noop", inputs, [blob])
             case _:
                 raise OptionError(f"layer {layer.index} [{layer.type}] with these options is not written for ncnn")
-        self._share(layer.index, blob)
+        self._split(layer.index, blob)
 
     def _convolution(self, layer: ConvolutionalLayer, weights: Weights) -> tuple[str, str]:
         kernel, bias = folded(layer, weights)
@@ -102,23 +102,23 @@ class _Model:
             f"{size} 5=1 6={kernel.size}" + (f" 7={layer.groups}" if layer.groups > 1 else ""),
         )
 
-    def _bent(self, kind: str, inputs: Sequence[str], blob: str, options: str, activation: str) -> None:
-        """A layer, and its activation as another where it has one."""
+    def _with_activation(self, kind: str, inputs: Sequence[str], blob: str, options: str, activation: str) -> None:
+        """Add a layer, and its activation as a separate layer if it has one."""
         if activation == "linear":
             self._line(kind, inputs, [blob], options)
             return
         if activation not in ALONE:
             raise OptionError(f"activation={activation} is not written for ncnn")
         self._line(kind, inputs, [f"{blob}_raw"], options)
-        bend, *parameters = ALONE[activation].split()
-        self._line(bend, [f"{blob}_raw"], [blob], " ".join(parameters))
+        kind, *parameters = ALONE[activation].split()
+        self._line(kind, [f"{blob}_raw"], [blob], " ".join(parameters))
 
     def _names(self, index: int) -> list[str]:
-        """Names under which a map is read, one for each reader and one for whoever asks for the output."""
+        """Names of a feature map's copies: one for each reader, and one for the output."""
         names = [f"map{index}_{number}" for number in range(self.readers[index])]
         return [*names, output(index)] if index in self.outputs else names
 
-    def _share(self, index: int, blob: str) -> None:
+    def _split(self, index: int, blob: str) -> None:
         names = self._names(index) if index != INPUT_INDEX or self.readers[INPUT_INDEX] > 1 else [blob]
         if names != [blob]:
             self._line("Split", [blob], names)
@@ -130,9 +130,9 @@ class _Model:
 
 
 def _pooling(layer: MaxpoolLayer) -> str:
-    """Maximum with Darknet's margins, which may differ left and right; ncnn's fill never wins."""
-    (height, width), margin = layer.inputs[0][1:], layer.padding // 2
-    right = max(0, (layer.shape.width - 1) * layer.stride_x + layer.size - width - margin)
-    bottom = max(0, (layer.shape.height - 1) * layer.stride_y + layer.size - height - margin)
+    """Maximum with Darknet's padding, which may differ left and right; ncnn pads with the smallest number."""
+    (height, width), before = layer.inputs[0][1:], layer.padding // 2
+    right = max(0, (layer.shape.width - 1) * layer.stride_x + layer.size - width - before)
+    bottom = max(0, (layer.shape.height - 1) * layer.stride_y + layer.size - height - before)
     window = f"0=0 1={layer.size} 2={layer.stride_x} 12={layer.stride_y}"
-    return f"{window} 3={margin} 13={margin} 14={right} 15={bottom} 5=1"
+    return f"{window} 3={before} 13={before} 14={right} 15={bottom} 5=1"

@@ -1,4 +1,4 @@
-"""ONNX Runtime on its CPU provider, with its own defaults but for the number of threads."""
+"""ONNX Runtime on its CPU provider, with default settings except for the number of threads."""
 
 from collections.abc import Sequence
 from importlib import import_module
@@ -10,7 +10,7 @@ from yolodsc.bench.peers.engine import Engine
 
 
 class OnnxRuntime(Engine):
-    """One session; graph optimisation at its highest, which is the default."""
+    """One session, with all graph optimisations, which is the default."""
 
     distribution = "onnxruntime"
 
@@ -23,5 +23,5 @@ class OnnxRuntime(Engine):
 
     def __call__(self, image: Array) -> Sequence[Any]:
         """Run."""
-        maps: Sequence[Any] = self.session.run(None, {self.input: image[None]})
-        return maps
+        outputs: Sequence[Any] = self.session.run(None, {self.input: image[None]})
+        return outputs

@@ -1,6 +1,6 @@
-"""OpenCV's dnn module. Version 4 reads the Darknet pair itself, batch norm with its own epsilon: outputs differ by up to 2e-3.
+"""OpenCV's dnn module. Version 4 reads the Darknet pair, and its epsilon of batch norm differs: outputs differ by up to 2e-3.
 
-Version 5 has no reader for Darknet networks and is given our ONNX file.
+Version 5 has no reader for Darknet networks and reads our ONNX file.
 """
 
 from collections.abc import Sequence
@@ -34,21 +34,21 @@ class OpenCV(Engine):
     def __call__(self, image: Array) -> Sequence[Any]:
         """Run."""
         self.net.setInput(image[None])
-        maps: Sequence[Any] = self.net.forward(self.names)
-        return maps
+        outputs: Sequence[Any] = self.net.forward(self.names)
+        return outputs
 
     @classmethod
     def version(cls) -> str:
-        """Whatever wheel it came with."""
+        """Version of the module, whatever wheel installed it."""
         import cv2
 
         return cv2.__version__
 
 
 def _layer(names: Sequence[str], index: int) -> str:
-    """OpenCV's name of a layer's last part: ``conv_7 bn_7`` and, with the next number, ``leaky_8``."""
-    own = [name for name in names if name.endswith(f"_{index}") and name.rsplit("_", 1)[0] not in ACTIVATIONS]
-    bent = [name for name in names if name in {f"{activation}_{index + 1}" for activation in ACTIVATIONS}]
-    if not own + bent:
+    """OpenCV's name of the last part of a layer: ``conv_7 bn_7`` and, with the next number, ``leaky_8``."""
+    parts = [name for name in names if name.endswith(f"_{index}") and name.rsplit("_", 1)[0] not in ACTIVATIONS]
+    activations = [name for name in names if name in {f"{activation}_{index + 1}" for activation in ACTIVATIONS}]
+    if not parts + activations:
         raise ValueError(f"OpenCV has no layer for number {index}")
-    return (own + bent)[-1]
+    return (parts + activations)[-1]

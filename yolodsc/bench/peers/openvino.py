@@ -1,8 +1,12 @@
-"""OpenVINO on the CPU in float32: its latency mode for one image, its throughput mode for streams."""
+"""OpenVINO on the CPU: its latency mode for one image, its throughput mode for streams.
+
+`OpenVino` computes in float32, as all other peers do. `OpenVinoDefault` leaves the precision to OpenVINO, which computes in
+bfloat16 or float16 on processors that have instructions for it.
+"""
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from yolodsc.arrays import Array
 from yolodsc.bench.job import Job
@@ -10,18 +14,21 @@ from yolodsc.bench.peers.engine import Engine
 
 
 class OpenVino(Engine):
-    """One request of a compiled model."""
+    """One request of a compiled model, in float32."""
 
     distribution = "openvino"
+    hints: ClassVar[Mapping[str, Any]] = {"INFERENCE_PRECISION_HINT": "f32"}
 
     def __init__(self, job: Job, compiled: Any = None) -> None:
         self.library: Any = import_module("openvino")
         latency = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": job.threads}
-        self.request = (compiled or self._compiled(job, latency)).create_infer_request()
+        model = compiled or self._compiled(job, latency)
+        self.precision = str(model.get_property("INFERENCE_PRECISION_HINT").get_type_name())
+        self.request = model.create_infer_request()
         self.count = len(job.outputs)
 
     def __call__(self, image: Array) -> list[Array]:
-        """Run, without copies of what OpenVINO can read and hand over in place."""
+        """Run, without copies of input and outputs."""
         self.request.set_input_tensor(self.library.Tensor(image[None], shared_memory=True))
         self.request.infer()
         return [self.request.get_output_tensor(number).data for number in range(self.count)]
@@ -37,4 +44,10 @@ class OpenVino(Engine):
     @classmethod
     def _compiled(cls, job: Job, options: Mapping[str, Any]) -> Any:
         core = import_module("openvino").Core()
-        return core.compile_model(job.onnx, "CPU", {**options, "INFERENCE_PRECISION_HINT": "f32"})
+        return core.compile_model(job.onnx, "CPU", {**options, **cls.hints})
+
+
+class OpenVinoDefault(OpenVino):
+    """One request of a compiled model, in the precision that OpenVINO selects."""
+
+    hints: ClassVar[Mapping[str, Any]] = {}

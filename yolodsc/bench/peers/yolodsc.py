@@ -1,4 +1,4 @@
-"""Our own engine, as everything else uses it."""
+"""The engine of this package, with default settings."""
 
 from typing import Self
 
@@ -21,8 +21,8 @@ class Yolodsc(Engine):
 
     def __call__(self, image: Array) -> list[Array]:
         """Run."""
-        maps = self.runner(image)
-        return [maps[index] for index in self.outputs]
+        outputs = self.runner(image)
+        return [outputs[index] for index in self.outputs]
 
     @classmethod
     def open_streams(cls, job: Job) -> list[Self]:
@@ -32,7 +32,7 @@ class Yolodsc(Engine):
 
     @classmethod
     def version(cls) -> str:
-        """Of this program."""
+        """Version of this package."""
         import yolodsc
 
         return yolodsc.__version__

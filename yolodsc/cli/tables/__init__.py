@@ -1,1 +1,1 @@
-"""Tables that subcommands print."""
+"""Tables that subcommands print, one file for each subcommand."""

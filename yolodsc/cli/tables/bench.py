@@ -1,4 +1,4 @@
-"""What ``yolodsc bench`` prints."""
+"""Tables of ``yolodsc bench``."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from yolodsc.cli.tables.table import aligned
 
 
 def heading(machine: Machine) -> str:
-    """The machine in one line."""
+    """The machine, in one line."""
     peaks = [f"{peak:.0f} GFLOP/s on {_threads(count)}" for count, peak in machine.peak_gflops.items() if peak is not None]
     return "; ".join([f"{machine.cpu}, {machine.cores} cores, {machine.isa}", *peaks, f"load {machine.load:.1f}"])
 
@@ -20,6 +20,7 @@ def comparison(subject: Subject, results: Sequence[Result]) -> list[str]:
     cells = [
         (
             result.engine,
+            result.precision,
             f"{result.median_ms:.2f}",
             f"{result.min_ms:.2f}",
             f"{result.ratio:.2f}",
@@ -28,7 +29,7 @@ def comparison(subject: Subject, results: Sequence[Result]) -> list[str]:
         )
         for result in results
     ]
-    return [title, *aligned([("", "median ms", "min ms", "ratio", "of peak", "difference"), *cells], left=1)]
+    return [title, *aligned([("", "precision", "median ms", "min ms", "ratio", "of peak", "difference"), *cells], left=2)]
 
 
 def ablation(result: Ablation) -> list[str]:
@@ -54,14 +55,14 @@ def _cells(row: AblationRow) -> tuple[str, ...]:
     )
 
 
-def flows(rates: Sequence[Throughput]) -> list[str]:
-    """Throughput; the ratio is ours divided by theirs, so that above 1 is good news here too."""
-    cells = [(flow.engine, f"{flow.pictures_per_second:.1f}", f"{flow.ratio:.2f}") for flow in rates]
-    return [f"{rates[0].model}, {rates[0].streams} streams", *aligned([("", "images/s", "ratio"), *cells], left=1)]
+def throughput(rates: Sequence[Throughput]) -> list[str]:
+    """Throughput; the ratio is ours divided by theirs, so that values above 1 mean that ours is faster, as in `comparison`."""
+    cells = [(rate.engine, rate.precision, f"{rate.images_per_second:.1f}", f"{rate.ratio:.2f}") for rate in rates]
+    return [f"{rates[0].model}, {rates[0].streams} streams", *aligned([("", "precision", "images/s", "ratio"), *cells], left=2)]
 
 
-def starts(times: StartTime, peaks: Sequence[Memory]) -> list[str]:
-    """Waiting and memory."""
+def start_times(times: StartTime, peaks: Sequence[Memory]) -> list[str]:
+    """Start-up times and memory."""
     cells = [
         ("import yolodsc", f"{times.import_s:.2f} s"),
         ("first detect, caches empty", f"{times.cold_s:.2f} s"),

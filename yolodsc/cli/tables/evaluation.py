@@ -1,4 +1,4 @@
-"""What ``yolodsc evaluate`` prints, and its CSV."""
+"""Tables and CSV of ``yolodsc evaluate``."""
 
 import csv
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from yolodsc.files import replacing
 
 
 def evaluation_lines(evaluation: Evaluation) -> list[str]:
-    """AP of every class by every rule, counts by the first rule, COCO's figures, errors, speed."""
+    """AP of every class by every rule, counts by the first rule, COCO's figures, errors and speed."""
     names, results = evaluation.dataset.names, list(evaluation.results.values())
     rows = [["AP %", *(result.rule.name for result in results)]]
     for c, name in enumerate(names):
@@ -28,13 +28,13 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
 
 
 def _figures(results: Sequence[RuleResult]) -> dict[str, list[str]]:
-    """What rules report besides AP, and the rules that report it."""
-    told: dict[str, list[str]] = {}
+    """Figures besides AP, each with the rules that report them."""
+    rules_by_figures: dict[str, list[str]] = {}
     for result in results:
         if result.figures:
             shown = (f"{name} {_percent(value if value >= 0 else None)}" for name, value in result.figures.items())
-            told.setdefault(", ".join(shown), []).append(result.rule.name)
-    return told
+            rules_by_figures.setdefault(", ".join(shown), []).append(result.rule.name)
+    return rules_by_figures
 
 
 def _counts(evaluation: Evaluation) -> list[str]:
@@ -54,7 +54,7 @@ def _percent(value: float | None) -> str:
 
 
 def comparison_lines(differences: dict[str, Difference], *, rule: str, images: int) -> list[str]:
-    """One line a class and one for the mean; a star where the interval leaves zero out."""
+    """One line for each class and one for the mean; a star marks intervals that exclude zero."""
     rows = [[f"AP %, {rule}", "A", "B", "B - A", "95 % low", "high", ""]]
     for name, difference in [*((n, d) for n, d in differences.items() if n), ("mean", differences[""])]:
         known = difference.low is not None and difference.high is not None
@@ -65,7 +65,7 @@ def comparison_lines(differences: dict[str, Difference], *, rule: str, images: i
 
 
 def write_csv(path: Path, evaluation: Evaluation) -> None:
-    """One line a rule and class."""
+    """Write one line for each rule and class."""
     with replacing(path, error=DatasetError, mode="w") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow("rule class ap positives detections tp fp precision recall best_f1 best_f1_score".split())

@@ -1,4 +1,4 @@
-"""The plan of a network as a table, with times where they were taken."""
+"""The plan of a network as a table, with times if they were measured."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from yolodsc.engine import PlanEntry
 
 
 def plan_lines(entries: Sequence[PlanEntry], seconds: Sequence[float] | None) -> list[str]:
-    """A line an operation and totals."""
+    """A heading and one line for each operation."""
     heading: tuple[str, ...] = ("layers", "operation", "output", "layout", "tile", "MMAC", "KB")
     rows = [_cells(entry) for entry in entries]
     if seconds is not None:

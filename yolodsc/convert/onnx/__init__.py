@@ -1,4 +1,4 @@
-"""A network as an ONNX model: `export_onnx`. One file for each family of layers, `LAYERS` in ``layers.py`` is the whole table."""
+"""A network as an ONNX model: `export_onnx`. Each family of layers has one file; `LAYERS` in ``layers.py`` lists them all."""
 
 from yolodsc.convert.onnx.export import Heads, export_onnx
 

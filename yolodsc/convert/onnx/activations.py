@@ -1,4 +1,4 @@
-"""All of Darknet's activations in operations of ONNX (`yolodsc.network.reference.activations` is what they must equal)."""
+"""Darknet's activations as ONNX operations; `yolodsc.network.reference.activations` defines them."""
 
 from collections.abc import Callable
 
@@ -56,13 +56,13 @@ def _mish(graph: Graph, x: str) -> str:
 
 
 def _hard_mish(graph: Graph, x: str) -> str:
-    bend = _clipped(graph, x, -2, 0)
-    parabola = graph.add("Add", _times(graph, graph.add("Mul", bend, bend), 0.5), bend)
+    clipped = _clipped(graph, x, -2, 0)
+    parabola = graph.add("Add", _times(graph, graph.add("Mul", clipped, clipped), 0.5), clipped)
     return graph.add("Add", graph.add("Relu", x), parabola)
 
 
 def _share(graph: Graph, x: str) -> str:
-    """``x`` divided by its sum over channels and a little."""
+    """``x`` divided by its sum over channels plus 1e-4."""
     total = graph.add("ReduceSum", x, graph.indices([1]), keepdims=1)
     return graph.add("Div", x, graph.add("Add", total, graph.number(1e-4)))
 

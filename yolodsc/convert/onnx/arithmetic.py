@@ -1,4 +1,4 @@
-"""Layers that calculate with maps: ``[shortcut] [sam] [scale_channels] [activation] [normalization] [softmax]``."""
+"""Arithmetic on feature maps: ``[shortcut] [sam] [scale_channels] [activation] [normalization] [softmax]``."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ from yolodsc.network import (
 
 
 def shortcut(graph: Graph, layer: ShortcutLayer, inputs: Sequence[str], weights: Weights) -> str:
-    """Sum of the sources, each brought to the layer's shape and multiplied by its factor."""
+    """Sum of the sources, each cropped or padded to the layer's shape and multiplied by its factor."""
     out = None
     for x, shape, factor in zip(inputs, layer.inputs, layer.factors(weights), strict=True):
         term = _times(graph, _sampled(graph, x, shape, layer.shape), factor)
@@ -29,18 +29,18 @@ def shortcut(graph: Graph, layer: ShortcutLayer, inputs: Sequence[str], weights:
 
 
 def product(graph: Graph, layer: SamLayer | ScaleChannelsLayer, inputs: Sequence[str], weights: Weights) -> str:
-    """The map times the gates or the other map."""
+    """The input times the gates or the other input."""
     gates, x = inputs
     return activated(graph, graph.add("Mul", x, gates), layer.activation)
 
 
 def activation(graph: Graph, layer: ActivationLayer, inputs: Sequence[str], weights: Weights) -> str:
-    """The function alone."""
+    """The activation function."""
     return activated(graph, inputs[0], layer.activation)
 
 
 def normalization(graph: Graph, layer: NormalizationLayer, inputs: Sequence[str], weights: Weights) -> str:
-    """Darknet's running window over channels is linear in the squares: a 1x1 convolution says it, start defect and all."""
+    """A 1x1 convolution of the squares, which are summed over Darknet's window of channels (with its defect at the start)."""
     (x,), channels = inputs, layer.shape.channels
     window = np.zeros((channels, channels), np.float32)
     window[0, : layer.size // 2] = layer.alpha
@@ -81,7 +81,7 @@ def _times(graph: Graph, x: str, factor: Array) -> str:
 
 
 def _sampled(graph: Graph, x: str, shape: Shape, target: Shape) -> str:
-    """A source at the places of ``target`` that it is added to, 0 elsewhere (`yolodsc.network.layers.shortcut`)."""
+    """A source resampled to ``target``, with 0 where nothing is added (`yolodsc.network.layers.shortcut`)."""
     if shape == target:
         return x
     channels, height, width = shape
@@ -91,11 +91,11 @@ def _sampled(graph: Graph, x: str, shape: Shape, target: Shape) -> str:
         x = graph.slice(x, [0, 0], [height, width], [2, 3], [down, down])
         height, width = -(-height // down), -(-width // down)
     if up > 1:
-        spread = graph.pad(graph.reshape(x, channels, height, 1, width, 1), [0] * 6, [0, 0, 0, up - 1, 0, up - 1])
-        x, height, width = graph.reshape(spread, channels, height * up, width * up), height * up, width * up
+        padded = graph.pad(graph.reshape(x, channels, height, 1, width, 1), [0] * 6, [0, 0, 0, up - 1, 0, up - 1])
+        x, height, width = graph.reshape(padded, channels, height * up, width * up), height * up, width * up
     found = (channels, height, width)
     kept = [min(pair) for pair in zip(found, target, strict=True)]
     if kept != list(found):
         x = graph.slice(x, [0, 0, 0], kept, [1, 2, 3])
-    missing = [wanted - count for wanted, count in zip(target, kept, strict=True)]
+    missing = [expected - count for expected, count in zip(target, kept, strict=True)]
     return graph.pad(x, [0] * 4, [0, *missing]) if any(missing) else x

@@ -1,6 +1,7 @@
-"""``[convolutional]``, ``[connected]``, ``[local]``, ``[batchnorm]``: layers with weights, batch norm folded."""
+"""``[convolutional]``, ``[connected]``, ``[local]``, ``[batchnorm]``: layers with weights, batch normalization folded."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from yolodsc.arrays import Array, Shape
 from yolodsc.convert.onnx.activations import activated
 from yolodsc.convert.onnx.graph import Graph
-from yolodsc.convert.onnx.windows import behind, convolved
+from yolodsc.convert.onnx.windows import WindowGeometry, convolved
 from yolodsc.network import (
     BLUR_GEOMETRY,
     BatchnormLayer,
@@ -18,19 +19,17 @@ from yolodsc.network import (
     Product,
     Weights,
     binarized_weights,
-    folded_norm,
+    folded,
+    scale_and_shift,
 )
 
 
 def convolutional(graph: Graph, layer: ConvolutionalLayer, inputs: Sequence[str], weights: Weights) -> str:
     """Conv with bias, activation, and the blur of ``antialiasing``."""
     (x,) = inputs
-    kernel, biases = weights["weights"], weights["biases"]
     if layer.xnor:
-        x, kernel = _signs(graph, x), binarized_weights(kernel)
-    if layer.batch_normalize:
-        factor, biases = _norm(layer, weights)
-        kernel = (kernel * factor[:, None, None, None]).astype(np.float32)
+        x, weights = _signs(graph, x), {**weights, "weights": binarized_weights(weights["weights"])}
+    kernel, biases = folded(layer, weights)
     out = activated(graph, _multiplied(graph, layer.product, x, kernel, graph.constant(biases, "biases")), layer.activation)
     if not layer.antialiasing:
         return out
@@ -44,32 +43,30 @@ def _multiplied(graph: Graph, product: Product, x: str, kernel: Array, biases: s
         x = _rearranged(graph, product, x)
         weights = graph.constant(kernel.reshape(product.filters, -1, 1, 1), "weights")
         return graph.add("Conv", x, weights, biases, kernel_shape=[1, 1], group=product.groups)
-    margin, map_ = product.margin, product.input
-    if product.around and margin:
-        x, map_ = _surrounded(graph, product, x)
-        margin = 0
-    return convolved(
-        graph,
-        x,
-        graph.constant(kernel, "weights"),
-        biases,
-        map_=map_,
+    geometry = _geometry(product)
+    if product.padding_value and product.halo:
+        x, geometry = _padded(graph, geometry, x, product.padding_value)
+    return convolved(graph, x, graph.constant(kernel, "weights"), biases, geometry, groups=product.groups)
+
+
+def _geometry(product: Product) -> WindowGeometry:
+    return WindowGeometry(
+        input_shape=product.input,
         shape=product.shape,
         size=product.size,
         strides=product.strides,
-        margin=margin,
-        groups=product.groups,
+        padding=product.halo,
         dilation=product.dilation,
     )
 
 
-def _surrounded(graph: Graph, product: Product, x: str) -> tuple[str, Shape]:
-    """``x`` with all that its windows see beyond the map, and the shape of that."""
-    margin, reach = product.margin, (product.size - 1) * product.dilation + 1
-    below, right = behind(product.input, product.shape, reach=reach, strides=product.strides, margin=margin)
-    channels, height, width = product.input
-    padded = graph.pad(x, [0, 0, margin, margin], [0, 0, below, right], product.around)
-    return padded, Shape(channels, height + margin + below, width + margin + right)
+def _padded(graph: Graph, geometry: WindowGeometry, x: str, value: float) -> tuple[str, WindowGeometry]:
+    """``x`` padded with ``value`` wherever its windows extend beyond it, and the geometry on the padded input."""
+    padding, (below, right) = geometry.padding, geometry.padding_after
+    channels, height, width = geometry.input_shape
+    padded = graph.pad(x, [0, 0, padding, padding], [0, 0, below, right], value)
+    shape = Shape(channels, height + padding + below, width + padding + right)
+    return padded, replace(geometry, input_shape=shape, padding=0)
 
 
 def _rearranged(graph: Graph, product: Product, x: str) -> str:
@@ -78,76 +75,60 @@ def _rearranged(graph: Graph, product: Product, x: str) -> str:
     rows, listed = product.input.channels, product.input.height * product.input.width
     if product.reads == "shifted":
         x, rows, listed = _columns(graph, product, x), rows * product.size**2, prod(product.columns)
-    own = rows // product.groups
-    flat = graph.reshape(x, product.groups, own * listed)
+    group_rows = rows // product.groups
+    flat = graph.reshape(x, product.groups, group_rows * listed)
     if height * width > listed:
-        flat = graph.pad(flat, [0, 0, 0], [0, 0, own * (height * width - listed)])
-    return graph.reshape(graph.slice(flat, [0], [own * height * width], [2]), rows, height, width)
+        flat = graph.pad(flat, [0, 0, 0], [0, 0, group_rows * (height * width - listed)])
+    return graph.reshape(graph.slice(flat, [0], [group_rows * height * width], [2]), rows, height, width)
 
 
 def _columns(graph: Graph, product: Product, x: str) -> str:
     """Columns (N, C K K, H', W') by a convolution with unit kernels."""
     channels, count = product.input.channels, product.input.channels * product.size**2
-    return convolved(
-        graph,
-        x,
+    geometry = replace(_geometry(product), shape=Shape(count, *product.columns))
+    units, biases = (
         graph.constant(_units(channels, product.size), "units"),
         graph.constant(np.zeros(count, np.float32), "no_biases"),
-        map_=product.input,
-        shape=Shape(count, *product.columns),
-        size=product.size,
-        strides=product.strides,
-        margin=product.margin,
-        groups=channels,
-        dilation=product.dilation,
     )
+    return convolved(graph, x, units, biases, geometry, groups=channels)
 
 
 def _units(channels: int, size: int) -> Array:
-    """Kernels (C K K, 1, K, K), each of which picks one cell of the window."""
+    """Kernels (C K K, 1, K, K), each of which selects one pixel of the window."""
     return np.tile(np.eye(size**2, dtype=np.float32).reshape(size**2, 1, size, size), (channels, 1, 1, 1))
 
 
-def blurred(graph: Graph, x: str, map_: Shape, shape: Shape, *, antialiasing: int, strides: tuple[int, int]) -> str:
+def blurred(graph: Graph, x: str, input_shape: Shape, shape: Shape, *, antialiasing: int, strides: tuple[int, int]) -> str:
     """The fixed depthwise blur of an anti-aliased layer (`yolodsc.network.reference.convolution.blur`)."""
     size, padding = BLUR_GEOMETRY[antialiasing]
     row = np.array([1, 2, 1] if size == 3 else [1, 1], np.float32)
     kernel = np.outer(row, row) / row.sum() ** 2  # (K, K)
-    weights = graph.constant(np.broadcast_to(kernel, (map_.channels, 1, size, size)), "blur")
-    biases = graph.constant(np.zeros(map_.channels, np.float32), "no_biases")
-    return convolved(
-        graph, x, weights, biases, map_=map_, shape=shape, size=size, strides=strides, margin=padding, groups=map_.channels
-    )
+    channels = input_shape.channels
+    weights = graph.constant(np.broadcast_to(kernel, (channels, 1, size, size)), "blur")
+    biases = graph.constant(np.zeros(channels, np.float32), "no_biases")
+    geometry = WindowGeometry(input_shape=input_shape, shape=shape, size=size, strides=strides, padding=padding)
+    return convolved(graph, x, weights, biases, geometry, groups=channels)
 
 
 def connected(graph: Graph, layer: ConnectedLayer, inputs: Sequence[str], weights: Weights) -> str:
-    """Gemm on the flattened map."""
-    matrix, biases = weights["weights"], weights["biases"]  # (F, C H W), (F,)
-    if layer.batch_normalize:
-        factor, biases = _norm(layer, weights)
-        matrix = (matrix * factor[:, None]).astype(np.float32)
+    """Gemm on the flattened input."""
+    matrix, biases = folded(layer, weights)  # (F, C H W), (F,)
     flat = graph.reshape(inputs[0], layer.inputs[0].size)
     product = graph.add("Gemm", flat, graph.constant(matrix, "weights"), graph.constant(biases, "biases"), transB=1)
     return activated(graph, graph.reshape(product, *layer.shape), layer.activation)
 
 
 def local(graph: Graph, layer: LocalLayer, inputs: Sequence[str], weights: Weights) -> str:
-    """Columns by a convolution with unit kernels, then one matrix product a location."""
-    channels, taps = layer.inputs[0].channels, layer.size**2
+    """Columns by a convolution with unit kernels, then one matrix product for each location."""
+    channels = layer.inputs[0].channels
     units = _units(channels, layer.size)
-    column = Shape(channels * taps, *layer.shape[1:])
-    columns = convolved(
-        graph,
-        inputs[0],
-        graph.constant(units, "units"),
-        graph.constant(np.zeros(len(units), np.float32), "no_biases"),
-        map_=layer.inputs[0],
-        shape=column,
-        size=layer.size,
-        strides=(layer.stride, layer.stride),
-        margin=layer.pad,
-        groups=channels,
+    column = Shape(len(units), *layer.shape[1:])
+    geometry = WindowGeometry(
+        input_shape=layer.inputs[0], shape=column, size=layer.size, strides=(layer.stride, layer.stride), padding=layer.pad
     )
+    no_biases = np.zeros(len(units), np.float32)
+    names = graph.constant(units, "units"), graph.constant(no_biases, "no_biases")
+    columns = convolved(graph, inputs[0], *names, geometry, groups=channels)
     locations = layer.shape.height * layer.shape.width
     seen = graph.transpose(graph.reshape(columns, column.channels, locations), 2, 1, 0)  # (locations, C K K, N)
     product = graph.add("MatMul", graph.constant(weights["weights"], "weights"), seen)  # (locations, F, N)
@@ -157,18 +138,10 @@ def local(graph: Graph, layer: LocalLayer, inputs: Sequence[str], weights: Weigh
 
 
 def batchnorm(graph: Graph, layer: BatchnormLayer, inputs: Sequence[str], weights: Weights) -> str:
-    """Factor and offset a channel."""
-    factor, offset = _norm(layer, weights)
-    column = (1, -1, 1, 1)
-    scaled = graph.add("Mul", inputs[0], graph.constant(factor.astype(np.float32).reshape(column), "factors"))
-    return graph.add("Add", scaled, graph.constant(offset.reshape(column), "offsets"))
-
-
-def _norm(layer: ConvolutionalLayer | ConnectedLayer | BatchnormLayer, weights: Weights) -> tuple[np.ndarray, Array]:
-    """Factor (F,) in float64 and offset (F,) in float32 of a layer's batch norm."""
-    arrays = {name: array for name, array in weights.items() if name != "weights"}
-    factor, offset = folded_norm(**arrays, profile=layer.profile)
-    return factor, offset.astype(np.float32)
+    """Mul and Add with one scale and one shift for each channel."""
+    scale, shift = (array.astype(np.float32).reshape(1, -1, 1, 1) for array in scale_and_shift(weights, profile=layer.profile))
+    scaled = graph.add("Mul", inputs[0], graph.constant(scale, "factors"))
+    return graph.add("Add", scaled, graph.constant(shift, "offsets"))
 
 
 def _signs(graph: Graph, x: str) -> str:

@@ -1,6 +1,6 @@
-"""`export_onnx`: layer after layer into the graph, then the graph into a file."""
+"""`export_onnx`: layers to a graph, the graph to a file."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -8,13 +8,13 @@ from yolodsc.convert.onnx.graph import INPUT, Graph
 from yolodsc.convert.onnx.layers import LAYERS
 from yolodsc.errors import ConversionError, MissingExtraError
 from yolodsc.files import write_bytes
-from yolodsc.network import INPUT_INDEX, Head, Network
+from yolodsc.network import INPUT_INDEX, Head, Network, reachable
 
 OPSET = 13
-"""Version of ONNX's operations, so that runtimes of 2021 read the files too."""
+"""Version of the ONNX operator set; runtimes since 2021 support it."""
 
-MOST_BYTES = 2**31 - 2**20
-"""What one file of ONNX's format can hold, less what names and nodes take."""
+MAX_BYTES = 2**31 - 2**20
+"""Maximum size of the constants: 2 GiB, the limit of the format, less 1 MiB for names and nodes."""
 
 Heads = Literal["activated", "raw"]
 
@@ -29,27 +29,27 @@ def export_onnx(
 ) -> None:
     """Write a network as an ONNX model.
 
-    The input is ``image``, (N, C, H, W) float32, RGB in 0..1. The outputs are ``layer_94`` and so on, (N, *layer.shape).
+    The input is ``picture``, (N, C, H, W) float32, RGB in 0..1. The outputs are ``layer_94`` and so on, (N, *layer.shape).
 
     Parameters
     ----------
     outputs
-        Indices of layers to put out: the heads unless given, or the network's last layer where there is none.
+        Indices of the output layers; by default the heads, or the last layer of a network without heads.
     heads
-        ``activated``: as the engine puts them out, that is after logistic or softmax. ``raw``: what the heads take in.
+        ``activated``: the outputs of the engine, after logistic or softmax. ``raw``: the inputs of the heads.
     dynamic_batch
-        Whether N is left open; else it is 1.
+        Whether the model accepts any N; else N is 1.
 
     Raises
     ------
     ConversionError
-        A layer that cannot be expressed, an output that is not there, more than 2 GiB of weights, or a path that cannot be written.
+        A layer cannot be expressed, an output does not exist, the weights exceed 2 GiB, or the path cannot be written.
     MissingExtraError
-        Without the library onnx.
+        The library onnx is not installed.
     """
     chosen = _chosen(network, outputs)
     graph = Graph()
-    needed = _needed(network, chosen)
+    needed = reachable(network.layers, chosen)
     names = {INPUT_INDEX: INPUT}
     for layer, weights in zip(network.layers, network.weights, strict=True):
         if layer.index not in needed:
@@ -63,7 +63,7 @@ def export_onnx(
 
 
 def _chosen(network: Network, outputs: Sequence[int] | None) -> list[int]:
-    """Indices of the layers to put out, in order."""
+    """Indices of the output layers, in order."""
     if outputs is None:
         return [head.index for head in network.heads] or [network.output]
     for index in outputs:
@@ -72,20 +72,8 @@ def _chosen(network: Network, outputs: Sequence[int] | None) -> list[int]:
     return sorted(set(outputs))
 
 
-def _needed(network: Network, outputs: Iterable[int]) -> set[int]:
-    """The layers that the outputs depend on."""
-    needed: set[int] = set()
-    waiting = list(outputs)
-    while waiting:
-        index = waiting.pop()
-        if index >= 0 and index not in needed:
-            needed.add(index)
-            waiting += network.layers[index].sources
-    return needed
-
-
 def _named(graph: Graph, output: str, name: str, *, is_output: bool) -> str:
-    """The output under its layer's name; a layer that passes its input on has no name unless it is an output."""
+    """Rename the output to its layer's name; a layer that returns its input gets a name only if it is an output."""
     if output.startswith(f"{name}/"):
         graph.rename(output, name)
         return name
@@ -98,7 +86,7 @@ def _named(graph: Graph, output: str, name: str, *, is_output: bool) -> str:
 
 def _serialised(network: Network, graph: Graph, outputs: Sequence[int], *, dynamic_batch: bool) -> bytes:
     size = sum(array.nbytes for array in graph.constants.values())
-    if size > MOST_BYTES:
+    if size > MAX_BYTES:
         raise ConversionError(f"{size / 2**30:.1f} GiB of weights; an ONNX file holds 2")
     try:
         from onnx import TensorProto, helper, numpy_helper

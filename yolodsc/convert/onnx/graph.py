@@ -1,6 +1,6 @@
-"""The graph being written: nodes in order and constants by name, as plain values without the library that stores them.
+"""The ONNX graph under construction: nodes in order and constants by name, as plain values independent of the onnx library.
 
-Every map is (N, C, H, W). ``0`` in the target of `Graph.reshape` keeps N, so that a graph serves any batch.
+Every feature map is (N, C, H, W). `Graph.reshape` keeps N, so that a graph accepts any batch size.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ Constant = Array | NDArray[np.int64]
 
 @dataclass(slots=True)
 class Node:
-    """One operation of ONNX; the output's name may change while its layer is written."""
+    """One ONNX operation; `Graph.rename` may change the name of the output."""
 
     operation: str
     inputs: list[str]
@@ -30,30 +30,30 @@ class Node:
 
 @dataclass(slots=True)
 class Graph:
-    """Nodes and constants so far, and the layer being written, which names them."""
+    """Nodes and constants; ``layer`` is the prefix of new names."""
 
     nodes: list[Node] = field(default_factory=list)
     constants: dict[str, Constant] = field(default_factory=dict)
     layer: str = INPUT
 
     def add(self, operation: str, *inputs: str, **attributes: Any) -> str:
-        """Append a node; the name of its output."""
+        """Append a node and return the name of its output."""
         output = f"{self.layer}/{operation}_{len(self.nodes)}"
         self.nodes.append(Node(operation, list(inputs), output, attributes))
         return output
 
     def constant(self, array: Constant, name: str | None = None) -> str:
-        """Name of a constant: of a layer's array where ``name`` is given."""
+        """Add a constant and return its name, which is numbered unless ``name`` is given."""
         label = f"{self.layer}/{name or f'constant_{len(self.constants)}'}"
         self.constants[label] = array
         return label
 
     def number(self, value: float) -> str:
-        """Name of a float32 scalar."""
+        """Add a float32 scalar and return its name."""
         return self.constant(np.array(value, np.float32))
 
     def indices(self, values: Sequence[int]) -> str:
-        """Name of a list of integers."""
+        """Add a list of integers and return its name."""
         return self.constant(np.array(values, np.int64))
 
     def reshape(self, x: str, *shape: int) -> str:
@@ -70,10 +70,10 @@ class Graph:
         return self.add("Slice", x, *map(self.indices, lists))
 
     def pad(self, x: str, before: Sequence[int], after: Sequence[int], value: float = 0.0) -> str:
-        """``x`` with ``before`` and ``after`` more cells of ``value`` along every axis, N included."""
+        """``x`` padded with ``before`` and ``after`` elements of ``value`` along every axis, N included."""
         return self.add("Pad", x, self.indices([*before, *after]), self.number(value), mode="constant")
 
     def rename(self, old: str, new: str) -> None:
-        """Give the output of the newest node another name."""
+        """Rename the output of the last node."""
         if self.nodes and self.nodes[-1].output == old:
             self.nodes[-1].output = new

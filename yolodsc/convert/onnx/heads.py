@@ -1,4 +1,4 @@
-"""The heads' own arithmetic: ``[yolo] [Gaussian_yolo] [region] [detection]`` as the engine puts them out."""
+"""Heads: ``[yolo] [Gaussian_yolo] [region] [detection]`` with the outputs of the engine."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from yolodsc.network import AnchorHead, DetectionLayer, GaussianYoloLayer, Regio
 
 
 def entries(graph: Graph, x: str, shape: Shape, *, anchors: int) -> str:
-    """A head's map (N, A E, H, W) as (N, A, E, H W)."""
+    """The output of a head (N, A E, H, W) as (N, A, E, H W)."""
     return graph.reshape(x, anchors, shape.channels // anchors, shape.height * shape.width)
 
 
@@ -21,7 +21,7 @@ def part(graph: Graph, x: str, start: int, stop: int) -> str:
 
 
 def yolo(graph: Graph, layer: YoloLayer, inputs: Sequence[str], weights: Weights) -> str:
-    """Logistic of all but sizes, then the stretch of x and y."""
+    """Logistic of all entries but the sizes; x and y are scaled by ``scale_x_y``."""
     if layer.new_coords and layer.scale_x_y == 1:
         return inputs[0]
     raw = entries(graph, inputs[0], layer.shape, anchors=len(layer.anchors))
@@ -33,7 +33,7 @@ def yolo(graph: Graph, layer: YoloLayer, inputs: Sequence[str], weights: Weights
 
 
 def gaussian_yolo(graph: Graph, layer: GaussianYoloLayer, inputs: Sequence[str], weights: Weights) -> str:
-    """Logistic of all but the means of sizes; x and y stretched."""
+    """Logistic of all entries but the means of the sizes; x and y are scaled by ``scale_x_y``."""
     raw = entries(graph, inputs[0], layer.shape, anchors=len(layer.anchors))
     parts = [part(graph, raw, i, i + 1) for i in range(8)] + [part(graph, raw, 8, 9 + layer.classes)]
     parts = [x if i in (4, 6) else graph.add("Sigmoid", x) for i, x in enumerate(parts)]
@@ -42,7 +42,7 @@ def gaussian_yolo(graph: Graph, layer: GaussianYoloLayer, inputs: Sequence[str],
 
 
 def region(graph: Graph, layer: RegionLayer, inputs: Sequence[str], weights: Weights) -> str:
-    """Logistic of the objectness, softmax of the classes; x and y, and what AlexeyAB's fixed entries leave over, stay raw."""
+    """Logistic of the objectness, softmax of the classes; all other entries are unchanged."""
     raw = entries(graph, inputs[0], layer.shape, anchors=len(layer.anchors))
     first, stop = layer.objectness + 1, layer.objectness + 1 + layer.classes
     boxes, objectness, scores = (part(graph, raw, *b) for b in ((0, first - 1), (first - 1, first), (first, stop)))
@@ -64,7 +64,7 @@ def region(graph: Graph, layer: RegionLayer, inputs: Sequence[str], weights: Wei
 
 
 def detection(graph: Graph, layer: DetectionLayer, inputs: Sequence[str], weights: Weights) -> str:
-    """The vector itself; with ``softmax`` the classes of each cell compete."""
+    """The input; with ``softmax`` the softmax over the classes of each cell."""
     if not layer.softmax:
         return inputs[0]
     flat, scores = graph.reshape(inputs[0], layer.shape.size), layer.side**2 * layer.classes
@@ -75,7 +75,7 @@ def detection(graph: Graph, layer: DetectionLayer, inputs: Sequence[str], weight
 
 
 def _stretched(graph: Graph, layer: AnchorHead, offsets: str) -> str:
-    """Cell offsets stretched by ``scale_x_y``."""
+    """Cell offsets scaled by ``scale_x_y`` about their middle."""
     if layer.scale_x_y == 1:
         return offsets
     scaled = graph.add("Mul", offsets, graph.number(layer.scale_x_y))

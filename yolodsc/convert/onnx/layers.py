@@ -1,14 +1,14 @@
-"""Which function writes which layer."""
+"""The function that exports each layer type."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from yolodsc.convert.onnx import arithmetic, convolution, heads, moving, pooling
+from yolodsc.convert.onnx import arithmetic, convolution, data_movement, heads, pooling
 from yolodsc.convert.onnx.graph import Graph
 from yolodsc.network import Weights
 
 Write = Callable[[Graph, Any, Sequence[str], Weights], str]
-"""Appends a layer's nodes to the graph, given the names of its inputs; the name of its output."""
+"""Appends a layer's nodes to the graph, given the names of its inputs, and returns the name of its output."""
 
 LAYERS: dict[str, Write] = {
     "convolutional": convolution.convolutional,
@@ -18,15 +18,15 @@ LAYERS: dict[str, Write] = {
     "maxpool": pooling.maxpool,
     "local_avgpool": pooling.local_avgpool,
     "avgpool": pooling.avgpool,
-    "route": moving.route,
-    "reorg": moving.reorg,
-    "reorg3d": moving.reorg3d,
-    "upsample": moving.upsample,
-    "crop": moving.crop,
-    "dropout": moving.identity,
-    "cost": moving.identity,
-    "empty": moving.identity,
-    "implicit": moving.implicit,
+    "route": data_movement.route,
+    "reorg": data_movement.reorg,
+    "reorg3d": data_movement.reorg3d,
+    "upsample": data_movement.upsample,
+    "crop": data_movement.crop,
+    "dropout": data_movement.identity,
+    "cost": data_movement.identity,
+    "empty": data_movement.identity,
+    "implicit": data_movement.implicit,
     "shortcut": arithmetic.shortcut,
     "sam": arithmetic.product,
     "scale_channels": arithmetic.product,

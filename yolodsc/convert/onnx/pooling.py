@@ -4,31 +4,31 @@ from collections.abc import Sequence
 
 from yolodsc.convert.onnx.convolution import blurred
 from yolodsc.convert.onnx.graph import Graph
-from yolodsc.convert.onnx.windows import LOWEST, behind, pooled
+from yolodsc.convert.onnx.windows import LOWEST, WindowGeometry, pooled
 from yolodsc.errors import ConversionError
 from yolodsc.network import AvgpoolLayer, LocalAvgpoolLayer, MaxpoolLayer, Weights, pooled_shape
 
 
 def maxpool(graph: Graph, layer: MaxpoolLayer, inputs: Sequence[str], weights: Weights) -> str:
-    """Over space, or over channels; with antialiasing at stride 1 and then the blur."""
+    """Over space, or over channels; with antialiasing at stride 1, followed by the blur."""
     if layer.maxpool_depth:
         return _over_channels(graph, layer, inputs[0])
-    map_, margin, strides = layer.inputs[0], layer.padding // 2, (layer.stride_y, layer.stride_x)
     if not layer.antialiasing:
-        return pooled(graph, "MaxPool", inputs[0], map_=map_, shape=layer.shape, size=layer.size, strides=strides, margin=margin)
-    sharp = pooled_shape(map_, size=layer.size, stride_x=1, stride_y=1, padding=layer.padding)
-    out = pooled(graph, "MaxPool", inputs[0], map_=map_, shape=sharp, size=layer.size, strides=(1, 1), margin=margin)
+        return pooled(graph, "MaxPool", inputs[0], _geometry(layer))
+    strides = (layer.stride_y, layer.stride_x)
+    sharp = pooled_shape(layer.inputs[0], size=layer.size, stride_x=1, stride_y=1, padding=layer.padding)
+    geometry = WindowGeometry(input_shape=layer.inputs[0], shape=sharp, size=layer.size, strides=(1, 1), padding=layer.padding // 2)
+    out = pooled(graph, "MaxPool", inputs[0], geometry)
     return blurred(graph, out, sharp, layer.shape, antialiasing=layer.antialiasing, strides=strides)
 
 
 def local_avgpool(graph: Graph, layer: LocalAvgpoolLayer, inputs: Sequence[str], weights: Weights) -> str:
-    """AveragePool that counts cells of the map only."""
-    map_, margin, strides = layer.inputs[0], layer.padding // 2, (layer.stride_y, layer.stride_x)
-    after = behind(map_, layer.shape, reach=layer.size, strides=strides, margin=margin)
-    if max(margin, *after) >= layer.size:
-        found = f"layer {layer.index} [{layer.type}]: windows of {layer.size} that lie wholly outside a map of {map_}"
-        raise ConversionError(f"{found}; ONNX averages only what is there")
-    return pooled(graph, "AveragePool", inputs[0], map_=map_, shape=layer.shape, size=layer.size, strides=strides, margin=margin)
+    """AveragePool over the pixels inside the image only."""
+    geometry = _geometry(layer)
+    if max(geometry.padding, *geometry.padding_after) >= layer.size:
+        found = f"layer {layer.index} [{layer.type}]: windows of {layer.size} wholly outside an input of {layer.inputs[0]}"
+        raise ConversionError(f"{found}; ONNX averages pixels inside the input only")
+    return pooled(graph, "AveragePool", inputs[0], geometry)
 
 
 def avgpool(graph: Graph, layer: AvgpoolLayer, inputs: Sequence[str], weights: Weights) -> str:
@@ -36,8 +36,18 @@ def avgpool(graph: Graph, layer: AvgpoolLayer, inputs: Sequence[str], weights: W
     return graph.add("GlobalAveragePool", inputs[0])
 
 
+def _geometry(layer: MaxpoolLayer | LocalAvgpoolLayer) -> WindowGeometry:
+    return WindowGeometry(
+        input_shape=layer.inputs[0],
+        shape=layer.shape,
+        size=layer.size,
+        strides=(layer.stride_y, layer.stride_x),
+        padding=layer.padding // 2,
+    )
+
+
 def _over_channels(graph: Graph, layer: MaxpoolLayer, x: str) -> str:
-    """Largest of channels g, g + n, g + 2n, …; the last round is filled up where n does not divide the channels."""
+    """Maximum of channels g, g + n, g + 2n, …, for n output channels; missing channels hold `LOWEST`."""
     channels, height, width = layer.inputs[0]
     missing = -channels % layer.maxpool_depth
     if missing:

@@ -1,6 +1,7 @@
-"""Darknet's windows in the words of ONNX: cells before, cells behind, and what is cut off the result."""
+"""Darknet's windows in ONNX: padding before and after, and windows that are cropped from the result."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -8,64 +9,70 @@ from yolodsc.arrays import Shape
 from yolodsc.convert.onnx.graph import Graph
 
 LOWEST = float(np.finfo(np.float32).min)
-"""What a maximum over nothing is, in Darknet and here."""
+"""The maximum of no values, in Darknet and here."""
 
 
-def behind(map_: Shape, shape: Shape, *, reach: int, strides: tuple[int, int], margin: int) -> list[int]:
-    """Cells that the last window needs behind the map, for height and width; never negative.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowGeometry:
+    """The windows of a convolution or a pool.
 
-    ``reach`` is how many cells a window spans, ``margin`` where the first one begins before the map.
+    Attributes
+    ----------
+    input_shape, shape
+        Of the input and of the output.
+    size, dilation
+        Of the kernel.
+    strides : (y, x)
+    padding
+        Pixels before the first row and column.
     """
-    sides = zip(map_[1:], shape[1:], strides, strict=True)
-    return [max((count - 1) * stride + reach - side - margin, 0) for side, count, stride in sides]
+
+    input_shape: Shape
+    shape: Shape
+    size: int
+    strides: tuple[int, int]
+    padding: int
+    dilation: int = 1
+
+    @property
+    def extent(self) -> int:
+        """Pixels that one window covers along each axis."""
+        return (self.size - 1) * self.dilation + 1
+
+    @property
+    def padding_after(self) -> list[int]:
+        """Pixels that the last window needs after the last row and column; never negative."""
+        sides = zip(self.input_shape[1:], self.shape[1:], self.strides, strict=True)
+        return [max((count - 1) * stride + self.extent - side - self.padding, 0) for side, count, stride in sides]
 
 
-def cut(graph: Graph, x: str, map_: Shape, shape: Shape, *, reach: int, strides: tuple[int, int], margin: int) -> str:
-    """``x`` without the windows that ONNX fits in and Darknet does not."""
-    after = behind(map_, shape, reach=reach, strides=strides, margin=margin)
-    sides = zip(map_[1:], after, strides, strict=True)
-    made = [(side + margin + more - reach) // stride + 1 for side, more, stride in sides]
-    if made == list(shape[1:]):
-        return x
-    return graph.slice(x, [0, 0], shape[1:], [2, 3])
-
-
-def convolved(
-    graph: Graph,
-    x: str,
-    weights: str,
-    biases: str,
-    *,
-    map_: Shape,
-    shape: Shape,
-    size: int,
-    strides: tuple[int, int],
-    margin: int,
-    groups: int = 1,
-    dilation: int = 1,
-) -> str:
-    """Cross-correlation of ``x``, a ``map_``, to ``shape``; ``margin`` zeros stand before it."""
-    reach = (size - 1) * dilation + 1
-    after = behind(map_, shape, reach=reach, strides=strides, margin=margin)
+def convolved(graph: Graph, x: str, weights: str, biases: str, geometry: WindowGeometry, *, groups: int = 1) -> str:
+    """Cross-correlation with zero padding."""
     attributes: dict[str, int | Sequence[int]] = {
-        "kernel_shape": [size, size],
-        "strides": strides,
-        "pads": [margin, margin, *after],
-        "dilations": [dilation, dilation],
+        "kernel_shape": [geometry.size, geometry.size],
+        "strides": geometry.strides,
+        "pads": [geometry.padding, geometry.padding, *geometry.padding_after],
+        "dilations": [geometry.dilation, geometry.dilation],
         "group": groups,
     }
-    out = graph.add("Conv", x, weights, biases, **attributes)
-    return cut(graph, out, map_, shape, reach=reach, strides=strides, margin=margin)
+    return _cropped(graph, graph.add("Conv", x, weights, biases, **attributes), geometry)
 
 
-def pooled(
-    graph: Graph, operation: str, x: str, *, map_: Shape, shape: Shape, size: int, strides: tuple[int, int], margin: int
-) -> str:
-    """``MaxPool`` or ``AveragePool`` over the cells inside the map; a maximum over none is `LOWEST`."""
-    after = behind(map_, shape, reach=size, strides=strides, margin=margin)
-    pads = [margin, margin, *after]
-    if max(pads) >= size:  # ONNX wants each window to touch the map
-        x = graph.pad(x, [0, 0, margin, margin], [0, 0, *after], LOWEST)
+def pooled(graph: Graph, operation: str, x: str, geometry: WindowGeometry) -> str:
+    """``MaxPool`` or ``AveragePool`` over the pixels inside the image; the maximum of none is `LOWEST`."""
+    padding, after = geometry.padding, geometry.padding_after
+    pads = [padding, padding, *after]
+    if max(pads) >= geometry.size:  # ONNX requires that each window overlaps the image
+        x = graph.pad(x, [0, 0, padding, padding], [0, 0, *after], LOWEST)
         pads = [0, 0, 0, 0]
-    out = graph.add(operation, x, kernel_shape=[size, size], strides=strides, pads=pads)
-    return cut(graph, out, map_, shape, reach=size, strides=strides, margin=margin)
+    out = graph.add(operation, x, kernel_shape=[geometry.size, geometry.size], strides=geometry.strides, pads=pads)
+    return _cropped(graph, out, geometry)
+
+
+def _cropped(graph: Graph, x: str, geometry: WindowGeometry) -> str:
+    """``x`` without the windows that ONNX computes and Darknet does not."""
+    sides = zip(geometry.input_shape[1:], geometry.padding_after, geometry.strides, strict=True)
+    counts = [(side + geometry.padding + after - geometry.extent) // stride + 1 for side, after, stride in sides]
+    if counts == list(geometry.shape[1:]):
+        return x
+    return graph.slice(x, [0, 0], geometry.shape[1:], [2, 3])

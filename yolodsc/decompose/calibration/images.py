@@ -1,4 +1,4 @@
-"""Calibration images: which, and as the network reads them."""
+"""Calibration images, drawn from a list and fitted to the network."""
 
 from collections.abc import Sequence
 
@@ -12,12 +12,12 @@ from yolodsc.network import Network
 
 
 def read_images(network: Network, paths: Sequence[str], *, count: int, seed: int) -> Array:
-    """``count`` of the images, drawn without repetition and in a drawn order: (N, C, H, W); all where there are fewer.
+    """Draw ``count`` images without repetition, or all if there are fewer: (N, C, H, W).
 
-    An ImageError where one cannot be read, a DecompositionError where there are none.
+    Raises an `ImageError` if an image cannot be read, and a `DecompositionError` without images.
     """
     if not paths:
-        raise DecompositionError("no calibration images; wanted at least 2, better 300")
+        raise DecompositionError("no calibration images; expected at least 2, better 300")
     order = np.random.default_rng(seed).permutation(len(paths))[:count]
     return np.stack([_fitted(network, paths[i]) for i in order])
 

@@ -1,4 +1,4 @@
-"""Seeded places in a layer's output, and the input patches that are seen from there."""
+"""Random sample positions in the output of a layer, and the input patches at these positions."""
 
 from dataclasses import dataclass
 
@@ -16,8 +16,7 @@ class SamplePositions:
     ----------
     rows, columns : (images, M)
     window
-        Pixels that one max-pool window takes in: M is a multiple of it, and consecutive places are one window. 1 without such a
-        pool.
+        Pixels of one max-pool window, 1 without a pool. M is a multiple of it, and consecutive positions are one window.
     """
 
     rows: Ints
@@ -26,14 +25,14 @@ class SamplePositions:
 
 
 def choose(network: Network, layer: ConvolutionalLayer, *, images: int, count: int, seed: int) -> SamplePositions:
-    """About ``count`` places an image, without repetition; whole windows where only a 2x2 max pool reads the layer.
+    """Draw about ``count`` positions per image without repetition; whole windows if only a 2x2 max pool reads the layer.
 
-    The draw depends on seed, layer and image number alone.
+    The positions depend on seed, layer and image number only.
     """
     side = 2 if pooled(network, layer) else 1
     height, width = layer.shape.height // side, layer.shape.width // side
-    wanted = min(max(count // side**2, 1), height * width)
-    drawn = np.stack([_draw(height * width, wanted, (seed, layer.index, image)) for image in range(images)])
+    windows = min(max(count // side**2, 1), height * width)
+    drawn = np.stack([_draw(height * width, windows, (seed, layer.index, image)) for image in range(images)])
     steps_y, steps_x = np.divmod(np.arange(side**2), side)
     rows = (drawn // width * side)[:, :, None] + steps_y  # (images, windows, window)
     columns = (drawn % width * side)[:, :, None] + steps_x
@@ -41,7 +40,7 @@ def choose(network: Network, layer: ConvolutionalLayer, *, images: int, count: i
 
 
 def pooled(network: Network, layer: ConvolutionalLayer) -> bool:
-    """Whether one plain 2x2 max pool of stride 2, windows aligned, is all that reads the layer."""
+    """Whether the only reader of the layer is a 2x2 max pool of stride 2 with aligned windows."""
     readers = [other for other in network.layers if layer.index in other.sources]
     if len(readers) != 1 or not isinstance(readers[0], MaxpoolLayer):
         return False
@@ -53,14 +52,14 @@ def pooled(network: Network, layer: ConvolutionalLayer) -> bool:
 
 def gather(x: Array, layer: ConvolutionalLayer, rows: Ints, columns: Ints) -> Array:
     """Patches (M, C K K), channel-major, of the layer's input ``x`` (C, H, W) for output pixels (M,) and (M,)."""
-    reach = np.arange(layer.size) * layer.dilation - layer.padding * layer.dilation
-    y = rows[:, None] * layer.stride_y + reach  # (M, K)
-    x_ = columns[:, None] * layer.stride_x + reach
+    offsets = np.arange(layer.size) * layer.dilation - layer.padding * layer.dilation
+    y = rows[:, None] * layer.stride_y + offsets  # (M, K)
+    x_ = columns[:, None] * layer.stride_x + offsets
     inside_y, inside_x = (y >= 0) & (y < x.shape[1]), (x_ >= 0) & (x_ < x.shape[2])
     y, x_ = np.clip(y, 0, x.shape[1] - 1), np.clip(x_, 0, x.shape[2] - 1)
     seen = x[:, y[:, :, None], x_[:, None, :]] * (inside_y[:, :, None] & inside_x[:, None, :])  # (C, M, K, K)
     return np.ascontiguousarray(seen.transpose(1, 0, 2, 3)).reshape(len(rows), -1)
 
 
-def _draw(places: int, wanted: int, seed: tuple[int, ...]) -> Ints:
-    return np.random.default_rng(seed).choice(places, wanted, replace=False)
+def _draw(positions: int, count: int, seed: tuple[int, ...]) -> Ints:
+    return np.random.default_rng(seed).choice(positions, count, replace=False)

@@ -1,64 +1,63 @@
-"""Running networks over the calibration images, and what is kept of it."""
+"""Running networks over the calibration images, and sampling their outputs."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from yolodsc import engine
 from yolodsc.arrays import Array
+from yolodsc.convert import first_layers
 from yolodsc.decompose.calibration import patches
 from yolodsc.decompose.calibration.patches import SamplePositions
 from yolodsc.decompose.factor.gram import Accumulator, Gram
-from yolodsc.decompose.surgery import truncated
 from yolodsc.decompose.target import DecompositionTarget
 from yolodsc.network import Network
 
 BATCH = 8
-Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Original:
-    """What the original network makes of the calibration images at one convolution.
+class OriginalSamples:
+    """Samples of the original network's output at one convolution, over the calibration images.
 
     Attributes
     ----------
-    places
-        Where it was looked at.
+    positions
+        Where the output was sampled.
     Y : (images M, F)
         Its output there, before the activation.
     """
 
-    places: SamplePositions
+    positions: SamplePositions
     Y: Array
 
 
 def run(network: Network, images: Array, outputs: Sequence[int], *, threads: int) -> Iterator[tuple[int, dict[int, Array]]]:
-    """Outputs of some layers, image by image: the number and (C, H, W) arrays by index; -1 is the image."""
-    wanted = sorted({index for index in outputs if index >= 0})
-    if not wanted:
+    """Yield the number of each image and the outputs of some layers, (C, H, W) by index; -1 is the image."""
+    indices = sorted({index for index in outputs if index >= 0})
+    if not indices:
         yield from ((n, {-1: image}) for n, image in enumerate(images))
         return
-    with engine.compile(truncated(network, wanted[-1]), threads=threads, outputs=wanted) as runner:
+    with engine.compile(first_layers(network, indices[-1] + 1), threads=threads, outputs=indices) as runner:
         for begin in range(0, len(images), BATCH):
             found = runner(images[begin : begin + BATCH])
             for k, image in enumerate(images[begin : begin + BATCH]):
-                yield begin + k, {-1: image} | {index: found[index][k] for index in wanted}
+                yield begin + k, {-1: image} | {index: found[index][k] for index in indices}
 
 
 def of_original(
     network: Network, targets: Mapping[int, DecompositionTarget], images: Array, *, count: int, seed: int, threads: int
-) -> dict[int, Original]:
-    """SamplePositions and outputs of every target."""
-    places = {i: patches.choose(network, t.layer, images=len(images), count=count, seed=seed) for i, t in targets.items()}
+) -> dict[int, OriginalSamples]:
+    """Sample positions and outputs of every target."""
+    positions = {i: patches.choose(network, t.layer, images=len(images), count=count, seed=seed) for i, t in targets.items()}
     parts: dict[int, list[Array]] = {i: [] for i in targets}
     sources = [t.layer.sources[0] for t in targets.values()]
     for n, outputs in run(network, images, sources, threads=threads):
         for i, target in targets.items():
-            X = patches.gather(outputs[target.layer.sources[0]], target.layer, places[i].rows[n], places[i].columns[n])
+            X = patches.gather(outputs[target.layer.sources[0]], target.layer, positions[i].rows[n], positions[i].columns[n])
             parts[i].append(apply(target, X))
-    return {i: Original(places[i], np.concatenate(parts[i])) for i in targets}
+    return {i: OriginalSamples(positions[i], np.concatenate(parts[i])) for i in targets}
 
 
 def apply(target: DecompositionTarget, X: Array) -> Array:
@@ -69,12 +68,12 @@ def apply(target: DecompositionTarget, X: Array) -> Array:
 
 
 def inputs(
-    network: Network, target: DecompositionTarget, source: int, places: SamplePositions, images: Array, *, threads: int
+    network: Network, target: DecompositionTarget, source: int, positions: SamplePositions, images: Array, *, threads: int
 ) -> Array:
-    """Patches (images M, C K K) that a network shows to a convolution, whose input is layer ``source`` there."""
+    """Input patches (images M, C K K) of a convolution, whose input is layer ``source`` of the network."""
     found = run(network, images, [source], threads=threads)
     return np.concatenate(
-        [patches.gather(outputs[source], target.layer, places.rows[n], places.columns[n]) for n, outputs in found]
+        [patches.gather(outputs[source], target.layer, positions.rows[n], positions.columns[n]) for n, outputs in found]
     )
 
 
@@ -88,7 +87,7 @@ def gram(target: DecompositionTarget, X: Array, Y: Array) -> Gram:
 
 
 def outputs_of(network: Network, images: Array, *, threads: int) -> list[Array]:
-    """What the heads read (or the last layer's output where there is no head), all images: (N, C, H, W) each."""
+    """Inputs of the heads, or the output of a network without heads, for all images: (N, C, H, W) each."""
     indices = [head.sources[0] for head in network.heads] or [network.output]
     parts: dict[int, list[Array]] = {i: [] for i in indices}
     for _, outputs in run(network, images, indices, threads=threads):
@@ -98,9 +97,9 @@ def outputs_of(network: Network, images: Array, *, threads: int) -> list[Array]:
 
 
 def output_error(reference: Sequence[Array], other: Sequence[Array]) -> float:
-    """||O - O'|| / ||O - mean||, the mean taken for each channel; root mean square over the heads."""
+    """||O - O'|| / ||O - mean||, with the mean of each channel; root mean square over the heads."""
     squares = []
     for a, b in zip(reference, other, strict=True):
-        spread = np.sum(np.square(a - a.mean(axis=(0, 2, 3), keepdims=True), dtype=np.float64))
-        squares.append(np.sum(np.square(a - b, dtype=np.float64)) / max(spread, 1e-30))
+        variance = np.sum(np.square(a - a.mean(axis=(0, 2, 3), keepdims=True), dtype=np.float64))
+        squares.append(np.sum(np.square(a - b, dtype=np.float64)) / max(variance, 1e-30))
     return float(np.sqrt(np.mean(squares)))

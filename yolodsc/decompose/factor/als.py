@@ -19,8 +19,8 @@ def fit(W: Matrix, gram: Gram, *, rank: int = 1, iterations: int = 30) -> Depthw
 def alternate(gram: Gram, start: DepthwisePointwise, *, iterations: int = 30) -> DepthwisePointwise:
     """Lower the error of ``start`` by solving for P given D and D given P until it falls by less than 1e-4 of itself.
 
-    Each half step is a linear least-squares problem over all channels, so the error never grows, beyond the ridge of 1e-6; what
-    comes out is never worse than ``start``. O((C R)^3 + (C R K^2)^3) a step.
+    Each half step is a linear least-squares problem over all channels, so the error never grows, beyond the ridge of 1e-6; the
+    result is never worse than ``start``. O((C R)^3 + (C R K^2)^3) a step.
     """
     best, best_error = start, gram.error(start.dense())
     D = start.D

@@ -1,4 +1,4 @@
-"""Pointwise, then depthwise: each filter on its own is a product ``p_f (C) x s_f (K K)``."""
+"""Pointwise, then depthwise: each filter is an independent product ``p_f (C) x s_f (K K)``."""
 
 import numpy as np
 import scipy.linalg
@@ -41,5 +41,5 @@ def _filter(by_tap: Matrix, by_channel: Matrix, target: Matrix, start: Matrix, i
 
 
 def _solve(M: Matrix, b: Matrix) -> Matrix:
-    lift = RIDGE * np.trace(M) / len(M) + 1e-30
-    return scipy.linalg.solve(M + lift * np.eye(len(M)), b, assume_a="pos")
+    diagonal = RIDGE * np.trace(M) / len(M) + 1e-30
+    return scipy.linalg.solve(M + diagonal * np.eye(len(M)), b, assume_a="pos")

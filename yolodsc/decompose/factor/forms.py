@@ -1,4 +1,4 @@
-"""The chains that a k x k convolution can become. Each knows its dense equivalent, its cost and its convolutions."""
+"""The chains that can replace a k x k convolution, each with its dense equivalent, cost and convolutions."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -30,7 +30,7 @@ class DepthwisePointwise:
 
     @property
     def factors(self) -> tuple[Matrix, ...]:
-        """The free numbers."""
+        """The free parameters."""
         return self.D, self.P
 
     @property
@@ -45,7 +45,7 @@ class DepthwisePointwise:
         return product.reshape(c * taps, -1)
 
     def gradient(self, dense: Matrix) -> tuple[Matrix, ...]:
-        """Of a function of the dense weights, by its gradient there, with respect to the factors."""
+        """Gradient with respect to the factors, from the gradient with respect to the dense weights."""
         c, _, taps = self.D.shape
         g = dense.reshape(c, taps, -1)  # (C, K K, F)
         return self.P @ g.transpose(0, 2, 1), self.D @ g
@@ -81,7 +81,7 @@ class PointwiseDepthwise:
 
     @property
     def factors(self) -> tuple[Matrix, ...]:
-        """The free numbers."""
+        """The free parameters."""
         return self.P, self.S
 
     @property
@@ -94,7 +94,7 @@ class PointwiseDepthwise:
         return (self.P[:, None, :] * self.S.T[None]).reshape(-1, self.P.shape[1])
 
     def gradient(self, dense: Matrix) -> tuple[Matrix, ...]:
-        """Of a function of the dense weights, by its gradient there, with respect to the factors."""
+        """Gradient with respect to the factors, from the gradient with respect to the dense weights."""
         g = dense.reshape(len(self.P), -1, self.P.shape[1])  # (C, K K, F)
         return np.einsum("ckf,fk->cf", g, self.S), np.einsum("ckf,cf->fk", g, self.P)
 
@@ -132,7 +132,7 @@ class Pdp:
 
     @property
     def factors(self) -> tuple[Matrix, ...]:
-        """The free numbers."""
+        """The free parameters."""
         return self.A, self.S, self.B
 
     @property
@@ -149,7 +149,7 @@ class Pdp:
         return (self.A[:, None, :] * self.S.T[None]).reshape(-1, len(self.S))
 
     def gradient(self, dense: Matrix) -> tuple[Matrix, ...]:
-        """Of a function of the dense weights, by its gradient there, with respect to the factors."""
+        """Gradient with respect to the factors, from the gradient with respect to the dense weights."""
         inner = (dense @ self.B.T).reshape(len(self.A), -1, len(self.S))  # (C, K K, M)
         dA, dS = np.einsum("ckm,mk->cm", inner, self.S), np.einsum("ckm,cm->mk", inner, self.A)
         return dA, dS, self.atoms().T @ dense
@@ -189,7 +189,7 @@ class Narrow:
 
     @property
     def factors(self) -> tuple[Matrix, ...]:
-        """The free numbers."""
+        """The free parameters."""
         return self.W1, self.W2
 
     @property
@@ -202,7 +202,7 @@ class Narrow:
         return self.W1 @ self.W2
 
     def gradient(self, dense: Matrix) -> tuple[Matrix, ...]:
-        """Of a function of the dense weights, by its gradient there, with respect to the factors."""
+        """Gradient with respect to the factors, from the gradient with respect to the dense weights."""
         return dense @ self.W2.T, self.W1.T @ dense
 
     def multiply_adds(self, *, before: int, after: int) -> int:
@@ -227,7 +227,7 @@ Form = DepthwisePointwise | PointwiseDepthwise | Pdp | Narrow
 
 
 def with_factors(form: Form, factors: tuple[Matrix, ...]) -> Form:
-    """The same kind of chain with other numbers."""
+    """A chain of the same kind with other factors."""
     match form:
         case DepthwisePointwise():
             return DepthwisePointwise(*factors)

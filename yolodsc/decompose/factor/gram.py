@@ -1,6 +1,6 @@
-"""Second moments of a layer's patches: all that the fits (but one) ever see.
+"""Second moments of a layer's patches, from which all fits but one are computed.
 
-With X (N, C K K) the patches that the new layer will read and Y (N, F) what it should put out before its activation, both centred,
+With X (N, C K K) the input patches of the new layer and Y (N, F) its target outputs before the activation, both centred,
 a dense candidate W has the squared error ``yy - 2 <T, W> + <W, G W>`` with ``G = X'X / N``, ``T = X'Y / N``, ``yy = ||Y||^2 / N``.
 Gathering costs O(N (C K K)^2) once; no fit needs an N x F singular value decomposition.
 """
@@ -66,7 +66,7 @@ class Gram:
         return float(np.sqrt(max(square, 0.0) / max(self.yy, 1e-300)))
 
     def bias(self, weights: Matrix) -> Matrix:
-        """What to add to the output so that its mean is the target's: (F,)."""
+        """Bias that gives the output the mean of the targets: (F,)."""
         return self.mean_y - self.mean_x @ weights
 
     def towards(self, T: Matrix, yy: float, mean_y: Matrix) -> Self:
@@ -75,7 +75,7 @@ class Gram:
 
 
 class Accumulator:
-    """Moments gathered a batch of patches at a time; sums are float64, so the batches' sizes don't matter."""
+    """Moments accumulated over batches of patches, in float64."""
 
     def __init__(self, *, channels: int, taps: int, filters: int) -> None:
         rows = channels * taps
@@ -85,7 +85,7 @@ class Accumulator:
         self._x, self._y, self._yy = np.zeros(rows), np.zeros(filters), 0.0
 
     def add(self, X: Floats, Y: Floats) -> None:
-        """Take in patches (n, C K K) and targets (n, F)."""
+        """Add patches (n, C K K) and targets (n, F)."""
         x, y = np.ascontiguousarray(X, np.float64), np.ascontiguousarray(Y, np.float64)
         self._xx = dsyrk(1.0, x.T, beta=1.0, c=self._xx, overwrite_c=True)
         self._xy += x.T @ y

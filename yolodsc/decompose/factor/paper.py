@@ -9,7 +9,7 @@ from yolodsc.decompose.factor.rrr import cholesky, reduced_rank
 
 
 def weight_svd(W: Matrix, *, channels: int, rank: int = 1) -> DepthwisePointwise:
-    """Network decoupling (Guo et al. 2018): singular vectors of each channel's weights; sees no data. O(C K^2 F K^2)."""
+    """Network decoupling (Guo et al. 2018): singular vectors of each channel's weights, without data. O(C K^2 F K^2)."""
     left, values, right = np.linalg.svd(W.reshape(channels, -1, W.shape[1]), full_matrices=False)
     rank = min(rank, values.shape[1])
     D = (left[:, :, :rank] * values[:, None, :rank]).transpose(0, 2, 1)
@@ -34,11 +34,11 @@ def plain(W: Matrix, gram: Gram, *, rank: int = 1) -> DepthwisePointwise:
 
 
 def compensated(W: Matrix, gram: Gram, *, rank: int = 1) -> DepthwisePointwise:
-    """Algorithm 2 (eq. 8, 9) with the signed error: channel by channel, each fits its output plus what the ones before it missed.
+    """Algorithm 2 (eq. 8, 9) with the signed error: each channel in turn fits its output plus the residual of the previous ones.
 
     The residual is kept as ``R = X'(Y - X W')``, W' being the weights so far, so each step is one reduced-rank regression and an
     update of R: O((C K^2)^2 F) in all. Where the targets come from another network than the patches (Algorithm 3), R starts with
-    their whole difference, not only that of the channels already visited; `multilayer` is the paper's own order.
+    their whole difference, not only that of the channels already visited; `multilayer` uses the order of the paper.
     """
     rank = min(rank, gram.taps, W.shape[1])
     current, R = W.copy(), gram.T - gram.G @ W
@@ -55,7 +55,7 @@ def compensated(W: Matrix, gram: Gram, *, rank: int = 1) -> DepthwisePointwise:
 
 
 def compensated_absolute(W: Matrix, X: Floats, *, channels: int) -> DepthwisePointwise:
-    """Algorithm 2 with eq. 8 as printed: the error is accumulated as absolute values. It diverges; kept to show that it does.
+    """Algorithm 2 with eq. 8 as printed: the error is accumulated as absolute values. It diverges, and is kept to show this.
 
     Needs the patches X (N, C K K) themselves. O(N C K^2 F).
     """
@@ -81,7 +81,7 @@ def multilayer(W: Matrix, gram: Gram, cross: Matrix, *, rank: int = 1) -> Depthw
     cross : (C K K, C K K)
         ``X' X0 / N`` of the decomposed network's patches X with the original's X0, centred.
 
-    The paper hands the error matrix E of one layer on to the next, whose number of columns differs; it starts at 0 here. O((C
+    The paper passes the error matrix E of one layer to the next, whose number of columns differs; here it starts at 0. O((C
     K^2)^2 F).
     """
     rank = min(rank, gram.taps, W.shape[1])

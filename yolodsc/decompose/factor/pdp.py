@@ -13,7 +13,7 @@ RIDGE = 1e-6
 def fit(gram: Gram, *, components: int, iterations: int = 60, seed: int = 0, start: Pdp | None = None) -> Pdp:
     """M components with the least error on ``gram``.
 
-    The last factor is a closed form of the first two (an M x M system), L-BFGS moves those; the gradient is that of fixed B
+    The last factor is a closed form of the first two (an M x M system), L-BFGS optimizes these; the gradient is that of fixed B
     (variable projection). O((C K^2)^2 M) an iteration.
 
     Parameters
@@ -23,7 +23,7 @@ def fit(gram: Gram, *, components: int, iterations: int = 60, seed: int = 0, sta
     seed
         Of the random start.
     start
-        A fit with fewer components: its own are kept as they are to begin with, so that the error cannot grow with M.
+        A fit with fewer components, which become the initial components, so that the error does not grow with M.
     """
     c, taps, m = gram.channels, gram.taps, components
     scale = np.sqrt(np.maximum(np.diag(gram.G).reshape(c, taps).mean(axis=1), 1e-30))[:, None]  # (C, 1)

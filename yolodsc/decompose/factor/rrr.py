@@ -1,4 +1,4 @@
-"""Reduced-rank regression, which is what the paper's GSVD comes to (Takane & Hwang 2007), and guarded solves."""
+"""Reduced-rank regression, which is equivalent to the paper's GSVD (Takane & Hwang 2007), and regularized solves."""
 
 import numpy as np
 import scipy.linalg
@@ -10,9 +10,9 @@ RIDGE = 1e-8
 
 
 def cholesky(G: Matrix, *, ridge: float = RIDGE) -> Matrix:
-    """Lower factor of G plus a ridge; dead channels (all zero) get a tiny diagonal instead."""
-    lift = ridge * np.trace(G) / len(G) + 1e-30
-    return np.linalg.cholesky(G + lift * np.eye(len(G)))
+    """Lower factor of G plus a ridge; channels that are all zero get a tiny diagonal."""
+    diagonal = ridge * np.trace(G) / len(G) + 1e-30
+    return np.linalg.cholesky(G + diagonal * np.eye(len(G)))
 
 
 def reduced_rank(G: Matrix, T: Matrix, *, rank: int, ridge: float = RIDGE) -> tuple[Matrix, Matrix]:

@@ -1,4 +1,4 @@
-"""Which form for which layer: least sum of squared output errors within a budget."""
+"""Allocation of a budget to layers: one form for each layer with the minimum sum of squared output errors."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from yolodsc.errors import DecompositionError
 
 @dataclass(frozen=True, slots=True)
 class AllocationOption:
-    """One form of one layer: its cost (multiplications, or milliseconds) and what it adds to the squared output error."""
+    """One form of one layer: its cost (multiplications or milliseconds) and its contribution to the squared output error."""
 
     choice: FactorizationChoice
     cost: float
@@ -19,31 +19,31 @@ class AllocationOption:
 
 
 def allocate(layers: Mapping[int, list[AllocationOption]], *, budget: float) -> dict[int, FactorizationChoice]:
-    """The least sum of losses that a Lagrangian sweep finds within ``budget``, improved by single exchanges.
+    """Minimize the sum of losses within ``budget`` by a Lagrangian sweep, improved by single exchanges.
 
-    For each price of a unit of cost every layer takes its best option on its own: O(layers options) a price, 400 prices. What is
-    left of the budget then goes to single layers, the exchange with the greatest gain first.
+    For each of 400 prices per unit of cost, every layer selects its best option independently: O(layers options) per price. The
+    rest of the budget is then spent on exchanges of single layers, the one with the largest gain first.
 
     Raises
     ------
     DecompositionError
-        Not even the cheapest forms fit the budget.
+        The cheapest forms exceed the budget.
     """
-    least = sum(min(o.cost for o in options) for options in layers.values())
-    if least > budget:
-        raise DecompositionError(f"budget of {budget:.4g} for the convolutions; the cheapest forms take {least:.4g}")
+    minimum = sum(min(o.cost for o in options) for options in layers.values())
+    if minimum > budget:
+        raise DecompositionError(f"budget of {budget:.4g} for the convolutions; the cheapest forms take {minimum:.4g}")
     best: dict[int, AllocationOption] = {i: min(options, key=lambda o: o.cost) for i, options in layers.items()}
     for price in np.logspace(-8, 6, 400) / budget:
-        taken = {i: min(options, key=lambda o: o.loss + price * o.cost) for i, options in layers.items()}
-        if _cost(taken) <= budget and _loss(taken) < _loss(best):
-            best = taken
+        selected = {i: min(options, key=lambda o: o.loss + price * o.cost) for i, options in layers.items()}
+        if _cost(selected) <= budget and _loss(selected) < _loss(best):
+            best = selected
     return {i: option.choice for i, option in _exchanged(layers, best, budget).items()}
 
 
 def _exchanged(
     layers: Mapping[int, list[AllocationOption]], best: dict[int, AllocationOption], budget: float
 ) -> dict[int, AllocationOption]:
-    """Single exchanges while one lowers the loss within the budget."""
+    """Single exchanges as long as one of them lowers the loss within the budget."""
     while True:
         trials = [best | {i: o} for i, options in layers.items() for o in options if o is not best[i]]
         allowed = [trial for trial in trials if _cost(trial) <= budget]
@@ -53,9 +53,9 @@ def _exchanged(
         best = candidate
 
 
-def _cost(taken: Mapping[int, AllocationOption]) -> float:
-    return sum(option.cost for option in taken.values())
+def _cost(selected: Mapping[int, AllocationOption]) -> float:
+    return sum(option.cost for option in selected.values())
 
 
-def _loss(taken: Mapping[int, AllocationOption]) -> float:
-    return sum(option.loss for option in taken.values())
+def _loss(selected: Mapping[int, AllocationOption]) -> float:
+    return sum(option.loss for option in selected.values())

@@ -20,7 +20,7 @@ PAPER: frozenset[Method] = frozenset({"paper-plain", "paper-compensated", "paper
 
 @dataclass(frozen=True, slots=True)
 class FactorizationChoice:
-    """One form for one layer: the method, and its filters a channel, or its components, for each group of the convolution."""
+    """One form for one layer: the method, and its filters per channel or components, for each group of the convolution."""
 
     method: Method
     rank: int = 1
@@ -33,7 +33,7 @@ KEEP = FactorizationChoice("keep")
 
 
 def multiply_adds(target: DecompositionTarget, choice: FactorizationChoice) -> int:
-    """What the layer costs for one image in this form."""
+    """Multiply-adds of the layer in this form, for one image."""
     layer = target.layer
     taps, g = layer.size**2, layer.groups
     c, f = layer.inputs[0].channels // g, layer.filters // g
@@ -60,14 +60,14 @@ def equal_cost(target: DecompositionTarget, method: Method, rank: float) -> Fact
 
 
 def options(target: DecompositionTarget) -> list[FactorizationChoice]:
-    """What ``auto`` looks at: the layer itself, and every form of interest that is cheaper."""
+    """Candidates of ``auto``: the layer itself, and every cheaper form."""
     c, taps = target.layer.inputs[0].channels // target.layer.groups, target.layer.size**2
     found = [FactorizationChoice("bs")]
     found += [FactorizationChoice("als", r) for r in (1, 2) if c * r * taps <= 1200 and c > 3]
     steps = [equal_cost(target, "pdp", rank) for rank in (0.5, 0.75, 1, 1.5, 2, 2.5, 3, 4)]
     found += [choice for choice in dict.fromkeys(steps) if choice.rank > 1]
-    most = 0.9 * target.layer.multiply_adds()
-    return [KEEP] + [choice for choice in found if multiply_adds(target, choice) < most]
+    limit = 0.9 * target.layer.multiply_adds()
+    return [KEEP] + [choice for choice in found if multiply_adds(target, choice) < limit]
 
 
 def fit(
@@ -87,9 +87,9 @@ def fit(
     grams
         Moments for each group.
     crosses
-        Cross moments with the original's patches, which ``paper-multilayer`` wants.
+        Cross moments with the patches of the original network, for ``paper-multilayer``.
     start
-        Where ``pdp`` begins, if from a fit with as many components or fewer.
+        Initial forms of ``pdp``, with as many components or fewer.
     """
     out: list[Form] = []
     for group, (W, gram) in enumerate(zip(target.matrices(), grams, strict=True)):
@@ -121,11 +121,11 @@ def _fit(  # noqa: PLR0911 one line a method
         case "pdp":
             begin = start if isinstance(start, Pdp) else None
             return pdp.fit(gram, components=rank, iterations=iterations, seed=seed, start=begin)
-    raise DecompositionError(f"method {choice.method} fits nothing; wanted one of {', '.join(METHODS)}")
+    raise DecompositionError(f"method {choice.method} fits nothing; expected one of {', '.join(METHODS)}")
 
 
 def split(gram: Gram, groups: int) -> list[Gram]:
-    """Moments of each group of a grouped convolution: its own channels and filters."""
+    """Moments of each group of a grouped convolution, over the channels and filters of the group."""
     if groups == 1:
         return [gram]
     rows, columns = len(gram.G) // groups, gram.filters // groups

@@ -1,4 +1,4 @@
-"""How much the network's output suffers from each form of each layer, and the plan that follows from it."""
+"""Sensitivity of the network's output to each form of each layer, and the plan derived from it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,12 +14,12 @@ from yolodsc.decompose.surgery import Chain, assemble, joined
 from yolodsc.decompose.target import DecompositionTarget
 from yolodsc.network import Network
 
-Fitted = Mapping[tuple[int, FactorizationChoice], list[Form]]
+FittedForms = Mapping[tuple[int, FactorizationChoice], list[Form]]
 
 
 @dataclass(slots=True, eq=False)
 class SensitivityProbe:
-    """The original's outputs on a few images, and every candidate form, ready to be put in and measured."""
+    """The original's outputs on a few images, and every candidate form of every layer."""
 
     network: Network
     images: Array
@@ -32,7 +32,7 @@ class SensitivityProbe:
         self.reference = samples.outputs_of(self.network, self.images, threads=self.threads)
 
     def add(self, target: DecompositionTarget, gram: Gram, *, seed: int) -> list[FactorizationChoice]:
-        """Fit every option of one layer on the original's moments; ``pdp`` goes up in components, each from the one before."""
+        """Fit every option of one layer on the original's moments; each ``pdp`` fit starts from the previous, smaller one."""
         offered = choices.options(target)
         grams, start = choices.split(gram, target.layer.groups), None
         for choice in offered[1:]:
@@ -42,9 +42,9 @@ class SensitivityProbe:
             self.chains[target.index, choice] = joined(forms, gram.bias(choices.dense(forms)))
         return offered
 
-    def loss(self, taken: Mapping[int, FactorizationChoice]) -> float:
+    def loss(self, selected: Mapping[int, FactorizationChoice]) -> float:
         """Squared output error with all these forms at once."""
-        chains = {i: self.chains[i, choice] for i, choice in taken.items() if choice != KEEP}
+        chains = {i: self.chains[i, choice] for i, choice in selected.items() if choice != KEEP}
         if not chains:
             return 0.0
         outputs = samples.outputs_of(assemble(self.network, chains), self.images, threads=self.threads)
@@ -52,21 +52,21 @@ class SensitivityProbe:
 
 
 def plan(
-    bench: SensitivityProbe, costs: Mapping[int, Mapping[FactorizationChoice, float]], *, budget: float, rounds: int = 2
+    probe: SensitivityProbe, costs: Mapping[int, Mapping[FactorizationChoice, float]], *, budget: float, rounds: int = 2
 ) -> dict[int, FactorizationChoice]:
-    """Choices within the budget: first from each layer's own loss, then from what an exchange does to the whole.
+    """Choices within the budget: first from the loss of each layer alone, then from differences within the plan.
 
-    Losses of single layers add up to too much (.68 where .40 is measured): so with a plan in place, every layer's neighbouring
-    forms are measured within it, and the plan is made again from those differences, ``rounds`` times at most, as long as the
-    whole gets better.
+    The losses of single layers overestimate their sum (.68 where .40 is measured). With a plan, the neighbouring forms of every
+    layer are therefore measured within it, and a new plan is made from these differences, at most ``rounds`` times, as long as the
+    loss decreases.
     """
-    layers = {i: [AllocationOption(c, cost, bench.loss({i: c})) for c, cost in options.items()] for i, options in costs.items()}
+    layers = {i: [AllocationOption(c, cost, probe.loss({i: c})) for c, cost in options.items()] for i, options in costs.items()}
     best = allocate(layers, budget=budget)
-    best_loss = bench.loss(best)
+    best_loss = probe.loss(best)
     for _ in range(rounds):
-        nearby = {i: _neighbours(bench, best, best_loss, i, options) for i, options in costs.items()}
+        nearby = {i: _neighbours(probe, best, best_loss, i, options) for i, options in costs.items()}
         found = allocate(nearby, budget=budget)
-        loss = bench.loss(found)
+        loss = probe.loss(found)
         if loss >= best_loss:
             break
         best, best_loss = found, loss
@@ -74,14 +74,16 @@ def plan(
 
 
 def _neighbours(
-    bench: SensitivityProbe,
-    taken: Mapping[int, FactorizationChoice],
+    probe: SensitivityProbe,
+    selected: Mapping[int, FactorizationChoice],
     loss: float,
     index: int,
     options: Mapping[FactorizationChoice, float],
 ) -> list[AllocationOption]:
-    """The two forms next cheaper and next dearer than the one taken, by what they add to the loss of the whole."""
+    """The two next cheaper and the two next costlier forms, with their contributions to the loss of the network."""
     ordered = sorted(options, key=lambda choice: options[choice])
-    at = ordered.index(taken[index])
+    at = ordered.index(selected[index])
     near = ordered[max(at - 2, 0) : at + 3]
-    return [AllocationOption(c, options[c], 0.0 if c == taken[index] else bench.loss({**taken, index: c}) - loss) for c in near]
+    return [
+        AllocationOption(c, options[c], 0.0 if c == selected[index] else probe.loss({**selected, index: c}) - loss) for c in near
+    ]

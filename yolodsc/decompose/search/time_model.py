@@ -1,4 +1,4 @@
-"""Cost in milliseconds: chains and networks timed on the engine of this machine."""
+"""Cost in milliseconds of chains and networks, measured on the engine."""
 
 import time
 
@@ -15,7 +15,7 @@ ROUNDS = 9
 
 
 class Timer:
-    """Times with one number of threads; the best of nine rounds, which is what a quiet machine takes."""
+    """Measures times with a fixed number of threads; the minimum of nine rounds excludes most interference."""
 
     def __init__(self, threads: int) -> None:
         self.threads = threads

@@ -1,6 +1,6 @@
 """Result writers, one file per format.
 
-A writer takes one image's detections after the other; `close` puts what was written in place, also after an interruption.
+A writer receives the detections of one image at a time; `close` finishes the file, also after an interruption.
 """
 
 from typing import Protocol
@@ -10,7 +10,7 @@ from yolodsc.images import ImageArray
 
 
 class Writer(Protocol):
-    """What every format does."""
+    """The interface of all writers."""
 
     def add(self, detections: Detections, image: ImageArray) -> None:
         """Write one image's results."""
@@ -21,5 +21,5 @@ class Writer(Protocol):
         ...
 
     def abandon(self) -> None:
-        """Put nothing in place any more."""
+        """Discard the file; an existing file stays unchanged."""
         ...

@@ -1,4 +1,4 @@
-"""``--save``: images with boxes drawn on them, under their own names."""
+"""Copies of the images with boxes drawn on them, under the same names."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +9,7 @@ from yolodsc.images import WRITABLE_EXTENSIONS, ImageArray, write_image
 
 
 class AnnotatedWriter:
-    """A copy of each image with its detections; in the image's own format where that can be written, else PNG."""
+    """Writes a copy of each image with its detections, in the same format if it can be written, else as PNG."""
 
     def __init__(self, folder: str | Path, *, reads: Callable[[Path], bool] = lambda _: False) -> None:
         self._names = OutputNames(folder, reads=reads)

@@ -1,4 +1,4 @@
-"""``--crops``: every detection as an image of its own."""
+"""One image for each detection."""
 
 import re
 from collections.abc import Callable
@@ -18,7 +18,7 @@ class CropWriter:
         self._names = OutputNames(folder, reads=reads)
 
     def add(self, detections: Detections, image: ImageArray) -> None:
-        """One file a detection that has at least one pixel inside the image."""
+        """Write one file for each detection that has at least one pixel inside the image."""
         for rank, (name, box) in enumerate(zip(detections.class_names(), detections.boxes_xyxy, strict=True), 1):
             if not np.isfinite(box).all():
                 continue

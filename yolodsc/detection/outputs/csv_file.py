@@ -1,4 +1,4 @@
-"""``--csv``: one line a detection, pixels."""
+"""CSV with one line for each detection, in pixels."""
 
 import csv
 import sys
@@ -35,10 +35,10 @@ class CsvWriter:
             raise
 
     def close(self) -> None:
-        """Put the file in place."""
+        """Finish the file."""
         self._stack.close()
 
     def abandon(self) -> None:
-        """Leave the file of this name as it was."""
+        """Discard the file; an existing file stays unchanged."""
         with suppress(ImageError), self._stack:
             raise ImageError

@@ -1,4 +1,4 @@
-"""``--json``: the schema of ``darknet detector test -out``, with strings escaped."""
+"""JSON in the schema of ``darknet detector test -out``, with escaped strings."""
 
 import sys
 from contextlib import ExitStack, suppress
@@ -12,7 +12,7 @@ from yolodsc.schemas import dump_json
 
 
 class JsonWriter:
-    """A list of frames, written as they come."""
+    """Writes a list of frames, each as soon as it is added."""
 
     def __init__(self, path: str | Path) -> None:
         self._path, self._stack = path, ExitStack()
@@ -33,12 +33,12 @@ class JsonWriter:
             raise
 
     def close(self) -> None:
-        """End the list."""
+        """End the list and finish the file."""
         if not self._file.closed:
             self._file.write("\n]\n")
         self._stack.close()
 
     def abandon(self) -> None:
-        """Leave the file of this name as it was."""
+        """Discard the file; an existing file stays unchanged."""
         with suppress(ImageError), self._stack:
             raise ImageError

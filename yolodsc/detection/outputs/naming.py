@@ -1,4 +1,4 @@
-"""Names of files made from images: kept where possible, never an input's, never twice."""
+"""Names of output files: those of the images if possible, never that of an input, never twice."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +15,7 @@ class OutputNames:
     folder
         Where the files go.
     reads
-        Whether a file that is there already must not be written to; none is asked about twice.
+        Whether an existing file must not be overwritten; called at most once a file.
     """
 
     def __init__(self, folder: str | Path, *, reads: Callable[[Path], bool] = lambda _: False) -> None:
@@ -24,7 +24,7 @@ class OutputNames:
         self._numbers: dict[str, int] = {}
 
     def path(self, source: str | None, *, suffix: str, addition: str = "") -> Path:
-        """A path for what comes of ``source``: its own stem, then ``addition`` and ``suffix``; numbered where that is taken."""
+        """Return a path for an output of ``source``: its stem, ``addition`` and ``suffix``, numbered if the name is taken."""
         stem = f"{Path(source).stem if source else 'picture'}{addition}"
         first = f"{stem}{suffix}"
         number = self._numbers.get(first, 1)

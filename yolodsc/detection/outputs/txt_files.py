@@ -1,4 +1,4 @@
-"""``--txt``: a YOLO label file for each image, with the score at the end of the line."""
+"""A YOLO label file for each image, with the score at the end of the line."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +11,7 @@ from yolodsc.images import ImageArray
 
 
 class TxtWriter:
-    """Lines of ``class cx cy w h score``, relative; an empty file where nothing was found."""
+    """Writes lines of ``class cx cy w h score``, relative to the image; an empty file if there are no detections."""
 
     def __init__(self, folder: str | Path, *, reads: Callable[[Path], bool] = lambda _: False) -> None:
         self._names = OutputNames(folder, reads=reads)

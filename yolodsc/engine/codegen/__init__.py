@@ -1,1 +1,1 @@
-"""LLVM IR: the builder, epilogues, tiles and kernels."""
+"""Generation of LLVM IR: builder, epilogues, tile sizes and kernels."""

@@ -1,38 +1,39 @@
-"""Activations as vector code: what a tile does to its accumulators before it stores them.
+"""Activations as vector code, applied to the accumulators of a tile before they are stored.
 
-Piecewise linear ones are one or two instructions. The others rest on one exponential (Cephes' reduction to 2^n * e^r with |r| <=
-ln 2 / 2 and a polynomial of degree 6: relative error 1.2e-7 over the whole range of float32), so that mish costs 25 instructions
-a vector and needs no library call. Formulas: Darknet ``activations.h``; mish is written without a logarithm: tanh(ln(1+e)) =
-(e^2+2e)/(e^2+2e+2). NaN and infinity come out as in `reference.activations`: NaN of NaN, except that hard_mish of NaN is 0.
+Piecewise-linear activations take one or two instructions. The others use one exponential (Cephes' reduction to 2^n * e^r with
+|r| <= ln 2 / 2 and a polynomial of degree 6: relative error 1.2e-7 over the whole range of float32), so mish takes 25 instructions
+per vector and no library call. The formulas are those of Darknet's ``activations.h``; mish is written without a logarithm:
+tanh(ln(1+e)) = (e^2+2e)/(e^2+2e+2). NaN and infinity give what `reference.activations` gives: NaN gives NaN, except that hard_mish
+of NaN is 0.
 """
 
 from yolodsc.engine.codegen.ir_builder import IRBuilder
 
 LOG2E = 1.44269504088896341
 ROUND = 1.5 * 2**23
-"""Added to a small number, it leaves the nearest integer in the low bits."""
+"""Adding it to a small number leaves the nearest integer in the low bits."""
 
 ONE = 0x3F800000
 """Bits of 1.0: added to n << 23, they are 2^n."""
 
 LN2_HIGH, LN2_LOW = 0.693359375, -2.12194440e-4
 VANISHES = -103.98
-"""Below it the exponential is 0 in float32."""
+"""The exponential of smaller numbers is 0 in float32."""
 
 EXP = (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
 
 
 def _at_least(c: IRBuilder, x: str, low: float) -> str:
-    """NaN stays NaN: the machine's maximum hands on its second operand."""
-    return c.greater(c.constant(low), x)
+    """NaN stays NaN: `vector_maximum` returns its second operand."""
+    return c.vector_maximum(c.constant(low), x)
 
 
 def _at_most(c: IRBuilder, x: str, high: float) -> str:
-    return c.smaller(c.constant(high), x)
+    return c.vector_minimum(c.constant(high), x)
 
 
 def exponential(c: IRBuilder, x: str) -> str:
-    """``e ** x`` in every lane, 0 and infinity clamped to the smallest and largest normal results; NaN of NaN."""
+    """``e ** x`` in every lane, clamped to the smallest and largest normal results; NaN gives NaN."""
     i = f"<{c.lanes} x i32>"
     x = _at_most(c, _at_least(c, x, -87.3), 88.0)
     rounded = c.fma(x, c.constant(LOG2E), c.constant(ROUND))
@@ -49,12 +50,12 @@ def exponential(c: IRBuilder, x: str) -> str:
 
 
 def _vanishing(c: IRBuilder, x: str, value: str) -> str:
-    """``value``, but 0 where the exponential of x is: what is multiplied with an infinite x is NaN, as in the reference."""
+    """``value``, or 0 where the exponential of x is 0: its product with an infinite x is NaN, as in the reference."""
     return c.select(c.let(f"fcmp olt {c.vector} {x}, {c.constant(VANISHES)}"), c.constant(0.0), value)
 
 
 def _scaled(c: IRBuilder, x: str, below: float) -> str:
-    return c.greater(x, c.arith("fmul", x, c.constant(below)))
+    return c.vector_maximum(x, c.arith("fmul", x, c.constant(below)))
 
 
 def _sigmoid(c: IRBuilder, x: str) -> str:
@@ -73,7 +74,7 @@ def _mish(c: IRBuilder, x: str) -> str:
 
 
 def _hard_mish(c: IRBuilder, x: str) -> str:
-    low = c.greater(x, c.constant(-2.0))
+    low = c.vector_maximum(x, c.constant(-2.0))
     curve = c.fma(c.arith("fmul", low, low), c.constant(0.5), low)
     return c.select(c.let(f"fcmp ogt {c.vector} {x}, {c.constant(0.0)}"), x, curve)
 
@@ -101,7 +102,7 @@ ACTIVATIONS = {
     "leaky": lambda c, x: _scaled(c, x, 0.1),
     "revleaky": lambda c, x: _scaled(c, x, 0.1),
     "relie": lambda c, x: _scaled(c, x, 0.01),
-    "ramp": lambda c, x: c.fma(x, c.constant(0.1), c.greater(x, c.constant(0.0))),
+    "ramp": lambda c, x: c.fma(x, c.constant(0.1), c.vector_maximum(x, c.constant(0.0))),
     "hardtan": lambda c, x: _at_most(c, _at_least(c, x, -1.0), 1.0),
     "logistic": _logistic,
     "loggy": lambda c, x: c.fma(_sigmoid(c, x), c.constant(2.0), c.constant(-1.0)),
@@ -113,4 +114,4 @@ ACTIVATIONS = {
     "selu": lambda c, x: _elu(c, x, above=1.0507, below=1.0507 * 1.6732),
     "gelu": _gelu,
 }
-"""Vector code by Darknet's name; what is not here runs in the plain path."""
+"""Vector code by Darknet's name. Layers with other activations run as reference operations."""

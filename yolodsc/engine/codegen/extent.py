@@ -1,8 +1,8 @@
-"""What a call of a kernel touches: each kernel declares it in closed form, and `bounds` checks it when a program is linked.
+"""The memory that a call of a kernel reads and writes: each kernel declares it in closed form, `bounds` checks it.
 
-An `Extent` describes the addresses behind one pointer of a kernel as its own loops visit them. Declarations are evaluated for all
-calls of a kernel class at once, so every number is a column with one entry a call. Columns are float64: products of arbitrary
-arguments cannot wrap around, and every address that a program may use (less than 2^50) is exact.
+An `Extent` describes the addresses behind one pointer of a kernel in the order of the kernel's loops. Declarations are evaluated
+for all calls of a kernel class at once, so every number is a column with one entry per call. Columns are float64: products of
+arbitrary arguments cannot wrap around, and every address that a program may use (less than 2^50) is exact.
 """
 
 from collections.abc import Mapping
@@ -30,11 +30,11 @@ class Extent:
     walk
         (count, stride in bytes) of each loop around the access. Kernels run every loop at least once.
     first, last
-        Least and greatest offset in bytes that do not follow a loop: the overlapping tile at the end of a row, a clipped window.
+        Minimum and maximum offset in bytes that no loop adds: the overlapping tile at the end of a row, a clipped window.
     writes
         Whether the bytes are written.
     gathers
-        Whether the offsets of the call's table come on top; ``size`` then counts from the end of a segment.
+        Whether the offsets of the call's table are added; ``size`` then counts from the end of a segment.
     """
 
     pointer: str
@@ -46,21 +46,21 @@ class Extent:
     gathers: bool = False
 
     def range(self) -> tuple[Column, Column]:
-        """Least offset from the pointer, and greatest + 1."""
+        """Return the minimum offset from the pointer, and the maximum + 1."""
         low, high = self.first + 0 * self.size, self.last + self.size
         for count, stride in self.walk:
-            reach = (count - 1) * stride
-            low, high = low + np.minimum(reach, 0), high + np.maximum(reach, 0)
+            last = (count - 1) * stride
+            low, high = low + np.minimum(last, 0), high + np.maximum(last, 0)
         return low, high
 
     def counts(self) -> Column:
-        """The least count of the loops."""
-        least = ONE
+        """Return the minimum count of the loops."""
+        minimum = ONE
         for count, _ in self.walk:
-            least = np.minimum(least, count)
-        return least
+            minimum = np.minimum(minimum, count)
+        return minimum
 
 
 def tiled(last: Column, stride: Column) -> tuple[Column, Column]:
-    """``first`` and ``last`` of tiles along a row, the last of which begins at pixel ``last``."""
+    """Return ``first`` and ``last`` of tiles along a row whose last tile begins at pixel ``last``."""
     return np.minimum(last, 0) * stride, np.maximum(last, 0) * stride

@@ -1,8 +1,8 @@
-"""Which tile for which width: the smallest waste at the highest speed.
+"""Tile sizes: the least time for a row of pixels and a number of channel blocks.
 
 A row of W pixels takes ceil(W / P) tiles of P; channels in B blocks take tiles of V vectors and one narrower tile for the rest.
-Costs are multiply-adds counted with the waste, times how far a tile of V vectors stays under the machine's peak (measured: one
-vector of 8 on Zen 4 reaches 79 %, two 83 %, three 97 %; vectors of 16 reach 99 % with any V).
+The cost is the number of multiply-adds, overlaps included, times the slowdown of a tile of V vectors against the processor's peak
+(measured: one vector of 8 on Zen 4 reaches 79 %, two 83 %, three 97 %; vectors of 16 reach 99 % with any V).
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from yolodsc.jit import Isa
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """``groups`` groups of ``vectors`` blocks, the first of them block number ``first``, ``pixels`` at a time."""
+    """A tile of ``pixels`` x ``vectors`` blocks, run for ``groups`` groups of ``vectors`` blocks from block ``first`` on."""
 
     first: int
     groups: int
@@ -21,16 +21,16 @@ class Tile:
     pixels: int
 
 
-def pixels(width: int, most: int) -> int:
-    """How many pixels a tile should have so that the tiles cover ``width`` with the least waste; fewer, larger tiles first."""
-    if width <= most:
+def pixels(width: int, maximum: int) -> int:
+    """Return the pixels of a tile, at most ``maximum``, that cover ``width`` with the least overlap; ties go to larger tiles."""
+    if width <= maximum:
         return width
-    least = max(1, (most + 1) // 2)
-    return min(range(most, least - 1, -1), key=lambda p: -(-width // p) * (p + 1.0))
+    minimum = max(1, (maximum + 1) // 2)
+    return min(range(maximum, minimum - 1, -1), key=lambda p: -(-width // p) * (p + 1.0))
 
 
-def slack(isa: Isa, lanes: int, vectors: int) -> float:
-    """How much longer a multiply-add takes in a tile of that many vectors."""
+def slowdown(isa: Isa, lanes: int, vectors: int) -> float:
+    """Time of a multiply-add in a tile of that many vectors, relative to the processor's peak."""
     if isa.registers < 32:
         return {1: 1.25, 2: 1.0, 3: 1.0, 4: 1.15}[vectors]
     narrow = lanes < isa.lanes
@@ -40,7 +40,7 @@ def slack(isa: Isa, lanes: int, vectors: int) -> float:
 
 
 def tiles(isa: Isa, lanes: int, blocks: int, width: int) -> tuple[Tile, ...]:
-    """Tiles for ``blocks`` output blocks over rows of ``width`` pixels."""
+    """Return the tiles for ``blocks`` output blocks and rows of ``width`` pixels."""
     return min(_options(isa, blocks, width), key=lambda option: sum(_cost(isa, lanes, width, tile) for tile in option))
 
 
@@ -55,11 +55,11 @@ def _options(isa: Isa, blocks: int, width: int) -> Iterator[tuple[Tile, ...]]:
 
 def _cost(isa: Isa, lanes: int, width: int, tile: Tile) -> float:
     count = -(-width // tile.pixels)
-    return tile.groups * tile.vectors * count * (tile.pixels + 0.5) * slack(isa, lanes, tile.vectors)
+    return tile.groups * tile.vectors * count * (tile.pixels + 0.5) * slowdown(isa, lanes, tile.vectors)
 
 
 def lanes_for(isa: Isa, channels: list[tuple[int, float]]) -> int:
-    """Vector length for maps that must share one: ``channels`` lists (channels, weight)."""
+    """Return the vector length for tensors that share one: ``channels`` lists (channels, weight)."""
 
     def cost(lanes: int, per_vector: float) -> float:
         return sum(-(-count // lanes) * per_vector * weight for count, weight in channels)

@@ -1,4 +1,4 @@
-"""Which activations the kernels apply themselves, and the others in place."""
+"""Activations that the kernels do not apply themselves."""
 
 from collections.abc import Callable
 
@@ -6,12 +6,12 @@ from yolodsc.arrays import Array
 from yolodsc.network import PIECEWISE_LINEAR, activate
 
 
-def after(activation: str) -> Callable[[Array], None] | None:
-    """What is left to do to (C, H, W) when the kernel has applied its bend: nothing, or the whole activation in place."""
+def remaining_activation(activation: str) -> Callable[[Array], None] | None:
+    """Activation of (C, H, W) in place, after a kernel; None for the piecewise-linear ones, which kernels apply."""
     if activation in PIECEWISE_LINEAR:
         return None
 
-    def general(x: Array) -> None:
+    def in_place(x: Array) -> None:
         x[:] = activate(x, activation)
 
-    return general
+    return in_place

@@ -1,18 +1,15 @@
 """Depthwise convolution as one Numba kernel.
 
-Each output row is accumulated over the kernel's rows. The taps of a row are unrolled for the sizes in use (3 and 5), so that the
-inner loop is a sum of shifted products that LLVM turns into vector code: a loop over single taps takes 3.6 to 4.3 times as long
-(all depthwise layers of two MobileNetV2 detectors, one thread). Bias and common activations are applied while the row is in the
-cache.
+Each output row is accumulated over the kernel's rows. The taps of a row are unrolled for the usual sizes (3 and 5), so the inner
+loop is a sum of shifted products, which LLVM vectorises: a loop over single taps takes 3.6 to 4.3 times as long (all depthwise
+layers of two MobileNetV2 detectors, one thread). Bias and piecewise-linear activations are applied while the row is in the cache.
 """
 
 import numpy as np
 
 from yolodsc.arrays import Array
+from yolodsc.engine.fastdsc.piecewise_linear import LOWEST
 from yolodsc.jit import njit
-
-LOWEST = np.finfo(np.float32).min
-"""What a slope of 0 multiplies instead of -infinity, with which it would make NaN."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
@@ -26,14 +23,14 @@ def depthwise(  # noqa: PLR0912 - as a function of its own the inner part is com
     limit: np.float32,
     out: Array,
 ) -> None:
-    """Convolve every plane with its own filters, add the bias, bend at 0 and cut.
+    """Convolve every channel with its own filters, add the bias, apply a piecewise-linear activation.
 
     Parameters
     ----------
-    padded : (C, H + margins, W + margins)
-        Input with its zero margins.
+    padded : (C, H + padding, W + padding)
+        Zero-padded input.
     kernel : (F, K, K)
-        F = C * multiplier; filter f sees plane f // multiplier.
+        F = C * multiplier; filter f reads channel f // multiplier.
     bias : (F,)
     stride
         Rows, columns.

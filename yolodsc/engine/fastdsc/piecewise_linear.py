@@ -1,4 +1,4 @@
-"""Bias and activation in one pass over a map, after a matrix product."""
+"""Bias and piecewise-linear activation in one pass over a feature map, after a matrix product."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from yolodsc.arrays import Array
 from yolodsc.jit import njit
 
 LOWEST = np.finfo(np.float32).min
-"""What a slope of 0 multiplies instead of -infinity, with which it would make NaN."""
+"""Lower bound of what a slope of 0 multiplies: 0 times -infinity is NaN."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

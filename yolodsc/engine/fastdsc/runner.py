@@ -7,26 +7,26 @@ from typing import Self
 import numpy as np
 
 from yolodsc.arrays import Array
-from yolodsc.engine.fastdsc.convolution import Pointwise, Step, convolution_step
-from yolodsc.engine.fastdsc.products import Workers
+from yolodsc.engine.fastdsc.convolution import Pointwise, convolution_step
+from yolodsc.engine.fastdsc.matmul import MatmulPool, Step
 from yolodsc.engine.plan.graph import is_pool
 from yolodsc.engine.runtime.blas import held
 from yolodsc.engine.runtime.entry import PlanEntry
 from yolodsc.jit import ForkLock
-from yolodsc.network import INPUT_INDEX, MOST_WORKING, ConvolutionalLayer, Layer, MaxpoolLayer, Network, Weights
+from yolodsc.network import INPUT_INDEX, MAX_WORKING, ConvolutionalLayer, Layer, MaxpoolLayer, Network, Weights
 
 
 class FastDscRunner:
-    """Runs one network; may be called from several threads, one image at a time.
+    """Runs one network. Several threads may call it; it runs one image at a time.
 
     Parameters
     ----------
     threads
-        How many threads the matrix products may use.
+        Number of threads for matrix products.
     outputs
-        Absolute indices of the layers to hand back.
+        Absolute indices of the layers whose outputs a call returns.
     pointwise
-        ``flat`` is FastDSC; ``im2col`` what it is compared with.
+        ``flat`` is FastDSC; ``im2col`` is the method that it replaces.
     """
 
     streams = 1
@@ -34,7 +34,7 @@ class FastDscRunner:
     def __init__(self, network: Network, *, threads: int, outputs: Sequence[int], pointwise: Pointwise = "flat") -> None:
         self.network = network
         self.threads = max(1, threads)
-        self._workers = Workers(self.threads)
+        self._pool = MatmulPool(self.threads)
         self._pointwise: Pointwise = pointwise
         self._lock = ForkLock()
         self._image = np.zeros(network.input_shape, np.float32)
@@ -45,7 +45,7 @@ class FastDscRunner:
             layer, weights = network.layers[index], network.weights[index]
             inputs = [self._buffers[source] for source in layer.sources]
             out = self._buffers[index] = np.empty(layer.shape, np.float32)
-            self._steps.append((index, _step(layer, weights, inputs, out, pointwise, self._workers)))
+            self._steps.append((index, _step(layer, weights, inputs, out, pointwise, self._pool)))
 
     def __call__(self, images: Array) -> dict[int, Array]:
         """Outputs by layer index for one image (C, H, W), or for a batch (N, C, H, W)."""
@@ -60,21 +60,21 @@ class FastDscRunner:
         }
 
     def steps(self) -> list[tuple[int, Step]]:
-        """Layer index and step of everything that runs, in order, for taking times."""
+        """Return the index of each layer that runs and its step, in order, to be timed one by one."""
         return self._steps
 
     def entries(self) -> list[PlanEntry]:
-        """An entry a layer."""
+        """Return one entry per layer."""
         return [_entry(self.network.layers[index], self.network.weights[index], step) for index, step in self._steps]
 
-    def twin(self) -> Self:
+    def clone(self) -> Self:
         """Another runner with buffers of its own."""
         return type(self)(self.network, threads=self.threads, outputs=self._outputs, pointwise=self._pointwise)
 
     def close(self) -> None:
         """Release the threads."""
         with self._lock.held():
-            self._workers.close()
+            self._pool.close()
 
     def __enter__(self) -> Self:
         return self
@@ -92,12 +92,12 @@ class FastDscRunner:
 
 
 def _needed(network: Network, outputs: Sequence[int]) -> list[int]:
-    """Layers that the outputs depend on, in order."""
-    wanted = set(outputs)
+    """Return the indices of the layers that the outputs depend on, in order."""
+    needed = set(outputs)
     for layer in reversed(network.layers):
-        if layer.index in wanted:
-            wanted.update(layer.sources)
-    return sorted(wanted - {INPUT_INDEX})
+        if layer.index in needed:
+            needed.update(layer.sources)
+    return sorted(needed - {INPUT_INDEX})
 
 
 def _entry(layer: Layer, weights: Weights, step: Step) -> PlanEntry:
@@ -114,40 +114,40 @@ def _entry(layer: Layer, weights: Weights, step: Step) -> PlanEntry:
     )
 
 
-def _step(layer: Layer, weights: Weights, inputs: list[Array], out: Array, pointwise: Pointwise, workers: Workers) -> Step:
-    """The fast step where there is one, else the layer's own forward into the buffer."""
+def _step(layer: Layer, weights: Weights, inputs: list[Array], out: Array, pointwise: Pointwise, pool: MatmulPool) -> Step:
+    """Return the fast step of a layer if it has one, else its own `forward` into the buffer."""
     if isinstance(layer, ConvolutionalLayer) and layer.ordinary and _windows_fit(layer):
-        return convolution_step(layer, weights, inputs[0], out, pointwise=pointwise, workers=workers)
+        return convolution_step(layer, weights, inputs[0], out, pointwise=pointwise, pool=pool)
     if isinstance(layer, MaxpoolLayer) and not (layer.maxpool_depth or layer.antialiasing):
         return _maxpool_step(layer, inputs[0], out)
 
-    def plain() -> None:
+    def reference() -> None:
         out[:] = layer.forward(inputs, weights)
 
-    return plain
+    return reference
 
 
 def _windows_fit(layer: ConvolutionalLayer) -> bool:
-    """Whether the convolution needs no matrix of windows, or one of bearable size; `forward` goes without, tap by tap."""
-    return layer.pointwise or layer.depthwise or layer.columns <= MOST_WORKING
+    """Whether the convolution needs no im2col matrix, or one of acceptable size; `forward` needs none."""
+    return layer.pointwise or layer.depthwise or layer.columns <= MAX_WORKING
 
 
 def _maxpool_step(layer: MaxpoolLayer, x: Array, out: Array) -> Step:
-    """Running maxima of shifted views, rows first, then columns."""
-    (channels, height, width), margin = x.shape, layer.padding // 2
+    """Return a step that takes maxima of shifted views, first along columns, then along rows."""
+    (channels, height, width), padding = x.shape, layer.padding // 2
     rows = (layer.shape.height - 1) * layer.stride_y + layer.size
     columns = (layer.shape.width - 1) * layer.stride_x + layer.size
     lowest = -np.inf if is_pool(layer) else np.finfo(np.float32).min  # an empty window holds the lowest float
-    padded = np.full((channels, max(rows, margin + height), max(columns, margin + width)), lowest, np.float32)
-    middle = padded[:, margin : margin + height, margin : margin + width]
-    tall = np.empty((channels, layer.shape.height, padded.shape[2]), np.float32)
+    padded = np.full((channels, max(rows, padding + height), max(columns, padding + width)), lowest, np.float32)
+    interior = padded[:, padding : padding + height, padding : padding + width]
+    row_maxima = np.empty((channels, layer.shape.height, padded.shape[2]), np.float32)
     stop_y, stop_x = (layer.shape.height - 1) * layer.stride_y + 1, (layer.shape.width - 1) * layer.stride_x + 1
     row_views = [padded[:, k : k + stop_y : layer.stride_y] for k in range(layer.size)]
-    column_views = [tall[:, :, k : k + stop_x : layer.stride_x] for k in range(layer.size)]
+    column_views = [row_maxima[:, :, k : k + stop_x : layer.stride_x] for k in range(layer.size)]
 
     def step() -> None:
-        middle[:] = x
-        _maximum(row_views, tall)
+        interior[:] = x
+        _maximum(row_views, row_maxima)
         _maximum(column_views, out)
 
     return step

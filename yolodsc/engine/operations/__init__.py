@@ -1,1 +1,1 @@
-"""Operations: what a plan consists of. Each turns its part of the network into items of steps, one family a file."""
+"""Operations of a plan, one family per file: each declares its buffers and halos and is lowered to tasks of calls."""

@@ -1,22 +1,22 @@
-"""Regular convolutions without im2col: pointwise over the flattened map, k x k through a table of taps.
+"""Regular convolutions without im2col: pointwise over flattened tensors, k x k through a table of taps.
 
-Pointwise layers between maps without margins run over the whole map as one row, so that the tiles waste nothing at the ends of
-rows.
+Pointwise layers between tensors without halos run over the whole tensor as one row, so that no tile is wasted at the ends of rows.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from yolodsc.arrays import Array
-from yolodsc.engine.codegen.tiles import tiles
-from yolodsc.engine.operations.operation import LoweringContext, Operation, halo_calls, split, strips
-from yolodsc.engine.operations.packing import QUAD, PackedProduct, contraction, pack, segment_table
-from yolodsc.engine.plan.layout import Halo, Tensor, TensorView
-from yolodsc.engine.runtime.program import Task
+from yolodsc.engine.codegen.tiles import Tile, tiles
+from yolodsc.engine.operations.operation import Lowered, LoweringContext, TensorOperation, halo_calls, split, strips
+from yolodsc.engine.operations.packing import CHANNEL_GROUP, PackedProduct, contraction, pack, segment_table
+from yolodsc.engine.plan.layout import Buffer, Halo, Tensor, TensorView, tensors_of
+from yolodsc.engine.runtime.program import ConstantPool, Task
 
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """How a convolution walks: size, strides, padding, dilation."""
+    """Size, strides, padding and dilation of a convolution."""
 
     size: int = 1
     stride_y: int = 1
@@ -25,28 +25,49 @@ class Geometry:
     dilation: int = 1
 
     @property
-    def reach(self) -> int:
+    def leading(self) -> int:
         """Pixels of zeros above and to the left; AlexeyAB pads by padding times dilation."""
         return self.padding * self.dilation
 
-    def margin(self, height: int, width: int, out_height: int, out_width: int) -> Halo:
+    def halo(self, height: int, width: int, out_height: int, out_width: int) -> Halo:
         """The zeros that the taps of all outputs need around an input of ``height`` x ``width``."""
-        span = (self.size - 1) * self.dilation + 1
-        below = (out_height - 1) * self.stride_y + span - self.reach - height
-        right = (out_width - 1) * self.stride_x + span - self.reach - width
-        return Halo(self.reach, self.reach, max(0, below), max(0, right))
+        window = (self.size - 1) * self.dilation + 1
+        below = (out_height - 1) * self.stride_y + window - self.leading - height
+        right = (out_width - 1) * self.stride_x + window - self.leading - width
+        return Halo(self.leading, self.leading, max(0, below), max(0, right))
+
+    def halos(self, x: TensorView, y: Tensor) -> list[tuple[Tensor, Halo]]:
+        """The halo that each tensor of the input ``x`` needs for the output ``y``."""
+        halo = self.halo(*x.shape, y.height, y.width)
+        return [(tensor, halo) for tensor in x.tensors]
 
     def taps(self) -> list[tuple[int, int]]:
         """(row, column) of each tap from the top left pixel of its window."""
         return [(y * self.dilation, x * self.dilation) for y in range(self.size) for x in range(self.size)]
 
 
-@dataclass(eq=False)
-class Convolution(Operation):
-    """One group of a convolution: all channels of a view to ``blocks`` of a map, activation and residual included."""
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Output blocks ``first`` to ``last`` - 1: their weights and table."""
 
-    x: TensorView
-    y: Tensor
+    first: int
+    last: int
+    product: PackedProduct
+    table: tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Convolution(TensorOperation):
+    """One group of a convolution: all channels of a view to ``blocks`` of a tensor, activation and residual included.
+
+    Attributes
+    ----------
+    kernel, bias
+        (F, C, K, K) and (F,), batch norm folded in.
+    blocks
+        First and last + 1 output block; (0, 0): all.
+    """
+
     kernel: Array
     bias: Array
     geometry: Geometry
@@ -54,97 +75,125 @@ class Convolution(Operation):
     residual: TensorView | None = None
     blocks: tuple[int, int] = (0, 0)
 
-    def __post_init__(self) -> None:
-        height, width = self.x.shape
-        for m in self.x.maps:
-            m.margin.cover(self.geometry.margin(height, width, self.y.height, self.y.width))
-        if self.blocks == (0, 0):
-            self.blocks = (0, self.y.blocks)
+    @property
+    def reads(self) -> tuple[Buffer, ...]:
+        """The input and the residual."""
+        return tensors_of(self.x, self.residual)
 
-    def items(self, site: LoweringContext) -> list[Task]:
-        """Cut by rows, or by output channels where the weights outweigh the map."""
-        cutting_channels = self.kernel.nbytes > self._input_bytes() and site.threads > 1
-        first, last = self.blocks
-        if not cutting_channels:
-            return self._items(site, first, last, site.parts(self.macs, self.y.height))
-        parts = site.parts(self.macs, last - first)
-        return [item for a, b in split(last - first, parts) for item in self._items(site, first + a, first + b, 1)]
+    def halos(self) -> Iterable[tuple[Tensor, Halo]]:
+        """The input's, for the taps."""
+        return self.geometry.halos(self.x, self.y)
 
-    def _items(self, site: LoweringContext, first: int, last: int, parts: int) -> list[Task]:
-        """Items for output blocks ``first`` to ``last`` - 1."""
+    def strided_views(self) -> Iterable[TensorView]:
+        """The input."""
+        return (self.x,)
+
+    def lower(self, context: LoweringContext) -> Lowered:
+        """Tasks by rows, or by output channels if the weights are larger than the input."""
+        constants = context.constant_pool()
+        first, last = self._blocks
+        if self.kernel.nbytes <= self._input_bytes() or context.threads == 1:
+            tasks, chosen = self._tasks(context, constants, first, last, context.parts(self.macs, self.y.height))
+            return Lowered((tasks,), constants, tiles=self._text(chosen))
+        tasks = []
+        for a, b in split(last - first, context.parts(self.macs, last - first)):
+            part, chosen = self._tasks(context, constants, first + a, first + b, 1)
+            tasks += part
+        return Lowered((tasks,), constants, tiles=self._text(chosen))
+
+    @property
+    def _blocks(self) -> tuple[int, int]:
+        return (0, self.y.blocks) if self.blocks == (0, 0) else self.blocks
+
+    def _text(self, chosen: tuple[Tile, ...]) -> str:
+        return " ".join(f"{t.pixels}x{t.vectors}x{self.y.lanes}" for t in chosen)
+
+    def _tasks(
+        self, context: LoweringContext, constants: ConstantPool, first: int, last: int, parts: int
+    ) -> tuple[list[Task], tuple[Tile, ...]]:
+        """Tasks for output blocks ``first`` to ``last`` - 1, and their tiles."""
         n, y, x = self.y.lanes, self.y, self.x
-        begin = (first - self.blocks[0]) * n
+        begin = (first - self._blocks[0]) * n
         kernel, bias = self.kernel[begin : begin + (last - first) * n], self.bias[begin : begin + (last - first) * n]
-        flat = self._flat()
-        rows, width = (1, y.height * y.width) if flat else (y.height, y.width)
+        flattened = self._flattened()
+        rows, width = (1, y.height * y.width) if flattened else (y.height, y.width)
         g = self.geometry
-        chosen = tiles(site.isa, n, last - first, width)
+        chosen = tiles(context.isa, n, last - first, width)
         product = pack(
-            site.constants, contraction(x, kernel), bias, chosen,
-            lanes=n, stride=g.stride_x * x.lanes * 4, unroll=QUAD, activation=self.activation, width=width,
+            constants, contraction(x, kernel), bias, chosen,
+            lanes=n, stride=g.stride_x * x.lanes * 4, unroll=CHANNEL_GROUP, activation=self.activation, width=width,
         )  # fmt: skip
-        table = segment_table(site.constants, x, g.taps())
-        self.detail = " ".join(f"{t.pixels}x{t.vectors}x{n}" for t in chosen)
-        if flat:
-            return self._flat_items(product, table, first, width, parts)
+        chunk = _Chunk(first, last, product, segment_table(constants, x, g.taps()))
+        if flattened:
+            return self._flattened_tasks(chunk, width, parts), chosen
         row_bytes = x.blocks[0][0].row * len(x.blocks) * g.stride_y
-        return [
-            self._rows(product, table, first, a, b) + halo_calls(y, a, b, (first, last)) for a, b in strips(rows, row_bytes, parts)
-        ]
+        return [self._rows(chunk, a, b) + halo_calls(y, a, b, (first, last)) for a, b in strips(rows, row_bytes, parts)], chosen
 
-    def _rows(self, product: PackedProduct, table: tuple[int, int], first: int, a: int, b: int) -> Task:
+    def _rows(self, chunk: _Chunk, a: int, b: int) -> Task:
+        """Output rows ``a`` to ``b`` - 1."""
         g, x, y = self.geometry, self.x, self.y
-        return product.steps(
-            x=x.at(0, a * g.stride_y - g.reach, -g.reach), table=table[0], segments=table[1],
-            y=y.at(first, a), block_y=y.block, rows=b - a, row_x=x.blocks[0][0].row * g.stride_y, row_y=y.row,
-            residual=self._residual(first, a, 0),
+        return chunk.product.calls(
+            x=x.at(0, a * g.stride_y - g.leading, -g.leading), table=chunk.table[0], segments=chunk.table[1],
+            y=y.at(chunk.first, a), block_y=y.block, rows=b - a, row_x=x.blocks[0][0].row * g.stride_y, row_y=y.row,
+            residual=self._residual(chunk.first, a, 0),
         )  # fmt: skip
 
-    def _flat_items(self, product: PackedProduct, table: tuple[int, int], first: int, width: int, parts: int) -> list[Task]:
-        """The flattened map in ranges of whole tiles."""
+    def _flattened_tasks(self, chunk: _Chunk, width: int, parts: int) -> list[Task]:
+        """The flattened tensor in ranges of whole tiles."""
         x, y = self.x, self.y
-        least = max(part.tile.pixels for part in product.parts)
-        found: list[Task] = []
-        for a, b in strips(-(-width // least), least * x.lanes * 4 * len(x.blocks), parts):
-            end = min(b * least, width)
-            start = min(a * least, end - least)
-            found.append(
-                product.steps(
+        pixels = max(part.tile.pixels for part in chunk.product.parts)
+        tasks: list[Task] = []
+        for a, b in strips(-(-width // pixels), pixels * x.lanes * 4 * len(x.blocks), parts):
+            end = min(b * pixels, width)
+            start = min(a * pixels, end - pixels)
+            tasks.append(
+                chunk.product.calls(
                     x=x.at() + start * x.lanes * 4,
-                    table=table[0],
-                    segments=table[1],
-                    y=y.at(first) + start * y.pixel,
+                    table=chunk.table[0],
+                    segments=chunk.table[1],
+                    y=y.at(chunk.first) + start * y.pixel,
                     block_y=y.block,
                     width=end - start,
-                    residual=self._residual(first, 0, start),
+                    residual=self._residual(chunk.first, 0, start),
                 )
             )
-        return found
+        return tasks
 
     def _residual(self, first: int, row: int, pixel: int) -> tuple[int, int, int] | None:
         if self.residual is None:
             return None
-        m, _ = self.residual.blocks[0]
-        return self.residual.at(first, row) + pixel * m.pixel, m.block, m.row
+        tensor, _ = self.residual.blocks[0]
+        return self.residual.at(first, row) + pixel * tensor.pixel, tensor.block, tensor.row
 
-    def _flat(self) -> bool:
-        """Whether all maps are one row of pixels each."""
-        g = self.geometry
-        everything = [*self.x.maps, self.y, *(self.residual.maps if self.residual else ())]
-        return g == Geometry() and not any(m.margin for m in everything)
+    def _flattened(self) -> bool:
+        """Whether all tensors are one row of pixels each."""
+        tensors = (*tensors_of(self.x, self.residual), self.y)
+        return self.geometry == Geometry() and not any(tensor.halo for tensor in tensors)
 
     def _input_bytes(self) -> int:
         height, width = self.x.shape
         return height * width * self.x.lanes * 4 * len(self.x.blocks)
 
 
-def pointwise(
-    site: LoweringContext, x: TensorView, kernel: Array, bias: Array, *, lanes: int, activation: str, width: int
-) -> tuple[PackedProduct, tuple[int, int]]:
-    """A 1x1 product over rows of ``width`` pixels of a view, and its table: a part of a fused block."""
-    blocks = -(-len(kernel) // lanes)
-    product = pack(
-        site.constants, contraction(x, kernel), bias, tiles(site.isa, lanes, blocks, width),
-        lanes=lanes, stride=x.lanes * 4, unroll=QUAD, activation=activation, width=width,
-    )  # fmt: skip
-    return product, segment_table(site.constants, x, [(0, 0)])
+@dataclass(frozen=True, eq=False, slots=True)
+class Pointwise:
+    """A 1x1 layer that is part of a fused operation: kernel (F, C, 1, 1), bias (F,)."""
+
+    kernel: Array
+    bias: Array
+    activation: str
+
+    def packed(
+        self, context: LoweringContext, constants: ConstantPool, x: TensorView, *, lanes: int, width: int
+    ) -> tuple[PackedProduct, tuple[int, int]]:
+        """The product over rows of ``width`` pixels of a view, and its table."""
+        blocks = -(-len(self.kernel) // lanes)
+        product = pack(
+            constants, contraction(x, self.kernel), self.bias, tiles(context.isa, lanes, blocks, width),
+            lanes=lanes, stride=x.lanes * 4, unroll=CHANNEL_GROUP, activation=self.activation, width=width,
+        )  # fmt: skip
+        return product, segment_table(constants, x, [(0, 0)])
+
+    def channels(self, first: int, last: int) -> "Pointwise":
+        """Output channels ``first`` to ``last`` - 1 only."""
+        return Pointwise(self.kernel[first:last], self.bias[first:last], self.activation)

@@ -1,87 +1,127 @@
-"""What every operation answers, and what it may use while it writes its items."""
+"""What every operation of a plan declares, and what lowering one returns."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Self
 
-import numpy as np
-
-from yolodsc.engine.codegen.kernels.maps import ClearKernel
-from yolodsc.engine.plan.layout import SCRATCH, PlanarTensor, Tensor, TensorView
-from yolodsc.engine.runtime.program import Call, Constants, Task
+from yolodsc.engine.codegen.kernels.elementwise import ClearKernel
+from yolodsc.engine.plan.layout import SCRATCH, Buffer, Halo, Tensor, TensorView, with_buffers
+from yolodsc.engine.runtime.program import Call, ConstantPool, Task
 from yolodsc.jit import Isa
 
-ITEM_MACS = 100_000
-"""Least work of an item: about 2 us; a ticket costs 0.1."""
+TASK_MACS = 100_000
+"""Smallest work of a task: about 2 us; taking a task costs 0.1."""
 
 MOVE = 16
 """Multiply-adds in the time that a number takes from one layout to another."""
 
 STRIP = 256 * 1024
-"""Most bytes of input that one step walks over again and again: a part of the second-level cache."""
+"""Largest input in bytes that one call reads repeatedly: a part of the second-level cache."""
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class LoweringContext:
-    """Where operations write their items: the machine, the constants, the space of a thread."""
+    """What lowering depends on besides the operation: the machine, the threads, where the operation's constants begin."""
 
     isa: Isa
     threads: int
-    constants: Constants
-    scratch: int = 0
+    constants: int = 0
 
-    def own(self, *maps: Tensor) -> int:
-        """Place maps one after the other in a thread's own space; returns the bytes they take."""
-        place = 0
-        for m in maps:
-            m.base, m.offset = SCRATCH, place
-            place += m.size + -m.size % 64 + 64
-        self.scratch = max(self.scratch, place)
-        return place
+    def constant_pool(self) -> ConstantPool:
+        """An empty pool for the constants of one operation."""
+        return ConstantPool(self.constants)
 
-    def parts(self, macs: int, most: int) -> int:
-        """How many items work of ``macs`` should be cut into, at most ``most``: where there are enough, as many for each thread."""
+    def parts(self, macs: int, limit: int) -> int:
+        """Into how many tasks to cut work of ``macs``, at most ``limit``: if there are enough, the same number for each thread."""
         if self.threads == 1:
             return 1
-        wanted = max(1, min(most, 3 * self.threads, macs // ITEM_MACS))
-        return wanted - wanted % self.threads if wanted > self.threads else wanted
+        count = max(1, min(limit, 3 * self.threads, macs // TASK_MACS))
+        return count - count % self.threads if count > self.threads else count
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """An operation as calls.
+
+    Attributes
+    ----------
+    phases
+        Tasks of each phase, which may run in any order and at the same time; a phase begins when the previous one is done.
+    constants
+        The arrays that the calls read.
+    scratch
+        Bytes that the calls use of a thread's scratch memory.
+    tiles
+        Pixels x vectors x lanes of each product, pixels x lanes of a depthwise convolution.
+    """
+
+    phases: Sequence[Sequence[Task]]
+    constants: ConstantPool
+    scratch: int = 0
+    tiles: str = ""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class Operation:
     """One operation of the plan.
 
     Attributes
     ----------
     name
-        What the plan's table calls it.
+        The name in the plan's table.
     layers
-        Indices of the layers it computes.
+        Indices of the layers that it computes; the last one's output is the operation's.
     macs
         Multiplications with accumulation, as the network counts them.
-    reads, writes
-        Buffers, for their lives in the arena.
     """
 
     name: str
     layers: tuple[int, ...]
     macs: int
-    reads: tuple[Tensor | PlanarTensor, ...]
-    writes: tuple[Tensor | PlanarTensor, ...]
-    detail: str = field(default="", init=False)
 
-    def phases(self, site: LoweringContext) -> list[list[Task]]:
-        """Items of each phase; a phase begins when the one before is done."""
-        return [self.items(site)]
-
-    def items(self, site: LoweringContext) -> list[Task]:
-        """Items that may run in any order and at the same time."""
+    @property
+    def reads(self) -> tuple[Buffer, ...]:
+        """Buffers that it reads."""
         raise NotImplementedError
 
-    def forget(self) -> None:
-        """Let go of arrays of weights, which have been packed by now."""
-        for name, value in vars(self).items():
-            if isinstance(value, np.ndarray):
-                setattr(self, name, value[:0].copy())
+    @property
+    def writes(self) -> tuple[Buffer, ...]:
+        """Buffers that it writes; the output is first."""
+        raise NotImplementedError
+
+    def halos(self) -> Iterable[tuple[Tensor, Halo]]:
+        """Tensors and the halo that each needs for this operation."""
+        return ()
+
+    def strided_views(self) -> Iterable[TensorView]:
+        """Views that are read with one row stride, so that their tensors must have the same halo."""
+        return ()
+
+    def with_buffers(self, buffers: Mapping[Buffer, Buffer]) -> Self:
+        """The same operation on other buffers."""
+        return replace(self, **{f.name: with_buffers(getattr(self, f.name), buffers) for f in fields(self)})
+
+    def lower(self, context: LoweringContext) -> Lowered:
+        """The operation as calls; its buffers are placed."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class TensorOperation(Operation):
+    """An operation from a view to a tensor."""
+
+    x: TensorView
+    y: Tensor
+
+    @property
+    def reads(self) -> tuple[Buffer, ...]:
+        """The input."""
+        return self.x.tensors
+
+    @property
+    def writes(self) -> tuple[Buffer, ...]:
+        """The output."""
+        return (self.y,)
 
 
 def split(total: int, parts: int) -> Iterator[tuple[int, int]]:
@@ -91,32 +131,37 @@ def split(total: int, parts: int) -> Iterator[tuple[int, int]]:
         yield i * total // parts, (i + 1) * total // parts
 
 
-def halo_calls(m: Tensor, first: int, last: int, blocks: tuple[int, int] | None = None) -> list[Call]:
-    """Steps that write the zeros around rows ``first`` to ``last`` - 1 of a map (of all blocks, or of some)."""
-    margin = m.margin
-    start, end = blocks or (0, m.blocks)
-    full = (margin.left + m.width + margin.right) * m.pixel
-    steps = []
+def strips(rows: int, row_bytes: int, parts: int) -> Sequence[tuple[int, int]]:
+    """Row ranges of strips that fit the cache, at least ``parts`` of them."""
+    return list(split(rows, max(parts, -(-rows * row_bytes // STRIP))))
+
+
+def in_scratch(*tensors: Tensor) -> tuple[tuple[Tensor, ...], int]:
+    """The tensors placed one after the other in a thread's scratch memory, and the bytes they take."""
+    end = 0
+    placed = []
+    for tensor in tensors:
+        placed.append(replace(tensor, base=SCRATCH, offset=end))
+        end += tensor.size + -tensor.size % 64 + 64
+    return tuple(placed), end
+
+
+def halo_calls(tensor: Tensor, first: int, last: int, blocks: tuple[int, int] | None = None) -> list[Call]:
+    """Calls that write the zeros around rows ``first`` to ``last`` - 1 of a tensor (of all blocks, or of a range)."""
+    halo = tensor.halo
+    start, end = blocks or (0, tensor.blocks)
+    full = (halo.left + tensor.width + halo.right) * tensor.pixel
+    calls = []
 
     def clear(y: int, x: int, rows: int, pixels: int) -> None:
         if rows > 0 and pixels > 0:
-            where = {"y": m.at(start, y, x), "blocks": end - start, "block_y": m.block, "rows": rows, "row_y": full}
-            steps.append(Call(ClearKernel(m.lanes), {**where, "vectors": pixels}))
+            area = {"y": tensor.at(start, y, x), "blocks": end - start, "block_y": tensor.block, "rows": rows, "row_y": full}
+            calls.append(Call(ClearKernel(tensor.lanes), {**area, "vectors": pixels}))
 
-    clear(first, -margin.left, last - first, margin.left)
-    clear(first, m.width, last - first, margin.right)
+    clear(first, -halo.left, last - first, halo.left)
+    clear(first, tensor.width, last - first, halo.right)
     if first == 0:
-        clear(-margin.top, -margin.left, margin.top, full // m.pixel)
-    if last == m.height:
-        clear(m.height, -margin.left, margin.bottom, full // m.pixel)
-    return steps
-
-
-def maps(*views: TensorView | None) -> tuple[Tensor, ...]:
-    """All maps of some views, each once."""
-    return tuple(dict.fromkeys(m for view in views if view for m in view.maps))
-
-
-def strips(rows: int, row_bytes: int, parts: int) -> Sequence[tuple[int, int]]:
-    """Rows cut so that a strip fits the cache and there are at least ``parts``."""
-    return list(split(rows, max(parts, -(-rows * row_bytes // STRIP))))
+        clear(-halo.top, -halo.left, halo.top, full // tensor.pixel)
+    if last == tensor.height:
+        clear(tensor.height, -halo.left, halo.bottom, full // tensor.pixel)
+    return calls

@@ -1,7 +1,7 @@
-"""Weights in the order in which tiles eat them: ``[group][segment][k][vectors * lanes]``, each group one forward walk.
+"""Weights in the order in which tiles read them: ``[group][segment][k][vectors * lanes]``, each group read sequentially.
 
-Lanes of the input that are not the layer's own get rows of zeros, so concatenations with gaps cost a few multiplications and no
-copy. Walking from aligned addresses is worth 8 % (measured with all arrays shifted by 4 bytes).
+Input lanes that hold no channel of the layer get rows of zeros, so concatenations with gaps cost a few multiplications and no copy.
+Aligned addresses are worth 8 % (measured with all arrays shifted by 4 bytes).
 """
 
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ from yolodsc.arrays import Array
 from yolodsc.engine.codegen.kernels.conv import ConvKernel
 from yolodsc.engine.codegen.tiles import Tile
 from yolodsc.engine.plan.layout import TensorView
-from yolodsc.engine.runtime.program import Call, Constants
+from yolodsc.engine.runtime.program import Call, ConstantPool
 
-QUAD = 4
-"""Input channels in a quad."""
+CHANNEL_GROUP = 4
+"""Input channels that a segment counts as one unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class PackedProduct:
-    """A convolution ready to be stepped: tiles, weights, what is fixed in the kernels.
+    """A matrix product with packed weights: tiles, weights, what is fixed in the kernels.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class PackedProduct:
     activation: str
     width: int
 
-    def steps(
+    def calls(
         self,
         *,
         x: int,
@@ -64,9 +64,9 @@ class PackedProduct:
         width: int = 0,
         residual: tuple[int, int, int] | None = None,
     ) -> list[Call]:
-        """Steps over ``rows`` rows; ``residual`` is (word, block bytes, row bytes) of what is added after the activation."""
+        """Calls over ``rows`` rows; ``residual`` is (address, block bytes, row bytes) of what is added after the activation."""
         width = width or self.width
-        steps = []
+        calls = []
         for part in self.parts:
             tile = part.tile
             kernel = ConvKernel(
@@ -79,15 +79,15 @@ class PackedProduct:
                 "tiles": -(-width // tile.pixels), "tile_last": width - tile.pixels,
             }  # fmt: skip
             if residual is not None:
-                place, block_r, row_r = residual
-                arguments |= {"residual": place + tile.first * block_r, "group_residual": tile.vectors * block_r}
+                address, block_r, row_r = residual
+                arguments |= {"residual": address + tile.first * block_r, "group_residual": tile.vectors * block_r}
                 arguments |= {"block_residual": block_r, "row_residual": row_r}
-            steps.append(Call(kernel, arguments))
-        return steps
+            calls.append(Call(kernel, arguments))
+        return calls
 
 
 def pack(
-    constants: Constants,
+    constants: ConstantPool,
     matrix: Array,
     bias: Array | None,
     tiles: Sequence[Tile],
@@ -110,31 +110,35 @@ def pack(
     parts = []
     for tile in tiles:
         wide = tile.vectors * lanes
-        own = padded[:, tile.first * lanes : tile.first * lanes + tile.groups * wide]
-        packed = own.reshape(depth, tile.groups, wide).transpose(1, 0, 2)  # (groups, K, vectors * lanes)
+        columns = padded[:, tile.first * lanes : tile.first * lanes + tile.groups * wide]
+        packed = columns.reshape(depth, tile.groups, wide).transpose(1, 0, 2)  # (groups, K, vectors * lanes)
         parts.append(Part(tile, constants.add(packed), start + tile.first * lanes * 4, depth * wide * 4))
     return PackedProduct(tuple(parts), lanes, stride, unroll, activation, width)
 
 
-def quads(view: TensorView) -> list[int]:
-    """For each block of a view, how many quads of its lanes must be read."""
-    return [-(-view.used(b) // QUAD) for b in range(len(view.blocks))]
+def channel_groups(view: TensorView) -> list[int]:
+    """For each block of a view, how many groups of `CHANNEL_GROUP` lanes must be read."""
+    return [-(-view.used(b) // CHANNEL_GROUP) for b in range(len(view.blocks))]
 
 
 def contraction(view: TensorView, kernel: Array) -> Array:
-    """A kernel (F, C, KH, KW) as (taps * lanes read, F), rows of lanes that are not the layer's zero."""
-    filters, channels, *size = kernel.shape
+    """A kernel (F, C, KH, KW) as (taps * lanes read, F), rows of lanes without a channel are zero."""
+    filters, channels = kernel.shape[:2]
     taps = kernel.reshape(filters, channels, -1).transpose(2, 1, 0)  # (taps, C, F)
     with_zero = np.concatenate([taps, np.zeros((len(taps), 1, filters), np.float32)], axis=1)
     n = view.lanes
-    order = [c for b, q in enumerate(quads(view)) for c in view.channels[b * n : b * n + q * QUAD]]
-    del size
+    order = [c for b, g in enumerate(channel_groups(view)) for c in view.channels[b * n : b * n + g * CHANNEL_GROUP]]
     return np.ascontiguousarray(with_zero[:, order]).reshape(-1, filters)
 
 
-def segment_table(constants: Constants, view: TensorView, taps: Sequence[tuple[int, int]]) -> tuple[int, int]:
-    """Table of (byte offset from the view's first pixel, quads) for taps at (rows, columns); its word and length."""
+def segment_table(constants: ConstantPool, view: TensorView, taps: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """Table of (byte offset from the view's first pixel, channel groups) for taps at (rows, columns); its address and length."""
     origin = view.at()
-    counts = quads(view)
-    rows = [(view.at(b, y, x) - origin, q) for y, x in taps for b, q in enumerate(counts) if q]
+    counts = channel_groups(view)
+    rows = [(view.at(b, y, x) - origin, count) for y, x in taps for b, count in enumerate(counts) if count]
     return constants.add(np.array(rows, np.int64)), len(rows)
+
+
+def tiles_text(product: PackedProduct) -> str:
+    """Pixels x vectors x lanes of each tile."""
+    return "+".join(f"{part.tile.pixels}x{part.tile.vectors}x{product.lanes}" for part in product.parts)

@@ -1,44 +1,52 @@
-"""The arena: one block of memory in which maps that never live at the same time share places.
+"""The arena: one block of memory in which buffers with disjoint lifetimes share addresses.
 
-Largest first, each at the lowest place that is free while it lives. For nano this takes 1.4 MB where separate buffers take 9: the
-whole network then runs in the second-level cache.
+Buffers are placed largest first, each at the lowest offset that is free during its lifetime. For nano this takes 1.4 MB where
+separate buffers take 9: the whole network then runs in the second-level cache.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from yolodsc.engine.plan.layout import ARENA, LINE, PlanarTensor, Tensor
+from yolodsc.engine.plan.layout import ARENA, LINE, Buffer
 
-Buffer = Tensor | PlanarTensor
+Lifetimes = Mapping[Buffer, tuple[int, int]]
+"""First and last operation that uses each buffer."""
 
 
-def lay_out(lives: Mapping[Buffer, tuple[int, int]]) -> int:
-    """Give every buffer of the arena its ``offset``; ``lives`` holds first and last operation. Returns the bytes needed."""
+@dataclass(frozen=True, slots=True)
+class ArenaLayout:
+    """The offset of each buffer, and the bytes of the arena."""
+
+    offsets: Mapping[Buffer, int]
+    size: int
+
+
+def lay_out(lifetimes: Lifetimes) -> ArenaLayout:
+    """Assign an offset to each buffer."""
     placed: list[tuple[int, int, int, int]] = []  # first, last, start, end
-    for buffer, (first, last) in sorted(lives.items(), key=lambda item: -item[0].size):
+    offsets: dict[Buffer, int] = {}
+    for buffer, (first, last) in sorted(lifetimes.items(), key=lambda item: -item[0].size):
         taken = sorted((start, end) for born, dead, start, end in placed if born <= last and first <= dead)
-        buffer.offset = _gap(taken, _rounded(buffer.size))
-        placed.append((first, last, buffer.offset, buffer.offset + _rounded(buffer.size)))
-    return max((end for *_, end in placed), default=0)
+        size = buffer.size + -buffer.size % LINE + LINE
+        offsets[buffer] = offset = _gap(taken, size)
+        placed.append((first, last, offset, offset + size))
+    return ArenaLayout(offsets, max((end for *_, end in placed), default=0))
 
 
-def lives_of(operations: Sequence[tuple[Sequence[Buffer], Sequence[Buffer]]]) -> dict[Buffer, tuple[int, int]]:
-    """First and last operation that reads or writes each buffer, from (reads, writes) in order."""
-    lives: dict[Buffer, tuple[int, int]] = {}
+def lifetimes_of(operations: Sequence[tuple[Sequence[Buffer], Sequence[Buffer]]]) -> dict[Buffer, tuple[int, int]]:
+    """Lifetimes of the arena's buffers, from the (reads, writes) of all operations in order."""
+    lifetimes: dict[Buffer, tuple[int, int]] = {}
     for number, (reads, writes) in enumerate(operations):
         for buffer in (*reads, *writes):
             if buffer.base == ARENA:
-                lives[buffer] = (lives.get(buffer, (number, 0))[0], number)
-    return lives
-
-
-def _rounded(size: int) -> int:
-    return size + -size % LINE + LINE
+                lifetimes[buffer] = (lifetimes.get(buffer, (number, 0))[0], number)
+    return lifetimes
 
 
 def _gap(taken: Sequence[tuple[int, int]], size: int) -> int:
-    place = 0
+    offset = 0
     for start, end in taken:
-        if place + size <= start:
+        if offset + size <= start:
             break
-        place = max(place, end)
-    return place
+        offset = max(offset, end)
+    return offset

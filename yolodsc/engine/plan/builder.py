@@ -1,91 +1,101 @@
-"""Where outputs lie while a plan is being made: views and planes by layer, and the plan so far.
+"""A plan under construction: operations so far, and where each layer's output is.
 
-Views of outputs are made as readers ask for them, and conversions appear only where a reader wants another layout. Addresses come
-later (`arena`), so that margins may still grow when a later reader needs them.
+Views and planar tensors of outputs are created when a reader asks for them; conversions appear only where a reader needs another
+layout.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 
 from yolodsc.arrays import Shape
-from yolodsc.engine.operations.operation import Operation, maps
-from yolodsc.engine.operations.planes import Pack, Unpack
+from yolodsc.engine.operations.operation import Operation
+from yolodsc.engine.operations.planar import Pack, ReferenceOperation, Unpack
 from yolodsc.engine.plan.graph import LayerGraph
-from yolodsc.engine.plan.layout import INPUT_BASE, PlanarTensor, Tensor, TensorView, whole
-from yolodsc.jit import Isa
-from yolodsc.network import INPUT_INDEX, Network
+from yolodsc.engine.plan.layout import INPUT_BASE, Buffer, PlanarTensor, Tensor, TensorView, whole
+from yolodsc.network import INPUT_INDEX, Layer
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """Operations in order, and the planes that hold the outputs afterwards."""
+    """Operations in order, and the planar tensors that hold the outputs afterwards."""
 
-    image: PlanarTensor
-    operations: list[Operation] = field(default_factory=list)
-    outputs: dict[int, PlanarTensor] = field(default_factory=dict)
+    operations: tuple[Operation, ...]
+    outputs: Mapping[int, PlanarTensor]
+
+    def with_buffers(self, buffers: Mapping[Buffer, Buffer]) -> "Plan":
+        """The same plan on other buffers."""
+        outputs = {}
+        for index, tensor in self.outputs.items():
+            other = buffers.get(tensor, tensor)
+            assert isinstance(other, PlanarTensor)
+            outputs[index] = other
+        return Plan(tuple(operation.with_buffers(buffers) for operation in self.operations), outputs)
 
 
 class PlanBuilder:
-    """A plan in the making."""
+    """Collects the operations of a plan.
 
-    def __init__(self, network: Network, outputs: Sequence[int], isa: Isa) -> None:
-        self.network = network
-        self.graph = LayerGraph(network, outputs)
-        self.lanes = self.graph.lanes(isa)
-        self.plan = Plan(PlanarTensor(network.input_shape, INPUT_BASE))
+    Attributes
+    ----------
+    lanes
+        Vector length of each layer's tensor.
+    views, planars
+        Outputs that exist so far, by layer.
+    emitted
+        Layers that are part of the plan already.
+    """
+
+    def __init__(self, graph: LayerGraph, lanes: Mapping[int, int]) -> None:
+        self.network, self.graph, self.lanes = graph.network, graph, lanes
+        self.operations: list[Operation] = []
         self.views: dict[int, TensorView] = {}
-        self.planes: dict[int, PlanarTensor] = {INPUT_INDEX: self.plan.image}
-        self.walked: list[TensorView] = []
+        self.planars: dict[int, PlanarTensor] = {INPUT_INDEX: PlanarTensor(self.network.input_shape, INPUT_BASE)}
         self.emitted: set[int] = set()
 
     def view(self, index: int) -> TensorView:
         """A layer's output in blocks."""
         if index not in self.views:
-            x = self.planes[index]
-            y = self.map(index, x.shape)
-            self.add(Pack("pack", (index,), 0, (x,), (y,), x, y))
+            x = self.planars[index]
+            y = self.tensor(index, x.shape)
+            self.operations.append(Pack("pack", (index,), 0, x, y))
             self.views[index] = whole(y, x.shape.channels)
         return self.views[index]
 
-    def plane(self, index: int) -> PlanarTensor:
-        """A layer's output as a plane."""
-        if index not in self.planes:
-            x = self.views[index]
-            y = PlanarTensor(self.shape(index))
-            self.add(Unpack("unpack", (index,), 0, maps(x), (y,), x, y))
-            self.planes[index] = y
-        return self.planes[index]
+    def planar(self, index: int) -> PlanarTensor:
+        """A layer's output as a planar tensor."""
+        if index not in self.planars:
+            y = PlanarTensor(self._shape(index))
+            self.operations.append(Unpack("unpack", (index,), 0, self.views[index], y))
+            self.planars[index] = y
+        return self.planars[index]
 
-    def walk(self, view: TensorView) -> TensorView:
-        """A view that is read with one stride for all its maps."""
-        self.walked.append(view)
-        return view
-
-    def shape(self, index: int) -> Shape:
-        """Of a layer's output, or of the image."""
-        return self.network.input_shape if index == INPUT_INDEX else self.network.layers[index].shape
-
-    def map(self, index: int, shape: Shape, blocks: int = 0) -> Tensor:
-        """A new map for a layer's output."""
+    def tensor(self, index: int, shape: Shape, blocks: int = 0) -> Tensor:
+        """A new tensor for a layer's output."""
         lanes = self.lanes[index]
         return Tensor(shape.height, shape.width, lanes, blocks or -(-shape.channels // lanes))
 
-    def add(self, operation: Operation) -> None:
-        """The plan's next operation."""
-        self.plan.operations.append(operation)
+    def add(self, operation: Operation, output: TensorView | PlanarTensor | None = None) -> None:
+        """Append an operation; ``output`` then holds the output of the last of its layers."""
+        self.operations.append(operation)
+        self.emitted.update(operation.layers)
+        if output is not None:
+            self.set_output(operation.layers[-1], output)
 
-    def done(self, index: int, view: TensorView) -> None:
-        """A layer's output is in ``view``."""
-        self.views[index] = view
+    def set_output(self, index: int, output: TensorView | PlanarTensor) -> None:
+        """Record that a layer's output is in ``output``."""
+        if isinstance(output, PlanarTensor):
+            self.planars[index] = output
+        else:
+            self.views[index] = output
         self.emitted.add(index)
 
-    def even_margins(self) -> None:
-        """Grow margins until all maps of each view that is walked have the same: such views are read with one stride."""
-        changed = True
-        while changed:
-            changed = False
-            for view in self.walked:
-                first, *others = view.maps
-                for other in others:
-                    changed |= first.margin.cover(other.margin)
-                    changed |= other.margin.cover(first.margin)
+    def add_reference(self, layer: Layer) -> None:
+        """Append a layer that runs on its reference implementation."""
+        inputs = tuple(self.planar(source) for source in self.graph.sources(layer.index))
+        y = PlanarTensor(layer.shape)
+        forward = partial(layer.forward, weights=self.network.weights[layer.index])
+        self.add(ReferenceOperation(layer.type, (layer.index,), layer.multiply_adds(), inputs, y, forward), y)
+
+    def _shape(self, index: int) -> Shape:
+        return self.network.input_shape if index == INPUT_INDEX else self.network.layers[index].shape

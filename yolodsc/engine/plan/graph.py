@@ -1,37 +1,29 @@
-"""The network as the planner sees it: what is needed, what is only another name, who reads whom, which layers have kernels.
+"""The network's graph for the planner: needed layers, aliases, readers, and predicates about layers.
 
-Everything here is a question about layers; nothing knows of memory. A layer has kernels if `fast` says so; any other runs on its
-own reference between planes, so that an unusual option costs speed and never correctness.
+Nothing here depends on memory. A layer without kernels runs on its reference implementation, so that an unusual option costs speed
+and never correctness.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from yolodsc.engine.codegen.epilogue import ACTIVATIONS
 from yolodsc.engine.codegen.tiles import lanes_for
 from yolodsc.jit import Isa
 from yolodsc.network import (
     INPUT_INDEX,
-    ActivationLayer,
-    AvgpoolLayer,
     ConvolutionalLayer,
     IdentityLayer,
     Layer,
     MaxpoolLayer,
     Network,
     RouteLayer,
-    SamLayer,
-    ScaleChannelsLayer,
     ShortcutLayer,
-    UpsampleLayer,
-    YoloLayer,
+    reachable,
 )
-
-PER_CHANNEL = (MaxpoolLayer, UpsampleLayer, AvgpoolLayer, ScaleChannelsLayer, SamLayer, ShortcutLayer, RouteLayer, ActivationLayer)
-"""Layers whose output has the lanes of their inputs."""
 
 
 class LayerGraph:
-    """Layers that the outputs need, aliases resolved.
+    """The layers that the outputs need, aliases resolved.
 
     Attributes
     ----------
@@ -40,20 +32,17 @@ class LayerGraph:
     readers
         For each index the layers that read it.
     kept
-        Indices that are handed back: they cannot disappear in a fused operation.
+        Indices of outputs: they cannot disappear in a fused operation.
     """
 
     def __init__(self, network: Network, outputs: Sequence[int]) -> None:
         self.network = network
-        wanted = set(outputs)
-        for layer in reversed(network.layers):
-            if layer.index in wanted:
-                wanted.update(layer.sources)
+        indices = reachable(network.layers, outputs)
         self._alias: dict[int, int] = {}
-        for layer in network.layers:
-            if layer.index in wanted and is_alias(layer):
-                self._alias[layer.index] = self.origin(layer.sources[0])
-        self.needed = [i for i in sorted(wanted - {INPUT_INDEX}) if i not in self._alias]
+        for index in indices:
+            if is_alias(network.layers[index]):
+                self._alias[index] = self.origin(network.layers[index].sources[0])
+        self.needed = [index for index in indices if index not in self._alias]
         self.kept = {self.origin(i) for i in outputs}
         self.readers: dict[int, list[int]] = {}
         for index in self.needed:
@@ -61,15 +50,15 @@ class LayerGraph:
                 self.readers.setdefault(source, []).append(index)
 
     def origin(self, index: int) -> int:
-        """The layer whose output an alias hands on."""
+        """The layer whose output an alias passes on."""
         return self._alias.get(index, index)
 
     def sources(self, index: int) -> list[int]:
-        """What a layer reads, aliases resolved."""
+        """The layers that a layer reads, aliases resolved."""
         return [self.origin(source) for source in self.network.layers[index].sources]
 
     def only_reader(self, index: int) -> int | None:
-        """The one layer that reads ``index`` and nobody else sees; None if there are others, or it is handed back."""
+        """The only layer that reads ``index``; None if there are several, or if ``index`` is an output."""
         readers = self.readers.get(index, [])
         return readers[0] if len(readers) == 1 and index not in self.kept else None
 
@@ -79,8 +68,8 @@ class LayerGraph:
         layers = self.network.layers
         return reader is not None and is_pointwise(layers[index]) and is_fusable(layers[reader])
 
-    def lanes(self, isa: Isa) -> dict[int, int]:
-        """Vector length of each layer's map: layers that share blocks share it."""
+    def lanes(self, isa: Isa, keeps_lanes: Callable[[Layer], bool]) -> dict[int, int]:
+        """Vector length of each layer's tensor: the same for inputs and output of a layer that keeps lanes."""
         parent = {index: index for index in (INPUT_INDEX, *self.needed)}
 
         def root(index: int) -> int:
@@ -89,8 +78,7 @@ class LayerGraph:
             return index
 
         for index in self.needed:
-            layer = self.network.layers[index]
-            if isinstance(layer, PER_CHANNEL) or (isinstance(layer, ConvolutionalLayer) and layer.depthwise):
+            if keeps_lanes(self.network.layers[index]):
                 for source in self.sources(index):
                     parent[root(source)] = root(index)
         groups: dict[int, list[tuple[int, float]]] = {}
@@ -107,12 +95,12 @@ class LayerGraph:
 
 
 def is_alias(layer: Layer) -> bool:
-    """Whether a layer hands on its input as it is."""
+    """Whether a layer passes its input on unchanged."""
     return isinstance(layer, IdentityLayer) or (isinstance(layer, RouteLayer) and len(layer.sources) == 1 and layer.groups == 1)
 
 
 def is_convolution(layer: Layer) -> bool:
-    """Whether a convolution has kernels at all."""
+    """Whether a convolution has kernels."""
     return isinstance(layer, ConvolutionalLayer) and layer.ordinary and layer.activation in ACTIVATIONS
 
 
@@ -147,17 +135,3 @@ def is_pool(layer: Layer) -> bool:
     shift, (_, height, width), (_, rows, columns) = layer.padding // 2, layer.inputs[0], layer.shape
     inside = (rows - 1) * layer.stride_y - shift < height and (columns - 1) * layer.stride_x - shift < width
     return inside and shift < layer.size
-
-
-def fast(layer: Layer) -> bool:
-    """Whether there are kernels for a layer that is none of the above."""
-    match layer:
-        case UpsampleLayer():
-            return 0 < layer.stride <= 4 and layer.scale == 1
-        case ScaleChannelsLayer():
-            return not layer.scale_wh and layer.activation in ACTIVATIONS
-        case SamLayer() | ActivationLayer():
-            return layer.activation in ACTIVATIONS
-        case AvgpoolLayer() | RouteLayer() | YoloLayer():
-            return True
-    return is_convolution(layer) or is_sum(layer) or is_pool(layer)

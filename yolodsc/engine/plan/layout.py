@@ -1,67 +1,67 @@
-"""Where numbers lie: blocked maps, views on them, planes.
+"""Buffers of a plan: blocked tensors, views of them, planar tensors.
 
-A map is cut into blocks of ``lanes`` channels, pixel after pixel, so that a pixel's neighbours are a constant stride away
-and one vector is one pixel of one block. ``lanes`` need not be the longest vector: a map of 24 channels is three blocks of 8 where short
-vectors cost half (see `isa`). Around a map lie the zeros that k x k consumers read; producers write them. A `TensorView` is a list of
-blocks of any maps with a channel for every lane, so that concatenation and groups of channels are lists, never copies.
+A tensor is cut into blocks of ``lanes`` channels, stored pixel after pixel: a pixel's neighbours are a constant stride away, and
+one vector is one pixel of one block. ``lanes`` need not be the longest vector: a tensor of 24 channels is three blocks of 8 where
+short vectors cost half (see `Isa`). The halo is the zeros around a tensor that k x k consumers read; producers write them. A
+`TensorView` is a list of blocks of any tensors with a channel for each lane, so that concatenations and channel groups are lists,
+never copies.
 
-Addresses are words: the number of a base in the high 16 bits, bytes from it in the low 48. Every thread has its own table of
-bases, so one plan serves any number of images, threads and streams.
+Addresses are tagged: the number of a base in the high 16 bits, a byte offset from it in the low 48. Each thread has its own table
+of bases, so one program serves any number of images, threads and streams.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from yolodsc.arrays import Shape
 from yolodsc.errors import EngineError
 
 CONSTANTS, ARENA, INPUT_BASE, SCRATCH = range(4)
-"""Bases: weights and tables; maps and planes; the image; a thread's own space."""
+"""Bases: weights and tables; tensors; the image; the scratch memory of a thread."""
 
 PAGE, LINE = 4096, 64
 
 
-MOST_BYTES = 2**48
-"""Bytes that a word can address from its base."""
+MAX_BYTES = 2**48
+"""Bytes that a tagged address can reach from its base."""
 
 
 def tagged_address(base: int, offset: int) -> int:
-    """The address ``offset`` bytes from a base; an `EngineError` where a word cannot hold it."""
-    if not 0 <= offset < MOST_BYTES:
-        raise EngineError(f"byte {offset} of a buffer has no address; wanted 0 to {MOST_BYTES - 1}: smaller padding or dilation")
+    """The address ``offset`` bytes from a base; an `EngineError` if the offset does not fit."""
+    if not 0 <= offset < MAX_BYTES:
+        raise EngineError(f"byte {offset} of a buffer has no address; expected 0 to {MAX_BYTES - 1}: use less padding or dilation")
     return base << 48 | offset
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(frozen=True, slots=True)
 class Halo:
-    """Pixels of zeros around a map."""
+    """Pixels of zeros around a tensor."""
 
     top: int = 0
     left: int = 0
     bottom: int = 0
     right: int = 0
 
-    def cover(self, other: "Halo") -> bool:
-        """Grow to hold ``other`` too; whether anything changed."""
-        before = (self.top, self.left, self.bottom, self.right)
-        self.top, self.left = max(self.top, other.top), max(self.left, other.left)
-        self.bottom, self.right = max(self.bottom, other.bottom), max(self.right, other.right)
-        return before != (self.top, self.left, self.bottom, self.right)
+    def __or__(self, other: "Halo") -> "Halo":
+        """The smallest halo that contains both."""
+        return Halo(
+            max(self.top, other.top), max(self.left, other.left), max(self.bottom, other.bottom), max(self.right, other.right)
+        )
 
     def __bool__(self) -> bool:
         return bool(self.top or self.left or self.bottom or self.right)
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Tensor:
-    """A blocked map in memory; ``offset`` is known when the arena has been laid out."""
+    """A blocked feature map. The plan creates it without halo and offset; `placement` replaces it by a copy that has both."""
 
     height: int
     width: int
     lanes: int
     blocks: int
-    margin: Halo = field(default_factory=Halo)
+    halo: Halo = Halo()
     base: int = ARENA
     offset: int = 0
 
@@ -73,27 +73,27 @@ class Tensor:
     @property
     def row(self) -> int:
         """Bytes from one row to the next."""
-        return (self.margin.left + self.width + self.margin.right) * self.pixel
+        return (self.halo.left + self.width + self.halo.right) * self.pixel
 
     @property
     def block(self) -> int:
         """Bytes from one block to the next; never a multiple of 4096, where loads would wait for unrelated stores."""
-        size = (self.margin.top + self.height + self.margin.bottom) * self.row
+        size = (self.halo.top + self.height + self.halo.bottom) * self.row
         size += -size % LINE
         return size + LINE if size % PAGE == 0 else size
 
     @property
     def size(self) -> int:
-        """Bytes of the whole map."""
+        """Bytes of the whole tensor."""
         return self.blocks * self.block
 
     def at(self, block: int = 0, y: int = 0, x: int = 0) -> int:
-        """Word of a pixel; rows and columns count from the map's own first, margins are negative."""
-        pixels = (self.margin.top + y) * self.row + (self.margin.left + x) * self.pixel
+        """Tagged address of a pixel; rows and columns of the halo are negative or beyond the last."""
+        pixels = (self.halo.top + y) * self.row + (self.halo.left + x) * self.pixel
         return tagged_address(self.base, self.offset + block * self.block + pixels)
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class PlanarTensor:
     """A planar (C, H, W) array in the arena, or the image."""
 
@@ -107,21 +107,24 @@ class PlanarTensor:
         return self.shape.size * 4
 
     def at(self, channel: int = 0, y: int = 0, x: int = 0) -> int:
-        """Word of one number."""
+        """Tagged address of one number."""
         _, height, width = self.shape
         return tagged_address(self.base, self.offset + ((channel * height + y) * width + x) * 4)
 
 
+Buffer = Tensor | PlanarTensor
+
+
 @dataclass(frozen=True, slots=True)
 class TensorView:
-    """Blocks of maps that a layer's channels lie in.
+    """Blocks of tensors that hold a layer's channels.
 
     Attributes
     ----------
     blocks
-        (map, block number) in order; all maps have one height, width and lanes.
+        (tensor, block number) in order; all tensors have the same height, width and lanes.
     channels
-        The layer's channel in each lane of each block, -1 for lanes that are not its own.
+        The layer's channel in each lane of each block, -1 for lanes of no channel of the layer.
     """
 
     blocks: tuple[tuple[Tensor, int], ...]
@@ -133,9 +136,9 @@ class TensorView:
         return self.blocks[0][0].lanes
 
     @property
-    def maps(self) -> tuple[Tensor, ...]:
-        """The maps, each once."""
-        return tuple(dict.fromkeys(m for m, _ in self.blocks))
+    def tensors(self) -> tuple[Tensor, ...]:
+        """The tensors, each once."""
+        return tuple(dict.fromkeys(tensor for tensor, _ in self.blocks))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -148,7 +151,7 @@ class TensorView:
         return max((lane + 1 for lane, channel in enumerate(lanes) if channel >= 0), default=0)
 
     def runs(self) -> Iterator[tuple[int, int]]:
-        """(first, count) of neighbouring blocks of one map."""
+        """(first, count) of consecutive blocks of one tensor."""
         first = 0
         for i in range(1, len(self.blocks) + 1):
             if i == len(self.blocks) or self.blocks[i] != (self.blocks[i - 1][0], self.blocks[i - 1][1] + 1):
@@ -156,21 +159,37 @@ class TensorView:
                 first = i
 
     def at(self, block: int = 0, y: int = 0, x: int = 0) -> int:
-        """Word of a pixel of the view's own block number ``block``."""
-        m, number = self.blocks[block]
-        return m.at(number, y, x)
+        """Tagged address of a pixel of block number ``block`` of the view."""
+        tensor, number = self.blocks[block]
+        return tensor.at(number, y, x)
 
 
-def whole(m: Tensor, channels: Sequence[int] | int) -> TensorView:
-    """A view of all blocks of a map; ``channels`` as in `TensorView`, or how many there are in plain order."""
-    lanes = m.blocks * m.lanes
+def tensors_of(*views: TensorView | None) -> tuple[Tensor, ...]:
+    """All tensors of some views, each once."""
+    return tuple(dict.fromkeys(tensor for view in views if view for tensor in view.tensors))
+
+
+def with_buffers(value: Any, buffers: Mapping[Buffer, Buffer]) -> Any:
+    """``value`` (a buffer, a view, a tuple of these, or anything else) with its buffers replaced where ``buffers`` has them."""
+    if isinstance(value, Tensor | PlanarTensor):
+        return buffers.get(value, value)
+    if isinstance(value, TensorView):
+        return TensorView(tuple((with_buffers(tensor, buffers), b) for tensor, b in value.blocks), value.channels)
+    if isinstance(value, tuple) and value and isinstance(value[0], Tensor | PlanarTensor):
+        return tuple(with_buffers(member, buffers) for member in value)
+    return value
+
+
+def whole(tensor: Tensor, channels: Sequence[int] | int) -> TensorView:
+    """A view of all blocks of a tensor; ``channels`` as in `TensorView`, or how many there are in plain order."""
+    lanes = tensor.blocks * tensor.lanes
     if isinstance(channels, int):
         channels = [c if c < channels else -1 for c in range(lanes)]
-    return TensorView(tuple((m, b) for b in range(m.blocks)), tuple(channels))
+    return TensorView(tuple((tensor, b) for b in range(tensor.blocks)), tuple(channels))
 
 
 def joined(views: Sequence[TensorView]) -> TensorView:
-    """The views' channels one after the other."""
+    """The channels of all views, one view after the other."""
     blocks: list[Any] = []
     channels: list[Any] = []
     count = 0
@@ -182,7 +201,7 @@ def joined(views: Sequence[TensorView]) -> TensorView:
 
 
 def sliced(view: TensorView, first: int, count: int) -> TensorView:
-    """``count`` channels from ``first`` on, without the blocks that hold none of them."""
+    """``count`` channels starting with ``first``, without the blocks that hold none of them."""
     inside = [c - first if first <= c < first + count else -1 for c in view.channels]
     n = view.lanes
     kept = [b for b in range(len(view.blocks)) if any(c >= 0 for c in inside[b * n : (b + 1) * n])]

@@ -1,8 +1,8 @@
-"""BLAS held to one thread while a runner works.
+"""Limits BLAS to one thread while a runner works.
 
-BLAS splits sums differently for each number of its threads, so that results would depend on it; and its threads beside a crew on
-the same cores are far slower than either alone (27 ms became 600). The limit belongs to the process, so runners that work at the
-same time share one: the first sets it, the last takes it away.
+BLAS splits sums differently for each number of threads, so results would depend on it. Its threads on the cores of a runner's
+threads are far slower than either alone (27 ms became 600). The limit is per process, so runners that work at the same time share
+it: the first sets it, the last removes it.
 """
 
 import threading
@@ -11,19 +11,21 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
+import numpy as np  # noqa: F401 - loads NumPy's BLAS, which `_libraries` must find
+
 from yolodsc.jit import ForkLock, at_child
 
 
 @cache
 def _libraries() -> Any:
-    """The handle on BLAS; looking for the libraries takes milliseconds, so once."""
+    """The BLAS libraries that are loaded, NumPy's among them; cached, because finding them takes milliseconds."""
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
 
 
 class _Limit:
-    """The limit of this process and the threads that want it."""
+    """The limit of this process and the threads that hold it."""
 
     def __init__(self) -> None:
         self._lock = ForkLock(rank=1)
@@ -44,12 +46,12 @@ class _Limit:
 
     def _restore(self) -> None:
         if not self._holders and self._limits:
-            _free()
+            _clear_owner()
             self._limits.pop().restore_original_limits()
-            _free()
+            _clear_owner()
 
     def _forked(self) -> None:
-        """In a child only the thread that forked is left."""
+        """In a child process only the thread that forked exists."""
         self._holders = [holder for holder in self._holders if holder == threading.get_ident()]
         self._restore()
 
@@ -59,7 +61,7 @@ _limit = _Limit()
 
 @contextmanager
 def held() -> Iterator[None]:
-    """BLAS uses one thread in the block."""
+    """Limit BLAS to one thread inside the ``with`` block."""
     _limit.take()
     try:
         yield
@@ -67,8 +69,8 @@ def held() -> Iterator[None]:
         _limit.give()
 
 
-def _free() -> None:
-    """Let any thread set the number: threadpoolctl >= 3.8 otherwise ignores all threads but the one that set it first."""
+def _clear_owner() -> None:
+    """Allow any thread to set the limit: threadpoolctl >= 3.8 otherwise ignores all threads but the first that set it."""
     for library in _libraries().lib_controllers:
         if clear := getattr(library, "clear_controlling_thread", None):
             clear(force=True)

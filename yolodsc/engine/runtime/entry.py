@@ -1,4 +1,4 @@
-"""A plan as people read it: one entry an operation, and how long each takes."""
+"""A plan for display: one entry per operation, and how long each takes."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class PlanEntry:
     layers
         Indices of the layers that it computes.
     shape
-        Of what it puts out: that of the last layer.
+        Of its output: that of the last layer.
     layout
         ``c16``: blocks of 16 channels; ``planes``.
     tile
@@ -27,7 +27,7 @@ class PlanEntry:
     bytes
         Read and written, weights included.
     run
-        Does it once more, on what the last call left behind.
+        Runs it once more on the data of the last call.
     """
 
     name: str
@@ -41,7 +41,7 @@ class PlanEntry:
 
 
 def seconds_of(entries: Sequence[PlanEntry], whole: Callable[[], object], *, rounds: int) -> tuple[list[float], float]:
-    """Seconds of each operation by itself, and of a ``whole`` call: medians over rounds of all of them in order."""
+    """Seconds of each operation by itself and of a ``whole`` call: medians over ``rounds``, each of which runs all in order."""
     taken: list[list[float]] = [[] for _ in range(len(entries) + 1)]
     runs = [*(entry.run for entry in entries), whole]
     whole()

@@ -1,9 +1,8 @@
-"""The tape: a network as steps, steps gathered into items, items into operations.
+"""The program: a network as calls, calls gathered into tasks, tasks into phases.
 
-A step is one call of a kernel with all its arguments as numbers. Everything that a conventional executor works out while it runs
-(which rows, which ring slot, which strip) was worked out when the plan was made, so that running is: read an address, call it.
-Items are what threads take; an operation begins when all items of the one before are done. Layout: ``operations`` (n, 2) first
-item and count, ``items`` (n, 2) first word and steps, ``words``: address, words of this step, arguments.
+A call is one call of a kernel with all its arguments as numbers. Everything that a conventional executor computes while it runs
+(which rows, which ring slot, which strip) was computed when the plan was lowered, so that running is: read an address, call it.
+Threads take tasks; a phase begins when all tasks of the previous one are done.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,18 +15,20 @@ from numpy.typing import NDArray
 from yolodsc.engine.plan.layout import CONSTANTS, LINE, tagged_address
 
 CHUNK = 2**26
-"""Bytes of constants that are gathered in one piece: what the C library gives back to the system as soon as it is free."""
+"""Bytes of constants that are collected in one piece: the C library returns pieces of this size to the system at once."""
+
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A kernel and its arguments by name; those not given are 0."""
+    """A kernel and its arguments by name; missing ones are 0."""
 
     kernel: Any
     arguments: Mapping[str, int]
 
-    def words(self, address: int) -> list[int]:
-        """As it lies on the tape."""
+    def encoded(self, address: int) -> list[int]:
+        """The call in a program: address of the kernel, number of words, arguments."""
         names = self.kernel.arguments
         assert not self.arguments.keys() - set(names), self.arguments.keys() - set(names)
         return [address, len(names) + 2, *(self.arguments.get(name, 0) for name in names)]
@@ -36,29 +37,58 @@ class Call:
 Task = list[Call]
 
 
-@dataclass
+@dataclass(slots=True)
+class ConstantPool:
+    """Weights, biases and tables of one operation; ``start`` is the offset of the first among all constants.
+
+    Attributes
+    ----------
+    arrays
+        In order, each as bytes that begin on a cache line.
+    size
+        Bytes, padding included.
+    """
+
+    start: int
+    arrays: list[NDArray[np.uint8]] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, array: NDArray[Any]) -> int:
+        """Append an array; its tagged address."""
+        offset, data = self.start + self.size, np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+        self.arrays.append(data)
+        self.size += len(data) + -len(data) % LINE
+        return tagged_address(CONSTANTS, offset)
+
+
+@dataclass(slots=True)
 class Constants:
-    """Weights, biases and tables, gathered in chunks and then put into one aligned buffer: hardly ever there twice."""
+    """The constants of a program, collected in chunks and then copied to one aligned buffer, so that few exist twice."""
 
     chunks: list[NDArray[np.uint8]] = field(default_factory=list)
     size: int = 0
 
-    def add(self, array: NDArray[Any]) -> int:
-        """Keep an array; the word of its first number."""
-        place, data = self.size, np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    def take(self, pool: ConstantPool) -> None:
+        """Append the arrays of a pool, which is empty afterwards."""
+        assert pool.start == self.size
+        pool.arrays.reverse()
+        while pool.arrays:
+            data = pool.arrays.pop()
+            self._append(data)
+            self.size += -self.size % LINE
+
+    def _append(self, data: NDArray[np.uint8]) -> None:
         while len(data):
-            room = len(self.chunks) * CHUNK - self.size
-            if room <= 0:
-                self.chunks.append(np.empty(CHUNK, np.uint8))
+            free = len(self.chunks) * CHUNK - self.size
+            if free <= 0:
+                self.chunks.append(np.zeros(CHUNK, np.uint8))  # the padding between arrays is zero
                 continue
-            self.chunks[-1][CHUNK - room : CHUNK - room + len(data)] = data[:room]
-            self.size += min(room, len(data))
-            data = data[room:]
-        self.size += -self.size % LINE
-        return tagged_address(CONSTANTS, place)
+            self.chunks[-1][CHUNK - free : CHUNK - free + len(data)] = data[:free]
+            self.size += min(free, len(data))
+            data = data[free:]
 
     def buffer(self) -> NDArray[np.uint8]:
-        """All of it; the chunks are given back on the way."""
+        """All constants; releases each chunk as soon as it is copied."""
         out = aligned(self.size)
         for start in range(0, self.size, CHUNK):
             part = out[start : start + CHUNK]
@@ -75,34 +105,43 @@ def aligned(size: int) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Operations, items and words, ready to run; ``starts`` are the places of the steps among the words."""
+    """Phases, tasks and calls, ready to run.
 
-    operations: NDArray[np.int64]
-    items: NDArray[np.int64]
+    Attributes
+    ----------
+    phases
+        (phases, 2): first task, tasks.
+    tasks
+        (tasks, 2): index of the first word, calls.
+    words
+        Calls as `Call.encoded` writes them.
+    calls
+        (calls,) index of the first word of each call.
+    """
+
+    phases: NDArray[np.int64]
+    tasks: NDArray[np.int64]
     words: NDArray[np.int64]
-    starts: NDArray[np.int64]
+    calls: NDArray[np.int64]
 
 
-def assemble(operations: Sequence[Sequence[Task]], addresses: Mapping[Any, int]) -> Program:
-    """Write everything down."""
+def link(phases: Sequence[Sequence[Task]], addresses: Mapping[Any, int]) -> Program:
+    """The program of all phases; ``addresses`` has the machine code of each kernel."""
     table: list[tuple[int, int]] = []
-    items: list[tuple[int, int]] = []
+    tasks: list[tuple[int, int]] = []
     words: list[int] = []
-    starts: list[int] = []
-    for operation in operations:
-        table.append((len(items), len(operation)))
-        for item in operation:
-            items.append((len(words), len(item)))
-            for step in item:
-                starts.append(len(words))
-                words += step.words(addresses[step.kernel])
-    shaped = ((table, (-1, 2)), (items, (-1, 2)), (words, -1), (starts, -1))
+    calls: list[int] = []
+    for phase in phases:
+        table.append((len(tasks), len(phase)))
+        for task in phase:
+            tasks.append((len(words), len(task)))
+            for call in task:
+                calls.append(len(words))
+                words += call.encoded(addresses[call.kernel])
+    shaped = ((table, (-1, 2)), (tasks, (-1, 2)), (words, -1), (calls, -1))
     return Program(*(np.array(rows, np.int64).reshape(shape) for rows, shape in shaped))
 
 
-def kernels_of(operations: Sequence[Sequence[Task]]) -> list[Any]:
+def kernels_of(phases: Sequence[Sequence[Task]]) -> list[Any]:
     """All kernels used, each once."""
-    return list(dict.fromkeys(step.kernel for operation in operations for item in operation for step in item))
-
-
-Progress = Callable[[int, int], None]
+    return list(dict.fromkeys(call.kernel for phase in phases for task in phase for call in task))

@@ -1,7 +1,7 @@
-"""Several runners of one network behind one name: as many calls at the same time as there are streams.
+"""Several runners of one network as one: as many concurrent calls as there are streams.
 
-On many images, streams of one thread each beat one stream of as many threads: nobody waits at the end of an operation. Plan,
-kernels and weights are shared; a stream has an arena and a scratch space of its own (nano: 2.7 MB).
+On many images, streams of one thread each are faster than one stream of as many threads, because no thread waits at the end of a
+phase. Program, kernels and weights are shared; each stream has a separate arena and scratch memory (nano: 2.7 MB).
 """
 
 from collections.abc import Sequence
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
 
 
 class Streams:
-    """A runner that hands each call to a runner that is free, and waits where none is."""
+    """A runner that passes each call to an idle runner, and waits if there is none."""
 
     def __init__(self, runners: Sequence["Runner"]) -> None:
         self._runners = tuple(runners)
         self.threads, self.streams = runners[0].threads, len(self._runners)
-        self._release()
-        at_child(self, Streams._release)
+        self._mark_idle()
+        at_child(self, Streams._mark_idle)
 
     def __call__(self, images: Array) -> dict[int, Array]:
-        """As any runner's."""
-        free = self._free
-        runner = free.get()
+        """See `Runner`."""
+        idle = self._idle
+        runner = idle.get()
         try:
             return runner(images)
         finally:
-            free.put(runner)
+            idle.put(runner)
 
     def entries(self) -> list["PlanEntry"]:
         """The plan, which all streams share."""
@@ -44,11 +44,11 @@ class Streams:
         for runner in self._runners:
             runner.close()
 
-    def _release(self) -> None:
-        """All runners are free; in a forked child too, where the threads that had some are not."""
-        self._free: SimpleQueue[Runner] = SimpleQueue()
+    def _mark_idle(self) -> None:
+        """Mark all runners as idle; also in a forked child, where the threads that used them do not exist."""
+        self._idle: SimpleQueue[Runner] = SimpleQueue()
         for runner in self._runners:
-            self._free.put(runner)
+            self._idle.put(runner)
 
     def __enter__(self) -> Self:
         return self

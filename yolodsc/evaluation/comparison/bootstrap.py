@@ -13,7 +13,7 @@ from yolodsc.evaluation.metrics.rules import RECALL_POINTS, RULES
 from yolodsc.evaluation.metrics.tables import Doubles
 
 RESAMPLES, SEED, LEVEL = 1000, 20070, 0.95
-MOST_WEIGHTS = 2**24
+MAX_WEIGHTS = 2**24
 """Weights of images that are drawn at once: memory does not grow with the number of images."""
 
 
@@ -41,23 +41,25 @@ def compare(a: EvaluationFile, b: EvaluationFile, *, draws: int = RESAMPLES, see
     """Difference per class and, under ``""``, of the mean AP between two evaluations of the same images by the same rule."""
     rule = RULES[a.matches.rule]
     if b.matches.rule != rule.name or a.images != b.images:
-        raise DatasetError("the two evaluations differ in their images or in their first rule; wanted the same in both")
+        raise DatasetError("the two evaluations differ in their images or in their first rule; expected the same in both")
     names = [name for name in a.matches.classes if name in b.matches.classes]
     if not names:
-        raise DatasetError("the two evaluations have no class in common; wanted at least one")
+        raise DatasetError("the two evaluations have no class in common; expected at least one")
     images = len(a.images)
     rng = np.random.default_rng(seed)
     blocks: list[list[Doubles]] = []
-    for first in range(0, draws, block := max(1, MOST_WEIGHTS // images)):
+    for first in range(0, draws, block := max(1, MAX_WEIGHTS // images)):
         weights = rng.multinomial(images, np.full(images, 1 / images), size=min(block, draws - first))
         blocks.append([np.stack([_aps(side.matches.classes[name], weights, rule.name) for name in names]) for side in (a, b)])
     drawn = [np.concatenate(parts, axis=1) for parts in zip(*blocks, strict=True)]
-    own = [[side.rules[rule.name].classes[name].ap for name in names] for side in (a, b)]
+    measured = [[side.rules[rule.name].classes[name].ap for name in names] for side in (a, b)]
     if rule.empty == "zero":
         drawn = [np.nan_to_num(aps) for aps in drawn]
-    differences = {name: Difference(own[0][i], own[1][i], *_interval(drawn[1][i] - drawn[0][i])) for i, name in enumerate(names)}
+    differences = {
+        name: Difference(measured[0][i], measured[1][i], *_interval(drawn[1][i] - drawn[0][i])) for i, name in enumerate(names)
+    }
     means = [_mean(aps) for aps in drawn]
-    a_mean, b_mean = (float(np.mean(known)) if (known := [ap for ap in side if ap is not None]) else None for side in own)
+    a_mean, b_mean = (float(np.mean(known)) if (known := [ap for ap in side if ap is not None]) else None for side in measured)
     return {"": Difference(a_mean, b_mean, *_interval(means[1] - means[0])), **differences}
 
 
@@ -67,8 +69,8 @@ def _aps(matches: ClassMatches, weights: Ints, rule: str) -> Doubles:
     recalls = RECALL_POINTS[RULES[rule].interpolation]
     right = np.frombuffer(matches.right.encode(), np.uint8) == ord("1")
     image, positives = np.array(matches.image, np.int64), np.array(matches.positives, np.int64)
-    found: Doubles = resampled_ap(image, right, positives, weights, np.zeros(0) if recalls is None else recalls)
-    return found
+    aps: Doubles = resampled_ap(image, right, positives, weights, np.zeros(0) if recalls is None else recalls)
+    return aps
 
 
 def _mean(aps: Doubles) -> Doubles:

@@ -17,10 +17,10 @@ def resampled_ap(image: Ints, right: Flags, positives: Ints, weights: Ints, reca
     draws, n, points = weights.shape[0], image.shape[0], recalls.shape[0]
     ap = np.full(draws, np.nan)
     for b in range(draws):
-        wanted = 0
+        objects = 0
         for p in positives:
-            wanted += weights[b, p]
-        if wanted == 0:
+            objects += weights[b, p]
+        if objects == 0:
             continue
         hits, total = 0, 0
         for i in range(n):
@@ -28,7 +28,7 @@ def resampled_ap(image: Ints, right: Flags, positives: Ints, weights: Ints, reca
             if right[i]:
                 hits += weights[b, image[i]]
         envelope, mean, point = 0.0, 0.0, points - 1
-        while point >= 0 and recalls[point] > hits / wanted:
+        while point >= 0 and recalls[point] > hits / objects:
             point -= 1
         for i in range(n - 1, -1, -1):
             weight = weights[b, image[i]]
@@ -39,8 +39,8 @@ def resampled_ap(image: Ints, right: Flags, positives: Ints, weights: Ints, reca
             if right[i]:
                 hits -= weight
                 if points == 0:
-                    mean += envelope * weight / wanted
-                while point >= 0 and recalls[point] > hits / wanted:
+                    mean += envelope * weight / objects
+                while point >= 0 and recalls[point] > hits / objects:
                     mean += envelope / points
                     point -= 1
         if points:

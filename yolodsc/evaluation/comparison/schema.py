@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from yolodsc.errors import DatasetError
 from yolodsc.schemas import Finite, Index, Share, Text, below, checked, joined, refuse
@@ -31,7 +31,7 @@ class RuleFigures(Struct, frozen=True, kw_only=True):
     mean_ap: Share | None = None
 
 
-class ClassMatches(Struct, frozen=True, kw_only=True):
+class ClassMatches(Struct, frozen=True, kw_only=True, rename={"image": "picture"}):
     """One class by the first rule: indices of images, and which detections are right.
 
     Attributes
@@ -39,11 +39,11 @@ class ClassMatches(Struct, frozen=True, kw_only=True):
     positives
         The image of each object that is to be found.
     image, right
-        Of each detection, best score first: its image, and ``1`` or ``0``.
+        Image of each detection, best score first, and ``1`` or ``0``.
     """
 
     positives: list[Index]
-    image: list[Index]
+    image: list[Index] = field(name="picture")
     right: Annotated[str, Meta(pattern="^[01]*$")]
 
 
@@ -54,11 +54,11 @@ class Matches(Struct, frozen=True, kw_only=True):
     classes: dict[Text, ClassMatches]
 
 
-class EvaluationFile(Struct, frozen=True, kw_only=True):
+class EvaluationFile(Struct, frozen=True, kw_only=True, rename={"images": "pictures"}):
     """The whole file; the fields that nothing reads back are left aside."""
 
     rules: dict[Text, RuleFigures]
-    images: Annotated[list[Text], Meta(min_length=1)]
+    images: Annotated[list[Text], Meta(min_length=1)] = field(name="pictures")
     matches: Matches
 
 
@@ -68,23 +68,25 @@ def check_evaluation(content: Any, *, file: str | Path, rules: Sequence[str]) ->
     Besides types and ranges: the rule is one of ``rules`` and has figures of each class; indices lie within the images;
     a class has one outcome a detection, and no more right ones than objects.
     """
-    found = checked(content, EvaluationFile, file=file, error=DatasetError)
-    name = found.matches.rule
-    if name not in rules or name not in found.rules:
+    evaluation = checked(content, EvaluationFile, file=file, error=DatasetError)
+    name = evaluation.matches.rule
+    if name not in rules or name not in evaluation.rules:
         refuse("$.matches.rule", name, "a rule that $.rules has figures of", file=file, error=DatasetError)
-    for label, own in found.matches.classes.items():
+    for label, class_matches in evaluation.matches.classes.items():
         at = joined("$.matches.classes", label)
-        if label not in found.rules[name].classes:
+        if label not in evaluation.rules[name].classes:
             refuse(at, label, f"a class that {joined('$.rules', name)} has figures of", file=file, error=DatasetError)
-        _fitting(own, len(found.images), at=at, file=file)
-    return found
+        _fitting(class_matches, len(evaluation.images), at=at, file=file)
+    return evaluation
 
 
-def _fitting(own: ClassMatches, count: int, *, at: str, file: str | Path) -> None:
-    below(own.positives, count, at=f"{at}.positives", file=file, error=DatasetError)
-    below(own.image, count, at=f"{at}.image", file=file, error=DatasetError)
-    if len(own.right) != len(own.image):
-        raise DatasetError(f"{file}: at {at}.right: got {len(own.right)} outcomes, expected {len(own.image)}, one a detection")
-    if own.right.count("1") > len(own.positives):
-        right, objects = own.right.count("1"), len(own.positives)
+def _fitting(class_matches: ClassMatches, count: int, *, at: str, file: str | Path) -> None:
+    below(class_matches.positives, count, at=f"{at}.positives", file=file, error=DatasetError)
+    below(class_matches.image, count, at=f"{at}.picture", file=file, error=DatasetError)
+    if len(class_matches.right) != len(class_matches.image):
+        raise DatasetError(
+            f"{file}: at {at}.right: got {len(class_matches.right)} outcomes, expected {len(class_matches.image)}, one a detection"
+        )
+    if class_matches.right.count("1") > len(class_matches.positives):
+        right, objects = class_matches.right.count("1"), len(class_matches.positives)
         raise DatasetError(f"{file}: at {at}.right: got {right} right detections, expected at most {objects}, one an object")

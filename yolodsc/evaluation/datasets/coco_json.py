@@ -12,7 +12,7 @@ from yolodsc.evaluation.datasets.coco_schema import CocoResult, Image, coco_grou
 from yolodsc.evaluation.datasets.darknet_schema import Frame, darknet_frames, is_darknet
 from yolodsc.evaluation.datasets.dataset import Dataset, DetectionRows, InputReport
 from yolodsc.evaluation.metrics.tables import GroundTruth
-from yolodsc.files import MOST_DATA, text_of
+from yolodsc.files import MAX_DATA_BYTES, text_of
 from yolodsc.schemas import parse_json
 
 _LONE_BACKSLASH = re.compile(r'\\(?!["\\/])')
@@ -20,7 +20,7 @@ _LONE_BACKSLASH = re.compile(r'\\(?!["\\/])')
 
 def load_json(path: Path) -> Any:
     """Parse a file; Darknet's unescaped backslashes are forgiven, and its malformed empty list."""
-    text = text_of(path, error=DatasetError, errors="strict", most=MOST_DATA)
+    text = text_of(path, error=DatasetError, errors="strict", max_bytes=MAX_DATA_BYTES)
     if text.strip() in {"", "]", "[\n]"}:
         return []
     return parse_json(text, file=path, error=DatasetError, mend=lambda broken: _LONE_BACKSLASH.sub(r"\\\\", broken))
@@ -39,7 +39,7 @@ def read_coco(path: Path, report: InputReport, *, images: Path | None = None) ->
     boxes = np.array([entry.bbox for entry in rows], np.float64).reshape(-1, 4)
     boxes[:, 2:] += boxes[:, :2]
     crowd = np.array([bool(entry.iscrowd) for entry in rows], bool)
-    truth = GroundTruth(
+    ground_truth = GroundTruth(
         np.array([index[entry.image_id] for entry in rows], np.int64),
         np.array([number[entry.category_id] for entry in rows], np.int64),
         boxes,
@@ -50,7 +50,7 @@ def read_coco(path: Path, report: InputReport, *, images: Path | None = None) ->
     sizes = np.array([(_number(entry.width), _number(entry.height)) for entry in entries], np.float64).reshape(-1, 2)
     paths = None if images is None else _paths(images, entries, path)
     return Dataset(
-        tuple(categories.values()), tuple(str(entry.id) for entry in entries), truth, sizes, paths, categories=categories
+        tuple(categories.values()), tuple(str(entry.id) for entry in entries), ground_truth, sizes, paths, categories=categories
     )
 
 
@@ -62,7 +62,7 @@ def _paths(folder: Path, images: Sequence[Image], path: Path) -> tuple[Path, ...
     """Where the images are; a `DatasetError` where the ground truth does not name one."""
     for entry in images:
         if entry.file_name is None:
-            raise DatasetError(f"{path}: image {entry.id} has no file_name, which --images needs")
+            raise DatasetError(f"{path}: image {entry.id} has no file_name, which the folder of images needs")
     return tuple(folder / (entry.file_name or "") for entry in images)
 
 
@@ -70,7 +70,7 @@ def read_results(path: Path, dataset: Dataset, report: InputReport) -> Detection
     """Detections from JSON, COCO's or Darknet's; boxes come out in the dataset's coordinates."""
     content = load_json(path)
     if not isinstance(content, list):
-        raise DatasetError(f"{path}: wanted a list of detections, COCO's or Darknet's")
+        raise DatasetError(f"{path}: expected a list of detections, COCO's or Darknet's")
     if is_darknet(content):
         return _darknet(darknet_frames(content, file=path), dataset, report)
     return _coco(coco_results(content, file=path), dataset)
@@ -102,9 +102,9 @@ def _darknet(frames: list[Frame], dataset: Dataset, report: InputReport) -> Dete
             report.problem(f"{file}: relative boxes, but the size of the image is unknown; skipped")
             continue
         for entry in frame.objects:
-            place = entry.relative_coordinates
-            centre = np.array([place.center_x, place.center_y]) * size
-            half = np.array([place.width, place.height]) * size / 2
+            box = entry.relative_coordinates
+            centre = np.array([box.center_x, box.center_y]) * size
+            half = np.array([box.width, box.height]) * size / 2
             ids.append(name)
             names.append(entry.name)
             score.append(entry.confidence)

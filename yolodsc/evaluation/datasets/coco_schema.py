@@ -57,13 +57,13 @@ class CocoResult(Struct, frozen=True, kw_only=True):
 
 def coco_ground_truth(content: Any, *, file: Path) -> CocoGroundTruth:
     """Ground truth whose ids are unique, and of one kind so that they can be sorted."""
-    found = checked(content, CocoGroundTruth, file=file, error=DatasetError)
-    for field, entries in (("images", found.images), ("categories", found.categories)):
+    ground_truth = checked(content, CocoGroundTruth, file=file, error=DatasetError)
+    for field, entries in (("images", ground_truth.images), ("categories", ground_truth.categories)):
         ids = [entry.id for entry in entries]
         unique(map(str, ids), at=f"$.{field}", field=".id", file=file, error=DatasetError)
         if len({type(one) for one in ids}) > 1:
             raise DatasetError(f"{file}: at $.{field}: got ids that are integers and strings, expected one kind")
-    return found
+    return ground_truth
 
 
 def coco_results(content: Any, *, file: Path) -> list[CocoResult]:

@@ -8,7 +8,7 @@ import numpy as np
 from yolodsc.errors import DatasetError
 from yolodsc.evaluation.datasets.dataset import Dataset, DetectionRows, InputReport
 from yolodsc.evaluation.metrics.tables import DetectionTable
-from yolodsc.files import MOST_DATA, replacing, text_of
+from yolodsc.files import MAX_DATA_BYTES, replacing, text_of
 
 
 def read_comp4(folder: Path, names: Sequence[str], report: InputReport) -> tuple[DetectionRows, frozenset[int]]:
@@ -26,9 +26,9 @@ def read_comp4(folder: Path, names: Sequence[str], report: InputReport) -> tuple
     for name, path in files.items():
         if path is None:
             continue
-        own, values = _read(path, report)
-        ids += own
-        classes += [name] * len(own)
+        image_ids, values = _read(path, report)
+        ids += image_ids
+        classes += [name] * len(image_ids)
         numbers.append(values)
     table = np.concatenate(numbers)
     return DetectionRows(ids, classes, table[:, 0], table[:, 1:]), missing
@@ -36,17 +36,17 @@ def read_comp4(folder: Path, names: Sequence[str], report: InputReport) -> tuple
 
 def _file_of(folder: Path, name: str) -> Path | None:
     """The file whose name ends with the class (blanks aside); the shortest, so that ``test_car`` is not ``test_race_car``."""
-    wanted = "".join(_written(name).split())
+    spelling = "".join(_written(name).split())
     fitting = []
     for path in filter(Path.is_file, folder.glob("*.txt")):
         stem = "".join(path.stem.split())
-        if stem == wanted or stem.endswith(f"_{wanted}"):
+        if stem == spelling or stem.endswith(f"_{spelling}"):
             fitting.append(path)
     return min(fitting, key=lambda path: (len(path.name), path.name), default=None)
 
 
 def _read(path: Path, report: InputReport) -> tuple[list[str], "np.ndarray[tuple[int, int], np.dtype[np.float64]]"]:
-    text = text_of(path, error=DatasetError, errors="surrogateescape", most=MOST_DATA)
+    text = text_of(path, error=DatasetError, errors="surrogateescape", max_bytes=MAX_DATA_BYTES)
     tokens = text.split()
     try:
         if len(tokens) == 6 * (text.strip().count("\n") + bool(tokens)):
@@ -73,9 +73,9 @@ def _read(path: Path, report: InputReport) -> tuple[list[str], "np.ndarray[tuple
     return ids, np.array(rows, np.float64).reshape(-1, 5)
 
 
-def write_comp4(folder: Path, dataset: Dataset, found: DetectionTable, *, chosen: str) -> None:
+def write_comp4(folder: Path, dataset: Dataset, detections: DetectionTable, *, chosen: str) -> None:
     """One file a class, as ``detector valid`` writes them (``detector.c: print_detector_detections``): cut at the borders."""
-    cut = found.clipped()
+    cut = detections.clipped()
     for class_id, name in enumerate(dataset.names):
         with replacing(folder / f"comp4_det_{chosen}_{_written(name)}.txt", error=DatasetError, mode="w") as file:
             for i in np.flatnonzero(cut.class_id == class_id):

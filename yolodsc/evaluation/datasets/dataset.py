@@ -1,4 +1,4 @@
-"""A dataset as a value, and how detections given by names find their place in it."""
+"""Datasets, and detections by name resolved against them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,6 +8,7 @@ import numpy as np
 
 from yolodsc.errors import DatasetError
 from yolodsc.evaluation.metrics.tables import DetectionTable, Doubles, GroundTruth
+from yolodsc.files import is_folder
 
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".tif", ".tiff")
 """Endings of images in either case, the preferred one first."""
@@ -15,7 +16,7 @@ IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".tif", ".tiff")
 
 @dataclass(slots=True)
 class InputReport:
-    """What was wrong with the input: collected, or raised at once when ``strict``."""
+    """Problems of the input: collected, or raised at once if ``strict``."""
 
     strict: bool = False
     notes: list[str] = field(default_factory=list)
@@ -59,7 +60,7 @@ class Dataset:
 
     names: tuple[str, ...]
     ids: tuple[str, ...]
-    truth: GroundTruth
+    ground_truth: GroundTruth
     sizes: Doubles
     paths: tuple[Path, ...] | None = None
     origin: float = 0.0
@@ -82,13 +83,13 @@ class Dataset:
         """The same with a network's classes first and in its order, and whatever other classes the labels have after them."""
         merged = tuple(names) + tuple(name for name in self.names if name not in names)
         index = np.array([merged.index(name) for name in self.names], np.int64)
-        class_id = index[self.truth.class_id] if len(self.truth) else self.truth.class_id
-        return replace(self, names=merged, truth=replace(self.truth, class_id=class_id), listed=len(names))
+        class_id = index[self.ground_truth.class_id] if len(self.ground_truth) else self.ground_truth.class_id
+        return replace(self, names=merged, ground_truth=replace(self.ground_truth, class_id=class_id), listed=len(names))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetectionRows:
-    """Detections as files tell them: images and classes by name.
+    """Detections as files contain them: images and classes by name.
 
     Attributes
     ----------
@@ -124,18 +125,18 @@ def _indices(
     given: Sequence[str], known: Sequence[str], what: str, report: InputReport, *, by_stem: bool
 ) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
     index = {name: i for i, name in enumerate(known)}
-    places = {name: index.get(name, -1) for name in set(given)}
-    strangers = sorted(name for name, i in places.items() if i < 0)
-    if strangers:
+    known_indices = {name: index.get(name, -1) for name in set(given)}
+    unknown = sorted(name for name, i in known_indices.items() if i < 0)
+    if unknown:
         spare = _spellings(index, by_stem=by_stem)
-        for name in strangers:
-            places[name] = spare.get(_spelling(name, by_stem=by_stem), -1)
-        strangers = [name for name in strangers if places[name] < 0]
-    found = np.fromiter((places[name] for name in given), np.int64, len(given))
-    if strangers:
-        shown = ", ".join(repr(name) for name in strangers[:3]) + (" …" if len(strangers) > 3 else "")
-        report.problem(f"{np.count_nonzero(found < 0)} detections of {len(strangers)} {what} ({shown}): left out")
-    return found
+        for name in unknown:
+            known_indices[name] = spare.get(_spelling(name, by_stem=by_stem), -1)
+        unknown = [name for name in unknown if known_indices[name] < 0]
+    indices = np.fromiter((known_indices[name] for name in given), np.int64, len(given))
+    if unknown:
+        shown = ", ".join(repr(name) for name in unknown[:3]) + (" …" if len(unknown) > 3 else "")
+        report.problem(f"{np.count_nonzero(indices < 0)} detections of {len(unknown)} {what} ({shown}): left out")
+    return indices
 
 
 def _spelling(name: str, *, by_stem: bool) -> str:
@@ -165,7 +166,7 @@ def truth_of(rows: Sequence[tuple[int, int, Sequence[float] | Doubles, bool]]) -
 def images_in(folder: Path, ids: Iterable[str]) -> tuple[Path, ...]:
     """The image of each id, whatever its ending; where there is none, the path of the JPEG that should be there."""
     known: dict[str, Path] = {}
-    listed = [path for path in folder.iterdir() if path.suffix.lower() in IMAGES] if folder.is_dir() else []
+    listed = [path for path in folder.iterdir() if path.suffix.lower() in IMAGES] if is_folder(folder) else []
     for path in sorted(listed, key=lambda path: IMAGES.index(path.suffix.lower())):
         known.setdefault(path.stem, path)
     return tuple(known.get(name, folder / f"{name}.jpg") for name in ids)

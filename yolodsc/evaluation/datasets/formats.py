@@ -12,6 +12,7 @@ from yolodsc.evaluation.datasets.journal import JOURNAL_FILE, read_journal
 from yolodsc.evaluation.datasets.text import Corners, read_folder, read_folder_detections
 from yolodsc.evaluation.datasets.voc import read_annotations
 from yolodsc.evaluation.metrics.tables import DetectionTable
+from yolodsc.files import exists, is_file, is_folder
 
 FormatName = Literal["voc", "yolo", "cartucho", "coco", "rafael"]
 
@@ -38,25 +39,25 @@ class Format:
     images: Path | None = None
 
     def __post_init__(self) -> None:
-        for option, given, wanted in (("--format", self.name, FormatName), ("--boxes", self.corners, Corners)):
-            if given not in get_args(wanted):
-                raise OptionError(f"{option} {given}: wanted {', '.join(get_args(wanted))}")
+        for option, given, choices in (("format", self.name, FormatName), ("boxes", self.corners, Corners)):
+            if given not in get_args(choices):
+                raise OptionError(f"{option} {given}: expected {', '.join(get_args(choices))}")
 
 
 def read_truth(path: Path, form: Format, report: InputReport) -> Dataset:
     """Ground truth from a folder or file; a folder of XML files is read as VOC's whatever the format of the detections."""
-    if not path.exists():
+    if not exists(path):
         raise DatasetError(f"{path}: no such file or folder")
     if form.name == "coco":
         return read_coco(path, report, images=form.images)
-    folder = path / "Annotations" if (path / "Annotations").is_dir() else path
+    folder = path / "Annotations" if is_folder(path / "Annotations") else path
     ids = sorted(file.stem for file in folder.glob("*.xml"))
     if ids:
         beside = folder.parent / "JPEGImages"
-        images = form.images or (beside if beside.is_dir() else None)
+        images = form.images or (beside if is_folder(beside) else None)
         return read_annotations(folder, ids, report, names=form.names, images=images)
     if form.name == "voc":
-        raise DatasetError(f"{path}: no .xml files in it; wanted VOC annotations, or another --format")
+        raise DatasetError(f"{path}: no .xml files in it; expected VOC annotations, or another format")
     return read_folder(path, form.name, report, names=form.names, corners=form.corners, images=form.images)
 
 
@@ -66,11 +67,11 @@ def read_detections(path: Path, dataset: Dataset, form: Format, report: InputRep
     JSON (COCO's, or Darknet's ``-out``), the folder of an earlier run, comp4 files (one a class), or text files (one a
     image).
     """
-    if path.is_file():
+    if is_file(path):
         return to_table(dataset, read_results(path, dataset, report), report), frozenset()
-    if not path.is_dir():
+    if not is_folder(path):
         raise DatasetError(f"{path}: no such file or folder")
-    if (path / JOURNAL_FILE).is_file() and (journal := read_journal(path / JOURNAL_FILE)) is not None:
+    if is_file(path / JOURNAL_FILE) and (journal := read_journal(path / JOURNAL_FILE)) is not None:
         return to_table(dataset, journal.rows(dataset), report), frozenset()
     if form.name == "coco" or (form.name == "voc" and _is_comp4(path, dataset)):
         rows, missing = read_comp4(path, dataset.names, report)

@@ -1,4 +1,4 @@
-"""The journal of a run: what was found, one line an image, uncut and in full precision, so that a run can be continued."""
+"""The journal of a run: the detections, one line an image, not clipped and in full precision, so that a run can resume."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,15 +11,16 @@ import numpy as np
 from yolodsc.errors import DatasetError
 from yolodsc.evaluation.datasets.dataset import Dataset, DetectionRows
 from yolodsc.evaluation.datasets.journal_schema import check_journal_entry, check_journal_settings
+from yolodsc.files import exists
 from yolodsc.schemas import dump_json, parse_json
 
 JOURNAL_FILE = "detections.jsonl"
-"""Its name in the folder of ``--save-detections``."""
+"""Name of the journal in the folder of the detections."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageDetections:
-    """One image's detections as plain lists, or why there are none; seconds of reading, network and what comes after."""
+    """The detections of one image as plain lists, or the error; seconds of reading, network and postprocessing."""
 
     id: str
     class_ids: list[int]
@@ -29,14 +30,14 @@ class ImageDetections:
     error: str | None = None
 
     def line(self) -> str:
-        """The journal's line."""
+        """Return the journal's line."""
         entry = {"id": self.id, "class": self.class_ids, "score": self.scores, "box": self.boxes, "seconds": self.seconds}
         return dump_json(entry, file=JOURNAL_FILE, error=DatasetError) + "\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """What a run has left behind: the settings that its detections depend on, and the images that it finished."""
+    """The content of a journal: the settings that the detections depend on, and the images that are done."""
 
     settings: Mapping[str, Any]
     entries: Sequence[ImageDetections]
@@ -55,7 +56,7 @@ class Journal:
 
 
 def read_journal(path: Path) -> Journal | None:
-    """The journal of an interrupted run, without a last line that was cut off; None where not even the first one is whole."""
+    """Return the journal of an interrupted run without a truncated last line; None if the first line is incomplete."""
     lines = _whole(path).decode("utf-8", "replace").split("\n")[:-1]
     if not lines:
         return None
@@ -84,22 +85,28 @@ def _parsed(path: Path, number: int, line: str) -> dict[str, Any]:
 
 
 def resume_journal(path: Path, settings: Mapping[str, Any]) -> Sequence[ImageDetections]:
-    """The images that an earlier run with the same settings finished; a `DatasetError` where the settings differ."""
-    journal = read_journal(path) if path.exists() else None
+    """Return the images that an earlier run finished; raise a `DatasetError` if its settings differ."""
+    journal = read_journal(path) if exists(path) else None
     if journal is None:
         return ()
-    for key, wanted in settings.items():
-        found = journal.settings.get(key)
-        if found != wanted:
-            told = "another file" if key in ("cfg", "weights") else f"{_short(found)}, now {_short(wanted)}"
-            raise DatasetError(f"{path}: a run with other settings, {key}: {told}; wanted the same, or another folder")
+    earlier = {"decoder": _decoder_of(journal.settings), **journal.settings}
+    for key, expected in settings.items():
+        found = earlier.get(key)
+        if found != expected:
+            difference = "another file" if key in ("cfg", "weights") else f"{_short(found)}, now {_short(expected)}"
+            raise DatasetError(f"{path}: a run with other settings, {key}: {difference}; expected the same, or another folder")
     return journal.entries
+
+
+def _decoder_of(settings: Mapping[str, Any]) -> str:
+    """Return the JPEG decoder of a run whose journal does not name it: journals of earlier versions do not."""
+    return "fast" if settings.get("profile") == "opencv" or settings.get("exif") else "darknet"
 
 
 @contextmanager
 def append_journal(path: Path, settings: Mapping[str, Any]) -> Iterator[TextIO]:
-    """The journal opened for more lines, each on disk as soon as it is written; begun with the settings where it is new."""
-    whole = len(_whole(path)) if path.exists() else 0
+    """Open the journal for appending; each line is flushed at once. A new journal begins with the settings."""
+    whole = len(_whole(path)) if exists(path) else 0
     try:
         with path.open("a", encoding="utf-8", buffering=1) as file:
             file.truncate(whole)
@@ -111,7 +118,7 @@ def append_journal(path: Path, settings: Mapping[str, Any]) -> Iterator[TextIO]:
 
 
 def _whole(path: Path) -> bytes:
-    """The file up to its last line end."""
+    """Return the file up to its last newline."""
     try:
         content = path.read_bytes()
     except OSError as error:

@@ -11,10 +11,10 @@ from yolodsc.darknet import read_names
 from yolodsc.errors import DatasetError
 from yolodsc.evaluation.datasets.dataset import Dataset, DetectionRows, InputReport, image_sizes, images_in, truth_of
 from yolodsc.evaluation.metrics.tables import Doubles
-from yolodsc.files import text_of
+from yolodsc.files import exists, is_file, text_of
 from yolodsc.schemas import MAX_FINITE
 
-MOST_DIGITS = 9
+MAX_DIGITS = 9
 """Of a class number; longer ones are names."""
 Format = Literal["yolo", "cartucho", "rafael"]
 Corners = Literal["auto", "xywh", "xyxy"]
@@ -37,17 +37,17 @@ def label_file(image: str) -> Path | None:
     Of endings that Darknet does not know (``.webp``), ``a.webp.txt`` comes before ``a.txt``.
     """
     usual = label_path(image)
-    places = [usual, usual.with_name(Path(image.replace("\\", "/")).stem + ".txt")]
-    for place in tuple(places):
-        parts = place.parts
+    candidates = [usual, usual.with_name(Path(image.replace("\\", "/")).stem + ".txt")]
+    for candidate in tuple(candidates):
+        parts = candidate.parts
         if "images" in parts[:-1]:
             last = len(parts) - 1 - parts[::-1].index("images")
-            places.append(Path(*parts[:last], "labels", *parts[last + 1 :]))
-    return next((place for place in places if place.is_file()), None)
+            candidates.append(Path(*parts[:last], "labels", *parts[last + 1 :]))
+    return next((candidate for candidate in candidates if is_file(candidate)), None)
 
 
 def read_folder(
-    place: Path,
+    source: Path,
     form: Format,
     report: InputReport,
     *,
@@ -56,30 +56,32 @@ def read_folder(
     images: Path | None = None,
 ) -> Dataset:
     """Ground truth: a folder of label files, or (``yolo``) a list of images; ``images`` says where the images lie."""
-    paths = _listed(place) if place.is_file() else None
-    files = _labels_of(paths) if paths else _label_files(place)
+    paths = _listed(source) if is_file(source) else None
+    files = _labels_of(paths) if paths else _label_files(source)
     ids = _ids(paths or files)
     if paths is None and (form == "yolo" or images):
-        paths = _beside(place, ids, images)
+        paths = _beside(source, ids, images)
     sizes = np.full((len(ids), 2), np.nan) if paths is None else image_sizes(paths)
-    known = tuple(names) or _names_of(place)
+    known = tuple(names) or _names_of(source)
     rows = _labelled(files, form, report, names=known, corners=corners, sizes=sizes)
     classes = known + tuple(sorted({row[1] for row in rows} - set(known), key=_natural))
-    truth = truth_of([(image, classes.index(name), box, difficult) for image, name, box, difficult in rows])
-    return Dataset(classes, ids, truth, sizes, paths, relative=form == "yolo" and bool(np.isnan(sizes).any()), listed=len(known))
+    ground_truth = truth_of([(image, classes.index(name), box, difficult) for image, name, box, difficult in rows])
+    return Dataset(
+        classes, ids, ground_truth, sizes, paths, relative=form == "yolo" and bool(np.isnan(sizes).any()), listed=len(known)
+    )
 
 
 def mark_difficult(dataset: Dataset, listed: Path, report: InputReport) -> Dataset:
     """The dataset with the objects of Darknet's ``difficult=`` list: the images in the same order, with labels of their own."""
     files = _labels_of(_listed(listed))
     if len(files) != len(dataset.ids):
-        raise DatasetError(f"{listed}: {len(files)} images; wanted the {len(dataset.ids)} of the ground truth, in its order")
+        raise DatasetError(f"{listed}: {len(files)} images; expected the {len(dataset.ids)} of the ground truth, in its order")
     rows = _labelled(files, "yolo", report, names=dataset.names, corners="auto", sizes=dataset.sizes)
     index = {name: i for i, name in enumerate(dataset.names)}
     added = truth_of([(image, index[name], box, True) for image, name, box, _ in rows if name in index])
     if len(added) < len(rows):
         report.problem(f"{listed}: {len(rows) - len(added)} objects of classes that the ground truth does not have; skipped")
-    return replace(dataset, truth=dataset.truth.with_more(added))
+    return replace(dataset, ground_truth=dataset.ground_truth.with_more(added))
 
 
 def read_folder_detections(
@@ -111,31 +113,31 @@ def _labelled(
     return [(entry[0], _named(entry[1], names), box, entry[3]) for entry, box in zip(entries, boxes, strict=True)]
 
 
-def _listed(place: Path) -> tuple[Path, ...]:
+def _listed(source: Path) -> tuple[Path, ...]:
     """The images of a list, one a line; relative ones as they stand, or beside the list."""
-    lines = text_of(place, error=DatasetError, errors="surrogateescape").splitlines()
+    lines = text_of(source, error=DatasetError, errors="surrogateescape").splitlines()
     if any("\0" in line for line in lines):
-        raise DatasetError(f"{place}: has NUL bytes; wanted a list of paths, one a line")
+        raise DatasetError(f"{source}: has NUL bytes; expected a list of paths, one a line")
     paths = [Path(line.strip().replace("\\", "/")) for line in lines if line.strip()]
     if not paths:
-        raise DatasetError(f"{place}: empty; wanted one image a line")
-    return tuple(path if path.is_absolute() or path.exists() else place.parent / path for path in paths)
+        raise DatasetError(f"{source}: empty; expected one image a line")
+    return tuple(path if path.is_absolute() or exists(path) else source.parent / path for path in paths)
 
 
 def _labels_of(images: Sequence[Path]) -> list[Path]:
     """The label files of images, those that are missing where Darknet looks for them; a `DatasetError` for none at all."""
     files = [label_file(str(image)) for image in images]
-    wanted = [label_path(str(image)) for image in images]
+    candidates = [label_path(str(image)) for image in images]
     if not any(files):
-        raise DatasetError(f"no label files of {len(files)} images; looked for {wanted[0]} first")
-    return [file or place for file, place in zip(files, wanted, strict=True)]
+        raise DatasetError(f"no label files of {len(files)} images; looked for {candidates[0]} first")
+    return [file or expected for file, expected in zip(files, candidates, strict=True)]
 
 
 def _label_files(folder: Path) -> list[Path]:
     listed = (path for path in folder.glob("*.txt") if path.name not in {"classes.txt", "train.txt", "test.txt"})
-    files = sorted(path for path in listed if path.is_file())
+    files = sorted(path for path in listed if is_file(path))
     if not files:
-        raise DatasetError(f"{folder}: no label files; wanted one .txt an image")
+        raise DatasetError(f"{folder}: no label files; expected one .txt an image")
     return files
 
 
@@ -145,15 +147,15 @@ def _ids(paths: Sequence[Path]) -> tuple[str, ...]:
     return stems if len(set(stems)) == len(stems) else tuple(str(path.with_suffix("")) for path in paths)
 
 
-def _names_of(place: Path) -> tuple[str, ...]:
+def _names_of(source: Path) -> tuple[str, ...]:
     """LabelImg's ``classes.txt`` beside the labels, where there is one."""
-    file = place / "classes.txt"
-    return read_names(file) if file.is_file() else ()
+    file = source / "classes.txt"
+    return read_names(file) if is_file(file) else ()
 
 
 def _lines(path: Path, columns: int, form: Format, report: InputReport) -> Iterator[tuple[str, list[float], bool]]:
     """Class, numbers and the word ``difficult`` of each line; class names may have blanks, YOLO's numbers don't."""
-    if not path.is_file():
+    if not is_file(path):
         report.problem(f"{path}: no such file; taken as an image without objects")
         return
     lines = text_of(path, error=DatasetError).splitlines()
@@ -183,12 +185,12 @@ def _corners(numbers: Doubles, form: Format, corners: Corners, sizes: Doubles, w
         scale = np.where(np.isnan(sizes), 1.0, sizes)
         return np.concatenate([(numbers[:, :2] - half) * scale, (numbers[:, :2] + half) * scale], axis=1)
     if len(numbers) and numbers.min() >= 0 and numbers.max() <= 1:
-        report.note(f"{what}: all numbers lie in 0..1; relative boxes are what --format yolo reads")
+        report.note(f"{what}: all numbers lie in 0..1; relative boxes belong to format yolo")
     if form == "cartucho" and corners == "auto":
         corners = "xyxy"
     if corners == "auto":
         corners = "xyxy" if bool((numbers[:, 2:] >= numbers[:, :2]).all()) else "xywh"
-        report.note(f"{what}: read as {corners}, which is what fits all of its boxes (--boxes says otherwise)")
+        report.note(f"{what}: read as {corners}, which is what fits all of its boxes (boxes selects another reading)")
     if corners == "xywh":
         return np.concatenate([numbers[:, :2], numbers[:, :2] + numbers[:, 2:]], axis=1)
     return numbers
@@ -211,20 +213,20 @@ def _in_range(word: str, names: Sequence[str], path: Path, report: InputReport) 
 
 def _class_number(word: str) -> int | None:
     """A class given by number; None for a name, and for more digits than a class can have."""
-    return int(word) if word.isdecimal() and len(word) <= MOST_DIGITS else None
+    return int(word) if word.isdecimal() and len(word) <= MAX_DIGITS else None
 
 
 def _natural(name: str) -> tuple[int, str]:
     number = _class_number(name)
-    return (10**MOST_DIGITS, name) if number is None else (number, "")
+    return (10**MAX_DIGITS, name) if number is None else (number, "")
 
 
 def _beside(folder: Path, ids: Sequence[str], given: Path | None) -> tuple[Path, ...] | None:
     """Images where ``given`` says, next to their labels, or where YOLO datasets keep them; None unless all are there."""
     if given is not None:
         return images_in(given, ids)
-    for place in (folder, folder.parent / "images", folder.parent / "JPEGImages"):
-        found = images_in(place, ids)
-        if all(path.is_file() for path in found):
-            return found
+    for candidate in (folder, folder.parent / "images", folder.parent / "JPEGImages"):
+        paths = images_in(candidate, ids)
+        if all(is_file(path) for path in paths):
+            return paths
     return None

@@ -10,7 +10,7 @@ import numpy as np
 from yolodsc.errors import DatasetError
 from yolodsc.evaluation.datasets.dataset import Dataset, InputReport, image_sizes, images_in, truth_of
 from yolodsc.evaluation.metrics.tables import Doubles
-from yolodsc.files import text_of
+from yolodsc.files import is_file, is_folder, text_of
 from yolodsc.schemas import MAX_FINITE
 
 NAMES = (
@@ -22,7 +22,7 @@ NAMES = (
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """One image's XML: width and height (NaN: not told), and objects as name, corners, difficult."""
+    """One image's XML: width and height (NaN if missing), and objects as name, corners, difficult."""
 
     size: tuple[float, float]
     objects: tuple[tuple[str, tuple[float, float, float, float], bool], ...]
@@ -45,23 +45,23 @@ def read_voc(root: Path, chosen: str, report: InputReport, *, names: Sequence[st
 
 
 def image_set_file(root: Path, chosen: str) -> Path:
-    """The list that ``--set`` means: an image set of the tree, or a file; a `DatasetError` where there is none."""
-    if not (root / "Annotations").is_dir():
-        raise DatasetError(f"{root}: no folder 'Annotations' in it; wanted a VOC tree such as VOCdevkit/VOC2007")
-    places = [root / "ImageSets" / "Main" / f"{chosen}.txt", Path(chosen)]
-    place = next((path for path in places if path.is_file()), None)
-    if place is None:
-        raise DatasetError(f"--set {chosen}: no file {places[0]}; wanted the name of an image set, or a file")
-    return place
+    """Return the file of an image set: one of the tree, or any file; raise a `DatasetError` if there is none."""
+    if not is_folder(root / "Annotations"):
+        raise DatasetError(f"{root}: no folder 'Annotations' in it; expected a VOC tree such as VOCdevkit/VOC2007")
+    candidates = [root / "ImageSets" / "Main" / f"{chosen}.txt", Path(chosen)]
+    path = next((path for path in candidates if is_file(path)), None)
+    if path is None:
+        raise DatasetError(f"set {chosen}: no file {candidates[0]}; expected the name of an image set, or a file")
+    return path
 
 
 def read_set(root: Path, chosen: str) -> list[str]:
     """Ids of an image set, each once; a second column (``aeroplane_test.txt``) is left aside."""
-    place = image_set_file(root, chosen)
-    lines = text_of(place, error=DatasetError).splitlines()
+    path = image_set_file(root, chosen)
+    lines = text_of(path, error=DatasetError).splitlines()
     ids = [_id(line.split()[0]) for line in lines if line.strip()]
     if not ids:
-        raise DatasetError(f"{place}: empty; wanted one image a line")
+        raise DatasetError(f"{path}: empty; expected one image a line")
     return list(dict.fromkeys(ids))
 
 
@@ -103,12 +103,12 @@ def read_annotations(
 
 
 def _checked(sizes: Doubles, paths: Sequence[Path], report: InputReport) -> Doubles:
-    """Sizes (P, 2): the image's own where it and the XML disagree."""
+    """Return the sizes (P, 2), from the images if the XML files disagree."""
     actual = image_sizes(paths)
     known = ~np.isnan(actual)
     for i in np.flatnonzero((known & ~np.isnan(sizes) & (actual != sizes)).any(axis=1)).tolist():
-        told, own = ("x".join(f"{side:g}" for side in pair) for pair in (sizes[i], actual[i]))
-        report.problem(f"{paths[i].stem}.xml: size {told}, but the image has {own}")
+        written, decoded = ("x".join(f"{side:g}" for side in pair) for pair in (sizes[i], actual[i]))
+        report.problem(f"{paths[i].stem}.xml: size {written}, but the image has {decoded}")
     return np.where(known, actual, sizes)
 
 
@@ -127,8 +127,8 @@ def _annotation(path: Path, report: InputReport) -> Annotation | None:
         report.problem(f"{path}: cannot be parsed as safe XML ({type(error).__name__}); the image is left out")
         return None
     size = (_number(root.findtext("size/width")) or np.nan, _number(root.findtext("size/height")) or np.nan)
-    found = [_object(element, path.name, size, report) for element in root.iter("object")]
-    return Annotation(size, tuple(entry for entry in found if entry is not None))
+    objects = [_object(element, path.name, size, report) for element in root.iter("object")]
+    return Annotation(size, tuple(entry for entry in objects if entry is not None))
 
 
 def _object(element: Any, file: str, size: tuple[float, float], report: InputReport) -> Any:

@@ -32,22 +32,22 @@ class Breakdown:
         return {"mean_ap": self.mean_ap, "counts": self.counts, "costs": self.costs}
 
 
-def breakdown(truth: GroundTruth, found: DetectionTable, *, classes: int) -> Breakdown:
+def breakdown(ground_truth: GroundTruth, detections: DetectionTable, *, classes: int) -> Breakdown:
     """Sort every wrong detection and every object not found into one kind; at most 100 detections an image, as TIDE.
 
     Who finds a difficult object or a crowd has no part in AP, but gets a kind too, as in TIDE: mending it may find another object.
     """
-    wanted = truth[~(truth.difficult | truth.crowd)]
-    table = _classified(truth, wanted, found, classes)
+    ordinary = ground_truth[~(ground_truth.difficult | ground_truth.crowd)]
+    table = _classified(ground_truth, ordinary, detections, classes)
     kinds = table.kinds
-    usable = np.zeros(len(wanted), bool)
+    usable = np.zeros(len(ordinary), bool)
     usable[table.objects[(kinds == CLASSIFICATION) | (kinds == LOCALISATION)]] = True
     missed = ~(table.used | usable)
     base = table.mean_ap(kinds == RIGHT, ~table.ignored)
     counts = {name: int(np.count_nonzero(kinds == kind)) for name, kind in zip(KINDS, range(2, 7), strict=False)}
     counts["missed"] = int(np.count_nonzero(missed))
     costs = {name: table.without(kind) - base for name, kind in zip(KINDS, range(2, 7), strict=False)}
-    fewer = np.bincount(wanted.class_id[missed], minlength=classes)
+    fewer = np.bincount(ordinary.class_id[missed], minlength=classes)
     costs["missed"] = table.mended_ap(kinds == RIGHT, ~table.ignored, fewer=fewer) - base
     return Breakdown(base, counts, {name: max(cost, 0.0) for name, cost in costs.items()})
 
@@ -56,7 +56,7 @@ def breakdown(truth: GroundTruth, found: DetectionTable, *, classes: int) -> Bre
 class _Table:
     """Detections by image and score, with their kinds, whether they are ignored and the objects they point at (-1: none).
 
-    ``wanted`` and ``used`` are of the objects: their classes, and which of them were found.
+    ``object_classes`` and ``used`` describe the objects: their classes, and whether a detection found them.
     """
 
     class_id: Ints
@@ -64,19 +64,19 @@ class _Table:
     kinds: Outcomes
     ignored: Flags
     objects: Ints
-    wanted: Ints
+    object_classes: Ints
     used: Flags
     classes: int
 
     def mean_ap(self, right: Flags, kept: Flags) -> float:
         """Mean over the classes with objects or detections."""
-        positives = np.bincount(self.wanted, minlength=self.classes)
+        positives = np.bincount(self.object_classes, minlength=self.classes)
         return self._mean_ap(right, np.flatnonzero(kept), self.class_id, positives)
 
     def mended_ap(self, right: Flags, kept: Flags, *, class_id: Ints | None = None, fewer: Ints | None = None) -> float:
         """The same with errors mended; of equal scores those that were wrong come first (``quantify.py: TIDERun.fix_errors``)."""
         labels = self.class_id if class_id is None else class_id
-        positives = np.bincount(self.wanted, minlength=self.classes) - (0 if fewer is None else fewer)
+        positives = np.bincount(self.object_classes, minlength=self.classes) - (0 if fewer is None else fewer)
         were_right = self.kinds == RIGHT
         rows = np.concatenate([np.flatnonzero(kept & ~were_right), np.flatnonzero(kept & were_right)])
         return self._mean_ap(right, rows, labels, positives)
@@ -88,9 +88,9 @@ class _Table:
         bounds = np.searchsorted(labels[rows], np.arange(self.classes + 1))
         aps = []
         for c in range(self.classes):
-            own = rows[bounds[c] : bounds[c + 1]]
-            if len(own) or positives[c]:
-                points = curve(self.score[own], right[own].astype(np.uint8), int(positives[c]))
+            class_rows = rows[bounds[c] : bounds[c + 1]]
+            if len(class_rows) or positives[c]:
+                points = curve(self.score[class_rows], right[class_rows].astype(np.uint8), int(positives[c]))
                 aps.append(average_precision(points, "101 exact") if positives[c] else 0.0)
         return float(np.mean(aps)) if aps else 0.0
 
@@ -99,7 +99,7 @@ class _Table:
         of_kind = self.kinds == kind
         mended = of_kind & self._best_claims()
         labels = self.class_id.copy()
-        labels[mended] = self.wanted[self.objects[mended]]
+        labels[mended] = self.object_classes[self.objects[mended]]
         return self.mended_ap((self.kinds == RIGHT) | mended, (~self.ignored & ~of_kind) | mended, class_id=labels)
 
     def _best_claims(self) -> Flags:
@@ -111,24 +111,24 @@ class _Table:
         return first
 
 
-def _classified(truth: GroundTruth, wanted: GroundTruth, found: DetectionTable, classes: int) -> _Table:
+def _classified(ground_truth: GroundTruth, ordinary: GroundTruth, detections: DetectionTable, classes: int) -> _Table:
     """Every detection with its kind."""
     from yolodsc.evaluation.errors.kinds import error_kinds
     from yolodsc.evaluation.metrics.ranking import ranked
 
-    rows = ranked(found.score, found.image)
-    starts = np.flatnonzero(np.diff(found.image[rows], prepend=-1))
+    rows = ranked(detections.score, detections.image)
+    starts = np.flatnonzero(np.diff(detections.image[rows], prepend=-1))
     rank = np.arange(len(rows)) - np.repeat(starts, np.diff(starts, append=len(rows)))
     rows = rows[rank < PER_IMAGE]
-    image = found.image[rows]
+    image = detections.image[rows]
     starts = np.flatnonzero(np.diff(image, prepend=-1))
-    by_image = np.argsort(wanted.image, kind="stable")
-    ignored = truth[truth.difficult | truth.crowd]
+    by_image = np.argsort(ordinary.image, kind="stable")
+    ignored = ground_truth[ground_truth.difficult | ground_truth.crowd]
     ignored = ignored[np.argsort(ignored.image, kind="stable")]
-    objects = wanted[by_image]
+    objects = ordinary[by_image]
     kinds, left_out, at, used = error_kinds(
-        found.boxes_xyxy[rows],
-        found.class_id[rows],
+        detections.boxes_xyxy[rows],
+        detections.class_id[rows],
         np.append(starts, len(rows)),
         np.searchsorted(objects.image, image[starts], "left"),
         np.searchsorted(objects.image, image[starts], "right"),
@@ -141,7 +141,7 @@ def _classified(truth: GroundTruth, wanted: GroundTruth, found: DetectionTable, 
         FOREGROUND_IOU,
         BACKGROUND_IOU,
     )
-    in_order = np.zeros(len(wanted), bool)
+    in_order = np.zeros(len(ordinary), bool)
     in_order[by_image] = used
-    columns = found.class_id[rows], found.score[rows], kinds, left_out, np.append(by_image, -1)[at]
-    return _Table(*columns, wanted.class_id, in_order, classes)
+    columns = detections.class_id[rows], detections.score[rows], kinds, left_out, np.append(by_image, -1)[at]
+    return _Table(*columns, ordinary.class_id, in_order, classes)

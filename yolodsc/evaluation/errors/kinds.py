@@ -36,11 +36,11 @@ def error_kinds(  # noqa: PLR0912, PLR0915 one kernel, one function
     at = np.full(n, -1, np.int64)
     ignored = np.zeros(n, np.bool_)
     used = np.zeros(objects.shape[0], np.bool_)
-    longest, most = 0, 0
+    longest, max_objects = 0, 0
     for p in range(first.shape[0]):
         longest = max(longest, bounds[p + 1] - bounds[p])
-        most = max(most, last[p] - first[p])
-    overlap = np.zeros((longest, most))
+        max_objects = max(max_objects, last[p] - first[p])
+    overlap = np.zeros((longest, max_objects))
     for p in range(first.shape[0]):
         low, start, stop = bounds[p], first[p], last[p]
         for i in range(low, bounds[p + 1]):

@@ -73,24 +73,24 @@ class _Groups:
     keys: Ints
 
 
-def coco(bench: MatchCache, rule: Rule, classes: int) -> CocoResult:
+def coco(cache: MatchCache, rule: Rule, classes: int) -> CocoResult:
     """Match and accumulate as ``COCOeval`` does."""
-    groups = _groups(bench, rule)
-    objects, object_keys = grouped(bench.truth, np.arange(len(bench.truth)), bench.images)
-    truth = bench.truth[objects]
-    outcomes = _match(bench, rule, groups, truth, object_keys)
-    positives = np.stack([np.bincount(truth.class_id[~no], minlength=classes) for no in _unwanted(truth)])
-    precision = _precision(bench, rule, groups.rows, outcomes, positives)
-    recall = _recall(bench.found.class_id[groups.rows], outcomes, groups.rank, positives, rule)
+    groups = _groups(cache, rule)
+    objects, object_keys = grouped(cache.ground_truth, np.arange(len(cache.ground_truth)), cache.images)
+    ground_truth = cache.ground_truth[objects]
+    outcomes = _match(cache, rule, groups, ground_truth, object_keys)
+    positives = np.stack([np.bincount(ground_truth.class_id[~no], minlength=classes) for no in _ignored(ground_truth)])
+    precision = _precision(cache, rule, groups.rows, outcomes, positives)
+    recall = _recall(cache.detections.class_id[groups.rows], outcomes, groups.rank, positives, rule)
     return CocoResult(precision, recall, positives, groups.rows, outcomes[0, 0])
 
 
-def _groups(bench: MatchCache, rule: Rule) -> _Groups:
+def _groups(cache: MatchCache, rule: Rule) -> _Groups:
     from yolodsc.evaluation.metrics.ranking import ranked
 
-    found = bench.found
-    key = found.class_id * bench.images + found.image
-    rows = ranked(found.score, key)
+    detections = cache.detections
+    key = detections.class_id * cache.images + detections.image
+    rows = ranked(detections.score, key)
     starts = np.flatnonzero(np.diff(key[rows], prepend=-1))
     rank = np.arange(len(rows)) - np.repeat(starts, np.diff(starts, append=len(rows)))
     kept = rank < (len(rows) if rule.per_image is None else rule.per_image)
@@ -99,35 +99,35 @@ def _groups(bench: MatchCache, rule: Rule) -> _Groups:
     return _Groups(rows, rank, np.append(starts, len(rows)), key[rows[starts]])
 
 
-def _unwanted(truth: GroundTruth) -> Flags:
+def _ignored(ground_truth: GroundTruth) -> Flags:
     """Objects that no one has to find, by area range: (A, M)."""
-    corners = truth.boxes_xyxy
+    corners = ground_truth.boxes_xyxy
     box_area = (corners[:, 2] - corners[:, 0]) * (corners[:, 3] - corners[:, 1])
-    area = np.where(np.isnan(truth.area), box_area, truth.area)
-    ignored = truth.crowd | truth.difficult
+    area = np.where(np.isnan(ground_truth.area), box_area, ground_truth.area)
+    ignored = ground_truth.crowd | ground_truth.difficult
     return np.stack([ignored | (area < low) | (area > high) for low, high in AREAS.values()])
 
 
-def _match(bench: MatchCache, rule: Rule, groups: _Groups, truth: GroundTruth, object_keys: Ints) -> Outcomes:
+def _match(cache: MatchCache, rule: Rule, groups: _Groups, ground_truth: GroundTruth, object_keys: Ints) -> Outcomes:
     from yolodsc.evaluation.metrics.greedy import greedy_outcomes
 
-    boxes = np.ascontiguousarray(bench.detections(rule).boxes_xyxy[groups.rows])
+    boxes = np.ascontiguousarray(cache.detections_for(rule).boxes_xyxy[groups.rows])
     area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    found: Outcomes = greedy_outcomes(
+    outcomes: Outcomes = greedy_outcomes(
         boxes,
         groups.bounds,
         first=np.searchsorted(object_keys, groups.keys, "left"),
         last=np.searchsorted(object_keys, groups.keys, "right"),
-        objects=np.ascontiguousarray(truth.boxes_xyxy),
-        crowd=truth.crowd,
-        unwanted=_unwanted(truth),
+        objects=np.ascontiguousarray(ground_truth.boxes_xyxy),
+        crowd=ground_truth.crowd,
+        ignored=_ignored(ground_truth),
         outside=np.stack([(area < low) | (area > high) for low, high in AREAS.values()]),
         thresholds=np.asarray(rule.iou),
     )
-    return found
+    return outcomes
 
 
-def _precision(bench: MatchCache, rule: Rule, rows: Ints, outcomes: Outcomes, positives: Ints) -> Doubles:
+def _precision(cache: MatchCache, rule: Rule, rows: Ints, outcomes: Outcomes, positives: Ints) -> Doubles:
     from yolodsc.evaluation.metrics.interpolation import precision_at
     from yolodsc.evaluation.metrics.ranking import ranked
 
@@ -136,15 +136,15 @@ def _precision(bench: MatchCache, rule: Rule, rows: Ints, outcomes: Outcomes, po
         raise ValueError("COCO's precision is a mean over recall points")
     areas, classes = positives.shape
     steps = len(rule.iou)
-    class_id, score = bench.found.class_id[rows], bench.found.score[rows]
+    class_id, score = cache.detections.class_id[rows], cache.detections.score[rows]
     order = ranked(score, class_id)
     bounds = np.searchsorted(class_id[order], np.arange(classes + 1))
     precision = np.full((areas, steps, len(recalls), classes), np.nan)
     flat = outcomes.reshape(areas * steps, len(rows))
     for c in range(classes):
-        own = order[bounds[c] : bounds[c + 1]]
-        found = precision_at(flat, own, np.repeat(positives[:, c], steps), recalls)
-        precision[..., c] = found.reshape(areas, steps, len(recalls))
+        class_rows = order[bounds[c] : bounds[c + 1]]
+        values = precision_at(flat, class_rows, np.repeat(positives[:, c], steps), recalls)
+        precision[..., c] = values.reshape(areas, steps, len(recalls))
     precision[np.broadcast_to((positives == 0)[:, None, None, :], precision.shape)] = np.nan
     return precision
 
@@ -152,9 +152,9 @@ def _precision(bench: MatchCache, rule: Rule, rows: Ints, outcomes: Outcomes, po
 def _recall(class_id: Ints, outcomes: Outcomes, rank: Ints, positives: Ints, rule: Rule) -> Doubles:
     """Recall by limit of detections, area range, overlap and class: (3, A, T, C); NaN without objects."""
     areas, classes = positives.shape
-    most = rule.per_image or len(rank) + 1
+    max_detections = rule.per_image or len(rank) + 1
     recall = np.full((3, areas, len(rule.iou), classes), np.nan)
-    for m, limit in enumerate((1, 10, most)):
+    for m, limit in enumerate((1, 10, max_detections)):
         for a in range(areas):
             for t in range(len(rule.iou)):
                 right = class_id[(outcomes[a, t] == RIGHT) & (rank < limit)]

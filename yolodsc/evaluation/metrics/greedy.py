@@ -18,14 +18,14 @@ def greedy_outcomes(  # noqa: PLR0912 one kernel, one function
     last: Ints,
     objects: Doubles,
     crowd: Flags,
-    unwanted: Flags,
+    ignored: Flags,
     outside: Flags,
     thresholds: Doubles,
 ) -> NDArray[np.uint8]:  # pragma: no cover
     """Outcome of every detection for every area range and overlap: (A, T, N) uint8.
 
-    pycocotools ``cocoeval.py: evaluateImg`` and ``maskApi.c: bbIou``: among equal overlaps the last object wins, wanted
-    objects come before unwanted ones, a crowd may be taken again and again, its overlap is relative to the detection
+    pycocotools ``cocoeval.py: evaluateImg`` and ``maskApi.c: bbIou``: among equal overlaps the last object wins, ordinary
+    objects come before ignored ones, a crowd may be taken again and again, its overlap is relative to the detection
     alone.
 
     Parameters
@@ -37,21 +37,21 @@ def greedy_outcomes(  # noqa: PLR0912 one kernel, one function
     first, last : (G,)
         Which of the ``objects`` (M, 4) belong to each group.
     crowd : (M,)
-    unwanted : (A, M)
+    ignored : (A, M)
         Objects that each area range does not ask for.
     outside : (A, N)
         Detections whose own area lies outside of the range.
     thresholds : (T,)
     """
-    ranges, steps, n = unwanted.shape[0], thresholds.shape[0], boxes.shape[0]
+    ranges, steps, n = ignored.shape[0], thresholds.shape[0], boxes.shape[0]
     outcomes = np.zeros((ranges, steps, n), np.uint8)
-    most = 0
+    max_objects = 0
     longest = 0
     for group in range(first.shape[0]):
-        most = max(most, last[group] - first[group])
+        max_objects = max(max_objects, last[group] - first[group])
         longest = max(longest, bounds[group + 1] - bounds[group])
-    overlap = np.zeros((longest, most))
-    taken = np.zeros(most, np.bool_)
+    overlap = np.zeros((longest, max_objects))
+    taken = np.zeros(max_objects, np.bool_)
     for group in range(first.shape[0]):
         start, count = first[group], last[group] - first[group]
         for i in range(bounds[group], bounds[group + 1]):
@@ -75,9 +75,9 @@ def greedy_outcomes(  # noqa: PLR0912 one kernel, one function
                 for i in range(bounds[group], bounds[group + 1]):
                     best = min(thresholds[t], 1 - 1e-10)
                     match = -1
-                    for unwanted_pass in range(2):
+                    for ignored_pass in range(2):
                         for j in range(count):
-                            if unwanted[a, start + j] != (unwanted_pass == 1) or (taken[j] and not crowd[start + j]):
+                            if ignored[a, start + j] != (ignored_pass == 1) or (taken[j] and not crowd[start + j]):
                                 continue
                             if overlap[i - bounds[group], j] >= best:
                                 best = overlap[i - bounds[group], j]
@@ -86,7 +86,7 @@ def greedy_outcomes(  # noqa: PLR0912 one kernel, one function
                             break
                     if match >= 0:
                         taken[match] = True
-                        outcomes[a, t, i] = IGNORED if unwanted[a, start + match] else RIGHT
+                        outcomes[a, t, i] = IGNORED if ignored[a, start + match] else RIGHT
                     elif outside[a, i]:
                         outcomes[a, t, i] = IGNORED
     return outcomes

@@ -37,20 +37,20 @@ class Overlaps:
 class MatchCache:
     """One set of detections against one set of objects; what several rules share is computed once."""
 
-    truth: GroundTruth
-    found: DetectionTable
+    ground_truth: GroundTruth
+    detections: DetectionTable
     images: int
     _orders: dict[str, Ints] = field(default_factory=dict)
     _overlaps: dict[tuple[float, str, str], Overlaps] = field(default_factory=dict)
     _outcomes: dict[Rule, Outcomes] = field(default_factory=dict)
     _clipped: DetectionTable | None = None
 
-    def detections(self, rule: Rule) -> DetectionTable:
+    def detections_for(self, rule: Rule) -> DetectionTable:
         """The detections as this rule sees them."""
         if rule.borders == "open":
-            return self.found
+            return self.detections
         if self._clipped is None:
-            self._clipped = self.found.clipped()
+            self._clipped = self.detections.clipped()
         return self._clipped
 
     def order(self, ties: str) -> Ints:
@@ -58,14 +58,14 @@ class MatchCache:
         if ties not in self._orders:
             from yolodsc.evaluation.metrics.ranking import ranked
 
-            found = self.found
+            detections = self.detections
             if ties == "given":
-                self._orders[ties] = ranked(found.score, found.class_id)
-            elif np.all(np.diff(found.image) >= 0):
+                self._orders[ties] = ranked(detections.score, detections.class_id)
+            elif np.all(np.diff(detections.image) >= 0):
                 self._orders[ties] = self.order("given")
             else:
-                by_image = np.argsort(found.image, kind="stable")
-                self._orders[ties] = by_image[ranked(found.score[by_image], found.class_id[by_image])]
+                by_image = np.argsort(detections.image, kind="stable")
+                self._orders[ties] = by_image[ranked(detections.score[by_image], detections.class_id[by_image])]
         return self._orders[ties]
 
     def overlaps(self, rule: Rule, which: str) -> Overlaps:
@@ -73,11 +73,11 @@ class MatchCache:
         key = (rule.offset, rule.borders, which)
         if key not in self._overlaps:
             rows = {
-                "all": np.arange(len(self.truth)),
-                "ordinary": np.flatnonzero(~self.truth.difficult),
-                "difficult": np.flatnonzero(self.truth.difficult),
+                "all": np.arange(len(self.ground_truth)),
+                "ordinary": np.flatnonzero(~self.ground_truth.difficult),
+                "difficult": np.flatnonzero(self.ground_truth.difficult),
             }[which]
-            self._overlaps[key] = _overlaps(self.truth, rows, self.detections(rule), self.images, rule.offset)
+            self._overlaps[key] = _overlaps(self.ground_truth, rows, self.detections_for(rule), self.images, rule.offset)
         return self._overlaps[key]
 
     def outcomes(self, rule: Rule) -> Outcomes:
@@ -103,22 +103,25 @@ def _matching_part(rule: Rule) -> Rule:
     )
 
 
-def grouped(truth: GroundTruth, rows: Ints, images: int) -> tuple[Ints, Ints]:
+def grouped(ground_truth: GroundTruth, rows: Ints, images: int) -> tuple[Ints, Ints]:
     """Rows sorted by class and image (stable), and the sorted keys ``class * images + image``."""
-    keys = truth.class_id[rows] * images + truth.image[rows]
+    keys = ground_truth.class_id[rows] * images + ground_truth.image[rows]
     by_key = np.argsort(keys, kind="stable")
     return rows[by_key], keys[by_key]
 
 
-def _overlaps(truth: GroundTruth, rows: Ints, found: DetectionTable, images: int, offset: float) -> Overlaps:
+def _overlaps(ground_truth: GroundTruth, rows: Ints, detections: DetectionTable, images: int, offset: float) -> Overlaps:
     from yolodsc.evaluation.metrics.overlap import best_overlap
 
-    rows, keys = grouped(truth, rows, images)
-    wanted = found.class_id * images + found.image
-    starts = np.searchsorted(keys, np.arange(max(int(wanted.max(initial=-1)), int(keys.max(initial=-1))) + 2))
-    first, last = starts[wanted], starts[wanted + 1]  # a table of all keys: a third of the time of a search for each detection
-    objects = np.ascontiguousarray(truth.boxes_xyxy[rows])
-    iou, index = best_overlap(np.ascontiguousarray(found.boxes_xyxy), first, last, objects, offset)
+    rows, keys = grouped(ground_truth, rows, images)
+    detection_keys = detections.class_id * images + detections.image
+    starts = np.searchsorted(keys, np.arange(max(int(detection_keys.max(initial=-1)), int(keys.max(initial=-1))) + 2))
+    first, last = (
+        starts[detection_keys],
+        starts[detection_keys + 1],
+    )  # a table of all keys: a third of the time of a search for each detection
+    objects = np.ascontiguousarray(ground_truth.boxes_xyxy[rows])
+    iou, index = best_overlap(np.ascontiguousarray(detections.boxes_xyxy), first, last, objects, offset)
     padded = np.append(rows, -1)  # so that "no object" (-1) stays -1
     return Overlaps(iou, padded[index])
 
@@ -137,17 +140,17 @@ def first_at_object(objects: Ints, claims: Ints, count: int) -> Ints:
     return taken[taken >= 0]
 
 
-def _outcomes(bench: MatchCache, rule: Rule) -> Outcomes:
-    truth = bench.truth
-    outcomes = np.full(len(bench.found), WRONG, np.uint8)
-    best = bench.overlaps(rule, "all" if rule.difficult == "ignore" else "ordinary")
+def _outcomes(cache: MatchCache, rule: Rule) -> Outcomes:
+    ground_truth = cache.ground_truth
+    outcomes = np.full(len(cache.detections), WRONG, np.uint8)
+    best = cache.overlaps(rule, "all" if rule.difficult == "ignore" else "ordinary")
     hits = accepted(best, rule)
     if rule.difficult == "ignore":
-        ignored = hits & truth.difficult[best.index] if len(truth) else hits
+        ignored = hits & ground_truth.difficult[best.index] if len(ground_truth) else hits
         outcomes[ignored] = IGNORED
         hits = hits & ~ignored
     elif rule.difficult == "list":
-        outcomes[~hits & accepted(bench.overlaps(rule, "difficult"), rule)] = IGNORED
-    order = bench.order(rule.ties)
-    outcomes[first_at_object(best.index, order[hits[order]], len(truth))] = RIGHT
+        outcomes[~hits & accepted(cache.overlaps(rule, "difficult"), rule)] = IGNORED
+    order = cache.order(rule.ties)
+    outcomes[first_at_object(best.index, order[hits[order]], len(ground_truth))] = RIGHT
     return outcomes

@@ -40,15 +40,15 @@ def radix_order(keys: NDArray[np.uint64]) -> Ints:  # pragma: no cover
     order, spare = np.arange(n), np.empty(n, np.int64)
     here, other = keys.copy(), np.empty(n, np.uint64)
     for d in range(digits):
-        own = starts[d]
-        if own.max() == n:
+        slots = starts[d]
+        if slots.max() == n:
             continue  # all alike here
         at = 0
-        for value in range(len(own)):
-            at, own[value] = at + own[value], at
+        for value in range(len(slots)):
+            at, slots[value] = at + slots[value], at
         for i in range(n):
             value = int((here[i] >> np.uint64(d * DIGIT)) & mask)
-            spare[own[value]], other[own[value]] = order[i], here[i]
-            own[value] += 1
+            spare[slots[value]], other[slots[value]] = order[i], here[i]
+            slots[value] += 1
         order, spare, here, other = spare, order, other, here
     return order

@@ -48,7 +48,7 @@ class Rule:
         ``best``: a detection belongs to the one object of its class that it overlaps most, taken or not.
         ``free``: to the best one that is not taken yet.
     difficult
-        ``ignore``: difficult objects are not wanted, and whoever finds one counts neither way.
+        ``ignore``: difficult objects need not be found, and a detection that matches one counts neither way.
         ``drop``: they are not there, so that whoever finds one is wrong.
         ``list``: as ``drop``, but a wrong detection that overlaps one leaves the curve (though not TP and FP at a
         threshold).
@@ -76,7 +76,7 @@ class Rule:
     difficult: Literal["ignore", "drop", "list"] = "ignore"
     interpolation: Interpolation
     empty: Literal["skip", "zero"] = "skip"
-    ties: Literal["given", "picture"] = "given"
+    ties: Literal["given", "image"] = "given"
     borders: Literal["clip", "open"] = "clip"
     per_image: int | None = None
     counts: Literal["score", "given"] = "score"
@@ -92,7 +92,7 @@ def _darknet(name: str, points: str, interpolation: Interpolation) -> Rule:
         difficult="drop",
         interpolation=interpolation,
         empty="zero",
-        ties="picture",
+        ties="image",
         borders="open",
         counts="given",
     )
@@ -126,7 +126,7 @@ _PRESETS = (
         accept=">=",
         matching="free",
         interpolation="101 linspace",
-        ties="picture",
+        ties="image",
         per_image=100,
     ),
     Rule(
@@ -135,7 +135,7 @@ _PRESETS = (
         offset=1.0,
         accept=">=",
         interpolation="area",
-        ties="picture",
+        ties="image",
     ),
 )
 
@@ -145,13 +145,13 @@ RULES = {rule.name: rule for rule in _PRESETS}
 
 def rules_named(names: str) -> tuple[Rule, ...]:
     """The rules of a list like ``voc07,darknet`` (commas or blanks; ``all``: every one), in the order asked for."""
-    wanted = names.replace(",", " ").split()
-    if wanted == ["all"]:
+    requested = names.replace(",", " ").split()
+    if requested == ["all"]:
         return tuple(RULES.values())
-    unknown = [name for name in wanted if name not in RULES]
-    if unknown or not wanted:
-        raise OptionError(f"--rules {names}: {unknown or 'nothing'} is no rule; wanted some of {', '.join(RULES)}")
-    return tuple(RULES[name] for name in dict.fromkeys(wanted))
+    unknown = [name for name in requested if name not in RULES]
+    if unknown or not requested:
+        raise OptionError(f"rules {names}: {unknown or 'nothing'} is no rule; expected some of {', '.join(RULES)}")
+    return tuple(RULES[name] for name in dict.fromkeys(requested))
 
 
 def adjust_rule(rule: Rule, *, iou: float | None = None, difficult: Literal["drop", "list"] = "drop") -> Rule:

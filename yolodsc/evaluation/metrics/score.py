@@ -82,8 +82,8 @@ class RuleResult:
 
 def score_detections(
     rules: Iterable[Rule],
-    truth: GroundTruth,
-    found: DetectionTable,
+    ground_truth: GroundTruth,
+    detections: DetectionTable,
     *,
     classes: int,
     images: int,
@@ -109,52 +109,52 @@ def score_detections(
     dict
         Results by the rules' names, in their order.
     """
-    bench = MatchCache(truth, found, images)
-    return {rule.name: _score(bench, rule, classes, missing, thresh) for rule in rules}
+    cache = MatchCache(ground_truth, detections, images)
+    return {rule.name: _score(cache, rule, classes, missing, thresh) for rule in rules}
 
 
-def _score(bench: MatchCache, rule: Rule, classes: int, missing: frozenset[int], thresh: float) -> RuleResult:
+def _score(cache: MatchCache, rule: Rule, classes: int, missing: frozenset[int], thresh: float) -> RuleResult:
     by_best = _free_results if rule.matching == "free" else _best_results
-    results, figures = by_best(bench, rule, classes, thresh)
+    results, figures = by_best(cache, rule, classes, thresh)
     kept = tuple(None if c in missing else result for c, result in enumerate(results))
     aps = [result.ap for result in kept if result is not None and result.ap is not None]
     return RuleResult(rule, float(np.mean(aps)) if aps else None, kept, figures)
 
 
-def _best_results(bench: MatchCache, rule: Rule, classes: int, thresh: float) -> tuple[list[ClassResult], dict[str, float]]:
-    wanted = bench.truth.class_id[~bench.truth.difficult]
-    positives = np.bincount(wanted, minlength=classes)
-    outcomes, order = bench.outcomes(rule), bench.order(rule.ties)
-    counts, average_iou = _counts(bench, rule, outcomes, classes, thresh)
-    bounds = np.searchsorted(bench.found.class_id[order], np.arange(classes + 1))
+def _best_results(cache: MatchCache, rule: Rule, classes: int, thresh: float) -> tuple[list[ClassResult], dict[str, float]]:
+    ordinary = cache.ground_truth.class_id[~cache.ground_truth.difficult]
+    positives = np.bincount(ordinary, minlength=classes)
+    outcomes, order = cache.outcomes(rule), cache.order(rule.ties)
+    counts, average_iou = _counts(cache, rule, outcomes, classes, thresh)
+    bounds = np.searchsorted(cache.detections.class_id[order], np.arange(classes + 1))
     results = []
     for c in range(classes):
         rows = order[bounds[c] : bounds[c + 1]]
-        found = _class_result(bench, rows, outcomes[rows], int(positives[c]), counts[:, c])
-        ap = average_precision(found.curve, rule.interpolation) if positives[c] else _without_objects(rule)
-        results.append(replace(found, ap=ap))
+        result = _class_result(cache, rows, outcomes[rows], int(positives[c]), counts[:, c])
+        ap = average_precision(result.curve, rule.interpolation) if positives[c] else _without_objects(rule)
+        results.append(replace(result, ap=ap))
     return results, {} if rule.counts == "score" else {"average_iou": average_iou}
 
 
-def _free_results(bench: MatchCache, rule: Rule, classes: int, thresh: float) -> tuple[list[ClassResult], dict[str, float]]:
-    found = coco(bench, rule, classes)
-    outcomes = np.full(len(bench.found), IGNORED, np.uint8)
-    outcomes[found.rows] = found.outcomes
-    counts, _ = _counts(bench, rule, outcomes, classes, thresh)
-    order = bench.order(rule.ties)
-    bounds = np.searchsorted(bench.found.class_id[order], np.arange(classes + 1))
+def _free_results(cache: MatchCache, rule: Rule, classes: int, thresh: float) -> tuple[list[ClassResult], dict[str, float]]:
+    coco_result = coco(cache, rule, classes)
+    outcomes = np.full(len(cache.detections), IGNORED, np.uint8)
+    outcomes[coco_result.rows] = coco_result.outcomes
+    counts, _ = _counts(cache, rule, outcomes, classes, thresh)
+    order = cache.order(rule.ties)
+    bounds = np.searchsorted(cache.detections.class_id[order], np.arange(classes + 1))
     results = []
     for c in range(classes):
         rows = order[bounds[c] : bounds[c + 1]]
-        positives = int(found.positives[0, c])
-        ap = float(found.precision[0, ..., c].mean()) if positives else _without_objects(rule)
-        results.append(replace(_class_result(bench, rows, outcomes[rows], positives, counts[:, c]), ap=ap))
-    return results, found.figures()
+        positives = int(coco_result.positives[0, c])
+        ap = float(coco_result.precision[0, ..., c].mean()) if positives else _without_objects(rule)
+        results.append(replace(_class_result(cache, rows, outcomes[rows], positives, counts[:, c]), ap=ap))
+    return results, coco_result.figures()
 
 
-def _class_result(bench: MatchCache, rows: Ints, outcomes: Outcomes, positives: int, counts: Ints) -> ClassResult:
+def _class_result(cache: MatchCache, rows: Ints, outcomes: Outcomes, positives: int, counts: Ints) -> ClassResult:
     """All but the AP: ``rows`` of one class, best first, their ``outcomes``, TP and FP."""
-    points = curve(bench.found.score[rows], outcomes, positives)
+    points = curve(cache.detections.score[rows], outcomes, positives)
     kept = outcomes != IGNORED
     best_f1, at = points.best_f1()
     return ClassResult(
@@ -166,7 +166,7 @@ def _class_result(bench: MatchCache, rows: Ints, outcomes: Outcomes, positives: 
         best_f1=best_f1,
         best_f1_score=at,
         curve=points,
-        image=bench.found.image[rows[kept]],
+        image=cache.detections.image[rows[kept]],
         outcomes=outcomes[kept],
     )
 
@@ -175,25 +175,25 @@ def _without_objects(rule: Rule) -> float | None:
     return 0.0 if rule.empty == "zero" else None
 
 
-def _counts(bench: MatchCache, rule: Rule, outcomes: Outcomes, classes: int, thresh: float) -> tuple[Ints, float]:
+def _counts(cache: MatchCache, rule: Rule, outcomes: Outcomes, classes: int, thresh: float) -> tuple[Ints, float]:
     """TP and FP by class, (2, C), among the detections above the threshold, and Darknet's average IoU over them.
 
     Darknet counts while it reads, so that the first detection of an object in array order takes it, whatever its
     score; and a detection that a difficult object takes off the curve still counts as wrong here (``detector.c:
     validate_detector_map``).
     """
-    found = bench.found
-    above = found.score > thresh
+    detections = cache.detections
+    above = detections.score > thresh
     if rule.counts == "score":
         right, counted = outcomes == RIGHT, above & (outcomes != IGNORED)
-        overlap: Doubles = np.zeros(len(found))
+        overlap: Doubles = np.zeros(len(detections))
     else:
-        best = bench.overlaps(rule, "ordinary")
-        right = np.zeros(len(found), bool)
-        right[first_at_object(best.index, np.flatnonzero(accepted(best, rule)), len(bench.truth))] = True
+        best = cache.overlaps(rule, "ordinary")
+        right = np.zeros(len(detections), bool)
+        right[first_at_object(best.index, np.flatnonzero(accepted(best, rule)), len(cache.ground_truth))] = True
         counted, overlap = above, best.iou
-    true_positives = np.bincount(found.class_id[counted & right], minlength=classes)
-    false_positives = np.bincount(found.class_id[counted & ~right], minlength=classes)
+    true_positives = np.bincount(detections.class_id[counted & right], minlength=classes)
+    false_positives = np.bincount(detections.class_id[counted & ~right], minlength=classes)
     total = int(np.count_nonzero(counted))
     average_iou = float(overlap[counted & right].sum() / total) if total else 0.0
     return np.stack([true_positives, false_positives]), average_iou

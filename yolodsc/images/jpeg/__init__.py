@@ -1,8 +1,8 @@
 """JPEG files to the very bytes that Darknet sees.
 
-Decoders agree on a JPEG only to a few levels of 255, because nobody prescribes how to round: stb_image, which Darknet uses, and
-libjpeg, which nearly everybody else uses, differ in one byte out of twenty. That is enough to move the AP of a rare class by a
-point. Here is the arithmetic of stb_image.
+Decoders agree on a JPEG only to a few levels of 255, because the standard does not prescribe rounding: stb_image, which Darknet
+uses, and libjpeg differ in one byte out of twenty. That moves the AP of a rare class by up to a point. This package follows the
+arithmetic of stb_image under stb_image's public-domain option.
 """
 
 from collections.abc import Callable
@@ -11,53 +11,83 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from yolodsc.files import is_file
+from yolodsc.images.jpeg import kernels
+from yolodsc.images.jpeg.buffer_sizes import FAST, PADDING, SPARE
+from yolodsc.images.jpeg.kernels import KERNELS, Progress
 from yolodsc.images.jpeg.markers import Component, Frame, Scan, parse
-from yolodsc.images.jpeg.room import FAST, PADDING, SPARE
 from yolodsc.jit import Kernel
 
 __all__ = ["KERNELS", "decode_jpeg", "read_jpeg"]
 
-_CODES = "u1[2] u1[2] i4[2] i4[2] i4[2] i8[1]"
-_SCAN = "i2[2] i8[2] int int int " + _CODES
-_sequential = Kernel("yolodsc.images.jpeg.sequential:sequential", f"u1[1] int int u1[1] {_SCAN} i4[2] u1[1]")
-_progressive = Kernel("yolodsc.images.jpeg.progressive:progressive", f"u1[1] int int {_SCAN} int int int int")
-_planes = Kernel("yolodsc.images.jpeg.planes:planes", "i2[2] i4[2] i8[2] u1[1]")
-_joined = Kernel("yolodsc.images.jpeg.colour:joined", "u1[1] i8[2] int i2[1] i8[2] int u1[1]")
-KERNELS = (_sequential, _progressive, _planes, _joined)
-"""All that a first image would otherwise wait for."""
+MAX_BYTES = 2**28
+"""Maximum bytes of a file; no JPEG of `markers.MAX_PIXELS` pixels is longer."""
 
-
-MOST_BYTES = 2**28
-"""Longer files are left to another decoder: no JPEG of `markers.MOST_PIXELS` has as many."""
+START = b"\xff\xd8"
+"""First bytes of every JPEG file."""
 
 Admit = Callable[[int], None]
 
 
-def read_jpeg(path: Path, *, channels: int = 3, admit: Admit | None = None) -> NDArray[np.uint8] | None:
-    """`decode` of a file; None where it cannot be read either."""
+def read_jpeg(
+    path: Path, *, channels: int = 3, admit: Admit | None = None, progress: Progress | None = None
+) -> NDArray[np.uint8] | None:
+    """Decode a file as `decode_jpeg` does; None also if the file cannot be read."""
     try:
-        if not path.is_file() or path.stat().st_size > MOST_BYTES:
+        if not is_file(path) or path.stat().st_size > MAX_BYTES:
             return None
-        return decode_jpeg(path.read_bytes(), channels=channels, admit=admit)
+        with path.open("rb") as file:
+            if file.read(2) != START:
+                return None
+            file.seek(0)
+            content = file.read()
     except OSError:
         return None
+    return decode_jpeg(content, channels=channels, admit=admit, progress=progress)
 
 
-def decode_jpeg(content: bytes, *, channels: int = 3, admit: Admit | None = None) -> NDArray[np.uint8] | None:
-    """The image (H, W, channels), RGB or (``channels=1``) luma; None for files that another decoder has to judge.
+def decode_jpeg(
+    content: bytes, *, channels: int = 3, admit: Admit | None = None, progress: Progress | None = None
+) -> NDArray[np.uint8] | None:
+    """Decode a JPEG to the bytes that stb_image makes of it.
 
-    ``admit`` is called with the bytes of the image before they are decoded; it may wait.
+    Parameters
+    ----------
+    channels
+        3 for RGB, 1 for luma.
+    admit
+        Called with the bytes of the image before they are decoded; may wait.
+    progress
+        Called with the number of compiled kernels and their total while the decoder is compiled.
 
-    Those are files that are no JPEG, damaged or cut off, with four components, with arithmetic coding or with more than 8 bits.
+    Returns
+    -------
+    (H, W, channels) uint8, or None
+        None for contents that the decoder does not support: no JPEG, damaged or truncated, four components, arithmetic coding, more
+        than 8 bits. Another decoder has to judge them.
     """
     frame = parse(content)
     if frame is None or channels not in (1, 3) or (channels == 1 and frame.rgb):
         return None
     if admit:
         admit(frame.width * frame.height * channels)
+    kernels.load(_needed(frame, channels), progress)
     used = frame.components[:1] if channels == 1 else frame.components
     samples = _samples(content, frame, used)
     return None if samples is None else _coloured(samples, used, frame, channels)
+
+
+def _needed(frame: Frame, channels: int) -> tuple[Kernel, ...]:
+    """The kernels that a file needs; the slowest to compile is last, so that the others' compilation is reported before it."""
+    colour = () if channels == 1 else (kernels.joined,)
+    if frame.progressive:
+        return (*colour, kernels.planes, kernels.progressive)
+    return (*colour, *(() if _direct(frame) else (kernels.planes,)), kernels.sequential)
+
+
+def _direct(frame: Frame) -> bool:
+    """Whether one scan holds all components, so that blocks become samples without being stored."""
+    return not frame.progressive and [sorted(scan.components) for scan in frame.scans] == [[*range(len(frame.components))]]
 
 
 def _samples(content: bytes, frame: Frame, used: tuple[Component, ...]) -> NDArray[np.uint8] | None:
@@ -65,14 +95,14 @@ def _samples(content: bytes, frame: Frame, used: tuple[Component, ...]) -> NDArr
     data = np.frombuffer(content, np.uint8)
     tables = np.stack([frame.quantisation[c.table] for c in used])
     samples = np.empty(64 * sum(c.blocks_x * c.blocks_y for c in used) + 3 * (frame.width + SPARE), np.uint8)
-    if not frame.progressive and [sorted(scan.components) for scan in frame.scans] == [[*range(len(frame.components))]]:
+    if _direct(frame):
         return samples if _read(frame.scans[0], frame, data, np.zeros((1, 64), np.int16), tables, samples) else None
     coefficients = np.zeros((frame.blocks, 64), np.int16)
     nothing = np.empty(0, np.uint8)
     if not all(_read(scan, frame, data, coefficients, tables, nothing) for scan in frame.scans):
         return None
     layout = np.array([(c.offset, c.blocks_x, c.blocks_y, 64 * c.offset) for c in used], np.int64)
-    _planes(coefficients, tables, layout, samples)
+    kernels.planes(coefficients, tables, layout, samples)
     return samples
 
 
@@ -84,7 +114,7 @@ def _read(
     tables: NDArray[np.int32],
     samples: NDArray[np.uint8],
 ) -> bool:
-    """Add what one scan tells of the coefficients, or write ``samples`` unless it is empty; False where its data are damaged."""
+    """Add the coefficients of one scan, or write ``samples`` unless it is empty; False where its data are damaged."""
     parts = [frame.components[i] for i in scan.components]
     alone = len(parts) == 1
     layout = np.array(
@@ -101,11 +131,11 @@ def _read(
         np.empty((8, 18), np.int32),
         np.empty(3, np.int64),
     )
-    place = (coefficients, layout, *units, scan.restart, scan.counts, scan.symbols, *codes)
+    shared = (coefficients, layout, *units, scan.restart, scan.counts, scan.symbols, *codes)
     if frame.progressive:
-        return bool(_progressive(data, scan.start, scan.stop, *place, *scan.band, *scan.bits))
+        return bool(kernels.progressive(data, scan.start, scan.stop, *shared, *scan.band, *scan.bits))
     segment = np.empty(scan.stop - scan.start + PADDING, np.uint8)
-    return bool(_sequential(data, scan.start, scan.stop, segment, *place, tables, samples))
+    return bool(kernels.sequential(data, scan.start, scan.stop, segment, *shared, tables, samples))
 
 
 def _coloured(samples: NDArray[np.uint8], used: tuple[Component, ...], frame: Frame, channels: int) -> NDArray[np.uint8]:
@@ -120,5 +150,5 @@ def _coloured(samples: NDArray[np.uint8], used: tuple[Component, ...], frame: Fr
     out = np.empty(frame.height * frame.width * 3 + SPARE, np.uint8)
     sums = np.empty(frame.width + SPARE, np.int16)
     state = np.array([[0] * 4] * 3 + [[frame.width, frame.height, 0, 0]], np.int64)
-    _joined(samples, layout, len(samples) - 3 * len(sums), sums, state, frame.rgb or len(used) == 1, out)
+    kernels.joined(samples, layout, len(samples) - 3 * len(sums), sums, state, frame.rgb or len(used) == 1, out)
     return out[:-SPARE].reshape(frame.height, frame.width, 3)

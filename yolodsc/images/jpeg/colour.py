@@ -4,7 +4,7 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.images.jpeg.rows import STEP, converted, doubled_samples, doubled_sums, interleaved, quartered, summed, widened
+from yolodsc.images.jpeg.simd import STEP, converted, doubled_samples, doubled_sums, interleaved, quartered, summed, widened
 
 Bytes = NDArray[np.uint8]
 Sums = NDArray[np.int16]

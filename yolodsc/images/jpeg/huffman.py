@@ -6,12 +6,12 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.images.jpeg.room import FAST
+from yolodsc.images.jpeg.buffer_sizes import FAST
 
 Bytes = NDArray[np.uint8]
 Codes = NDArray[np.int32]
 i64: Any = np.int64
-"""64 bits for what comes out of arrays with fewer, to the type checker whatever is wanted."""
+"""Converts array elements to 64 bits; untyped, so that type checkers accept any use."""
 HAS_VALUE = 1 << 14
 """Mark of entries that hold the coefficient too, because code and extra bits together are short."""
 

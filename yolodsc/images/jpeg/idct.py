@@ -65,10 +65,10 @@ class _Block(Lanes):
 
     def beyond_16_bits(self, vectors: Sequence[Any]) -> Any:
         """Bits that are set where a number of any lane does not fit 16 bits."""
-        found = self.constant(0)
+        mask = self.constant(0)
         for vector in vectors:
-            found = self.builder.or_(found, self.plus(vector, 1 << 15))
-        return self.builder.and_(found, self.constant(-1 << 16))
+            mask = self.builder.or_(mask, self.plus(vector, 1 << 15))
+        return self.builder.and_(mask, self.constant(-1 << 16))
 
     def rows(self, columns: Sequence[Any]) -> list[Any]:
         """Vectors of a column each, cut to 0..255, as four of two rows each."""
@@ -104,10 +104,10 @@ def _transform(bits: int) -> Any:
             beyond = builder.or_(lanes.beyond_16_bits(rows), lanes.beyond_16_bits(middle))
             pairs = lanes.rows(lanes.transformed(lanes.transposed(middle), _CENTRE, 17))
             reach = builder.add(builder.mul(stride, ir.Constant(i64, 7)), ir.Constant(i64, 8))
-            place = pointer(context, builder, kinds[4], out, corner, i8, reach=reach)
+            address = pointer(context, builder, kinds[4], out, corner, i8, reach=reach)
             for y in range(8):
                 half = lanes.shuffled(pairs[y // 2], pairs[y // 2], range(8 * (y % 2), 8 * (y % 2) + 8))
-                at = builder.gep(place, [builder.mul(stride, ir.Constant(i64, y))])
+                at = builder.gep(address, [builder.mul(stride, ir.Constant(i64, y))])
                 lanes.store(half, at)
             whole = builder.bitcast(beyond, ir.IntType(8 * bits))
             return builder.zext(builder.icmp_unsigned("==", whole, ir.Constant(whole.type, 0)), i64)

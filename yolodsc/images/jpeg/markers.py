@@ -17,16 +17,16 @@ _END_OF_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _MARKER = re.compile(rb"\xff[^\x00\xff]")
 _BASELINE, _EXTENDED, _PROGRESSIVE = 0xC0, 0xC1, 0xC2
 _DHT, _SOI, _EOI, _SOS, _DQT, _DRI, _JFIF, _ADOBE = 0xC4, 0xD8, 0xD9, 0xDA, 0xDB, 0xDD, 0xE0, 0xEE
-MOST_PIXELS = 2**27
+MAX_PIXELS = 2**27
 """Larger images are refused: they are decompression bombs more often than photographs."""
-MOST_SEGMENTS = 10_000
-MOST_SCANS = 100
+MAX_SEGMENTS = 10_000
+MAX_SCANS = 100
 """Scans of an image; files have 1 to 17. Each costs a pass over all blocks, however few bytes it has: see `scans_allowed`."""
 
 
 def scans_allowed(pixels: int) -> int:
-    """How many scans an image of so many pixels may have: 20 for the largest, `MOST_SCANS` up to 26 megapixels."""
-    return min(MOST_SCANS, 20 * MOST_PIXELS // max(pixels, 1))
+    """How many scans an image of so many pixels may have: 20 for the largest, `MAX_SCANS` up to 26 megapixels."""
+    return min(MAX_SCANS, 20 * MAX_PIXELS // max(pixels, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class _Parser:
         """The marker at or after a position, and where its segment begins; a ValueError for a file without an end."""
         found = _MARKER.search(self.content, position)
         self.segments += 1
-        if found is None or self.segments > MOST_SEGMENTS:
+        if found is None or self.segments > MAX_SEGMENTS:
             raise ValueError
         return self.content[found.end() - 1], found.end()
 
@@ -209,7 +209,7 @@ class _Parser:
 def _frame(kind: int, body: bytes) -> Frame:
     precision, height, width, count = struct.unpack_from(">BHHB", body)
     parts = [(body[6 + 3 * i], body[7 + 3 * i] >> 4, body[7 + 3 * i] & 15, body[8 + 3 * i]) for i in range(count)]
-    if precision != 8 or not height or not width or height * width > MOST_PIXELS or count not in (1, 3):
+    if precision != 8 or not height or not width or height * width > MAX_PIXELS or count not in (1, 3):
         raise ValueError
     if any(h not in (1, 2, 4) or v not in (1, 2, 4) for _, h, v, _ in parts) or len({part[0] for part in parts}) != count:
         raise ValueError

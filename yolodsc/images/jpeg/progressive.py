@@ -4,9 +4,9 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from yolodsc.images.jpeg.buffer_sizes import FAST
 from yolodsc.images.jpeg.huffman import HAS_VALUE, Bytes, Codes, extended, i64, lookup, searched
 from yolodsc.images.jpeg.markers import ZIGZAG
-from yolodsc.images.jpeg.room import FAST
 
 Ints = NDArray[np.int64]
 _MASK = (1 << 56) - 1

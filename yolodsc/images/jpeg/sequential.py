@@ -4,10 +4,10 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from yolodsc.images.jpeg.buffer_sizes import FAST, PADDING
 from yolodsc.images.jpeg.huffman import HAS_VALUE, Bytes, Codes, extended, i64, lookup, searched
 from yolodsc.images.jpeg.idct import samples_of
 from yolodsc.images.jpeg.markers import ZIGZAG
-from yolodsc.images.jpeg.room import FAST, PADDING
 from yolodsc.jit import put, word
 
 Ints = NDArray[np.int64]

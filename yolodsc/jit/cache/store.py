@@ -1,10 +1,14 @@
-"""The folder in which compiled kernels are kept from one process to the next.
+"""The folder of cached code.
 
-Whatever cannot be read is as if it were not there, and what cannot be written is not kept: a full disk or a read-only folder costs
-time, never the run. Files appear whole or not at all, so processes may write at the same time.
+Entries that cannot be read count as missing, and entries that cannot be written are not stored: a full disk or a read-only folder
+costs time, never the run. Files appear whole or not at all, so processes may write at the same time. There are three kinds:
 
-What is read is going to be executed. A file counts only if nobody but the user can have written it (`trust`); the digest of name
-and content is no secret and protects against damage and files under each other's names, not against people.
+* ``KEY.o``, machine code of one kernel, which is loaded without a compiler (`machine_code`);
+* ``KEY.nb``, an overload of a function that Numba compiled (`numba_cache`);
+* ``host-KEY.json``, the description of the processor (`host`).
+
+A key covers everything that an entry depends on (`key`). Entries are executed, so a file counts only if nobody but the user can
+have written it (`trust`). The digest in front of an entry protects against damage and swapped names, not against people.
 """
 
 import contextlib
@@ -19,9 +23,9 @@ MAGIC = b"yolodsc3"
 
 
 def cache_directory() -> Path:
-    """Where kernels are kept: YOLODSC_CACHE, or the user's cache folder.
+    """Return the folder of cached code: YOLODSC_CACHE, or a folder in the user's cache folder.
 
-    A relative XDG_CACHE_HOME does not count, as its specification has it.
+    A relative XDG_CACHE_HOME is ignored, as its specification requires.
 
     Raises
     ------
@@ -39,7 +43,7 @@ def cache_directory() -> Path:
 
 
 def distrust_reason() -> str:
-    """Why kernels cannot be kept; empty where they can."""
+    """Return why code cannot be cached; empty if it can."""
     try:
         can_be_made(cache_directory())
     except OSError as error:
@@ -48,7 +52,7 @@ def distrust_reason() -> str:
 
 
 def contents() -> list[int]:
-    """Sizes in bytes of the files that are kept; none where the folder is not trusted."""
+    """Return the sizes in bytes of the cached files; none if the folder is not trusted."""
     try:
         with private_folder(cache_directory()) as folder, os.scandir(folder.path) as entries:
             return [entry.stat(follow_symlinks=False).st_size for entry in entries if not entry.name.startswith(".")]
@@ -57,7 +61,7 @@ def contents() -> list[int]:
 
 
 def load_cached(name: str) -> bytes | None:
-    """What was kept under a name; None where there is nothing, nothing whole, or nothing to trust."""
+    """Return the entry of a name; None if it is missing, damaged or not trusted."""
     try:
         with private_folder(cache_directory()) as folder:
             data = read_private(folder, name)
@@ -68,19 +72,19 @@ def load_cached(name: str) -> bytes | None:
 
 
 def store_cached(name: str, data: bytes) -> None:
-    """Keep ``data`` under a name, if that can be done."""
+    """Store ``data`` under a name, if possible."""
     with contextlib.suppress(OSError), private_folder(cache_directory(), make=True) as folder:
         write_private(folder, name, _head(name, data) + data)
 
 
 def _head(name: str, content: bytes) -> bytes:
-    """What precedes the content: magic, length of the name, name, digest of both."""
+    """Return the header of a file: magic, length of the name, name, digest of name and content."""
     named = len(name).to_bytes(2, "little") + name.encode()
     return MAGIC + named + hashlib.sha256(named + content).digest()
 
 
 def _home() -> Path:
-    """The user's home; an account without one, or a relative one, has none."""
+    """Return the user's home directory; a FileNotFoundError if there is none or it is relative."""
     try:
         home = Path() if os.environ.get("HOME") == "" else Path.home()
     except RuntimeError:

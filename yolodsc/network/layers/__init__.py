@@ -1,6 +1,6 @@
-"""One file for each section type; `LAYER_TYPES` is the whole dialect at a glance.
+"""One file for each section type; `LAYER_TYPES` lists all of them.
 
-A new type is one file here, one line in the table, one test file.
+A new type needs one file here, one line in the table, and one test file.
 """
 
 from yolodsc.network.layer import Layer
@@ -69,4 +69,4 @@ LAYER_TYPES: dict[str, type[Layer]] = {
 """Section names, Darknet's aliases included (``parser.c: string_to_layer_type``)."""
 
 UNSUPPORTED_TYPES = frozenset("rnn gru lstm crnn conv_lstm history contrastive deconvolutional deconv iseg l2norm logistic".split())
-"""Sections that a Darknet knows and this program does not run."""
+"""Sections of Darknet that are not supported."""

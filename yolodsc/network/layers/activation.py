@@ -1,4 +1,4 @@
-"""``[activation]``: an activation as a layer of its own (``activation_layer.c``)."""
+"""``[activation]``: an activation as a separate layer (``activation_layer.c``)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from yolodsc.network.layer import Layer, Preceding, Weights
 from yolodsc.network.reference.activations import ACTIVATION_NAMES, activate
 
 FOREIGN_NAMES = {"silu": "swish"}
-"""Activations that other programs call by another name than Darknet, which does not know it and runs ReLU instead."""
+"""Activation names of other programs that Darknet does not know; it runs ReLU instead."""
 
 
 def named_activation(section: Section, default: str) -> str:
-    """The activation that a section asks for.
+    """The activation of a section.
 
     Darknet runs ReLU under a name that it does not know (``activations.c: get_activation``), so a network with such a name means
-    one function in Darknet and another elsewhere. A `CfgError` asks which one.
+    one function in Darknet and another elsewhere. A `CfgError` names both alternatives.
     """
     name = section.text("activation", default)
     if name in FOREIGN_NAMES:
@@ -28,7 +28,7 @@ def named_activation(section: Section, default: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActivationLayer(Layer):
-    """The named function of every number."""
+    """The named function of every element."""
 
     type: ClassVar[str] = "activation"
 
@@ -38,7 +38,7 @@ class ActivationLayer(Layer):
     def build(cls, section: Section, preceding: Preceding) -> Self:
         """Darknet: ``parser.c: parse_activation``."""
         activation = named_activation(section, "linear")
-        return cls(**preceding.place(section, preceding.input), activation=activation)
+        return cls(**preceding.fields(section, preceding.input), activation=activation)
 
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
         """Darknet: ``forward_activation_layer``."""

@@ -20,7 +20,7 @@ class AvgpoolLayer(Layer):
     @classmethod
     def build(cls, section: Section, preceding: Preceding) -> Self:
         """Darknet: ``parser.c: parse_avgpool``; there are no options."""
-        return cls(**preceding.place(section, Shape(preceding.input.channels, 1, 1)))
+        return cls(**preceding.fields(section, Shape(preceding.input.channels, 1, 1)))
 
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
         """Mean over all pixels."""

@@ -1,4 +1,4 @@
-"""``[batchnorm]``: batch normalisation as a layer of its own (``batchnorm_layer.c``)."""
+"""``[batchnorm]``: batch normalisation as a separate layer (``batchnorm_layer.c``)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 from yolodsc.arrays import Array
 from yolodsc.darknet import Profile, Section
 from yolodsc.network.layer import Layer, Preceding, Weights
-from yolodsc.network.reference.convolution import batch_norm
+from yolodsc.network.reference.batch_norm import batch_norm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,13 +21,13 @@ class BatchnormLayer(Layer):
     @classmethod
     def build(cls, section: Section, preceding: Preceding) -> Self:
         """Darknet: ``parser.c: parse_batchnorm``; there are no options."""
-        return cls(**preceding.place(section, preceding.input), profile=preceding.profile)
+        return cls(**preceding.fields(section, preceding.input), profile=preceding.profile)
 
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Four numbers a channel."""
+        """Four values per channel."""
         return dict.fromkeys(("biases", "scales", "rolling_mean", "rolling_variance"), (self.shape.channels,))
 
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
         """Darknet: ``forward_batchnorm_layer``."""
         (x,) = inputs
-        return batch_norm(x, **weights, profile=self.profile)
+        return batch_norm(x, weights, profile=self.profile)

@@ -9,7 +9,7 @@ from yolodsc.darknet import Profile, Section
 from yolodsc.network.layer import Layer, Preceding, Weights
 from yolodsc.network.layers.activation import named_activation
 from yolodsc.network.reference.activations import activate
-from yolodsc.network.reference.convolution import batch_norm
+from yolodsc.network.reference.batch_norm import batch_norm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class ConnectedLayer(Layer):
         """Darknet: ``parser.c: parse_connected``."""
         output = section.integer("output", 1, minimum=1)
         return cls(
-            **preceding.place(section, Shape(output, 1, 1)),
+            **preceding.fields(section, Shape(output, 1, 1)),
             output=output,
             activation=named_activation(section, "logistic"),
             batch_normalize=section.flag("batch_normalize"),
@@ -36,7 +36,7 @@ class ConnectedLayer(Layer):
         )
 
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Unlike a convolution, batch norm comes after the weights."""
+        """Unlike in a convolution, the arrays of batch normalization follow the weights."""
         shapes: dict[str, tuple[int, ...]] = {"biases": (self.output,), "weights": (self.output, self.inputs[0].size)}
         if self.batch_normalize:
             shapes |= dict.fromkeys(("scales", "rolling_mean", "rolling_variance"), (self.output,))
@@ -58,14 +58,13 @@ class ConnectedLayer(Layer):
         (x,) = inputs
         out = (weights["weights"] @ x.reshape(-1)).reshape(self.shape)
         if self.batch_normalize:
-            norm = {name: array for name, array in weights.items() if name != "weights"}
-            out = batch_norm(out, **norm, profile=self.profile)
+            out = batch_norm(out, weights, profile=self.profile)
         else:
             out = out + weights["biases"].reshape(self.shape)
         return activate(out, self.activation)
 
     def multiply_adds(self) -> int:
-        """One a weight."""
+        """One per weight."""
         return self.output * self.inputs[0].size
 
     def bflops(self) -> float:

@@ -11,11 +11,12 @@ from yolodsc.darknet import Profile, Section
 from yolodsc.network.layer import Layer, Preceding, Weights, padded_size
 from yolodsc.network.layers.activation import named_activation
 from yolodsc.network.reference.activations import activate
-from yolodsc.network.reference.convolution import BLUR_GEOMETRY, batch_norm, binarized, binarized_weights, blur
+from yolodsc.network.reference.batch_norm import batch_norm
+from yolodsc.network.reference.convolution import BLUR_GEOMETRY, binarized, binarized_weights, blur
 from yolodsc.network.reference.product import Product, output_shape
 
 UNSUPPORTED = ("coordconv", "sway", "rotate", "stretch", "stretch_sway", "reverse", "deform")
-"""Weight transforms that AlexeyAB's GPU code makes and its CPU code doesn't: no meaning to follow."""
+"""Weight transforms of AlexeyAB's GPU code that its CPU code does not have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +38,9 @@ class ConvolutionalLayer(Layer):
     xnor
         Weights and inputs are reduced to signs.
     bin_output
-        The cfg asks for a linear layer where only xnor convolutions read it; `network.Network` decides.
+        The layer is linear where only xnor convolutions read it; `yolodsc.network.build` decides.
     flipped
-        The weights lie transposed in the file.
+        The weights are stored transposed in the file.
     """
 
     type: ClassVar[str] = "convolutional"
@@ -80,9 +81,9 @@ class ConvolutionalLayer(Layer):
             "antialiasing": section.integer("antialiasing", 0, minimum=0),
         }
         if options["antialiasing"] not in (0, *BLUR_GEOMETRY):
-            raise section.error(f"antialiasing={options['antialiasing']}; wanted 0, 1 or 2", key="antialiasing")
+            raise section.error(f"antialiasing={options['antialiasing']}; expected 0, 1 or 2", key="antialiasing")
         layer = cls(
-            **preceding.place(section, output_shape(preceding.input, **options)),
+            **preceding.fields(section, output_shape(preceding.input, **options)),
             **options,
             groups=section.integer("groups", 1, minimum=1),
             dilation=section.integer("dilation", 1, minimum=1) if size > 1 else 1,
@@ -104,7 +105,7 @@ class ConvolutionalLayer(Layer):
 
     @property
     def pointwise(self) -> bool:
-        """A matrix product on the flattened map: 1x1, stride 1, no padding, no groups."""
+        """A matrix product on the flattened input: 1x1, stride 1, no padding, no groups."""
         return (self.size, self.stride_x, self.stride_y, self.padding, self.groups) == (1, 1, 1, 0, 1)
 
     @property
@@ -132,7 +133,7 @@ class ConvolutionalLayer(Layer):
 
     @property
     def ordinary(self) -> bool:
-        """A linear map of windows and an activation, nothing else: no signs, no blur, no misread input."""
+        """A linear map of windows followed by an activation, without signs, blur or misread input."""
         return not (self.xnor or self.antialiasing) and self.product.reads == "windows"
 
     def kernel_shape(self) -> tuple[int, int, int, int]:
@@ -182,25 +183,25 @@ class ConvolutionalLayer(Layer):
         return self.inputs[0].channels * self.size**2 * self.convolved.height * self.convolved.width
 
     def working(self) -> int:
-        """The padded map; the map before the blur."""
+        """The padded input, or the output before the blur."""
         strides = (1, 1) if self.antialiasing else (self.stride_y, self.stride_x)
-        span, margin = (self.size - 1) * self.dilation + 1, self.padding * self.dilation
-        padded = padded_size(self.inputs[0], self.convolved, margin=margin, strides=strides, span=span)
+        extent, padding = (self.size - 1) * self.dilation + 1, self.padding * self.dilation
+        padded = padded_size(self.inputs[0], self.convolved, padding=padding, strides=strides, extent=extent)
         return max(padded, self.convolved.size if self.antialiasing else 0)
 
     def multiply_adds(self) -> int:
-        """One a weight and output pixel; with antialiasing at stride 1."""
+        """One per weight and output pixel; with antialiasing at stride 1."""
         return int(np.prod(self.kernel_shape())) * self.convolved.height * self.convolved.width
 
     def bflops(self) -> float:
-        """Two a multiplication; a binary network packs 32 into a word (``make_convolutional_layer``)."""
+        """Two per multiply-add; a binary network packs 32 into a word (``make_convolutional_layer``)."""
         return Layer.bflops(self) / (32 if self.xnor else 1)
 
     def remarks(self, layers: Sequence[Layer]) -> Iterator[str]:
-        """Where Darknet reads other numbers than the section says."""
+        """Remarks where Darknet reads other values than the section describes."""
         product = self.product
         if product.reads == "raw":
-            yield "1x1 with strides or padding: reads the map as it lies in memory, as Darknet does"
+            yield "1x1 with strides or padding: reads its input in memory order, as Darknet does"
         elif product.reads == "shifted":
             geometry = f"dilation={self.dilation} with size={self.size} and padding={self.padding}"
             yield f"{geometry}: reads shifted columns, as Darknet does"
@@ -210,14 +211,7 @@ class ConvolutionalLayer(Layer):
     def _normalized(self, out: Array, weights: Mapping[str, Array]) -> Array:
         if not self.batch_normalize:
             return out + weights["biases"][:, None, None]
-        return batch_norm(
-            out,
-            scales=weights["scales"],
-            biases=weights["biases"],
-            rolling_mean=weights["rolling_mean"],
-            rolling_variance=weights["rolling_variance"],
-            profile=self.profile,
-        )
+        return batch_norm(out, weights, profile=self.profile)
 
     def _check(self, shared: "ConvolutionalLayer | None") -> None:
         channels = self.inputs[0].channels
@@ -229,7 +223,7 @@ class ConvolutionalLayer(Layer):
             raise self.section.error(found, key="groups")
         if shared and shared.kernel_shape() != self.kernel_shape():
             theirs, ours = ("x".join(map(str, layer.kernel_shape())) for layer in (shared, self))
-            message = f"share_index={shared.index} has weights of {theirs}; this layer wants {ours}"
+            message = f"share_index={shared.index} has weights of {theirs}; this layer expects {ours}"
             raise self.section.error(message, key="share_index")
 
 
@@ -250,5 +244,5 @@ def _shared(section: Section, preceding: Preceding) -> ConvolutionalLayer | None
     index = preceding.resolve(section, "share_index", section.integer("share_index", 0))
     layer = preceding.layers[index]
     if not isinstance(layer, ConvolutionalLayer):
-        raise section.error(f"share_index={index} is a [{layer.type}]; wanted [convolutional]", key="share_index")
+        raise section.error(f"share_index={index} is a [{layer.type}]; expected [convolutional]", key="share_index")
     return layer

@@ -11,7 +11,7 @@ from yolodsc.network.layer import Layer, Preceding, Weights
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CropLayer(Layer):
-    """The central ``crop_height`` x ``crop_width`` pixels; 2x - 1 of them unless ``noadjust``."""
+    """The central ``crop_height`` x ``crop_width`` pixels; mapped by 2x - 1 unless ``noadjust``."""
 
     type: ClassVar[str] = "crop"
     training: ClassVar[frozenset[str]] = frozenset({"flip", "angle", "saturation", "exposure", "shift"})
@@ -25,7 +25,7 @@ class CropLayer(Layer):
         shape = Shape(channels, section.integer("crop_height", 1, minimum=1), section.integer("crop_width", 1, minimum=1))
         if shape.height > height or shape.width > width:
             raise section.error(f"crop of {shape.height}x{shape.width} out of {preceding.input}", key="crop_height")
-        return cls(**preceding.place(section, shape), noadjust=section.flag("noadjust"))
+        return cls(**preceding.fields(section, shape), noadjust=section.flag("noadjust"))
 
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
         """Darknet: ``forward_crop_layer`` without training."""

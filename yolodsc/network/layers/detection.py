@@ -16,7 +16,7 @@ from yolodsc.network.layers.yolo import class_scores
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectionLayer(Head):
-    """A flat vector: classes[cell, class], confidences[cell, n], boxes[cell, n, 4], for side² cells.
+    """A vector: classes[cell, class], confidences[cell, n], boxes[cell, n, 4], for side² cells.
 
     Darknet never undoes the letterbox of these boxes (``detection_layer.c: get_detection_detections``).
 
@@ -25,11 +25,11 @@ class DetectionLayer(Head):
     side
         Cells along each axis.
     num
-        Boxes a cell, which share its class scores.
+        Boxes per cell, which share its class scores.
     softmax
-        Class scores of a cell compete.
+        Class scores of a cell go through a softmax.
     sqrt
-        Sizes are given as square roots.
+        Sizes are stored as square roots.
     """
 
     type: ClassVar[str] = "detection"
@@ -52,14 +52,14 @@ class DetectionLayer(Head):
         num = section.integer("num", 1, minimum=1)
         classes = section.integer("classes", 1, minimum=1)
         coords = section.integer("coords", 1, minimum=1)
-        wanted = side**2 * ((1 + coords) * num + classes)
-        if preceding.input.size != wanted:
-            found = f"{preceding.input.size} numbers come in for side={side}, num={num}, classes={classes}, coords={coords}"
-            raise section.error(f"{found}; wanted {wanted}", key="side")
+        expected = side**2 * ((1 + coords) * num + classes)
+        if preceding.input.size != expected:
+            found = f"{preceding.input.size} inputs for side={side}, num={num}, classes={classes}, coords={coords}"
+            raise section.error(f"{found}; expected {expected}", key="side")
         if coords != 4:
-            raise section.error(f"coords={coords}; wanted 4", key="coords")
+            raise section.error(f"coords={coords}; expected 4", key="coords")
         return cls(
-            **preceding.place(section, preceding.input),
+            **preceding.fields(section, preceding.input),
             classes=classes,
             side=side,
             num=num,

@@ -1,4 +1,4 @@
-"""``[Gaussian_yolo]``: a head that also says how sure it is of its boxes (``gaussian_yolo_layer.c``)."""
+"""``[Gaussian_yolo]``: a head that also predicts the uncertainty of its boxes (``gaussian_yolo_layer.c``)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from yolodsc.network.layers.yolo import TRAINING, AnchorHead, anchor_options, ce
 from yolodsc.network.reference.activations import logistic
 
 _POINTS = {"center": 0.0, "left_top": 0.5, "right_bottom": -0.5}
-"""What to add to the predicted point to reach the centre, in box sizes, for each ``yolo_point``."""
+"""Offset from the predicted point to the centre, in box sizes, for each ``yolo_point``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,7 @@ class GaussianYoloLayer(AnchorHead):
     Attributes
     ----------
     yolo_point
-        Which point of the box x and y mean: ``center``, ``left_top`` or ``right_bottom``.
+        The point of the box at x and y: ``center``, ``left_top`` or ``right_bottom``.
     """
 
     type: ClassVar[str] = "Gaussian_yolo"
@@ -39,7 +39,7 @@ class GaussianYoloLayer(AnchorHead):
         return cls(**options, yolo_point=section.choice("yolo_point", "center", frozenset(_POINTS)))
 
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
-        """Darknet: ``forward_gaussian_yolo_layer``: logistic of all but the means of w and h; x and y stretched."""
+        """Darknet: ``forward_gaussian_yolo_layer``: logistic of all but the means of w and h; x and y scaled."""
         raw = self.entries(inputs[0])  # (anchors, 9 + classes, H, W)
         out = logistic(raw)
         out[:, [4, 6]] = raw[:, [4, 6]]

@@ -1,4 +1,4 @@
-"""Sections that pass their input on: ``[dropout]`` and ``[cost]`` at inference, ``[empty]`` always."""
+"""Sections that return their input: ``[dropout]`` and ``[cost]`` at inference, ``[empty]`` always."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from yolodsc.network.layer import Layer, Preceding, Weights
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityLayer(Layer):
-    """Its output is its input."""
+    """The output is the input."""
 
     @classmethod
     def build(cls, section: Section, preceding: Preceding) -> Self:
-        """Nothing to read."""
-        return cls(**preceding.place(section, preceding.input))
+        """There are no options."""
+        return cls(**preceding.fields(section, preceding.input))
 
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
         """The input itself."""

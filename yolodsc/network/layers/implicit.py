@@ -1,4 +1,4 @@
-"""``[implicit]``: learned numbers that don't depend on the image (``representation_layer.c``)."""
+"""``[implicit]``: learned values that do not depend on the image (``representation_layer.c``)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from yolodsc.network.layer import Layer, Preceding, Weights
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImplicitLayer(Layer):
-    """Puts out its own weights, (filters, atoms, 1)."""
+    """The output is the weights, (filters, atoms, 1)."""
 
     type: ClassVar[str] = "implicit"
     training: ClassVar[frozenset[str]] = frozenset({"mean", "std"})
@@ -21,10 +21,10 @@ class ImplicitLayer(Layer):
         """Darknet: ``parser.c: parse_implicit``."""
         filters = section.integer("filters", 128, minimum=1)
         atoms = section.integer("atoms", 1, minimum=1)
-        return cls(**preceding.place(section, Shape(filters, atoms, 1)))
+        return cls(**preceding.fields(section, Shape(filters, atoms, 1)))
 
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        """One number an output."""
+        """One value per output."""
         return {"weights": tuple(self.shape)}
 
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:

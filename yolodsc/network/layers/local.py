@@ -1,4 +1,4 @@
-"""``[local]``: a convolution with other weights at every position (``local_layer.c``)."""
+"""``[local]``: a convolution with separate weights at every location (``local_layer.c``)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from yolodsc.network.reference.activations import activate
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalLayer(Layer):
-    """Locally connected; biases for every output number.
+    """A locally connected layer with a bias for every output.
 
     ``pad`` is a flag in the output's size and a number of pixels in the sampling: only size 3 with pad 1, or no pad, is consistent.
     """
@@ -40,7 +40,7 @@ class LocalLayer(Layer):
         taken = 1 if pad else size
         shape = Shape(filters, (height - taken) // stride + 1, (width - taken) // stride + 1)
         return cls(
-            **preceding.place(section, shape),
+            **preceding.fields(section, shape),
             filters=filters,
             size=size,
             stride=stride,
@@ -49,7 +49,7 @@ class LocalLayer(Layer):
         )
 
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Biases (C, H, W) flat, then one (filters, C K K) matrix a location."""
+        """Biases (C, H, W) flat, then one (filters, C K K) matrix per location."""
         locations = self.shape.height * self.shape.width
         return {
             "biases": (self.shape.size,),
@@ -57,11 +57,11 @@ class LocalLayer(Layer):
         }
 
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
-        """Darknet: ``forward_local_layer``; cells beyond the image are 0."""
+        """Darknet: ``forward_local_layer``; values outside the input are 0."""
         (x,) = inputs
-        reach_y = (self.shape.height - 1) * self.stride + self.size
-        reach_x = (self.shape.width - 1) * self.stride + self.size
-        below, right = (max(reach - side - self.pad, 0) for reach, side in zip((reach_y, reach_x), x.shape[1:], strict=True))
+        extent_y = (self.shape.height - 1) * self.stride + self.size
+        extent_x = (self.shape.width - 1) * self.stride + self.size
+        below, right = (max(extent - side - self.pad, 0) for extent, side in zip((extent_y, extent_x), x.shape[1:], strict=True))
         padded = np.pad(x, ((0, 0), (self.pad, below), (self.pad, right)))
         seen = sliding_window_view(padded, (self.size, self.size), axis=(1, 2))  # (C, .., .., K, K)
         seen = seen[:, :: self.stride, :: self.stride][:, : self.shape.height, : self.shape.width]
@@ -70,13 +70,13 @@ class LocalLayer(Layer):
         return activate(out + weights["biases"].reshape(self.shape), self.activation)
 
     def working(self) -> int:
-        """The padded map; the matrix of windows."""
+        """The padded input, or the matrix of windows."""
         strides = (self.stride, self.stride)
         columns = self.inputs[0].channels * self.size**2 * self.shape.height * self.shape.width
-        return max(padded_size(self.inputs[0], self.shape, margin=self.pad, strides=strides, span=self.size), columns)
+        return max(padded_size(self.inputs[0], self.shape, padding=self.pad, strides=strides, extent=self.size), columns)
 
     def multiply_adds(self) -> int:
-        """One a weight."""
+        """One per weight."""
         return self.shape.size * self.inputs[0].channels * self.size**2
 
     def bflops(self) -> float:

@@ -13,7 +13,7 @@ from yolodsc.network.reference.pooling import local_avgpool
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalAvgpoolLayer(Layer):
-    """The geometry of ``[maxpool]``; divides by the number of cells that lie inside the map."""
+    """The geometry of ``[maxpool]``; divides by the number of pixels inside the input."""
 
     type: ClassVar[str] = "local_avgpool"
 
@@ -26,17 +26,17 @@ class LocalAvgpoolLayer(Layer):
     def build(cls, section: Section, preceding: Preceding) -> Self:
         """Darknet: ``parser.c: parse_local_avgpool``."""
         options = window_options(section)
-        return cls(**preceding.place(section, pooled_shape(preceding.input, **options)), **options)
+        return cls(**preceding.fields(section, pooled_shape(preceding.input, **options)), **options)
 
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
-        """Mean over the part of each window inside the map."""
+        """Mean over the part of each window inside the input."""
         (x,) = inputs
         return local_avgpool(x, size=self.size, stride_y=self.stride_y, stride_x=self.stride_x, padding=self.padding)
 
     def working(self) -> int:
-        """The padded map."""
+        """The padded input."""
         return pooled_working(self.inputs[0], size=self.size, strides=(self.stride_y, self.stride_x), padding=self.padding)
 
     def bflops(self) -> float:
-        """Additions, ``size`` squared an output number."""
+        """Additions, ``size`` squared per output."""
         return self.size**2 * self.shape.size / 1e9

@@ -13,14 +13,14 @@ from yolodsc.network.reference.pooling import maxpool, maxpool_depth, pooled
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaxpoolLayer(Layer):
-    """Windows of ``size`` every ``stride`` pixels, from -(padding // 2) on; cells outside don't take part.
+    """Windows of ``size`` every ``stride`` pixels, from -(padding // 2) on; pixels outside the input are ignored.
 
     Attributes
     ----------
     size, stride_x, stride_y
         As in the cfg.
     padding
-        Total of both sides, ``size - 1`` by default: a 2x2 pool of stride 1 therefore looks right and down only.
+        Total of both sides, ``size - 1`` by default: a 2x2 pool of stride 1 therefore extends right and down only.
     maxpool_depth
         0, or the number of output channels of a maximum over channels g, g + n, g + 2n, …
     antialiasing
@@ -44,7 +44,7 @@ class MaxpoolLayer(Layer):
         depth = section.integer("out_channels", 1, minimum=1) if section.flag("maxpool_depth") else 0
         antialiasing = section.integer("antialiasing", 0, minimum=0)
         if antialiasing not in (0, *BLUR_GEOMETRY):
-            raise section.error(f"antialiasing={antialiasing}; wanted 0, 1 or 2", key="antialiasing")
+            raise section.error(f"antialiasing={antialiasing}; expected 0, 1 or 2", key="antialiasing")
         if depth > preceding.input.channels:
             raise section.error(f"out_channels={depth} of {preceding.input.channels} channels", key="out_channels")
         antialiasing = 0 if depth else antialiasing
@@ -54,7 +54,7 @@ class MaxpoolLayer(Layer):
             shape = _blurred(preceding.input, antialiasing=antialiasing, **options)
         else:
             shape = pooled_shape(preceding.input, **options)
-        return cls(**preceding.place(section, shape), **options, maxpool_depth=depth, antialiasing=antialiasing)
+        return cls(**preceding.fields(section, shape), **options, maxpool_depth=depth, antialiasing=antialiasing)
 
     @property
     def blurred(self) -> bool:
@@ -62,7 +62,7 @@ class MaxpoolLayer(Layer):
         return bool(self.antialiasing) and self.shape != self._sharp
 
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
-        """Darknet: ``forward_maxpool_layer``; the edge defect of AlexeyAB's AVX build is not followed."""
+        """Darknet: ``forward_maxpool_layer``; the edge defect of AlexeyAB's AVX build is not reproduced."""
         (x,) = inputs
         if self.maxpool_depth:
             return maxpool_depth(x, out_channels=self.maxpool_depth)
@@ -72,7 +72,7 @@ class MaxpoolLayer(Layer):
         return blur(sharp, antialiasing=self.antialiasing, stride_y=self.stride_y, stride_x=self.stride_x)
 
     def working(self) -> int:
-        """The padded map; the map before the blur."""
+        """The padded input, or the output before the blur."""
         if self.maxpool_depth:
             return 0
         strides = (1, 1) if self.antialiasing else (self.stride_y, self.stride_x)
@@ -104,7 +104,7 @@ def window_options(section: Section) -> dict[str, Any]:
 
 
 def pooled_shape(shape: Shape, *, size: int, stride_x: int, stride_y: int, padding: int) -> Shape:
-    """What a pool makes of a map."""
+    """Output shape of a pool."""
     return Shape(
         shape.channels,
         pooled(shape.height, size=size, stride=stride_y, padding=padding),
@@ -113,9 +113,9 @@ def pooled_shape(shape: Shape, *, size: int, stride_x: int, stride_y: int, paddi
 
 
 def pooled_working(shape: Shape, *, size: int, strides: tuple[int, int], padding: int) -> int:
-    """The most numbers that a pool works on: the padded map, or the output."""
+    """Maximum number of elements of a temporary array: the padded input, or the output."""
     output = pooled_shape(shape, size=size, stride_y=strides[0], stride_x=strides[1], padding=padding)
-    return max(padded_size(shape, output, margin=padding // 2, strides=strides, span=size), output.size)
+    return max(padded_size(shape, output, padding=padding // 2, strides=strides, extent=size), output.size)
 
 
 def _blurred(shape: Shape, *, antialiasing: int, size: int, stride_x: int, stride_y: int, padding: int) -> Shape:

@@ -15,7 +15,7 @@ from yolodsc.network.layer import Layer, Preceding, Weights
 class NormalizationLayer(Layer):
     """x * norm^-beta, norm being kappa + alpha times the squares of nearby channels.
 
-    Darknet's running window is kept as it is: it starts without channel ``size // 2``, yet takes it away later.
+    Darknet's running window is reproduced: it starts without channel ``size // 2``, but subtracts it later.
     """
 
     type: ClassVar[str] = "normalization"
@@ -29,7 +29,7 @@ class NormalizationLayer(Layer):
     def build(cls, section: Section, preceding: Preceding) -> Self:
         """Darknet: ``parser.c: parse_normalization``."""
         return cls(
-            **preceding.place(section, preceding.input),
+            **preceding.fields(section, preceding.input),
             size=section.integer("size", 5, minimum=1),
             alpha=section.number("alpha", 1e-4),
             beta=section.number("beta", 0.75),

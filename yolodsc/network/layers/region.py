@@ -19,26 +19,26 @@ from yolodsc.network.layers.yolo import anchor_pairs, centres, class_scores, con
 from yolodsc.network.reference.activations import logistic
 
 TREE_THRESH = 0.5
-"""How probable a class of a tree must be to be reported (``network.c: custom_get_region_detections``)."""
+"""Minimum probability of a reported class of a tree (``network.c: custom_get_region_detections``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegionLayer(Head):
-    """Per anchor: x, y, w, h, objectness, classes; planar, unlike AlexeyAB's own buffer, which goes cell by cell.
+    """Per anchor: x, y, w, h, objectness, classes; planar, unlike the buffer of AlexeyAB's program, which is ordered by cell.
 
-    AlexeyAB's program has these six at fixed entries: it ignores ``background``, and with ``coords`` other than 4 it reads the
-    boxes as if each had 5 + classes numbers. So does the profile ``alexeyab``; the others obey both options.
+    AlexeyAB's program reads these at fixed entries: it ignores ``background``, and with ``coords`` other than 4 it reads the
+    boxes as if each had 5 + classes numbers. The profile ``alexeyab`` does the same; the others follow both options.
 
     Attributes
     ----------
     anchors : ((width, height), …)
         In grid cells.
     softmax
-        Class scores compete; without it and without a tree they are what the profile says.
+        Class scores go through a softmax; without it and without a tree the profile determines them.
     classfix
         -1: AlexeyAB's program drops boxes whose objectness is below 0.5.
     tree, map
-        The hierarchy of YOLO9000, and the classes of it that are reported as 0, 1, 2, …
+        The hierarchy of YOLO9000, and its classes that are reported as 0, 1, 2, …
     """
 
     type: ClassVar[str] = "region"
@@ -62,13 +62,13 @@ class RegionLayer(Head):
         num = section.integer("num", 1, minimum=1)
         classes = section.integer("classes", 20, minimum=1)
         coords = section.integer("coords", 4, minimum=4)
-        wanted = num * (classes + coords + 1)
-        if preceding.input.channels != wanted:
-            found = f"{preceding.input.channels} channels come in for num={num}, classes={classes}, coords={coords}"
-            raise section.error(f"{found}; wanted {wanted}: filters={wanted} in the layer before", key="classes")
+        expected = num * (classes + coords + 1)
+        if preceding.input.channels != expected:
+            found = f"{preceding.input.channels} input channels for num={num}, classes={classes}, coords={coords}"
+            raise section.error(f"{found}; expected {expected}: filters={expected} in the layer before", key="classes")
         pairs = anchor_pairs(section.numbers("anchors"), range(num))
         return cls(
-            **preceding.place(section, preceding.input),
+            **preceding.fields(section, preceding.input),
             classes=classes,
             coords=coords,
             anchors=pairs,
@@ -87,7 +87,7 @@ class RegionLayer(Head):
 
     @property
     def objectness(self) -> int:
-        """Entry of the objectness; classes follow."""
+        """Index of the entry of the objectness; the classes follow it."""
         return 4 if self.profile.region == "fixed" else self.coords
 
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
@@ -121,7 +121,7 @@ class RegionLayer(Head):
         return Candidates(boxes, objectness, class_scores(objectness, classes, thresh))
 
     def _entries(self, output: Array) -> Array:
-        """(anchors, entries, H, W) as boxes are read: a copy where ``classfix`` or the fixed entries change anything."""
+        """(anchors, entries, H, W) from which boxes are read: a copy if ``classfix`` or the fixed entries change values."""
         entries = output.reshape(len(self.anchors), -1, *self.shape[1:])
         if self.profile.region != "fixed":
             return entries
@@ -134,7 +134,7 @@ class RegionLayer(Head):
         return entries
 
     def _confidence(self, entries: Array) -> Array:
-        """What must exceed the threshold: the best class score where scores may exceed the objectness, else the objectness."""
+        """The value compared with the threshold: the best class score if scores can exceed the objectness, else the objectness."""
         objectness = entries[:, self.objectness]
         misread = self.profile.region == "fixed" and self.coords != 4
         if not misread and (self.softmax or self.tree or self.profile.region_scores == "logistic"):
@@ -142,7 +142,7 @@ class RegionLayer(Head):
         return (objectness[:, None] * entries[:, self.objectness + 1 :]).max(axis=1)
 
     def _tree_scores(self, tree: ClassTree, objectness: Array, conditional: Array, thresh: float) -> Array:
-        """Scores of a hierarchy: of the mapped classes, or of the deepest class that is probable enough."""
+        """Scores of a hierarchy: of the mapped classes, or of the deepest class above `TREE_THRESH`."""
         probabilities = tree.probabilities(conditional.T).T  # (N, classes)
         if self.map:
             return class_scores(objectness, probabilities[:, list(self.map)], thresh)
@@ -155,7 +155,7 @@ class RegionLayer(Head):
 
 
 def _read_map(section: Section, classes: int) -> tuple[int, ...]:
-    """The classes that a ``map=`` file lists; Darknet reads 200 of them whatever the file holds, here all count."""
+    """The classes that a ``map=`` file lists; Darknet always reads 200 classes, here all are read."""
     name = section.text("map")
     if name is None:
         return ()
@@ -165,5 +165,5 @@ def _read_map(section: Section, classes: int) -> tuple[int, ...]:
         raise section.error(f"map={name}: no such file", key="map")
     words = read_bytes(path, error=CfgError).decode(errors="surrogateescape").split()
     if not words or not all(word.isdecimal() and int(word) < classes for word in words):
-        raise section.error(f"{path}: wanted class numbers under {classes}", key="map")
+        raise section.error(f"{path}: expected class numbers under {classes}", key="map")
     return tuple(map(int, words))

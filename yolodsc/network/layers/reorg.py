@@ -11,7 +11,7 @@ from yolodsc.network.layer import Layer, Preceding, Weights
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReorgLayer(Layer):
-    """(C, H, W) to (C s², H/s, W/s), the buffer being read as (C/s², H s, W s) first; ``reverse`` goes back."""
+    """(C, H, W) to (C s², H/s, W/s), the buffer being read as (C/s², H s, W s) first; ``reverse`` inverts this."""
 
     type: ClassVar[str] = "reorg"
 
@@ -23,7 +23,7 @@ class ReorgLayer(Layer):
         """Darknet: ``parser.c: parse_reorg_old``."""
         stride = section.integer("stride", 1, minimum=1)
         layer = cls(
-            **preceding.place(section, reorganised(section, preceding.input, stride)),
+            **preceding.fields(section, reorganised(section, preceding.input, stride)),
             stride=stride,
             reverse=section.flag("reverse"),
         )
@@ -42,7 +42,7 @@ class ReorgLayer(Layer):
 
 
 def reorganised(section: Section, shape: Shape, stride: int) -> Shape:
-    """Output shape of either kind of reorg; a `CfgError` where the stride does not divide the map."""
+    """Output shape of either kind of reorg; a `CfgError` if the stride does not divide the input."""
     channels, height, width = shape
     if section.flag("reverse"):
         if channels % stride**2:

@@ -14,7 +14,7 @@ from yolodsc.network.layers.reorg import reorganised
 class Reorg3dLayer(Layer):
     """(C, H, W) to (s² C, H/s, W/s), offset major: channel (dy s + dx) C + c.
 
-    ``reverse`` gives (C/s², s H, s W) but does not go back: Darknet reads the input with the output's shape and puts each s²
+    ``reverse`` gives (C/s², s H, s W) but is not the inverse: Darknet reads the input with the output's shape and puts each s²
     channels of that into blocks.
     """
 
@@ -31,7 +31,7 @@ class Reorg3dLayer(Layer):
         if reverse and shape.channels % stride**2:
             found = f"{preceding.input.channels} channels with reverse=1; expected a multiple of stride^4={stride**4}"
             raise section.error(f"{found}: Darknet writes beyond its output", key="stride")
-        return cls(**preceding.place(section, shape), stride=stride, reverse=reverse)
+        return cls(**preceding.fields(section, shape), stride=stride, reverse=reverse)
 
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
         """Darknet: ``blas.c: reorg_cpu`` with the output's sizes."""

@@ -13,7 +13,7 @@ from yolodsc.network.layer import Layer, Preceding, Weights
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteLayer(Layer):
-    """The listed layers' channels in listed order; with ``groups``, slice ``group_id`` of each."""
+    """Channels of the listed layers in this order; with ``groups``, slice ``group_id`` of each."""
 
     type: ClassVar[str] = "route"
     training: ClassVar[frozenset[str]] = frozenset({"stream", "wait_stream", "receptive_only"})
@@ -26,25 +26,25 @@ class RouteLayer(Layer):
         """Darknet: ``parser.c: parse_route``."""
         listed = section.layer_indices("layers")
         if not listed:
-            raise section.error("names no layers; wanted layers=…")
+            raise section.error("names no layers; expected layers=…")
         sources = tuple(preceding.resolve(section, "layers", index) for index in listed)
         groups = section.integer("groups", 1, minimum=1)
         group_id = section.integer("group_id", 0, minimum=0)
         if group_id >= groups:
-            raise section.error(f"group_id={group_id} of groups={groups}; wanted 0 to {groups - 1}", key="group_id")
+            raise section.error(f"group_id={group_id} of groups={groups}; expected 0 to {groups - 1}", key="group_id")
         shapes = [preceding.shape(index) for index in sources]
         for index, shape in zip(sources, shapes, strict=True):
             if shape[1:] != shapes[0][1:]:
                 found = f"layer {index} is {shape} and layer {sources[0]} is {shapes[0]}"
-                raise section.error(f"{found}; wanted one height and width", key="layers")
+                raise section.error(f"{found}; expected equal heights and widths", key="layers")
             if shape.channels % groups:
                 raise section.error(f"groups={groups} must divide {shape.channels} channels", key="groups")
         channels = sum(shape.channels for shape in shapes) // groups
         shape = Shape(channels, shapes[0].height, shapes[0].width)
-        return cls(**preceding.place(section, shape, sources=sources), groups=groups, group_id=group_id)
+        return cls(**preceding.fields(section, shape, sources=sources), groups=groups, group_id=group_id)
 
     def remarks(self, layers: Sequence[Layer]) -> Iterator[str]:
-        """Items that Darknet makes of commas, and sources that it takes for larger than they are."""
+        """Remarks on items that Darknet counts by commas, and on sources whose size it overestimates."""
         yield from self.section.stray_commas("layers")
         for index in self.sources:
             if index >= 0 and layers[index].blurred:

@@ -1,4 +1,4 @@
-"""``[sam]``: spatial attention, a product of two equal maps (``sam_layer.c``)."""
+"""``[sam]``: spatial attention, the product of two feature maps of equal shape (``sam_layer.c``)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from yolodsc.network.reference.activations import activate
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamLayer(Layer):
-    """The layer before times the layer ``from``, number by number."""
+    """The layer before times the layer ``from``, elementwise."""
 
     type: ClassVar[str] = "sam"
 
@@ -23,13 +23,13 @@ class SamLayer(Layer):
     def build(cls, section: Section, preceding: Preceding) -> Self:
         """Darknet: ``parser.c: parse_sam``."""
         if not section.has("from"):
-            raise section.error("names no layer; wanted from=…")
+            raise section.error("names no layer; expected from=…")
         source = preceding.resolve(section, "from", section.integer("from", 0))
         if preceding.shape(source) != preceding.input:
             found = f"layer {source} is {preceding.shape(source)} and the layer before {preceding.input}"
-            raise section.error(f"{found}; wanted equal shapes", key="from")
+            raise section.error(f"{found}; expected equal shapes", key="from")
         return cls(
-            **preceding.place(section, preceding.input, sources=(preceding.previous, source)),
+            **preceding.fields(section, preceding.input, sources=(preceding.previous, source)),
             activation=named_activation(section, "linear"),
         )
 

@@ -13,12 +13,12 @@ from yolodsc.network.reference.activations import activate
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScaleChannelsLayer(Layer):
-    """The layer ``from`` times the gates that the layer before puts out.
+    """The layer ``from`` times the gates from the layer before.
 
     Attributes
     ----------
     scale_wh
-        False: one gate a channel, (C, 1, 1). True: one a pixel, (1, H, W).
+        False: one gate per channel, (C, 1, 1). True: one per pixel, (1, H, W).
     activation
         Of the product.
     """
@@ -32,15 +32,15 @@ class ScaleChannelsLayer(Layer):
     def build(cls, section: Section, preceding: Preceding) -> Self:
         """Darknet: ``parser.c: parse_scale_channels``."""
         if not section.has("from"):
-            raise section.error("names no layer; wanted from=…")
+            raise section.error("names no layer; expected from=…")
         source = preceding.resolve(section, "from", section.integer("from", 0))
         shape, gates = preceding.shape(source), preceding.input
         scale_wh = section.flag("scale_wh")
-        wanted = (1, *shape[1:]) if scale_wh else (shape.channels, 1, 1)
-        if gates != wanted:
-            raise section.error(f"gates of {gates} for a map of {shape}; wanted {'x'.join(map(str, wanted))}")
+        expected = (1, *shape[1:]) if scale_wh else (shape.channels, 1, 1)
+        if gates != expected:
+            raise section.error(f"gates of {gates} for an input of {shape}; expected {'x'.join(map(str, expected))}")
         return cls(
-            **preceding.place(section, shape, sources=(preceding.previous, source)),
+            **preceding.fields(section, shape, sources=(preceding.previous, source)),
             scale_wh=scale_wh,
             activation=named_activation(section, "linear"),
         )

@@ -23,16 +23,16 @@ _NORMALIZATIONS = {"none": "none", "relu": "relu", "avg_relu": "relu", "softmax"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShortcutLayer(Layer):
-    """Sum with the shape of the layer before; of sources with other channel counts the channels in common take part.
+    """Sum with the shape of the layer before; sources with another number of channels are added in the common channels.
 
-    A source with another height and width (pjreddie's ResNets) is sampled every so many pixels, or added to every so many.
+    A source with another height and width (pjreddie's ResNets) is subsampled, or added to every n-th pixel.
 
     Attributes
     ----------
     activation
         Of the sum.
     weights_type
-        ``none``; ``per_feature``: one weight an input; ``per_channel``: one an input and channel.
+        ``none``; ``per_feature``: one weight per input; ``per_channel``: one per input and channel.
     weights_normalization
         ``none``, ``relu`` or ``softmax``, across inputs.
     alpha, beta
@@ -52,11 +52,11 @@ class ShortcutLayer(Layer):
         """Darknet: ``parser.c: parse_shortcut``."""
         listed = section.layer_indices("from")
         if not listed:
-            raise section.error("names no layer; wanted from=…")
+            raise section.error("names no layer; expected from=…")
         sources = (preceding.previous, *(preceding.resolve(section, "from", index) for index in listed))
         weights_type = section.choice("weights_type", "none", frozenset(_WEIGHTS_TYPES))
         layer = cls(
-            **preceding.place(section, preceding.input, sources=sources),
+            **preceding.fields(section, preceding.input, sources=sources),
             activation=named_activation(section, "linear"),
             weights_type=_WEIGHTS_TYPES[weights_type],
             weights_normalization=_NORMALIZATIONS[section.choice("weights_normalization", "none", frozenset(_NORMALIZATIONS))],
@@ -81,12 +81,12 @@ class ShortcutLayer(Layer):
         return activate(out, self.activation)
 
     def bflops(self) -> float:
-        """One addition an output number for each source; with weights a multiplication too."""
+        """One addition per output and source; with weights also one multiplication."""
         operations = 1 if self.weights_type == "none" else 2
         return operations * self.shape.size * (len(self.sources) - 1) / 1e9
 
     def remarks(self, layers: Sequence[Layer]) -> Iterator[str]:
-        """Items that Darknet makes of commas, and a source beyond whose end it reads (``forward_shortcut_layer``)."""
+        """Items that Darknet counts by commas, and a source that it reads beyond its end (``forward_shortcut_layer``)."""
         yield from self.section.stray_commas("from")
         index, shape = self.sources[-1], self.inputs[-1]
         if len(self.sources) > 2 or self.weights_type != "none" or index < 0:
@@ -96,9 +96,9 @@ class ShortcutLayer(Layer):
             yield f"layer {index} has {shape.channels} channels, which are added; {missing}"
 
     def factors(self, weights: Weights) -> Array:
-        """Factors (inputs, C or 1) of the sum, as AlexeyAB's fused network has them (``network.c: fuse_conv_batchnorm``).
+        """Factors (inputs, C or 1) of the sum, as in AlexeyAB's fused network (``network.c: fuse_conv_batchnorm``).
 
-        The floor of 0.001 is included.
+        Factors under ``relu`` are at least 0.001 before they are normalized.
         """
         if self.weights_type == "none":
             plain = [self.alpha] + [self.beta] * (len(self.sources) - 1)
@@ -117,11 +117,11 @@ class ShortcutLayer(Layer):
             down, up = _strides(shape, self.shape)
             if down[0] != down[1] or up[0] != up[1]:
                 found = f"from layer {index} of {shape} to {self.shape}"
-                raise self.section.error(f"{found}; wanted one factor for height and width", key="from")
+                raise self.section.error(f"{found}; expected the same factor for height and width", key="from")
 
 
 def _strides(source: Shape, target: Shape) -> tuple[tuple[int, int], tuple[int, int]]:
-    """How many source pixels a target pixel spans, and the other way round, for height and width."""
+    """Source pixels per target pixel, and target pixels per source pixel, for height and width."""
     down = (source.height // target.height, source.width // target.width)
     up = (target.height // source.height, target.width // source.width)
     return down, up

@@ -12,7 +12,7 @@ from yolodsc.network.layer import Layer, Preceding, Weights
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SoftmaxLayer(Layer):
-    """Softmax within each of ``groups`` equal runs of the flat input, or within each group of siblings of a tree."""
+    """Softmax within each of ``groups`` equal runs of the flattened input, or within each group of siblings of a tree."""
 
     type: ClassVar[str] = "softmax"
     training: ClassVar[frozenset[str]] = frozenset({"noloss", "spatial"})
@@ -28,11 +28,11 @@ class SoftmaxLayer(Layer):
         temperature = section.number("temperature", 1.0)
         size = preceding.input.size
         if size % groups:
-            raise section.error(f"groups={groups} must divide {size} numbers", key="groups")
+            raise section.error(f"groups={groups} must divide {size} inputs", key="groups")
         if temperature == 0:
-            raise section.error("temperature=0; wanted another number", key="temperature")
+            raise section.error("temperature=0; expected a value other than 0", key="temperature")
         tree = tree_of(section, classes=size)
-        return cls(**preceding.place(section, preceding.input), groups=groups, temperature=temperature, tree=tree)
+        return cls(**preceding.fields(section, preceding.input), groups=groups, temperature=temperature, tree=tree)
 
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
         """Darknet: ``forward_softmax_layer``."""

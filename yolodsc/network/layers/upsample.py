@@ -31,7 +31,7 @@ class UpsampleLayer(Layer):
             shape = Shape(channels, height * stride, width * stride)
         else:
             shape = Shape(channels, height // -stride, width // -stride)
-        return cls(**preceding.place(section, shape), stride=stride, scale=section.number("scale", 1.0))
+        return cls(**preceding.fields(section, shape), stride=stride, scale=section.number("scale", 1.0))
 
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
         """Darknet: ``blas.c: upsample_cpu``."""

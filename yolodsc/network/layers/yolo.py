@@ -18,21 +18,21 @@ TRAINING = frozenset(
     "equidistant_point uc_normalizer beta1 embedding_layer track_history_size sim_thresh dets_for_show dets_for_track "
     "track_ciou_norm badlabels_rejection_percentage badlabels_reject_threshold map".split()
 )
-"""Keys of [yolo] and [Gaussian_yolo] that have no part in boxes."""
+"""Keys of [yolo] and [Gaussian_yolo] that only training uses."""
 
 _NMS_KINDS = {kind: kind for kind in ("greedynms", "diounms", "cornersnms")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnchorHead(Head):
-    """What ``[yolo]`` and ``[Gaussian_yolo]`` have in common.
+    """Common base of ``[yolo]`` and ``[Gaussian_yolo]``.
 
     Attributes
     ----------
     anchors : ((width, height), …)
-        Of this head's mask, in pixels of the network's input.
+        Anchors of the mask of this head, in pixels of the network's input.
     scale_x_y
-        Stretch of the cell offset about its middle.
+        Scale of the cell offset about its middle.
     """
 
     anchors: tuple[tuple[float, float], ...]
@@ -43,11 +43,11 @@ class AnchorHead(Head):
         return output.reshape(len(self.anchors), -1, *self.shape[1:])
 
     def stretched(self, offsets: Array) -> Array:
-        """Cell offsets in 0..1 stretched by ``scale_x_y``."""
+        """Cell offsets in 0..1 scaled by ``scale_x_y``."""
         return offsets * np.float32(self.scale_x_y) - np.float32((self.scale_x_y - 1) / 2)
 
     def anchor_sizes(self, anchors: Ints, input_shape: Shape) -> Array:
-        """(N, 2) relative width and height of the anchors with these numbers."""
+        """(N, 2) relative width and height of the anchors with these indices."""
         sizes: Array = (np.array(self.anchors) / np.array([input_shape.width, input_shape.height])).astype(np.float32)
         return sizes[anchors]
 
@@ -55,7 +55,7 @@ class AnchorHead(Head):
 def confident(entries: Array, objectness: Array, thresh: float) -> tuple[Array, Ints, Ints, Ints]:
     """Rows (N, entries) whose objectness exceeds ``thresh``, with anchor, row and column, in Darknet's order.
 
-    Cell by cell, anchor by anchor: ``yolo_layer.c: get_yolo_detections``. NaN never exceeds.
+    Cell by cell, anchor by anchor: ``yolo_layer.c: get_yolo_detections``. NaN never exceeds ``thresh``.
     """
     rows, columns, anchors = np.nonzero((objectness > thresh).transpose(1, 2, 0))
     return entries[anchors, :, rows, columns], anchors, rows, columns
@@ -74,7 +74,7 @@ def class_scores(objectness: Array, classes: Array, thresh: float) -> Array:
 
 
 def anchor_pairs(listed: Sequence[float], numbers: Iterable[int]) -> tuple[tuple[float, float], ...]:
-    """Widths and heights of the anchors with these numbers; 0.5 where the list is too short, as Darknet's initial value is."""
+    """Widths and heights of the anchors with these indices; 0.5 if the list is too short, which is Darknet's initial value."""
     return tuple((_item(listed, 2 * number), _item(listed, 2 * number + 1)) for number in numbers)
 
 
@@ -85,7 +85,7 @@ def _item(listed: Sequence[float], index: int) -> float:
 def anchor_options(section: Section, preceding: Preceding, *, entries: int) -> dict[str, Any]:
     """Options of both anchor heads, as keyword arguments (``parser.c: parse_yolo, parse_yolo_mask``).
 
-    ``entries`` is how many numbers a box has besides its classes; a `CfgError` where the channels don't fit.
+    ``entries`` is the number of entries of a box without its classes. A `CfgError` is raised if the channels do not match.
     """
     classes = section.integer("classes", 20, minimum=1)
     total = section.integer("num", 1, minimum=1)
@@ -93,13 +93,13 @@ def anchor_options(section: Section, preceding: Preceding, *, entries: int) -> d
     listed = section.numbers("anchors")
     known = max(total, len(listed) // 2)  # a shipped cfg says num=16 and lists and uses 20
     if not all(0 <= number < known for number in mask):
-        raise section.error(f"mask={','.join(map(str, mask))} of {known} anchors; wanted 0 to {known - 1}", key="mask")
-    wanted = len(mask) * (classes + entries)
-    if preceding.input.channels != wanted:
-        found = f"{preceding.input.channels} channels come in for {len(mask)} anchors and classes={classes}"
-        raise section.error(f"{found}; wanted {wanted}: filters={wanted} in the layer before", key="classes")
+        raise section.error(f"mask={','.join(map(str, mask))} of {known} anchors; expected 0 to {known - 1}", key="mask")
+    expected = len(mask) * (classes + entries)
+    if preceding.input.channels != expected:
+        found = f"{preceding.input.channels} input channels for {len(mask)} anchors and classes={classes}"
+        raise section.error(f"{found}; expected {expected}: filters={expected} in the layer before", key="classes")
     return {
-        **preceding.place(section, preceding.input),
+        **preceding.fields(section, preceding.input),
         "classes": classes,
         "anchors": anchor_pairs(listed, mask),
         "scale_x_y": section.number("scale_x_y", 1.0),
@@ -130,7 +130,7 @@ class YoloLayer(AnchorHead):
         return cls(**options, new_coords=section.flag("new_coords"))
 
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
-        """Darknet: ``forward_yolo_layer``: logistic of all but sizes, then the stretch of x and y."""
+        """Darknet: ``forward_yolo_layer``: logistic of all entries but the sizes, then the scaling of x and y."""
         out = self.entries(inputs[0]).copy()  # (anchors, 5 + classes, H, W)
         if not self.new_coords:
             out[:, :2], out[:, 4:] = logistic(out[:, :2]), logistic(out[:, 4:])

@@ -1,1 +1,1 @@
-"""The arithmetic of Darknet in plain NumPy: obviously right, slow, and the oracle of everything fast."""
+"""The arithmetic of Darknet in plain NumPy: slow, simple, and the reference for all faster implementations."""

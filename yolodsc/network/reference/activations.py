@@ -1,7 +1,7 @@
 """All of Darknet's activations, forward (``activations.h``).
 
-Each takes and returns float32 of any shape, except the ``normalize_channels`` family, which looks across the first axis.
-AlexeyAB's CPU build returns 0 for relu6, swish and mish in some layers; these are computed properly here.
+Each takes and returns float32 of any shape, except the ``normalize_channels`` family, which normalizes over the first axis.
+AlexeyAB's CPU build returns 0 for relu6, swish and mish in some layers; here they are computed correctly.
 """
 
 from collections.abc import Callable
@@ -23,9 +23,9 @@ def elu(x: Array) -> Array:
 
 
 def stair(x: Array) -> Array:
-    """Flat on even steps, rising on odd ones."""
-    floor = np.floor(x)
-    return np.where(floor % 2 == 0, np.floor(x / 2), (x - floor) + np.floor(x / 2))
+    """Constant on even intervals, linear on odd ones."""
+    lower = np.floor(x)
+    return np.where(lower % 2 == 0, np.floor(x / 2), (x - lower) + np.floor(x / 2))
 
 
 def plse(x: Array) -> Array:
@@ -128,4 +128,4 @@ PIECEWISE_LINEAR: dict[str, tuple[np.float32, np.float32]] = {
     "relu": (np.float32(0), NO_LIMIT),
     "relu6": (np.float32(0), np.float32(6)),
 }
-"""Slope below 0 and greatest value of the activations that are a bend and a cut."""
+"""Slope below 0 and maximum value of the piecewise-linear activations."""

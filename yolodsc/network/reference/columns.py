@@ -1,7 +1,7 @@
-"""What Darknet's matrix product reads where its columns do not fit the output: a rearranged input for a 1x1 convolution.
+"""The input of Darknet's matrix product where its columns do not match the output, rearranged for a 1x1 convolution.
 
 Darknet's convolution is one product of the weights and a matrix of columns (``forward_convolutional_layer``).
-It takes the number of columns from the output's shape. Where the matrix in memory has another width, rows begin in the wrong place.
+It takes the number of columns from the output's shape. Where the matrix in memory has another width, rows begin at wrong offsets.
 """
 
 import numpy as np
@@ -9,8 +9,8 @@ import numpy as np
 from yolodsc.arrays import Array, Shape
 
 
-def raw_map(x: Array, *, groups: int, height: int, width: int) -> Array:
-    """The front of each group's feature maps, as rows of ``height * width`` numbers.
+def memory_order(x: Array, *, groups: int, height: int, width: int) -> Array:
+    """The first values of each group's feature maps, as rows of ``height * width`` values.
 
     Source: ``forward_convolutional_layer`` multiplies some 1x1 convolutions with the input itself, whatever stride and padding are.
 
@@ -29,17 +29,17 @@ def raw_map(x: Array, *, groups: int, height: int, width: int) -> Array:
     return front.reshape(len(x), height, width)
 
 
-def columns_shape(shape: Shape, *, size: int, strides: tuple[int, int], margin: int, dilation: int) -> tuple[int, int]:
-    """Height and width of the windows that ``im2col.c: im2col_cpu_ext`` lists; unlike the output's, they know of the dilation."""
-    span = (size - 1) * dilation + 1
-    height, width = ((side + 2 * margin - span) // stride + 1 for side, stride in zip(shape[1:], strides, strict=True))
+def columns_shape(shape: Shape, *, size: int, strides: tuple[int, int], padding: int, dilation: int) -> tuple[int, int]:
+    """Height and width of the windows that ``im2col.c: im2col_cpu_ext`` lists; they depend on the dilation."""
+    extent = (size - 1) * dilation + 1
+    height, width = ((side + 2 * padding - extent) // stride + 1 for side, stride in zip(shape[1:], strides, strict=True))
     return height, width
 
 
 def rearranged_columns(columns: Array, *, groups: int, height: int, width: int) -> Array:
     """Columns (C K K, H', W') of `columns_shape`, read as rows of ``height * width`` numbers, group by group.
 
-    Numbers behind a group's columns are 0, as Darknet allocates them.
+    Values after a group's columns are 0, as Darknet allocates them.
 
     Returns
     -------
@@ -53,10 +53,10 @@ def rearranged_columns(columns: Array, *, groups: int, height: int, width: int) 
     return out.reshape(len(columns), height, width)
 
 
-def columns_of(x: Array, *, size: int, strides: tuple[int, int], margin: int, dilation: int) -> Array:
-    """Columns (C K K, H', W') of a map (C, H, W) with ``margin`` zeros around it (``im2col.c: im2col_cpu_ext``)."""
-    height, width = columns_shape(Shape(*x.shape), size=size, strides=strides, margin=margin, dilation=dilation)
-    padded = np.pad(x, ((0, 0), (margin, margin), (margin, margin)))
+def columns_of(x: Array, *, size: int, strides: tuple[int, int], padding: int, dilation: int) -> Array:
+    """Columns (C K K, H', W') of an input (C, H, W) with ``padding`` zeros around it (``im2col.c: im2col_cpu_ext``)."""
+    height, width = columns_shape(Shape(*x.shape), size=size, strides=strides, padding=padding, dilation=dilation)
+    padded = np.pad(x, ((0, 0), (padding, padding), (padding, padding)))
     out = np.empty((len(x), size, size, height, width), np.float32)
     for ky, kx in np.ndindex(size, size):
         rows = slice(ky * dilation, ky * dilation + (height - 1) * strides[0] + 1, strides[0])

@@ -1,22 +1,21 @@
-"""Convolution as a sum over kernel taps, batch normalisation, and the blur of ``antialiasing``."""
+"""Convolution as a sum over kernel taps, binarization, and the blur of ``antialiasing``."""
 
 import numpy as np
 
 from yolodsc.arrays import Array
-from yolodsc.darknet import Profile
 
 
 def convolution(
-    x: Array, weights: Array, *, groups: int, stride_y: int, stride_x: int, padding: int, dilation: int, around: float = 0.0
+    x: Array, weights: Array, *, groups: int, stride_y: int, stride_x: int, padding: int, dilation: int, padding_value: float = 0.0
 ) -> Array:
-    """Cross-correlation without bias; ``around`` is what the padding holds.
+    """Cross-correlation without bias; ``padding_value`` fills the padding.
 
     Parameters
     ----------
     x : (C, H, W)
     weights : (F, C / groups, K, K)
     groups
-        Filters [j F/groups, (j+1) F/groups) see channels [j C/groups, (j+1) C/groups).
+        Filters [j F/groups, (j+1) F/groups) read channels [j C/groups, (j+1) C/groups).
     padding
         Pixels on each side, before dilation: the image is padded by ``padding * dilation``, while the output's size ignores
         dilation altogether (``convolutional_layer.c: convolutional_out_height``, ``im2col.c: im2col_cpu_ext``).
@@ -29,9 +28,9 @@ def convolution(
     height, width = (
         (side + 2 * padding - size) // stride + 1 for side, stride in zip(x.shape[1:], (stride_y, stride_x), strict=True)
     )
-    reach_y = (height - 1) * stride_y + (size - 1) * dilation + 1
-    reach_x = (width - 1) * stride_x + (size - 1) * dilation + 1
-    padded = _padded(x, padding * dilation, reach_y, reach_x, around).reshape(groups, channels, reach_y, reach_x)
+    extent_y = (height - 1) * stride_y + (size - 1) * dilation + 1
+    extent_x = (width - 1) * stride_x + (size - 1) * dilation + 1
+    padded = _padded(x, padding * dilation, extent_y, extent_x, padding_value).reshape(groups, channels, extent_y, extent_x)
     taps = weights.reshape(groups, filters // groups, channels, size, size)
     out = np.zeros((groups, filters // groups, height * width), np.float32)
     for ky in range(size):
@@ -43,33 +42,13 @@ def convolution(
     return out.reshape(filters, height, width)
 
 
-def _padded(x: Array, margin: int, height: int, width: int, around: float) -> Array:
-    """``x`` with a margin of ``around`` above and to the left, cut or filled to ``height`` x ``width``."""
-    out = np.full((x.shape[0], height, width), around, np.float32)
-    window = out[:, margin:, margin:]
+def _padded(x: Array, padding: int, height: int, width: int, padding_value: float) -> Array:
+    """``x`` with ``padding`` rows above and columns to the left, cropped or filled to ``height`` x ``width``."""
+    out = np.full((x.shape[0], height, width), padding_value, np.float32)
+    window = out[:, padding:, padding:]
     rows, columns = min(x.shape[1], window.shape[1]), min(x.shape[2], window.shape[2])
     window[:, :rows, :columns] = x[:, :rows, :columns]
     return out
-
-
-def batch_norm(x: Array, *, scales: Array, biases: Array, rolling_mean: Array, rolling_variance: Array, profile: Profile) -> Array:
-    """(x - mean) / deviation * scale + bias per channel of (C, H, W), with the profile's epsilon."""
-    factor, offset = folded_norm(
-        scales=scales,
-        biases=biases,
-        rolling_mean=rolling_mean,
-        rolling_variance=rolling_variance,
-        profile=profile,
-    )
-    return (x * factor[:, None, None] + offset[:, None, None]).astype(np.float32)
-
-
-def folded_norm(
-    *, scales: Array, biases: Array, rolling_mean: Array, rolling_variance: Array, profile: Profile
-) -> tuple[np.ndarray, np.ndarray]:
-    """Batch normalisation as ``factor * x + offset``, float64 (C,) each (``network.c: fuse_conv_batchnorm``)."""
-    factor = scales.astype(np.float64) / profile.deviation(rolling_variance)
-    return factor, biases.astype(np.float64) - factor * rolling_mean
 
 
 def binarized_weights(weights: Array) -> Array:

@@ -11,21 +11,21 @@ Reduce = Callable[[Array, int], Array]
 
 
 def maxpool(x: Array, *, size: int, stride_y: int, stride_x: int, padding: int) -> Array:
-    """Largest value of each window; cells outside the map don't take part (``maxpool_layer.c: forward_maxpool_layer``)."""
+    """Largest value of each window; pixels outside the input are ignored (``maxpool_layer.c: forward_maxpool_layer``)."""
     largest: Reduce = lambda part, axis: part.max(axis=axis)  # noqa: E731
     rows = _windows(x, axis=1, size=size, stride=stride_y, padding=padding, reduce=largest)
     return _windows(rows, axis=2, size=size, stride=stride_x, padding=padding, reduce=largest)
 
 
 def local_avgpool(x: Array, *, size: int, stride_y: int, stride_x: int, padding: int) -> Array:
-    """Mean of the cells of each window that lie inside the map (``forward_local_avgpool_layer``)."""
+    """Mean of the pixels of each window inside the input (``forward_local_avgpool_layer``)."""
     mean: Reduce = lambda part, axis: part.mean(axis=axis)  # noqa: E731
     rows = _windows(x, axis=1, size=size, stride=stride_y, padding=padding, reduce=mean)
     return _windows(rows, axis=2, size=size, stride=stride_x, padding=padding, reduce=mean)
 
 
 def _windows(x: Array, *, axis: int, size: int, stride: int, padding: int, reduce: Reduce) -> Array:
-    """Reduce every window along one axis; windows are products of intervals, so the two axes can be done in turn."""
+    """Reduce every window along one axis; windows are products of intervals, so that the axes are reduced in turn."""
     side = x.shape[axis]
     starts = [i * stride - padding // 2 for i in range(pooled(side, size=size, stride=stride, padding=padding))]
     parts = [x.take(range(max(start, 0), min(start + size, side)), axis=axis) for start in starts]
@@ -33,7 +33,7 @@ def _windows(x: Array, *, axis: int, size: int, stride: int, padding: int, reduc
 
 
 def _reduced(part: Array, axis: int, reduce: Reduce) -> Array:
-    """A window wholly outside the map holds the lowest float, as Darknet's initial maximum does."""
+    """A window wholly outside the input gives the lowest float, Darknet's initial maximum."""
     if part.shape[axis] == 0:
         shape = part.shape[:axis] + part.shape[axis + 1 :]
         return np.full(shape, np.finfo(np.float32).min, np.float32)
@@ -41,7 +41,7 @@ def _reduced(part: Array, axis: int, reduce: Reduce) -> Array:
 
 
 def pooled(side: int, *, size: int, stride: int, padding: int) -> int:
-    """Output cells along one axis."""
+    """Number of output pixels along one axis."""
     return (side + padding - size) // stride + 1
 
 

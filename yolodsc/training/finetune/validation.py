@@ -27,4 +27,4 @@ class Validation:
             detector.close()
         rule = RULES["voc10"]
         classes, images = len(self.dataset.names), len(self.dataset.ids)
-        return score_detections([rule], self.dataset.truth, found, classes=classes, images=images)[rule.name].mean_ap or 0.0
+        return score_detections([rule], self.dataset.ground_truth, found, classes=classes, images=images)[rule.name].mean_ap or 0.0

@@ -1,10 +1,10 @@
 """The convolution tile: ``pixels x vectors`` accumulators over a table of input segments.
 
-One kernel does pointwise, k x k, grouped and first convolutions, the products of Winograd, and every strip of a fused block: a
-segment is "so many quads of input channels at that offset", so taps, channel blocks, partial blocks and the parts of a
-concatenation are all just rows of a table, and there is no im2col. Weights lie as ``[group][segment][k][vectors * lanes]``,
-outputs as blocks of ``lanes`` channels. The last tile of a row overlaps the one before (it writes the same numbers again), so
-that there are no tail kernels.
+One kernel serves pointwise, k x k, grouped and first convolutions, the products of Winograd, and every strip of a fused block. A
+segment is a number of channel groups at an offset of the input, so taps, channel blocks, partial blocks and the parts of a
+concatenation are rows of one table, without im2col. A channel group is ``unroll`` input channels, usually 4. The layout of weights
+is ``[group][segment][k][vectors * lanes]``; outputs are blocks of ``lanes`` channels. The last tile of a row overlaps the one
+before and writes the same numbers again, so there are no tail kernels.
 """
 
 from dataclasses import dataclass
@@ -16,20 +16,20 @@ from yolodsc.engine.codegen.ir_builder import IRBuilder
 
 @dataclass(frozen=True, slots=True)
 class ConvKernel:
-    """What is fixed when a convolution kernel is compiled; the rest are arguments.
+    """A convolution kernel: the attributes are fixed when it is compiled, the rest are arguments.
 
     Attributes
     ----------
     lanes, vectors, pixels
         The tile: ``pixels`` neighbours times ``vectors`` blocks of ``lanes`` output channels.
     stride
-        Bytes from one output pixel's input to the next one's.
+        Bytes between the inputs of neighbouring output pixels.
     unroll
-        Input channels (or columns) in one quad.
+        Input channels (or columns) in a channel group.
     activation
         Darknet's name.
     residual
-        Whether an array like the output is added after the activation.
+        Whether an array of the output's shape is added after the activation.
     """
 
     lanes: int
@@ -50,12 +50,12 @@ class ConvKernel:
 
     @staticmethod
     def extents(k: Columns, a: Columns) -> list[Extent]:
-        """What calls touch; ``table_quads`` are the quads of all segments of a call's table."""
+        """Return what calls read and write; ``table_channel_groups`` counts the channel groups of a call's whole table."""
         width = k["lanes"] * 4
         rows, groups, tiles = a["rows"], a["groups"], (a["tiles"], 0 * width)
         x_first, x_last = tiled(a["tile_last"], k["stride"])
         y_first, y_last = tiled(a["tile_last"], width)
-        blocks, row, shift = a["table_quads"] * k["unroll"], k["pixels"] * width, (y_first, y_last)
+        blocks, row, shift = a["table_channel_groups"] * k["unroll"], k["pixels"] * width, (y_first, y_last)
         y_walk = ((groups, a["group_y"]), (k["vectors"], a["block_y"]), (rows, a["row_y"]), tiles)
         r_walk = ((groups, a["group_residual"]), (k["vectors"], a["block_residual"]), (rows, a["row_residual"]))
         return [
@@ -67,16 +67,16 @@ class ConvKernel:
         ]
 
     def emit(self, name: str) -> str:
-        """LLVM IR of the kernel."""
+        """Return the LLVM IR of the kernel."""
         c = IRBuilder(name, self.lanes)
-        place = {argument: index for index, argument in enumerate(self.arguments)}
-        x, weights, biases, y = (c.pointer(place[n]) for n in ("x", "weights", "biases", "y"))
-        table = c.pointer(place["table"])
-        g = {n: c.argument(place[n]) for n in self.arguments[6:16]}
+        index = {argument: number for number, argument in enumerate(self.arguments)}
+        x, weights, biases, y = (c.pointer(index[n]) for n in ("x", "weights", "biases", "y"))
+        table = c.pointer(index["table"])
+        g = {n: c.argument(index[n]) for n in self.arguments[6:16]}
         carried = [("ptr", weights), ("ptr", biases), ("ptr", y)]
         if self.residual:
-            carried.append(("ptr", c.pointer(place["residual"])))
-            g |= {n: c.argument(place[n]) for n in self.arguments[16:]}
+            carried.append(("ptr", c.pointer(index["residual"])))
+            g |= {n: c.argument(index[n]) for n in self.arguments[16:]}
         width = self.lanes * 4
         with c.loop(g["groups"], carried) as group:
             w, b, y0, *r0 = group.carried
@@ -84,14 +84,14 @@ class ConvKernel:
             with c.loop(g["rows"], rows) as row:
                 x1, y1, *r1 = row.carried
                 with c.loop(g["tiles"]) as tile:
-                    first = c.least(c.mul(tile.index, self.pixels), g["tile_last"])
+                    first = c.minimum(c.mul(tile.index, self.pixels), g["tile_last"])
                     at_x = c.at(x1, c.mul(first, self.stride))
                     shift = c.mul(first, width)
                     at_r = [c.at(r, shift) for r in r1]
                     sums = self._sums(c, at_x, w, b, table, g["segments"])
                     self._finish(c, sums, c.at(y1, shift), g["block_y"], at_r, g.get("block_residual", ""))
-                row.again(c.at(x1, g["row_x"]), c.at(y1, g["row_y"]), *(c.at(r, g["row_residual"]) for r in r1))
-            group.again(
+                row.next(c.at(x1, g["row_x"]), c.at(y1, g["row_y"]), *(c.at(r, g["row_residual"]) for r in r1))
+            group.next(
                 c.at(w, g["group_weights"]),
                 c.at(b, self.vectors * width),
                 c.at(y0, g["group_y"]),
@@ -100,29 +100,29 @@ class ConvKernel:
         return c.text()
 
     def _sums(self, c: IRBuilder, x: str, weights: str, biases: str, table: str, segments: str) -> list[str]:
-        """Accumulate all segments for one tile; returns ``vectors * pixels`` values."""
+        """Accumulate all segments for one tile; return ``vectors * pixels`` values."""
         bias = [c.load(biases, v * self.lanes * 4) for v in range(self.vectors)]
         start = [c.constant(0.0)] * self.vectors * self.pixels
         kind = c.vector
         with c.loop(segments, [("ptr", weights), ("ptr", table), *((kind, s) for s in start)]) as segment:
             w, entry, *sums = segment.carried
-            offset, quads = c.integer(entry), c.integer(entry, 8)
-            with c.loop(quads, [("ptr", c.at(x, offset)), ("ptr", w), *((kind, s) for s in sums)]) as quad:
-                xq, wq, *acc = quad.carried
+            offset, channel_groups = c.integer(entry), c.integer(entry, 8)
+            with c.loop(channel_groups, [("ptr", c.at(x, offset)), ("ptr", w), *((kind, s) for s in sums)]) as channel_group:
+                x1, w1, *acc = channel_group.carried
                 for k in range(self.unroll):
-                    vectors = [c.load(wq, (k * self.vectors + v) * self.lanes * 4) for v in range(self.vectors)]
+                    vectors = [c.load(w1, (k * self.vectors + v) * self.lanes * 4) for v in range(self.vectors)]
                     for p in range(self.pixels):
-                        number = c.splat(xq, p * self.stride + k * 4)
+                        number = c.load_broadcast(x1, p * self.stride + k * 4)
                         for v in range(self.vectors):
                             acc[v * self.pixels + p] = c.fma(number, vectors[v], acc[v * self.pixels + p])
                 step = self.unroll * self.vectors * self.lanes * 4
-                quad.again(c.at(xq, self.unroll * 4), c.at(wq, step), *acc)
-            segment.again(quad.carried[1], c.at(entry, 16), *quad.carried[2:])
+                channel_group.next(c.at(x1, self.unroll * 4), c.at(w1, step), *acc)
+            segment.next(channel_group.carried[1], c.at(entry, 16), *channel_group.carried[2:])
         sums = segment.carried[2:]
         return [c.arith("fadd", value, bias[number // self.pixels]) for number, value in enumerate(sums)]
 
     def _finish(self, c: IRBuilder, sums: list[str], y: str, block_y: str, residual: list[str], block_residual: str) -> None:
-        """Activation, residual, store."""
+        """Apply the activation, add the residual, store."""
         activate = ACTIVATIONS[self.activation]
         for v in range(self.vectors):
             for p in range(self.pixels):

@@ -1,7 +1,7 @@
 """The depthwise tile: ``pixels`` neighbours of one block of channels, every channel with its own K x K taps.
 
-The rows it reads are K separate addresses, so that they may lie in a ring of rows that a fused block has just made, or in a whole
-map (then all of them advance together). A row's vectors are loaded once and meet all taps of that row.
+The K input rows have separate addresses. They may be slots of a ring buffer that a fused block fills, or rows of a whole tensor,
+which advance together. A row's vectors are loaded once and used by all taps of that row.
 """
 
 from dataclasses import dataclass
@@ -27,13 +27,13 @@ class DepthwiseKernel:
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        """Names of the arguments in their order on the tape."""
+        """Names of the arguments, in the order of a call."""
         fixed = ("weights", "biases", "y", "blocks", "block_x", "block_y", "rows", "row_x", "row_y", "tiles", "tile_last")
         return (*fixed, *(f"x{k}" for k in range(self.size)))
 
     @staticmethod
     def extents(k: Columns, a: Columns) -> list[Extent]:
-        """What calls touch."""
+        """Return what calls read and write."""
         width = k["lanes"] * 4
         blocks, rows, tiles = a["blocks"], a["rows"], (a["tiles"], 0 * width)
         x_first, x_last = tiled(a["tile_last"], k["stride"] * width)
@@ -48,12 +48,12 @@ class DepthwiseKernel:
         ]
 
     def emit(self, name: str) -> str:
-        """LLVM IR of the kernel."""
+        """Return the LLVM IR of the kernel."""
         c = IRBuilder(name, self.lanes)
-        place = {argument: index for index, argument in enumerate(self.arguments)}
-        weights, biases, y = (c.pointer(place[n]) for n in ("weights", "biases", "y"))
-        g = {n: c.argument(place[n]) for n in self.arguments[3:11]}
-        sources = [c.pointer(place[f"x{k}"]) for k in range(self.size)]
+        index = {argument: number for number, argument in enumerate(self.arguments)}
+        weights, biases, y = (c.pointer(index[n]) for n in ("weights", "biases", "y"))
+        g = {n: c.argument(index[n]) for n in self.arguments[3:11]}
+        sources = [c.pointer(index[f"x{k}"]) for k in range(self.size)]
         width = self.lanes * 4
         with c.loop(g["blocks"], [("i64", "0"), ("ptr", weights), ("ptr", biases), ("ptr", y)]) as block:
             x0, w, b, y0 = block.carried
@@ -62,25 +62,25 @@ class DepthwiseKernel:
             with c.loop(g["rows"], [("i64", x0), ("ptr", y0)]) as row:
                 x1, y1 = row.carried
                 with c.loop(g["tiles"]) as tile:
-                    first = c.least(c.mul(tile.index, self.pixels), g["tile_last"])
+                    first = c.minimum(c.mul(tile.index, self.pixels), g["tile_last"])
                     at_x = c.add(x1, c.mul(first, self.stride * width))
                     self._tile(c, [c.at(s, at_x) for s in sources], taps, bias, c.at(y1, c.mul(first, width)))
-                row.again(c.add(x1, g["row_x"]), c.at(y1, g["row_y"]))
+                row.next(c.add(x1, g["row_x"]), c.at(y1, g["row_y"]))
             step = self.size**2 * width
-            block.again(c.add(x0, g["block_x"]), c.at(w, step), c.at(b, width), c.at(y0, g["block_y"]))
+            block.next(c.add(x0, g["block_x"]), c.at(w, step), c.at(b, width), c.at(y0, g["block_y"]))
         return c.text()
 
     def _tile(self, c: IRBuilder, sources: list[str], taps: list[str], bias: str, y: str) -> None:
-        """One tile: read, multiply, activate, store."""
+        """Load, multiply, activate and store one tile."""
         width = self.lanes * 4
         sums = [bias] * self.pixels
         for ky, source in enumerate(sources):
-            seen: dict[int, str] = {}
+            loaded: dict[int, str] = {}
             for kx in range(self.size):
                 for p in range(self.pixels):
                     column = p * self.stride + kx * self.dilation
-                    if column not in seen:
-                        seen[column] = c.load(source, column * width)
-                    sums[p] = c.fma(seen[column], taps[ky * self.size + kx], sums[p])
+                    if column not in loaded:
+                        loaded[column] = c.load(source, column * width)
+                    sums[p] = c.fma(loaded[column], taps[ky * self.size + kx], sums[p])
         for p, value in enumerate(sums):
             c.store(ACTIVATIONS[self.activation](c, value), y, p * width)

@@ -1,8 +1,8 @@
-"""The two ends of Winograd's F(4x4, 3x3): 6x6 pixels to 36 transformed numbers, and 36 sums to 4x4 pixels.
+"""Winograd's F(4x4, 3x3): the transforms of kernel, input (6x6 pixels to 36 numbers) and output (36 sums to 4x4 pixels).
 
-Lavin and Gray (arXiv:1509.09308): 36 multiplications for 16 outputs instead of 144. The matrix products in between are the
-convolution tile's, with tiles in place of pixels. Transformed numbers lie as ``[36][block][tile][lanes]``. The points are 0, 2/3,
--2/3, 3/2, -3/2 and infinity: with the usual 0, 1, -1, 2, -2 the largest error is 4 to 5 times as large (1.3e-5 of the
+Lavin and Gray (arXiv:1509.09308): 36 multiplications for 16 outputs instead of 144. The convolution kernel computes the matrix
+products in between, with tiles in place of pixels. The layout of transformed inputs is ``[36][block][tile][lanes]``. The points
+are 0, 2/3, -2/3, 3/2, -3/2 and infinity: with the usual 0, 1, -1, 2, -2 the maximum error is 4 to 5 times as large (1.3e-5 of the
 layer's maximum for 256 channels of random numbers; these give 2.4e-6, the direct form 1.7e-6).
 """
 
@@ -34,24 +34,24 @@ KERNEL_TRANSFORM = np.array(
 
 
 def transformed(kernel: Array) -> Iterator[Array]:
-    """(F, C, 3, 3) to 36 of (F, C), one after the other because all of them may be 150 MB; worked out in float64."""
+    """Yield the 36 transforms (F, C) of a kernel (F, C, 3, 3), computed in float64; all of them together may be 150 MB."""
     taps = np.ascontiguousarray(kernel.transpose(2, 3, 0, 1))  # (3, 3, F, C)
-    for down in KERNEL_TRANSFORM:
-        row = _sum(down, taps)  # (3, F, C)
-        for across in KERNEL_TRANSFORM:
-            yield _sum(across, row).astype(np.float32)
+    for column_factors in KERNEL_TRANSFORM:
+        row = _sum(column_factors, taps)  # (3, F, C)
+        for row_factors in KERNEL_TRANSFORM:
+            yield _sum(row_factors, row).astype(np.float32)
 
 
 def _sum(factors: NDArray[np.float64], arrays: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Three arrays times three factors, in float64 whatever they are."""
+    """Return the sum of three arrays times three factors, in float64."""
     out = np.multiply(arrays[0], factors[0], dtype=np.float64)
     for factor, array in zip(factors[1:], arrays[1:], strict=True):
         out += np.multiply(array, factor, dtype=np.float64)
     return out
 
 
-def _down(c: IRBuilder, d: list[str]) -> list[str]:
-    """Six numbers through B transposed."""
+def _input_transform(c: IRBuilder, d: list[str]) -> list[str]:
+    """Return the transposed B times six numbers."""
     k, both = c.constant, -(NEAR**2 + FAR**2)
     a, b = c.fma(d[2], k(-(FAR**2)), d[4]), c.fma(d[1], k(-(FAR**2)), d[3])
     e, f = c.fma(d[2], k(-(NEAR**2)), d[4]), c.fma(d[1], k(-(NEAR**2)), d[3])
@@ -65,22 +65,22 @@ def _down(c: IRBuilder, d: list[str]) -> list[str]:
     ]
 
 
-def _up(c: IRBuilder, m: list[str]) -> list[str]:
-    """Six sums through A transposed."""
+def _output_transform(c: IRBuilder, m: list[str]) -> list[str]:
+    """Return the transposed A times six sums."""
     k = c.constant
     near, far = c.arith("fadd", m[1], m[2]), c.arith("fadd", m[3], m[4])
-    tilt, steep = c.arith("fsub", m[1], m[2]), c.arith("fsub", m[3], m[4])
+    near_difference, far_difference = c.arith("fsub", m[1], m[2]), c.arith("fsub", m[3], m[4])
     return [
         c.arith("fadd", c.arith("fadd", m[0], near), far),
-        c.fma(steep, k(FAR), c.arith("fmul", tilt, k(NEAR))),
+        c.fma(far_difference, k(FAR), c.arith("fmul", near_difference, k(NEAR))),
         c.fma(far, k(FAR**2), c.arith("fmul", near, k(NEAR**2))),
-        c.fma(steep, k(FAR**3), c.fma(tilt, k(NEAR**3), m[5])),
+        c.fma(far_difference, k(FAR**3), c.fma(near_difference, k(NEAR**3), m[5])),
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class WinogradInput:
-    """6x6 pixels every 4 to 36 numbers."""
+    """Input transform: 6x6 pixels, 4 apart, to 36 numbers."""
 
     lanes: int
 
@@ -90,14 +90,14 @@ class WinogradInput:
 
     @staticmethod
     def extents(k: Columns, a: Columns) -> list[Extent]:
-        """What calls touch."""
+        """Return what calls read and write."""
         width, blocks, tile_rows = k["lanes"] * 4, a["blocks"], a["tile_rows"]
         x_walk = ((blocks, a["block_x"]), (tile_rows, a["tile_row_x"]), (6 * ONE, a["row_x"]), (a["tiles"], 4 * width))
         v_walk = ((blocks, a["block_v"]), (tile_rows, a["tiles"] * width), (a["tiles"], width), (36 * ONE, a["position_v"]))
         return [Extent("x", 6 * width, x_walk), Extent("v", width, v_walk, writes=True)]
 
     def emit(self, name: str) -> str:
-        """LLVM IR of the kernel; ``x`` points to the top left pixel of the first tile, margin included."""
+        """Return the LLVM IR of the kernel; ``x`` points to the top left pixel of the first tile, halo included."""
         c = IRBuilder(name, self.lanes)
         width = self.lanes * 4
         x, v = c.pointer(0), c.pointer(1)
@@ -108,25 +108,28 @@ class WinogradInput:
                 x1, v1 = row.carried
                 with c.loop(tiles, [("ptr", x1), ("ptr", v1)]) as tile:
                     x2, v2 = tile.carried
-                    below, rows = x2, []
-                    for _ in range(6):
-                        rows.append(_down(c, [c.load(below, k * width) for k in range(6)]))
-                        below = c.at(below, row_x)
-                    columns = [_down(c, [rows[i][j] for i in range(6)]) for j in range(6)]
-                    place = v2
-                    for i in range(6):
-                        for j in range(6):
-                            c.store(columns[j][i], place)
-                            place = c.at(place, position)
-                    tile.again(c.at(x2, 4 * width), c.at(v2, width))
-                row.again(c.at(x1, tile_row_x), tile.carried[1])
-            block.again(c.at(x0, block_x), c.at(v0, block_v))
+                    self._tile(c, x2, v2, row_x, position)
+                    tile.next(c.at(x2, 4 * width), c.at(v2, width))
+                row.next(c.at(x1, tile_row_x), tile.carried[1])
+            block.next(c.at(x0, block_x), c.at(v0, block_v))
         return c.text()
+
+    def _tile(self, c: IRBuilder, x: str, v: str, row_x: str, position: str) -> None:
+        """Transform one tile."""
+        rows = []
+        for _ in range(6):
+            rows.append(_input_transform(c, [c.load(x, k * self.lanes * 4) for k in range(6)]))
+            x = c.at(x, row_x)
+        columns = [_input_transform(c, [rows[i][j] for i in range(6)]) for j in range(6)]
+        for i in range(6):
+            for j in range(6):
+                c.store(columns[j][i], v)
+                v = c.at(v, position)
 
 
 @dataclass(frozen=True, slots=True)
 class WinogradOutput:
-    """36 sums to 4x4 pixels, bias and activation applied."""
+    """Output transform: 36 sums to 4x4 pixels, with bias and activation."""
 
     lanes: int
     activation: str
@@ -137,7 +140,7 @@ class WinogradOutput:
 
     @staticmethod
     def extents(k: Columns, a: Columns) -> list[Extent]:
-        """What calls touch."""
+        """Return what calls read and write."""
         width, blocks, tile_rows = k["lanes"] * 4, a["blocks"], a["tile_rows"]
         m_walk = ((blocks, a["block_m"]), (tile_rows, a["tiles"] * width), (a["tiles"], width), (36 * ONE, a["position_m"]))
         y_walk = ((blocks, a["block_y"]), (tile_rows, a["tile_row_y"]), (4 * ONE, a["row_y"]), (a["tiles"], 4 * width))
@@ -148,7 +151,7 @@ class WinogradOutput:
         ]
 
     def emit(self, name: str) -> str:
-        """LLVM IR of the kernel; partial tiles write into the margin."""
+        """Return the LLVM IR of the kernel; partial tiles write into the halo."""
         c = IRBuilder(name, self.lanes)
         width = self.lanes * 4
         m, biases, y = c.pointer(0), c.pointer(1), c.pointer(2)
@@ -160,21 +163,24 @@ class WinogradOutput:
                 m1, y1 = row.carried
                 with c.loop(tiles, [("ptr", m1), ("ptr", y1)]) as tile:
                     m2, y2 = tile.carried
-                    place, rows = m2, []
-                    for _ in range(6):
-                        sums = []
-                        for _ in range(6):
-                            sums.append(c.load(place))
-                            place = c.at(place, position)
-                        rows.append(_up(c, sums))
-                    columns = [_up(c, [rows[i][j] for i in range(6)]) for j in range(4)]
-                    below = y2
-                    for i in range(4):
-                        for j in range(4):
-                            value = c.arith("fadd", columns[j][i], bias)
-                            c.store(ACTIVATIONS[self.activation](c, value), below, j * width)
-                        below = c.at(below, row_y)
-                    tile.again(c.at(m2, width), c.at(y2, 4 * width))
-                row.again(tile.carried[0], c.at(y1, tile_row_y))
-            block.again(c.at(m0, block_m), c.at(b, width), c.at(y0, block_y))
+                    self._tile(c, m2, bias, y2, position, row_y)
+                    tile.next(c.at(m2, width), c.at(y2, 4 * width))
+                row.next(tile.carried[0], c.at(y1, tile_row_y))
+            block.next(c.at(m0, block_m), c.at(b, width), c.at(y0, block_y))
         return c.text()
+
+    def _tile(self, c: IRBuilder, m: str, bias: str, y: str, position: str, row_y: str) -> None:
+        """Transform one tile, add the bias, activate, store."""
+        rows = []
+        for _ in range(6):
+            sums = []
+            for _ in range(6):
+                sums.append(c.load(m))
+                m = c.at(m, position)
+            rows.append(_output_transform(c, sums))
+        columns = [_output_transform(c, [rows[i][j] for i in range(6)]) for j in range(4)]
+        for i in range(4):
+            for j in range(4):
+                value = c.arith("fadd", columns[j][i], bias)
+                c.store(ACTIVATIONS[self.activation](c, value), y, j * self.lanes * 4)
+            y = c.at(y, row_y)

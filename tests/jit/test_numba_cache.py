@@ -1,0 +1,169 @@
+"""Numba's compiled code is kept under the same checks as the engine's kernels."""
+
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from yolodsc.jit.cache.store import load_cached, store_cached
+from yolodsc.jit.numba_cache import OverloadCache
+
+pytestmark = pytest.mark.skipif(bool(os.environ.get("NUMBA_DISABLE_JIT")), reason="nothing is compiled")
+
+KERNEL = """
+from {other} import FACTOR, plus
+from yolodsc.jit.numba_cache import njit
+
+@njit(cache=True)
+def times(x):
+    return plus(x * FACTOR)
+
+@njit(cache=True)
+def factorial(n):
+    return n * factorial(n - 1) if n > 1 else 1
+"""
+OTHER = """
+from yolodsc.jit.numba_cache import njit
+FACTOR = {factor}
+
+@njit(cache=True)
+def plus(x):
+    return x + {plus}
+"""
+PROGRAM = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import kernel
+results = kernel.times(10), kernel.factorial(5)
+print(*results, sum(sum(f.stats.cache_hits.values()) for f in (kernel.times, kernel.factorial)))
+"""
+
+
+class Marks:
+    """What unpickles to a call that makes a folder."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, (str(self.marker),)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The cache of the test; Numba's own, which must stay empty, is beside it."""
+    monkeypatch.setenv("YOLODSC_CACHE", str(tmp_path / "kernels"))
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "numba"))
+    write(tmp_path)
+    return tmp_path / "kernels"
+
+
+def write(path: Path, *, factor: int = 3, plus: int = 1) -> None:
+    """Two modules, of which one uses a constant and a kernel of the other."""
+    (path / "kernel.py").write_text(KERNEL.format(other="other"))
+    (path / "other.py").write_text(OTHER.format(factor=factor, plus=plus))
+
+
+def start(path: Path, **environment: str) -> subprocess.Popen[str]:
+    """Run the program in a process of its own."""
+    root = Path(__file__).parents[2]
+    own = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1", **environment}
+    return subprocess.Popen([sys.executable, "-c", PROGRAM, str(path)], env=own, stdout=subprocess.PIPE, text=True)
+
+
+def run(path: Path, **environment: str) -> list[int]:
+    """Both results, and how many of the kernels came from the cache."""
+    out, _ = start(path, **environment).communicate(timeout=120)
+    return [int(word) for word in out.split()]
+
+
+def test_the_next_process_finds_what_was_compiled(folder: Path, tmp_path: Path) -> None:
+    """In our folder; Numba's own stays empty."""
+    assert run(tmp_path) == [31, 120, 0]
+    assert run(tmp_path) == [31, 120, 2]
+
+    assert {file.suffix for file in folder.iterdir()} == {".nb"}
+    assert not (tmp_path / "numba").exists()
+
+
+def test_a_change_in_another_file_is_seen(folder: Path, tmp_path: Path) -> None:
+    """Of a constant, and of a kernel that is called: Numba's own cache looks at one file."""
+    run(tmp_path)
+
+    write(tmp_path, factor=4)
+    assert run(tmp_path) == [41, 120, 1]
+    write(tmp_path, plus=2)
+    assert run(tmp_path) == [32, 120, 1]
+
+
+def test_a_constant_that_is_looked_up_in_a_module_is_seen(folder: Path, tmp_path: Path) -> None:
+    """The key covers the file of the module, which only its name stands for in the code."""
+    text = "import other\n" + KERNEL.format(other="other").replace("x * FACTOR", "x * other.FACTOR")
+    (tmp_path / "kernel.py").write_text(text)
+    run(tmp_path)
+
+    write(tmp_path, factor=4)
+    (tmp_path / "kernel.py").write_text(text)
+    assert run(tmp_path) == [41, 120, 1]
+
+
+def test_options_are_part_of_the_key() -> None:
+    """They need not stand in the file of the function."""
+
+    def function() -> None: ...
+
+    caches = [OverloadCache(function, options) for options in ({}, {"fastmath": {"nsz"}}, {"fastmath": {"contract"}})]
+    codegen = SimpleNamespace(magic_tuple=lambda: ())
+
+    assert len({cache._name("()", codegen) for cache in caches}) == 3
+
+
+def test_checked_indices_are_kept_apart(folder: Path, tmp_path: Path) -> None:
+    """NUMBA_BOUNDSCHECK=1 is other code."""
+    run(tmp_path)
+
+    assert run(tmp_path, NUMBA_BOUNDSCHECK="1") == [31, 120, 0]
+
+
+def test_a_planted_pickle_is_not_opened(folder: Path, tmp_path: Path) -> None:
+    """In a folder that others can write to; in one of the user's own it would be."""
+    run(tmp_path)
+    marker = tmp_path / "marker"
+    for file in folder.iterdir():
+        store_cached(file.name, pickle.dumps(Marks(marker)))
+    folder.chmod(0o777)
+
+    assert run(tmp_path) == [31, 120, 0]
+
+    assert not marker.exists()
+    folder.chmod(0o700)
+    run(tmp_path)
+    assert marker.exists()
+
+
+def test_processes_on_one_cache_do_not_disturb_each_other(folder: Path, tmp_path: Path) -> None:
+    """Two at once on an empty one: equal results, whole files, nothing else left behind."""
+    processes = [start(tmp_path) for _ in range(2)]
+
+    found = [process.communicate(timeout=120)[0].split()[:2] for process in processes]
+
+    assert found == [["31", "120"]] * 2
+    assert not list(folder.glob(".*"))
+    assert all(load_cached(file.name) for file in folder.iterdir())
+
+
+def test_without_compilation_a_kernel_is_a_function(folder: Path, tmp_path: Path) -> None:
+    """NUMBA_DISABLE_JIT=1."""
+    program = "import sys; sys.path.insert(0, sys.argv[1]); import kernel; print(kernel.times(10), type(kernel.times).__name__)"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "NUMBA_DISABLE_JIT": "1"}
+
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], env=environment, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.split() == ["31", "function"]
+    assert not folder.exists()

@@ -1,0 +1,47 @@
+"""The measured figures of the documentation: ``python tools/figures.py [REPORT.json ...]``.
+
+Rewrites ``docs/figures.json``: cost and size of the bundled networks from their files, and times from reports of
+``yolodsc bench --json`` on one thread. ``tests/test_docs.py`` compares the pages with this file.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from yolodsc.network import Network
+
+ROOT = Path(__file__).parents[1]
+FIGURES = ROOT / "docs/figures.json"
+
+
+def bundled(name: str) -> dict[str, float]:
+    """Millions of multiply-adds and kilobytes of a bundled network."""
+    weights = ROOT / f"weights/{name}.weights"
+    network = Network.load(ROOT / f"cfg/{name}.cfg", weights)
+    macs = sum(layer.multiply_adds() for layer in network.layers)
+    return {"mmac": round(macs / 1e6, 1), "kb": round(weights.stat().st_size / 1000)}
+
+
+def times(report: dict[str, Any]) -> dict[str, dict[str, dict[str, float]]]:
+    """Milliseconds by network and engine, on one thread."""
+    out: dict[str, dict[str, dict[str, float]]] = {}
+    for result in report["results"]:
+        if result["threads"] == 1:
+            found = {"median": round(result["median_ms"], 2), "min": round(result["min_ms"], 2)}
+            out.setdefault(result["model"], {})[result["engine"]] = found
+    return out
+
+
+def main(reports: list[str]) -> None:
+    """Update the file in place."""
+    figures = json.loads(FIGURES.read_text(encoding="utf-8"))
+    for name in figures["networks"]:
+        figures["networks"][name] |= bundled(name)
+    for report in reports:
+        figures["speed_ms"] |= times(json.loads(Path(report).read_text(encoding="utf-8")))
+    FIGURES.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

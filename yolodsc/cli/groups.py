@@ -1,0 +1,38 @@
+"""Groups of options: a parameter whose type is a dataclass stands for one option for each of its fields."""
+
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from inspect import Parameter, signature
+from typing import Any, get_type_hints
+
+
+def expand_groups(command: Callable[..., int]) -> Callable[..., int]:
+    """The command with a parameter for each field, as Typer reads it; fields are passed on as values of their dataclass."""
+    hints = get_type_hints(command, include_extras=True)
+    groups: dict[str, type[Any]] = {}
+    parameters: list[Parameter] = []
+    for parameter in signature(command).parameters.values():
+        kind = hints[parameter.name]
+        if isinstance(kind, type) and is_dataclass(kind):
+            groups[parameter.name] = kind
+            parameters += _fields(kind)
+        else:
+            parameters.append(parameter.replace(kind=Parameter.KEYWORD_ONLY, annotation=kind))
+
+    def expanded(**values: Any) -> int:
+        grouped = {name: kind(**{field.name: values.pop(field.name) for field in fields(kind)}) for name, kind in groups.items()}
+        return command(**grouped, **values)
+
+    expanded.__name__, expanded.__doc__ = command.__name__, command.__doc__
+    expanded.__signature__ = signature(command).replace(parameters=parameters)  # type: ignore[attr-defined]
+    return expanded
+
+
+def _fields(kind: type[Any]) -> list[Parameter]:
+    """Fields of a dataclass as parameters: their types, names and defaults."""
+    hints = get_type_hints(kind, include_extras=True)
+    defaults = signature(kind).parameters
+    return [
+        Parameter(field.name, Parameter.KEYWORD_ONLY, default=defaults[field.name].default, annotation=hints[field.name])
+        for field in fields(kind)
+    ]

@@ -1,0 +1,90 @@
+"""From options to files of a network, and to a detector."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from yolodsc.cli.options import ClassOptions, DetectionOptions, LoadingOptions, NetworkOptions, RunningOptions, cores
+from yolodsc.cli.progress import Compiling
+from yolodsc.darknet import profile_named, read_names
+from yolodsc.detection import DEFAULT_MODEL, ModelFiles, resolve_model
+from yolodsc.errors import OptionError
+
+if TYPE_CHECKING:
+    from yolodsc.detection import Detector
+    from yolodsc.network import Network
+
+
+def model_files(network: NetworkOptions, classes: ClassOptions | None = None) -> ModelFiles:
+    """Files of the network that the options name, by default those of the default network.
+
+    Raises
+    ------
+    OptionError
+        The options name two networks, two lists of classes, or only one file of a pair.
+    """
+    names, data = (classes.names, classes.data) if classes else (None, None)
+    if names is not None and data is not None:
+        raise OptionError("--names and --data name two lists of classes; expected one")
+    if network.cfg is None and network.weights is None:
+        files = resolve_model(network.model or DEFAULT_MODEL)
+        return ModelFiles(files.cfg, files.weights, names or (None if data else files.names))
+    if network.model is not None:
+        raise OptionError("--model and --cfg/--weights name two networks; expected one")
+    if network.cfg is None or network.weights is None:
+        missing = "--cfg" if network.cfg is None else "--weights"
+        raise OptionError(f"{missing} is missing; --cfg and --weights go together")
+    return ModelFiles(network.cfg, network.weights, names)
+
+
+def load_network(files: ModelFiles, loading: LoadingOptions) -> "Network":
+    """The network of a pair of files."""
+    from yolodsc.network import Network
+
+    return Network.load(
+        files.cfg,
+        files.weights,
+        profile=profile_named(loading.profile),
+        partial=loading.partial,
+        allow_nonfinite=loading.allow_nonfinite,
+    )
+
+
+def open_detector(
+    files: ModelFiles,
+    *,
+    data: Path | None,
+    thresh: float | None,
+    loading: LoadingOptions,
+    detection: DetectionOptions,
+    running: RunningOptions,
+    quiet: bool,
+) -> "Detector":
+    """The detector that the options of `detect` and `evaluate` describe; logs progress if its kernels take long to compile."""
+    from yolodsc.detection import Detector
+
+    threads, streams = cores(running.threads, running.streams, quiet=quiet)
+    return Detector.from_files(
+        files.cfg,
+        files.weights,
+        files.names,
+        data=data,
+        profile=profile_named(loading.profile),
+        partial=loading.partial,
+        allow_nonfinite=loading.allow_nonfinite,
+        thresh=thresh,
+        nms_thresh=detection.nms,
+        geometry=detection.geometry,
+        exif=detection.exif,
+        decoder=detection.decoder,
+        threads=threads,
+        streams=streams,
+        isa=running.isa,
+        progress=None if quiet else Compiling(),
+    )
+
+
+def class_list(names: Path | None, network: "Network") -> tuple[str, ...]:
+    """Class names of a network, checked before any work begins; empty if there is no list of them."""
+    from yolodsc.detection import class_names
+
+    return () if names is None else class_names(network, read_names(names), place=str(names))

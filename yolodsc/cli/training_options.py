@@ -1,0 +1,80 @@
+"""Options that decide the result of a training, besides networks and images."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from yolodsc.training import Augmentation, FinetuneSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptimizerOptions:
+    """Optimizer, schedule and averaging."""
+
+    lr: Annotated[float, typer.Option(help="Highest learning rate.")] = 1e-4
+    batch: Annotated[int, typer.Option(min=1, help="Number of images in each step.")] = 32
+    epochs: Annotated[float, typer.Option(help="Number of passes over the images.")] = 10
+    optimizer: Annotated[str, typer.Option(help="Optimizer: adam or sgd.")] = "adam"
+    momentum: Annotated[float, typer.Option(help="Momentum of sgd, or beta1 of adam.")] = 0.9
+    decay: Annotated[float, typer.Option(help="Weight decay of kernels.")] = 5e-4
+    schedule: Annotated[str, typer.Option(help="Schedule of the learning rate: cosine or steps.")] = "cosine"
+    warmup: Annotated[float, typer.Option(min=0, help="Number of epochs in which the learning rate rises from 0.")] = 0.25
+    average: Annotated[
+        float, typer.Option(help="Decay of the moving average of the weights, which is saved; 0 saves the last weights.")
+    ] = 0.998
+    clip: Annotated[float, typer.Option(min=0, help="Largest norm of all gradients together; 0 sets no limit.")] = 10.0
+    statistics: Annotated[str, typer.Option(help="Statistics of batch norm: frozen or live.")] = "frozen"
+    seed: Annotated[int, typer.Option(min=0, help="Seed of order, augmentation and initial weights.")] = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossOptions:
+    """Weights of the parts of the loss."""
+
+    heads: Annotated[float, typer.Option(min=0, help="Weight of the difference from the teacher's heads.")] = 1.0
+    features: Annotated[float, typer.Option(min=0, help="Weight of the difference from the teacher's feature maps.")] = 1.0
+    label_weight: Annotated[float, typer.Option(min=0, help="Weight of the labels.")] = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AugmentationOptions:
+    """Random changes of the images, in Darknet's terms."""
+
+    flip: Annotated[bool, typer.Option(help="Mirror half of the images.")] = True
+    jitter: Annotated[float, typer.Option(min=0, max=0.45, help="Largest shift of each side, as a share of the image.")] = 0.2
+    hue: Annotated[float, typer.Option(min=0, max=0.5, help="Largest shift of the hue.")] = 0.1
+    saturation: Annotated[float, typer.Option(min=1, help="Largest factor of the saturation.")] = 1.5
+    exposure: Annotated[float, typer.Option(min=1, help="Largest factor of the brightness.")] = 1.5
+    sharpen: Annotated[
+        float, typer.Option(min=0, help="Largest amount of sharpening; 1.2 suits images that were reduced with smoothing.")
+    ] = 0
+
+    def augmentation(self) -> Augmentation:
+        """The settings of the library."""
+        return Augmentation(self.flip, self.jitter, self.hue, self.saturation, self.exposure, self.sharpen)
+
+
+def training_settings(
+    training: OptimizerOptions, loss: LossOptions, changes: AugmentationOptions, *, size: int | None, labels: bool
+) -> FinetuneSettings:
+    """The settings of the library; labels have no weight if they are not read."""
+    return FinetuneSettings(
+        epochs=training.epochs,
+        batch=training.batch,
+        rate=training.lr,
+        size=size,
+        optimizer=training.optimizer,
+        momentum=training.momentum,
+        decay=training.decay,
+        schedule=training.schedule,
+        warmup=training.warmup,
+        average=training.average,
+        clip=training.clip,
+        heads=loss.heads,
+        features=loss.features,
+        labels=loss.label_weight if labels else 0.0,
+        statistics=training.statistics,
+        augmentation=changes.augmentation(),
+        seed=training.seed,
+    )

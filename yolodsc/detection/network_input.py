@@ -1,0 +1,119 @@
+"""Image files as the network's input: read, convert and fit."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+from yolodsc.arrays import Array
+from yolodsc.detection.read_ahead import Ticket
+from yolodsc.errors import OptionError
+from yolodsc.images import DECODERS, Decoder, Geometry, ImageArray, Placement, fit, read_image
+from yolodsc.network import Network
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NetworkInput:
+    """An image and its form as the network's input.
+
+    Attributes
+    ----------
+    image : (H, W, C) uint8
+    x : (C, height, width) float32
+        The network's input.
+    placement
+        Position and size of the image in ``x``.
+    seconds
+        Time that reading and fitting took.
+    """
+
+    image: ImageArray
+    x: Array
+    placement: Placement
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputReader:
+    """The first half of the pipeline: from a file to the network's input.
+
+    Attributes
+    ----------
+    network
+        Gives the input's shape and the profile.
+    geometry
+        How images are fitted.
+    exif
+        Turn images as their EXIF orientation says.
+    decoder
+        Which JPEG decoder reads the files, as for `images.read_image`.
+    progress
+        Called with the number of compiled kernels and their total while the decoder's kernels are compiled.
+    """
+
+    network: Network
+    geometry: Geometry
+    exif: bool
+    decoder: Decoder
+    progress: Callable[[int, int], None] | None = None
+
+    def read(self, path: str | Path, *, ticket: Ticket | None = None) -> NetworkInput:
+        """Read and fit a file.
+
+        Parameters
+        ----------
+        ticket
+            Admits the bytes of the image and of the input before the image is decoded.
+
+        Raises
+        ------
+        ImageError
+            The file is missing, no image, or damaged.
+        """
+        start = perf_counter()
+        input_bytes = 4 * self.network.input_shape.size
+        image = read_image(
+            path,
+            channels=self.network.input_shape.channels,
+            exif=self.exif,
+            decoder=self.decoder,
+            admit=None if ticket is None else lambda size: ticket.admit(size + input_bytes),
+            progress=self.progress,
+        )
+        return self.fit(image, start=start)
+
+    def fit(self, image: ImageArray, *, start: float | None = None) -> NetworkInput:
+        """Fit an image (H, W, C); ``start`` is the time at which its reading began."""
+        start = perf_counter() if start is None else start
+        x, placement = fit(image, self.network.input_shape, profile=self.network.profile, geometry=self.geometry)
+        return NetworkInput(image, x, placement, perf_counter() - start)
+
+
+def default_geometry(network: Network) -> Geometry:
+    """Return the geometry that profile and cfg select.
+
+    Networks with ``[detection]`` are stretched under ``pjreddie``, as its ``yolo`` command does: it cannot undo their letterbox.
+    """
+    if network.profile.geometry == "cfg":
+        return "letterbox" if network.letter_box else "stretch"
+    if network.profile.geometry == "letterbox" and any(not head.letterboxed for head in network.heads):
+        return "stretch"
+    return network.profile.geometry
+
+
+def chosen_decoder(network: Network, decoder: str) -> Decoder:
+    """Return the JPEG decoder for ``darknet``, ``fast`` or ``auto``.
+
+    ``auto`` is the decoder of the profile's program: ``darknet`` for ``alexeyab`` and ``pjreddie``, ``fast`` for ``opencv``.
+
+    Raises
+    ------
+    OptionError
+        The decoder is unknown.
+    """
+    if decoder == "auto":
+        return "darknet" if network.profile.resize == "darknet" else "fast"
+    for known in DECODERS:
+        if decoder == known:
+            return known
+    raise OptionError(f"decoder={decoder}: unknown; expected {', '.join(DECODERS)} or auto", parameter="decoder")

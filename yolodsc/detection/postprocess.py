@@ -1,0 +1,64 @@
+"""Outputs of the heads to detections: decode, undo the geometry, suppress."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from yolodsc.arrays import Array
+from yolodsc.detection.detections import Detections
+from yolodsc.images import Placement
+from yolodsc.network import Candidates, Head, Network, concatenated, drop_nonfinite, nms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Postprocessor:
+    """The second half of the pipeline: from the heads' outputs to detections.
+
+    Attributes
+    ----------
+    network
+        Its heads decode the outputs.
+    names
+        Names of the classes.
+    thresh, nms_thresh
+        Minimum score and maximum overlap, both strict.
+    classes
+        Class numbers to report; None reports all.
+    """
+
+    network: Network
+    names: tuple[str, ...]
+    thresh: float
+    nms_thresh: float
+    classes: Collection[int] | None = None
+
+    def candidates(self, outputs: dict[int, Array], placement: Placement, *, width: int, height: int) -> Candidates:
+        """Return the boxes of all heads, relative to an image of ``width`` x ``height`` pixels, before suppression.
+
+        Parameters
+        ----------
+        outputs
+            Outputs (C, H, W) by layer index.
+        """
+        thresh = max(self.thresh, self.network.profile.score_floor)
+        decoded = [
+            _relative(head.decode(outputs[head.index], input_shape=self.network.input_shape, thresh=thresh), head, placement)
+            for head in self.network.heads
+        ]
+        return drop_nonfinite(concatenated(decoded), width=width, height=height)
+
+    def detections(self, candidates: Candidates, *, width: int, height: int, path: str | None = None) -> Detections:
+        """Suppress overlapping candidates and return the rest in pixels."""
+        profile, last = self.network.profile, self.network.heads[-1]
+        kept = nms(
+            candidates,
+            kind=last.nms_kind if profile.nms == "cfg" else "default",
+            thresh=self.nms_thresh,
+            beta=last.beta_nms,
+        )
+        detections = Detections.from_candidates(kept, names=self.names, width=width, height=height, path=path)
+        return detections if self.classes is None else detections.of_classes(self.classes)
+
+
+def _relative(candidates: Candidates, head: Head, placement: Placement) -> Candidates:
+    """A head's candidates relative to the image, as far as Darknet undoes the letterbox."""
+    return replace(candidates, boxes_xywh=placement.undo(candidates.boxes_xywh)) if head.letterboxed else candidates

@@ -1,0 +1,146 @@
+"""Element-wise kernels: sums, products, scale and shift, zeros.
+
+None of them has arithmetic worth tiling. Each is a nest of loops over blocks, rows and pixels; all strides are arguments, so a
+kernel serves whole feature maps, halos and strips.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from yolodsc.engine.codegen.epilogue import ACTIVATIONS
+from yolodsc.engine.codegen.extent import ONE, Columns, Extent, tiled
+from yolodsc.engine.codegen.ir_builder import IRBuilder
+
+
+@dataclass(frozen=True, slots=True)
+class PairKernel:
+    """``y = activation(x + r)`` or ``activation(x * r)``; for ``gate``, r has one vector per block (squeeze and excite)."""
+
+    lanes: int
+    operation: Literal["add", "multiply", "gate", "copy"]
+    activation: str
+
+    arguments = ("x", "r", "y", "blocks", "block_x", "block_r", "block_y", "rows", "row_x", "row_r", "row_y", "pixels")
+    gathers = False
+    fixed = ("lanes", "pair", "gated")
+
+    @property
+    def pair(self) -> bool:
+        """Whether ``r`` has the shape of ``x``."""
+        return self.operation in ("add", "multiply")
+
+    @property
+    def gated(self) -> bool:
+        """Whether ``r`` has one vector per block."""
+        return self.operation == "gate"
+
+    @staticmethod
+    def extents(k: Columns, a: Columns) -> list[Extent]:
+        """Return what calls read and write."""
+        width, blocks, rows, pixels = k["lanes"] * 4, a["blocks"], a["rows"], a["pixels"]
+        row = (pixels, width)
+        r_walk = ((blocks, a["block_r"]), (rows, a["row_r"] * k["pair"]), (pixels, width * k["pair"]))
+        return [
+            Extent("x", width, ((blocks, a["block_x"]), (rows, a["row_x"]), row)),
+            Extent("r", width * np.maximum(k["pair"], k["gated"]), r_walk),
+            Extent("y", width, ((blocks, a["block_y"]), (rows, a["row_y"]), row), writes=True),
+        ]
+
+    def emit(self, name: str) -> str:
+        """Return the LLVM IR of the kernel."""
+        c = IRBuilder(name, self.lanes)
+        width = self.lanes * 4
+        x, y = c.pointer(0), c.pointer(2)
+        r = c.pointer(1) if self.operation != "copy" else x
+        blocks, block_x, block_r, block_y, rows, row_x, row_r, row_y, pixels = (c.argument(i) for i in range(3, 12))
+        with c.loop(blocks, [("ptr", x), ("ptr", r), ("ptr", y)]) as block:
+            x0, r0, y0 = block.carried
+            gate = c.load(r0) if self.gated else ""
+            with c.loop(rows, [("ptr", x0), ("ptr", r0), ("ptr", y0)]) as row:
+                x1, r1, y1 = row.carried
+                with c.loop(pixels, [("i64", "0")]) as pixel:
+                    value = c.load(x1, pixel.carried[0])
+                    other = c.load(r1, pixel.carried[0]) if self.pair else gate
+                    if self.operation != "copy":
+                        value = c.arith("fadd" if self.operation == "add" else "fmul", value, other)
+                    c.store(ACTIVATIONS[self.activation](c, value), y1, pixel.carried[0])
+                    pixel.next(c.add(pixel.carried[0], width))
+                row.next(c.at(x1, row_x), c.at(r1, row_r), c.at(y1, row_y))
+            block.next(c.at(x0, block_x), c.at(r0, block_r), c.at(y0, block_y))
+        return c.text()
+
+
+@dataclass(frozen=True, slots=True)
+class ClearKernel:
+    """Zeros for ``blocks`` x ``rows`` x ``vectors``: the halo that a k x k convolution reads."""
+
+    lanes: int
+
+    arguments = ("y", "blocks", "block_y", "rows", "row_y", "vectors")
+    gathers = False
+    fixed = ("lanes",)
+
+    @staticmethod
+    def extents(k: Columns, a: Columns) -> list[Extent]:
+        """Return what calls read and write."""
+        width = k["lanes"] * 4
+        walk = ((a["blocks"], a["block_y"]), (a["rows"], a["row_y"]), (a["vectors"], width))
+        return [Extent("y", width, walk, writes=True)]
+
+    def emit(self, name: str) -> str:
+        """Return the LLVM IR of the kernel."""
+        c = IRBuilder(name, self.lanes)
+        y = c.pointer(0)
+        blocks, block_y, rows, row_y, vectors = (c.argument(i) for i in range(1, 6))
+        with c.loop(blocks, [("ptr", y)]) as block:
+            with c.loop(rows, [("ptr", block.carried[0])]) as row:
+                with c.loop(vectors, [("ptr", row.carried[0])]) as vector:
+                    c.store(c.constant(0.0), vector.carried[0])
+                    vector.next(c.at(vector.carried[0], self.lanes * 4))
+                row.next(c.at(row.carried[0], row_y))
+            block.next(c.at(block.carried[0], block_y))
+        return c.text()
+
+
+@dataclass(frozen=True, slots=True)
+class AffineKernel:
+    """``y = activation(x) * scale + shift`` over the rows of planar tensors; the last vector of a row overlaps the one before."""
+
+    lanes: int
+    activation: str
+
+    arguments = ("x", "y", "planes", "plane_x", "plane_y", "rows", "row_x", "row_y", "floats", "scale", "shift")
+    gathers = False
+    fixed = ("lanes",)
+
+    @staticmethod
+    def extents(k: Columns, a: Columns) -> list[Extent]:
+        """Return what calls read and write; a row shorter than a vector would begin before its first float."""
+        planes, rows, row = a["planes"], a["rows"], (a["floats"], 0 * k["lanes"])
+        first, last = tiled(a["floats"] - k["lanes"], 4 * ONE)
+        x_walk = ((planes, a["plane_x"]), (rows, a["row_x"]), row)
+        y_walk = ((planes, a["plane_y"]), (rows, a["row_y"]), row)
+        size = k["lanes"] * 4
+        return [Extent("x", size, x_walk, first, last), Extent("y", size, y_walk, first, last, writes=True)]
+
+    def emit(self, name: str) -> str:
+        """Return the LLVM IR of the kernel; ``floats`` must be at least ``lanes``."""
+        c = IRBuilder(name, self.lanes)
+        x, y = c.pointer(0), c.pointer(1)
+        planes, plane_x, plane_y, rows, row_x, row_y, floats = (c.argument(i) for i in range(2, 9))
+        scale, shift = c.float_argument(9), c.float_argument(10)
+        count = c.let(f"sdiv i64 {c.add(floats, self.lanes - 1)}, {self.lanes}")
+        last = c.sub(floats, self.lanes)
+        with c.loop(planes, [("ptr", x), ("ptr", y)]) as plane:
+            x0, y0 = plane.carried
+            with c.loop(rows, [("ptr", x0), ("ptr", y0)]) as row:
+                x1, y1 = row.carried
+                with c.loop(count) as vector:
+                    offset = c.mul(c.minimum(c.mul(vector.index, self.lanes), last), 4)
+                    value = ACTIVATIONS[self.activation](c, c.load(x1, offset))
+                    c.store(c.fma(value, scale, shift), y1, offset)
+                row.next(c.at(x1, row_x), c.at(y1, row_y))
+            plane.next(c.at(x0, plane_x), c.at(y0, plane_y))
+        return c.text()

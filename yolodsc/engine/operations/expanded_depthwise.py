@@ -1,0 +1,68 @@
+"""An expansion and the depthwise convolution after it, for small tensors.
+
+A few channels at a time are expanded into scratch memory and convolved there, in the first-level cache. The projection is an
+operation of its own.
+"""
+
+from dataclasses import dataclass
+
+from yolodsc.engine.operations.convolution import Pointwise
+from yolodsc.engine.operations.depthwise import DepthwiseFilters, depthwise_call
+from yolodsc.engine.operations.operation import Lowered, LoweringContext, TensorOperation, halo_calls, in_scratch, split
+from yolodsc.engine.operations.packing import tiles_text
+from yolodsc.engine.plan.layout import Tensor, TensorView
+from yolodsc.engine.runtime.program import ConstantPool, Task
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ExpandedDepthwise(TensorOperation):
+    """Expand and depthwise, a few blocks of channels at a time."""
+
+    expand: Pointwise
+    filters: DepthwiseFilters
+
+    def strided_views(self) -> tuple[TensorView, ...]:
+        """The input."""
+        return (self.x,)
+
+    def lower(self, context: LoweringContext) -> Lowered:
+        """Tasks of block ranges; the expanded tensor of each is in scratch memory."""
+        constants = context.constant_pool()
+        blocks, threads = self.y.blocks, context.threads
+        parts = -(-blocks * self.y.lanes // 32) if threads == 1 else threads * (1 if blocks < 4 * threads else 2)
+        ranges = [self._range(context, constants, first, last) for first, last in split(blocks, parts)]
+        tasks = [task for task, _, _ in ranges]
+        if threads == 1:
+            tasks = [[call for task in tasks for call in task]]
+        return Lowered((tasks,), constants, max(scratch for _, scratch, _ in ranges), ranges[-1][2])
+
+    def _range(self, context: LoweringContext, constants: ConstantPool, first: int, last: int) -> tuple[Task, int, str]:
+        """The task for blocks ``first`` to ``last`` - 1, its bytes of scratch memory, its tiles."""
+        x, y, g, n = self.x, self.y, self.filters.geometry, self.y.lanes
+        height, width = x.shape
+        (wide,), scratch = in_scratch(Tensor(height, width, n, last - first, g.halo(height, width, y.height, y.width)))
+        product, table = self.expand.channels(first * n, last * n).packed(context, constants, x, lanes=n, width=width)
+        kernel = self.filters.kernel_for(n, y.width, context.isa.registers)
+        calls = halo_calls(wide, 0, height)
+        calls += product.calls(
+            x=x.at(), table=table[0], segments=table[1], y=wide.at(), block_y=wide.block,
+            rows=height, row_x=x.blocks[0][0].row, row_y=wide.row,
+        )  # fmt: skip
+        arrays = self.filters.packed(constants, n, first, last)
+        sources = [wide.at(0, k - g.leading, -g.leading) for k in range(g.size)]
+        calls.append(
+            depthwise_call(
+                kernel,
+                arrays,
+                sources,
+                y.at(first),
+                width=y.width,
+                blocks=last - first,
+                block_x=wide.block,
+                block_y=y.block,
+                rows=y.height,
+                row_x=wide.row * g.stride_y,
+                row_y=y.row,
+            )
+        )
+        return calls + halo_calls(y, 0, y.height, (first, last)), scratch, f"{tiles_text(product)} {kernel.pixels}x{n}"

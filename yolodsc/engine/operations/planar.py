@@ -1,0 +1,146 @@
+"""Between blocked and planar tensors: the image, the outputs, detection heads, and layers that run on their reference."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from yolodsc.arrays import Array
+from yolodsc.engine.codegen.kernels.copying import LaneKernel
+from yolodsc.engine.codegen.kernels.elementwise import AffineKernel, ClearKernel
+from yolodsc.engine.operations.operation import MOVE, Lowered, LoweringContext, Operation, halo_calls, split
+from yolodsc.engine.operations.pool import bits
+from yolodsc.engine.plan.layout import Buffer, PlanarTensor, Tensor, TensorView, tensors_of
+from yolodsc.engine.runtime.program import Call, Task
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Pack(Operation):
+    """A planar tensor to a blocked one, channel by channel; lanes beyond the last channel are zero."""
+
+    x: PlanarTensor
+    y: Tensor
+
+    @property
+    def reads(self) -> tuple[Buffer, ...]:
+        """The input."""
+        return (self.x,)
+
+    @property
+    def writes(self) -> tuple[Buffer, ...]:
+        """The output."""
+        return (self.y,)
+
+    def lower(self, context: LoweringContext) -> Lowered:
+        """Tasks of strips of rows."""
+        y, (channels, height, width) = self.y, self.x.shape
+        tasks: list[Task] = []
+        for a, b in split(height, context.parts(self.x.shape.size * MOVE, height)):
+            calls: list[Call] = []
+            if channels % y.lanes:
+                last = {"y": y.at(y.blocks - 1, a), "blocks": 1, "rows": b - a, "row_y": y.row, "vectors": width}
+                calls.append(Call(ClearKernel(y.lanes), last))
+            for channel in range(channels):
+                block, lane = divmod(channel, y.lanes)
+                ends = {"x": self.x.at(channel, a), "y": y.at(block, a) + 4 * lane, "channels": 1, "rows": b - a}
+                walk = {"row_x": width * 4, "row_y": y.row, "pixels": width, "pixel_x": 4, "pixel_y": y.pixel}
+                calls.append(Call(LaneKernel(), ends | walk))
+            tasks.append(calls + halo_calls(y, a, b))
+        return Lowered((tasks,), context.constant_pool())
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Unpack(Operation):
+    """A view to a planar tensor."""
+
+    x: TensorView
+    y: PlanarTensor
+
+    @property
+    def reads(self) -> tuple[Buffer, ...]:
+        """The input."""
+        return tensors_of(self.x)
+
+    @property
+    def writes(self) -> tuple[Buffer, ...]:
+        """The output."""
+        return (self.y,)
+
+    def lower(self, context: LoweringContext) -> Lowered:
+        """Tasks of channel ranges."""
+        channels, height, width = self.y.shape
+        positions = {c: divmod(k, self.x.lanes) for k, c in enumerate(self.x.channels) if c >= 0}
+        tasks: list[Task] = []
+        for a, b in split(channels, context.parts(self.y.shape.size * MOVE, channels)):
+            calls = []
+            for channel in range(a, b):
+                block, lane = positions[channel]
+                tensor, _ = self.x.blocks[block]
+                ends = {"x": self.x.at(block) + 4 * lane, "y": self.y.at(channel), "channels": 1, "rows": height}
+                walk = {"row_x": tensor.row, "row_y": width * 4, "pixels": width, "pixel_x": tensor.pixel, "pixel_y": 4}
+                calls.append(Call(LaneKernel(), ends | walk))
+            tasks.append(calls)
+        return Lowered((tasks,), context.constant_pool())
+
+
+@dataclass(frozen=True, slots=True)
+class AffineRange:
+    """``count`` channels starting with ``first``: activation, then scale and shift."""
+
+    first: int
+    count: int
+    activation: str = "linear"
+    scale: float = 1.0
+    shift: float = 0.0
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class AffineRanges(Operation):
+    """Activation, scale and shift of channel ranges of a planar tensor: ``[yolo]``."""
+
+    x: PlanarTensor
+    y: PlanarTensor
+    ranges: tuple[AffineRange, ...]
+
+    @property
+    def reads(self) -> tuple[Buffer, ...]:
+        """The input."""
+        return (self.x,)
+
+    @property
+    def writes(self) -> tuple[Buffer, ...]:
+        """The output."""
+        return (self.y,)
+
+    def lower(self, context: LoweringContext) -> Lowered:
+        """One task per range."""
+        _, height, width = self.x.shape
+        tasks: list[Task] = []
+        for part in self.ranges:
+            floats = part.count * height * width
+            lanes = next((n for n, _ in context.isa.lane_cost if n <= floats), 1)
+            ends = {"x": self.x.at(part.first), "y": self.y.at(part.first), "planes": 1, "rows": 1, "floats": floats}
+            call = Call(AffineKernel(lanes, part.activation), ends | {"scale": bits(part.scale), "shift": bits(part.shift)})
+            tasks.append([call])
+        return Lowered((tasks,), context.constant_pool())
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ReferenceOperation(Operation):
+    """A layer without kernels: its reference implementation on planar tensors, in the calling thread."""
+
+    inputs: tuple[PlanarTensor, ...]
+    y: PlanarTensor
+    forward: Callable[[Sequence[Array]], Array]
+
+    @property
+    def reads(self) -> tuple[Buffer, ...]:
+        """The inputs."""
+        return self.inputs
+
+    @property
+    def writes(self) -> tuple[Buffer, ...]:
+        """The output."""
+        return (self.y,)
+
+    def lower(self, context: LoweringContext) -> Lowered:
+        """No calls: the runner calls ``forward``."""
+        return Lowered((), context.constant_pool())

@@ -1,0 +1,44 @@
+"""Pixels to planes, without resizing."""
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+
+from yolodsc.images.preprocess.simd import HIGH, LOW, STEP, parted, shared
+
+_HIGH, _LOW = np.float32(HIGH), np.float32(LOW)
+
+
+@nb.njit(forceinline=True)
+def share(byte: np.uint8) -> np.float32:  # pragma: no cover
+    """A byte over 255 (see `yolodsc.images.preprocess.simd`)."""
+    number = np.float32(byte)
+    return number * _HIGH + number * _LOW
+
+
+def planar(
+    pixels: NDArray[np.uint8], channels: int, width: int, height: int, out: NDArray[np.float32], first: int, row: int, plane: int
+) -> int:  # pragma: no cover
+    """Pixels (height, width, channels) into ``out`` from ``first``; ``row`` floats from row to row, ``plane`` between planes."""
+    for y in range(height):
+        source, to = y * width * channels, first + y * row
+        if width < STEP:
+            for x in range(width):
+                for c in range(channels):
+                    out[to + c * plane + x] = share(pixels[source + x * channels + c])
+            continue
+        for step in range(0, width, STEP):
+            x = min(step, width - STEP)  # the last step goes over pixels of the one before, never beyond the row
+            if channels == 3:
+                parted(pixels, source + 3 * x, out, to + x, plane)
+            else:
+                shared(pixels, source + x, out, to + x)
+    return 1
+
+
+def grey(pixels: NDArray[np.uint8], out: NDArray[np.uint8]) -> int:  # pragma: no cover
+    """RGB to stb_image's grey: 77, 150 and 29 parts of 256."""
+    for i in range(len(out)):
+        red, green, blue = np.uint32(pixels[3 * i]), np.uint32(pixels[3 * i + 1]), np.uint32(pixels[3 * i + 2])
+        out[i] = np.uint32(np.uint32(77 * red) + np.uint32(150 * green) + np.uint32(29 * blue)) >> np.uint32(8)
+    return 1

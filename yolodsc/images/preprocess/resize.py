@@ -1,0 +1,122 @@
+"""Darknet's bilinear resize (``image.c: resize_image``), from bytes to planes in one pass.
+
+Rows first: of each source row that is needed the pixels left and right of every target column are gathered as words, then made
+floats and means by vectors. Of the rows so made the last two are kept.
+"""
+
+from typing import Any
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+
+from yolodsc.images.preprocess.conversion import share
+from yolodsc.images.preprocess.simd import STEP, between, blended, scaled
+from yolodsc.jit import word
+
+i64: Any = np.int64
+"""Converts array elements to 64 bits; untyped, so that type checkers accept any use."""
+Bytes = NDArray[np.uint8]
+Ints = NDArray[np.int64]
+Words = NDArray[np.int32]
+Floats = NDArray[np.float32]
+
+
+@nb.njit(forceinline=True)
+def _scale(side: int, target: int) -> np.float32:  # pragma: no cover
+    return np.float32(side - 1) / np.float32(target - 1) if target > 1 else np.float32(0)
+
+
+@nb.njit(forceinline=True)
+def _gathered(
+    pixels: Bytes, start: int, channels: int, columns: int, left: Ints, width: int, pairs: Words
+) -> None:  # pragma: no cover
+    """The pixels on both sides of each target column, first channel uppermost."""
+    for x in range(width):
+        near = left[x]
+        if channels == 3 and near <= columns - 3:  # eight bytes are within the row
+            both = word(pixels, start + 3 * near)
+            pairs[0, x], pairs[1, x] = both >> 32, both >> 8
+            continue
+        far = near + 1 if near + 1 < columns else near
+        if channels == 1:
+            pairs[0, x], pairs[1, x] = i64(pixels[start + near]) << 24, i64(pixels[start + far]) << 24
+            continue
+        one, other = 0, 0
+        for c in range(channels):
+            one |= i64(pixels[start + near * channels + c]) << (24 - 8 * c)
+            other |= i64(pixels[start + far * channels + c]) << (24 - 8 * c)
+        pairs[0, x], pairs[1, x] = one, other
+
+
+@nb.njit(forceinline=True)
+def _written(
+    parts: Floats, upper: int, lower: int, second: bool, weight: np.float32, width: int, out: Floats, to: int
+) -> None:  # pragma: no cover
+    """One row of a plane; the second term only if there is one."""
+    length = parts.shape[1]
+    if width < STEP:
+        for x in range(width):
+            value = parts[upper // length, upper % length + x] * (np.float32(1) - weight)
+            out[to + x] = value + parts[lower // length, lower % length + x] * weight if second else value
+        return
+    for step in range(0, width, STEP):
+        x = min(step, width - STEP)  # the last step goes over floats of the one before, never beyond the row
+        if second:
+            blended(parts, upper + x, lower + x, weight, out, to + x)
+        else:
+            scaled(parts, upper + x, weight, out, to + x)
+
+
+def resized(
+    pixels: Bytes,
+    channels: int,
+    columns: int,
+    rows: int,
+    width: int,
+    height: int,
+    left: Ints,
+    shifts: Floats,
+    pairs: Words,
+    parts: Floats,
+    out: Floats,
+    first: int,
+    row: int,
+    plane: int,
+) -> int:  # pragma: no cover
+    """Pixels (rows, columns, channels) as (channels, height, width) into ``out``, as for `planar`.
+
+    ``left``, ``shifts`` (width + 32,), pairs (2, width + 32) and parts (2, channels * (width + 32)) are scratch.
+    """
+    length = len(left)
+    scale = _scale(columns, width)
+    for x in range(width):
+        position = np.float32(x) * scale
+        left[x] = i64(position)
+        shifts[x] = position - np.float32(left[x])
+    scale = _scale(rows, height)
+    held_even, held_odd = -1, -1  # the source rows of which the two parts are
+    for y in range(height):
+        position = np.float32(y) * scale
+        top = i64(position)
+        weight = position - np.float32(top)
+        second = y < height - 1 and rows > 1
+        below = top + 1 if second and top + 1 < rows else top
+        for source in range(top, below + 1):
+            if (held_odd if source & 1 else held_even) == source:
+                continue
+            if source & 1:
+                held_odd = source
+            else:
+                held_even = source
+            start, part = source * columns * channels, (source & 1) * channels * length
+            _gathered(pixels, start, channels, columns, left, width, pairs)
+            for c in range(channels):
+                for x in range(0, width, STEP):
+                    between(pairs, length, x, 24 - 8 * c, shifts, parts, part + c * length + x)
+                parts[source & 1, c * length + width - 1] = share(pixels[start + (columns - 1) * channels + c])
+        for c in range(channels):
+            upper = ((top & 1) * channels + c) * length
+            lower = ((below & 1) * channels + c) * length
+            _written(parts, upper, lower, second, weight, width, out, first + c * plane + y * row)
+    return 1

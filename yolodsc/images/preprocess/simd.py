@@ -1,0 +1,133 @@
+"""Sixteen pixels at once: bytes to shares of 255, and weighted means.
+
+A quotient by 255 is made of two products: ``257 / 2**16`` times a byte is exact, and what is missing times a byte is so small that
+the rounding of the sum is that of the quotient, for each of the 256 bytes. Nothing is fused: the products of a mean are rounded
+before they are added, as Darknet's are.
+"""
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+
+from yolodsc.jit import Lanes, instruction, pointer
+
+STEP = 16
+HIGH = 257 / 65536
+LOW = 1 / 255 - HIGH
+_BYTE, _INT, _FLOAT = ir.IntType(8), ir.IntType(32), ir.FloatType()
+_FLOATS = ir.VectorType(_FLOAT, STEP)
+
+
+def _shares(builder: Any, numbers: Any) -> Any:
+    """Vectors of integers of 0..255 over 255."""
+    number = builder.uitofp(numbers, _FLOATS)
+    products = [builder.fmul(number, ir.Constant(_FLOATS, [ir.Constant(_FLOAT, part)] * STEP)) for part in (HIGH, LOW)]
+    return builder.fadd(*products)
+
+
+def _spread(builder: Any, number: Any, kind: Any) -> Any:
+    first = builder.insert_element(ir.Constant(kind, ir.Undefined), number, ir.Constant(_INT, 0))
+    return builder.shuffle_vector(first, first, ir.Constant(ir.VectorType(_INT, STEP), [0] * STEP))
+
+
+def _mean(builder: Any, near: Any, far: Any, weight: Any) -> Any:
+    """``near * (1 - weight) + far * weight``, every result rounded."""
+    one = ir.Constant(_FLOATS, [ir.Constant(_FLOAT, 1.0)] * STEP)
+    return builder.fadd(builder.fmul(near, builder.fsub(one, weight)), builder.fmul(far, weight))
+
+
+def _load(builder: Any, address: Any) -> Any:
+    return builder.load(builder.bitcast(address, _FLOATS.as_pointer()), align=4)
+
+
+@instruction  # type: ignore[untyped-decorator]
+def between(typing: Any, pairs: Any, length: Any, at: Any, bits: Any, shifts: Any, out: Any, to: Any) -> Any:
+    """Means of the left pixels ``pairs[at]`` and the right ones ``pairs[length + at]``, of the channel from bit ``bits``."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pairs, length, at, bits, shifts, out, to = arguments
+        lanes = Lanes(builder, 32, STEP)
+        shift = _spread(builder, builder.trunc(bits, _INT), lanes.type)
+        sides = []
+        for start in (at, builder.add(length, at)):
+            pixels = lanes.load(pointer(context, builder, signature.args[0], pairs, start, _INT, reach=STEP), 32)
+            sides.append(_shares(builder, builder.and_(builder.lshr(pixels, shift), lanes.constant(255))))
+        weight = _load(builder, pointer(context, builder, signature.args[4], shifts, at, _FLOAT, reach=STEP))
+        lanes.store(
+            _mean(builder, sides[0], sides[1], weight), pointer(context, builder, signature.args[5], out, to, _FLOAT, reach=STEP)
+        )
+        return context.get_dummy_value()
+
+    return types.void(pairs, length, at, bits, shifts, out, to), code
+
+
+@instruction  # type: ignore[untyped-decorator]
+def blended(typing: Any, rows: Any, upper: Any, lower: Any, weight: Any, out: Any, to: Any) -> Any:
+    """Means of two rows."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        rows, upper, lower, weight, out, to = arguments
+        near, far = (
+            _load(builder, pointer(context, builder, signature.args[0], rows, at, _FLOAT, reach=STEP)) for at in (upper, lower)
+        )
+        mean = _mean(builder, near, far, _spread(builder, weight, _FLOATS))
+        Lanes(builder, 32, STEP).store(mean, pointer(context, builder, signature.args[4], out, to, _FLOAT, reach=STEP))
+        return context.get_dummy_value()
+
+    return types.void(rows, upper, lower, types.float32, out, to), code
+
+
+@instruction  # type: ignore[untyped-decorator]
+def scaled(typing: Any, rows: Any, upper: Any, weight: Any, out: Any, to: Any) -> Any:
+    """The first term of `blended` only."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        rows, upper, weight, out, to = arguments
+        near = _load(builder, pointer(context, builder, signature.args[0], rows, upper, _FLOAT, reach=STEP))
+        one = ir.Constant(_FLOATS, [ir.Constant(_FLOAT, 1.0)] * STEP)
+        product = builder.fmul(near, builder.fsub(one, _spread(builder, weight, _FLOATS)))
+        Lanes(builder, 32, STEP).store(product, pointer(context, builder, signature.args[3], out, to, _FLOAT, reach=STEP))
+        return context.get_dummy_value()
+
+    return types.void(rows, upper, types.float32, out, to), code
+
+
+@instruction  # type: ignore[untyped-decorator]
+def parted(typing: Any, pixels: Any, at: Any, out: Any, to: Any, plane: Any) -> Any:
+    """Sixteen RGB pixels as shares of 255, each channel into its plane."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pixels, at, out, to, plane = arguments
+        lanes = Lanes(builder, 32, STEP)
+        first = pointer(context, builder, signature.args[0], pixels, at, _BYTE, reach=3 * STEP)
+        kind = ir.VectorType(_BYTE, STEP)
+        parts = [
+            builder.load(builder.bitcast(builder.gep(first, [ir.Constant(ir.IntType(64), STEP * k)]), kind.as_pointer()), align=1)
+            for k in range(3)
+        ]
+        reach = builder.add(builder.mul(plane, ir.Constant(plane.type, 2)), ir.Constant(plane.type, STEP))
+        target = pointer(context, builder, signature.args[2], out, to, _FLOAT, reach=reach)
+        for channel in range(3):
+            sources = [3 * k + channel for k in range(STEP)]
+            two = lanes.shuffled(parts[0], parts[1], [i if i < 2 * STEP else 0 for i in sources])
+            numbers = lanes.shuffled(two, parts[2], [k if i < 2 * STEP else i - STEP for k, i in enumerate(sources)])
+            address = builder.gep(target, [builder.mul(plane, ir.Constant(ir.IntType(64), channel))])
+            lanes.store(_shares(builder, builder.zext(numbers, lanes.type)), address)
+        return context.get_dummy_value()
+
+    return types.void(pixels, at, out, to, plane), code
+
+
+@instruction  # type: ignore[untyped-decorator]
+def shared(typing: Any, pixels: Any, at: Any, out: Any, to: Any) -> Any:
+    """Sixteen grey pixels as shares of 255."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pixels, at, out, to = arguments
+        lanes = Lanes(builder, 32, STEP)
+        numbers = lanes.load(pointer(context, builder, signature.args[0], pixels, at, _BYTE, reach=STEP), 8, signed=False)
+        lanes.store(_shares(builder, numbers), pointer(context, builder, signature.args[2], out, to, _FLOAT, reach=STEP))
+        return context.get_dummy_value()
+
+    return types.void(pixels, at, out, to), code
