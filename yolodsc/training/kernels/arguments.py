@@ -1,10 +1,25 @@
 """Named tuples of arrays and numbers that the kernels take as arguments."""
 
-from typing import NamedTuple
+from functools import wraps
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from yolodsc.arrays import Array, Ints
+
+
+def plain_arguments(kernel: Any) -> Any:
+    """Return a function that passes named tuples to a compiled kernel as plain tuples; the kernel adds the names again.
+
+    Numba 0.68 determines the type of a named tuple in Python at every call, which takes longer than a small kernel, and never
+    releases it.
+    """
+
+    @wraps(kernel)
+    def call(*arguments: Any) -> None:
+        kernel(*[tuple(argument) if isinstance(argument, tuple) else argument for argument in arguments])
+
+    return call
 
 
 class ActivationParams(NamedTuple):
@@ -32,7 +47,7 @@ class ConvolutionOperands(NamedTuple):
         (F, C / G * K * K); (G, F / G, C / G * K * K) in `im2col`.
     bias : (F,)
     slope, limit
-        The `ActivationParams` after the bias. Numba 0.68 leaks memory at calls with nested named tuples, so they are not nested.
+        The `ActivationParams` after the bias.
     """
 
     x: Array

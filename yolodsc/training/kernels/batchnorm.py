@@ -4,7 +4,7 @@ import numpy as np
 
 from yolodsc.arrays import Array, Floats
 from yolodsc.jit import njit
-from yolodsc.training.kernels.arguments import ActivationParams, Normalization
+from yolodsc.training.kernels.arguments import ActivationParams, Normalization, plain_arguments
 from yolodsc.training.kernels.piecewise_linear import BLOCK, activated, input_gradient
 from yolodsc.training.kernels.reductions import dot, row_sum
 
@@ -31,9 +31,11 @@ def sum_moments(x: Array, sums: Floats, squares: Floats) -> None:
         squares[c] = max(second - first * first / count, 0.0)
 
 
+@plain_arguments
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 def normalise(x: Array, normalization: Normalization, out: Array) -> None:
     """Fill (C, N) with the normalised and activated x."""
+    normalization = Normalization(*normalization)
     for c in range(len(x)):
         source, target = x[c], out[c]
         m, f, b = normalization.mean[c], normalization.factor[c], normalization.bias[c]
@@ -41,9 +43,11 @@ def normalise(x: Array, normalization: Normalization, out: Array) -> None:
             target[i] = activated((source[i] - m) * f + b, ActivationParams(normalization.slope, normalization.limit))
 
 
+@plain_arguments
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 def sum_gradients(gradient: Array, x: Array, normalization: Normalization, bias_sums: Floats, product_sums: Floats) -> None:
     """Fill (C,) with the sums over (C, N) of the gradient of the activation's input, and of its products with x - mean."""
+    normalization = Normalization(*normalization)
     distances, values = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
     for c in range(len(x)):
         m, f, b = normalization.mean[c], normalization.factor[c], normalization.bias[c]
@@ -59,12 +63,14 @@ def sum_gradients(gradient: Array, x: Array, normalization: Normalization, bias_
         bias_sums[c], product_sums[c] = first, second
 
 
+@plain_arguments
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 def normalise_backward(gradient: Array, x: Array, normalization: Normalization, means: Array, products: Array) -> None:
     """Overwrite the gradient (C, N) of the output with that of x.
 
     The result is ``factor * (g - means - (x - mean) * products)``, where g is the gradient of the activation's input.
     """
+    normalization = Normalization(*normalization)
     for c in range(len(x)):
         g, v, p, q = gradient[c], x[c], means[c], products[c]
         m, f, b = normalization.mean[c], normalization.factor[c], normalization.bias[c]

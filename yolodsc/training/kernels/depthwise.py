@@ -17,6 +17,7 @@ from yolodsc.training.kernels.arguments import (
     ConvolutionOperands,
     PhaseBuffers,
     PhaseLayout,
+    plain_arguments,
 )
 from yolodsc.training.kernels.piecewise_linear import activated, input_gradient
 from yolodsc.training.kernels.reductions import add_three_dots, dot, row_sum
@@ -119,6 +120,7 @@ def _store_activated(line: Array, activation: ActivationParams, block: int, pitc
                 row[x] = activated(source[x], activation)
 
 
+@plain_arguments
 @njit(cache=True, nogil=True, error_model="numpy")
 def forward(operands: ConvolutionOperands, layout: PhaseLayout, buffers: PhaseBuffers, out: Array) -> None:
     """Compute convolution, bias and activation.
@@ -129,6 +131,9 @@ def forward(operands: ConvolutionOperands, layout: PhaseLayout, buffers: PhaseBu
         With weights (F, K * K), F = C * multiplier; filter f reads channel f // multiplier.
     out : (F, n, OH, OW)
     """
+    operands = ConvolutionOperands(*operands)
+    layout = PhaseLayout(*layout)
+    buffers = PhaseBuffers(*buffers)
     x, weights, bias, slope, limit = operands
     activation = ActivationParams(slope, limit)
     phases, line, _ = buffers
@@ -168,11 +173,16 @@ def _add_input_gradient(taps: Array, layout: PhaseLayout, line: Array, sums: Arr
             _add_taps(flat[p * area : (p + 1) * area], line, head + i * block - shifts[first:last], sorted_taps[first:last])
 
 
+@plain_arguments
 @njit(cache=True, nogil=True, error_model="numpy")
 def backward(
     operands: ConvolutionOperands, gradients: ConvolutionGradients, layout: PhaseLayout, buffers: PhaseBuffers, out: Array
 ) -> None:
     """Compute the gradients of weights (F, K * K) and bias, and of the input where it is needed."""
+    operands = ConvolutionOperands(*operands)
+    gradients = ConvolutionGradients(*gradients)
+    layout = PhaseLayout(*layout)
+    buffers = PhaseBuffers(*buffers)
     x, weights, _, slope, limit = operands
     activation = ActivationParams(slope, limit)
     phases, line, sums = buffers

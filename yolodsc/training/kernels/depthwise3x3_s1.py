@@ -11,7 +11,7 @@ import numpy as np
 
 from yolodsc.arrays import Array
 from yolodsc.jit import njit
-from yolodsc.training.kernels.arguments import ActivationParams, ConvolutionGradients, ConvolutionOperands, Tiling
+from yolodsc.training.kernels.arguments import ActivationParams, ConvolutionGradients, ConvolutionOperands, Tiling, plain_arguments
 from yolodsc.training.kernels.piecewise_linear import activation_backward_in_place
 from yolodsc.training.kernels.reductions import add_three_dots
 
@@ -113,6 +113,7 @@ def _size(x: Array, rows: tuple[int, int]) -> int:
     return (len(x) * (rows[1] - rows[0] + 1) + 1) * x.shape[2]
 
 
+@plain_arguments
 @njit(cache=True, nogil=True, error_model="numpy")
 def forward(operands: ConvolutionOperands, tiling: Tiling, memory: Array, out: Array) -> None:
     """Compute convolution, bias and activation.
@@ -124,6 +125,8 @@ def forward(operands: ConvolutionOperands, tiling: Tiling, memory: Array, out: A
     memory : (BUFFERS, at least (images * (rows + 1) + 1) * W)
     out : (F, n, H, W)
     """
+    operands = ConvolutionOperands(*operands)
+    tiling = Tiling(*tiling)
     x, weights, bias, slope, limit = operands
     activation = ActivationParams(slope, limit)
     (channels, count, height), multiplier = x.shape[:3], len(out) // len(x)
@@ -159,12 +162,16 @@ def _backward_tile(
         _lower_taps(reversed_taps, line[i * block :], before[low:], here[low:], after[low:], accumulate, row)
 
 
+@plain_arguments
 @njit(cache=True, nogil=True, error_model="numpy")
 def backward(operands: ConvolutionOperands, gradients: ConvolutionGradients, tiling: Tiling, memory: Array, out: Array) -> None:
     """Compute the gradients of weights (F, 9) and bias, and of the input where it is needed; parameters as in `forward`.
 
     The gradient of the output is overwritten with that of the activation's input.
     """
+    operands = ConvolutionOperands(*operands)
+    gradients = ConvolutionGradients(*gradients)
+    tiling = Tiling(*tiling)
     x, weights = operands.x, operands.weights
     (channels, count, height), multiplier = x.shape[:3], len(out) // len(x)
     gradients.weights[:] = 0

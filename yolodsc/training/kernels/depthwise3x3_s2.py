@@ -8,7 +8,7 @@ import numpy as np
 
 from yolodsc.arrays import Array
 from yolodsc.jit import njit
-from yolodsc.training.kernels.arguments import ActivationParams, ConvolutionGradients, ConvolutionOperands, Tiling
+from yolodsc.training.kernels.arguments import ActivationParams, ConvolutionGradients, ConvolutionOperands, Tiling, plain_arguments
 from yolodsc.training.kernels.piecewise_linear import activation_backward_in_place
 from yolodsc.training.kernels.reductions import add_three_dots
 
@@ -121,9 +121,12 @@ def _odd_row(taps: Array, here: Array, after: Array, below: Array, below_after: 
         row[2 * pairs] = (row[2 * pairs] if accumulate else zero) + h * here[pairs] + b * below[pairs]
 
 
+@plain_arguments
 @njit(cache=True, nogil=True, error_model="numpy")
 def forward(operands: ConvolutionOperands, tiling: Tiling, memory: Array, out: Array) -> None:
     """Compute convolution, bias and activation; parameters as in `depthwise3x3_s1.forward`, ``out`` (F, n, OH, OW)."""
+    operands = ConvolutionOperands(*operands)
+    tiling = Tiling(*tiling)
     x, weights, bias, slope, limit = operands
     activation = ActivationParams(slope, limit)
     (count, height, width), multiplier = out.shape[1:], len(out) // len(x)
@@ -185,9 +188,13 @@ def _backward_tile(
         _input_rows(taps, here, after, rows, accumulate, target)
 
 
+@plain_arguments
 @njit(cache=True, nogil=True, error_model="numpy")
 def backward(operands: ConvolutionOperands, gradients: ConvolutionGradients, tiling: Tiling, memory: Array, out: Array) -> None:
     """Compute the gradients of weights, bias and input; parameters as in `depthwise3x3_s1.backward`."""
+    operands = ConvolutionOperands(*operands)
+    gradients = ConvolutionGradients(*gradients)
+    tiling = Tiling(*tiling)
     x, weights = operands.x, operands.weights
     (count, height, width), multiplier = out.shape[1:], len(out) // len(x)
     gradients.weights[:] = 0

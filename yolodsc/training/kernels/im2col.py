@@ -8,7 +8,13 @@ import numpy as np
 
 from yolodsc.arrays import Array
 from yolodsc.jit import njit
-from yolodsc.training.kernels.arguments import ActivationParams, ConvolutionGeometry, ConvolutionGradients, ConvolutionOperands
+from yolodsc.training.kernels.arguments import (
+    ActivationParams,
+    ConvolutionGeometry,
+    ConvolutionGradients,
+    ConvolutionOperands,
+    plain_arguments,
+)
 from yolodsc.training.kernels.piecewise_linear import activation_backward, activation_forward
 
 
@@ -88,6 +94,7 @@ def _scatter(columns: Array, geometry: ConvolutionGeometry, first_row: int, out_
             image, line = (image, line + 1) if line + 1 < out_height else (image + 1, 0)
 
 
+@plain_arguments
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 def forward(operands: ConvolutionOperands, geometry: ConvolutionGeometry, rows: int, memory: Array, out: Array) -> None:
     """Compute convolution, bias and activation.
@@ -101,6 +108,8 @@ def forward(operands: ConvolutionOperands, geometry: ConvolutionGeometry, rows: 
     memory : ((C * K * K + F / G) * rows * OW,)
     out : (F, n, OH, OW)
     """
+    operands = ConvolutionOperands(*operands)
+    geometry = ConvolutionGeometry(*geometry)
     x, weights, bias, slope, limit = operands
     activation = ActivationParams(slope, limit)
     groups, filters, taps = weights.shape
@@ -119,6 +128,7 @@ def forward(operands: ConvolutionOperands, geometry: ConvolutionGeometry, rows: 
                 activation_forward(product[k], bias[f], activation, out_rows[f, first * out_width :])
 
 
+@plain_arguments
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 def backward(
     operands: ConvolutionOperands,
@@ -129,6 +139,9 @@ def backward(
     out: Array,
 ) -> None:
     """Compute the gradients of weights (G, F / G, taps) and bias, and of the input where it is needed."""
+    operands = ConvolutionOperands(*operands)
+    gradients = ConvolutionGradients(*gradients)
+    geometry = ConvolutionGeometry(*geometry)
     x, weights = operands.x, operands.weights
     groups, filters, taps = weights.shape
     size, out_width, total = geometry.size, out.shape[3], out.shape[1] * out.shape[2]

@@ -4,7 +4,7 @@ import numpy as np
 
 from yolodsc.arrays import Array
 from yolodsc.jit import njit
-from yolodsc.training.kernels.arguments import PoolingWindow
+from yolodsc.training.kernels.arguments import PoolingWindow, plain_arguments
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -17,9 +17,11 @@ def _maximum(x: Array, rows: tuple[int, int], columns: tuple[int, int]) -> np.fl
     return best
 
 
+@plain_arguments
 @njit(cache=True, nogil=True, error_model="numpy")
 def forward(x: Array, window: PoolingWindow, out: Array) -> None:
     """Fill (C, n, OH, OW) from (C, n, H, W); pixels outside the feature map do not count."""
+    window = PoolingWindow(*window)
     height, width = x.shape[2:]
     planes, pooled = x.reshape(-1, height, width), out.reshape(-1, out.shape[2], out.shape[3])
     for p in range(len(planes)):
@@ -42,9 +44,11 @@ def _first(x: Array, rows: tuple[int, int], columns: tuple[int, int], value: np.
     return v, u
 
 
+@plain_arguments
 @njit(cache=True, nogil=True, error_model="numpy")
 def backward(gradient: Array, x: Array, out: Array, window: PoolingWindow, target: Array) -> None:
     """Add each gradient (C, n, OH, OW) to the first pixel of its window that holds the maximum."""
+    window = PoolingWindow(*window)
     height, width = x.shape[2:]
     planes, targets = x.reshape(-1, height, width), target.reshape(-1, height, width)
     pooled = out.reshape(-1, out.shape[2], out.shape[3])

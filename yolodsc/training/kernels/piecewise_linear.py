@@ -9,7 +9,7 @@ import numpy as np
 
 from yolodsc.arrays import Array
 from yolodsc.jit import njit
-from yolodsc.training.kernels.arguments import ActivationParams
+from yolodsc.training.kernels.arguments import ActivationParams, plain_arguments
 from yolodsc.training.kernels.reductions import row_sum
 
 BLOCK = 1024
@@ -73,9 +73,11 @@ def activation_backward_in_place(gradient: Array, out: Array, activation: Activa
     return total
 
 
+@plain_arguments
 @njit(cache=True, nogil=True, error_model="numpy")
 def bias_backward(gradient: Array, out: Array, activation: ActivationParams, bias_gradient: Array) -> None:
     """Overwrite the gradient (F, N) of the activation's output with that of its input, and (F,) with the sums of its rows."""
+    activation = ActivationParams(*activation)
     for f in range(len(out)):
         if activation.slope == 1 and activation.limit == np.inf:
             bias_gradient[f] = row_sum(gradient[f])

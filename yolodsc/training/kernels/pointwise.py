@@ -8,7 +8,7 @@ import numpy as np
 
 from yolodsc.arrays import Array
 from yolodsc.jit import njit
-from yolodsc.training.kernels.arguments import ActivationParams, ConvolutionGradients, ConvolutionOperands
+from yolodsc.training.kernels.arguments import ActivationParams, ConvolutionGradients, ConvolutionOperands, plain_arguments
 from yolodsc.training.kernels.piecewise_linear import activation_backward, activation_forward, activation_forward_in_place
 
 
@@ -34,6 +34,7 @@ def _store_columns(columns: Array, start: int, accumulate: bool, x: Array) -> No
                 target[i] = source[i]
 
 
+@plain_arguments
 @njit(cache=True, nogil=True, error_model="numpy")
 def forward(operands: ConvolutionOperands, block: int, memory: Array, out: Array) -> None:
     """Compute product, bias and activation.
@@ -48,6 +49,7 @@ def forward(operands: ConvolutionOperands, block: int, memory: Array, out: Array
         Not used where one block holds everything.
     out : (F, n, H, W)
     """
+    operands = ConvolutionOperands(*operands)
     x, weights, bias, slope, limit = operands
     activation = ActivationParams(slope, limit)
     filters, channels = weights.shape
@@ -68,12 +70,15 @@ def forward(operands: ConvolutionOperands, block: int, memory: Array, out: Array
             activation_forward(product[f], bias[f], activation, out_rows[f, start:])
 
 
+@plain_arguments
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 def backward(operands: ConvolutionOperands, gradients: ConvolutionGradients, block: int, memory: Array, out: Array) -> None:
     """Compute the gradients of weights (F, C) and bias, and of the input where it is needed.
 
     ``memory`` holds (2 C + F) * block elements.
     """
+    operands = ConvolutionOperands(*operands)
+    gradients = ConvolutionGradients(*gradients)
     filters, channels = operands.weights.shape
     x, target = operands.x.reshape(channels, -1), gradients.x.reshape(channels, -1)
     gradient, out_rows, width = gradients.out.reshape(filters, -1), out.reshape(filters, -1), x.shape[1]
