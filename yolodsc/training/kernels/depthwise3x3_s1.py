@@ -13,7 +13,6 @@ from yolodsc.arrays import Array
 from yolodsc.jit import njit
 from yolodsc.training.kernels.arguments import ActivationParams, ConvolutionGradients, ConvolutionOperands, Tiling, plain_arguments
 from yolodsc.training.kernels.piecewise_linear import activation_backward_in_place
-from yolodsc.training.kernels.reductions import add_three_dots
 
 BUFFERS = 7
 """Rows of memory that `backward` needs."""
@@ -62,10 +61,9 @@ def _upper_taps(taps: Array, bias: np.float32, left: Array, centre: Array, right
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 def _lower_taps_activated(
-    taps: Array, line: Array, left: Array, centre: Array, right: Array, activation: ActivationParams, out: Array
+    taps: Array, line: Array, left: Array, centre: Array, right: Array, slope: np.float32, limit: np.float32, out: Array
 ) -> None:
     """Add the lower three taps and apply the activation."""
-    slope, limit = activation
     a, b, c = taps[6], taps[7], taps[8]
     for i in range(len(out)):
         value = line[i] + a * left[i] + b * centre[i] + c * right[i]
@@ -84,33 +82,17 @@ def _lower_taps(taps: Array, line: Array, left: Array, centre: Array, right: Arr
             out[i] = line[i] + a * left[i] + b * centre[i] + c * right[i]
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
-def _load_shifted(x: Array, rows: tuple[int, int], memory: Array) -> None:
-    """Fill memory[0:3] from (m, H, W): what the left, the middle and the right taps read."""
-    size = _size(x, rows)
-    left, centre, right = memory[0, :size], memory[1, :size], memory[2, :size]  # memory[0:3, :size] is not contiguous: scalar code
-    _load(x, rows, centre)
-    _shift(centre, x.shape[2], left, right)
-
-
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
-def _forward_tile(
-    taps: Array, bias: np.float32, activation: ActivationParams, rows: tuple[int, int], memory: Array, out: Array
-) -> None:
-    """Compute rows of (m, H, W) for one filter from what `_load_shifted` has put into memory."""
-    width, size = out.shape[2], _size(out, rows)
-    block = (rows[1] - rows[0] + 1) * width
-    left, centre, right, line = memory[0, :size], memory[1, :size], memory[2, :size], memory[3, : size - 2 * width]
-    _upper_taps(taps, bias, left, centre, right, width, line)
-    for i in range(len(out)):
-        low, target = i * block + 2 * width, out[i, rows[0] : rows[1]].reshape(-1)
-        _lower_taps_activated(taps, line[i * block :], left[low:], centre[low:], right[low:], activation, target)
-
-
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
-def _size(x: Array, rows: tuple[int, int]) -> int:
-    """Elements of a tile of (m, H, W) with the rows around it."""
-    return (len(x) * (rows[1] - rows[0] + 1) + 1) * x.shape[2]
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
+def _add_taps_gradient(gradient: Array, left: Array, centre: Array, right: Array, out: Array) -> None:
+    """Add the products of the gradient with what three taps read to (3,)."""
+    a = b = c = np.float32(0)
+    for i in range(len(gradient)):
+        a += gradient[i] * left[i]
+        b += gradient[i] * centre[i]
+        c += gradient[i] * right[i]
+    out[0] += a
+    out[1] += b
+    out[2] += c
 
 
 @plain_arguments
@@ -125,41 +107,24 @@ def forward(operands: ConvolutionOperands, tiling: Tiling, memory: Array, out: A
     memory : (BUFFERS, at least (images * (rows + 1) + 1) * W)
     out : (F, n, H, W)
     """
-    operands = ConvolutionOperands(*operands)
-    tiling = Tiling(*tiling)
     x, weights, bias, slope, limit = operands
-    activation = ActivationParams(slope, limit)
-    (channels, count, height), multiplier = x.shape[:3], len(out) // len(x)
+    images, rows = tiling
+    (channels, count, height, width), multiplier = x.shape, len(out) // len(x)
     for c in range(channels):
-        for start in range(0, count, tiling.images):
-            stop = min(start + tiling.images, count)
-            for y0 in range(0, height, tiling.rows):
-                rows = y0, min(y0 + tiling.rows, height)
-                _load_shifted(x[c, start:stop], rows, memory)
+        for start in range(0, count, images):
+            for y0 in range(0, height, rows):
+                stop, y1 = min(start + images, count), min(y0 + rows, height)
+                block = (y1 - y0 + 1) * width
+                size = (stop - start) * block + width
+                left, centre, right, line = memory[0, :size], memory[1, :size], memory[2, :size], memory[3, : size - 2 * width]
+                _load(x[c, start:stop], (y0, y1), centre)
+                _shift(centre, width, left, right)
                 for f in range(c * multiplier, (c + 1) * multiplier):
-                    _forward_tile(weights[f], bias[f], activation, rows, memory, out[f, start:stop])
-
-
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
-def _backward_tile(
-    taps: Array, rows: tuple[int, int], memory: Array, gradient: Array, accumulate: bool, target: Array, taps_gradient: Array
-) -> None:
-    """Add rows of one filter to the gradients of its taps, and of the input (m, H, W) where ``target`` is not empty."""
-    width, size = gradient.shape[2], _size(gradient, rows)
-    block = (rows[1] - rows[0] + 1) * width
-    before, here, after, line = memory[3, :size], memory[4, :size], memory[5, :size], memory[6, : size - 2 * width]
-    _load(gradient, rows, here)
-    for ky in range(3):
-        left, centre, right = memory[0, ky * width :], memory[1, ky * width :], memory[2, ky * width :]
-        add_three_dots(here[width : size - width], left, centre, right, taps_gradient[3 * ky : 3 * ky + 3])
-    if target.size == 0:
-        return
-    _shift(here, width, before, after)
-    reversed_taps = taps[::-1].copy()
-    _upper_taps(reversed_taps, np.float32(0), before, here, after, width, line)
-    for i in range(len(target)):
-        low, row = i * block + 2 * width, target[i, rows[0] : rows[1]].reshape(-1)
-        _lower_taps(reversed_taps, line[i * block :], before[low:], here[low:], after[low:], accumulate, row)
+                    taps = weights[f]
+                    _upper_taps(taps, bias[f], left, centre, right, width, line)
+                    for i in range(stop - start):
+                        low, target = i * block + 2 * width, out[f, start + i, y0:y1].reshape(-1)
+                        _lower_taps_activated(taps, line[i * block :], left[low:], centre[low:], right[low:], slope, limit, target)
 
 
 @plain_arguments
@@ -169,24 +134,36 @@ def backward(operands: ConvolutionOperands, gradients: ConvolutionGradients, til
 
     The gradient of the output is overwritten with that of the activation's input.
     """
-    operands = ConvolutionOperands(*operands)
-    gradients = ConvolutionGradients(*gradients)
-    tiling = Tiling(*tiling)
-    x, weights = operands.x, operands.weights
-    (channels, count, height), multiplier = x.shape[:3], len(out) // len(x)
-    gradients.weights[:] = 0
+    x, weights, _, slope, limit = operands
+    activation = ActivationParams(slope, limit)
+    out_gradient, target, add, weights_gradient, bias_gradient = gradients
+    images, rows = tiling
+    (channels, count, height, width), multiplier = x.shape, len(out) // len(x)
+    weights_gradient[:] = 0
     for c in range(channels):
         for f in range(c * multiplier, (c + 1) * multiplier):
-            flat = gradients.out[f].reshape(-1)
-            gradients.bias[f] = activation_backward_in_place(
-                flat, out[f].reshape(-1), ActivationParams(operands.slope, operands.limit)
-            )
-        for start in range(0, count, tiling.images):
-            stop = min(start + tiling.images, count)
-            target = gradients.x[c, start:stop]
-            for y0 in range(0, height, tiling.rows):
-                rows = y0, min(y0 + tiling.rows, height)
-                _load_shifted(x[c, start:stop], rows, memory)
+            bias_gradient[f] = activation_backward_in_place(out_gradient[f].reshape(-1), out[f].reshape(-1), activation)
+        for start in range(0, count, images):
+            for y0 in range(0, height, rows):
+                stop, y1 = min(start + images, count), min(y0 + rows, height)
+                block = (y1 - y0 + 1) * width
+                size = (stop - start) * block + width
+                left, centre, right = memory[0, :size], memory[1, :size], memory[2, :size]
+                before, here, after, line = memory[3, :size], memory[4, :size], memory[5, :size], memory[6, : size - 2 * width]
+                _load(x[c, start:stop], (y0, y1), centre)
+                _shift(centre, width, left, right)
                 for f in range(c * multiplier, (c + 1) * multiplier):
-                    gradient, accumulate = gradients.out[f, start:stop], gradients.accumulate or f > c * multiplier
-                    _backward_tile(weights[f], rows, memory, gradient, accumulate, target, gradients.weights[f])
+                    _load(out_gradient[f, start:stop], (y0, y1), here)
+                    body = here[width : size - width]
+                    for ky in range(3):
+                        row, total = ky * width, weights_gradient[f, 3 * ky : 3 * ky + 3]
+                        _add_taps_gradient(body, left[row:], centre[row:], right[row:], total)
+                    if target.size == 0:
+                        continue
+                    _shift(here, width, before, after)
+                    taps = weights[f, ::-1].copy()
+                    _upper_taps(taps, np.float32(0), before, here, after, width, line)
+                    for i in range(stop - start):
+                        low, accumulate = i * block + 2 * width, add or f > c * multiplier
+                        row_target = target[c, start + i, y0:y1].reshape(-1)
+                        _lower_taps(taps, line[i * block :], before[low:], here[low:], after[low:], accumulate, row_target)

@@ -23,7 +23,7 @@ def activated(value: np.float32, activation: ActivationParams) -> np.float32:
     return min(max(value, slope * value), limit)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
 def input_gradient(gradient: np.float32, out: np.float32, activation: ActivationParams) -> np.float32:
     """Return the gradient of the activation's input from that of its output ``out``, for one element."""
     slope, limit = activation
@@ -49,27 +49,25 @@ def activation_forward_in_place(row: Array, bias: np.float32, activation: Activa
         row[i] = min(max(value, slope * value), limit)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
 def activation_backward(gradient: Array, out: Array, activation: ActivationParams, target: Array) -> np.float32:
     """Fill ``target`` (n,) with the gradient of the activation's input; return its sum."""
     total = np.float32(0)
-    for start in range(0, len(target), BLOCK):
-        part, g, y = target[start : start + BLOCK], gradient[start:], out[start:]
-        for i in range(len(part)):
-            part[i] = input_gradient(g[i], y[i], activation)
-        total += row_sum(part)
+    for i in range(len(target)):
+        value = input_gradient(gradient[i], out[i], activation)
+        target[i] = value
+        total += value
     return total
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
 def activation_backward_in_place(gradient: Array, out: Array, activation: ActivationParams) -> np.float32:
     """Overwrite the gradient (n,) of the activation's output with that of its input; return its sum."""
     total = np.float32(0)
-    for start in range(0, len(gradient), BLOCK):
-        part, y = gradient[start : start + BLOCK], out[start:]
-        for i in range(len(part)):
-            part[i] = input_gradient(part[i], y[i], activation)
-        total += row_sum(part)
+    for i in range(len(gradient)):
+        value = input_gradient(gradient[i], out[i], activation)
+        gradient[i] = value
+        total += value
     return total
 
 
