@@ -12,7 +12,7 @@ import numpy as np
 from yolodsc.arrays import Array
 from yolodsc.jit import njit
 from yolodsc.training.kernels.arguments import ActivationParams, ConvolutionGradients, ConvolutionOperands, Tiling, plain_arguments
-from yolodsc.training.kernels.piecewise_linear import activation_backward_in_place
+from yolodsc.training.kernels.piecewise_linear import activation_backward_inplace
 
 BUFFERS = 7
 """Rows of memory that `backward` needs."""
@@ -142,7 +142,7 @@ def backward(operands: ConvolutionOperands, gradients: ConvolutionGradients, til
     weights_gradient[:] = 0
     for c in range(channels):
         for f in range(c * multiplier, (c + 1) * multiplier):
-            bias_gradient[f] = activation_backward_in_place(out_gradient[f].reshape(-1), out[f].reshape(-1), activation)
+            bias_gradient[f] = activation_backward_inplace(out_gradient[f].reshape(-1), out[f].reshape(-1), activation)
         for start in range(0, count, images):
             for y0 in range(0, height, rows):
                 stop, y1 = min(start + images, count), min(y0 + rows, height)

@@ -9,7 +9,7 @@ import numpy as np
 from yolodsc.arrays import Array
 from yolodsc.jit import njit
 from yolodsc.training.kernels.arguments import ActivationParams, ConvolutionGradients, ConvolutionOperands, Tiling, plain_arguments
-from yolodsc.training.kernels.piecewise_linear import activation_backward_in_place
+from yolodsc.training.kernels.piecewise_linear import activation_backward_inplace
 from yolodsc.training.kernels.reductions import add_three_dots
 
 BUFFERS = 8
@@ -201,7 +201,7 @@ def backward(operands: ConvolutionOperands, gradients: ConvolutionGradients, til
     for c in range(len(x)):
         for f in range(c * multiplier, (c + 1) * multiplier):
             flat = gradients.out[f].reshape(-1)
-            gradients.bias[f] = activation_backward_in_place(
+            gradients.bias[f] = activation_backward_inplace(
                 flat, out[f].reshape(-1), ActivationParams(operands.slope, operands.limit)
             )
         for start in range(0, count, tiling.images):

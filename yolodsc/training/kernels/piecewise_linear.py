@@ -41,7 +41,7 @@ def activation_forward(x: Array, bias: np.float32, activation: ActivationParams,
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
-def activation_forward_in_place(row: Array, bias: np.float32, activation: ActivationParams) -> None:
+def activation_forward_inplace(row: Array, bias: np.float32, activation: ActivationParams) -> None:
     """Overwrite (n,) with the activation of row + bias."""
     slope, limit = activation
     for i in range(len(row)):
@@ -61,7 +61,7 @@ def activation_backward(gradient: Array, out: Array, activation: ActivationParam
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
-def activation_backward_in_place(gradient: Array, out: Array, activation: ActivationParams) -> np.float32:
+def activation_backward_inplace(gradient: Array, out: Array, activation: ActivationParams) -> np.float32:
     """Overwrite the gradient (n,) of the activation's output with that of its input; return its sum."""
     total = np.float32(0)
     for i in range(len(gradient)):
@@ -80,4 +80,4 @@ def bias_backward(gradient: Array, out: Array, activation: ActivationParams, bia
         if activation.slope == 1 and activation.limit == np.inf:
             bias_gradient[f] = row_sum(gradient[f])
         else:
-            bias_gradient[f] = activation_backward_in_place(gradient[f], out[f], activation)
+            bias_gradient[f] = activation_backward_inplace(gradient[f], out[f], activation)

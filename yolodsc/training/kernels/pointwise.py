@@ -9,7 +9,7 @@ import numpy as np
 from yolodsc.arrays import Array
 from yolodsc.jit import njit
 from yolodsc.training.kernels.arguments import ActivationParams, ConvolutionGradients, ConvolutionOperands, plain_arguments
-from yolodsc.training.kernels.piecewise_linear import activation_backward, activation_forward, activation_forward_in_place
+from yolodsc.training.kernels.piecewise_linear import activation_backward, activation_forward, activation_forward_inplace
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -58,7 +58,7 @@ def forward(operands: ConvolutionOperands, block: int, memory: Array, out: Array
     if block >= width:
         np.dot(weights, flat, out_rows)
         for f in range(filters):
-            activation_forward_in_place(out_rows[f], bias[f], activation)
+            activation_forward_inplace(out_rows[f], bias[f], activation)
         return
     for start in range(0, width, block):
         n = min(block, width - start)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from yolodsc.errors import OptionError
 from yolodsc.schemas import Finite, Index, Place, Positive, Share, Text, checked
@@ -16,7 +16,7 @@ class EpochEntry(Struct, frozen=True, kw_only=True):
     total: Finite
     rate: Positive
     seconds: Positive
-    pictures_per_second: Positive
+    images_per_second: Positive = field(name="pictures_per_second")
     heads: Finite = 0.0
     features: Finite = 0.0
     labels: Finite = 0.0
