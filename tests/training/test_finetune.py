@@ -351,7 +351,7 @@ def test_a_cfg_without_weights_is_told(capsys: pytest.CaptureFixture[str]) -> No
         (["--labels", "--names", "nowhere.names"], "nowhere.names: cannot be read"),
         (["--labels", "--names", __file__], "the network has 2 classes"),
         (["--labels", "--out", __file__], "is a file; expected a directory"),
-        (["--labels", "--optimizer", "lion"], "--optimizer lion: expected one of"),
+        (["--labels", "--optimizer", "lion"], "lion: expected one of adam, sgd"),
         (["--labels", "--val", "nowhere"], "expected TREE:SET"),
         (["--labels", "--statistics", "none"], "expected frozen or live"),
         (["--labels", "--average", "1"], "1: expected 0 or more, less than 1"),
