@@ -24,8 +24,11 @@ MAX_FILES = 13
 TABLES = {"yolodsc/network/layers", "yolodsc/cli"}
 """Packages with one file for each section type or subcommand."""
 
-UNSPLIT_KERNELS = {"yolodsc/evaluation/metrics/greedy.py": "greedy_outcomes"}
-"""Compiled kernels that stay whole: with helper functions, inlined or not, it takes three to five times as long."""
+UNSPLIT_KERNELS = {
+    "yolodsc/evaluation/metrics/greedy.py": "greedy_outcomes",
+    "yolodsc/training/kernels/depthwise3x3_s1.py": "forward backward",
+}
+"""Compiled kernels that stay whole: with helper functions the first takes three to five times as long, the others up to 7 % longer."""
 
 PRIVATE_PROSE = frozenset(
     "bend bends bending bent unbend unbends slopes tape tapes quad quads twin twins splat crew crews shelf shelves landmark "
@@ -92,8 +95,8 @@ def test_packages_are_small() -> None:
 def test_files_and_functions_are_small(path: Path) -> None:
     """At most 250 lines a file, 50 lines a function, 4 blocks inside each other."""
     text = path.read_text()
-    unsplit = UNSPLIT_KERNELS.get(str(path.relative_to(ROOT)))
-    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, Function) and node.name != unsplit]
+    unsplit = UNSPLIT_KERNELS.get(str(path.relative_to(ROOT)), "").split()
+    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, Function) and node.name not in unsplit]
 
     long = {node.name: length for node in functions if (length := _length(node)) > MAX_FUNCTION_LINES}
     deep = {node.name: depth for node in functions if (depth := _depth(node.body)) > MAX_NESTING}

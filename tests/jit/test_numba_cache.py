@@ -4,9 +4,11 @@ import os
 import pickle
 import subprocess
 import sys
+from collections import namedtuple
 from pathlib import Path
 from types import SimpleNamespace
 
+import numba
 import pytest
 
 from yolodsc.jit.cache.store import load_cached, store_cached
@@ -36,6 +38,7 @@ def plus(x):
 """
 PROGRAM = """
 import sys
+from collections import namedtuple
 sys.path.insert(0, sys.argv[1])
 import kernel
 results = kernel.times(10), kernel.factorial(5)
@@ -120,6 +123,18 @@ def test_options_are_part_of_the_key() -> None:
     codegen = SimpleNamespace(magic_tuple=lambda: ())
 
     assert len({cache._name("()", codegen) for cache in caches}) == 3
+
+
+def test_field_names_of_named_tuples_are_part_of_the_key() -> None:
+    """Two named tuples that differ in the order of their fields have the same types of elements."""
+
+    def function() -> None: ...
+
+    first, second = (namedtuple("Pair", names)(1, 2) for names in (["a", "b"], ["b", "a"]))
+    codegen = SimpleNamespace(magic_tuple=lambda: ())
+    names = {OverloadCache(function, {})._name((numba.typeof(pair),), codegen) for pair in (first, second, (first,), (second,))}
+
+    assert len(names) == 4
 
 
 def test_checked_indices_are_kept_apart(folder: Path, tmp_path: Path) -> None:

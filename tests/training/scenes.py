@@ -39,7 +39,7 @@ def student(head: str = YOLO) -> Network:
 
 
 def teacher(head: str = YOLO) -> Network:
-    """A regular one with landmarks of the same shapes."""
+    """A regular detector with hint layers of the same shapes."""
     return network(TEACHER + head.lstrip(), height=32, width=32)
 
 

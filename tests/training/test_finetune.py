@@ -15,7 +15,7 @@ from yolodsc.images.image import Geometry, fit, read_image
 from yolodsc.network.network import Network
 from yolodsc.network.reference.convolution import convolution
 from yolodsc.training.data.augment import Augmentation
-from yolodsc.training.data.image_cache import Batch
+from yolodsc.training.data.batches import Batch
 from yolodsc.training.data.labels import read_labels
 from yolodsc.training.finetune.objective import Objective
 from yolodsc.training.finetune.settings import FinetuneSettings
@@ -136,17 +136,17 @@ def test_what_is_saved_is_the_average_of_the_steps(tmp_path: Path) -> None:
     result = own.run(progress=lambda step, loss: seen.append(own._model.network()))
 
     own.close()
-    wanted = seen[0].weights[0]["weights"].astype(np.float64)
+    expected = seen[0].weights[0]["weights"].astype(np.float64)
     for step, present in enumerate(seen[1:], 1):
         kept = min(0.75, step / (step + 10))  # the first ones are soon forgotten
-        wanted = kept * wanted + (1 - kept) * present.weights[0]["weights"]
+        expected = kept * expected + (1 - kept) * present.weights[0]["weights"]
     last = trained(tmp_path / "b", paths, settings=replace(SHORT, average=0))
     assert len(seen) == 5
-    np.testing.assert_allclose(result.network.weights[0]["weights"], wanted, atol=1e-6)
+    np.testing.assert_allclose(result.network.weights[0]["weights"], expected, atol=1e-6)
     np.testing.assert_array_equal(last.weights[0]["weights"], seen[-1].weights[0]["weights"])
 
 
-def test_images_are_fitted_as_told(tmp_path: Path) -> None:
+def test_images_are_fitted_as_requested(tmp_path: Path) -> None:
     """Stretched and letterboxed ones make different networks, and a checkpoint of one is not gone on with as the other."""
     paths = write_images(tmp_path, 4)
     labels, _ = read_labels(paths, classes=2)
@@ -180,7 +180,7 @@ def test_a_student_comes_closer_to_its_teacher(tmp_path: Path) -> None:
     epochs = own.run().history.epochs
     own.close()
 
-    assert own.parts == ("the teacher's heads", "1 of its maps")
+    assert own.parts == ("the teacher's heads", "1 of its feature maps")
     assert epochs[-1]["heads"] < 0.5 * epochs[0]["heads"]
     assert epochs[-1]["features"] < 0.8 * epochs[0]["features"]
 
@@ -206,14 +206,14 @@ def test_live_statistics_end_as_the_final_weights_make_them(tmp_path: Path) -> N
     first = trained(tmp_path / "a", paths, settings=settings)
 
     assert equal(first, trained(tmp_path / "b", paths, settings=settings, threads=2))
-    images = np.stack([fit(read_image(path), first.image, profile=ALEXEYAB, geometry="stretch")[0] for path in paths])
+    images = np.stack([fit(read_image(path), first.input_shape, profile=ALEXEYAB, geometry="stretch")[0] for path in paths])
     kernel = first.weights[0]["weights"]
     geometry = {"groups": 1, "stride_y": 2, "stride_x": 2, "padding": 1, "dilation": 1}
     numbers = np.stack([convolution(x, kernel, **geometry) for x in images])
     np.testing.assert_allclose(first.weights[0]["rolling_mean"], numbers.mean(axis=(0, 2, 3)), atol=0.02)
 
 
-def test_landmarks_pair_maps_of_decomposed_networks() -> None:
+def test_hint_layers_pair_feature_maps_of_decomposed_networks() -> None:
     """Whatever the number of convolutions between them; networks of other shapes have no pairs."""
     (pair,) = features(student(), teacher())
 
@@ -225,16 +225,16 @@ def test_where_heads_differ_boxes_are_labels() -> None:
     """The teacher's boxes serve, but for objects that are labelled."""
     own = student(REGION)
     with_boxes = _sure(teacher())
-    told = Teacher(with_boxes, own, threads=1)
+    guide = Teacher(with_boxes, own, threads=1)
     images = np.zeros((2, 3, 32, 32), np.float32)
-    objective = Objective(own, told, FinetuneSettings())
-    (box,) = told.boxes(told(images[:1]), [np.zeros((0, 5), np.float32)])
+    objective = Objective(own, guide, FinetuneSettings())
+    (box,) = guide.boxes(guide(images[:1]), [np.zeros((0, 5), np.float32)])
 
     labels = [np.zeros((0, 5), np.float32), box.copy()]
-    added = told.boxes(told(images), labels)
+    added = guide.boxes(guide(images), labels)
 
-    assert told.heads == ()
-    assert objective.parts == ("1 of its maps", "the teacher's boxes")
+    assert guide.heads == ()
+    assert objective.parts == ("1 of its feature maps", "the teacher's boxes")
     assert len(box) >= 1
     assert [len(rows) for rows in added] == [len(box), len(box)]
     loss = objective(Batch(0, images, labels), {i: np.zeros((2, *own.layers[i].shape), np.float32) for i in objective.outputs})
@@ -247,11 +247,11 @@ def test_heads_that_are_not_trained_here_can_tell_boxes() -> None:
     raw = other.heads[0].sources[0]
     other.weights[raw]["biases"][:7] = 0.5, 0.5, 0.9, 0.9, 0.8, 0.9, 0.1  # new_coords: already logistic
 
-    told = Teacher(other, student(), threads=1)
-    (box,) = told.boxes(told(np.zeros((1, 3, 32, 32), np.float32)), [np.zeros((0, 5), np.float32)])
+    guide = Teacher(other, student(), threads=1)
+    (box,) = guide.boxes(guide(np.zeros((1, 3, 32, 32), np.float32)), [np.zeros((0, 5), np.float32)])
 
     low, high = box[:, 1:3] - box[:, 3:] / 2, box[:, 1:3] + box[:, 3:] / 2
-    assert told.heads == ()
+    assert guide.heads == ()
     assert len(box) > 1
     assert low.min() > -1e-6
     assert high.max() < 1 + 1e-6
@@ -270,7 +270,7 @@ def test_a_teacher_must_know_the_same_classes() -> None:
     """One line says how many."""
     other = teacher(YOLO.replace("classes=2", "classes=3").replace("filters=14", "filters=16"))
 
-    with pytest.raises(OptionError, match="knows 3 classes; wanted the student's 2"):
+    with pytest.raises(OptionError, match="teacher: 3 classes; expected 2"):
         Teacher(other, student(), threads=1)
 
 
@@ -278,7 +278,7 @@ def test_a_loss_that_explodes_ends_the_training(tmp_path: Path) -> None:
     """With advice, and without touching what is on disk."""
     paths = write_images(tmp_path, 8)
 
-    with pytest.raises(YolodscError, match="lower --lr"):
+    with pytest.raises(YolodscError, match="expected a lower rate than 1e\\+30"):
         trained(tmp_path / "a", paths, settings=replace(SHORT, rate=1e30, epochs=20, optimizer="sgd", clip=0))
     assert not list((tmp_path / "a").glob("*.weights"))
 
@@ -344,17 +344,17 @@ def test_a_cfg_without_weights_is_told(capsys: pytest.CaptureFixture[str]) -> No
     ("options", "said"),
     [
         ([], "nothing to learn from"),
-        (["--labels", "--lr", "0"], "--lr 0: wanted a number above 0"),
-        (["--labels", "--epochs", "inf"], "--epochs inf: wanted a number above 0"),
-        (["--labels", "--decay", "nan"], "--decay nan: wanted a number, 0 or more"),
+        (["--labels", "--lr", "0"], "0: expected a number above 0"),
+        (["--labels", "--epochs", "inf"], "inf: expected a number above 0"),
+        (["--labels", "--decay", "nan"], "nan: expected a number, 0 or more"),
         (["--labels", "--label-weight", "0"], "nothing to learn from"),
         (["--labels", "--names", "nowhere.names"], "nowhere.names: cannot be read"),
         (["--labels", "--names", __file__], "the network has 2 classes"),
         (["--labels", "--out", __file__], "is a file; expected a directory"),
-        (["--labels", "--optimizer", "lion"], "--optimizer lion: unknown"),
+        (["--labels", "--optimizer", "lion"], "lion: expected one of adam, sgd"),
         (["--labels", "--val", "nowhere"], "expected TREE:SET"),
-        (["--labels", "--statistics", "none"], "wanted frozen or live"),
-        (["--labels", "--average", "1"], "--average 1: wanted 0 or more, less than 1"),
+        (["--labels", "--statistics", "none"], "expected frozen or live"),
+        (["--labels", "--average", "1"], "1: expected 0 or more, less than 1"),
     ],
 )
 def test_bad_options_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], said: str) -> None:
@@ -376,7 +376,7 @@ def test_another_size_trains_the_same_network(tmp_path: Path) -> None:
 
     result = trained(tmp_path / "a", paths, settings=replace(SHORT, size=64))
 
-    assert result.image == student().image
+    assert result.input_shape == student().input_shape
     from tests.networks import network
 
     fixed = network(STUDENT + "connected output=5 activation=linear", height=32, width=32)

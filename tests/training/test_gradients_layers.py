@@ -74,20 +74,20 @@ def check(built: Network, outputs: list[int], *, statistics: Statistics = FROZEN
     from tests.training.peer import outcome
 
     rng = np.random.default_rng(3)
-    images = rng.standard_normal((count, *built.image)).astype(np.float32)
+    images = rng.standard_normal((count, *built.input_shape)).astype(np.float32)
     with TrainingModel(built, outputs=outputs, statistics=statistics) as model:
         found = model.forward(images)
         gradients = {index: rng.standard_normal(out.shape).astype(np.float32) for index, out in found.items()}
         model.backward(gradients)
-        wanted, slopes = outcome(built, images, gradients, live=statistics is LIVE)
+        expected, expected_gradients = outcome(built, images, gradients, live=statistics is LIVE)
 
         for index in outputs:
-            np.testing.assert_allclose(found[index], wanted[index], atol=1e-5 * np.abs(wanted[index]).max())
-        assert {(p.layer, p.name) for p in model.parameters} == set(slopes)
+            np.testing.assert_allclose(found[index], expected[index], atol=1e-5 * np.abs(expected[index]).max())
+        assert {(p.layer, p.name) for p in model.parameters} == set(expected_gradients)
         for p in model.parameters:
-            wanted_gradient = slopes[p.layer, p.name]
-            scale = np.abs(wanted_gradient).max()
-            np.testing.assert_allclose(p.gradient, wanted_gradient, atol=tolerance * scale, err_msg=f"{p.layer} {p.name}")
+            expected_gradient = expected_gradients[p.layer, p.name]
+            scale = np.abs(expected_gradient).max()
+            np.testing.assert_allclose(p.gradient, expected_gradient, atol=tolerance * scale, err_msg=f"{p.layer} {p.name}")
 
 
 @pytest.mark.parametrize("line", CONVOLUTIONS.values(), ids=CONVOLUTIONS.keys())

@@ -79,11 +79,11 @@ def test_gradients_are_the_limits_of_differences(text: str, count: int, statisti
     """Along its own gradient, a loss rises by the gradient's length, for every array of any network."""
     built = network(text, height=4, width=5)
     rng = np.random.default_rng(0)
-    images = rng.standard_normal((count, *built.image)).astype(np.float32)
+    images = rng.standard_normal((count, *built.input_shape)).astype(np.float32)
     last = len(built.layers) - 1
     with TrainingModel(built, outputs=[last], statistics=statistics) as model:
-        slopes = rng.standard_normal(model.forward(images)[last].shape).astype(np.float32)
-        model.backward({last: slopes})
+        gradient = rng.standard_normal(model.forward(images)[last].shape).astype(np.float32)
+        model.backward({last: gradient})
         lengths = [float(np.linalg.norm(p.gradient.astype(np.float64))) for p in model.parameters]
 
         for p, length in zip(model.parameters, lengths, strict=True):
@@ -94,7 +94,7 @@ def test_gradients_are_the_limits_of_differences(text: str, count: int, statisti
             losses = []
             for side in (step, -step):
                 p.value[:] = value + side * direction
-                losses.append(float(np.vdot(model.forward(images)[last].astype(np.float64), slopes)))
+                losses.append(float(np.vdot(model.forward(images)[last].astype(np.float64), gradient)))
             p.value[:] = value
 
             assert (losses[0] - losses[1]) / (2 * float(step)) == pytest.approx(length, rel=0.02, abs=2e-3 * max(lengths))
@@ -105,37 +105,37 @@ def test_gradients_are_the_limits_of_differences(text: str, count: int, statisti
 def test_the_forward_pass_equals_the_reference(text: str) -> None:
     """Of any network, image by image."""
     built = network(text, height=4, width=5)
-    images = np.random.default_rng(0).standard_normal((5, *built.image)).astype(np.float32)
+    images = np.random.default_rng(0).standard_normal((5, *built.input_shape)).astype(np.float32)
     last = len(built.layers) - 1
 
     with TrainingModel(built, outputs=[last]) as model:
         found = model.forward(images)[last]
 
     for image, out in zip(images, found, strict=True):
-        wanted = built.forward(image)[last]
-        np.testing.assert_allclose(out, wanted, atol=1e-4 * np.abs(wanted).max())
+        expected = built.forward(image)[last]
+        np.testing.assert_allclose(out, expected, atol=1e-4 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize("threads", [2, 3, 4])
 def test_gradients_do_not_depend_on_the_number_of_threads(threads: int) -> None:
-    """Bit for bit, of 13 images in chunks."""
+    """Bit for bit, of 13 images in micro-batches."""
     built = network(MIXED, height=20, width=24)
-    images = np.random.default_rng(0).standard_normal((13, *built.image)).astype(np.float32)
+    images = np.random.default_rng(0).standard_normal((13, *built.input_shape)).astype(np.float32)
 
-    def told(count: int) -> list[bytes]:
+    def trained(count: int) -> list[bytes]:
         with TrainingModel(built, outputs=[9, 10], threads=count) as model:
             outputs = model.forward(images)
             model.backward(outputs)
             return [*(out.tobytes() for out in outputs.values()), *(p.gradient.tobytes() for p in model.parameters)]
 
-    assert told(threads) == told(1)
+    assert trained(threads) == trained(1)
 
 
 @pytest.mark.parametrize("statistics", [FROZEN, LIVE])
 def test_steps_need_no_more_memory_as_they_go_on(statistics: Statistics) -> None:
     """What Python and NumPy hold after thirty steps is what they held after three."""
     built = network(MIXED, height=20, width=24)
-    images = np.random.default_rng(0).standard_normal((9, *built.image)).astype(np.float32)
+    images = np.random.default_rng(0).standard_normal((9, *built.input_shape)).astype(np.float32)
     with TrainingModel(built, outputs=[10], threads=2, statistics=statistics) as model:
 
         def steps(count: int) -> None:
@@ -175,7 +175,7 @@ def test_images_of_another_shape_make_a_new_plan() -> None:
 def test_gradients_that_are_not_given_count_as_nothing() -> None:
     """Of two outputs only one, whose later layers then have no gradient."""
     built = network(MIXED, height=20, width=24)
-    images = np.random.default_rng(0).standard_normal((3, *built.image)).astype(np.float32)
+    images = np.random.default_rng(0).standard_normal((3, *built.input_shape)).astype(np.float32)
     with TrainingModel(built, outputs=[9, 10]) as model:
         outputs = model.forward(images)
         model.backward({9: outputs[9]})
@@ -191,10 +191,13 @@ def test_gradients_that_are_not_given_count_as_nothing() -> None:
 
 
 def test_images_of_other_channels_are_refused() -> None:
-    """With what was found and what was wanted."""
+    """With what was found and what was expected."""
     built = network(MIXED, height=20, width=24)
 
-    with TrainingModel(built, outputs=[10]) as model, pytest.raises(YolodscError, match=r"\(2, 1, 20, 24\); wanted \(N, 3, H, W\)"):
+    with (
+        TrainingModel(built, outputs=[10]) as model,
+        pytest.raises(YolodscError, match=r"\(2, 1, 20, 24\); expected \(N, 3, H, W\)"),
+    ):
         model.forward(np.zeros((2, 1, 20, 24), np.float32))
 
 
@@ -216,11 +219,11 @@ def test_gradients_of_a_real_network_equal_autograd(shared: Path, name: str, sid
         found = model.forward(images)
         gradients = {index: rng.standard_normal(out.shape).astype(np.float32) for index, out in found.items()}
         model.backward(gradients)
-        wanted, slopes = outcome(small, images, gradients)
+        expected, expected_gradients = outcome(small, images, gradients)
 
         for index in heads:
-            np.testing.assert_allclose(found[index], wanted[index], atol=1e-4 * np.abs(wanted[index]).max())
+            np.testing.assert_allclose(found[index], expected[index], atol=1e-4 * np.abs(expected[index]).max())
         for p in model.parameters:
-            wanted_gradient = slopes[p.layer, p.name]
-            tolerance = 1e-4 * np.abs(wanted_gradient).max()
-            np.testing.assert_allclose(p.gradient, wanted_gradient, atol=tolerance, err_msg=f"{p.layer} {p.name}")
+            expected_gradient = expected_gradients[p.layer, p.name]
+            tolerance = 1e-4 * np.abs(expected_gradient).max()
+            np.testing.assert_allclose(p.gradient, expected_gradient, atol=tolerance, err_msg=f"{p.layer} {p.name}")

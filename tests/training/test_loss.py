@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from tests.training.plain_loss import region_slopes, yolo_slopes
+from tests.training.plain_loss import region_gradients, yolo_gradients
 from tests.training.scenes import REGION, YOLO, student
 from yolodsc.arrays import Array
 from yolodsc.network.network import Network
-from yolodsc.training.loss.distillation import head_loss, map_loss
+from yolodsc.training.loss.distillation import head_loss, hint_loss
 from yolodsc.training.loss.grid import Grid, cross_entropy, grids, log_softmax, logistic
-from yolodsc.training.loss.overlap import KINDS, overlap_loss
+from yolodsc.training.loss.iou_loss import KINDS, iou_loss
 from yolodsc.training.loss.region import region_loss
-from yolodsc.training.loss.truths import TargetBoxes, best_overlaps, shape_overlaps
+from yolodsc.training.loss.targets import TargetBoxes, best_overlaps, shape_overlaps
 from yolodsc.training.loss.yolo import yolo_loss
 
 LABELS = [
@@ -41,18 +41,18 @@ def logits_of(grid: Grid, *, seed: int = 2) -> Array:
     return np.random.default_rng(seed).standard_normal((3, channels, grid.height, grid.width)).astype(np.float32)
 
 
-def slope(function: object, x: Array, places: list[tuple[int, ...]], *, step: float) -> Array:
-    """Central differences of the first of a function's results at some places."""
+def central_difference(function: object, x: Array, positions: list[tuple[int, ...]], *, step: float) -> Array:
+    """Central differences of the first of a function's results at some positions."""
     found = []
-    for place in places:
+    for position in positions:
         high, low = x.copy(), x.copy()
-        high[place] += step
-        low[place] -= step
-        found.append((function(high)[0] - function(low)[0]) / (high[place] - low[place]))  # type: ignore[operator]
+        high[position] += step
+        low[position] -= step
+        found.append((function(high)[0] - function(low)[0]) / (high[position] - low[position]))  # type: ignore[operator]
     return np.array(found)
 
 
-def places_of(gradient: Array, count: int = 40) -> list[tuple[int, ...]]:
+def positions_of(gradient: Array, count: int = 40) -> list[tuple[int, ...]]:
     """The largest entries of a gradient and some others."""
     order = np.argsort(-np.abs(gradient), axis=None)
     chosen = np.concatenate([order[: count // 2], np.random.default_rng(0).choice(order, count // 2, replace=False)])
@@ -60,17 +60,17 @@ def places_of(gradient: Array, count: int = 40) -> list[tuple[int, ...]]:
 
 
 @pytest.mark.parametrize("head", VARIANTS.values(), ids=VARIANTS.keys())
-def test_gradients_of_detection_losses_are_their_slopes(head: str) -> None:
+def test_gradients_of_detection_losses_equal_central_differences(head: str) -> None:
     """Where no overlap crosses a threshold within the step."""
-    grid, truths = grid_of(head), TargetBoxes.joined(LABELS)
+    grid, targets = grid_of(head), TargetBoxes.joined(LABELS)
     loss = region_loss if grid.softmax else yolo_loss
     logits = logits_of(grid)
 
-    _, gradient = loss(grid, logits, truths)
+    _, gradient = loss(grid, logits, targets)
 
-    places = places_of(gradient)
-    wanted = slope(lambda x: loss(grid, x, truths), logits, places, step=2e-3)
-    np.testing.assert_allclose([gradient[p] for p in places], wanted, atol=2e-3 * np.abs(gradient).max())
+    positions = positions_of(gradient)
+    expected = central_difference(lambda x: loss(grid, x, targets), logits, positions, step=2e-3)
+    np.testing.assert_allclose([gradient[p] for p in positions], expected, atol=2e-3 * np.abs(gradient).max())
 
 
 PLAIN = YOLO.replace("scale_x_y=1.1", "{}")
@@ -99,7 +99,7 @@ def test_detection_losses_do_what_darknet_does_cell_by_cell(head: str) -> None:
     entries[:, :, 2:4] *= 0.3
     entries[:, :, 5:] -= 1  # half of the boxes have no class over .25
 
-    loss, plain = (region_loss, region_slopes) if grid.softmax else (yolo_loss, yolo_slopes)
+    loss, plain = (region_loss, region_gradients) if grid.softmax else (yolo_loss, yolo_gradients)
     _, gradient = loss(grid, logits, TargetBoxes.joined(CROWDED))
 
     np.testing.assert_allclose(grid.entries(gradient), plain(grid, logits, CROWDED), atol=2e-5)
@@ -109,13 +109,13 @@ def test_detection_losses_do_what_darknet_does_cell_by_cell(head: str) -> None:
 def test_gradients_of_distillation_are_its_slopes(head: str) -> None:
     """Of both kinds of heads."""
     grid = grid_of(head)
-    own, wanted = logits_of(grid), logits_of(grid, seed=3)
+    own, expected = logits_of(grid), logits_of(grid, seed=3)
 
-    _, gradient = head_loss(grid, own, wanted)
+    _, gradient = head_loss(grid, own, expected)
 
-    places = places_of(gradient)
-    slopes = slope(lambda x: head_loss(grid, x, wanted), own, places, step=1e-3)
-    np.testing.assert_allclose([gradient[p] for p in places], slopes, atol=1e-3 * np.abs(gradient).max())
+    positions = positions_of(gradient)
+    slopes = central_difference(lambda x: head_loss(grid, x, expected), own, positions, step=1e-3)
+    np.testing.assert_allclose([gradient[p] for p in positions], slopes, atol=1e-3 * np.abs(gradient).max())
 
 
 @pytest.mark.parametrize("head", [YOLO, REGION], ids=["yolo", "region"])
@@ -150,13 +150,16 @@ def test_gradient_of_a_map_is_its_slope() -> None:
     random = np.random.default_rng(0)
     own, teacher = (random.standard_normal((2, 3, 4, 4)).astype(np.float32) for _ in range(2))
 
-    value, gradient = map_loss(own, teacher)
+    value, gradient = hint_loss(own, teacher)
 
-    places = places_of(gradient, 12)
+    positions = positions_of(gradient, 12)
     np.testing.assert_allclose(
-        [gradient[p] for p in places], slope(lambda x: map_loss(x, teacher), own, places, step=1e-2), rtol=1e-2, atol=1e-6
+        [gradient[p] for p in positions],
+        central_difference(lambda x: hint_loss(x, teacher), own, positions, step=1e-2),
+        rtol=1e-2,
+        atol=1e-6,
     )
-    assert map_loss(np.broadcast_to(teacher.mean(axis=(0, 2, 3), keepdims=True), teacher.shape), teacher)[0] == pytest.approx(
+    assert hint_loss(np.broadcast_to(teacher.mean(axis=(0, 2, 3), keepdims=True), teacher.shape), teacher)[0] == pytest.approx(
         1, rel=1e-4
     )
     assert value > 0
@@ -166,7 +169,7 @@ def test_a_map_of_one_pixel_has_a_gradient_in_proportion() -> None:
     """It varies over nothing when there is but one image: an error of one percent must not drown all others."""
     teacher = np.array([2.0, -1.0, 0.5], np.float32).reshape(1, 3, 1, 1)
 
-    value, gradient = map_loss(teacher * np.float32(1.01), teacher)
+    value, gradient = hint_loss(teacher * np.float32(1.01), teacher)
 
     assert value == pytest.approx(0.01, rel=1e-3)  # a ten-thousandth of the square, of which a hundredth counts
     assert np.abs(gradient).max() < 5
@@ -176,13 +179,13 @@ def test_a_map_of_one_pixel_has_a_gradient_in_proportion() -> None:
 def test_gradient_of_an_overlap_is_its_slope(kind: str) -> None:
     """Of boxes that touch, and of those that don't."""
     random = np.random.default_rng(1)
-    boxes, truths = random.uniform(0.1, 0.9, (2, 30, 4))
+    boxes, targets = random.uniform(0.1, 0.9, (2, 30, 4))
 
-    value, gradient = overlap_loss(boxes, truths, kind=kind)  # type: ignore[arg-type]
+    value, gradient = iou_loss(boxes, targets, kind=kind)  # type: ignore[arg-type]
 
     for column in range(4):
         shift = np.eye(4)[column] * 1e-6
-        high, low = (overlap_loss(boxes + sign * shift, truths, kind=kind)[0] for sign in (1, -1))  # type: ignore[arg-type]
+        high, low = (iou_loss(boxes + sign * shift, targets, kind=kind)[0] for sign in (1, -1))  # type: ignore[arg-type]
         np.testing.assert_allclose(gradient[:, column], (high - low) / 2e-6, atol=1e-5)
     assert (value >= 0).all()
 
@@ -193,18 +196,18 @@ def test_equal_boxes_lose_nothing(kind: str) -> None:
     truth = np.array([[0.5, 0.5, 0.2, 0.3]])
     near, far = (truth + np.array([shift, 0, 0, 0]) for shift in (0.3, 0.4))
 
-    assert overlap_loss(truth, truth, kind=kind)[0][0] == pytest.approx(0, abs=1e-9)  # type: ignore[arg-type]
-    values = [overlap_loss(box, truth, kind=kind)[0][0] for box in (near, far)]  # type: ignore[arg-type]
+    assert iou_loss(truth, truth, kind=kind)[0][0] == pytest.approx(0, abs=1e-9)  # type: ignore[arg-type]
+    values = [iou_loss(box, truth, kind=kind)[0][0] for box in (near, far)]  # type: ignore[arg-type]
     assert (values[0] < values[1]) == (kind != "iou")
 
 
 def test_one_object_makes_one_cell_answer() -> None:
     """The anchor of the best shape, in the object's cell; Darknet's ``get_yolo_box`` inverted."""
     grid = grid_of(YOLO)
-    truths = TargetBoxes.joined([np.array([[1, 0.55, 0.3, 16 / 32, 12 / 32]], np.float32)])
+    targets = TargetBoxes.joined([np.array([[1, 0.55, 0.3, 16 / 32, 12 / 32]], np.float32)])
     logits = np.zeros((1, 14, grid.height, grid.width), np.float32)
 
-    _, gradient = yolo_loss(grid, logits, truths)
+    _, gradient = yolo_loss(grid, logits, targets)
 
     entries = grid.entries(gradient)
     row, column = int(0.3 * grid.height), int(0.55 * grid.width)
@@ -217,9 +220,9 @@ def test_one_object_makes_one_cell_answer() -> None:
 def test_objects_of_other_heads_anchors_are_left_to_them() -> None:
     """An object of the shape of anchor 0 (not in this head's mask) makes no cell answer."""
     grid = grid_of(YOLO)
-    truths = TargetBoxes.joined([np.array([[0, 0.5, 0.5, 4 / 32, 4 / 32]], np.float32)])
+    targets = TargetBoxes.joined([np.array([[0, 0.5, 0.5, 4 / 32, 4 / 32]], np.float32)])
 
-    _, gradient = yolo_loss(grid, np.zeros((1, 14, grid.height, grid.width), np.float32), truths)
+    _, gradient = yolo_loss(grid, np.zeros((1, 14, grid.height, grid.width), np.float32), targets)
 
     assert not grid.entries(gradient)[:, :, [0, 1, 2, 3, 5, 6]].any()
 
@@ -229,13 +232,13 @@ def test_logits_that_say_the_labels_lose_next_to_nothing(head: str) -> None:
     """Decoding and loss are inverse to each other."""
     network = student(head)
     grid = grid_of(head)
-    truths = TargetBoxes.joined([np.array([[1, 0.3, 0.62, 0.5, 0.375]], np.float32)])
+    targets = TargetBoxes.joined([np.array([[1, 0.3, 0.62, 0.5, 0.375]], np.float32)])
     logits = np.zeros((1, 14, grid.height, grid.width), np.float32)
     entries = grid.entries(logits)
     entries[:, :, 4] = -4
 
     for _ in range(4000):
-        value, gradient = (region_loss if grid.softmax else yolo_loss)(grid, logits, truths)
+        value, gradient = (region_loss if grid.softmax else yolo_loss)(grid, logits, targets)
         logits -= np.float32(0.5) * gradient
 
     decoded = network.heads[0].decode(_activated(network, logits[0]), input_shape=network.input_shape, thresh=0.5)
@@ -261,10 +264,10 @@ def test_helpers_of_the_losses_against_formulas() -> None:
 
 def test_overlaps_of_shapes_and_of_boxes() -> None:
     """By hand."""
-    truths = TargetBoxes.joined([np.array([[0, 0.5, 0.5, 0.2, 0.2], [1, 0.25, 0.25, 0.5, 0.5]], np.float32)])
+    targets = TargetBoxes.joined([np.array([[0, 0.5, 0.5, 0.2, 0.2], [1, 0.25, 0.25, 0.5, 0.5]], np.float32)])
     boxes = np.array([[[0.5, 0.5, 0.2, 0.1], [0.25, 0.25, 0.5, 0.5], [0.9, 0.9, 0.1, 0.1]]], np.float32)
 
-    best, which = best_overlaps(boxes, truths)
+    best, which = best_overlaps(boxes, targets)
 
     np.testing.assert_allclose(best[0], [0.5, 1, 0], atol=1e-6)
     assert which[0].tolist() == [0, 1, -1]

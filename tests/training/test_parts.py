@@ -12,7 +12,8 @@ from yolodsc.darknet.profile import ALEXEYAB
 from yolodsc.errors import DatasetError, OptionError
 from yolodsc.images.image import fit
 from yolodsc.training.data.augment import Augmentation, Crop, augmented, cropped, moved, recoloured, sharpened
-from yolodsc.training.data.image_cache import Batches, ImageCache, training_images
+from yolodsc.training.data.batches import Batches
+from yolodsc.training.data.image_cache import ImageCache, training_images
 from yolodsc.training.data.labels import read_labels
 from yolodsc.training.model.parameter import Parameter
 from yolodsc.training.optimization.average import WeightAverage
@@ -95,11 +96,11 @@ def test_clipping_keeps_the_direction() -> None:
     own = parameters()
     before = [p.gradient.copy() for p in own]
 
-    norm = clip(own, most=0.5)
+    norm = clip(own, max_norm=0.5)
 
     assert norm == pytest.approx(np.sqrt(sum((g**2).sum() for g in before)), rel=1e-5)
     np.testing.assert_allclose(own[0].gradient, before[0] * (0.5 / norm), rtol=1e-5)
-    assert clip(own, most=1.0) == pytest.approx(0.5, rel=1e-5)
+    assert clip(own, max_norm=1.0) == pytest.approx(0.5, rel=1e-5)
 
 
 def test_schedules_warm_up_and_fall() -> None:
@@ -146,9 +147,9 @@ def test_without_augmentation_the_network_sees_what_it_sees_in_detection(geometr
         random=np.random.default_rng(0),  # type: ignore[arg-type]
     )
 
-    wanted, placement = fit(image, shape, profile=ALEXEYAB, geometry=geometry)  # type: ignore[arg-type]
+    expected, placement = fit(image, shape, profile=ALEXEYAB, geometry=geometry)  # type: ignore[arg-type]
     inner = (slice(None), slice(8, 40), slice(2, 46))
-    assert np.abs(found - wanted)[inner].max() < 8 / 255
+    assert np.abs(found - expected)[inner].max() < 8 / 255
     np.testing.assert_allclose(placement.undo(moved_labels[:, 1:]), labels[:, 1:], atol=0.02)
 
 
@@ -175,7 +176,7 @@ def test_objects_follow_the_crop() -> None:
     np.testing.assert_allclose(found, [[0, 0.8, 0.5, 0.4, 0.3]], atol=1e-6)
 
 
-def test_colours_change_as_told() -> None:
+def test_colours_change_as_requested() -> None:
     """Exposure doubles the value, saturation 0 is grey, a full turn of the hue is none."""
     image, _ = image_and_labels()
     dark = (image // 4).astype(np.uint8)

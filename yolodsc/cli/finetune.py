@@ -177,4 +177,4 @@ def _log_epoch(trainer: Trainer) -> None:
 def _epoch_line(entry: dict[str, Any]) -> str:
     parts = ", ".join(f"{name} {entry[name]:.4f}" for name in ("heads", "features", "labels") if name in entry)
     scored = f", mAP {100 * entry['map']:.2f}" if "map" in entry else ""
-    return f"epoch {entry['epoch']:g}: loss {entry['total']:.4f} ({parts}){scored}, {entry['images_per_second']:.1f} images/s"
+    return f"epoch {entry['epoch']:g}: loss {entry['total']:.4f} ({parts}){scored}, {entry['pictures_per_second']:.1f} images/s"

@@ -16,6 +16,7 @@ from typing import Any
 import llvmlite
 import numba
 import numpy as np
+from numba import types
 from numba.core import caching, compiler, config
 from numba.core.dispatcher import Dispatcher
 from numba.core.serialize import dumps
@@ -86,7 +87,14 @@ class OverloadCache(caching._Cache):
     def _name(self, sig: Any, codegen: Any) -> str:
         settings = [getattr(config, name, None) for name in NUMBA_SETTINGS]
         made_by = (sys.version, numba.__version__, llvmlite.__version__, settings)
-        return f"{cache_key(made_by, self.options, _sources(self.function), sig, codegen.magic_tuple())}.nb"
+        fields = [_fields(kind) for kind in sig]
+        return f"{cache_key(made_by, self.options, _sources(self.function), sig, fields, codegen.magic_tuple())}.nb"
+
+
+def _fields(kind: Any) -> Any:
+    """Field names of a named tuple and of those in it; Numba's name of the type has only the types of its elements."""
+    elements: tuple[Any, ...] = tuple(kind) if isinstance(kind, types.BaseTuple) else ()  # type: ignore[arg-type]
+    return getattr(kind, "fields", None), [_fields(element) for element in elements]
 
 
 def _sources(function: Callable[..., Any], callers: tuple[Any, ...] = ()) -> list[Any]:

@@ -1,7 +1,7 @@
-"""Augmentation in Darknet's terms: ``jitter flip hue saturation exposure`` (``data.c: load_data_detection``).
+"""Augmentation with Darknet's parameters: ``jitter flip hue saturation exposure`` (``data.c: load_data_detection``).
 
-One image is read through one affine map, sampled as Darknet resizes (corners aligned, bilinear), so that without augmentation the
-network sees what it sees in detection.
+Each image is resampled once, by one affine transform with Darknet's convention for resizing (corners aligned, bilinear). Without
+augmentation the result equals the input of the network in detection.
 """
 
 from dataclasses import dataclass
@@ -18,21 +18,21 @@ from yolodsc.training.data.labels import within
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """How much images are changed.
+    """Strength of the augmentation.
 
     Attributes
     ----------
     flip
-        Whether half of them are mirrored.
+        Whether half of the images are mirrored.
     jitter
-        Share of width and height by which each side moves, outwards or inwards.
+        Largest fraction of width and height by which each side moves, outwards or inwards.
     hue
-        Greatest shift of the hue, in turns.
+        Largest shift of the hue, in turns.
     saturation, exposure
-        Greatest factor of saturation and value; as often its inverse.
+        Largest factor of saturation and value; its inverse is as likely.
     sharpen
-        Greatest share of what a small blur takes away that is added. Darknet picks pixels from large images without smoothing, so
-        that its networks know hard edges; images that somebody shrank with smoothing are too soft for them by about 0.6.
+        Largest amount of unsharp masking (sigma 1). Darknet samples large images without smoothing, so its networks expect hard
+        edges. An amount of about 0.6 compensates for images that were reduced with smoothing.
     """
 
     flip: bool = True
@@ -45,7 +45,7 @@ class Augmentation:
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """The part of an image that fills the network's input, in pixels; it may reach beyond the image."""
+    """The part of an image that fills the network's input, in pixels; it may extend beyond the image."""
 
     left: float
     top: float
@@ -57,7 +57,7 @@ class Crop:
 def augmented(
     image: ImageArray, labels: Array, shape: Shape, *, how: Augmentation, geometry: Geometry, random: np.random.Generator
 ) -> tuple[Array, Array]:
-    """An image as the network's input (C, H, W), and its objects (M, 5) there."""
+    """Return an augmented image as the network's input (C, H, W), and its objects (M, 5)."""
     height, width = image.shape[:2]
     crop = draw_crop(width, height, shape, how=how, geometry=geometry, random=random)
     colours = draw_colours(how, random)
@@ -67,7 +67,7 @@ def augmented(
 
 
 def draw_crop(width: int, height: int, shape: Shape, *, how: Augmentation, geometry: Geometry, random: np.random.Generator) -> Crop:
-    """Every side moves on its own; a letterbox then grows to the input's aspect."""
+    """Draw a crop: every side moves independently; a letterbox then grows to the aspect ratio of the input."""
     sides = random.uniform(-how.jitter, how.jitter, 4)
     mirrored = bool(random.random() < 0.5) and how.flip
     left, right = sides[:2] * width
@@ -82,16 +82,16 @@ def draw_crop(width: int, height: int, shape: Shape, *, how: Augmentation, geome
 
 
 def draw_colours(how: Augmentation, random: np.random.Generator) -> tuple[float, float, float]:
-    """Shift of the hue, factors of saturation and value (``utils.c: rand_scale``)."""
+    """Draw a shift of the hue, and factors of saturation and value (``utils.c: rand_scale``)."""
     hue = random.uniform(-how.hue, how.hue)
-    factors = [random.uniform(1, max(most, 1.0)) for most in (how.saturation, how.exposure)]
+    factors = [random.uniform(1, max(largest, 1.0)) for largest in (how.saturation, how.exposure)]
     inverse = random.random(2) < 0.5
-    saturation, exposure = (1 / factor if less else factor for factor, less in zip(factors, inverse, strict=True))
+    saturation, exposure = (1 / factor if inverted else factor for factor, inverted in zip(factors, inverse, strict=True))
     return float(hue), float(saturation), float(exposure)
 
 
 def cropped(image: ImageArray, crop: Crop, shape: Shape, *, geometry: Geometry) -> ImageArray:
-    """The crop resized to the input; what lies beyond the image has its mean colour, or a letterbox's grey."""
+    """Return the crop resized to the input; outside the image it has the mean colour, or grey in a letterbox."""
     step_x = (crop.width - 1) / max(shape.width - 1, 1)
     step_y = (crop.height - 1) / max(shape.height - 1, 1)
     first = crop.left + (crop.width - 1 if crop.mirrored else 0)
@@ -111,7 +111,7 @@ def cropped(image: ImageArray, crop: Crop, shape: Shape, *, geometry: Geometry) 
 
 
 def recoloured(image: ImageArray, colours: tuple[float, float, float]) -> ImageArray:
-    """Hue, saturation and value changed; grey images only their value. The hue goes round, where OpenCV's Darknet cuts it off."""
+    """Change hue, saturation and value; of grey images only the value. The hue wraps around; Darknet with OpenCV saturates it."""
     hue, saturation, exposure = colours
     if colours == (0.0, 1.0, 1.0):
         return image
@@ -125,7 +125,7 @@ def recoloured(image: ImageArray, colours: tuple[float, float, float]) -> ImageA
 
 
 def sharpened(image: ImageArray, amount: float) -> ImageArray:
-    """The image and ``amount`` times its difference from itself blurred (sigma 1)."""
+    """Add ``amount`` times the difference of the image from its blurred copy (sigma 1)."""
     if not amount:
         return image
     blurred = cv2.GaussianBlur(image, (0, 0), 1).reshape(image.shape)
@@ -133,7 +133,7 @@ def sharpened(image: ImageArray, amount: float) -> ImageArray:
 
 
 def moved(labels: Array, crop: Crop, *, width: int, height: int) -> Array:
-    """Objects (M, 5) relative to the crop, cut at its border; those of which nothing is left are dropped."""
+    """Return objects (M, 5) relative to the crop, cut at its border, without those of which too little is left."""
     origin = np.array([crop.left / width, crop.top / height])
     size = np.array([crop.width / width, crop.height / height])
     centre = (labels[:, 1:3] - origin) / size  # (M, 2)

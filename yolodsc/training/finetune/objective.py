@@ -1,4 +1,4 @@
-"""What a student loses on a batch, by part, and the gradients of it."""
+"""The loss of a student on a batch, by part, with its gradients."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,13 +10,13 @@ import numpy as np
 from yolodsc.arrays import Array
 from yolodsc.errors import OptionError
 from yolodsc.network import Network
-from yolodsc.training.data.image_cache import Batch
+from yolodsc.training.data.batches import Batch
 from yolodsc.training.finetune.settings import FinetuneSettings
 from yolodsc.training.finetune.teacher import Teacher
-from yolodsc.training.loss.distillation import head_loss, map_loss
+from yolodsc.training.loss.distillation import head_loss, hint_loss
 from yolodsc.training.loss.grid import grids
 from yolodsc.training.loss.region import region_loss
-from yolodsc.training.loss.truths import TargetBoxes
+from yolodsc.training.loss.targets import TargetBoxes
 from yolodsc.training.loss.yolo import yolo_loss
 
 
@@ -34,12 +34,12 @@ class Loss:
 
 
 class Objective:
-    """Teacher and labels, weighed.
+    """The weighted sum of the losses against teacher and labels.
 
     Attributes
     ----------
     outputs
-        Layers of the student whose outputs are wanted: heads (raw), and maps.
+        Indices of the student's layers whose outputs the losses read: heads (raw) and feature maps.
     """
 
     def __init__(self, student: Network, teacher: Teacher | None, settings: FinetuneSettings, *, threads: int = 1) -> None:
@@ -50,23 +50,23 @@ class Objective:
         self._boxes = teacher is not None and not teacher.heads
         self._label_weight = settings.labels or (1.0 if self._boxes else 0.0)
         if not self.parts:
-            raise OptionError("nothing to learn from: no heads, maps or labels with a weight above 0")
+            raise OptionError("nothing to learn from: expected heads, features or labels above 0")
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="loss")
         self.outputs = [*(grid.index for grid in self._grids), *(pair.student for pair in self._features)]
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """What there is to lose, in words."""
+        """Descriptions of the parts."""
         boxes = ("the teacher's boxes",) if self._boxes else ()
-        named = ((self._copied, "the teacher's heads"), (self._features, f"{len(self._features)} of its maps"))
+        named = ((self._copied, "the teacher's heads"), (self._features, f"{len(self._features)} of its feature maps"))
         labels = ("labels",) if self._settings.labels else ()
-        return (*(text for there, text in named if there), *boxes, *labels)
+        return (*(text for present, text in named if present), *boxes, *labels)
 
     def __call__(self, batch: Batch, outputs: dict[int, Array]) -> Loss:
-        """Loss of the student's outputs (by `outputs`' indices) on the batch."""
+        """Return the loss of the student's outputs by layer index on the batch."""
         loss = Loss({}, {index: np.zeros_like(out) for index, out in outputs.items()})
         terms = list(self._terms(batch, outputs))
-        found = self._pool.map(lambda term: term.loss(), terms)  # summed in their order, whatever the threads
+        found = self._pool.map(lambda term: term.loss(), terms)  # results keep the order of the terms, so the sum does too
         for term, (value, gradient) in zip(terms, found, strict=True):
             loss.parts[term.part] = loss.parts.get(term.part, 0.0) + term.weight * value
             loss.gradients[term.index] += np.float32(term.weight) * gradient
@@ -79,25 +79,25 @@ class Objective:
     def _terms(self, batch: Batch, outputs: dict[int, Array]) -> Iterator["_Term"]:
         labels: Sequence[Array] = batch.labels
         if self._teacher:
-            told = self._teacher(batch.images)
+            hints = self._teacher(batch.images)
             for grid, raw in self._copied:
-                loss = partial(head_loss, grid, outputs[grid.index], told[raw])
+                loss = partial(head_loss, grid, outputs[grid.index], hints[raw])
                 yield _Term("heads", grid.index, self._settings.heads, loss)
             for pair in self._features:
-                loss = partial(map_loss, outputs[pair.student], told[pair.teacher])
+                loss = partial(hint_loss, outputs[pair.student], hints[pair.teacher])
                 yield _Term("features", pair.student, self._settings.features / len(self._features), loss)
             if self._boxes:
-                labels = self._teacher.boxes(told, labels)
+                labels = self._teacher.boxes(hints, labels)
         if self._label_weight:
-            truths = TargetBoxes.joined(labels)
+            targets = TargetBoxes.joined(labels)
             for grid in self._grids:
-                loss = partial(region_loss if grid.softmax else yolo_loss, grid, outputs[grid.index], truths)
+                loss = partial(region_loss if grid.softmax else yolo_loss, grid, outputs[grid.index], targets)
                 yield _Term("labels", grid.index, self._label_weight, loss)
 
 
 @dataclass(frozen=True, slots=True)
 class _Term:
-    """A summand: its part's name, the layer whose output it judges, its weight, and how to compute it."""
+    """One term of the sum: its part, the layer whose output it reads, its weight, and its loss."""
 
     part: str
     index: int

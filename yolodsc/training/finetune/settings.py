@@ -1,4 +1,4 @@
-"""Everything that decides a training's result, besides networks and images."""
+"""Everything that determines the result of a training, besides networks and images."""
 
 from dataclasses import dataclass, field
 from math import inf
@@ -14,27 +14,27 @@ class FinetuneSettings:
     Attributes
     ----------
     epochs, batch
-        Passes over the images, images a step.
+        Number of passes over the images; images of a step.
     rate
         The highest learning rate.
     size
-        Side of the square images that are trained on; the student's own input unless given.
+        Side of square training images; the default is the input of the student.
     optimizer, momentum, decay
-        ``adam`` or ``sgd``; weight decay is of kernels only.
+        ``adam`` or ``sgd``; weight decay applies to ``weights`` only.
     schedule, warmup
-        ``cosine`` or ``steps``; epochs of a linear rise.
+        ``cosine`` or ``steps``; number of epochs with a linear increase.
     average
-        Decay of the moving average of weights, which is what is saved; 0 saves the last weights.
+        Decay of the moving average of weights, which is saved; 0 saves the last weights.
     clip
-        Greatest norm of all gradients together; 0: any.
+        Largest norm of all gradients together; 0 sets no limit.
     heads, features, labels
-        Weights of what the student loses: against the teacher's heads, against its maps, against labels.
+        Weights of the losses: of the teacher's heads, of its feature maps, of labels.
     statistics
-        Of batch norm: ``frozen`` or ``live``.
+        Statistics of batch norm: ``frozen`` or ``live``.
     augmentation
-        In Darknet's terms.
+        Parameters as in Darknet.
     seed
-        Of order, augmentation and initial weights.
+        Seed of the order, augmentation and initial weights.
     """
 
     epochs: float = 10.0
@@ -57,19 +57,17 @@ class FinetuneSettings:
 
     def __post_init__(self) -> None:
         if self.statistics not in {"frozen", "live"}:
-            raise OptionError(f"--statistics {self.statistics}: wanted frozen or live")
-        positive = {"--epochs": self.epochs, "--batch": self.batch, "--lr": self.rate}
-        for name, value in positive.items():
+            raise OptionError(f"statistics={self.statistics}: expected frozen or live")
+        for name in ("epochs", "batch", "rate"):
+            value = getattr(self, name)
             if not 0 < value < inf:
-                raise OptionError(f"{name} {value:g}: wanted a number above 0")
-        others = {"--decay": self.decay, "--warmup": self.warmup, "--clip": self.clip}
-        how = self.augmentation
-        augmentation = {"--jitter": how.jitter, "--hue": how.hue, "--saturation": how.saturation, "--exposure": how.exposure}
-        weights = {"--heads": self.heads, "--features": self.features, "--label-weight": self.labels}
-        for name, value in (others | weights | augmentation | {"--sharpen": how.sharpen}).items():
+                raise OptionError(f"{name}={value:g}: expected a number above 0")
+        own = {name: getattr(self, name) for name in ("decay", "warmup", "clip", "heads", "features", "labels")}
+        drawn = {name: getattr(self.augmentation, name) for name in ("jitter", "hue", "saturation", "exposure", "sharpen")}
+        for name, value in (own | drawn).items():
             if not 0 <= value < inf:
-                raise OptionError(f"{name} {value:g}: wanted a number, 0 or more")
-        shares = {"--momentum": self.momentum, "--average": self.average}
-        for name, value in shares.items():
+                raise OptionError(f"{name}={value:g}: expected a number, 0 or more")
+        for name in ("momentum", "average"):
+            value = getattr(self, name)
             if not 0 <= value < 1:
-                raise OptionError(f"{name} {value:g}: wanted 0 or more, less than 1")
+                raise OptionError(f"{name}={value:g}: expected 0 or more, less than 1")

@@ -1,6 +1,6 @@
-"""What the teacher has to say: logits and maps to copy where both networks agree, boxes where they don't.
+"""The teacher of a distillation: its logits where both networks have equal heads, its boxes otherwise, and its feature maps.
 
-The teacher never learns, so that it runs on the engine, an image at a time.
+The teacher is not trained, so it runs on the engine.
 """
 
 from collections.abc import Sequence
@@ -17,16 +17,16 @@ from yolodsc.training.data.labels import within
 from yolodsc.training.loss.grid import Grid, grids
 
 BOX_SCORE = 0.4
-"""Least score of a teacher's box that serves as a label."""
+"""Smallest score of a teacher's box that becomes a label."""
 SAME_OBJECT = 0.5
-"""Overlap beyond which a teacher's box of the same class says nothing new."""
-_LANDMARKS = frozenset({"maxpool", "shortcut", "avgpool", "reorg", "scale_channels", "upsample"})
-"""Layers that decomposition leaves as they are; convolutions between them may be one or three."""
+"""IoU with a label of the same class above which a teacher's box is dropped."""
+_HINT_TYPES = frozenset({"maxpool", "shortcut", "avgpool", "reorg", "scale_channels", "upsample"})
+"""Types of hint layers (Romero et al. 2015): decomposition keeps them, and replaces one convolution between them by several."""
 
 
 @dataclass(frozen=True, slots=True)
 class HintPair:
-    """Indices of two layers that should put out the same: heads by their raw layers, or maps."""
+    """Indices of a layer of the student and of its hint layer, whose feature maps should be equal."""
 
     student: int
     teacher: int
@@ -38,45 +38,45 @@ class Teacher:
     Attributes
     ----------
     heads
-        (the student's grid, raw layer of the teacher), empty where their heads differ: then boxes must do.
+        Pairs of a grid of the student and a raw layer of the teacher; empty if their heads differ, and boxes are used.
     features
-        Maps of equal shape at landmarks of equal order.
+        Pairs of hint layers, in order, with feature maps of equal shapes.
 
     Raises
     ------
     OptionError
-        The networks know different numbers of classes.
+        The networks have different numbers of classes, or input shapes.
     """
 
     def __init__(self, network: Network, student: Network, *, threads: int) -> None:
         ours, theirs = reported_classes(student), reported_classes(network)
         if ours != theirs:
-            raise OptionError(f"--teacher: knows {theirs} classes; wanted the student's {ours}")
+            raise OptionError(f"teacher: {theirs} classes; expected {ours}, as the student has")
         if network.input_shape != student.input_shape:
-            raise OptionError(f"--teacher: reads images of {network.input_shape}, the student of {student.input_shape}")
+            raise OptionError(f"teacher: input of {network.input_shape}; expected {student.input_shape}, as the student has")
         self.network = network
         self.heads = _matched(grids(student), network)
         self.features = features(student, network)
-        wanted = [raw for _, raw in self.heads] or [head.index for head in network.heads]
-        self._runner = engine.compile(network, threads=threads, outputs=[*wanted, *(pair.teacher for pair in self.features)])
+        raw_layers = [raw for _, raw in self.heads] or [head.index for head in network.heads]
+        self._runner = engine.compile(network, threads=threads, outputs=[*raw_layers, *(pair.teacher for pair in self.features)])
 
     def __call__(self, images: Array) -> dict[int, Array]:
-        """Outputs by layer index, (N, C, H, W) each, of (N, C, H, W)."""
+        """Return the outputs by layer index, (N, C, H, W) each, of images (N, C, H, W)."""
         return self._runner(images)
 
     def boxes(self, outputs: dict[int, Array], labels: Sequence[Array]) -> list[Array]:
-        """Labels (M, 5) of every image with the teacher's boxes beside them, but for those of objects that are labelled."""
+        """Return labels (M, 5) of every image with the teacher's boxes added, except those of labelled objects."""
         return [
-            _added(own, self._boxes({head.index: outputs[head.index][n] for head in self.network.heads}))
-            for n, own in enumerate(labels)
+            _added(objects, self._boxes({head.index: outputs[head.index][n] for head in self.network.heads}))
+            for n, objects in enumerate(labels)
         ]
 
     def close(self) -> None:
-        """Give the runner's memory back."""
+        """Release the memory of the runner."""
         self._runner.close()
 
     def _boxes(self, outputs: dict[int, Array]) -> Array:
-        """(M, 5): class, centre, size of what the teacher finds in one image."""
+        """Return the teacher's detections (M, 5) in one image: class, centre, size."""
         heads, image = self.network.heads, self.network.input_shape
         found = concatenated([head.decode(outputs[head.index], input_shape=image, thresh=BOX_SCORE) for head in heads])
         found = nms(found, kind="default", thresh=self.network.profile.nms_thresh, beta=0.6)
@@ -85,26 +85,26 @@ class Teacher:
 
 
 def features(student: Network, teacher: Network) -> tuple[HintPair, ...]:
-    """Pairs of landmarks; none where their order, kind or shape differ."""
-    ours, theirs = _landmarks(student), _landmarks(teacher)
+    """Return the pairs of hint layers; none if order, type or shape differ."""
+    ours, theirs = _hint_layers(student), _hint_layers(teacher)
     if [(a.type, a.shape) for a in ours] != [(b.type, b.shape) for b in theirs]:
         return ()
     return tuple(HintPair(a.index, b.index) for a, b in zip(ours, theirs, strict=True))
 
 
-def _landmarks(network: Network) -> list[Layer]:
-    return [layer for layer in network.layers if layer.type in _LANDMARKS]
+def _hint_layers(network: Network) -> list[Layer]:
+    return [layer for layer in network.layers if layer.type in _HINT_TYPES]
 
 
-def _matched(own: Sequence[Grid], teacher: Network) -> tuple[tuple[Grid, int], ...]:
-    """The student's grids with the teacher's raw layers, in order; all of them, or none."""
+def _matched(student: Sequence[Grid], teacher: Network) -> tuple[tuple[Grid, int], ...]:
+    """Return the student's grids with the teacher's raw layers, in order; none if any pair differs."""
     try:
         others = grids(teacher)
-    except CfgError:  # heads that are not trained here can still tell boxes
+    except CfgError:  # heads that cannot be trained still give boxes
         return ()
-    if len(own) != len(others) or not all(a.agrees(b) for a, b in zip(own, others, strict=True)):
+    if len(student) != len(others) or not all(a.agrees(b) for a, b in zip(student, others, strict=True)):
         return ()
-    return tuple((a, b.raw) for a, b in zip(own, others, strict=True))
+    return tuple((a, b.raw) for a, b in zip(student, others, strict=True))
 
 
 def _added(labels: Array, found: Array) -> Array:

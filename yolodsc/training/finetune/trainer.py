@@ -1,4 +1,4 @@
-"""The loop: batch, forward, loss, backward, step; checkpoints on the way."""
+"""The training loop: batch, forward, loss, backward, step, and checkpoints."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -11,10 +11,11 @@ import numpy as np
 
 from yolodsc.arrays import Array
 from yolodsc.errors import OptionError, YolodscError
-from yolodsc.files import folder as made
+from yolodsc.files import folder as make_folder
 from yolodsc.images import Geometry
 from yolodsc.network import Network
-from yolodsc.training.data.image_cache import Batch, Batches, ImageCache
+from yolodsc.training.data.batches import Batch, Batches
+from yolodsc.training.data.image_cache import ImageCache
 from yolodsc.training.finetune.history import History
 from yolodsc.training.finetune.objective import Loss, Objective
 from yolodsc.training.finetune.settings import FinetuneSettings
@@ -22,7 +23,7 @@ from yolodsc.training.finetune.teacher import Teacher
 from yolodsc.training.model.model import Statistics, TrainingModel
 from yolodsc.training.model.reestimate import reestimate
 from yolodsc.training.optimization.average import WeightAverage
-from yolodsc.training.optimization.checkpoint import CHECKPOINT_FILE, Checkpoint, Stored, digest_of
+from yolodsc.training.optimization.checkpoint import CHECKPOINT_FILE, Checkpoint, StoredCheckpoint, digest_of
 from yolodsc.training.optimization.optimizer import clip, optimizer_named
 from yolodsc.training.optimization.schedule import Schedule
 
@@ -30,38 +31,38 @@ CHECKPOINT_EVERY = 300.0
 """Seconds between checkpoints within an epoch."""
 
 REESTIMATED = 512
-"""Images from which batch norm's statistics are taken anew where they were live."""
+"""Number of images for the final statistics of batch norm, if statistics are live."""
 
 TrainingProgress = Callable[[int, Loss], None]
-"""Called after every step with the number of steps done and its loss."""
+"""Called after every step with the number of completed steps and the loss."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Training:
-    """The trained network, of the student's own image size, and what happened."""
+class FinetuneResult:
+    """The trained network, with the input size of the student, and the history."""
 
     network: Network
     history: History
 
 
 class Trainer:
-    """A student with everything that it learns from.
+    """A student network, and everything that it is trained with.
 
     Parameters
     ----------
     paths, labels
-        Images, and (M, 5) objects of each (class, centre, size); no labels at all where none are used.
+        Images, and the objects (M, 5) of each: class, centre, size. Empty without labels.
     geometry
-        How images are fitted.
+        How images are fitted to the input.
     folder
-        For checkpoints and curves.
+        Folder for checkpoints and curves.
     resume
-        Go on from the folder's checkpoint.
+        Whether to continue from the checkpoint in the folder.
 
     Raises
     ------
     YolodscError
-        Networks that don't fit each other, a layer without backward pass, a missing or foreign checkpoint.
+        The networks do not match, a layer has no backward pass, or the checkpoint is missing or of another training.
     """
 
     def __init__(
@@ -78,53 +79,35 @@ class Trainer:
         resume: bool = False,
     ) -> None:
         self.settings, self._student, self._folder, self._threads = settings, student, folder, threads
-        side = (settings.size, settings.size) if settings.size else student.input_shape[1:]
         networks = (student, teacher) if teacher else (student,)
-        decisive = asdict(settings) | {
-            "labels": [own.tolist() for own in labels],
-            "geometry": geometry,
-            "profile": student.profile.name,
-        }
-        self._digest = digest_of(decisive, networks, list(paths))
-        known = Stored.open(folder / CHECKPOINT_FILE, digest=self._digest) if resume else None
-        small = (student.with_weights(known.weights(student.weights)) if known else student).resized(*side)
-        self._teacher = Teacher(teacher.resized(*side), small, threads=threads) if teacher else None
-        self._objective = Objective(small, self._teacher, settings, threads=threads)
-        self._model = TrainingModel(
-            small, outputs=self._objective.outputs, threads=threads, statistics=Statistics(settings.statistics)
-        )
-        self._optimizer = optimizer_named(
-            settings.optimizer, self._model.parameters, decay=settings.decay, momentum=settings.momentum
-        )
-        self._average = WeightAverage(self._model.parameters, settings.average)
-        shelf = ImageCache(paths, small.input_shape.channels, student.profile.exif)
-        self._batches = Batches(
-            shelf,
-            labels,
-            small.input_shape,
-            geometry,
-            settings.augmentation,
-            min(settings.batch, len(paths)),
-            settings.seed,
-            threads,
-        )
+        self._digest = _digest(settings, networks, paths, labels, geometry)
+        stored = StoredCheckpoint.open(folder / CHECKPOINT_FILE, digest=self._digest) if resume else None
+        side = (settings.size, settings.size) if settings.size else student.input_shape[1:]
+        learner = (student.with_weights(stored.weights(student.weights)) if stored else student).resized(*side)
+        self._teacher = Teacher(teacher.resized(*side), learner, threads=threads) if teacher else None
+        self._objective = Objective(learner, self._teacher, settings, threads=threads)
+        statistics = Statistics(settings.statistics)
+        self._model = TrainingModel(learner, outputs=self._objective.outputs, threads=threads, statistics=statistics)
+        parameters = self._model.parameters
+        self._optimizer = optimizer_named(settings.optimizer, parameters, decay=settings.decay, momentum=settings.momentum)
+        self._average = WeightAverage(parameters, settings.average)
+        cache = ImageCache(paths, learner.input_shape.channels, student.profile.exif)
+        drawn = learner.input_shape, geometry, settings.augmentation, min(settings.batch, len(paths)), settings.seed
+        self._batches = Batches(cache, labels, *drawn, threads)
         self.steps = max(round(settings.epochs * self._batches.per_epoch), 1)
         self._schedule = Schedule(settings.schedule, settings.rate, self.steps, round(settings.warmup * self._batches.per_epoch))
         self.step, self.history, self._stopping = 0, History(), False
-        if known:
-            known.check(steps=self.steps, per_epoch=self.per_epoch)
-            self.step, self.history = known.step, History(known.history)
-            self._optimizer.restore(known.group("optimizer", self._optimizer.state()))
-            self._average.restore(known.group("average", self._average.state()))
+        if stored:
+            self._restore(stored)
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """What the student learns from, in words."""
+        """Descriptions of what the student learns from."""
         return self._objective.parts
 
     @property
     def per_epoch(self) -> int:
-        """Steps of an epoch."""
+        """Number of steps of an epoch."""
         return self._batches.per_epoch
 
     def run(
@@ -133,19 +116,19 @@ class Trainer:
         progress: TrainingProgress | None = None,
         validate: Callable[[Network], float] | None = None,
         about: Mapping[str, Any] | None = None,
-    ) -> Training:
-        """Train to the end, with a checkpoint after every epoch and every few minutes.
+    ) -> FinetuneResult:
+        """Train to the end; write a checkpoint after every epoch and every few minutes.
 
         Parameters
         ----------
         validate
-            From the network to its mean AP, called after every epoch.
+            Function from the network to its mean AP, called after every epoch.
         about
-            What ``history.json`` says besides.
+            Further entries of ``history.json``.
         """
-        made(self._folder, error=OptionError)
+        make_folder(self._folder, error=OptionError)
         saved = monotonic()
-        for loss in self._walk():
+        for loss in self._remaining():
             ends = self.step % self.per_epoch == 0 or self.step == self.steps
             if ends:
                 self._end_epoch(validate, about or {})
@@ -156,37 +139,43 @@ class Trainer:
                 saved = monotonic()
             if self._stopping:
                 raise KeyboardInterrupt
-        return Training(self.network(), self.history)
+        return FinetuneResult(self.network(), self.history)
 
     def stop(self) -> None:
-        """Ask for an end after the present step: `run` then leaves a checkpoint and raises KeyboardInterrupt."""
+        """Request the end of the training: after the present step, `run` writes a checkpoint and raises KeyboardInterrupt."""
         self._stopping = True
 
     def network(self) -> Network:
-        """The student with averaged weights, where an average is kept, and live statistics as those weights make them."""
-        present = self._model.network()
+        """Return the student with averaged weights, if weights are averaged, and with their statistics, if statistics are live."""
+        network = self._model.network()
         if self.settings.average:
-            present = self._average.network(present)
+            network = self._average.network(network)
         if self.settings.statistics == "live":
             with closing(self._batches.between(0, min(REESTIMATED // self.settings.batch + 1, self.steps))) as batches:
-                present = reestimate(present, (batch.images for batch in batches), threads=self._threads)
-        return self._student.with_weights(present.weights)
+                network = reestimate(network, (batch.images for batch in batches), threads=self._threads)
+        return self._student.with_weights(network.weights)
 
     def checkpoint(self) -> None:
-        """Put the state of the training on disk."""
-        weights = [dict(own) for own in self._model.network().weights]
+        """Write the state of the training to disk."""
+        weights = [dict(arrays) for arrays in self._model.network().weights]
         state = Checkpoint(self._digest, self.step, weights, self._optimizer.state(), self._average.state(), self.history.state())
         state.write(self._folder / CHECKPOINT_FILE)
 
     def close(self) -> None:
-        """End threads, give memory back."""
+        """End threads and release memory."""
         self._model.close()
         self._objective.close()
         if self._teacher:
             self._teacher.close()
 
-    def _walk(self) -> Iterator[Loss]:
-        """Steps from where the training stands; state changes between two of them only."""
+    def _restore(self, stored: StoredCheckpoint) -> None:
+        stored.check(steps=self.steps, per_epoch=self.per_epoch)
+        self.step, self.history = stored.step, History(stored.history)
+        self._optimizer.restore(stored.group("optimizer", self._optimizer.state()))
+        self._average.restore(stored.group("average", self._average.state()))
+
+    def _remaining(self) -> Iterator[Loss]:
+        """Run the remaining steps and yield their losses; between two steps the state is consistent."""
         with closing(self._batches.between(self.step, self.steps)) as batches:
             start = monotonic()
             for batch in batches:
@@ -194,20 +183,20 @@ class Trainer:
                 self.history.add(loss.parts, seconds=monotonic() - start, images=len(batch.images))
                 self.step += 1
                 yield loss
-                start = monotonic()  # what others did meanwhile is not training
+                start = monotonic()  # the time of the caller does not count
 
     def _step(self, batch: Batch) -> Loss:
-        with np.errstate(over="ignore", invalid="ignore"):  # what explodes is told from the loss
-            loss, norm = self._descend(batch)
+        with np.errstate(over="ignore", invalid="ignore"):  # divergence is detected from the loss
+            loss, norm = self._update(batch)
         if not (np.isfinite(loss.total) and np.isfinite(norm)):
-            raise YolodscError(f"step {batch.step}: the loss is no longer a number; wanted a lower --lr")
+            raise YolodscError(f"step {batch.step}: the loss is not finite; expected a lower rate than {self.settings.rate:g}")
         return loss
 
-    def _descend(self, batch: Batch) -> tuple[Loss, float]:
+    def _update(self, batch: Batch) -> tuple[Loss, float]:
         outputs = self._model.forward(batch.images)
         loss = self._objective(batch, outputs)
         self._model.backward(loss.gradients)
-        norm = clip(self._model.parameters, most=self.settings.clip)
+        norm = clip(self._model.parameters, max_norm=self.settings.clip)
         self._optimizer.step(rate=self._schedule.at(batch.step))
         self._average.update()
         return loss, norm
@@ -217,3 +206,15 @@ class Trainer:
         if validate:
             entry["map"] = validate(self.network())
         self.history.write(self._folder, {"settings": asdict(self.settings), **about})
+
+
+def _digest(
+    settings: FinetuneSettings, networks: tuple[Network, ...], paths: Sequence[str], labels: Sequence[Array], geometry: Geometry
+) -> str:
+    """Return the digest of everything that determines the result of a training."""
+    options = asdict(settings) | {
+        "labels": [objects.tolist() for objects in labels],
+        "geometry": geometry,
+        "profile": networks[0].profile.name,
+    }
+    return digest_of(options, networks, list(paths))

@@ -1,4 +1,4 @@
-"""The mean AP of a network in training, by the rule ``voc10``."""
+"""The mean AP of a network during training, by the rule ``voc10``."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from yolodsc.evaluation import RULES, Dataset, detection_table, run_inference, s
 from yolodsc.network import Network
 
 THRESH = 0.005
-"""Least score of the detections that are scored, as in ``detector valid``."""
+"""Smallest score of a detection, as in ``detector valid``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Validation:
     threads: int = 1
 
     def __call__(self, network: Network) -> float:
-        """Mean AP, 0..1; 0 where no class has objects."""
+        """Return the mean AP, 0..1; 0 if no class has objects."""
         detector = Detector(network, self.names, thresh=THRESH, threads=self.threads)
         try:
             found = detection_table(self.dataset, list(run_inference(self.dataset, detector)))

@@ -1,96 +1,80 @@
-"""Passes over (C, N) that batch norm with live statistics makes; sums of up to 1024 numbers in float32, of those in float64."""
+"""Passes over (C, N) for batch norm with live statistics; sums of up to 1024 elements in float32, sums of those in float64."""
 
 import numpy as np
 
 from yolodsc.arrays import Array, Floats
 from yolodsc.jit import njit
-from yolodsc.training.kernels.piecewise_linear import unbent
+from yolodsc.training.kernels.arguments import ActivationParams, Normalization, plain_arguments
+from yolodsc.training.kernels.piecewise_linear import BLOCK, activated, input_gradient
+from yolodsc.training.kernels.reductions import dot, row_sum
 
-_RUN = 1024
 
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+def sum_moments(x: Array, sums: Floats, squares: Floats) -> None:
+    """Fill (C,) with the sums of (C, N) and of its squared distances from the mean, in one pass.
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
-def moments(x: Array, sums: Floats, squares: Floats) -> None:
-    """Fill (C,) with the sums of (C, N) and those of squared distances from their own mean, in one pass.
-
-    Distances are taken from the mean of the first run, which is near enough for nothing to be lost.
+    Distances are taken from the mean of the first block, which is near enough to the mean for no precision to be lost.
     """
-    count = x.shape[1]
+    count, distances = x.shape[1], np.empty(BLOCK, np.float32)
     for c in range(len(x)):
-        head, pivot = x[c, :_RUN], np.float32(0)
-        for i in range(len(head)):
-            pivot += head[i]
-        pivot /= np.float32(len(head))
+        head = x[c, :BLOCK]
+        pivot = row_sum(head) / np.float32(len(head))
         first = second = np.float64(0)
-        for start in range(0, count, _RUN):
-            run, once, twice = x[c, start : start + _RUN], np.float32(0), np.float32(0)
-            for i in range(len(run)):
-                distance = run[i] - pivot
-                once += distance
-                twice += distance * distance
-            first += once
-            second += twice
+        for start in range(0, count, BLOCK):
+            part = x[c, start : start + BLOCK]
+            distance = distances[: len(part)]
+            for i in range(len(part)):
+                distance[i] = part[i] - pivot
+            first += row_sum(distance)
+            second += dot(distance, distance)
         sums[c] = first + count * np.float64(pivot)
         squares[c] = max(second - first * first / count, 0.0)
 
 
+@plain_arguments
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
-def normalise(x: Array, mean: Array, factor: Array, bias: Array, bending: tuple[np.float32, np.float32], out: Array) -> None:
-    """Fill (C, N) with (x - mean) * factor + bias, bent and cut."""
-    slope, limit = bending
+def normalise(x: Array, normalization: Normalization, out: Array) -> None:
+    """Fill (C, N) with the normalised and activated x."""
+    normalization = Normalization(*normalization)
     for c in range(len(x)):
-        source, place, m, f, b = x[c], out[c], mean[c], factor[c], bias[c]
+        source, target = x[c], out[c]
+        m, f, b = normalization.mean[c], normalization.factor[c], normalization.bias[c]
         for i in range(len(source)):
-            value = (source[i] - m) * f + b
-            place[i] = min(max(value, slope * value), limit)
+            target[i] = activated((source[i] - m) * f + b, ActivationParams(normalization.slope, normalization.limit))
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
-def slopes(
-    gradient: Array,
-    x: Array,
-    mean: Array,
-    factor: Array,
-    bias: Array,
-    bending: tuple[np.float32, np.float32],
-    bias_sums: Floats,
-    product_sums: Floats,
-) -> None:
-    """Sums over (C, N) of the gradient before bend and cut, and of its products with x - mean."""
+@plain_arguments
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+def sum_gradients(gradient: Array, x: Array, normalization: Normalization, bias_sums: Floats, product_sums: Floats) -> None:
+    """Fill (C,) with the sums over (C, N) of the gradient of the activation's input, and of its products with x - mean."""
+    normalization = Normalization(*normalization)
+    distances, values = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
     for c in range(len(x)):
-        m, f, b = mean[c], factor[c], bias[c]
+        m, f, b = normalization.mean[c], normalization.factor[c], normalization.bias[c]
         first = second = np.float64(0)
-        for start in range(0, x.shape[1], _RUN):
-            g, v = gradient[c, start : start + _RUN], x[c, start:]
-            once = twice = np.float32(0)
+        for start in range(0, x.shape[1], BLOCK):
+            g, v = gradient[c, start : start + BLOCK], x[c, start:]
+            distance, value = distances[: len(g)], values[: len(g)]
             for i in range(len(g)):
-                distance = v[i] - m
-                value = unbent(g[i], distance * f + b, bending)
-                once += value
-                twice += value * distance
-            first += once
-            second += twice
+                distance[i] = v[i] - m
+                value[i] = input_gradient(g[i], distance[i] * f + b, ActivationParams(normalization.slope, normalization.limit))
+            first += row_sum(value)
+            second += dot(value, distance)
         bias_sums[c], product_sums[c] = first, second
 
 
+@plain_arguments
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
-def denormalise(
-    gradient: Array,
-    x: Array,
-    mean: Array,
-    factor: Array,
-    bias: Array,
-    bending: tuple[np.float32, np.float32],
-    plain: Array,
-    product: Array,
-) -> None:
+def normalise_backward(gradient: Array, x: Array, normalization: Normalization, means: Array, products: Array) -> None:
     """Overwrite the gradient (C, N) of the output with that of x.
 
-    factor * (g - plain - (x - mean) * product), g the gradient before bend and cut.
+    The result is ``factor * (g - means - (x - mean) * products)``, where g is the gradient of the activation's input.
     """
+    normalization = Normalization(*normalization)
     for c in range(len(x)):
-        g, v, m, f, b, p, q = gradient[c], x[c], mean[c], factor[c], bias[c], plain[c], product[c]
+        g, v, p, q = gradient[c], x[c], means[c], products[c]
+        m, f, b = normalization.mean[c], normalization.factor[c], normalization.bias[c]
         for i in range(len(g)):
             distance = v[i] - m
-            value = unbent(g[i], distance * f + b, bending)
+            value = input_gradient(g[i], distance * f + b, ActivationParams(normalization.slope, normalization.limit))
             g[i] = f * (value - p - distance * q)

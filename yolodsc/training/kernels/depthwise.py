@@ -1,23 +1,33 @@
-"""Depthwise convolution of stacks of planes, forward and backward.
+"""Depthwise convolution of any size, stride, dilation and number of filters a channel, forward and backward.
 
-A plane is copied into a buffer with its zero margins, cut into phases: with stride s, pixel (y, x) lies in phase (y % s, x % s) at
-(y // s, x // s). Seen so, every tap is one shift of one phase, and convolution a sum of products of long flat arrays: row ends
-need no care (what is computed there is not used), and LLVM makes vector code however narrow the map. Three taps at a time run at
-29 GMAC/s on one core where indexed access, which Numba guards against negative indices, runs at 2.5.
+An image's channel is copied into a buffer with its zero padding, divided into phases: with stride s, pixel (y, x) lies in phase
+(y % s, x % s) at (y // s, x // s). Each tap is then one shift of one phase, and the convolution is a sum of products of long
+flattened arrays. The ends of rows need no special case (what is computed there is not used), and LLVM vectorises however narrow the
+feature map. Three taps at a time run at 29 GMAC/s on one core; indexed access, which Numba guards against negative indices, runs at
+2.5.
 """
 
 import numpy as np
 
 from yolodsc.arrays import Array, Ints
 from yolodsc.jit import njit
-from yolodsc.training.kernels.piecewise_linear import unbent
+from yolodsc.training.kernels.arguments import (
+    ActivationParams,
+    ConvolutionGradients,
+    ConvolutionOperands,
+    PhaseBuffers,
+    PhaseLayout,
+    plain_arguments,
+)
+from yolodsc.training.kernels.piecewise_linear import activated, input_gradient
+from yolodsc.training.kernels.reductions import add_three_dots, dot, row_sum
 
 CACHED = 6144
-"""How many numbers a buffer may hold for several images to share it."""
+"""Elements of a buffer that several images may share."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
-def _sum(out: Array, source: Array, starts: Ints, taps: Array) -> None:
+def _add_taps(out: Array, source: Array, starts: Ints, taps: Array) -> None:
     """Add Σ taps[k] * source[starts[k] + i] to out[i]."""
     k = 0
     while k < len(taps):
@@ -36,46 +46,34 @@ def _sum(out: Array, source: Array, starts: Ints, taps: Array) -> None:
         k += 3
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
-def _dots(gradient: Array, source: Array, starts: Ints, out: Array) -> None:
+@njit(cache=True, nogil=True, error_model="numpy")
+def _add_taps_gradient(gradient: Array, source: Array, starts: Ints, out: Array) -> None:
     """Add Σ gradient[i] * source[starts[k] + i] to out[k]."""
-    k, zero = 0, np.float32(0)
-    while k < len(out):
-        a, p, q, r = source[starts[k] :], zero, zero, zero
-        if k + 2 < len(out):
-            b, c = source[starts[k + 1] :], source[starts[k + 2] :]
-            for i in range(len(gradient)):
-                p += gradient[i] * a[i]
-                q += gradient[i] * b[i]
-                r += gradient[i] * c[i]
-            out[k + 1] += q
-            out[k + 2] += r
-        elif k + 1 < len(out):
-            b = source[starts[k + 1] :]
-            for i in range(len(gradient)):
-                p += gradient[i] * a[i]
-                q += gradient[i] * b[i]
-            out[k + 1] += q
-        else:
-            for i in range(len(gradient)):
-                p += gradient[i] * a[i]
-        out[k] += p
-        k += 3
+    triples = len(out) // 3 * 3
+    for k in range(0, triples, 3):
+        a, b, c = source[starts[k] :], source[starts[k + 1] :], source[starts[k + 2] :]
+        add_three_dots(gradient, a, b, c, out[k:])
+    for k in range(triples, len(out)):
+        out[k] += dot(gradient, source[starts[k] :])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _spread(plane: Array, margin: int, strides: tuple[int, int], phases: Array) -> None:
-    """Copy (H, W) into its places in (s, s, rows, pitch); margins stay as they are."""
-    height, width = plane.shape
-    sy, sx, rows, pitch = phases.shape[0], phases.shape[1], phases.shape[2], phases.shape[3]
-    for y in range(min(height, rows * sy - margin)):
-        py = y + margin
+def _phase_row(width: int, padding: int, phase: int, stride: int, pitch: int) -> tuple[int, int, int]:
+    """Return the first column of a phase that a row of pixels fills, the first pixel, and the count."""
+    first = max((padding - phase + stride - 1) // stride, 0)
+    left = first * stride + phase - padding
+    return first, left, min((width - left + stride - 1) // stride, pitch - first)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _split(image: Array, padding: int, phases: Array) -> None:
+    """Copy (H, W) into (s, s, rows, pitch); the padding is not written."""
+    (height, width), (sy, sx, rows, pitch) = image.shape, phases.shape
+    for y in range(min(height, rows * sy - padding)):
         for phase in range(sx):
-            target = phases[py % sy, phase, py // sy]
-            first = max((margin - phase + sx - 1) // sx, 0)
-            left = first * sx + phase - margin
-            count = min((width - left + sx - 1) // sx, pitch - first)
-            source, line = plane[y, left:], target[first:]
+            target = phases[(y + padding) % sy, phase, (y + padding) // sy]
+            first, left, count = _phase_row(width, padding, phase, sx, pitch)
+            source, line = image[y, left:], target[first:]
             if sx == 1:
                 for x in range(count):
                     line[x] = source[x]
@@ -88,24 +86,19 @@ def _spread(plane: Array, margin: int, strides: tuple[int, int], phases: Array) 
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _collect(phases: Array, margin: int, strides: tuple[int, int], plane: Array, add: bool) -> None:
-    """The way back: from (s, s, rows, pitch) to (H, W), 0 or nothing for pixels that no tap sees."""
-    height, width = plane.shape
-    sy, sx, rows, pitch = phases.shape[0], phases.shape[1], phases.shape[2], phases.shape[3]
-    base = np.float32(1 if add else 0)
+def _merge(phases: Array, padding: int, image: Array, accumulate: bool) -> None:
+    """Store (s, s, rows, pitch) in (H, W), or add it; pixels that no tap reads get 0 or nothing."""
+    (height, width), (sy, sx, rows, pitch) = image.shape, phases.shape
+    base = np.float32(1 if accumulate else 0)
     for y in range(height):
-        row = plane[y]
-        py = y + margin
-        if not add:
-            row[:] = 0
-        if py >= rows * sy:
+        if not accumulate:
+            image[y] = 0
+        if y + padding >= rows * sy:
             continue
         for phase in range(sx):
-            source = phases[py % sy, phase, py // sy]
-            first = max((margin - phase + sx - 1) // sx, 0)
-            left = first * sx + phase - margin
-            count = min((width - left + sx - 1) // sx, pitch - first)
-            line, target = source[first:], row[left:]
+            source = phases[(y + padding) % sy, phase, (y + padding) // sy]
+            first, left, count = _phase_row(width, padding, phase, sx, pitch)
+            line, target = source[first:], image[y, left:]
             if sx == 1:
                 for x in range(count):
                     target[x] = base * target[x] + line[x]
@@ -118,136 +111,100 @@ def _collect(phases: Array, margin: int, strides: tuple[int, int], plane: Array,
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
-def forward(
-    x: Array,
-    kernel: Array,
-    bias: Array,
-    bending: tuple[np.float32, np.float32],
-    margin: int,
-    strides: tuple[int, int],
-    starts: Ints,
-    phases: Array,
-    line: Array,
-    out: Array,
-) -> None:
-    """Convolve, add the bias, bend and cut.
+def _store_activated(line: Array, activation: ActivationParams, block: int, pitch: int, out: Array) -> None:
+    """Fill (m, OH, OW) with the activation of what lies in a line, ``block`` elements an image and ``pitch`` a row."""
+    for i in range(len(out)):
+        for y in range(out.shape[1]):
+            source, row = line[i * block + y * pitch :], out[i, y]
+            for x in range(len(row)):
+                row[x] = activated(source[x], activation)
+
+
+@plain_arguments
+@njit(cache=True, nogil=True, error_model="numpy")
+def forward(operands: ConvolutionOperands, layout: PhaseLayout, buffers: PhaseBuffers, out: Array) -> None:
+    """Compute convolution, bias and activation.
 
     Parameters
     ----------
-    x : (C, n, H, W)
-    kernel : (F, K * K)
-        F = C * multiplier; filter f sees channel f // multiplier.
-    bending
-        Slope below 0 and greatest value of the activation.
-    starts : (K * K,)
-        Where each tap's first number lies in ``phases``, flat.
-    phases : (m, s, s, rows, pitch)
-        Memory for m images; its margins must be 0 and stay so.
-    line : (m * s * s * rows * pitch,)
-        Memory.
+    operands
+        With weights (F, K * K), F = C * multiplier; filter f reads channel f // multiplier.
     out : (F, n, OH, OW)
     """
-    filters, images, height, width = out.shape
-    multiplier = filters // x.shape[0]
-    m, pitch = len(phases), phases.shape[4]
-    block = phases[0].size
-    source = phases.reshape(-1)
-    slope, limit = bending
-    for c in range(x.shape[0]):
+    operands = ConvolutionOperands(*operands)
+    layout = PhaseLayout(*layout)
+    buffers = PhaseBuffers(*buffers)
+    x, weights, bias, slope, limit = operands
+    activation = ActivationParams(slope, limit)
+    phases, line, _ = buffers
+    images, height, width = out.shape[1:]
+    multiplier, m, pitch, block = len(out) // len(x), len(phases), phases.shape[4], phases[0].size
+    for c in range(len(x)):
         for start in range(0, images, m):
             count = min(m, images - start)
             for i in range(count):
-                _spread(x[c, start + i], margin, strides, phases[i])
+                _split(x[c, start + i], layout.padding, phases[i])
             used = line[: (count - 1) * block + (height - 1) * pitch + width]
             for f in range(c * multiplier, (c + 1) * multiplier):
                 used[:] = bias[f]
-                _sum(used, source, starts, kernel[f])
-                for i in range(len(used)):
-                    used[i] = min(max(used[i], slope * used[i]), limit)
-                for i in range(count):
-                    for y in range(height):
-                        row, place = out[f, start + i, y], i * block + y * pitch
-                        part = line[place:]
-                        for j in range(width):
-                            row[j] = part[j]
+                _add_taps(used, phases.reshape(-1), layout.starts, weights[f])
+                _store_activated(used, activation, block, pitch, out[f, start : start + count])
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
-def _unbent(gradient: Array, out: Array, bending: tuple[np.float32, np.float32], block: int, pitch: int, line: Array) -> np.float32:
-    """Gradients (m, OH, OW) through the activation into their places of a line; returns their sum."""
-    total = np.float32(0)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+def _load_gradient(gradient: Array, out: Array, activation: ActivationParams, block: int, pitch: int, line: Array) -> None:
+    """Copy gradients (m, OH, OW) through the activation into a line."""
     for i in range(gradient.shape[0]):
         for y in range(gradient.shape[1]):
             g, v, part = gradient[i, y], out[i, y], line[i * block + y * pitch :]
             for x in range(gradient.shape[2]):
-                value = unbent(g[x], v[x], bending)
-                part[x] = value
-                total += value
-    return total
+                part[x] = input_gradient(g[x], v[x], activation)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+@njit(cache=True, nogil=True, error_model="numpy")
+def _add_input_gradient(taps: Array, layout: PhaseLayout, line: Array, sums: Array) -> None:
+    """Add one filter's part of the gradient of the input to its phases (count, s, s, rows, pitch)."""
+    area, block = sums.shape[3] * sums.shape[4], sums[0].size
+    head, sorted_taps, shifts = len(line) - len(sums) * block, taps[layout.order], layout.starts[layout.order] % area
+    for i in range(len(sums)):
+        flat = sums[i].reshape(-1)
+        for p in range(len(layout.parts) - 1):
+            first, last = layout.parts[p], layout.parts[p + 1]
+            _add_taps(flat[p * area : (p + 1) * area], line, head + i * block - shifts[first:last], sorted_taps[first:last])
+
+
+@plain_arguments
+@njit(cache=True, nogil=True, error_model="numpy")
 def backward(
-    x: Array,
-    out: Array,
-    gradient: Array,
-    kernel: Array,
-    bending: tuple[np.float32, np.float32],
-    margin: int,
-    strides: tuple[int, int],
-    starts: Ints,
-    order: Ints,
-    parts: Ints,
-    phases: Array,
-    line: Array,
-    sums: Array,
-    target: Array,
-    add: bool,
-    kernel_gradient: Array,
-    bias_gradient: Array,
+    operands: ConvolutionOperands, gradients: ConvolutionGradients, layout: PhaseLayout, buffers: PhaseBuffers, out: Array
 ) -> None:
-    """Gradients of kernel (F, K * K), bias (F,) and, where ``target`` (C, n, H, W) is not empty, of the input.
-
-    Parameters
-    ----------
-    order : (K * K,)
-        The taps sorted by phase; those of phase p are ``order[parts[p] : parts[p + 1]]``.
-    line : (margin of zeros + m * s * s * rows * pitch,)
-        Memory for the output's gradient, 0 wherever no pixel lies; the margin is as long as the greatest shift.
-    sums
-        Memory of the shape of ``phases``.
-    """
-    filters, images = out.shape[:2]
-    multiplier = filters // x.shape[0]
-    m, pitch, block = len(phases), phases.shape[4], phases[0].size
-    area = phases.shape[3] * pitch
-    source, shifts = phases.reshape(-1), starts % area
+    """Compute the gradients of weights (F, K * K) and bias, and of the input where it is needed."""
+    operands = ConvolutionOperands(*operands)
+    gradients = ConvolutionGradients(*gradients)
+    layout = PhaseLayout(*layout)
+    buffers = PhaseBuffers(*buffers)
+    x, weights, _, slope, limit = operands
+    activation = ActivationParams(slope, limit)
+    phases, line, sums = buffers
+    images, height, width = out.shape[1:]
+    multiplier, m, pitch, block = len(out) // len(x), len(phases), phases.shape[4], phases[0].size
     head = len(line) - m * block
-    taps = np.empty(len(starts), np.float32)
-    back = np.empty(len(starts), np.int64)
-    kernel_gradient[:] = 0
-    bias_gradient[:] = 0
-    for c in range(x.shape[0]):
+    gradients.weights[:] = 0
+    gradients.bias[:] = 0
+    for c in range(len(x)):
         for start in range(0, images, m):
-            count = min(m, images - start)
+            stop = min(start + m, images)
+            count = stop - start
             for i in range(count):
-                _spread(x[c, start + i], margin, strides, phases[i])
-            used = line[head : head + (count - 1) * block + (out.shape[2] - 1) * pitch + out.shape[3]]
+                _split(x[c, start + i], layout.padding, phases[i])
+            used = line[head : head + (count - 1) * block + (height - 1) * pitch + width]
             sums[:] = 0
             for f in range(c * multiplier, (c + 1) * multiplier):
-                stop = start + count
-                bias_gradient[f] += _unbent(gradient[f, start:stop], out[f, start:stop], bending, block, pitch, line[head:])
-                _dots(used, source, starts, kernel_gradient[f])
-                if target.size == 0:
-                    continue
-                for k in range(len(order)):
-                    taps[k] = kernel[f, order[k]]
+                _load_gradient(gradients.out[f, start:stop], out[f, start:stop], activation, block, pitch, line[head:])
+                gradients.bias[f] += row_sum(used)
+                _add_taps_gradient(used, phases.reshape(-1), layout.starts, gradients.weights[f])
+                if gradients.x.size > 0:
+                    _add_input_gradient(weights[f], layout, line[: head + count * block], sums[:count])
+            if gradients.x.size > 0:
                 for i in range(count):
-                    for p in range(len(parts) - 1):
-                        for k in range(parts[p], parts[p + 1]):
-                            back[k] = head + i * block - shifts[order[k]]
-                        goal = sums[i].reshape(-1)[p * area : (p + 1) * area]
-                        _sum(goal, line, back[parts[p] : parts[p + 1]], taps[parts[p] : parts[p + 1]])
-            if target.size > 0:
-                for i in range(count):
-                    _collect(sums[i], margin, strides, target[c, start + i], add)
+                    _merge(sums[i], layout.padding, gradients.x[c, start + i], gradients.accumulate)

@@ -1,17 +1,21 @@
 """Convolution as matrix products on columns (``im2col.c: im2col_cpu_ext``, ``col2im.c``), a few rows of the output at a time.
 
-The rows of all images count on: row r is row r % OH of image r // OH. So many are taken that columns and products stay in the
-cache; the columns of a whole image would be nine times the input for 3x3, and twice as slow.
+Rows are numbered over all images: row r is row r % OH of image r // OH. The number of rows at a time keeps columns and products in
+the cache. The columns of a whole image would take nine times the memory of the input for 3x3, and twice the time.
 """
 
 import numpy as np
 
 from yolodsc.arrays import Array
 from yolodsc.jit import njit
-from yolodsc.training.kernels.piecewise_linear import bent_row, unbent_row
-
-Geometry = tuple[int, int, int, int, int]
-"""size, stride_y, stride_x, margin, dilation."""
+from yolodsc.training.kernels.arguments import (
+    ActivationParams,
+    ConvolutionGeometry,
+    ConvolutionGradients,
+    ConvolutionOperands,
+    plain_arguments,
+)
+from yolodsc.training.kernels.piecewise_linear import activation_backward, activation_forward
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -23,90 +27,94 @@ def _inside(start: int, stride: int, side: int, count: int) -> tuple[int, int]:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _gather(x: Array, geometry: Geometry, first_row: int, out_height: int, columns: Array) -> None:
-    """Fill (C, K, K, R, OW) from (C, n, H, W): what each tap sees, 0 outside the map."""
-    size, stride_y, stride_x, margin, dilation = geometry
-    height, width = x.shape[2:]
-    rows, out_width = columns.shape[3:]
-    for c in range(x.shape[0]):
-        for ky in range(size):
-            for kx in range(size):
-                left = kx * dilation - margin
-                first, last = _inside(left, stride_x, width, out_width)
-                i, line = divmod(first_row, out_height)
-                for r in range(rows):
-                    row, image, y = columns[c, ky, kx, r], i, line * stride_y + ky * dilation - margin
-                    i, line = (i, line + 1) if line + 1 < out_height else (i + 1, 0)
-                    if y < 0 or y >= height:
-                        for j in range(out_width):
-                            row[j] = 0
-                        continue
-                    for j in range(first):
-                        row[j] = 0
-                    for j in range(last, out_width):
-                        row[j] = 0
-                    source, place = x[c, image, y, first * stride_x + left :], row[first:]
-                    if stride_x == 1:
-                        for j in range(last - first):
-                            place[j] = source[j]
-                    else:
-                        for j in range(last - first):
-                            place[j] = source[j * stride_x]
+def _gather_row(source: Array, left: int, stride: int, inside: tuple[int, int], row: Array) -> None:
+    """Fill (OW,) with every ``stride``-th pixel of (W,) from ``left``, 0 outside."""
+    first, last = inside
+    for j in range(first):
+        row[j] = 0
+    for j in range(last, len(row)):
+        row[j] = 0
+    pixels, target = source[first * stride + left :], row[first:]
+    if stride == 1:
+        for j in range(last - first):
+            target[j] = pixels[j]
+    else:
+        for j in range(last - first):
+            target[j] = pixels[j * stride]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _scatter(columns: Array, geometry: Geometry, first_row: int, out_height: int, x: Array) -> None:
-    """The transpose: add (C, K, K, R, OW) to where they came from in (C, n, H, W)."""
-    size, stride_y, stride_x, margin, dilation = geometry
+def _scatter_row(row: Array, left: int, stride: int, inside: tuple[int, int], target: Array) -> None:
+    """Add (OW,) to every ``stride``-th pixel of (W,) from ``left``."""
+    first, last = inside
+    source, pixels = row[first:], target[first * stride + left :]
+    if stride == 1:
+        for j in range(last - first):
+            pixels[j] += source[j]
+    else:
+        for j in range(last - first):
+            pixels[j * stride] += source[j]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _gather(x: Array, geometry: ConvolutionGeometry, first_row: int, out_height: int, columns: Array) -> None:
+    """Fill (C, K, K, R, OW) from (C, n, H, W): what each tap reads, 0 outside the feature map."""
+    size, stride_y, stride_x, padding, dilation = geometry
     height, width = x.shape[2:]
     rows, out_width = columns.shape[3:]
-    for c in range(x.shape[0]):
-        for ky in range(size):
-            for kx in range(size):
-                left = kx * dilation - margin
-                first, last = _inside(left, stride_x, width, out_width)
-                i, line = divmod(first_row, out_height)
-                for r in range(rows):
-                    image, y = i, line * stride_y + ky * dilation - margin
-                    i, line = (i, line + 1) if line + 1 < out_height else (i + 1, 0)
-                    if y < 0 or y >= height:
-                        continue
-                    source, place = columns[c, ky, kx, r, first:], x[c, image, y, first * stride_x + left :]
-                    if stride_x == 1:
-                        for j in range(last - first):
-                            place[j] += source[j]
-                    else:
-                        for j in range(last - first):
-                            place[j * stride_x] += source[j]
+    for k in range(x.shape[0] * size * size):
+        c, ky, kx = k // (size * size), k // size % size, k % size
+        left = kx * dilation - padding
+        inside = _inside(left, stride_x, width, out_width)
+        image, line = divmod(first_row, out_height)
+        for r in range(rows):
+            row, y = columns[c, ky, kx, r], line * stride_y + ky * dilation - padding
+            if 0 <= y < height:
+                _gather_row(x[c, image, y], left, stride_x, inside, row)
+            else:
+                row[:] = 0
+            image, line = (image, line + 1) if line + 1 < out_height else (image + 1, 0)
 
 
+@njit(cache=True, nogil=True, error_model="numpy")
+def _scatter(columns: Array, geometry: ConvolutionGeometry, first_row: int, out_height: int, x: Array) -> None:
+    """The transpose of `_gather`: add (C, K, K, R, OW) to (C, n, H, W)."""
+    size, stride_y, stride_x, padding, dilation = geometry
+    height, width = x.shape[2:]
+    rows, out_width = columns.shape[3:]
+    for k in range(x.shape[0] * size * size):
+        c, ky, kx = k // (size * size), k // size % size, k % size
+        left = kx * dilation - padding
+        inside = _inside(left, stride_x, width, out_width)
+        image, line = divmod(first_row, out_height)
+        for r in range(rows):
+            y = line * stride_y + ky * dilation - padding
+            if 0 <= y < height:
+                _scatter_row(columns[c, ky, kx, r], left, stride_x, inside, x[c, image, y])
+            image, line = (image, line + 1) if line + 1 < out_height else (image + 1, 0)
+
+
+@plain_arguments
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
-def forward(
-    x: Array,
-    matrices: Array,
-    bias: Array,
-    bending: tuple[np.float32, np.float32],
-    geometry: Geometry,
-    rows: int,
-    memory: Array,
-    out: Array,
-) -> None:
-    """Convolve, add the bias, bend and cut.
+def forward(operands: ConvolutionOperands, geometry: ConvolutionGeometry, rows: int, memory: Array, out: Array) -> None:
+    """Compute convolution, bias and activation.
 
     Parameters
     ----------
-    x : (C, n, H, W)
-    matrices : (G, F / G, C / G * K * K)
-    bending
-        Slope below 0 and greatest value of the activation.
+    operands
+        With weights (G, F / G, C / G * K * K).
     rows
-        Of the output, at a time.
-    memory : ((C * K * K + F) * rows * OW,)
+        Rows of the output at a time.
+    memory : ((C * K * K + F / G) * rows * OW,)
     out : (F, n, OH, OW)
     """
-    groups, filters, taps = matrices.shape
-    size, out_width, total = geometry[0], out.shape[3], out.shape[1] * out.shape[2]
-    after = out.reshape(len(out), -1)
+    operands = ConvolutionOperands(*operands)
+    geometry = ConvolutionGeometry(*geometry)
+    x, weights, bias, slope, limit = operands
+    activation = ActivationParams(slope, limit)
+    groups, filters, taps = weights.shape
+    size, out_width, total = geometry.size, out.shape[3], out.shape[1] * out.shape[2]
+    out_rows = out.reshape(len(out), -1)
     for first in range(0, total, rows):
         n = min(rows, total - first)
         width = n * out_width
@@ -114,52 +122,51 @@ def forward(
         product = memory[groups * taps * width :][: filters * width].reshape(filters, width)
         _gather(x, geometry, first, out.shape[2], columns.reshape(len(x), size, size, n, out_width))
         for g in range(groups):
-            np.dot(matrices[g], columns.reshape(groups, taps, width)[g], product)
+            np.dot(weights[g], columns.reshape(groups, taps, width)[g], product)
             for k in range(filters):
                 f = g * filters + k
-                bent_row(product[k], bias[f], bending, after[f, first * out_width :])
+                activation_forward(product[k], bias[f], activation, out_rows[f, first * out_width :])
 
 
+@plain_arguments
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 def backward(
-    x: Array,
-    out: Array,
-    gradient: Array,
-    matrices: Array,
-    bending: tuple[np.float32, np.float32],
-    geometry: Geometry,
+    operands: ConvolutionOperands,
+    gradients: ConvolutionGradients,
+    geometry: ConvolutionGeometry,
     rows: int,
     memory: Array,
-    target: Array,
-    add: bool,
-    matrix_gradients: Array,
-    bias_gradient: Array,
+    out: Array,
 ) -> None:
-    """Gradients of kernels (G, F / G, taps), bias (F,) and, where ``target`` (C, n, H, W) is not empty, of the input."""
-    groups, filters, taps = matrices.shape
-    size, out_width, total = geometry[0], out.shape[3], out.shape[1] * out.shape[2]
-    after, slopes = out.reshape(len(out), -1), gradient.reshape(len(out), -1)
-    part = np.empty_like(matrices[0])
-    matrix_gradients[:] = 0
-    bias_gradient[:] = 0
-    if not add:
-        target[:] = 0
+    """Compute the gradients of weights (G, F / G, taps) and bias, and of the input where it is needed."""
+    operands = ConvolutionOperands(*operands)
+    gradients = ConvolutionGradients(*gradients)
+    geometry = ConvolutionGeometry(*geometry)
+    x, weights = operands.x, operands.weights
+    groups, filters, taps = weights.shape
+    size, out_width, total = geometry.size, out.shape[3], out.shape[1] * out.shape[2]
+    out_rows, gradient = out.reshape(len(out), -1), gradients.out.reshape(len(out), -1)
+    part = np.empty_like(weights[0])
+    gradients.weights[:] = 0
+    gradients.bias[:] = 0
+    if not gradients.accumulate:
+        gradients.x[:] = 0
     for first in range(0, total, rows):
-        n = min(rows, total - first)
+        n, start = min(rows, total - first), first * out_width
         width = n * out_width
         columns = memory[: groups * taps * width]
-        grouped, before = (
-            columns.reshape(groups, taps, width),
-            memory[groups * taps * width :][: filters * width].reshape(filters, width),
-        )
+        grouped = columns.reshape(groups, taps, width)
+        before = memory[groups * taps * width :][: filters * width].reshape(filters, width)
         _gather(x, geometry, first, out.shape[2], columns.reshape(len(x), size, size, n, out_width))
         for g in range(groups):
             for k in range(filters):
-                f, start = g * filters + k, first * out_width
-                bias_gradient[f] += unbent_row(slopes[f, start:], after[f, start:], bending, before[k])
+                f = g * filters + k
+                gradients.bias[f] += activation_backward(
+                    gradient[f, start:], out_rows[f, start:], ActivationParams(operands.slope, operands.limit), before[k]
+                )
             np.dot(before, grouped[g].T, part)
-            matrix_gradients[g] += part
-            if target.size > 0:
-                np.dot(matrices[g].T, before, grouped[g])
-        if target.size > 0:
-            _scatter(columns.reshape(len(x), size, size, n, out_width), geometry, first, out.shape[2], target)
+            gradients.weights[g] += part
+            if gradients.x.size > 0:
+                np.dot(weights[g].T, before, grouped[g])
+        if gradients.x.size > 0:
+            _scatter(columns.reshape(len(x), size, size, n, out_width), geometry, first, out.shape[2], gradients.x)

@@ -1,84 +1,103 @@
-"""Windows of a pool: their largest cell, and the way back to it."""
+"""Max pooling over space, forward and backward."""
 
 import numpy as np
 
 from yolodsc.arrays import Array
 from yolodsc.jit import njit
+from yolodsc.training.kernels.arguments import PoolingWindow, plain_arguments
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def largest(x: Array, size: int, strides: tuple[int, int], margin: int, out: Array) -> None:
-    """Fill (C, n, OH, OW) from (C, n, H, W); cells outside don't take part."""
-    channels, images, height, width = x.shape
-    for c in range(channels):
-        for i in range(images):
-            for y in range(out.shape[2]):
-                top = y * strides[0] - margin
-                rows = range(max(top, 0), min(top + size, height))
-                for j in range(out.shape[3]):
-                    left = j * strides[1] - margin
-                    best = np.finfo(np.float32).min
-                    for v in rows:
-                        for u in range(max(left, 0), min(left + size, width)):
-                            best = max(best, x[c, i, v, u])
-                    out[c, i, y, j] = best
+def _maximum(x: Array, rows: tuple[int, int], columns: tuple[int, int]) -> np.float32:
+    """Return the largest pixel of a part of (H, W)."""
+    best = np.finfo(np.float32).min
+    for v in range(rows[0], rows[1]):
+        for u in range(columns[0], columns[1]):
+            best = max(best, x[v, u])
+    return best
+
+
+@plain_arguments
+@njit(cache=True, nogil=True, error_model="numpy")
+def forward(x: Array, window: PoolingWindow, out: Array) -> None:
+    """Fill (C, n, OH, OW) from (C, n, H, W); pixels outside the feature map do not count."""
+    window = PoolingWindow(*window)
+    height, width = x.shape[2:]
+    planes, pooled = x.reshape(-1, height, width), out.reshape(-1, out.shape[2], out.shape[3])
+    for p in range(len(planes)):
+        for i in range(out.shape[2]):
+            top = i * window.stride_y - window.padding
+            rows = max(top, 0), min(top + window.size, height)
+            for j in range(out.shape[3]):
+                left = j * window.stride_x - window.padding
+                pooled[p, i, j] = _maximum(planes[p], rows, (max(left, 0), min(left + window.size, width)))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def give_back(gradient: Array, x: Array, out: Array, size: int, strides: tuple[int, int], margin: int, target: Array) -> None:
-    """Add each gradient (C, n, OH, OW) to the first cell of its window that holds the largest value."""
-    channels, images, height, width = x.shape
-    for c in range(channels):
-        for i in range(images):
-            for y in range(out.shape[2]):
-                top = max(y * strides[0] - margin, 0)
-                bottom = min(y * strides[0] - margin + size, height)
-                for j in range(out.shape[3]):
-                    left = max(j * strides[1] - margin, 0)
-                    right = min(j * strides[1] - margin + size, width)
-                    u, v = left, top
-                    while v < bottom and x[c, i, v, u] != out[c, i, y, j]:
-                        u += 1
-                        if u >= right:
-                            u, v = left, v + 1
-                    if v < bottom and u < right:
-                        target[c, i, v, u] += gradient[c, i, y, j]
+def _first(x: Array, rows: tuple[int, int], columns: tuple[int, int], value: np.float32) -> tuple[int, int]:
+    """Return row and column of the first pixel in a part of (H, W) that equals ``value``; beyond the last row without one."""
+    v, u = rows[0], columns[0]
+    while v < rows[1] and x[v, u] != value:
+        u += 1
+        if u >= columns[1]:
+            u, v = columns[0], v + 1
+    return v, u
+
+
+@plain_arguments
+@njit(cache=True, nogil=True, error_model="numpy")
+def backward(gradient: Array, x: Array, out: Array, window: PoolingWindow, target: Array) -> None:
+    """Add each gradient (C, n, OH, OW) to the first pixel of its window that holds the maximum."""
+    window = PoolingWindow(*window)
+    height, width = x.shape[2:]
+    planes, targets = x.reshape(-1, height, width), target.reshape(-1, height, width)
+    pooled = out.reshape(-1, out.shape[2], out.shape[3])
+    gradients = gradient.reshape(-1, out.shape[2], out.shape[3])
+    for p in range(len(planes)):
+        for i in range(out.shape[2]):
+            top = max(i * window.stride_y - window.padding, 0)
+            bottom = min(i * window.stride_y - window.padding + window.size, height)
+            for j in range(out.shape[3]):
+                left = max(j * window.stride_x - window.padding, 0)
+                right = min(j * window.stride_x - window.padding + window.size, width)
+                v, u = _first(planes[p], (top, bottom), (left, right), pooled[p, i, j])
+                if v < bottom and u < right:
+                    targets[p, v, u] += gradients[p, i, j]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def largest_of_four(x: Array, out: Array) -> None:
-    """Fill (C, n, H / 2, W / 2) from (C, n, H, W): windows of 2x2 that do not overlap, seven times as fast as in general."""
-    channels, images, height, width = out.shape
+def forward_2x2(x: Array, out: Array) -> None:
+    """Fill (C, n, H / 2, W / 2) from (C, n, H, W): windows of 2x2 without overlap, seven times as fast as `forward`."""
+    width = out.shape[3]
+    rows, pooled = x.reshape(-1, x.shape[3]), out.reshape(-1, width)
     one, two = np.uint64(1), np.uint64(2)
-    for c in range(channels):
-        for i in range(images):
-            for y in range(height):
-                a, b, row = x[c, i, 2 * y], x[c, i, 2 * y + 1], out[c, i, y]
-                for j in range(np.uint64(width)):
-                    k = two * j
-                    row[j] = max(a[k], a[k + one], b[k], b[k + one])
+    for r in range(len(pooled)):
+        a, b, row = rows[2 * r], rows[2 * r + 1], pooled[r]
+        for j in range(np.uint64(width)):
+            k = two * j
+            row[j] = max(a[k], a[k + one], b[k], b[k + one])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def give_back_to_four(gradient: Array, x: Array, out: Array, target: Array, add: bool) -> None:
-    """Store or add the gradients (C, n, H / 2, W / 2) of `largest_of_four`; all cells are written."""
-    channels, images, height, width = out.shape
+def backward_2x2(gradient: Array, x: Array, out: Array, target: Array, accumulate: bool) -> None:
+    """Store or add the gradients (C, n, H / 2, W / 2) of `forward_2x2`; every pixel is written."""
+    width = out.shape[3]
+    rows, targets = x.reshape(-1, x.shape[3]), target.reshape(-1, x.shape[3])
+    pooled, gradients = out.reshape(-1, width), gradient.reshape(-1, width)
     one, two, zero = np.uint64(1), np.uint64(2), np.float32(0)
-    for c in range(channels):
-        for i in range(images):
-            for y in range(height):
-                a, b, row, g = x[c, i, 2 * y], x[c, i, 2 * y + 1], out[c, i, y], gradient[c, i, y]
-                above, below = target[c, i, 2 * y], target[c, i, 2 * y + 1]
-                for j in range(np.uint64(width)):
-                    k = two * j
-                    first = a[k] == row[j]
-                    second = (a[k + one] == row[j]) & (not first)
-                    above[k] = (above[k] if add else zero) + (g[j] if first else zero)
-                    above[k + one] = (above[k + one] if add else zero) + (g[j] if second else zero)
-                for j in range(np.uint64(width)):
-                    k = two * j
-                    found = (a[k] == row[j]) | (a[k + one] == row[j])
-                    third = (b[k] == row[j]) & (not found)
-                    fourth = not (found | third)
-                    below[k] = (below[k] if add else zero) + (g[j] if third else zero)
-                    below[k + one] = (below[k + one] if add else zero) + (g[j] if fourth else zero)
+    for r in range(len(pooled)):
+        a, b, row, g = rows[2 * r], rows[2 * r + 1], pooled[r], gradients[r]
+        above, below = targets[2 * r], targets[2 * r + 1]
+        for j in range(np.uint64(width)):
+            k = two * j
+            first = a[k] == row[j]
+            second = (a[k + one] == row[j]) & (not first)
+            above[k] = (above[k] if accumulate else zero) + (g[j] if first else zero)
+            above[k + one] = (above[k + one] if accumulate else zero) + (g[j] if second else zero)
+        for j in range(np.uint64(width)):
+            k = two * j
+            found = (a[k] == row[j]) | (a[k + one] == row[j])
+            third = (b[k] == row[j]) & (not found)
+            fourth = not (found | third)
+            below[k] = (below[k] if accumulate else zero) + (g[j] if third else zero)
+            below[k + one] = (below[k + one] if accumulate else zero) + (g[j] if fourth else zero)

@@ -1,12 +1,13 @@
-"""Bias and activation of a map, forward and backward; ``[activation]`` itself."""
+"""Bias and activation of a feature map, forward and backward; ``[activation]`` itself."""
 
 import numpy as np
 
 from yolodsc.arrays import Array
 from yolodsc.errors import YolodscError
-from yolodsc.network import PIECEWISE_LINEAR, ActivationLayer, ConvolutionalLayer, Layer, activate
-from yolodsc.training.kernels.derivatives import SLOPES
-from yolodsc.training.layers.context import LayerContext, flat
+from yolodsc.network import PIECEWISE_LINEAR, ActivationLayer, Layer, activate
+from yolodsc.training.kernels.arguments import ActivationParams
+from yolodsc.training.layers.context import LayerContext, flattened
+from yolodsc.training.layers.derivatives import DERIVATIVES
 
 
 class Activation:
@@ -15,84 +16,58 @@ class Activation:
     Attributes
     ----------
     before : (C, N)
-        Where the operation puts its numbers: the output itself, or memory of its own where the derivative needs them.
+        The array that the operation fills: the output itself, or an array of its own where the derivative needs its elements.
     """
 
     def __init__(self, layer: Layer, name: str, out: Array) -> None:
-        if name not in PIECEWISE_LINEAR and name not in SLOPES:
+        if name not in PIECEWISE_LINEAR and name not in DERIVATIVES:
             raise YolodscError(f"layer {layer.index} [{layer.type}]: activation={name} cannot be trained")
         self._name = name
-        self._out = flat(out)
-        self.before = self._out if name in PIECEWISE_LINEAR else np.empty_like(self._out)
-        self._none = np.zeros(len(out), np.float32)
+        self._params = ActivationParams(*PIECEWISE_LINEAR[name]) if name in PIECEWISE_LINEAR else None
+        self._out = flattened(out)
+        self.before = self._out if self._params else np.empty_like(self._out)
+        self._no_bias = np.zeros(len(out), np.float32)
         self._sums = np.empty(len(out), np.float32)
 
     def forward(self, bias: Array | None = None) -> None:
-        """Output from ``before`` and a bias (C,)."""
+        """Fill the output from ``before`` and a bias (C,)."""
         from yolodsc.engine import add_bias_and_activate
 
-        bias = self._none if bias is None else bias
-        if self._name in PIECEWISE_LINEAR:
-            add_bias_and_activate(self._out, bias, *PIECEWISE_LINEAR[self._name])
+        bias = self._no_bias if bias is None else bias
+        if self._params:
+            add_bias_and_activate(self._out, bias, self._params.slope, self._params.limit)
         else:
             np.add(self.before, bias[:, None], out=self.before)
             self._out[:] = activate(self.before, self._name)
 
     def backward(self, gradient: Array, bias_gradient: Array | None = None) -> None:
-        """Overwrite the gradient (C, N) of the output with that of ``before``; its sums go to the bias's."""
-        from yolodsc.training.kernels.piecewise_linear import unbend
+        """Overwrite the gradient (C, N) of the output with that of ``before``; its sums are the gradient (C,) of the bias."""
+        from yolodsc.training.kernels.piecewise_linear import bias_backward
 
         sums = self._sums if bias_gradient is None else bias_gradient
-        if self._name in PIECEWISE_LINEAR:
-            unbend(gradient, self._out, *PIECEWISE_LINEAR[self._name], sums)
+        if self._params:
+            bias_backward(gradient, self._out, self._params, sums)
         else:
-            gradient *= SLOPES[self._name](self.before, self._out)
+            gradient *= DERIVATIVES[self._name](self.before, self._out)
             gradient.sum(axis=1, out=sums)
 
 
-class Finish:
-    """How a convolution ends: a bend is the kernel's own last step, any other activation comes after it.
-
-    Attributes
-    ----------
-    bending
-        Slope below 0 and greatest value that the kernel applies, of the linear function where the activation is no bend.
-    before : (F, n, OH, OW)
-        What the kernel fills.
-    """
-
-    def __init__(self, layer: ConvolutionalLayer, out: Array) -> None:
-        self.bending = PIECEWISE_LINEAR.get(layer.activation, PIECEWISE_LINEAR["linear"])
-        self._activation = None if layer.activation in PIECEWISE_LINEAR else Activation(layer, layer.activation, out)
-        self.before = self._activation.before.reshape(out.shape) if self._activation else out
-
-    def forward(self) -> None:
-        """What the kernel has left to do."""
-        if self._activation:
-            self._activation.forward()
-
-    def backward(self, gradient: Array) -> None:
-        """Overwrite the gradient (F, N) with that of what the kernel made."""
-        if self._activation:
-            self._activation.backward(gradient)
-
-
-class ActivationOperation:
+class ActivationTraining:
     """``[activation]``."""
 
-    def __init__(self, place: LayerContext[ActivationLayer]) -> None:
-        self._x = flat(place.inputs[0])
-        self._gradient = place.gradient
-        self._target = place.targets[0]
-        self._activation = Activation(place.layer, place.layer.activation, place.out)
+    def __init__(self, context: LayerContext[ActivationLayer]) -> None:
+        self._x = flattened(context.inputs[0])
+        self._gradient = context.gradient
+        self._target = context.targets[0]
+        self._activation = Activation(context.layer, context.layer.activation, context.out)
 
     def forward(self) -> None:
-        """Copy, then in place."""
+        """Copy the input, then apply the activation in place."""
         self._activation.before[:] = self._x
         self._activation.forward()
 
     def backward(self) -> None:
-        """Through the derivative."""
-        self._activation.backward(flat(self._gradient))
+        """Multiply the gradient by the derivative."""
+        self._activation.backward(flattened(self._gradient))
         if self._target:
             self._target.put(self._gradient)

@@ -1,4 +1,4 @@
-"""What an operation is given: its layer, the arrays it reads and writes, the places for its gradients."""
+"""What an operation is given: its layer, the arrays that it reads and writes, and the arrays for its gradients."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ L = TypeVar("L", bound=Layer)
 
 
 class TrainingOperation(Protocol):
-    """One layer on one chunk of images, bound to its arrays; it takes no arguments and allocates next to nothing."""
+    """One layer on one micro-batch, bound to its arrays; it takes no arguments and allocates little."""
 
     def forward(self) -> None:
         """Fill the output from the inputs."""
@@ -31,25 +31,25 @@ class Scratch:
         self._memory = np.empty(0, np.float32)
 
     def reserve(self, count: int) -> None:
-        """Make sure that ``count`` numbers can be taken."""
+        """Make sure that ``count`` elements can be taken."""
         if count > len(self._memory):
             self._memory = np.empty(count, np.float32)
 
     def take(self, *shape: int) -> Array:
-        """An array of undefined content, the same memory at every call."""
+        """Return an array of undefined content; every call returns the same memory."""
         return self._memory[: int(np.prod(shape))].reshape(shape)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GradientTarget:
-    """Where the gradient of one input goes; ``add`` to what other readers of that input have put there."""
+    """The array for the gradient of one input; ``accumulate`` adds to what other readers of that input have stored."""
 
     array: Array
-    add: bool
+    accumulate: bool
 
     def put(self, gradient: Array) -> None:
-        """Store or add."""
-        if self.add:
+        """Store the gradient, or add it."""
+        if self.accumulate:
             np.add(self.array, gradient, out=self.array)
         else:
             np.copyto(self.array, gradient)
@@ -57,24 +57,24 @@ class GradientTarget:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerContext(Generic[L]):
-    """An operation's surroundings. Maps are (C, n, H, W): channels first, so that one matrix product serves all n images.
+    """What an operation works on. Feature maps are (C, n, H, W): with channels first, one matrix product computes all n images.
 
     Attributes
     ----------
     layer
-        With the shapes of the images at hand.
+        The layer, with the shapes for the present size of images.
     inputs, out
-        Maps; ``out`` is kept for the backward pass.
+        Feature maps; ``out`` is kept for the backward pass.
     gradient
-        Of the output, summed over its readers when the backward pass comes here.
+        Gradient of the output, the sum over its readers when the layer's backward pass begins.
     targets
-        For each input the place of its gradient, None where nobody wants it.
+        For each input the array of its gradient, None where the gradient is not needed.
     weights
         Arrays as the forward pass uses them (batch norm folded where its statistics are frozen).
     weight_gradients
-        This chunk's own places, of the shapes of ``weights``; overwritten.
+        Arrays of the micro-batch, of the shapes of ``weights``; overwritten.
     scratch
-        Of the thread.
+        Memory of the thread.
     """
 
     layer: L
@@ -87,6 +87,6 @@ class LayerContext(Generic[L]):
     weight_gradients: Mapping[str, Array] = field(default_factory=dict)
 
 
-def flat(x: Array) -> Array:
-    """(C, n, H, W) as (C, n H W), without a copy."""
+def flattened(x: Array) -> Array:
+    """View (C, n, H, W) as (C, n H W)."""
     return x.reshape(len(x), -1)

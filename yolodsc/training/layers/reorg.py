@@ -1,4 +1,4 @@
-"""``[reorg]``: numbers change places, and their gradients change back (``blas.c: reorg_cpu``)."""
+"""``[reorg]``: a permutation of elements, and its inverse for the gradients (``blas.c: reorg_cpu``)."""
 
 import numpy as np
 
@@ -7,29 +7,29 @@ from yolodsc.network import ReorgLayer
 from yolodsc.training.layers.context import LayerContext
 
 
-class Reorg:
-    """A permutation of every image, as the layer itself makes it."""
+class ReorgTraining:
+    """A permutation of the elements of every image, taken from the layer's own forward pass."""
 
-    def __init__(self, place: LayerContext[ReorgLayer]) -> None:
-        self._x, self._out, self._gradient, self._target = place.inputs[0], place.out, place.gradient, place.targets[0]
+    def __init__(self, context: LayerContext[ReorgLayer]) -> None:
+        self._x, self._out, self._gradient, self._target = context.inputs[0], context.out, context.gradient, context.targets[0]
         channels, images, height, width = self._x.shape
-        numbers = np.arange(channels * height * width, dtype=np.float64).reshape(channels, height, width)
-        order: Ints = place.layer.forward([numbers], {}).astype(np.int64)  # float64 holds them all
+        elements = np.arange(channels * height * width, dtype=np.float64).reshape(channels, height, width)
+        order: Ints = context.layer.forward([elements], {}).astype(np.int64)  # float64 represents them exactly
         channel, pixel = np.divmod(order, height * width)
         offsets = np.arange(images)[:, None, None]
-        # (OC, n, OH, OW): where in (C, n, H, W) each number comes from
+        # (OC, n, OH, OW): index in the flattened (C, n, H, W) of each element
         self._order: Ints = ((channel[:, None] * images + offsets) * (height * width) + pixel[:, None]).reshape(-1)
 
     def forward(self) -> None:
-        """Fetch."""
+        """Gather the elements."""
         np.take(self._x.reshape(-1), self._order, out=self._out.reshape(-1))
 
     def backward(self) -> None:
-        """Bring back; every number has one place."""
+        """Scatter the gradients; no index repeats."""
         if self._target is None:
             return
-        places: Array = self._target.array.reshape(-1)
-        if self._target.add:
-            places[self._order] += self._gradient.reshape(-1)
+        target: Array = self._target.array.reshape(-1)
+        if self._target.accumulate:
+            target[self._order] += self._gradient.reshape(-1)
         else:
-            places[self._order] = self._gradient.reshape(-1)
+            target[self._order] = self._gradient.reshape(-1)

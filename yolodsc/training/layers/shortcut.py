@@ -1,30 +1,30 @@
-"""``[shortcut]``: the sum's gradient goes to every summand (``shortcut_layer.c: backward_shortcut_layer``)."""
+"""``[shortcut]``: every summand gets the gradient of the sum (``shortcut_layer.c: backward_shortcut_layer``)."""
 
 import numpy as np
 
 from yolodsc.arrays import Array
 from yolodsc.network import ShortcutLayer
 from yolodsc.training.layers.activation import Activation
-from yolodsc.training.layers.context import LayerContext, flat
+from yolodsc.training.layers.context import LayerContext, flattened
 
 
-class Shortcut:
-    """Sum of maps of one size; of other channel counts those in common."""
+class ShortcutTraining:
+    """Sum of feature maps of one size; where channel counts differ, of the channels in common."""
 
-    def __init__(self, place: LayerContext[ShortcutLayer]) -> None:
-        layer = place.layer
+    def __init__(self, context: LayerContext[ShortcutLayer]) -> None:
+        layer = context.layer
         if layer.weights_type != "none":
             raise layer.section.error("with weights_type cannot be trained")
-        if any(x.shape[2:] != place.out.shape[2:] for x in place.inputs):
+        if any(x.shape[2:] != context.out.shape[2:] for x in context.inputs):
             raise layer.section.error("of maps of different sizes cannot be trained")
-        self._inputs, self._out, self._gradient, self._targets = place.inputs, place.out, place.gradient, place.targets
-        self._factors = [np.float32(layer.alpha)] + [np.float32(layer.beta)] * (len(place.inputs) - 1)
-        self._activation = Activation(layer, layer.activation, place.out)
+        self._inputs, self._out, self._gradient, self._targets = context.inputs, context.out, context.gradient, context.targets
+        self._factors = [np.float32(layer.alpha)] + [np.float32(layer.beta)] * (len(context.inputs) - 1)
+        self._activation = Activation(layer, layer.activation, context.out)
         self._linear = layer.activation == "linear"
-        self._before = self._activation.before.reshape(place.out.shape)
+        self._before = self._activation.before.reshape(context.out.shape)
 
     def forward(self) -> None:
-        """Add up, then the activation."""
+        """Add the inputs, then apply the activation."""
         first, *others = self._inputs
         np.multiply(first, self._factors[0], out=self._before)
         for x, factor in zip(others, self._factors[1:], strict=True):
@@ -35,18 +35,18 @@ class Shortcut:
             self._activation.forward()
 
     def backward(self) -> None:
-        """The same gradient for all, times their factors."""
+        """Multiply the gradient by the factor of each input."""
         if not self._linear:
-            self._activation.backward(flat(self._gradient))
+            self._activation.backward(flattened(self._gradient))
         for target, factor in zip(self._targets, self._factors, strict=True):
             if target is not None:
                 common = min(len(target.array), len(self._gradient))
-                _put(target.array, self._gradient[:common], factor, add=target.add)
+                _put(target.array, self._gradient[:common], factor, accumulate=target.accumulate)
 
 
-def _put(target: Array, gradient: Array, factor: np.float32, *, add: bool) -> None:
-    """Store or add in the first channels; the others have no part in the sum."""
-    if not add:
+def _put(target: Array, gradient: Array, factor: np.float32, *, accumulate: bool) -> None:
+    """Store or add in the first channels; the other channels are not part of the sum."""
+    if not accumulate:
         target[len(gradient) :] = 0
         np.multiply(gradient, factor, out=target[: len(gradient)])
     else:

@@ -8,21 +8,21 @@ from yolodsc.training.layers.context import LayerContext
 
 
 class UpsampleTraining:
-    """Nearest neighbour; a negative stride sums blocks, so that forward and backward change places."""
+    """Nearest neighbour; a negative stride sums blocks, the transpose."""
 
-    def __init__(self, place: LayerContext[UpsampleLayer]) -> None:
-        self._stride, self._scale = place.layer.stride, np.float32(place.layer.scale)
-        self._x, self._out, self._gradient, self._target = place.inputs[0], place.out, place.gradient, place.targets[0]
+    def __init__(self, context: LayerContext[UpsampleLayer]) -> None:
+        self._stride, self._scale = context.layer.stride, np.float32(context.layer.scale)
+        self._x, self._out, self._gradient, self._target = context.inputs[0], context.out, context.gradient, context.targets[0]
 
     def forward(self) -> None:
-        """Copies, or sums of blocks."""
+        """Copy pixels to blocks, or sum blocks."""
         if self._stride > 0:
             self._blocks(self._out)[:] = (self._x * self._scale)[:, :, :, None, :, None]
         else:
             self._out[:] = self._blocks(self._x).sum(axis=(3, 5)) * self._scale
 
     def backward(self) -> None:
-        """Sums of blocks, or copies."""
+        """Sum blocks, or copy gradients to blocks."""
         if self._target is None:
             return
         if self._stride > 0:
@@ -36,7 +36,7 @@ class UpsampleTraining:
             self._target.put(copies.reshape(self._x.shape))
 
     def _blocks(self, large: Array) -> Array:
-        """(C, n, H, s, W, s) view of the larger of both maps."""
+        """View the larger of both feature maps as (C, n, H, s, W, s)."""
         channels, images, height, width = large.shape
         s = abs(self._stride)
         return large.reshape(channels, images, height // s, s, width // s, s)

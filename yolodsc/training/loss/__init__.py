@@ -1,5 +1,6 @@
-"""Losses of detection heads, with their gradients by hand.
+"""Losses of detection heads and feature maps, with their gradients.
 
-All of them are taken of raw logits (what the head reads) and are means, so that a learning rate means the same at any batch:
-those of labels over the images, of a teacher's heads over the objects that it sees, of maps as a share of their variance.
+All losses take raw logits (the input of the head) and are means, so a learning rate has the same effect at any batch size. Losses
+of labels are means over the images, those of a teacher's heads over the objects that the teacher finds, and those of feature maps
+are relative to the variance of the teacher's feature map.
 """

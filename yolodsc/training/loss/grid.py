@@ -1,4 +1,4 @@
-"""A head as the losses see it: logits on a grid, with anchors."""
+"""The grid of a detection head: logits by cell and anchor."""
 
 from dataclasses import dataclass
 from typing import Self, TypeVar
@@ -14,35 +14,35 @@ Doubles = NDArray[np.float64]
 Reals = TypeVar("Reals", Array, Doubles)
 
 LARGEST_LOG = 12.0
-"""Logits of sizes are cut here before the exponential: a box 160,000 times its anchor is wrong enough."""
+"""Upper limit of the logits of sizes before the exponential: a box of 160,000 times its anchor."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grid:
-    """What ``[yolo]`` and ``[region]`` have in common once sizes are relative.
+    """The common form of ``[yolo]`` and ``[region]``, with sizes relative to the image.
 
     Attributes
     ----------
     index
-        Of the head in its network.
+        Index of the head in its network.
     raw
-        Of the layer whose output are the logits.
+        Index of the layer whose output are the logits.
     section
         The cfg section, for the options that only training reads.
     anchors : (A, 2) float64
         Width and height relative to the network's input.
     every_anchor : (B, 2) float64
-        The anchors of all heads that share the list, of which ``numbers`` are this head's.
+        The anchors of all heads that share the list.
     numbers : (A,)
-        Which of them.
+        Indices of this head's anchors in ``every_anchor``.
     classes
-        How many.
+        Number of classes.
     softmax
-        Class scores compete (``[region]``); otherwise each is logistic (``[yolo]``).
+        Whether class scores are a softmax (``[region]``); otherwise each is logistic (``[yolo]``).
     stretch
         ``scale_x_y``.
     height, width
-        Cells.
+        Number of cells.
     """
 
     index: int
@@ -59,40 +59,40 @@ class Grid:
 
     @classmethod
     def of(cls, head: Head, network: Network) -> Self:
-        """The grid of a head; a `CfgError` for heads that are not trained here."""
+        """Return the grid of a head; raise `CfgError` for heads that cannot be trained."""
         if isinstance(head, YoloLayer):
             return cls._of_yolo(head, network)
         if isinstance(head, RegionLayer):
             return cls._of_region(head)
-        raise head.section.error("is not trained here; wanted [yolo] or [region]")
+        raise head.section.error("cannot be trained; expected [yolo] or [region]")
 
     @classmethod
     def _of_yolo(cls, head: YoloLayer, network: Network) -> Self:
         section = head.section
         if head.new_coords:
-            raise section.error("new_coords=1 is not trained here", key="new_coords")
+            raise section.error("new_coords=1 cannot be trained; expected new_coords=0", key="new_coords")
         side = np.array([network.input_shape.width, network.input_shape.height], np.float64)
         pairs = np.array(section.numbers("anchors"), np.float64)
         every = pairs[: len(pairs) // 2 * 2].reshape(-1, 2) / side
         numbers = section.integers("mask") or tuple(range(len(head.anchors)))
-        own = np.array(head.anchors, np.float64) / side
-        places = (head.classes, False, head.scale_x_y, head.shape.height, head.shape.width)
-        return cls(head.index, head.sources[0], section, own, every if len(every) else own, numbers, *places)
+        anchors = np.array(head.anchors, np.float64) / side
+        rest = (head.classes, False, head.scale_x_y, head.shape.height, head.shape.width)
+        return cls(head.index, head.sources[0], section, anchors, every if len(every) else anchors, numbers, *rest)
 
     @classmethod
     def _of_region(cls, head: RegionLayer) -> Self:
         if not head.softmax or head.tree or head.background or head.coords != 4:
-            raise head.section.error("is trained only with softmax=1, coords=4, no tree and no background")
-        own = np.array(head.anchors, np.float64) / np.array([head.shape.width, head.shape.height])
-        places = (head.classes, True, 1.0, head.shape.height, head.shape.width)
-        return cls(head.index, head.sources[0], head.section, own, own, tuple(range(len(own))), *places)
+            raise head.section.error("cannot be trained; expected softmax=1, coords=4, no tree and no background")
+        anchors = np.array(head.anchors, np.float64) / np.array([head.shape.width, head.shape.height])
+        rest = (head.classes, True, 1.0, head.shape.height, head.shape.width)
+        return cls(head.index, head.sources[0], head.section, anchors, anchors, tuple(range(len(anchors))), *rest)
 
     def entries(self, logits: Array) -> Array:
-        """A view (N, A, 5 + classes, H, W) of logits (N, C, H, W)."""
+        """View logits (N, C, H, W) as (N, A, 5 + classes, H, W)."""
         return logits.reshape(len(logits), len(self.anchors), 5 + self.classes, self.height, self.width)
 
     def boxes(self, entries: Array) -> Array:
-        """(N, A, H, W, 4) centre-based boxes relative to the image."""
+        """Return centre-based boxes (N, A, H, W, 4) relative to the image."""
         boxes = np.empty((*entries.shape[:2], self.height, self.width, 4), np.float32)
         offsets = logistic(entries[:, :, :2]) * np.float32(self.stretch) - np.float32((self.stretch - 1) / 2)
         boxes[..., 0] = (offsets[:, :, 0] + np.arange(self.width, dtype=np.float32)) / np.float32(self.width)
@@ -102,24 +102,24 @@ class Grid:
         return boxes
 
     def agrees(self, other: "Grid") -> bool:
-        """Whether logits of the two mean the same."""
-        mine = (self.classes, self.softmax, self.stretch, self.height, self.width, self.anchors.shape)
-        theirs = (other.classes, other.softmax, other.stretch, other.height, other.width, other.anchors.shape)
-        return mine == theirs and np.allclose(self.anchors, other.anchors)
+        """Whether logits of both grids have the same meaning."""
+        left = (self.classes, self.softmax, self.stretch, self.height, self.width, self.anchors.shape)
+        right = (other.classes, other.softmax, other.stretch, other.height, other.width, other.anchors.shape)
+        return left == right and np.allclose(self.anchors, other.anchors)
 
 
 def grids(network: Network) -> tuple[Grid, ...]:
-    """The grids of all heads of a network."""
+    """Return the grids of all heads of a network."""
     return tuple(Grid.of(head, network) for head in network.heads)
 
 
 def logistic(x: Reals) -> Reals:
-    """1 / (1 + e^-x) without overflow, in the type of ``x``."""
+    """Return 1 / (1 + e^-x) without overflow, in the type of ``x``."""
     return (0.5 * (np.tanh(0.5 * x) + 1)).astype(x.dtype, copy=False)
 
 
 def cross_entropy(logits: Array | Doubles, targets: Array | Doubles) -> Doubles:
-    """Binary cross entropy of logits against targets in 0..1, less the targets' own entropy: 0 where they agree."""
+    """Return the binary cross entropy of logits and targets in 0..1, less the entropy of the targets: 0 where they agree."""
     p = np.clip(targets, 1e-12, 1 - 1e-7).astype(np.float64)
     entropy = -(p * np.log(p) + (1 - p) * np.log1p(-p))
     x = logits.astype(np.float64)
@@ -128,6 +128,6 @@ def cross_entropy(logits: Array | Doubles, targets: Array | Doubles) -> Doubles:
 
 
 def log_softmax(x: Reals, *, axis: int) -> Reals:
-    """Logarithm of the softmax along an axis, in the type of ``x``."""
+    """Return the logarithm of the softmax along an axis, in the type of ``x``."""
     shifted = x - x.max(axis=axis, keepdims=True)
     return (shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))).astype(x.dtype, copy=False)

@@ -1,7 +1,7 @@
 """The detection loss of ``[region]`` (``region_layer.c: forward_region_layer``): YOLOv2's half squared errors and softmax.
 
-``rescore`` takes the overlap itself as the objectness to reach, and holds it constant. Left aside: the pull towards anchors during
-the first 12,800 images, and ``classfix``.
+With ``rescore`` the target of the objectness is the overlap, held constant. Not supported: the loss that draws boxes to their
+anchors during the first 12,800 images, and ``classfix``.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import numpy as np
 from yolodsc.arrays import Array
 from yolodsc.network import iou
 from yolodsc.training.loss.grid import Grid, log_softmax, logistic
-from yolodsc.training.loss.truths import Ints, TargetBoxes, best_overlaps, shape_overlaps
+from yolodsc.training.loss.targets import Ints, TargetBoxes, best_overlaps, shape_overlaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +34,17 @@ class RegionOptions:
         return cls(s.number("thresh", 0.5), coord, present, absent, kind, s.flag("rescore"), s.flag("bias_match"))
 
 
-def region_loss(grid: Grid, logits: Array, truths: TargetBoxes) -> tuple[float, Array]:
-    """Loss of the head, a mean over the images, and its gradient by the logits (N, C, H, W)."""
+def region_loss(grid: Grid, logits: Array, targets: TargetBoxes) -> tuple[float, Array]:
+    """Return the loss of the head, a mean over the images, and its gradient with respect to the logits (N, C, H, W)."""
     options = RegionOptions.of(grid)
     entries = grid.entries(logits)  # (N, A, 5 + classes, H, W)
     boxes = grid.boxes(entries)
     gradient = np.zeros_like(entries)
-    overlap = best_overlaps(boxes.reshape(len(boxes), -1, 4), truths)[0].reshape(boxes.shape[:-1])
-    cells, truth = _responsible(grid, boxes, truths, options)
-    value = _objectness(entries, gradient, overlap, cells, iou(boxes[cells], truths.boxes_xywh[truth]), options)
-    value += _classes(entries, gradient, cells, truths.class_id[truth], options.class_scale)
-    value += _boxes(grid, entries, gradient, cells, truths.boxes_xywh[truth], options.coord_scale)
+    overlap = best_overlaps(boxes.reshape(len(boxes), -1, 4), targets)[0].reshape(boxes.shape[:-1])
+    cells, target_row = _assigned(grid, boxes, targets, options)
+    value = _objectness(entries, gradient, overlap, cells, iou(boxes[cells], targets.boxes_xywh[target_row]), options)
+    value += _classes(entries, gradient, cells, targets.class_id[target_row], options.class_scale)
+    value += _boxes(grid, entries, gradient, cells, targets.boxes_xywh[target_row], options.coord_scale)
     gradient /= len(logits)
     return value / len(logits), gradient.reshape(logits.shape)
 
@@ -52,31 +52,34 @@ def region_loss(grid: Grid, logits: Array, truths: TargetBoxes) -> tuple[float, 
 Cells = tuple[Ints, Ints, Ints, Ints]
 
 
-def _responsible(grid: Grid, boxes: Array, truths: TargetBoxes, options: RegionOptions) -> tuple[Cells, Ints]:
-    """Of each object's cell the anchor (or with ``bias_match=0`` the predicted box) of the best shape; a later object wins."""
-    column = (truths.boxes_xywh[:, 0] * grid.width).astype(np.int64).clip(0, grid.width - 1)
-    row = (truths.boxes_xywh[:, 1] * grid.height).astype(np.int64).clip(0, grid.height - 1)
-    sizes = truths.boxes_xywh[:, 2:]
+def _assigned(grid: Grid, boxes: Array, targets: TargetBoxes, options: RegionOptions) -> tuple[Cells, Ints]:
+    """Assign each object to the anchor of its cell (with ``bias_match=0``: to the predicted box) of the best shape.
+
+    If several objects are assigned to one anchor of a cell, the last one counts.
+    """
+    column = (targets.boxes_xywh[:, 0] * grid.width).astype(np.int64).clip(0, grid.width - 1)
+    row = (targets.boxes_xywh[:, 1] * grid.height).astype(np.int64).clip(0, grid.height - 1)
+    sizes = targets.boxes_xywh[:, 2:]
     if options.bias_match:
         anchor = shape_overlaps(sizes, grid.anchors).argmax(axis=1)
     else:
-        there = boxes[truths.image, :, row, column, 2:]  # (K, A, 2)
-        shared = np.minimum(sizes[:, None], there).prod(axis=2)
-        anchor = (shared / (sizes.prod(axis=1)[:, None] + there.prod(axis=2) - shared)).argmax(axis=1)
-    every = np.stack([truths.image, anchor, row, column])
-    # the last of equal cells: the first of the reversed
+        predicted = boxes[targets.image, :, row, column, 2:]  # (K, A, 2)
+        shared = np.minimum(sizes[:, None], predicted).prod(axis=2)
+        anchor = (shared / (sizes.prod(axis=1)[:, None] + predicted.prod(axis=2) - shared)).argmax(axis=1)
+    every = np.stack([targets.image, anchor, row, column])
+    # np.unique returns the first of equal columns, so the order is reversed
     _, first = np.unique(every[:, ::-1], axis=1, return_index=True)
-    kept = np.sort(len(truths) - 1 - first)
+    kept = np.sort(len(targets) - 1 - first)
     n, a, y, x = every[:, kept]
     return (n, a, y, x), kept
 
 
-def _objectness(entries: Array, gradient: Array, overlap: Array, cells: Cells, own: Array, options: RegionOptions) -> float:
+def _objectness(entries: Array, gradient: Array, overlap: Array, cells: Cells, reached: Array, options: RegionOptions) -> float:
     score = logistic(entries[:, :, 4])
     weight = np.where(overlap > options.thresh, np.float32(0), np.float32(options.noobject_scale))
     weight[cells] = options.object_scale
     target = np.zeros_like(score)
-    target[cells] = own if options.rescore else 1
+    target[cells] = reached if options.rescore else 1
     gradient[:, :, 4] = weight * (score - target) * score * (1 - score)
     return float((0.5 * weight * (score - target).astype(np.float64) ** 2).sum())
 
@@ -85,18 +88,18 @@ def _classes(entries: Array, gradient: Array, cells: Cells, class_id: Ints, scal
     n, a, y, x = cells
     logarithms = log_softmax(entries[n, a, 5:, y, x].astype(np.float64), axis=1)  # (R, classes)
     rows = np.arange(len(class_id))
-    slope = np.exp(logarithms)
-    slope[rows, class_id] -= 1
-    gradient[n, a, 5:, y, x] = scale * slope
+    derivative = np.exp(logarithms)
+    derivative[rows, class_id] -= 1
+    gradient[n, a, 5:, y, x] = scale * derivative
     return float(-scale * logarithms[rows, class_id].sum())
 
 
-def _boxes(grid: Grid, entries: Array, gradient: Array, cells: Cells, wanted: Array, scale: float) -> float:
+def _boxes(grid: Grid, entries: Array, gradient: Array, cells: Cells, expected: Array, scale: float) -> float:
     n, a, y, x = cells
     raw = entries[n, a, :4, y, x].astype(np.float64)
     offset = logistic(raw[:, :2])
-    apart = offset - (wanted[:, :2] * [grid.width, grid.height] - np.stack([x, y], axis=1))
-    apart_log = raw[:, 2:] - np.log(wanted[:, 2:] / grid.anchors[a])
-    gradient[n, a, :2, y, x] = scale * apart * offset * (1 - offset)
-    gradient[n, a, 2:4, y, x] = scale * apart_log
-    return float(0.5 * scale * ((apart**2).sum() + (apart_log**2).sum()))
+    difference = offset - (expected[:, :2] * [grid.width, grid.height] - np.stack([x, y], axis=1))
+    log_difference = raw[:, 2:] - np.log(expected[:, 2:] / grid.anchors[a])
+    gradient[n, a, :2, y, x] = scale * difference * offset * (1 - offset)
+    gradient[n, a, 2:4, y, x] = scale * log_difference
+    return float(0.5 * scale * ((difference**2).sum() + (log_difference**2).sum()))

@@ -1,4 +1,4 @@
-"""A layer's trainable arrays: raw for the optimizer, folded for the forward pass, gradients of chunks for the backward pass."""
+"""A layer's trainable arrays: raw for the optimizer, folded for the forward pass, gradients for the backward pass."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -8,7 +8,7 @@ import numpy as np
 from yolodsc.arrays import Array, Floats
 from yolodsc.darknet import Profile
 from yolodsc.network import Layer, Weights
-from yolodsc.training.kernels.moments import Moments
+from yolodsc.training.layers.convolution.moments import Moments
 from yolodsc.training.model.parameter import Parameter
 
 
@@ -20,7 +20,7 @@ class LayerArrays:
     raw
         Copies of the network's arrays; the optimizer changes those of ``parameters`` in place.
     used
-        What operations read; refreshed before every forward pass.
+        The arrays that operations read; refreshed before every forward pass.
     """
 
     trained: ClassVar[tuple[str, ...]] = ("weights", "biases")
@@ -34,19 +34,19 @@ class LayerArrays:
         self._slots: list[dict[str, Array]] = []
 
     def slot(self) -> Mapping[str, Array]:
-        """A chunk's places for gradients of ``used``; chunks are summed in the order in which they asked."""
+        """Return a micro-batch's arrays for the gradients of ``used``; slots are summed in the order of creation."""
         self._slots.append({name: np.zeros_like(array) for name, array in self.used.items()})
         return self._slots[-1]
 
-    def forget(self) -> None:
-        """Give up all slots, before images of another shape are planned."""
+    def clear(self) -> None:
+        """Drop all slots, before images of another shape are planned."""
         self._slots.clear()
 
     def refresh(self) -> None:
         """Bring ``used`` up to date with ``raw``."""
 
     def collect(self) -> None:
-        """Gradients of the parameters from those of the chunks."""
+        """Compute the gradients of the parameters from those of the micro-batches."""
         for parameter in self.parameters:
             self._sum(parameter.name, parameter.gradient)
 
@@ -54,7 +54,7 @@ class LayerArrays:
         return {parameter.name: parameter.value for parameter in self.parameters}
 
     def _sum(self, name: str, out: Array) -> Array:
-        """Over chunks, always in the same order, so that the number of threads makes no difference."""
+        """Sum over micro-batches, always in the same order, so the number of threads makes no difference."""
         out[:] = self._slots[0][name]
         for slot in self._slots[1:]:
             out += slot[name]
@@ -62,9 +62,9 @@ class LayerArrays:
 
 
 class FoldedArrays(LayerArrays):
-    """Batch norm with constant statistics, folded into kernel and bias once a step rather than applied to maps.
+    """Batch norm with constant statistics, folded into kernel and bias once a step instead of applied to feature maps.
 
-    kernel = weights * scales / deviation, bias = biases - mean * scales / deviation; gradients go the same way back.
+    kernel = weights * scales / deviation, bias = biases - mean * scales / deviation. `collect` applies the transpose to gradients.
     """
 
     trained = ("weights", "biases", "scales")
@@ -76,13 +76,13 @@ class FoldedArrays(LayerArrays):
         self._gradients = {parameter.name: parameter.gradient for parameter in self.parameters}
 
     def refresh(self) -> None:
-        """Fold."""
+        """Fold batch norm into kernel and bias."""
         raw, factor = self.raw, self.raw["scales"] * self._inverse
         np.multiply(raw["weights"], factor[:, None, None, None], out=self.used["weights"])
         np.subtract(raw["biases"], raw["rolling_mean"] * factor, out=self.used["biases"])
 
     def collect(self) -> None:
-        """Unfold."""
+        """Compute the gradients of weights, biases and scales from those of kernel and bias."""
         raw, factor = self.raw, self.raw["scales"] * self._inverse
         kernel, bias = (self._sum(name, self._sums[name]) for name in ("weights", "biases"))
         np.multiply(kernel, factor[:, None, None, None], out=self._gradients["weights"])
@@ -95,16 +95,16 @@ class FoldedArrays(LayerArrays):
 
 
 class LiveArrays(LayerArrays):
-    """Batch norm with the batch's own statistics; the rolling ones follow, a hundredth of the way a step.
+    """Batch norm with the batch's own statistics; the rolling ones move by a hundredth of the difference each step.
 
-    The variance that normalises is that of the batch, the one that goes into the rolling variance an estimate from its
-    sample, n / (n - 1) as large, as in cuDNN and PyTorch. The hundredth is pjreddie's (``batchnorm_layer.c:
-    forward_batchnorm_layer``; AlexeyAB's code for the CPU moves a tenth).
+    The batch is normalised by its variance. The rolling variance averages the unbiased estimate, n / (n - 1) times as large, as in
+    cuDNN and PyTorch. The factor 0.01 is that of pjreddie (``batchnorm_layer.c: forward_batchnorm_layer``); AlexeyAB's code for the
+    CPU uses 0.1.
 
     Attributes
     ----------
     moments
-        Of the layer's map over the chunks of the batch.
+        Of the layer's feature map over the micro-batches.
     """
 
     trained = ("weights", "biases", "scales")
@@ -115,23 +115,23 @@ class LiveArrays(LayerArrays):
         self.moments = Moments(len(self.raw["biases"]))
 
     def statistics(self) -> tuple[Floats, Floats]:
-        """Mean and variance (F,) of the last batch, float64."""
+        """Return mean and variance (F,) of the last batch, float64."""
         return self.moments.mean(), self.moments.variance()
 
-    def follow(self) -> None:
-        """Move the rolling statistics towards the last batch's."""
+    def update_rolling(self) -> None:
+        """Move the rolling statistics towards those of the last batch."""
         mean, variance = self.statistics()
         sample = variance * (self.moments.count / max(self.moments.count - 1, 1))
         for name, now in (("rolling_mean", mean), ("rolling_variance", sample)):
             self.raw[name][:] = self.momentum * self.raw[name] + (1 - self.momentum) * now
 
-    def forget(self) -> None:
-        """Give up all slots and sums."""
-        super().forget()
-        self.moments.forget()
+    def clear(self) -> None:
+        """Drop all slots and sums."""
+        super().clear()
+        self.moments.clear()
 
     def collect(self) -> None:
-        """The kernel's from the chunks' slots, the others from their sums."""
+        """Compute the gradient of the weights from the slots, and the others from the sums."""
         for parameter in self.parameters:
             if parameter.name == "weights":
                 self._sum("weights", parameter.gradient)
@@ -140,6 +140,6 @@ class LiveArrays(LayerArrays):
                 parameter.gradient[:] = self.moments.total(row)
 
     def _used(self) -> dict[str, Array]:
-        """The convolution itself has no bias: ``shifts`` come after the normalisation."""
-        nothing = np.zeros_like(self.raw["biases"])
-        return {"weights": self.raw["weights"], "biases": nothing, "scales": self.raw["scales"], "shifts": self.raw["biases"]}
+        """The convolution itself has no bias: ``shifts`` are added after the normalisation."""
+        zeros = np.zeros_like(self.raw["biases"])
+        return {"weights": self.raw["weights"], "biases": zeros, "scales": self.raw["scales"], "shifts": self.raw["biases"]}

@@ -1,4 +1,4 @@
-"""Weights of a network that was never trained."""
+"""Initial weights of a network."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from yolodsc.network import Network
 
 
 def initialize_weights(network: Network, *, seed: int) -> Network:
-    """The network with normal kernels of variance 2 / inputs (He et al. 2015), scales of 1, and 0 for the rest."""
+    """Return the network with normal weights of variance 2 / inputs (He et al. 2015), scales of 1, and biases of 0."""
     random = np.random.default_rng((seed, 2015))
     return network.with_weights([{name: _initial(random, name, array) for name, array in own.items()} for own in network.weights])
 

@@ -1,4 +1,4 @@
-"""Places for the gradients of maps: those that are never alive together share memory."""
+"""Offsets for the gradients of feature maps: arrays that are never alive together share memory."""
 
 from collections.abc import Mapping
 
@@ -7,13 +7,14 @@ import numpy as np
 from yolodsc.arrays import Array
 
 _LINE = 16
-"""Numbers in a cache line: every place begins on one."""
+"""float32 elements of a cache line: every array begins on one."""
 
 
-def shared(shapes: Mapping[int, tuple[int, ...]], lives: Mapping[int, tuple[int, int]]) -> tuple[dict[int, int], int]:
-    """Offset of each array, and how many numbers are needed in all; ``lives`` has first and last moment.
+def shared_offsets(shapes: Mapping[int, tuple[int, ...]], lives: Mapping[int, tuple[int, int]]) -> tuple[dict[int, int], int]:
+    """Return the offset of each array, and the number of elements in all.
 
-    The largest first, each at the lowest place that is free during its life.
+    ``lives`` holds the first and the last layer that uses each array. The largest array comes first; each gets the lowest offset
+    that is free during its life.
     """
     placed: list[tuple[int, int, int, int]] = []  # first, last, start, end
     offsets = {}
@@ -21,16 +22,16 @@ def shared(shapes: Mapping[int, tuple[int, ...]], lives: Mapping[int, tuple[int,
         size = -int(np.prod(shapes[index])) // _LINE * -_LINE
         first, last = lives[index]
         taken = sorted((start, end) for born, dead, start, end in placed if born <= last and first <= dead)
-        place = 0
+        offset = 0
         for start, end in taken:
-            if place + size <= start:
+            if offset + size <= start:
                 break
-            place = max(place, end)
-        placed.append((first, last, place, place + size))
-        offsets[index] = place
+            offset = max(offset, end)
+        placed.append((first, last, offset, offset + size))
+        offsets[index] = offset
     return offsets, max((end for *_, end in placed), default=0)
 
 
-def cut(memory: Array, offset: int, shape: tuple[int, ...]) -> Array:
-    """A place as an array."""
+def view(memory: Array, offset: int, shape: tuple[int, ...]) -> Array:
+    """Return a part of the memory as an array of a shape."""
     return memory[offset : offset + int(np.prod(shape))].reshape(shape)

@@ -12,21 +12,21 @@ from yolodsc.arrays import Array, Floats, Shape
 from yolodsc.errors import OptionError
 from yolodsc.network import ConvolutionalLayer, Network
 from yolodsc.training.model.arrays import FoldedArrays, LayerArrays, LiveArrays
-from yolodsc.training.model.chunk import Chunk, Workspace, share_of
 from yolodsc.training.model.graph import TrainingGraph
+from yolodsc.training.model.microbatch import MicroBatch, Workspace, owner_of
 from yolodsc.training.model.parameter import Parameter
 
-CHUNK = 4
-"""Images that are worked on together, whatever the number of threads: sums don't depend on it."""
+MICROBATCH = 4
+"""Images at a time, whatever the number of threads, so that sums do not depend on it."""
 
 
 class Statistics(Enum):
-    """Where batch norm takes mean and variance from."""
+    """The mean and variance that batch norm uses."""
 
     FROZEN = "frozen"
-    """The rolling ones, as constants."""
+    """The rolling statistics, as constants."""
     LIVE = "live"
-    """The batch's own; the rolling ones follow."""
+    """The statistics of the batch; the rolling ones are updated."""
 
 
 FROZEN, LIVE = Statistics.FROZEN, Statistics.LIVE
@@ -38,10 +38,9 @@ class TrainingModel:
     Parameters
     ----------
     outputs
-        Indices of layers whose outputs `forward` hands out and whose gradients `backward` takes: for a head what goes into it, for
-        any other layer what comes out.
+        Indices of layers whose outputs `forward` returns and whose gradients `backward` takes. For a head it is the raw input.
     threads
-        Python threads, each with its own chunks of images; results don't depend on it.
+        Number of Python threads, each with its own micro-batches; results do not depend on it.
     statistics
         Of batch norm.
 
@@ -59,7 +58,7 @@ class TrainingModel:
     def __init__(
         self, network: Network, *, outputs: Sequence[int], threads: int = 1, statistics: Statistics = Statistics.FROZEN
     ) -> None:
-        import scipy.linalg.cython_blas  # noqa: F401  # what Numba's products run on: must be there to be held
+        import scipy.linalg.cython_blas  # noqa: F401  # Numba's matrix products load it, and a limit holds only for loaded libraries
         from threadpoolctl import ThreadpoolController
 
         self._network, self._outputs, self._threads = network, tuple(outputs), threads
@@ -68,41 +67,42 @@ class TrainingModel:
         self._owned = {
             layer.index: self._arrays_of(layer.index)
             for layer in network.layers
-            if layer.index in {share_of(run) for run in self._graph.layers} and layer.weight_shapes()
+            if layer.index in {owner_of(run) for run in self._graph.layers} and layer.weight_shapes()
         }
-        self._arrays = {run.index: self._owned[share_of(run)] for run in self._graph.layers if share_of(run) in self._owned}
+        self._arrays = {run.index: self._owned[owner_of(run)] for run in self._graph.layers if owner_of(run) in self._owned}
         self.parameters: list[Parameter] = [p for arrays in self._owned.values() for p in arrays.parameters]
         self._shape: tuple[int, ...] = ()
-        self._chunks: list[Chunk] = []
+        self._microbatches: list[MicroBatch] = []
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
         self._blas: Any = ThreadpoolController()
 
     def forward(self, images: Array) -> dict[int, Array]:
-        """Outputs by layer index, (N, C, H, W) each, of images (N, C, H, W); an `OptionError` for other channels than the cfg's.
+        """Return the outputs by layer index, (N, C, H, W) each, of images (N, C, H, W).
 
-        Memory is planned at the first call and whenever the shape changes.
+        Memory is planned at the first call and whenever the shape changes. Raises `OptionError` if the number of channels is not
+        that of the cfg.
         """
         if images.shape != self._shape:
             self._plan(images.shape)
         for arrays in self._owned.values():
             arrays.refresh()
-        self._each(lambda chunk, stage: chunk.forward(stage, images), self._chunks[0].forward_stages)
+        self._each(lambda microbatch, stage: microbatch.forward(stage, images), self._microbatches[0].forward_stages)
         for arrays in self._live():
-            arrays.follow()
-        return {index: np.concatenate([chunk.output(index) for chunk in self._chunks]) for index in self._outputs}
+            arrays.update_rolling()
+        return {index: np.concatenate([microbatch.output(index) for microbatch in self._microbatches]) for index in self._outputs}
 
     def backward(self, gradients: Mapping[int, Array]) -> None:
-        """Fill every parameter's gradient from those of the last forward pass's outputs; missing ones count as 0."""
-        self._each(lambda chunk, stage: chunk.backward(stage, gradients), self._chunks[0].backward_stages)
+        """Compute the gradient of every parameter from those of the outputs of the last forward pass; missing ones are 0."""
+        self._each(lambda microbatch, stage: microbatch.backward(stage, gradients), self._microbatches[0].backward_stages)
         for arrays in self._owned.values():
             arrays.collect()
 
     def batch_statistics(self) -> dict[int, tuple[Floats, Floats]]:
-        """Mean and variance (F,) of the last forward pass's images by layer index, where statistics are live."""
+        """Return mean and variance (F,) of the last batch by layer index, where statistics are live."""
         return {index: arrays.statistics() for index, arrays in self._owned.items() if isinstance(arrays, LiveArrays)}
 
     def network(self) -> Network:
-        """The network with the present arrays, copied."""
+        """Return the network with copies of the present arrays."""
         weights = [
             {name: array.copy() for name, array in self._owned[layer.index].raw.items()} if layer.index in self._owned else own
             for layer, own in zip(self._network.layers, self._network.weights, strict=True)
@@ -127,7 +127,7 @@ class TrainingModel:
         if self._statistics is Statistics.FROZEN:
             return FoldedArrays(layer, weights, self._network.profile)
         for run in self._graph.layers:
-            if share_of(run) == index != run.index:
+            if owner_of(run) == index != run.index:
                 raise run.section.error("with share_index cannot be trained on live statistics")
         return LiveArrays(layer, weights)
 
@@ -135,35 +135,35 @@ class TrainingModel:
         return [arrays for arrays in self._owned.values() if isinstance(arrays, LiveArrays)]
 
     def _plan(self, shape: tuple[int, ...]) -> None:
-        """Bind every chunk to its memory; the first chunk, which no other exceeds, makes its lane's."""
+        """Bind every micro-batch to its memory; the first one of a workspace is the largest and allocates it."""
         if len(shape) != 4 or shape[1] != self._network.input_shape.channels or shape[0] < 1:
-            raise OptionError(f"images of {shape}; wanted (N, {self._network.input_shape.channels}, H, W)")
+            raise OptionError(f"images of {shape}; expected (N, {self._network.input_shape.channels}, H, W)")
         count, channels, height, width = shape
         self._graph = TrainingGraph.of(self._network.resized(height, width).layers, self._outputs)
         for arrays in self._owned.values():
-            arrays.forget()
-        starts = range(0, count, CHUNK)
-        alone = self._statistics is Statistics.FROZEN  # a chunk goes all the way before its lane's next one begins
-        lanes = [Workspace() for _ in range(self._threads if alone else len(starts))]
-        self._chunks = [
-            Chunk(
+            arrays.clear()
+        starts = range(0, count, MICROBATCH)
+        shared = self._statistics is Statistics.FROZEN  # live statistics stop every micro-batch half-way
+        workspaces = [Workspace() for _ in range(self._threads if shared else len(starts))]
+        self._microbatches = [
+            MicroBatch(
                 self._graph,
                 self._outputs,
                 self._arrays,
-                images=slice(start, min(start + CHUNK, count)),
+                images=slice(start, min(start + MICROBATCH, count)),
                 image=Shape(channels, height, width),
-                lane=lanes[number % len(lanes)],
+                workspace=workspaces[number % len(workspaces)],
             )
             for number, start in enumerate(starts)
         ]
         self._shape = shape
 
-    def _each(self, work: Callable[[Chunk, int], None], stages: int) -> None:
-        """Every chunk, those of one thread in order, stage by stage, with BLAS held to one thread."""
+    def _each(self, work: Callable[[MicroBatch, int], None], stages: int) -> None:
+        """Run every micro-batch, those of one thread in order, stage by stage, with BLAS on one thread."""
 
         def some(number: int, stage: int) -> None:
-            for chunk in self._chunks[number :: self._threads]:
-                work(chunk, stage)
+            for microbatch in self._microbatches[number :: self._threads]:
+                work(microbatch, stage)
 
         with self._blas.limit(limits=1, user_api="blas"), np.errstate(all="ignore"):
             for stage in range(stages):

@@ -1,4 +1,4 @@
-"""What an optimizer sees of a network: one array and its gradient."""
+"""What an optimizer reads and writes: one array and its gradient."""
 
 from dataclasses import dataclass
 

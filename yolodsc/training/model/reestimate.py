@@ -1,4 +1,4 @@
-"""Rolling statistics of batch norm, taken anew over given images when training has ended."""
+"""Rolling statistics of batch norm, estimated again when training has ended."""
 
 from collections.abc import Iterable
 
@@ -10,15 +10,15 @@ from yolodsc.training.model.model import LIVE, TrainingModel
 
 
 def reestimate(network: Network, batches: Iterable[Array], *, threads: int = 1) -> Network:
-    """The network with the mean and variance of all images as rolling statistics (Wu & Johnson 2021, section 3).
+    """Return the network with the mean and variance over all images as rolling statistics (Wu & Johnson 2021, section 3).
 
-    While weights still move, rolling statistics lag behind them; what is taken from the final weights does not.
+    During training, rolling statistics lag behind the weights. These statistics belong to the final weights.
 
     Parameters
     ----------
     batches
-        Images (N, C, H, W) of one shape or several; large batches are better, since each normalises itself. None at all
-        leaves the network as it is.
+        Images (N, C, H, W) of one shape or several. Each batch is normalised by its own statistics, so large batches are more
+        accurate. Without batches the network is returned unchanged.
     """
     outputs = [head.index for head in network.heads] or [max(layer.index for layer in network.layers if layer.type != "cost")]
     counts: list[int] = []

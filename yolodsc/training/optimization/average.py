@@ -1,4 +1,4 @@
-"""A moving average of the weights, which generalises better than the last ones (Polyak & Juditsky 1992)."""
+"""A moving average of the weights, which generalises better than the last weights (Polyak & Juditsky 1992)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from yolodsc.training.model.parameter import Parameter
 
 @dataclass(slots=True)
 class WeightAverage:
-    """The exponential average of every parameter; it starts short, so that the first steps are soon forgotten."""
+    """The exponential average of every parameter; the decay is smaller during the first steps."""
 
     parameters: Sequence[Parameter]
     decay: float
@@ -23,25 +23,25 @@ class WeightAverage:
         self._values = [p.value.copy() for p in self.parameters]
 
     def update(self) -> None:
-        """Take in the present values."""
+        """Update the averages with the present values."""
         self._steps += 1
-        share = np.float32(1 - min(self.decay, self._steps / (self._steps + 10)))
-        for own, p in zip(self._values, self.parameters, strict=True):
-            np.add(own, share * (p.value - own), out=own)
+        weight = np.float32(1 - min(self.decay, self._steps / (self._steps + 10)))
+        for value, p in zip(self._values, self.parameters, strict=True):
+            np.add(value, weight * (p.value - value), out=value)
 
     def network(self, network: Network) -> Network:
-        """The network with the averages in place of its weights; rolling statistics stay."""
-        weights = [dict(own) for own in network.weights]
+        """Return the network with the averages as weights; rolling statistics are unchanged."""
+        weights = [dict(arrays) for arrays in network.weights]
         for value, p in zip(self._values, self.parameters, strict=True):
             weights[p.layer][p.name] = value.copy()
         return network.with_weights(weights)
 
     def state(self) -> dict[str, Array]:
-        """Averages and their count."""
+        """Return copies of the averages and their count."""
         return {str(i): value.copy() for i, value in enumerate(self._values)} | {"steps": np.array(self._steps, np.float64)}
 
     def restore(self, state: Mapping[str, Array]) -> None:
-        """Averages and their count."""
+        """Set the averages and their count."""
         self._steps = int(state["steps"])
         for i, value in enumerate(self._values):
             value[...] = state[str(i)]

@@ -1,4 +1,4 @@
-"""One ``.npz`` file that holds a training: weights, optimizer, average, history, and a digest of its options."""
+"""The checkpoint of a training, one ``.npz`` file: weights, optimizer, average, history, and a digest of the options."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from yolodsc.training.optimization.schema import check_checkpoint_info
 
 CHECKPOINT_FILE = "checkpoint.npz"
 GROUPS = ("weights", "optimizer", "average")
-MOST_STEPS = 2**53
+MAX_STEPS = 2**53
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,15 +28,15 @@ class Checkpoint:
     Attributes
     ----------
     digest
-        Of all options that decide the result.
+        Digest of everything that determines the result.
     step
-        Steps done.
+        Number of steps done.
     weights
-        Per layer, raw.
+        Arrays of each layer, as on disk.
     optimizer, average
-        What they told of themselves.
+        Their states.
     history
-        Everything that ``history.json`` has, and what is summed up for the present epoch.
+        The content of ``history.json``, and the sums of the present epoch.
     """
 
     digest: str
@@ -47,8 +47,8 @@ class Checkpoint:
     history: dict[str, Any]
 
     def write(self, path: Path) -> None:
-        """Put it in place of the last one in one step."""
-        arrays = {f"weights/{i}/{name}": a for i, own in enumerate(self.weights) for name, a in own.items()}
+        """Write the file; it replaces an older one atomically."""
+        arrays = {f"weights/{i}/{name}": a for i, layer in enumerate(self.weights) for name, a in layer.items()}
         arrays |= {f"optimizer/{name}": a for name, a in self.optimizer.items()}
         arrays |= {f"average/{name}": a for name, a in self.average.items()}
         about = {"digest": self.digest, "step": self.step, "layers": len(self.weights), "history": self.history}
@@ -58,8 +58,8 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Stored:
-    """A checkpoint on disk: what it says of itself has been checked, its arrays are read against those of the training.
+class StoredCheckpoint:
+    """A checkpoint on disk with a valid description; its arrays are checked against those of the training when they are read.
 
     Attributes
     ----------
@@ -72,23 +72,23 @@ class Stored:
     history: dict[str, Any]
 
     @classmethod
-    def open(cls, path: Path, *, digest: str) -> "Stored":
-        """The last one; an `OptionError` where there is none, where it is damaged, or of other options."""
+    def open(cls, path: Path, *, digest: str) -> "StoredCheckpoint":
+        """Open the checkpoint at a path; raise `OptionError` if it is missing, damaged, or of another training."""
         if not path.exists():
-            raise OptionError(f"--resume: no checkpoint {path}")
+            raise OptionError(f"resume=True: no checkpoint {path}")
         with open_npz(path, error=OptionError) as file:
             text = file.texts().get("about")
-            strange = next((n for n in file.entries if n != "about" and n.partition("/")[0] not in GROUPS), None)
-        if text is None or strange is not None:
-            raise OptionError(f"{path}: is no checkpoint of a training ({'no about' if text is None else strange})")
+            unknown = next((n for n in file.entries if n != "about" and n.partition("/")[0] not in GROUPS), None)
+        if text is None or unknown is not None:
+            raise OptionError(f"{path}: is no checkpoint of a training ({'no about' if text is None else unknown})")
         content = parse_json(text, file=f"{path}: about", error=OptionError)
         about = check_checkpoint_info(content, file=f"{path}: about")
         if about.digest != digest:
-            raise OptionError(f"{path}: of a training with other options, networks or images; wanted the same ones")
+            raise OptionError(f"{path}: of a training with other options, networks or images; expected the same ones")
         return cls(path, about.step, parse_json(text, file=path, error=OptionError)["history"])
 
     def check(self, *, steps: int, per_epoch: int) -> None:
-        """See that its step is one of the training's, and that it has an entry for each epoch that was over by then."""
+        """Raise `OptionError` unless the step is one of the training's, and the history has an entry for each completed epoch."""
         epochs = steps // per_epoch + bool(steps % per_epoch) if self.step == steps else self.step // per_epoch
         for field, found, expected in (
             ("step", self.step, range(steps + 1)),
@@ -99,14 +99,14 @@ class Stored:
                 raise OptionError(f"{self.path}: about: at $.{field}: got {found}, expected {text}")
 
     def weights(self, like: Sequence[Mapping[str, Array]]) -> list[dict[str, Array]]:
-        """Weights per layer, of the names and shapes of ``like``."""
-        flat = self.group("weights", {f"{i}/{name}": array for i, own in enumerate(like) for name, array in own.items()})
-        return [{name: flat[f"{i}/{name}"] for name in own} for i, own in enumerate(like)]
+        """Return the arrays of each layer, with the names and shapes of ``like``."""
+        flat = self.group("weights", {f"{i}/{name}": array for i, layer in enumerate(like) for name, array in layer.items()})
+        return [{name: flat[f"{i}/{name}"] for name in layer} for i, layer in enumerate(like)]
 
     def group(self, group: str, like: Mapping[str, Array]) -> dict[str, Array]:
-        """The arrays of one group of `GROUPS`.
+        """Return the arrays of one group of `GROUPS`.
 
-        Nothing is read before names, dtypes and shapes of all are those of ``like``; then all numbers must be finite.
+        Names, dtypes and shapes are compared with those of ``like`` before any array is read. All elements must be finite.
         """
         prefix = f"{group}/"
         with open_npz(self.path, error=OptionError) as file:
@@ -122,18 +122,18 @@ class Stored:
         for name, array in arrays.items():
             if not np.isfinite(array).all():
                 raise OptionError(f"{self.path}: {prefix}{name} has numbers that are not finite")
-            if name == "steps" and not 0 <= float(array) < MOST_STEPS:
-                raise OptionError(f"{self.path}: {prefix}{name} is {float(array):g}; expected 0 to {MOST_STEPS}")
+            if name == "steps" and not 0 <= float(array) < MAX_STEPS:
+                raise OptionError(f"{self.path}: {prefix}{name} is {float(array):g}; expected 0 to {MAX_STEPS}")
         return arrays
 
 
 def digest_of(options: Mapping[str, Any], networks: tuple[Network, ...], images: list[str]) -> str:
-    """A fingerprint of everything that decides a training's result."""
-    known = hashlib.sha256(json.dumps([options, images], sort_keys=True, default=str, allow_nan=False).encode())
+    """Return a digest of everything that determines the result of a training."""
+    digest = hashlib.sha256(json.dumps([options, images], sort_keys=True, default=str, allow_nan=False).encode())
     for network in networks:
-        known.update(network.cfg.format().encode("utf-8", errors="surrogateescape"))
-        for own in network.weights:
-            for name, array in own.items():
-                known.update(name.encode())
-                known.update(np.ascontiguousarray(array).tobytes())
-    return known.hexdigest()
+        digest.update(network.cfg.format().encode("utf-8", errors="surrogateescape"))
+        for layer in network.weights:
+            for name, array in layer.items():
+                digest.update(name.encode())
+                digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Optimizers: they change parameters in place, and tell their state for checkpoints."""
+"""Optimizers: they update parameters in place; their state is part of checkpoints."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,18 +14,18 @@ OPTIMIZERS = ("adam", "sgd")
 
 
 class Optimizer(Protocol):
-    """One step along the gradients that the parameters hold."""
+    """An update rule for parameters with gradients."""
 
     def step(self, *, rate: float) -> None:
-        """Change every parameter; ``rate`` is the learning rate of this step."""
+        """Update every parameter; ``rate`` is the learning rate of this step."""
         ...
 
     def state(self) -> dict[str, Array]:
-        """Everything that the next step depends on, as copies."""
+        """Return copies of everything that the next step depends on."""
         ...
 
     def restore(self, state: Mapping[str, Array]) -> None:
-        """Take back what `state` told."""
+        """Set the state to what `state` returned."""
         ...
 
 
@@ -47,7 +47,7 @@ class Adam:
         self._square = [np.zeros_like(p.value) for p in self.parameters]
 
     def step(self, *, rate: float) -> None:
-        """Kingma & Ba, algorithm 1, in the order of section 2's last paragraph."""
+        """Update by Kingma & Ba, algorithm 1, in the order of the last paragraph of section 2."""
         self._steps += 1
         first, second = 1 - self.beta1**self._steps, 1 - self.beta2**self._steps
         size = np.float32(rate * np.sqrt(second) / first)
@@ -85,7 +85,7 @@ class Sgd:
         self._velocity = [np.zeros_like(p.value) for p in self.parameters]
 
     def step(self, *, rate: float) -> None:
-        """The whole velocity is scaled by the rate of the step, as in Darknet and PyTorch."""
+        """Update by the velocity times the rate of the step, as in Darknet and PyTorch."""
         for p, velocity in zip(self.parameters, self._velocity, strict=True):
             gradient = p.gradient + np.float32(self.decay) * p.value if self.decay and p.name == "weights" else p.gradient
             np.multiply(velocity, np.float32(self.momentum), out=velocity)
@@ -103,18 +103,18 @@ class Sgd:
 
 
 def optimizer_named(name: str, parameters: Sequence[Parameter], *, decay: float, momentum: float) -> Optimizer:
-    """Adam or SGD; Adam's beta1 is the momentum."""
+    """Return Adam or SGD; the momentum is beta1 of Adam."""
     if name == "adam":
         return Adam(parameters, decay=decay, beta1=momentum)
     if name == "sgd":
         return Sgd(parameters, decay=decay, momentum=momentum)
-    raise OptionError(f"--optimizer {name}: unknown; wanted one of {', '.join(OPTIMIZERS)}")
+    raise OptionError(f"optimizer={name}: expected one of {', '.join(OPTIMIZERS)}")
 
 
-def clip(parameters: Sequence[Parameter], *, most: float) -> float:
-    """Scale all gradients down to a common norm of ``most`` (0: never); returns the norm that they had."""
+def clip(parameters: Sequence[Parameter], *, max_norm: float) -> float:
+    """Scale all gradients to a common norm of at most ``max_norm`` (0: no limit); return their norm before."""
     norm = float(np.sqrt(sum(float(np.vdot(p.gradient, p.gradient)) for p in parameters)))
-    if most and norm > most and np.isfinite(norm):
+    if max_norm and norm > max_norm and np.isfinite(norm):
         for p in parameters:
-            p.gradient *= np.float32(most / norm)
+            p.gradient *= np.float32(max_norm / norm)
     return norm

@@ -1,4 +1,4 @@
-"""The learning rate by step."""
+"""The learning rate of each step."""
 
 import math
 from dataclasses import dataclass
@@ -6,25 +6,25 @@ from dataclasses import dataclass
 from yolodsc.errors import OptionError
 
 SCHEDULES = ("cosine", "steps")
-LAST = 0.01
-"""Where the cosine ends, as a share of the highest rate."""
+FINAL_RATE = 0.01
+"""Last rate of the cosine, as a fraction of the highest rate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Warm-up, then a fall.
+    """A warm-up, then decay.
 
     Attributes
     ----------
     policy
-        ``cosine`` falls to a hundredth of the rate; ``steps`` to a tenth at 80 % and again at 90 % of the way, where Darknet's cfg
-        files for VOC have them.
+        ``cosine`` decays to a hundredth of the rate. ``steps`` divides the rate by 10 after 80 % and 90 % of the steps, as in
+        Darknet's cfg files for VOC.
     rate
         The highest learning rate.
     steps
-        Of the whole training.
+        Number of steps of the training.
     warmup
-        Steps of a linear rise.
+        Number of steps with a linear increase.
     """
 
     policy: str
@@ -34,12 +34,12 @@ class Schedule:
 
     def __post_init__(self) -> None:
         if self.policy not in SCHEDULES:
-            raise OptionError(f"--schedule {self.policy}: unknown; wanted one of {', '.join(SCHEDULES)}")
+            raise OptionError(f"schedule={self.policy}: expected one of {', '.join(SCHEDULES)}")
 
     def at(self, step: int) -> float:
-        """The learning rate of a step, counted from 0."""
+        """Return the learning rate of a step, counted from 0."""
         rise = min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0
         if self.policy == "steps":
             return self.rate * rise * 0.1 ** sum(step >= share * self.steps for share in (0.8, 0.9))
         share = 0.5 * (1 + math.cos(math.pi * step / max(self.steps, 1)))
-        return self.rate * rise * (LAST + (1 - LAST) * share)
+        return self.rate * rise * (FINAL_RATE + (1 - FINAL_RATE) * share)

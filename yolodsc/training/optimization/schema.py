@@ -1,44 +1,44 @@
-"""What ``checkpoint.npz`` says of a training besides its arrays."""
+"""The description of a training in ``checkpoint.npz``."""
 
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from yolodsc.errors import OptionError
 from yolodsc.schemas import Finite, Index, Place, Positive, Share, Text, checked
 
 
-class Epoch(Struct, frozen=True, kw_only=True):
-    """One entry of ``epochs``: means of the loss and its parts, and what was measured."""
+class EpochEntry(Struct, frozen=True, kw_only=True):
+    """One entry of ``epochs``: means of the loss and its parts, and measurements."""
 
     epoch: Positive
     step: Positive
     total: Finite
     rate: Positive
     seconds: Positive
-    pictures_per_second: Positive
+    images_per_second: Positive = field(name="pictures_per_second")
     heads: Finite = 0.0
     features: Finite = 0.0
     labels: Finite = 0.0
     map: Share = 0.0
 
 
-class History(Struct, frozen=True, kw_only=True):
-    """Epochs that are over, and the sums of the one that is not."""
+class HistoryState(Struct, frozen=True, kw_only=True):
+    """Completed epochs, and the sums of the present one."""
 
-    epochs: list[Epoch]
+    epochs: list[EpochEntry]
     open: dict[Annotated[str, Meta(max_length=64)], Finite]
 
 
-class About(Struct, frozen=True, kw_only=True):
-    """The text ``about``."""
+class CheckpointInfo(Struct, frozen=True, kw_only=True):
+    """The content of the entry ``about``."""
 
     digest: Text
     step: Index
     layers: Annotated[int, Meta(ge=0, le=2**20)]
-    history: History
+    history: HistoryState
 
 
-def check_checkpoint_info(content: Any, *, file: Place) -> About:
-    """The description of a checkpoint, checked."""
-    return checked(content, About, file=file, error=OptionError)
+def check_checkpoint_info(content: Any, *, file: Place) -> CheckpointInfo:
+    """Return the validated description of a checkpoint."""
+    return checked(content, CheckpointInfo, file=file, error=OptionError)

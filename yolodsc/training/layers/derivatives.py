@@ -1,6 +1,6 @@
-"""Derivatives of the activations that are more than a bend (``activations.c: gradient``), in NumPy.
+"""Derivatives of the activations that are not piecewise linear (``activations.c: gradient``), in NumPy.
 
-AlexeyAB computes the derivative of swish and mish from what the forward pass kept; so do we, from the number before it.
+Those of swish and mish are computed from the input of the activation, which the forward pass keeps, as AlexeyAB does.
 """
 
 from collections.abc import Callable
@@ -10,8 +10,8 @@ import numpy as np
 from yolodsc.arrays import Array
 from yolodsc.network import logistic
 
-Slope = Callable[[Array, Array], Array]
-"""From the numbers before and after the activation to the derivative, all of one shape."""
+Derivative = Callable[[Array, Array], Array]
+"""From the input and the output of the activation to the derivative, all of one shape."""
 
 
 def _swish(x: Array, y: Array) -> Array:
@@ -32,11 +32,11 @@ def _hard_mish(x: Array, y: Array) -> Array:
 def _gelu(x: Array, y: Array) -> Array:
     inner = np.float32(0.797885) * x + np.float32(0.035677) * x**3
     bounded = np.tanh(inner)
-    rise = np.float32(0.797885) + np.float32(0.107031) * x * x
-    return np.float32(0.5) * (1 + bounded + x * (1 - bounded * bounded) * rise)
+    inner_derivative = np.float32(0.797885) + np.float32(0.107031) * x * x
+    return np.float32(0.5) * (1 + bounded + x * (1 - bounded * bounded) * inner_derivative)
 
 
-SLOPES: dict[str, Slope] = {
+DERIVATIVES: dict[str, Derivative] = {
     "logistic": lambda x, y: y * (1 - y),
     "loggy": lambda x, y: (1 - y * y) * np.float32(0.5),
     "tanh": lambda x, y: 1 - y * y,
@@ -52,4 +52,4 @@ SLOPES: dict[str, Slope] = {
     "mish": _mish,
     "hard_mish": _hard_mish,
 }
-"""Everything but the bends and the ``normalize_channels`` family."""
+"""All activations except the piecewise-linear ones and the ``normalize_channels`` family."""

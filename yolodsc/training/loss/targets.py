@@ -1,4 +1,4 @@
-"""Objects of a batch, and the overlap of every predicted box with them."""
+"""Target boxes of a batch, and the overlap of predicted boxes with them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TargetBoxes:
-    """All objects of a batch, in the order of its images.
+    """The labelled objects of a batch, in the order of its images.
 
     Attributes
     ----------
@@ -31,29 +31,29 @@ class TargetBoxes:
 
     @classmethod
     def joined(cls, labels: Sequence[Array]) -> Self:
-        """Out of one array (M, 5) an image: class, centre, size."""
+        """Return the target boxes of labels (M, 5), one array an image: class, centre, size."""
         rows = np.concatenate([*labels, np.zeros((0, 5), np.float32)])
-        image = np.repeat(np.arange(len(labels)), [len(own) for own in labels])
+        image = np.repeat(np.arange(len(labels)), [len(objects) for objects in labels])
         return cls(image, rows[:, 0].astype(np.int64), np.ascontiguousarray(rows[:, 1:], np.float32))
 
     def __len__(self) -> int:
         return len(self.image)
 
 
-def best_overlaps(boxes: Array, truths: TargetBoxes) -> tuple[Array, Ints]:
-    """For every box (N, P, 4) the best IoU with a truth of its image, and that truth's row (-1: none): (N, P) each."""
+def best_overlaps(boxes: Array, targets: TargetBoxes) -> tuple[Array, Ints]:
+    """Return for boxes (N, P, 4) the largest IoU with a target of the image, and the row of that target or -1: (N, P) each."""
     best = np.zeros(boxes.shape[:2], np.float32)
-    which = np.full(boxes.shape[:2], -1, np.int64)
-    for k, (n, truth) in enumerate(zip(truths.image, truths.boxes_xywh, strict=True)):
-        overlap = iou(truth, boxes[n])  # (P,)
+    rows = np.full(boxes.shape[:2], -1, np.int64)
+    for k, (n, target) in enumerate(zip(targets.image, targets.boxes_xywh, strict=True)):
+        overlap = iou(target, boxes[n])  # (P,)
         better = overlap > best[n]
         best[n][better] = overlap[better]
-        which[n][better] = k
-    return best, which
+        rows[n][better] = k
+    return best, rows
 
 
 def shape_overlaps(sizes: Array, anchors: Doubles) -> Doubles:
-    """IoU of sizes (K, 2) with anchors (A, 2) when both are centred on one point: (K, A)."""
+    """Return the IoU (K, A) of sizes (K, 2) with anchors (A, 2), both centred on one point."""
     shared = np.minimum(sizes[:, None], anchors).prod(axis=2)
     out: Doubles = shared / (sizes.prod(axis=1)[:, None] + anchors.prod(axis=1) - shared)
     return out

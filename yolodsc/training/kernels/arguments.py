@@ -1,0 +1,153 @@
+"""Named tuples of arrays and numbers that the kernels take as arguments."""
+
+from functools import wraps
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from yolodsc.arrays import Array, Ints
+
+
+def plain_arguments(kernel: Any) -> Any:
+    """Return a function that passes named tuples to a compiled kernel as plain tuples; the kernel adds the names again.
+
+    Numba 0.68 determines the type of a named tuple in Python at every call, which takes longer than a small kernel, and never
+    releases it.
+    """
+
+    @wraps(kernel)
+    def call(*arguments: Any) -> None:
+        kernel(*[tuple(argument) if isinstance(argument, tuple) else argument for argument in arguments])
+
+    return call
+
+
+class ActivationParams(NamedTuple):
+    """The activation ``min(max(v, slope * v), limit)``.
+
+    Attributes
+    ----------
+    slope
+        Derivative below 0: 1 is linear, 0.1 leaky, 0 relu and relu6.
+    limit
+        Upper limit: 6 for relu6, infinity for the others.
+    """
+
+    slope: np.float32
+    limit: np.float32
+
+
+class ConvolutionOperands(NamedTuple):
+    """What the forward pass reads.
+
+    Attributes
+    ----------
+    x : (C, n, H, W)
+    weights
+        (F, C / G * K * K); (G, F / G, C / G * K * K) in `im2col`.
+    bias : (F,)
+    slope, limit
+        The `ActivationParams` after the bias.
+    """
+
+    x: Array
+    weights: Array
+    bias: Array
+    slope: np.float32
+    limit: np.float32
+
+
+class ConvolutionGradients(NamedTuple):
+    """Gradients of a convolution's arrays.
+
+    Attributes
+    ----------
+    out : (F, n, OH, OW)
+        Gradient of the output. The backward pass reads it, and may overwrite it.
+    x : (C, n, H, W)
+        Gradient of the input; (C, 0, 0, 0) if it is not needed.
+    accumulate
+        Whether the gradient of the input is added to what ``x`` holds.
+    weights, bias
+        Gradients of the shapes of the operands; overwritten.
+    """
+
+    out: Array
+    x: Array
+    accumulate: bool
+    weights: Array
+    bias: Array
+
+
+class Tiling(NamedTuple):
+    """Images and rows of the output that are computed together; several images only with all their rows."""
+
+    images: int
+    rows: int
+
+
+class ConvolutionGeometry(NamedTuple):
+    """Size, strides, padding in pixels and dilation of a square kernel."""
+
+    size: int
+    stride_y: int
+    stride_x: int
+    padding: int
+    dilation: int
+
+
+class PhaseLayout(NamedTuple):
+    """Where pixels and taps lie in the phases of a buffer.
+
+    Attributes
+    ----------
+    padding
+        In pixels.
+    starts : (K * K,)
+        Offset of the first element of each tap in the flattened phases.
+    order : (K * K,)
+        The taps sorted by phase; those of phase p are ``order[parts[p] : parts[p + 1]]``.
+    parts : (s * s + 1,)
+    """
+
+    padding: int
+    starts: Ints
+    order: Ints
+    parts: Ints
+
+
+class PhaseBuffers(NamedTuple):
+    """Memory for m images.
+
+    Attributes
+    ----------
+    phases : (m, s, s, rows, pitch)
+        The padding must be 0; kernels do not write it.
+    line : (h + m * s * s * rows * pitch,)
+        For the output or its gradient, 0 wherever no pixel lies. The first h elements, as many as the largest shift, stay 0.
+    sums : (m, s, s, rows, pitch)
+        For the gradient of the input.
+    """
+
+    phases: Array
+    line: Array
+    sums: Array
+
+
+class Normalization(NamedTuple):
+    """The function ``activation((x - mean) * factor + bias)``; arrays (C,)."""
+
+    mean: Array
+    factor: Array
+    bias: Array
+    slope: np.float32
+    limit: np.float32
+
+
+class PoolingWindow(NamedTuple):
+    """Size, strides, and padding before the first pixel of a square window."""
+
+    size: int
+    stride_y: int
+    stride_x: int
+    padding: int

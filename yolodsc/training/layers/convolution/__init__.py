@@ -1,0 +1,24 @@
+"""Convolutions in training: one class for each kind, and batch norm on the batch's own statistics."""
+
+from yolodsc.network import ConvolutionalLayer
+from yolodsc.training.layers.context import LayerContext, TrainingOperation
+from yolodsc.training.layers.convolution.batchnorm import BatchNormTraining
+from yolodsc.training.layers.convolution.depthwise import DepthwiseTraining
+from yolodsc.training.layers.convolution.depthwise3x3 import Depthwise3x3Training, supports
+from yolodsc.training.layers.convolution.moments import Moments
+from yolodsc.training.layers.convolution.pointwise import PointwiseTraining
+from yolodsc.training.layers.convolution.regular import RegularTraining
+
+
+def convolution(context: LayerContext[ConvolutionalLayer]) -> TrainingOperation:
+    """Return the operation for the kind of convolution."""
+    if context.layer.pointwise:
+        return PointwiseTraining(context)
+    if context.layer.depthwise:
+        return Depthwise3x3Training(context) if supports(context.layer) else DepthwiseTraining(context)
+    return RegularTraining(context)
+
+
+def normalised_convolution(context: LayerContext[ConvolutionalLayer], moments: Moments) -> BatchNormTraining:
+    """Return the operation of a convolution with live batch norm."""
+    return BatchNormTraining(context, convolution, moments)
