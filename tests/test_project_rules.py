@@ -28,7 +28,7 @@ UNSPLIT_KERNELS = {
     "yolodsc/evaluation/metrics/greedy.py": "greedy_outcomes",
     "yolodsc/training/kernels/depthwise3x3_s1.py": "forward backward",
 }
-"""Compiled kernels that stay whole: with helper functions the first takes three to five times as long, the others up to 7 % longer."""
+"""Compiled kernels that stay whole: with helper functions the first takes 3 to 5 times as long, the others up to 7 % longer."""
 
 PRIVATE_PROSE = frozenset(
     "bend bends bending bent unbend unbends slopes tape tapes quad quads twin twins splat crew crews shelf shelves landmark "

@@ -168,5 +168,5 @@ def test_a_file_that_ends_too_early_is_no_ctrl_c(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("value", [float("inf"), float("nan"), -1.0])
 def test_augmentation_is_made_of_finite_numbers(field: str, value: float) -> None:
     """So that the history can be written at the end of an epoch."""
-    with pytest.raises(OptionError, match=f"--{field} .*: wanted a number, 0 or more"):
+    with pytest.raises(OptionError, match=f"{field}=.*: expected a number, 0 or more"):
         FinetuneSettings(augmentation=Augmentation(**{field: value}))

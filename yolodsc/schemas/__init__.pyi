@@ -1,5 +1,4 @@
 from .document import FileName as FileName
-from .document import Place as Place
 from .document import below as below
 from .document import checked as checked
 from .document import dump_json as dump_json

@@ -13,7 +13,6 @@ from yolodsc.schemas.faults import FaultError, fault_of, joined, shown
 
 FileName = str | Path
 """The file, with a line number where there are lines."""
-Place = FileName  # until yolodsc.training imports the other name
 
 T = TypeVar("T")
 

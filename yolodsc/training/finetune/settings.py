@@ -57,17 +57,17 @@ class FinetuneSettings:
 
     def __post_init__(self) -> None:
         if self.statistics not in {"frozen", "live"}:
-            raise OptionError(f"statistics={self.statistics}: expected frozen or live")
+            raise OptionError(f"statistics={self.statistics}: expected frozen or live", parameter="statistics")
         for name in ("epochs", "batch", "rate"):
             value = getattr(self, name)
             if not 0 < value < inf:
-                raise OptionError(f"{name}={value:g}: expected a number above 0")
+                raise OptionError(f"{name}={value:g}: expected a number above 0", parameter=name)
         own = {name: getattr(self, name) for name in ("decay", "warmup", "clip", "heads", "features", "labels")}
         drawn = {name: getattr(self.augmentation, name) for name in ("jitter", "hue", "saturation", "exposure", "sharpen")}
         for name, value in (own | drawn).items():
             if not 0 <= value < inf:
-                raise OptionError(f"{name}={value:g}: expected a number, 0 or more")
+                raise OptionError(f"{name}={value:g}: expected a number, 0 or more", parameter=name)
         for name in ("momentum", "average"):
             value = getattr(self, name)
             if not 0 <= value < 1:
-                raise OptionError(f"{name}={value:g}: expected 0 or more, less than 1")
+                raise OptionError(f"{name}={value:g}: expected 0 or more, less than 1", parameter=name)

@@ -75,7 +75,7 @@ class StoredCheckpoint:
     def open(cls, path: Path, *, digest: str) -> "StoredCheckpoint":
         """Open the checkpoint at a path; raise `OptionError` if it is missing, damaged, or of another training."""
         if not path.exists():
-            raise OptionError(f"resume=True: no checkpoint {path}")
+            raise OptionError(f"resume=True: no checkpoint {path}", parameter="resume")
         with open_npz(path, error=OptionError) as file:
             text = file.texts().get("about")
             unknown = next((n for n in file.entries if n != "about" and n.partition("/")[0] not in GROUPS), None)

@@ -108,7 +108,7 @@ def optimizer_named(name: str, parameters: Sequence[Parameter], *, decay: float,
         return Adam(parameters, decay=decay, beta1=momentum)
     if name == "sgd":
         return Sgd(parameters, decay=decay, momentum=momentum)
-    raise OptionError(f"optimizer={name}: expected one of {', '.join(OPTIMIZERS)}")
+    raise OptionError(f"optimizer={name}: expected one of {', '.join(OPTIMIZERS)}", parameter="optimizer")
 
 
 def clip(parameters: Sequence[Parameter], *, max_norm: float) -> float:

@@ -34,7 +34,7 @@ class Schedule:
 
     def __post_init__(self) -> None:
         if self.policy not in SCHEDULES:
-            raise OptionError(f"schedule={self.policy}: expected one of {', '.join(SCHEDULES)}")
+            raise OptionError(f"schedule={self.policy}: expected one of {', '.join(SCHEDULES)}", parameter="schedule")
 
     def at(self, step: int) -> float:
         """Return the learning rate of a step, counted from 0."""

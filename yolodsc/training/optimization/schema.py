@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct, field
 
 from yolodsc.errors import OptionError
-from yolodsc.schemas import Finite, Index, Place, Positive, Share, Text, checked
+from yolodsc.schemas import FileName, Finite, Index, Positive, Share, Text, checked
 
 
 class EpochEntry(Struct, frozen=True, kw_only=True):
@@ -39,6 +39,6 @@ class CheckpointInfo(Struct, frozen=True, kw_only=True):
     history: HistoryState
 
 
-def check_checkpoint_info(content: Any, *, file: Place) -> CheckpointInfo:
+def check_checkpoint_info(content: Any, *, file: FileName) -> CheckpointInfo:
     """Return the validated description of a checkpoint."""
     return checked(content, CheckpointInfo, file=file, error=OptionError)
