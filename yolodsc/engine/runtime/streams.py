@@ -13,8 +13,8 @@ from yolodsc.arrays import Array
 from yolodsc.jit import at_child
 
 if TYPE_CHECKING:
-    from yolodsc.engine.runner import Runner
     from yolodsc.engine.runtime.entry import PlanEntry
+    from yolodsc.engine.runtime.runner import Runner
 
 
 class Streams:

@@ -1,49 +1,15 @@
 """``compile(network, threads=…)`` returns a `Runner`: a compiled network with its buffers."""
 
 from collections.abc import Callable, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING
 
-from yolodsc.arrays import Array
-from yolodsc.engine.runtime.entry import PlanEntry
+from yolodsc.engine.runtime.runner import Runner
 from yolodsc.network import Network
 
 if TYPE_CHECKING:
     from yolodsc.engine.fastdsc.runner import FastDscRunner
     from yolodsc.engine.runtime.fused_runner import FusedRunner
     from yolodsc.jit import Isa
-
-
-class Runner(Protocol):
-    """A compiled network with its buffers; may be called from several threads, one call running at a time.
-
-    Attributes
-    ----------
-    threads, streams
-        Threads per call and concurrent calls: at most as requested, limited by the number of cores.
-    """
-
-    threads: int
-    streams: int
-
-    def __call__(self, images: Array) -> dict[int, Array]:
-        """Outputs by layer index for (C, H, W), each of its layer's shape; for (N, C, H, W) with N in front.
-
-        The arrays are new; the caller may modify them.
-        """
-        ...
-
-    def entries(self) -> list[PlanEntry]:
-        """The plan: one entry per operation, in order."""
-        ...
-
-    def close(self) -> None:
-        """Release threads and memory."""
-        ...
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
 
 
 def compile(  # noqa: A001
