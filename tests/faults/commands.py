@@ -1,6 +1,7 @@
 """Command lines in separate processes, on networks and images that the tests generate."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -65,7 +66,13 @@ def started(
 ) -> "subprocess.Popen[str]":
     """A command line that runs in parallel to the test; ``before`` holds the words in front of it."""
     settings = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": env or environment()} | options
+    settings.setdefault("preexec_fn", _hears_interrupts)
     return subprocess.Popen([*before, sys.executable, "-m", "yolodsc", *map(str, arguments)], **settings)
+
+
+def _hears_interrupts() -> None:
+    """A shell starts background jobs with SIGINT ignored, and their children inherit it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def ended(process: "subprocess.Popen[str]", *, seconds: float = 60) -> tuple[int, str]:
