@@ -31,6 +31,8 @@ class Detections:
         The file of the image.
     candidate_ids : (N,) int64 or None
         Row of the candidates before suppression that each detection comes from; None if the detections come from elsewhere.
+    track_ids : (N,) int64 or None
+        Number of the track that each detection belongs to; None without tracking.
     """
 
     boxes_xyxy: Array
@@ -42,6 +44,7 @@ class Detections:
     height: int
     path: str | None = None
     candidate_ids: Ints | None = None
+    track_ids: Ints | None = None
 
     @classmethod
     def from_candidates(
@@ -68,6 +71,7 @@ class Detections:
             objectness=self.objectness[rows],
             class_ids=self.class_ids[rows],
             candidate_ids=None if self.candidate_ids is None else self.candidate_ids[rows],
+            track_ids=None if self.track_ids is None else self.track_ids[rows],
         )
 
     def of_classes(self, class_ids: Collection[int]) -> Self:
