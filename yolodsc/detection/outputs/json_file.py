@@ -25,7 +25,7 @@ class JsonWriter:
         del image
         separator = ",\n" if self._frames else "\n"
         self._frames += 1
-        frame = dump_json(detections.to_json(frame_id=self._frames), file=self._path, error=ImageError, indent=1)
+        frame = dump_json(detections.to_darknet(frame_id=self._frames), file=self._path, error=ImageError, indent=1)
         try:
             self._file.write(separator + frame)
         except OSError:  # the file may end within a frame: it goes, and the error names it
