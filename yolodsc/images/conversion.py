@@ -14,7 +14,7 @@ ImageArray = NDArray[np.uint8]
 
 
 def from_pillow(image: Image.Image, *, channels: int = 3) -> ImageArray:
-    """A Pillow image of any mode as (H, W, channels) bytes."""
+    """Return a Pillow image of any mode as (H, W, channels) bytes."""
     if channels not in (1, 3):
         raise ImageError(f"the network reads {channels} channels; images give 1 or 3")
     if image.mode in ("I", "F") or image.mode.startswith("I;"):
@@ -27,7 +27,7 @@ def from_pillow(image: Image.Image, *, channels: int = 3) -> ImageArray:
 
 
 def from_array(pixels: NDArray[Any], *, channels: int = 3) -> ImageArray:
-    """Bytes (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) as (H, W, channels); an `ImageError` for anything else."""
+    """Return bytes (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) as (H, W, channels); raise an `ImageError` for other arrays."""
     if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or not pixels.size:
         raise ImageError(f"array of {pixels.dtype} {pixels.shape}; expected uint8 (height, width, 1, 3 or 4)")
     image: ImageArray = pixels[..., None] if pixels.ndim == 2 else pixels
@@ -44,7 +44,7 @@ def from_array(pixels: NDArray[Any], *, channels: int = 3) -> ImageArray:
 
 
 def from_tensor(values: NDArray[Any], *, channels: int = 3) -> ImageArray:
-    """Planar values (C, H, W) or (H, W), as torchvision makes them, as (H, W, channels) bytes.
+    """Return planar values (C, H, W) or (H, W), as torchvision makes them, as (H, W, channels) bytes.
 
     Bytes are kept; real numbers are shares of white, 0 to 1.
     """
@@ -57,10 +57,10 @@ def from_tensor(values: NDArray[Any], *, channels: int = 3) -> ImageArray:
 
 
 def _deep_grey(pixels: NDArray[Any]) -> ImageArray:
-    """Grey of more than 8 bits, or real numbers.
+    """Convert grey of more than 8 bits, or real numbers, to bytes.
 
-    The upper 8 of 16 bits, as stb_image cuts them, or of as many as the largest value takes beyond that; integers below 256 are
-    taken for 8 bits already, real numbers within 0..1 for shares of white.
+    Of 16 bits the upper 8 remain, as in stb_image; of larger integers the upper 8 bits of the largest value. Integers below 256
+    are not changed. Real numbers within 0..1 are multiplied by 255.
     """
     top = float(np.nanmax(pixels, initial=0.0))
     if pixels.dtype.kind == "f":

@@ -35,21 +35,22 @@ GREY = np.float32(0.5)
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where the image lies in the network's input, relative to it: what `undo` needs.
+    """Position of the image in the network's input, as `undo` needs it.
 
     Attributes
     ----------
     scale : (x, y)
-        Size of the image's image in the input.
+        Size of the resized image relative to the input.
     offset : (x, y)
-        Its left upper corner: the fractional half of what is left, though pixels are pasted at the integer half.
+        Upper left corner relative to the input. It is half of the border and may be fractional; the pixels are pasted at the
+        integer part.
     """
 
     scale: tuple[float, float] = (1.0, 1.0)
     offset: tuple[float, float] = (0.0, 0.0)
 
     def undo(self, boxes_xywh: Array) -> Array:
-        """Boxes (N, 4) relative to the image, from boxes relative to the input (``yolo_layer.c: correct_yolo_boxes``)."""
+        """Convert boxes (N, 4) from relative to the input to relative to the image (``yolo_layer.c: correct_yolo_boxes``)."""
         scale = np.array([*self.scale, *self.scale], np.float32)
         offset = np.array([*self.offset, 0, 0], np.float32)
         return (boxes_xywh - offset) / scale
@@ -125,7 +126,7 @@ def _jpeg(
 
 
 def _reason(error: Exception) -> str:
-    """The first line of what Pillow or the system reports."""
+    """Return the first line of the message of Pillow or the system."""
     if isinstance(error, FileNotFoundError):
         return "no such file"
     if isinstance(error, UnidentifiedImageError):
@@ -135,7 +136,7 @@ def _reason(error: Exception) -> str:
 
 
 def _turned(pixels: ImageArray, image: Image.Image) -> ImageArray:
-    """Pixels (H, W, C) turned as the EXIF orientation of their file says."""
+    """Return pixels (H, W, C) turned as the EXIF orientation of their file says."""
     exif = image.getexif()
     if exif.get(ExifTags.Base.Orientation, 1) == 1:
         return pixels
@@ -146,7 +147,7 @@ def _turned(pixels: ImageArray, image: Image.Image) -> ImageArray:
 
 
 def to_planar(image: ImageArray) -> Array:
-    """(H, W, C) bytes to (C, H, W) in 0..1 (``image.c: load_image_stb``)."""
+    """Convert (H, W, C) bytes to (C, H, W) in 0..1 (``image.c: load_image_stb``)."""
     height, width, channels = image.shape
     out = np.empty((channels, height, width), np.float32)
     planar(image, out)
@@ -156,12 +157,12 @@ def to_planar(image: ImageArray) -> Array:
 def fit(
     image: ImageArray, shape: Shape, *, profile: Profile, geometry: Geometry, out: Array | None = None
 ) -> tuple[Array, Placement]:
-    """An image as the network's input of ``shape``, and where it lies there.
+    """Return an image as the network's input of ``shape``, and its placement.
 
     Parameters
     ----------
     out
-        Where to write the input: float32 in C order, of ``shape``; a new array unless given.
+        Array for the input: float32 in C order, of ``shape``; a new array by default.
     """
     canvas = np.empty(shape, np.float32) if out is None else out
     if canvas.shape != tuple(shape):
@@ -180,7 +181,7 @@ def fit(
 
 
 def fit_centre(image: ImageArray, shape: Shape, *, profile: Profile) -> Array:
-    """The centre of an image as the input of a classifier: the shorter side is resized to the input's width.
+    """Return the centre of an image as the input of a classifier: the shorter side is resized to the input's width.
 
     Pixels beyond the image repeat its border. Source: ``classifier.c: predict_classifier``, ``image.c: resize_min, crop_image``.
     """
@@ -196,7 +197,7 @@ def fit_centre(image: ImageArray, shape: Shape, *, profile: Profile) -> Array:
 
 
 def letterboxed(width: int, height: int, shape: Shape) -> tuple[int, int]:
-    """Largest size with the image's aspect that fits, cut to whole pixels (``image.c: letterbox_image``)."""
+    """Return the largest size with the aspect of the image that fits, cut to whole pixels (``image.c: letterbox_image``)."""
     if np.float32(shape.width) / np.float32(width) < np.float32(shape.height) / np.float32(height):
         return shape.width, max(1, height * shape.width // width)
     return max(1, width * shape.height // height), shape.height
@@ -221,7 +222,7 @@ WRITABLE_EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif
 
 
 def write_image(path: str | Path, image: ImageArray) -> None:
-    """Write an image in the format of the file's ending (JPEG at quality 92), whole or not at all."""
+    """Write an image in the format of the extension (JPEG at quality 92); the file is complete or absent."""
     ending = Path(path).suffix.lower()
     if ending not in WRITABLE_EXTENSIONS:
         raise ImageError(f"{path}: unknown ending; expected one of {' '.join(sorted(WRITABLE_EXTENSIONS))}")

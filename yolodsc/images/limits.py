@@ -1,4 +1,4 @@
-"""Image files, opened and checked before anything is decoded: what a small file may ask for is bounded."""
+"""Opening of image files: limits on size and content, checked before anything is decoded."""
 
 import warnings
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ _CHUNK = 2**20
 
 @contextmanager
 def open_image(source: str | Path | bytes, *, name: str | None = None) -> Iterator[Image.Image]:
-    """An image whose header was read and whose pixels were not.
+    """Open an image and read its header; the pixels are not decoded.
 
     Parameters
     ----------
@@ -38,8 +38,8 @@ def open_image(source: str | Path | bytes, *, name: str | None = None) -> Iterat
     Raises
     ------
     ImageError
-        The file is a device or pipe, longer than `MAX_BYTES`, or its header says more than the limits above. Pillow's own errors
-        pass.
+        The file is a device or pipe, is longer than `MAX_BYTES`, or exceeds one of the limits above. Errors of Pillow are passed
+        on.
     """
     name = name or (f"image of {len(source)} bytes" if isinstance(source, bytes) else str(source))
     if isinstance(source, bytes):
@@ -67,7 +67,7 @@ def _recognised(source: str | Path | bytes) -> Image.Image:
 
 
 def _scans(source: str | Path | bytes) -> int:
-    """How many start-of-scan markers a JPEG has: entropy-coded data have none, so thumbnails are all that may be counted too."""
+    """Count the start-of-scan markers of a JPEG. Entropy-coded data contain none; those of embedded thumbnails may be counted."""
     count, before = 0, b""
     with BytesIO(source) if isinstance(source, bytes) else Path(source).open("rb") as file:
         while part := file.read(_CHUNK):
