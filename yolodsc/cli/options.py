@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -108,7 +108,7 @@ class DetectionOptions:
     decoder: DecoderName = "auto"
 
     @property
-    def geometry(self) -> str | None:
+    def geometry(self) -> Literal["stretch", "letterbox"] | None:
         """How images are fitted, by the name that the profile uses."""
         return None if self.letterbox is None else "letterbox" if self.letterbox else "stretch"
 

@@ -1,6 +1,7 @@
 from .classes import class_names as class_names
 from .classes import class_numbers as class_numbers
 from .classes import is_classifier as is_classifier
+from .classes import listed_names as listed_names
 from .classes import reported_classes as reported_classes
 from .classification.classification import Classification as Classification
 from .classification.classification import ClassScore as ClassScore

@@ -133,7 +133,7 @@ def _unknown(model: str) -> str:
     near = get_close_matches(model, names, n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
     shipped = ", ".join(names) or "none yet"
-    return f"no such file, and neither a directory nor a shipped network (shipped: {shipped}){hint or f'; {_EXPECTED}'}"
+    return f"neither a directory nor a shipped network (shipped: {shipped}), nor a file{hint or f'; {_EXPECTED}'}"
 
 
 def _in_directory(folder: Path) -> ModelFiles:
