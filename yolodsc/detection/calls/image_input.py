@@ -172,12 +172,15 @@ def _rgb(pixels: NDArray[Any]) -> NDArray[Any]:
 
 def _downloaded(address: str) -> bytes:
     """The content of a web address."""
-    from urllib.error import URLError
+    from urllib.error import HTTPError, URLError
     from urllib.request import Request, urlopen
 
     try:
         with urlopen(Request(address, headers={"User-Agent": "yolodsc"}), timeout=SECONDS) as response:
             return _bounded(response.read(MAX_BYTES + 1), address)
+    except HTTPError as error:
+        error.close()
+        raise ImageError(f"{address}: cannot be downloaded: {error}") from None
     except URLError as error:
         raise ImageError(f"{address}: cannot be downloaded: {error.reason}") from None
     except (OSError, ValueError) as error:
