@@ -6,6 +6,7 @@ from .boxes import nms as nms
 from .boxes import to_xywh as to_xywh
 from .boxes import to_xyxy as to_xyxy
 from .class_tree import ClassTree as ClassTree
+from .class_tree import softmax as softmax
 from .dependencies import reachable as reachable
 from .finite import require_finite as require_finite
 from .folding import folded as folded

@@ -58,7 +58,7 @@ class Network:
     @classmethod
     def load(
         cls,
-        cfg: str | Path,
+        cfg: str | Path | Cfg,
         weights: str | Path,
         *,
         profile: str | Profile = ALEXEYAB,
@@ -69,6 +69,8 @@ class Network:
 
         Parameters
         ----------
+        cfg
+            A file, or sections that are read already.
         profile
             A profile or its name: ``alexeyab``, ``pjreddie`` or ``opencv``.
         partial
@@ -81,7 +83,7 @@ class Network:
         CfgError, WeightsError
         """
         profile = profile_named(profile)
-        blueprint = cls._blueprint(read_cfg(cfg), profile)
+        blueprint = cls._blueprint(cfg if isinstance(cfg, Cfg) else read_cfg(cfg), profile)
         file = read_weights(weights, blueprint.layers, partial=partial)
         if not allow_nonfinite:
             require_finite(str(weights), blueprint.layers, file.arrays, profile)
