@@ -19,11 +19,11 @@ def flops(layer: DnnLayer, table: Sequence[DnnLayer], network: Network, *, batch
     sources = [batch * table[number].shape.size for number in layer.inputs]
     own = network.layers[layer.index] if layer.index >= 0 else None
     area = getattr(own, "size", 1) ** 2
-    channels, inputs = (own.inputs[0].channels, own.inputs[0].size) if own else (0, 0)
+    shape = own.inputs[0] if own else layer.shape
     special = {
-        "Convolution": count * (2 * area * channels + 1),
-        "InnerProduct": count * 3 * inputs,
-        "Pooling": count * (area if own and own.type == "maxpool" else 2),
+        "Convolution": count * (2 * area * shape.channels + 1),
+        "InnerProduct": count * 3 * shape.size,
+        "Pooling": count * (area if own and own.type == "maxpool" else shape.height * shape.width + 1),
         "Eltwise": count * len(sources),
         "Scale": 2 * sum(sources),
         "Region": REGION * sum(sources),

@@ -162,7 +162,15 @@ def _route(table: _Table, layer: Layer) -> None:
         for source, index, shape in zip(sources, layer.sources, layer.inputs, strict=True):
             part = Shape(shape.channels // groups, shape.height, shape.width)
             stage: Stage = "output" if len(sources) == 1 else "slice"
-            table.add(f"slice_{table.number}", "Slice", layer, stage, inputs=[source], shape=part, source=index)
+            table.add(
+                f"slice_{table.number}",
+                "Slice",
+                layer,
+                stage,
+                inputs=[source],
+                shape=part,
+                source=index if stage == "slice" else None,
+            )
             table.finish()
             slices.append(len(table.layers) - 1)
         sources = slices

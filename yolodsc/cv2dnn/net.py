@@ -208,6 +208,7 @@ class Net:
         return self.network
 
     def _id(self, layer: int | str) -> int:
+        self._network()
         number = self._ids.get(layer, -1) if isinstance(layer, str) else int(layer)
         if not 0 <= number < len(self._table):
             raise OptionError(f"layer {layer}: not in this network; expected one of getLayerNames()")
