@@ -37,6 +37,7 @@ from .layers.reorg3d import Reorg3dLayer as Reorg3dLayer
 from .layers.route import RouteLayer as RouteLayer
 from .layers.sam import SamLayer as SamLayer
 from .layers.scale_channels import ScaleChannelsLayer as ScaleChannelsLayer
+from .layers.shift_channels import ShiftChannelsLayer as ShiftChannelsLayer
 from .layers.shortcut import ShortcutLayer as ShortcutLayer
 from .layers.softmax import SoftmaxLayer as SoftmaxLayer
 from .layers.upsample import UpsampleLayer as UpsampleLayer
