@@ -64,6 +64,15 @@ Exif = Annotated[
     bool | None,
     typer.Option("--exif/--no-exif", help="Rotate images by their EXIF orientation.", show_default="as the profile says"),
 ]
+Size = Annotated[
+    str | None,
+    typer.Option(
+        "--size",
+        metavar="N|WxH",
+        help="Input size of the network, such as 256 or 512x320 (width x height): multiples of its stride.",
+        show_default="as in the .cfg file",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only.")]
 
 
@@ -96,6 +105,7 @@ class LoadingOptions:
     profile: ProfileName = "alexeyab"
     partial: Partial = False
     allow_nonfinite: AllowNonfinite = False
+    size: Size = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

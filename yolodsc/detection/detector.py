@@ -18,7 +18,7 @@ from yolodsc.detection.pipeline import ImageResult, Pipeline
 from yolodsc.detection.postprocess import Postprocessor
 from yolodsc.errors import OptionError
 from yolodsc.images import Geometry, Placement, from_array
-from yolodsc.network import Network
+from yolodsc.network import InputSize, Network, at_size
 
 
 class Detector:
@@ -106,6 +106,7 @@ class Detector:
         profile: Profile = ALEXEYAB,
         partial: bool = False,
         allow_nonfinite: bool = False,
+        size: InputSize | None = None,
         **options: Any,
     ) -> Self:
         """Load a detector from files.
@@ -118,10 +119,13 @@ class Detector:
             A ``.data`` file that points to the names, if ``names`` is omitted.
         profile, partial, allow_nonfinite
             As for `Network.load`.
+        size
+            Input size to run the network at, a side or (width, height); by default that of the cfg. See `network.at_size`.
         **options
             As for the class.
         """
         network = Network.load(cfg, weights, profile=profile, partial=partial, allow_nonfinite=allow_nonfinite)
+        network = at_size(network, size)
         file = names or data or names_beside(Path(cfg), Path(weights))
         listed: tuple[str, ...] = ()
         if names is None and data is not None:

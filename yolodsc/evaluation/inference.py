@@ -95,6 +95,7 @@ def inference_settings(detector: Detector, dataset: Dataset, *, cfg: Path, weigh
         "cfg": _digest(cfg),
         "weights": _digest(weights),
         "profile": detector.network.profile.name,
+        "input": list(detector.network.input_shape),
         "thresh": detector.thresh,
         "nms": detector.nms_thresh,
         "geometry": detector.reader.geometry,
