@@ -78,6 +78,8 @@ def open_detector(
         geometry=detection.geometry,
         exif=detection.exif,
         decoder=detection.decoder,
+        tiles=detection.tiles,
+        tile_overlap=detection.tile_overlap,
         threads=threads,
         streams=streams,
         isa=running.isa,

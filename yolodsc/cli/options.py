@@ -73,6 +73,18 @@ Size = Annotated[
         show_default="as in the .cfg file",
     ),
 ]
+Tiles = Annotated[
+    str | None,
+    typer.Option(
+        "--tiles",
+        metavar="RxC|auto",
+        help="Find small objects: run the whole image and tiles of it, such as 2x3 (rows x columns); auto suits the image.",
+        show_default="no tiles",
+    ),
+]
+TileOverlap = Annotated[
+    float, typer.Option("--tile-overlap", min=0.0, max=0.9, metavar="SHARE", help="Share of a tile that neighbours have in common.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only.")]
 
 
@@ -116,6 +128,8 @@ class DetectionOptions:
     letterbox: Letterbox = None
     exif: Exif = None
     decoder: DecoderName = "auto"
+    tiles: Tiles = None
+    tile_overlap: TileOverlap = 0.2
 
     @property
     def geometry(self) -> str | None:

@@ -101,6 +101,7 @@ def inference_settings(detector: Detector, dataset: Dataset, *, cfg: Path, weigh
         "geometry": detector.reader.geometry,
         "exif": detector.reader.exif,
         "decoder": detector.reader.decoder,
+        "tiles": None if detector.tiling is None else str(detector.tiling),
         "origin": dataset.origin,
     }
 

@@ -85,5 +85,5 @@ def _stride(layer: Layer, axis: int) -> Fraction:
     if isinstance(layer, UpsampleLayer | ReorgLayer | Reorg3dLayer):
         (_, *before), (_, *after) = layer.inputs[0], layer.shape
         return Fraction(before[axis], after[axis])
-    stride = getattr(layer, ("stride_y", "stride_x")[axis], None) or getattr(layer, "stride", 1)
-    return Fraction(stride)
+    strides: tuple[int, int] = getattr(layer, "stride_y", 0), getattr(layer, "stride_x", 0)
+    return Fraction(strides[axis] or int(getattr(layer, "stride", 1)))
