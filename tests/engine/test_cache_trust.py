@@ -290,7 +290,7 @@ for number in (7, 8):
 
 
 def as_another(uid: int, before: str = "", **environment: str) -> list[str]:
-    """Return what a process of another user prints: results, kernels compiled, and why nothing is cached; libraries are loaded as root."""
+    """Print results, kernels compiled, and why nothing is cached, in a process of another user; libraries are loaded as root."""
     done = subprocess.run(
         [sys.executable, "-c", AS_ANOTHER, str(uid), before],
         cwd=ROOT,
