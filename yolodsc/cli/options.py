@@ -1,6 +1,5 @@
 """Options that several subcommands share: types of single options, and groups of options that belong together."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +7,7 @@ import typer
 
 from yolodsc.cli.terminal import note
 from yolodsc.detection import DEFAULT_MODEL
+from yolodsc.values import Value
 
 MAX_THREADS = 1024
 """No machine of today has more processors."""
@@ -67,8 +67,7 @@ Exif = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only.")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkOptions:
+class NetworkOptions(Value, kw_only=True):
     """Options that name a network."""
 
     model: Model = None
@@ -81,16 +80,14 @@ class NetworkOptions:
         return any(option is not None for option in (self.model, self.cfg, self.weights))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClassOptions:
+class ClassOptions(Value, kw_only=True):
     """Options that name a list of class names."""
 
     names: NamesFile = None
     data: DataFile = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadingOptions:
+class LoadingOptions(Value, kw_only=True):
     """Options that say how a network's files are read."""
 
     profile: ProfileName = "alexeyab"
@@ -98,8 +95,7 @@ class LoadingOptions:
     allow_nonfinite: AllowNonfinite = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DetectionOptions:
+class DetectionOptions(Value, kw_only=True):
     """Options of the steps before and after the network; None selects the value of the profile."""
 
     nms: NmsThresh = None
@@ -113,8 +109,7 @@ class DetectionOptions:
         return None if self.letterbox is None else "letterbox" if self.letterbox else "stretch"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunningOptions:
+class RunningOptions(Value, kw_only=True):
     """Options of the engine."""
 
     threads: Threads = 1

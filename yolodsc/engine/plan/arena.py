@@ -5,16 +5,15 @@ mobilenetv2-yolov3-nano-voc the arena has 2.5 MB where separate buffers have 10.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from yolodsc.engine.plan.layout import ARENA, LINE, Buffer
+from yolodsc.values import Value
 
 Lifetimes = Mapping[Buffer, tuple[int, int]]
 """First and last operation that uses each buffer."""
 
 
-@dataclass(frozen=True, slots=True)
-class ArenaLayout:
+class ArenaLayout(Value):
     """The offset of each buffer, and the bytes of the arena."""
 
     offsets: Mapping[Buffer, int]
