@@ -1,7 +1,7 @@
 """Options that several subcommands share: types of single options, and groups of options that belong together."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -128,7 +128,7 @@ class DetectionOptions(Value, kw_only=True):
     tile_overlap: TileOverlap = 0.2
 
     @property
-    def geometry(self) -> str | None:
+    def geometry(self) -> Literal["stretch", "letterbox"] | None:
         """How images are fitted, by the name that the profile uses."""
         return None if self.letterbox is None else "letterbox" if self.letterbox else "stretch"
 
