@@ -26,6 +26,8 @@ class PlanEntry:
         Multiplications with accumulation.
     bytes
         Read and written, weights included.
+    precision
+        Of its products; of an operation without products, of the numbers that it writes.
     run
         Runs it once more on the data of the last call.
     """
@@ -38,6 +40,7 @@ class PlanEntry:
     macs: int
     bytes: int
     run: Callable[[], None]
+    precision: str = "f32"
 
 
 def seconds_of(entries: Sequence[PlanEntry], whole: Callable[[], object], *, rounds: int) -> tuple[list[float], float]:

@@ -20,6 +20,7 @@ from yolodsc.engine.runtime.thread_pool import ThreadPool
 from yolodsc.errors import EngineError
 from yolodsc.jit import ForkLock, Isa
 from yolodsc.network import Network
+from yolodsc.precision import Precision, Quantization
 
 
 class FusedRunner:
@@ -36,13 +37,23 @@ class FusedRunner:
         isa: Isa,
         progress: Progress | None = None,
         shared: CompiledNetwork | None = None,
+        precision: Precision = "f32",
+        quantization: Quantization | None = None,
     ) -> None:
-        """``shared``: what another runner of the same network, threads and outputs compiled."""
+        """``shared``: what another runner of the same network, threads, outputs and precision compiled."""
         self.network = network
         self.threads = max(1, threads)
         self.isa = isa
         self.outputs = tuple(outputs)
-        self.compiled = shared or compiled(network, threads=self.threads, outputs=outputs, isa=isa, progress=progress)
+        self.compiled = shared or compiled(
+            network,
+            threads=self.threads,
+            outputs=outputs,
+            isa=isa,
+            progress=progress,
+            precision=precision,
+            quantization=quantization,
+        )
         self._lock = ForkLock()
         self._process = 0
         self._image: Array = np.zeros(network.input_shape, np.float32)
@@ -78,6 +89,7 @@ class FusedRunner:
                 layout=operation.layout,
                 tile=operation.tiles,
                 macs=operation.macs,
+                precision=operation.precision,
                 bytes=operation.bytes,
                 run=partial(self._repeat, operation),
             )

@@ -9,9 +9,11 @@ counter costs about 0.2 us.
 
 import platform
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 from yolodsc.engine.codegen.ir_builder import IRBuilder
+from yolodsc.engine.codegen.kernels.tiled import CONFIGURATION
 
 SPINS = 100
 """Pauses before a waiting thread yields its core."""
@@ -22,22 +24,26 @@ PATIENCE = 3000
 STATE = ("phases", "tasks", "words", "sync", "first", "last", "yield", "epoch", "running", "inside")
 
 
+@dataclass(frozen=True, slots=True)
 class WorkerKernel:
-    """``worker(state, bases)`` runs phases first..last of the state, alone."""
+    """``worker(state, bases)`` runs phases first..last of the state, alone.
 
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other)
+    Attributes
+    ----------
+    tiled
+        Whether kernels use AMX: its registers are released at the end, as other code expects them.
+    """
 
-    def __hash__(self) -> int:
-        return hash(type(self))
+    tiled: bool = False
 
     def emit(self, name: str) -> str:
         """LLVM IR of the worker."""
         c = IRBuilder(name, 4, signature="ptr %state, ptr %bases")
-        _work(c)
+        _work(c, self.tiled)
         return _declare(c)
 
 
+@dataclass(frozen=True, slots=True)
 class LeadKernel(WorkerKernel):
     """Opens an epoch, works through it, closes it, and returns when all helpers have left."""
 
@@ -47,7 +53,7 @@ class LeadKernel(WorkerKernel):
         running, inside = _field(c, "running"), _field(c, "inside")
         _atomic_add(c, _field(c, "epoch"), 1)
         _atomic_add(c, running, 1)
-        _work(c)
+        _work(c, self.tiled)
         _atomic_add(c, running, -1)
         over = c.label("over")
         _wait(c, lambda: c.let(f"icmp eq i64 {_atomic_load(c, inside)}, 0"), over)
@@ -55,6 +61,7 @@ class LeadKernel(WorkerKernel):
         return _declare(c)
 
 
+@dataclass(frozen=True, slots=True)
 class HelperKernel(WorkerKernel):
     """Polls ``PATIENCE`` times for work of a new epoch, then returns."""
 
@@ -85,7 +92,7 @@ class HelperKernel(WorkerKernel):
         c.do(f"br i1 {sure}, label %{work}, label %{leave}")
         c.begin(work)
         c.do(f"store i64 {current}, ptr %last_epoch, align 8")
-        _work(c)
+        _work(c, self.tiled)
         c.do(f"br label %{leave}")
         c.begin(leave)
         _atomic_add(c, inside, -1)
@@ -135,8 +142,11 @@ def _relax(c: IRBuilder, waited: str) -> None:
     c.begin(on)
 
 
-def _work(c: IRBuilder) -> None:
+def _work(c: IRBuilder, tiled: bool) -> None:
     """The loop over phases."""
+    configuration = c.at("%bases", 8 * CONFIGURATION)
+    if tiled:
+        c.do(f"store i64 0, ptr {configuration}, align 8")
     phases, tasks, words, sync = (c.let(f"load ptr, ptr {_field(c, n)}, align 8") for n in ("phases", "tasks", "words", "sync"))
     first, last = (c.integer(_field(c, n)) for n in ("first", "last"))
     with c.loop(c.sub(last, first)) as phase:
@@ -164,6 +174,8 @@ def _work(c: IRBuilder) -> None:
         c.begin(wait)
         _wait(c, partial(_full, c, done, count), over)
         c.begin(over)
+    if tiled:
+        c.call("void", "llvm.x86.tilerelease")
 
 
 def _full(c: IRBuilder, done: str, count: str) -> str:
