@@ -16,7 +16,7 @@ from yolodsc.engine.runtime.bounds import Regions, check
 from yolodsc.engine.runtime.program import Constants, Program, Progress, Task, kernels_of, link
 from yolodsc.engine.runtime.worker import HelperKernel, LeadKernel, WorkerKernel
 from yolodsc.errors import EngineError
-from yolodsc.jit import Isa, compiler_for
+from yolodsc.jit import Isa, compiler_for, permitted
 from yolodsc.network import Network
 from yolodsc.precision import Precision, Quantization
 
@@ -86,6 +86,7 @@ def compiled(
     quantization: Quantization | None = None,
 ) -> CompiledNetwork:
     """Plan, lay out, lower, compile, link and check a network."""
+    isa = isa if precision == "f32" else permitted(isa)
     placement = placed(planned(network, outputs, isa, precision, quantization), file=str(network.cfg.file))
     outputs_, arena, pending = placement.plan.outputs, placement.arena, list(placement.plan.operations)
     del placement  # the operations in `pending` are the only ones that hold weights
