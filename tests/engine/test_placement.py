@@ -1,6 +1,6 @@
 """Halos and offsets are resolved as values: compiling changes neither the plan nor the network."""
 
-from dataclasses import FrozenInstanceError, dataclass, fields
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -19,8 +19,7 @@ from yolodsc.network import INPUT_INDEX
 ISA = Isa("test", "", "", 32, ((8, 1.0),))
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Declares(Operation):
+class Declares(Operation, eq=False):
     """An operation that only declares halos and strided views."""
 
     needed: tuple[tuple[Tensor, Halo], ...] = ()
@@ -89,7 +88,7 @@ def test_operations_are_frozen() -> None:
 
     for operation in plan.operations:
         for member in (operation, *operation.reads, *operation.writes):
-            with pytest.raises(FrozenInstanceError):
+            with pytest.raises(AttributeError, match="immutable"):
                 setattr(member, fields(member)[0].name, None)
 
 

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -19,10 +18,10 @@ from yolodsc.decompose import decompose as decompose_network
 from yolodsc.detection import image_paths
 from yolodsc.errors import OptionError
 from yolodsc.network import Network, at_size
+from yolodsc.values import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MethodOptions:
+class MethodOptions(Value, kw_only=True):
     """How convolutions are decomposed."""
 
     method: Annotated[

@@ -1,6 +1,5 @@
 """Options that several subcommands share: types of single options, and groups of options that belong together."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +7,7 @@ import typer
 
 from yolodsc.cli.terminal import note
 from yolodsc.detection import DEFAULT_MODEL
+from yolodsc.values import Value
 
 MAX_THREADS = 1024
 """No machine of today has more processors."""
@@ -88,8 +88,7 @@ TileOverlap = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only.")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkOptions:
+class NetworkOptions(Value, kw_only=True):
     """Options that name a network."""
 
     model: Model = None
@@ -102,16 +101,14 @@ class NetworkOptions:
         return any(option is not None for option in (self.model, self.cfg, self.weights))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClassOptions:
+class ClassOptions(Value, kw_only=True):
     """Options that name a list of class names."""
 
     names: NamesFile = None
     data: DataFile = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadingOptions:
+class LoadingOptions(Value, kw_only=True):
     """Options that say how a network's files are read."""
 
     profile: ProfileName = "alexeyab"
@@ -120,8 +117,7 @@ class LoadingOptions:
     size: Size = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DetectionOptions:
+class DetectionOptions(Value, kw_only=True):
     """Options of the steps before and after the network; None selects the value of the profile."""
 
     nms: NmsThresh = None
@@ -137,8 +133,7 @@ class DetectionOptions:
         return None if self.letterbox is None else "letterbox" if self.letterbox else "stretch"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunningOptions:
+class RunningOptions(Value, kw_only=True):
     """Options of the engine."""
 
     threads: Threads = 1

@@ -1,18 +1,18 @@
 """`Detections`: the detections of one image, as arrays."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from yolodsc.arrays import Array, Ints
 from yolodsc.network import Candidates, to_xywh, to_xyxy
+from yolodsc.values import Value
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Detections:
+class Detections(Value, eq=False):
     """Boxes that survived threshold and suppression, one row per box **and class** (Darknet is multi-label), best first.
 
     Attributes

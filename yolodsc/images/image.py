@@ -5,7 +5,6 @@ An image is (H, W, C) uint8, RGB or grey, until `fit` makes the planar float32 (
 
 from collections.abc import Callable
 from concurrent.futures import CancelledError
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +20,7 @@ from yolodsc.images import preprocess
 from yolodsc.images.jpeg import KERNELS, read_jpeg
 from yolodsc.images.limits import open_image
 from yolodsc.images.preprocess import grey, planar, reference, resized
+from yolodsc.values import Value
 
 ImageArray = NDArray[np.uint8]
 """(H, W, C) with C = 1 or 3, RGB."""
@@ -36,8 +36,7 @@ GREY = np.float32(0.5)
 """What letterboxing leaves around the image (``image.c: letterbox_image``)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(Value):
     """Position of the image in the network's input, as `undo` needs it.
 
     Attributes

@@ -3,8 +3,9 @@
 import ctypes
 import platform
 import sys
-from dataclasses import replace
 from functools import cache
+
+from msgspec.structs import replace
 
 from yolodsc.jit.isa import AMD, Isa
 

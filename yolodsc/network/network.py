@@ -1,11 +1,12 @@
 """`Network`: a cfg/weights pair as one frozen value."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
 import numpy as np
+from msgspec import field
 
 from yolodsc.arrays import Array, Shape
 from yolodsc.darknet import ALEXEYAB, Cfg, Profile, Section, read_cfg
@@ -16,10 +17,10 @@ from yolodsc.network.finite import require_finite
 from yolodsc.network.layer import Head, Layer, Weights
 from yolodsc.network.layers.convolutional import ConvolutionalLayer
 from yolodsc.network.weights import Header, initial_weights, read_weights, write_weights
+from yolodsc.values import Value
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Network:
+class Network(Value, eq=False):
     """Layers, their weights as on disk, and the options of ``[net]`` for inference.
 
     Attributes

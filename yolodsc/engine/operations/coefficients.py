@@ -1,15 +1,16 @@
 """Weights of a convolution in the precision of its products, and the instruction that multiplies them."""
 
-from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from yolodsc.arrays import Array
 from yolodsc.engine.codegen.dtypes import DType
 from yolodsc.engine.codegen.kernels.dot import CHANNELS
 from yolodsc.jit import Isa
+from yolodsc.values import Value
 
 FMA, AMX = "fma", "amx"
 """Methods besides those of `DotKernel`: multiply-adds of float32, tile registers."""
@@ -18,8 +19,7 @@ BLOCK = 16
 """Channels that one AMX instruction contracts: a whole block."""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Coefficients:
+class Coefficients(Value, eq=False):
     """Weights and bias of a convolution.
 
     Attributes

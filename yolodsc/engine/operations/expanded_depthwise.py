@@ -4,18 +4,23 @@ A few channels at a time are expanded into scratch memory, as float32, and convo
 is an operation of its own.
 """
 
-from dataclasses import dataclass
-
 from yolodsc.engine.operations.convolution import Pointwise
 from yolodsc.engine.operations.depthwise import DepthwiseFilters, depthwise_call
-from yolodsc.engine.operations.operation import PRECISION_NAMES, Lowered, LoweringContext, TensorOperation, halo_calls, in_scratch, split
+from yolodsc.engine.operations.operation import (
+    PRECISION_NAMES,
+    Lowered,
+    LoweringContext,
+    TensorOperation,
+    halo_calls,
+    in_scratch,
+    split,
+)
 from yolodsc.engine.operations.packing import tiles_text
 from yolodsc.engine.plan.layout import F32, Tensor, TensorView
 from yolodsc.engine.runtime.program import ConstantPool, Task
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class ExpandedDepthwise(TensorOperation):
+class ExpandedDepthwise(TensorOperation, eq=False):
     """Expand and depthwise, a few blocks of channels at a time."""
 
     expand: Pointwise

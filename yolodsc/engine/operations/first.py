@@ -4,14 +4,12 @@ A strip of rows is copied into scratch memory with its halo. There a segment is 
 columns of the kernel, so three channels cost three channels (packed into blocks they would cost four, or eight).
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from yolodsc.engine.codegen.kernels.elementwise import AffineKernel, ClearKernel
 from yolodsc.engine.codegen.tiles import tiles
-from yolodsc.engine.operations.convolution import Geometry
 from yolodsc.engine.operations.coefficients import Coefficients
+from yolodsc.engine.operations.convolution import Geometry
 from yolodsc.engine.operations.operation import PRECISION_NAMES, Lowered, LoweringContext, Operation, halo_calls, split
 from yolodsc.engine.operations.packing import PackedProduct, pack
 from yolodsc.engine.plan.layout import SCRATCH, Buffer, PlanarTensor, Tensor, bits, tagged_address
@@ -21,8 +19,7 @@ STRIP_BYTES = 96 * 1024
 """Largest size of a strip of the image with its halo."""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class FirstConvolution(Operation):
+class FirstConvolution(Operation, eq=False):
     """A regular convolution of a planar tensor with few channels, in float32."""
 
     x: PlanarTensor

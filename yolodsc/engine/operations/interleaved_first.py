@@ -4,7 +4,6 @@ A strip of rows is rounded into scratch memory with its halo, the channels of a 
 is one row of the kernel: K neighbouring pixels are 4 K channels in sequence. AMX contracts four pixels at a time.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,8 +21,7 @@ from yolodsc.engine.plan.layout import SCRATCH, Buffer, Element, PlanarTensor, T
 from yolodsc.engine.runtime.program import Call, Task
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class InterleavedFirst(Operation):
+class InterleavedFirst(Operation, eq=False):
     """A convolution of a planar tensor of up to four channels; ``element`` says how the strip is stored."""
 
     x: PlanarTensor

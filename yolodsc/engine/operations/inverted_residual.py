@@ -6,20 +6,27 @@ expanded tensor never exists.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from yolodsc.engine.codegen.kernels.depthwise import DepthwiseKernel
 from yolodsc.engine.codegen.kernels.elementwise import ClearKernel
 from yolodsc.engine.operations.convolution import Pointwise
 from yolodsc.engine.operations.depthwise import DepthwiseFilters, depthwise_call
-from yolodsc.engine.operations.operation import PRECISION_NAMES, Lowered, LoweringContext, TensorOperation, halo_calls, in_scratch, split
+from yolodsc.engine.operations.operation import (
+    PRECISION_NAMES,
+    Lowered,
+    LoweringContext,
+    TensorOperation,
+    halo_calls,
+    in_scratch,
+    split,
+)
 from yolodsc.engine.operations.packing import PackedProduct, Residual, tiles_text
 from yolodsc.engine.plan.layout import F32, Buffer, Element, Halo, Tensor, TensorView, tensors_of, whole
 from yolodsc.engine.runtime.program import Call, Task
+from yolodsc.values import Value
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class InvertedResidual(TensorOperation):
+class InvertedResidual(TensorOperation, eq=False):
     """[expand] depthwise [project [+ residual]], by strips of rows; ``wide`` is the view that the expansion would have.
 
     The ring is float32; ``middle`` says how the rows that the projection reads are stored.
@@ -83,8 +90,7 @@ def _lowered(op: InvertedResidual, context: LoweringContext, strips: list[tuple[
     return Lowered(([rows.task(a, b) for a, b in strips],), constants, scratch, text)
 
 
-@dataclass(frozen=True, slots=True)
-class _Product:
+class _Product(Value):
     """A pointwise part: what is packed, and the tensor in scratch memory that it writes (expansion) or reads (projection)."""
 
     tensor: Tensor
@@ -92,8 +98,7 @@ class _Product:
     table: tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class _Rows:
+class _Rows(Value):
     """Writes the calls of rows; ``arrays`` has (first block, blocks, addresses of weights and biases).
 
     ``elements`` are those that the depthwise convolution reads and writes.
@@ -165,6 +170,11 @@ class _Rows:
         op, (table, segments) = self.op, projection.table
         residual = Residual(op.residual.at(0, y), op.residual.blocks[0][0].block, 0, op.residual.element) if op.residual else None
         return projection.product.calls(
-            x=projection.tensor.at(), table=table, segments=segments, y=op.y.at(0, y), block_y=op.y.block, residual=residual,
+            x=projection.tensor.at(),
+            table=table,
+            segments=segments,
+            y=op.y.at(0, y),
+            block_y=op.y.block,
+            residual=residual,
             element=op.y.element,
         )

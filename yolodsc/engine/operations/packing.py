@@ -5,7 +5,6 @@ Aligned addresses are worth 8 % (measured with all arrays shifted by 4 bytes).
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,13 +18,13 @@ from yolodsc.engine.codegen.tiles import Tile
 from yolodsc.engine.operations.coefficients import AMX, FMA, Coefficients, channels_of_word
 from yolodsc.engine.plan.layout import F32, Element, TensorView
 from yolodsc.engine.runtime.program import Call, ConstantPool
+from yolodsc.values import Value
 
 CHANNEL_GROUP = 4
 """Input channels that a segment counts as one unit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Value):
     """A tile and its packed weights; ``group_bytes`` from one group to the next."""
 
     tile: Tile
@@ -35,8 +34,7 @@ class Part:
     scales: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Residual:
+class Residual(Value):
     """What is added after the activation: address, bytes from block to block and from row to row."""
 
     address: int
@@ -45,8 +43,7 @@ class Residual:
     element: Element = F32
 
 
-@dataclass(frozen=True, slots=True)
-class PackedProduct:
+class PackedProduct(Value):
     """A matrix product with packed weights: tiles, weights, what is fixed in the kernels.
 
     Attributes

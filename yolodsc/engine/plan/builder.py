@@ -5,23 +5,22 @@ layout.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 
 from yolodsc.arrays import Shape
 from yolodsc.engine.codegen.dtypes import DType
 from yolodsc.engine.operations.operation import Operation
-from yolodsc.engine.operations.pool import Elementwise
 from yolodsc.engine.operations.planar import Pack, ReferenceOperation, Unpack
+from yolodsc.engine.operations.pool import Elementwise
 from yolodsc.engine.plan.graph import LayerGraph
 from yolodsc.engine.plan.layout import INPUT_BASE, Buffer, Element, PlanarTensor, Tensor, TensorView, whole
 from yolodsc.engine.plan.precision import PrecisionPlan
 from yolodsc.jit import Isa
 from yolodsc.network import INPUT_INDEX, Layer
+from yolodsc.values import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Value):
     """Operations in order, and the planar tensors that hold the outputs afterwards."""
 
     operations: tuple[Operation, ...]

@@ -1,9 +1,9 @@
 """Planning of regular, grouped and first convolutions, with the shortcut that they can add."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from yolodsc.arrays import Array

@@ -1,6 +1,6 @@
 """Planning of layers that work channel by channel: pools, sums, products, activations, upsampling, concatenation."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from yolodsc.engine.operations.pool import Binary, Elementwise, GlobalAveragePool, Maxpool, Upsample, Windows
 from yolodsc.engine.plan.builder import PlanBuilder

@@ -12,12 +12,12 @@ of bases, so one program serves any number of images, threads and streams.
 
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from yolodsc.arrays import Shape
 from yolodsc.engine.codegen.dtypes import BYTES, DType
 from yolodsc.errors import EngineError
+from yolodsc.values import Value
 
 CONSTANTS, ARENA, INPUT_BASE, SCRATCH = range(4)
 """Bases: weights and tables; tensors; the image; the scratch memory of a thread."""
@@ -36,8 +36,7 @@ def tagged_address(base: int, offset: int) -> int:
     return base << 48 | offset
 
 
-@dataclass(frozen=True, slots=True)
-class Halo:
+class Halo(Value):
     """Pixels of zeros around a tensor."""
 
     top: int = 0
@@ -60,8 +59,7 @@ def bits(number: float) -> int:
     return int(struct.unpack("<I", struct.pack("<f", number))[0])
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
+class Element(Value):
     """How the numbers of a tensor are stored.
 
     Attributes
@@ -96,8 +94,7 @@ class Element:
 F32, BF16 = Element(), Element("bf16")
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Tensor:
+class Tensor(Value, eq=False):
     """A blocked feature map. The plan creates it without halo and offset; `placement` replaces it by a copy that has both."""
 
     height: int
@@ -137,8 +134,7 @@ class Tensor:
         return tagged_address(self.base, self.offset + block * self.block + pixels)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class PlanarTensor:
+class PlanarTensor(Value, eq=False):
     """A planar (C, H, W) array in the arena, or the image."""
 
     shape: Shape
@@ -164,8 +160,7 @@ class PlanarTensor:
 Buffer = Tensor | PlanarTensor
 
 
-@dataclass(frozen=True, slots=True)
-class TensorView:
+class TensorView(Value):
     """Blocks of tensors that hold a layer's channels.
 
     Attributes

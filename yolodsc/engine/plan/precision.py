@@ -6,7 +6,6 @@ of bf16, such layers run in float32.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 from yolodsc.engine.codegen.dtypes import DType
 from yolodsc.engine.plan.graph import LayerGraph, is_convolution, is_depthwise
@@ -14,13 +13,13 @@ from yolodsc.engine.plan.layout import BF16, F32, Element
 from yolodsc.jit import Isa
 from yolodsc.network import Layer, MaxpoolLayer, RouteLayer, UpsampleLayer
 from yolodsc.precision import Int8Weights, Precision, Quantization
+from yolodsc.values import Value
 
 MOVING = (RouteLayer, MaxpoolLayer, UpsampleLayer)
 """Layers whose inputs and output are stored alike."""
 
 
-@dataclass(frozen=True, slots=True)
-class PrecisionPlan:
+class PrecisionPlan(Value):
     """What is not float32.
 
     Attributes
@@ -33,9 +32,9 @@ class PrecisionPlan:
         Of the layers whose products are bytes.
     """
 
-    products: Mapping[int, DType] = field(default_factory=dict)
-    elements: Mapping[int, Element] = field(default_factory=dict)
-    weights: Mapping[int, Int8Weights] = field(default_factory=dict)
+    products: Mapping[int, DType] = {}
+    elements: Mapping[int, Element] = {}
+    weights: Mapping[int, Int8Weights] = {}
 
     def product(self, index: int) -> DType:
         """Number format of a layer's products."""
@@ -88,4 +87,3 @@ def _read_by_blocks(graph: LayerGraph, reads_blocks: Callable[[Layer], bool]) ->
                 read.add(source)
     roots = {root(index) for index in read}
     return [index for index in list(parent) if root(index) in roots]
-

@@ -9,11 +9,11 @@ counter costs about 0.2 us.
 
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 from yolodsc.engine.codegen.ir_builder import IRBuilder
 from yolodsc.engine.codegen.kernels.tiled import CONFIGURATION
+from yolodsc.values import Value
 
 SPINS = 100
 """Pauses before a waiting thread yields its core."""
@@ -24,8 +24,7 @@ PATIENCE = 3000
 STATE = ("phases", "tasks", "words", "sync", "first", "last", "yield", "epoch", "running", "inside")
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerKernel:
+class WorkerKernel(Value):
     """``worker(state, bases)`` runs phases first..last of the state, alone.
 
     Attributes
@@ -43,7 +42,6 @@ class WorkerKernel:
         return _declare(c)
 
 
-@dataclass(frozen=True, slots=True)
 class LeadKernel(WorkerKernel):
     """Opens an epoch, works through it, closes it, and returns when all helpers have left."""
 
@@ -61,7 +59,6 @@ class LeadKernel(WorkerKernel):
         return _declare(c)
 
 
-@dataclass(frozen=True, slots=True)
 class HelperKernel(WorkerKernel):
     """Polls ``PATIENCE`` times for work of a new epoch, then returns."""
 

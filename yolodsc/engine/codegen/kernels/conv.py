@@ -8,12 +8,12 @@ before and writes the same numbers again, so there are no tail kernels.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from yolodsc.engine.codegen.dtypes import BYTES, DType, Load, Store, affine_arguments, loader, storer
 from yolodsc.engine.codegen.epilogue import ACTIVATIONS
 from yolodsc.engine.codegen.extent import Columns, Extent, tiled
 from yolodsc.engine.codegen.ir_builder import IRBuilder
+from yolodsc.values import Value
 
 NAMES = (
     "x", "weights", "biases", "y", "residual", "table",
@@ -26,8 +26,7 @@ ROWS = ("y", "residual")
 """Addresses that advance from row to row."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConvKernel:
+class ConvKernel(Value):
     """A convolution kernel: the attributes are fixed when it is compiled, the rest are arguments.
 
     Attributes

@@ -1,18 +1,16 @@
 """Kernels that copy feature maps: from one layout to another, and enlarged."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from yolodsc.engine.codegen.dtypes import BYTES, DType, affine_arguments, loader, quantizer, storer
 from yolodsc.engine.codegen.extent import ONE, Columns, Extent, tiled
 from yolodsc.engine.codegen.ir_builder import IRBuilder
-
+from yolodsc.values import Value
 
 LANE_NAMES = ("x", "y", "channels", "channel_x", "channel_y", "rows", "row_x", "row_y", "pixels", "pixel_x", "pixel_y")
 
 
-@dataclass(frozen=True, slots=True)
-class LaneKernel:
+class LaneKernel(Value):
     """Channels from one layout to another: pixels ``pixel_x`` bytes apart to pixels ``pixel_y`` bytes apart, converted."""
 
     lanes: int = 1
@@ -65,8 +63,7 @@ class LaneKernel:
         return c.text()
 
 
-@dataclass(frozen=True, slots=True)
-class UpsampleKernel:
+class UpsampleKernel(Value):
     """Nearest-neighbour upsampling: every pixel becomes ``factor`` x ``factor`` pixels; a pixel has ``lanes`` x 4 bytes."""
 
     lanes: int
@@ -111,8 +108,7 @@ class UpsampleKernel:
             y = c.at(y, row_y)
 
 
-@dataclass(frozen=True, slots=True)
-class InterleaveKernel:
+class InterleaveKernel(Value):
     """Up to four planar float32 channels to pixels of four numbers; the last vector of a row overlaps the one before."""
 
     lanes: int
@@ -171,7 +167,9 @@ class InterleaveKernel:
             return lambda value: c.let(f"and <{c.lanes} x i32> {steps(value)}, {low}")
 
         def half(value: str) -> str:
-            bits = c.let(f"bitcast <{c.lanes} x bfloat> {c.let(f'fptrunc {c.vector} {value} to <{c.lanes} x bfloat>')} to <{c.lanes} x i16>")
+            bits = c.let(
+                f"bitcast <{c.lanes} x bfloat> {c.let(f'fptrunc {c.vector} {value} to <{c.lanes} x bfloat>')} to <{c.lanes} x i16>"
+            )
             return c.let(f"zext <{c.lanes} x i16> {bits} to <{c.lanes} x i32>")
 
         return half

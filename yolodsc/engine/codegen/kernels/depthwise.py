@@ -4,16 +4,14 @@ The K input rows have separate addresses. They may be slots of a ring buffer tha
 which advance together. A row's vectors are loaded once and used by all taps of that row.
 """
 
-from dataclasses import dataclass
-
 from yolodsc.engine.codegen.dtypes import BYTES, DType, Load, Store, affine_arguments, loader, storer
 from yolodsc.engine.codegen.epilogue import ACTIVATIONS
 from yolodsc.engine.codegen.extent import Columns, Extent, tiled
 from yolodsc.engine.codegen.ir_builder import IRBuilder
+from yolodsc.values import Value
 
 
-@dataclass(frozen=True, slots=True)
-class DepthwiseKernel:
+class DepthwiseKernel(Value):
     """Depthwise K x K over blocks of ``lanes`` channels in float32; weights lie as ``[block][K * K][lanes]``.
 
     Attributes
@@ -62,7 +60,9 @@ class DepthwiseKernel:
         return [
             Extent("weights", taps, ((blocks, taps),)),
             Extent("biases", width, ((blocks, width),)),
-            Extent("y", k["pixels"] * k["y_pixel"], ((blocks, a["block_y"]), (rows, a["row_y"]), tiles), y_first, y_last, writes=True),
+            Extent(
+                "y", k["pixels"] * k["y_pixel"], ((blocks, a["block_y"]), (rows, a["row_y"]), tiles), y_first, y_last, writes=True
+            ),
             *(Extent(x, columns * k["x_pixel"], x_walk, x_first, x_last) for x in a if x.startswith("x")),
         ]
 

@@ -7,7 +7,6 @@ share of the input's zero point is subtracted. The epilogue multiplies them by t
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from yolodsc.engine.codegen.dtypes import BYTES, DType
 from yolodsc.engine.codegen.ir_builder import IRBuilder
@@ -19,7 +18,6 @@ CHANNELS = {"vpdpbusd": 4, "pmaddwd": 2, "sdot": 4, "vdpbf16ps": 2, "bfdot": 2}
 PMADDWD = {16: "llvm.x86.avx512.pmaddw.d.512", 8: "llvm.x86.avx2.pmadd.wd", 4: "llvm.x86.sse2.pmadd.wd"}
 
 
-@dataclass(frozen=True, slots=True)
 class DotKernel(ConvKernel):
     """A convolution of bytes or bf16.
 
@@ -98,7 +96,9 @@ class DotKernel(ConvKernel):
         n = self.lanes
         integers = f"<{n} x i32>"
         if self.method == "vpdpbusd":
-            return c.call(integers, f"llvm.x86.avx512.vpdpbusd.{32 * n}", f"{integers} {total}", f"{integers} {x}", f"{integers} {w}")
+            return c.call(
+                integers, f"llvm.x86.avx512.vpdpbusd.{32 * n}", f"{integers} {total}", f"{integers} {x}", f"{integers} {w}"
+            )
         if self.method == "vdpbf16ps":
             name = f"llvm.x86.avx512bf16.dpbf16ps.{32 * n}"
             return c.call(c.vector, name, f"{c.vector} {total}", f"{integers} {x}", f"{integers} {w}")

@@ -4,7 +4,6 @@ None of them has arithmetic worth tiling. Each is a nest of loops over blocks, r
 kernel serves whole feature maps, halos and strips.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -13,13 +12,12 @@ from yolodsc.engine.codegen.dtypes import BYTES, DType, Load, Store, affine_argu
 from yolodsc.engine.codegen.epilogue import ACTIVATIONS
 from yolodsc.engine.codegen.extent import ONE, Columns, Extent, tiled
 from yolodsc.engine.codegen.ir_builder import IRBuilder
-
+from yolodsc.values import Value
 
 PAIR_NAMES = ("x", "r", "y", "blocks", "block_x", "block_r", "block_y", "rows", "row_x", "row_r", "row_y", "pixels")
 
 
-@dataclass(frozen=True, slots=True)
-class PairKernel:
+class PairKernel(Value):
     """``y = activation(x + r)`` or ``activation(x * r)``; for ``gate``, r has one vector per block (squeeze and excite).
 
     Every operand has its number format, so that ``copy`` converts.
@@ -106,8 +104,7 @@ class PairKernel:
         return loader(c, self.x, x), loader(c, self.r, r), storer(c, self.y, y)
 
 
-@dataclass(frozen=True, slots=True)
-class ClearKernel:
+class ClearKernel(Value):
     """Zeros for ``blocks`` x ``rows`` x ``vectors``: the halo that a k x k convolution reads.
 
     A vector has ``lanes`` x 4 bytes, whatever the number format; the low 32 bits of ``value`` are what zeros are stored as.
@@ -142,8 +139,7 @@ class ClearKernel:
         return c.text()
 
 
-@dataclass(frozen=True, slots=True)
-class AffineKernel:
+class AffineKernel(Value):
     """``y = activation(x) * scale + shift`` over the rows of planar tensors; the last vector of a row overlaps the one before."""
 
     lanes: int

@@ -1,7 +1,6 @@
 """Pooling kernels: maxima of windows, means of channels."""
 
 import math
-from dataclasses import dataclass
 from functools import partial, reduce
 
 import numpy as np
@@ -9,6 +8,7 @@ import numpy as np
 from yolodsc.engine.codegen.dtypes import BYTES, DType, Store, affine_arguments, load_bytes, loader, store_bytes, storer
 from yolodsc.engine.codegen.extent import Column, Columns, Extent, tiled
 from yolodsc.engine.codegen.ir_builder import IRBuilder
+from yolodsc.values import Value
 
 
 def _clipped(first: Column, count: Column, stride: Column, shift: Column, size: Column, side: Column) -> tuple[Column, Column]:
@@ -20,8 +20,7 @@ def _clipped(first: Column, count: Column, stride: Column, shift: Column, size: 
 AVERAGE_NAMES = ("x", "y", "blocks", "block_x", "block_y", "rows", "row_x", "pixels", "scale")
 
 
-@dataclass(frozen=True, slots=True)
-class AverageKernel:
+class AverageKernel(Value):
     """The mean of each channel: one vector per block. Rows are summed first, which keeps the error of long sums small."""
 
     lanes: int
@@ -75,8 +74,7 @@ class AverageKernel:
         return c.text()
 
 
-@dataclass(frozen=True, slots=True)
-class WindowKernel:
+class WindowKernel(Value):
     """Maxima of windows clipped at the edges of the tensor (any size, stride and shift; no window may be empty)."""
 
     lanes: int
@@ -159,8 +157,7 @@ class WindowKernel:
         store_bytes(c, down.carried[1], y)
 
 
-@dataclass(frozen=True, slots=True)
-class MaxpoolKernel:
+class MaxpoolKernel(Value):
     """Maxima of ``size`` x ``size`` windows inside the tensor, ``pixels`` windows at a time."""
 
     lanes: int

@@ -9,7 +9,6 @@ configuration: the thread's table of bases holds the number of the present one. 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 from yolodsc.engine.codegen.epilogue import ACTIVATIONS
@@ -26,7 +25,6 @@ INPUTS, WEIGHTS = 4, 6
 """First tile register of the inputs and of the weights; those before hold sums."""
 
 
-@dataclass(frozen=True, slots=True)
 class TiledKernel(DotKernel):
     """A convolution of bytes or bf16 with ``vectors`` x 16 channels and one or two tiles of pixels; ``unroll`` is 16."""
 
@@ -125,4 +123,3 @@ class TiledKernel(DotKernel):
             return c.arith("fadd", c.load(sums, offset), bias)
         total = c.let(f"add <16 x i32> {load_integers(c, sums, offset)}, {bias}")
         return c.arith("fmul", real(c, total), unit)
-

@@ -7,7 +7,6 @@ layer's maximum for 256 channels of random numbers; these give 2.4e-6, the direc
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from yolodsc.engine.codegen.dtypes import BYTES, DType, affine_arguments, loader
 from yolodsc.engine.codegen.epilogue import ACTIVATIONS
 from yolodsc.engine.codegen.extent import ONE, Columns, Extent
 from yolodsc.engine.codegen.ir_builder import IRBuilder
+from yolodsc.values import Value
 
 NEAR, FAR = 2 / 3, 3 / 2
 """The points but 0 and infinity are these and their negatives; their product is 1, which saves a multiplication."""
@@ -82,8 +82,7 @@ def _output_transform(c: IRBuilder, m: list[str]) -> list[str]:
 OUTPUT_NAMES = ("m", "biases", "y", "blocks", "block_m", "block_y", "tile_rows", "tile_row_y", "row_y", "tiles", "position_m")
 
 
-@dataclass(frozen=True, slots=True)
-class WinogradInput:
+class WinogradInput(Value):
     """Input transform: 6x6 pixels, 4 apart, to 36 numbers; ``x`` is float32 or bf16."""
 
     lanes: int
@@ -137,8 +136,7 @@ class WinogradInput:
                 v = c.at(v, position)
 
 
-@dataclass(frozen=True, slots=True)
-class WinogradOutput:
+class WinogradOutput(Value):
     """Output transform: 36 sums to 4x4 pixels, with bias and activation; ``y`` has any number format."""
 
     lanes: int
