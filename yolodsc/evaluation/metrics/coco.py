@@ -161,9 +161,7 @@ def _last(*keys: Ints) -> int:
     return max(int(some.max(initial=-1)) for some in keys)
 
 
-def _precision(
-    cache: MatchCache, rule: Rule, area: Doubles, groups: _Groups, candidates: _Candidates, positives: Ints
-) -> Doubles:
+def _precision(cache: MatchCache, rule: Rule, area: Doubles, groups: _Groups, candidates: _Candidates, positives: Ints) -> Doubles:
     from yolodsc.evaluation.metrics.interpolation import positions, precision_at
 
     recalls = RECALL_POINTS[rule.interpolation]
