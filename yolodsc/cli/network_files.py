@@ -83,6 +83,7 @@ def open_detector(
         threads=threads,
         streams=streams,
         isa=running.isa,
+        precision=running.precision,
         progress=None if quiet else Compiling(),
     )
 

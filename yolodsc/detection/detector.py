@@ -23,6 +23,9 @@ from yolodsc.network import InputSize, Network, at_size
 if TYPE_CHECKING:
     from yolodsc.detection.tiles import Tiling
 
+if TYPE_CHECKING:
+    from yolodsc.precision import Quantization
+
 
 class Detector:
     """A network with everything between image files and detections.
@@ -49,7 +52,7 @@ class Detector:
         Threads for one image; limited to the cores that the process may use.
     streams
         Images that `many` processes at the same time; limited so that all threads together do not exceed the cores.
-    isa
+    isa, precision, quantization
         As for `engine.compile`.
     progress
         Called with the number of compiled kernels and their total while kernels are compiled: those of the network at once, those
@@ -85,6 +88,8 @@ class Detector:
         progress: Callable[[int, int], None] | None = None,
         tiles: str | tuple[int, int] | None = None,
         tile_overlap: float = 0.2,
+        precision: str = "f32",
+        quantization: "Quantization | None" = None,
     ) -> None:
         for name, value in (("thresh", thresh), ("nms_thresh", nms_thresh)):
             if value is not None and not 0 <= value <= 1:
@@ -103,7 +108,15 @@ class Detector:
             decoder=chosen_decoder(network, decoder),
             progress=progress,
         )
-        self.runner = engine.compile(network, threads=threads, streams=streams, isa=isa, progress=progress)
+        self.runner = engine.compile(
+            network,
+            threads=threads,
+            streams=streams,
+            isa=isa,
+            progress=progress,
+            precision=precision,
+            quantization=quantization,
+        )
         self.threads, self.streams = self.runner.threads, self.runner.streams
 
     @classmethod
@@ -118,6 +131,7 @@ class Detector:
         partial: bool = False,
         allow_nonfinite: bool = False,
         size: InputSize | None = None,
+        precision: str = "f32",
         **options: Any,
     ) -> Self:
         """Load a detector from files.
@@ -132,18 +146,24 @@ class Detector:
             As for `Network.load`.
         size
             Input size to run the network at, a side or (width, height); by default that of the cfg. See `network.at_size`.
+        precision
+            As for the class; ``int8`` and ``auto`` use the quantization beside the files, ``NAME.quant.npz``.
         **options
             As for the class.
         """
         network = Network.load(cfg, weights, profile=profile, partial=partial, allow_nonfinite=allow_nonfinite)
         network = at_size(network, size)
+        if precision in ("int8", "auto") and options.get("quantization") is None:
+            from yolodsc.precision import quantization_for
+
+            options["quantization"] = quantization_for(precision, network, Path(weights), Path(cfg))
         file = names or data or names_beside(Path(cfg), Path(weights))
         listed: tuple[str, ...] = ()
         if names is None and data is not None:
             listed = read_data_names(data)
         elif file:
             listed = read_names(file)
-        return cls(network, class_names(network, listed, source=str(file)) if listed else (), **options)
+        return cls(network, class_names(network, listed, source=str(file)) if listed else (), precision=precision, **options)
 
     @property
     def pipeline(self) -> Pipeline:

@@ -10,6 +10,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import reduce
 
+CONFIGURATION = 7
+"""Position in a thread's table of bases of the number of its tile configuration (AMX); 0: none."""
+
 
 class Loop:
     """A loop under construction: ``index`` and ``carried`` are the values of this iteration, `next` sets those of the next one."""

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from yolodsc.arrays import Array
 from yolodsc.engine.codegen.dtypes import DType
-from yolodsc.engine.codegen.kernels.dot import CHANNELS
 from yolodsc.jit import Isa
 from yolodsc.values import Value
 
@@ -67,6 +66,8 @@ def channels_of_word(dtype: DType, method: str) -> int:
     """Channels that one instruction contracts in one lane."""
     if method == AMX:
         return 4 if dtype == "u8" else 2
+    from yolodsc.engine.codegen.kernels.dot import CHANNELS
+
     return CHANNELS[method]
 
 

@@ -198,8 +198,9 @@ class Pointwise(Value, eq=False):
         blocks = -(-len(self.weights.kernel) // lanes)
         method = self.weights.method(context.isa, x.lanes, lanes)
         unroll = channel_group(method, CHANNEL_GROUP)
+        chosen = tiles(context.isa, lanes, blocks, width, method)
         product = pack(
-            constants, self.weights, lambda kernel: contraction(x, kernel, unroll), tiles(context.isa, lanes, blocks, width, method),
+            constants, self.weights, lambda kernel: contraction(x, kernel, unroll), chosen,
             lanes=lanes, stride=x.pixel, unroll=unroll, activation=self.activation, width=width, method=method,
         )  # fmt: skip
         return product, segment_table(constants, x, [(0, 0)], unroll)

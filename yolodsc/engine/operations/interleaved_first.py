@@ -1,7 +1,7 @@
 """The first convolution in bf16 or bytes: pixels of four channels.
 
-A strip of rows is rounded into scratch memory with its halo, the channels of a pixel side by side, filled up to four. There a segment
-is one row of the kernel: K neighbouring pixels are 4 K channels in sequence. AMX contracts four pixels at a time.
+A strip of rows is rounded into scratch memory with its halo, the channels of a pixel side by side, filled up to four. There a
+segment is one row of the kernel: K neighbouring pixels are 4 K channels in sequence. AMX contracts four pixels at a time.
 """
 
 from typing import Any

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 
 from yolodsc.engine.codegen.dtypes import DType
 from yolodsc.engine.codegen.kernels.conv import ConvKernel
-from yolodsc.engine.codegen.kernels.dot import DotKernel
-from yolodsc.engine.codegen.kernels.tiled import TiledKernel
 from yolodsc.engine.codegen.tiles import Tile
 from yolodsc.engine.operations.coefficients import AMX, FMA, Coefficients, channels_of_word
 from yolodsc.engine.plan.layout import F32, Element, TensorView
@@ -107,6 +105,9 @@ class PackedProduct(Value):
         shape = (self.lanes, tile.vectors, tile.pixels, self.stride, self.unroll, self.activation, residual is not None)
         if self.method == FMA:
             return ConvKernel(*shape, element.dtype, r)
+        from yolodsc.engine.codegen.kernels.dot import DotKernel
+        from yolodsc.engine.codegen.kernels.tiled import TiledKernel
+
         if self.method == AMX:
             return TiledKernel(*shape, element.dtype, r, self.x)
         return DotKernel(*shape, element.dtype, r, self.x, self.method)

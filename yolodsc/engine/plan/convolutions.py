@@ -10,14 +10,12 @@ from yolodsc.arrays import Array
 from yolodsc.engine.operations.coefficients import AMX, Coefficients
 from yolodsc.engine.operations.convolution import Convolution, Geometry
 from yolodsc.engine.operations.first import FirstConvolution
-from yolodsc.engine.operations.interleaved_first import InterleavedFirst
 from yolodsc.engine.operations.operation import Operation
 from yolodsc.engine.operations.winograd import Winograd, workspace_for, worthwhile
 from yolodsc.engine.plan.builder import PlanBuilder
 from yolodsc.engine.plan.graph import is_sum
 from yolodsc.engine.plan.layout import BF16, Tensor, TensorView, sliced, whole
 from yolodsc.network import ConvolutionalLayer, ShortcutLayer, folded
-from yolodsc.precision import TensorScale, integer_bias, multipliers
 
 
 def convolution(builder: PlanBuilder, layer: ConvolutionalLayer) -> None:
@@ -39,6 +37,8 @@ def _first(builder: PlanBuilder, layer: ConvolutionalLayer, source: int) -> None
         operation: Operation = FirstConvolution(*described, x, y, weights, geometry(layer), layer.activation)
     else:
         element = builder.precision.element(source) if weights.dtype == "u8" else BF16
+        from yolodsc.engine.operations.interleaved_first import InterleavedFirst
+
         operation = InterleavedFirst(*described, x, y, element, weights, geometry(layer), layer.activation)
     builder.add(operation, whole(y, layer.filters))
 
@@ -48,9 +48,8 @@ def _regular(builder: PlanBuilder, layer: ConvolutionalLayer, source: int) -> No
     macs, out = layer.multiply_adds(), whole(y, layer.filters)
     if _through_winograd(builder, layer, y):
         x = builder.view(source, None if builder.view(source).dtype == "bf16" else "f32")
-        kernel, bias = arrays_of(builder, layer)
-        arguments = (kernel, bias, layer.padding, layer.activation, workspace_for(x, y))
-        return builder.add(Winograd("winograd 3x3", (layer.index,), macs, x, y, *arguments), out)
+        transformed = (*arrays_of(builder, layer), layer.padding, layer.activation, workspace_for(x, y))
+        return builder.add(Winograd("winograd 3x3", (layer.index,), macs, x, y, *transformed), out)
     weights = coefficients(builder, layer)
     x = builder.view(source, weights.dtype)
     shortcut, residual = residual_of(builder, layer.index, out)
@@ -124,6 +123,8 @@ def coefficients(builder: PlanBuilder, layer: ConvolutionalLayer) -> Coefficient
     dtype = builder.precision.product(layer.index)
     if dtype != "u8":
         return Coefficients(*arrays_of(builder, layer), dtype)
+    from yolodsc.precision import TensorScale, integer_bias, multipliers
+
     weights = builder.precision.weights[layer.index]
     element = builder.precision.element(builder.graph.sources(layer.index)[0])
     scale = TensorScale(element.scale, element.zero_point)

@@ -5,6 +5,7 @@ of layer to the function that plans it.
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from yolodsc.engine.plan.builder import Plan, PlanBuilder
 from yolodsc.engine.plan.graph import LayerGraph
@@ -12,11 +13,13 @@ from yolodsc.engine.plan.precision import planned_precision
 from yolodsc.engine.plan.rules import emit, keeps_lanes, reads_blocks
 from yolodsc.jit import Isa
 from yolodsc.network import Network
-from yolodsc.precision import Precision, Quantization
+
+if TYPE_CHECKING:
+    from yolodsc.precision import Precision, Quantization
 
 
 def planned(
-    network: Network, outputs: Sequence[int], isa: Isa, precision: Precision = "f32", quantization: Quantization | None = None
+    network: Network, outputs: Sequence[int], isa: Isa, precision: "Precision" = "f32", quantization: "Quantization | None" = None
 ) -> Plan:
     """The plan of a network for one instruction set; its tensors have neither halos nor offsets yet."""
     graph = LayerGraph(network, outputs, quantization.scales if quantization else ())

@@ -6,14 +6,17 @@ of bf16, such layers run in float32.
 """
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from yolodsc.engine.codegen.dtypes import DType
 from yolodsc.engine.plan.graph import LayerGraph, is_convolution, is_depthwise
 from yolodsc.engine.plan.layout import BF16, F32, Element
 from yolodsc.jit import Isa
 from yolodsc.network import Layer, MaxpoolLayer, RouteLayer, UpsampleLayer
-from yolodsc.precision import Int8Weights, Precision, Quantization
 from yolodsc.values import Value
+
+if TYPE_CHECKING:
+    from yolodsc.precision import Int8Weights, Precision, Quantization
 
 MOVING = (RouteLayer, MaxpoolLayer, UpsampleLayer)
 """Layers whose inputs and output are stored alike."""
@@ -34,7 +37,7 @@ class PrecisionPlan(Value):
 
     products: Mapping[int, DType] = {}
     elements: Mapping[int, Element] = {}
-    weights: Mapping[int, Int8Weights] = {}
+    weights: Mapping[int, "Int8Weights"] = {}
 
     def product(self, index: int) -> DType:
         """Number format of a layer's products."""
@@ -46,7 +49,7 @@ class PrecisionPlan(Value):
 
 
 def planned_precision(
-    graph: LayerGraph, isa: Isa, precision: Precision, quantization: Quantization | None, reads_blocks: Callable[[Layer], bool]
+    graph: LayerGraph, isa: Isa, precision: "Precision", quantization: "Quantization | None", reads_blocks: Callable[[Layer], bool]
 ) -> PrecisionPlan:
     """The plan for a network; ``reads_blocks`` tells which layers have kernels that read blocked tensors."""
     if quantization is not None:
@@ -58,7 +61,7 @@ def planned_precision(
     return PrecisionPlan(products, dict.fromkeys(_read_by_blocks(graph, reads_blocks), BF16))
 
 
-def _quantized(isa: Isa, quantization: Quantization) -> PrecisionPlan:
+def _quantized(isa: Isa, quantization: "Quantization") -> PrecisionPlan:
     dtypes: Mapping[Precision, DType] = {"int8": "u8", "bf16": "bf16" if isa.bf16 else "f32", "f32": "f32"}
     products = {index: dtypes[precision] for index, precision in quantization.layers.items()}
     elements = {index: Element("u8", scale.scale, scale.zero_point) for index, scale in quantization.scales.items()}

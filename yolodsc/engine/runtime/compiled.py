@@ -1,6 +1,7 @@
 """Compiling a network: plan, halos, arena, lowering, linking; each step takes values and returns new ones."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +18,10 @@ from yolodsc.engine.runtime.worker import HelperKernel, LeadKernel, WorkerKernel
 from yolodsc.errors import EngineError
 from yolodsc.jit import Isa, compiler_for, permitted
 from yolodsc.network import Network
-from yolodsc.precision import Precision, Quantization
 from yolodsc.values import Value
+
+if TYPE_CHECKING:
+    from yolodsc.precision import Precision, Quantization
 
 
 class LinkedOperation(Value):
@@ -80,8 +83,8 @@ def compiled(
     outputs: Sequence[int],
     isa: Isa,
     progress: Progress | None = None,
-    precision: Precision = "f32",
-    quantization: Quantization | None = None,
+    precision: "Precision" = "f32",
+    quantization: "Quantization | None" = None,
 ) -> CompiledNetwork:
     """Plan, lay out, lower, compile, link and check a network."""
     isa = isa if precision == "f32" else permitted(isa)

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from yolodsc.arrays import Array
+from yolodsc.arrays import Array, Shape
 from yolodsc.engine.operations.planar import ReferenceOperation
 from yolodsc.engine.plan.layout import ARENA, CONSTANTS, INPUT_BASE, SCRATCH, PlanarTensor
 from yolodsc.engine.runtime.blas import single_threaded_blas
@@ -19,8 +19,10 @@ from yolodsc.engine.runtime.program import Progress, aligned
 from yolodsc.engine.runtime.thread_pool import ThreadPool
 from yolodsc.errors import EngineError
 from yolodsc.jit import ForkLock, Isa
-from yolodsc.network import Network
-from yolodsc.precision import Precision, Quantization
+from yolodsc.network import INPUT_INDEX, Network
+
+if TYPE_CHECKING:
+    from yolodsc.precision import Precision, Quantization
 
 
 class FusedRunner:
@@ -37,8 +39,8 @@ class FusedRunner:
         isa: Isa,
         progress: Progress | None = None,
         shared: CompiledNetwork | None = None,
-        precision: Precision = "f32",
-        quantization: Quantization | None = None,
+        precision: "Precision" = "f32",
+        quantization: "Quantization | None" = None,
     ) -> None:
         """``shared``: what another runner of the same network, threads, outputs and precision compiled."""
         self.network = network
@@ -85,7 +87,7 @@ class FusedRunner:
             PlanEntry(
                 name=operation.name,
                 layers=operation.layers,
-                shape=self.network.layers[operation.layers[-1]].shape if operation.layers else self.network.input_shape,
+                shape=self._shape(operation),
                 layout=operation.layout,
                 tile=operation.tiles,
                 macs=operation.macs,
@@ -95,6 +97,10 @@ class FusedRunner:
             )
             for operation in self.compiled.operations
         ]
+
+    def _shape(self, operation: LinkedOperation) -> Shape:
+        index = operation.layers[-1] if operation.layers else INPUT_INDEX
+        return self.network.input_shape if index == INPUT_INDEX else self.network.layers[index].shape
 
     def close(self) -> None:
         """Release threads and memory."""

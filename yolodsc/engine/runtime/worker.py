@@ -11,8 +11,7 @@ import platform
 from collections.abc import Callable
 from functools import partial
 
-from yolodsc.engine.codegen.ir_builder import IRBuilder
-from yolodsc.engine.codegen.kernels.tiled import CONFIGURATION
+from yolodsc.engine.codegen.ir_builder import CONFIGURATION, IRBuilder
 from yolodsc.values import Value
 
 SPINS = 100

@@ -117,7 +117,8 @@ class ConvKernel(Value):
                 with c.loop(g["tiles"]) as tile:
                     first = c.minimum(c.mul(tile.index, self.pixels), g["tile_last"])
                     here = {"x": c.at(x1, c.mul(first, self.stride)), "y": c.at(y1, c.mul(first, self.y_pixel)), "table": table}
-                    here |= {"residual": c.at(r, c.mul(first, self.r_pixel)) for r in r1}
+                    if r1:
+                        here["residual"] = c.at(r1[0], c.mul(first, self.r_pixel))
                     self._tile(c, at | here, g, index)
                 row.next(c.at(x1, g["row_x"]), c.at(y1, g["row_y"]), *(c.at(r, g["row_residual"]) for r in r1))
             group.next(*(c.at(pointer, steps.get(n, self.vectors * self.lanes * 4)) for n, pointer in at.items()))

@@ -1,9 +1,10 @@
 """The convolution tile on dot products: pairs of bf16 or groups of bytes instead of single numbers.
 
 An instruction multiplies 4 bytes (or a pair of bf16) of each lane and adds the products to the lane's sum, so a word of 4 bytes of
-input is broadcast where the float32 kernel broadcasts one number. Weights lie as ``[group][segment][word][vectors * lanes][q]`` with
-``q`` channels in a word. Sums of bytes are exact in 32 bits; they begin with the bias in units of the products, from which the
-share of the input's zero point is subtracted. The epilogue multiplies them by the value of a unit.
+input is broadcast where the float32 kernel broadcasts one number. The layout of weights is
+``[group][segment][word][vectors * lanes][q]`` with ``q`` channels in a word. Sums of bytes are exact in 32 bits. They begin with
+the bias in units of the products, from which the share of the input's zero point is subtracted; the epilogue multiplies them by
+the value of a unit.
 """
 
 from collections.abc import Mapping

@@ -12,14 +12,11 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from yolodsc.engine.codegen.epilogue import ACTIVATIONS
-from yolodsc.engine.codegen.ir_builder import IRBuilder
+from yolodsc.engine.codegen.ir_builder import CONFIGURATION, IRBuilder
 from yolodsc.engine.codegen.kernels.dot import DotKernel, load_integers, real
 
 ROWS = 16
 """Rows of a tile register: pixels of an input, words of a row of weights."""
-
-CONFIGURATION = 7
-"""Position in the thread's table of bases of the number of its tile configuration; 0: none."""
 
 INPUTS, WEIGHTS = 4, 6
 """First tile register of the inputs and of the weights; those before hold sums."""
