@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from yolodsc.cli.options import ClassOptions, DetectionOptions, LoadingOptions, NetworkOptions, RunningOptions, cores
 from yolodsc.cli.progress import Compiling
 from yolodsc.darknet import profile_named, read_names
-from yolodsc.detection import DEFAULT_MODEL, ModelFiles, names_beside, read_network, resolve_model
+from yolodsc.detection import DEFAULT_MODEL, ModelFiles, names_beside, quantization_of, read_network, resolve_model
 from yolodsc.errors import OptionError
 
 if TYPE_CHECKING:
@@ -82,6 +82,8 @@ def open_detector(
         threads=threads,
         streams=streams,
         isa=running.isa,
+        precision=running.precision,
+        quantization=quantization_of(files, network, running.precision),
         progress=None if quiet else Compiling(),
     )
 

@@ -40,6 +40,14 @@ Isa = Annotated[
         show_default="the best that the processor has",
     ),
 ]
+PrecisionName = Annotated[
+    str,
+    typer.Option(
+        "--precision",
+        metavar="P",
+        help="Precision of the network: f32, bf16, int8 (with a quantization, see `yolodsc quantize`) or auto (the fastest).",
+    ),
+]
 NmsThresh = Annotated[
     float | None,
     typer.Option("--nms", min=0.0, max=1.0, help="Largest IoU of two boxes of one class that are kept.", show_default="0.45"),
@@ -139,6 +147,7 @@ class RunningOptions(Value, kw_only=True):
     threads: Threads = 1
     streams: Streams = 1
     isa: Isa = None
+    precision: PrecisionName = "f32"
 
 
 def cores(threads: int, streams: int = 1, *, quiet: bool = False) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from .model_files import DEFAULT_MODEL as DEFAULT_MODEL
 from .model_files import ModelFiles as ModelFiles
 from .model_files import bundled_models as bundled_models
 from .model_files import names_beside as names_beside
+from .model_files import quantization_of as quantization_of
 from .model_files import read_network as read_network
 from .model_files import resolve_model as resolve_model
 from .network_input import InputReader as InputReader

@@ -14,7 +14,7 @@ from yolodsc.detection.calls.results import with_images
 from yolodsc.detection.calls.selection import CallOptions, SelectivePostprocessor, checked_thresholds
 from yolodsc.detection.classes import ClassSelection, class_numbers, listed_names, reported_classes
 from yolodsc.detection.detections import Detections
-from yolodsc.detection.model_files import ModelFiles, names_beside, read_network
+from yolodsc.detection.model_files import ModelFiles, names_beside, quantization_of, read_network
 from yolodsc.detection.network_input import chosen_decoder, default_geometry
 from yolodsc.detection.pipeline import ImageResult, Pipeline
 from yolodsc.errors import OptionError
@@ -23,6 +23,7 @@ from yolodsc.network import InputSize, Network
 
 if TYPE_CHECKING:
     from yolodsc.detection.tiles import Tiling
+    from yolodsc.precision import Quantization
 
 
 class Detector:
@@ -52,7 +53,7 @@ class Detector:
         Threads for one image; limited to the cores that the process may use.
     streams
         Images that `many` processes at the same time; limited so that all threads together do not exceed the cores.
-    isa
+    isa, precision, quantization
         As for `engine.compile`.
     progress
         Called with the number of compiled kernels and their total while kernels are compiled: those of the network at once, those
@@ -89,6 +90,8 @@ class Detector:
         progress: Callable[[int, int], None] | None = None,
         tiles: str | tuple[int, int] | None = None,
         tile_overlap: float = 0.2,
+        precision: str = "f32",
+        quantization: "Quantization | None" = None,
     ) -> None:
         checked_thresholds(thresh=thresh, nms=nms_thresh, nms_name="nms_thresh")
         profile, count = network.profile, reported_classes(network)
@@ -106,7 +109,15 @@ class Detector:
             decoder=chosen_decoder(network, decoder),
             progress=progress,
         )
-        self.runner = engine.compile(network, threads=threads, streams=streams, isa=isa, progress=progress)
+        self.runner = engine.compile(
+            network,
+            threads=threads,
+            streams=streams,
+            isa=isa,
+            progress=progress,
+            precision=precision,
+            quantization=quantization,
+        )
         self.threads, self.streams = self.runner.threads, self.runner.streams
 
     @classmethod
@@ -121,6 +132,7 @@ class Detector:
         partial: bool = False,
         allow_nonfinite: bool = False,
         size: InputSize | None = None,
+        precision: str = "f32",
         **options: Any,
     ) -> Self:
         """Load a detector from files.
@@ -137,13 +149,17 @@ class Detector:
             As for `Network.load`.
         size
             Input size to run the network at, a side or (width, height); by default that of the cfg. See `network.at_size`.
+        precision
+            As for the class; ``int8`` and ``auto`` use the quantization beside the files, ``NAME.quant.npz``.
         **options
             As for the class.
         """
         files = ModelFiles(Path(cfg), Path(weights), None)
         network = read_network(files, profile=profile, partial=partial, allow_nonfinite=allow_nonfinite, size=size)
+        if options.get("quantization") is None:
+            options["quantization"] = quantization_of(files, network, precision)
         beside = None if data else names_beside(files.cfg, files.weights)
-        return cls(network, listed_names(network, names or beside, data=data), **options)
+        return cls(network, listed_names(network, names or beside, data=data), precision=precision, **options)
 
     def __repr__(self) -> str:
         name = Path(self.network.cfg.file).name
