@@ -10,7 +10,7 @@ from io import IOBase
 from itertools import chain, count, takewhile
 from pathlib import Path
 
-from yolodsc.detection.video.kinds import VIDEO_EXTENSIONS, is_clip
+from yolodsc.detection.video.kinds import VIDEO_EXTENSIONS, is_clip, is_no_file
 from yolodsc.errors import MissingExtraError, OptionError
 from yolodsc.files import exists, is_file, is_folder, resolved
 
@@ -61,7 +61,7 @@ class Sources:
         sources = tuple(sources)
         self._standard_input = standard_input
         extensions = IMAGE_EXTENSIONS | VIDEO_EXTENSIONS if clips else IMAGE_EXTENSIONS
-        self._parts = [(source, [source] if clips and is_clip(source) else _expanded(source, extensions)) for source in sources]
+        self._parts = [(source, [source] if clips and is_no_file(source) else _expanded(source, extensions)) for source in sources]
         self._others = (*others, *_files_among(sources))
         self._found: dict[Path, frozenset[_Identity]] = {}
         self.endless = "-" in sources
