@@ -18,11 +18,12 @@ from yolodsc.detection.model_files import ModelFiles, names_beside, quantization
 from yolodsc.detection.network_input import chosen_decoder, default_geometry
 from yolodsc.detection.pipeline import ImageResult, Pipeline
 from yolodsc.errors import OptionError
-from yolodsc.images import Geometry, Placement
+from yolodsc.images import Geometry, ImageArray, Placement
 from yolodsc.network import InputSize, Network
 
 if TYPE_CHECKING:
     from yolodsc.detection.tiles import Tiling
+    from yolodsc.detection.video.stream import Source
     from yolodsc.precision import Quantization
 
 
@@ -229,6 +230,15 @@ class Detector:
         post = self._postprocessor(**options)
         entries = named_entries(images, bgr=self.bgr if bgr is None else bgr)
         return with_images(self._pipeline(post).many(entries))
+
+    def stream(self, source: "Source", **options: Any) -> Generator[tuple[ImageArray, Detections]]:
+        """Yield the frames of a video, a camera or a stream, in RGB, and their detections; see `video.stream.stream`.
+
+        ``options`` are ``vid_stride``, ``max_frames``, ``track``, ``reconnects`` and ``report``.
+        """
+        from yolodsc.detection.video.stream import stream
+
+        return stream(self.pipeline, source, **options)
 
     def detections(
         self, outputs: dict[int, Array], placement: Placement, *, width: int, height: int, path: str | None = None

@@ -1,4 +1,4 @@
-"""Image sources: files, directories, glob patterns, lists of paths and standard input."""
+"""Sources of images and videos: files, directories, glob patterns, lists of paths and standard input."""
 
 import codecs
 import glob
@@ -10,6 +10,7 @@ from io import IOBase
 from itertools import chain, count, takewhile
 from pathlib import Path
 
+from yolodsc.detection.video.kinds import VIDEO_EXTENSIONS, is_clip, is_no_file
 from yolodsc.errors import MissingExtraError, OptionError
 from yolodsc.files import exists, is_file, is_folder, resolved
 
@@ -40,6 +41,8 @@ class Sources:
         An image, a directory, a pattern (``*``, ``?``, ``**``), a ``.txt`` file of paths, or ``-`` for paths on standard input.
     others
         Further files that the run reads, for `reads`.
+    clips
+        Accept videos, cameras and URLs too; directories contribute their videos.
 
     Raises
     ------
@@ -48,11 +51,17 @@ class Sources:
     """
 
     def __init__(
-        self, sources: Iterable[str], *, others: Iterable[str | Path] = (), standard_input: Iterable[str] | None = None
+        self,
+        sources: Iterable[str],
+        *,
+        others: Iterable[str | Path] = (),
+        standard_input: Iterable[str] | None = None,
+        clips: bool = False,
     ) -> None:
         sources = tuple(sources)
         self._standard_input = standard_input
-        self._parts = [(source, _expanded(source)) for source in sources]
+        extensions = IMAGE_EXTENSIONS | VIDEO_EXTENSIONS if clips else IMAGE_EXTENSIONS
+        self._parts = [(source, [source] if clips and is_no_file(source) else _expanded(source, extensions)) for source in sources]
         self._others = (*others, *_files_among(sources))
         self._found: dict[Path, frozenset[_Identity]] = {}
         self.endless = "-" in sources
@@ -69,6 +78,10 @@ class Sources:
     def count(self) -> int | None:
         """Return the number of paths; None if standard input is a source."""
         return None if self.endless else sum(1 for _ in self)
+
+    def has_clips(self) -> bool:
+        """Whether a source is a video, a camera or a URL; standard input is not considered."""
+        return any(is_clip(path) for path in self._listed())
 
     def reads(self, path: Path) -> bool:
         """Whether this run reads a file, under this or another name; standard input is not considered."""
@@ -90,15 +103,20 @@ class Sources:
         """Yield the paths that lie in a folder, and links, which may lead there, at the cost of one system call a folder."""
         target = resolved(folder)
         links: dict[str, frozenset[str] | None] = {}  # by folder as written; None is the one that is searched for
+        for path in self._listed():
+            above, _, name = path.rpartition("/")
+            if above not in links:
+                location = Path(f"{above}/" if above or path.startswith("/") else ".")
+                links[above] = None if resolved(location) == target else _links(location)
+            known = links[above]
+            if known is None or name in known:
+                yield path
+
+    def _listed(self) -> Iterator[str]:
+        """Yield all paths but those of standard input."""
         for source, paths in self._parts:
-            for path in () if source == "-" else _list_file(source) if paths is None else paths:
-                above, _, name = path.rpartition("/")
-                if above not in links:
-                    location = Path(f"{above}/" if above or path.startswith("/") else ".")
-                    links[above] = None if resolved(location) == target else _links(location)
-                known = links[above]
-                if known is None or name in known:
-                    yield path
+            if source != "-":
+                yield from _list_file(source) if paths is None else paths
 
 
 def image_paths(sources: Iterable[str], *, standard_input: Iterable[str] | None = None) -> list[str]:
@@ -145,12 +163,12 @@ def sample_images() -> list[str]:
     return [str(path) for path in paths]
 
 
-def _expanded(source: str) -> list[str] | None:
+def _expanded(source: str, extensions: frozenset[str]) -> list[str] | None:
     """Return the paths of a source; None for lists, which are read during the iteration."""
     if source == "-" or (Path(source).suffix.lower() == ".txt" and is_file(source)):
         return None
     if source and is_folder(source):
-        return _in_directory(Path(source))
+        return _in_directory(Path(source), extensions)
     if not exists(source) and glob.has_magic(source):
         matches = sorted(p for p in glob.glob(source, recursive=True) if not is_folder(p))  # noqa: PTH207
         if not matches:
@@ -186,13 +204,14 @@ def _missing(source: str) -> str:
     return "no such file or directory"
 
 
-def _in_directory(path: Path) -> list[str]:
+def _in_directory(path: Path, extensions: frozenset[str]) -> list[str]:
     try:
-        images = sorted(str(p) for p in path.iterdir() if p.suffix.lower() in IMAGE_EXTENSIONS and is_file(p))
+        images = sorted(str(p) for p in path.iterdir() if p.suffix.lower() in extensions and is_file(p))
     except OSError as error:
         raise OptionError(f"{path}: cannot be read: {error.strerror}") from None
     if not images:
-        raise OptionError(f"{path}: no images in this directory")
+        kinds = "images or videos" if extensions > IMAGE_EXTENSIONS else "images"
+        raise OptionError(f"{path}: no {kinds} in this directory")
     return images
 
 

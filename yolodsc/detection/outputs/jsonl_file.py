@@ -3,7 +3,7 @@
 import sys
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import IO, Any, TextIO
+from typing import IO, Any
 
 from yolodsc.detection.detections import Detections
 from yolodsc.errors import ImageError
@@ -21,7 +21,7 @@ class JsonlWriter:
         A path, which is replaced when the writer is closed; or a text stream, such as standard output, which stays open.
     """
 
-    def __init__(self, out: str | Path | TextIO) -> None:
+    def __init__(self, out: str | Path | IO[str]) -> None:
         self._stack = ExitStack()
         if isinstance(out, str | Path):
             self._name = str(out)
