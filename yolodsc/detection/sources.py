@@ -44,7 +44,12 @@ class Sources:
     Raises
     ------
     OptionError
-        A source names nothing; a list that names nothing raises it when its turn comes.
+        No source names anything; a list that names nothing raises it when its turn comes.
+
+    Attributes
+    ----------
+    missing
+        Errors of the sources that name nothing, if others name something.
     """
 
     def __init__(
@@ -52,7 +57,7 @@ class Sources:
     ) -> None:
         sources = tuple(sources)
         self._standard_input = standard_input
-        self._parts = [(source, _expanded(source)) for source in sources]
+        self._parts, self.missing = _all_expanded(sources)
         self._others = (*others, *_files_among(sources))
         self._found: dict[Path, frozenset[_Identity]] = {}
         self.endless = "-" in sources
@@ -102,8 +107,11 @@ class Sources:
 
 
 def image_paths(sources: Iterable[str], *, standard_input: Iterable[str] | None = None) -> list[str]:
-    """Return all paths of `Sources`."""
-    return list(Sources(sources, standard_input=standard_input))
+    """Return all paths of `Sources`; an `OptionError` if one of the sources names nothing."""
+    found = Sources(sources, standard_input=standard_input)
+    if found.missing:
+        raise found.missing[0]
+    return list(found)
 
 
 def _links(folder: Path) -> frozenset[str]:
@@ -143,6 +151,19 @@ def sample_images() -> list[str]:
     if not (paths and all(is_file(path) for path in paths)):
         raise MissingExtraError("demo", needed_for="no SOURCE given; the set of sample photographs")
     return [str(path) for path in paths]
+
+
+def _all_expanded(sources: Iterable[str]) -> tuple[list[tuple[str, list[str] | None]], tuple[OptionError, ...]]:
+    """Return each source with its paths, and the errors of those that name nothing; raise the first if all of them do."""
+    parts, missing = [], []
+    for source in sources:
+        try:
+            parts.append((source, _expanded(source)))
+        except OptionError as error:
+            missing.append(error)
+    if missing and not parts:
+        raise missing[0]
+    return parts, tuple(missing)
 
 
 def _expanded(source: str) -> list[str] | None:

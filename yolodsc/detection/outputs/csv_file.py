@@ -1,14 +1,10 @@
 """CSV with one line for each detection, in pixels."""
 
 import csv
-import sys
-from contextlib import ExitStack, suppress
-from pathlib import Path
 
 from yolodsc.detection.detections import Detections
 from yolodsc.detection.outputs.cells import text_cell
-from yolodsc.errors import ImageError
-from yolodsc.files import replacing
+from yolodsc.detection.outputs.text_output import Target, TextOutput
 from yolodsc.images import ImageArray
 
 COLUMNS = ("path", "class", "score", "xmin", "ymin", "xmax", "ymax")
@@ -17,9 +13,9 @@ COLUMNS = ("path", "class", "score", "xmin", "ymin", "xmax", "ymax")
 class CsvWriter:
     """``path,class,score,xmin,ymin,xmax,ymax`` with a heading."""
 
-    def __init__(self, path: str | Path) -> None:
-        self._stack = ExitStack()
-        self._rows = csv.writer(self._stack.enter_context(replacing(path, error=ImageError, mode="w")))
+    def __init__(self, target: Target) -> None:
+        self._output = TextOutput(target)
+        self._rows = csv.writer(self._output)
         self._rows.writerow(COLUMNS)
 
     def add(self, detections: Detections, image: ImageArray) -> None:
@@ -27,18 +23,13 @@ class CsvWriter:
         del image
         rows = zip(detections.class_names(), detections.scores, detections.boxes_xyxy, strict=True)
         path = text_cell(detections.path or "")
-        try:
-            for name, score, box in rows:
-                self._rows.writerow([path, text_cell(name), f"{score:.6f}", *(f"{side:.2f}" for side in box)])
-        except OSError:  # the file may end within a row: it goes, and the error names it
-            self._stack.__exit__(*sys.exc_info())
-            raise
+        for name, score, box in rows:
+            self._rows.writerow([path, text_cell(name), f"{score:.6f}", *(f"{side:.2f}" for side in box)])
 
     def close(self) -> None:
         """Finish the file."""
-        self._stack.close()
+        self._output.close()
 
     def abandon(self) -> None:
         """Discard the file; an existing file stays unchanged."""
-        with suppress(ImageError), self._stack:
-            raise ImageError
+        self._output.abandon()
