@@ -18,6 +18,7 @@ from .outputs.coco_file import CocoWriter as CocoWriter
 from .outputs.crops import CropWriter as CropWriter
 from .outputs.csv_file import CsvWriter as CsvWriter
 from .outputs.json_file import JsonWriter as JsonWriter
+from .outputs.jsonl_file import JsonlWriter as JsonlWriter
 from .outputs.new_files import ensure_none_exists as ensure_none_exists
 from .outputs.text_output import TextOutput as TextOutput
 from .outputs.txt_files import TxtWriter as TxtWriter

@@ -52,7 +52,8 @@ from .reference.batch_norm import scale_and_shift as scale_and_shift
 from .reference.convolution import BLUR_GEOMETRY as BLUR_GEOMETRY
 from .reference.convolution import binarized_weights as binarized_weights
 from .reference.product import Product as Product
-from .renumbering import renumbered as renumbered
+from .sections import geometry_options as geometry_options
+from .sections import renumbered as renumbered
 from .summary import Summary as Summary
 from .summary import SummaryRow as SummaryRow
 from .summary import summarise as summarise

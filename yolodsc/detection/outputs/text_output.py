@@ -3,12 +3,12 @@
 import sys
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import IO, TextIO
+from typing import IO
 
 from yolodsc.errors import ImageError
 from yolodsc.files import replacing
 
-Target = str | Path | TextIO
+Target = str | Path | IO[str]
 """A path, or a stream such as standard output."""
 
 

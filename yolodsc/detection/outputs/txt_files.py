@@ -12,6 +12,8 @@ from yolodsc.images import ImageArray
 class TxtWriter:
     """Writes lines of ``class cx cy w h score``, relative to the image; an empty file if there are no detections.
 
+    With tracking, the number of the track ends the line, -1 for a detection without one. Each frame of a video has its own file.
+
     Parameters
     ----------
     scores
@@ -35,12 +37,13 @@ class TxtWriter:
     def add(self, detections: Detections, image: ImageArray) -> None:
         """One file."""
         del image
-        rows = zip(detections.class_ids, detections.boxes_xywh_relative(), detections.scores, strict=True)
+        tracks = [""] * len(detections) if detections.track_ids is None else [f" {number}" for number in detections.track_ids]
+        rows = zip(detections.class_ids, detections.boxes_xywh_relative(), detections.scores, tracks, strict=True)
         lines = [
-            f"{class_id} {' '.join(f'{v:.6f}' for v in box)}{f' {score:.6f}' if self._scores else ''}\n"
-            for class_id, box, score in rows
+            f"{class_id} {' '.join(f'{v:.6f}' for v in box)}{f' {score:.6f}' if self._scores else ''}{track}\n"
+            for class_id, box, score, track in rows
         ]
-        self._files.write(self._names.path(detections.path, suffix=".txt"), "".join(lines))
+        self._files.write(self._names.frame_path(detections, suffix=".txt"), "".join(lines))
 
     def close(self) -> None:
         """Nothing is left open."""

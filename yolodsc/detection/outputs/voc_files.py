@@ -32,7 +32,7 @@ class VocWriter:
         """One file."""
         root = _annotation(detections, depth=image.shape[2])
         indent(root, "\t")
-        path = self._names.path(detections.path, suffix=".xml")
+        path = self._names.frame_path(detections, suffix=".xml")
         self._files.write(path, tostring(root, encoding="unicode") + "\n")
 
     def close(self) -> None:
