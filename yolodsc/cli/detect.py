@@ -1,23 +1,28 @@
 """``yolodsc detect``."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from itertools import groupby
 from os.path import samestat
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from yolodsc.cli import options
+from yolodsc.cli.clips import ClipOptions, ClipRun
 from yolodsc.cli.detection_outputs import OutputOptions
 from yolodsc.cli.network_files import model_files, open_detector
 from yolodsc.cli.progress import progress
-from yolodsc.cli.run_totals import Totals
+from yolodsc.cli.run_totals import RunTotals
 from yolodsc.cli.tables.table import aligned
 from yolodsc.cli.terminal import note, say
-from yolodsc.detection import Detections, ImageResult, Sources, Writer, class_numbers, sample_images
+from yolodsc.detection import Detections, ImageResult, Sources, Writer, class_numbers, is_clip, sample_images
 from yolodsc.errors import OptionError
 from yolodsc.files import is_file
+
+if TYPE_CHECKING:
+    from yolodsc.detection import Window
 
 SAMPLE_FOLDER = Path("detections")
 """Where images with boxes are saved if neither SOURCE nor ``--save`` is given."""
@@ -27,7 +32,10 @@ def detect(
     *,
     sources: Annotated[
         list[str] | None,
-        typer.Argument(metavar="SOURCE…", help="Images, directories, globs, a .txt list, or - for a list on stdin."),
+        typer.Argument(
+            metavar="SOURCE…",
+            help="Images, videos, directories, globs, a .txt list, - for a list on stdin, the number of a camera, or URLs.",
+        ),
     ] = None,
     network: options.NetworkOptions,
     labels: options.ClassOptions,
@@ -41,12 +49,14 @@ def detect(
     ] = None,
     loading: options.LoadingOptions,
     running: options.RunningOptions,
+    clips: ClipOptions,
     output: OutputOptions,
     quiet: options.Quiet = False,
 ) -> int:
-    """Find objects in images, by default in the sample photographs of scikit-image."""
+    """Find objects in images, videos, cameras and streams, by default in the sample photographs of scikit-image."""
+    clips.check()
     files = model_files(network, labels)
-    paths = Sources(sources or sample_images(), others=[path for path in (*files.paths, labels.data) if path])
+    paths = Sources(sources or sample_images(), others=[path for path in (*files.paths, labels.data) if path], clips=True)
     output.ensure_writable(paths)
     save = output.save
     if not sources and save is None:
@@ -62,18 +72,41 @@ def detect(
             note(remark)
     for error in paths.missing:
         note(str(error))
-    totals = Totals()
+    totals = RunTotals()
     with ExitStack() as stack:
-        writers = output.writers(paths, save)
+        window = _window(stack) if clips.show else None
+        writers = output.writers(paths, save, tracks=clips.tracks)
         for writer in writers:
             stack.callback(writer.close)
         stack.callback(detector.close)
-        for result in progress(detector.many(_checked(paths, writers, output)), total=paths.count, quiet=quiet):
-            totals.add(result)
-            _report(result, writers, quiet=quiet or output.to_standard_output)
+        unheard = quiet or output.to_standard_output
+        run = ClipRun(detector=detector, writers=writers, options=clips, window=window, quiet=unheard)
+        _run(run, paths, output, totals)
     if not quiet:
         totals.report(written=output.written(save))
     return 1 if totals.failed or paths.missing else 0
+
+
+def _window(stack: ExitStack) -> "Window":
+    """A window that the stack closes; closing it by hand ends the block without an error."""
+    from yolodsc.detection import Window, WindowClosed
+
+    stack.enter_context(suppress(WindowClosed))
+    window = Window()
+    stack.callback(window.close)
+    return window
+
+
+def _run(run: ClipRun, paths: Sources, output: OutputOptions, totals: RunTotals) -> None:
+    """Detect, write, print and count."""
+    for clips, group in groupby(_checked(paths, run.writers, output), key=is_clip):
+        if clips:
+            for source in group:
+                totals.add_clip(succeeded=run.run(source))
+            continue
+        for result in progress(run.detector.many(group), total=paths.count, quiet=run.quiet):
+            totals.add(result)
+            _report(result, run)
 
 
 def _checked(paths: Sources, writers: list[Writer], output: OutputOptions) -> Iterator[str]:
@@ -94,18 +127,20 @@ def _option_of(path: str, output: OutputOptions) -> str:
     return next(option for option, given in output.files.items() if given and is_file(given) and samestat(given.stat(), status))
 
 
-def _report(result: ImageResult, writers: list[Writer], *, quiet: bool) -> None:
+def _report(result: ImageResult, run: ClipRun) -> None:
     """Write and print the results of one image."""
     if result.detections is None or result.image is None:
         return note(str(result.error))
-    for writer in writers:
+    for writer in run.writers:
         writer.add(result.detections, result.image)
-    if not quiet:
+    if not run.quiet:
         count = len(result.detections)
         objects = f"{count} object{'' if count == 1 else 's'}"
         size = f"{result.detections.width}x{result.detections.height}"
         say(f"{result.path}: {size}, {objects}, {result.seconds * 1000:.0f} ms")
         say(*(f"  {line}" for line in _boxes(result.detections)))
+    if run.window is not None:
+        run.window.show(result.detections.draw(result.image)[..., ::-1].copy(), until_key=True)
     return None
 
 

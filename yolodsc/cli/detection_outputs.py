@@ -16,8 +16,9 @@ from yolodsc.errors import OptionError
 class OutputOptions:
     """Files that hold detections."""
 
-    save: Annotated[Path | None, typer.Option(metavar="DIR", help="Write images with boxes drawn on them.")] = None
+    save: Annotated[Path | None, typer.Option(metavar="DIR", help="Write images and videos with boxes drawn on them.")] = None
     json: Annotated[Path | None, typer.Option(metavar="F|-", help="Write detections in Darknet's JSON format.")] = None
+    jsonl: Annotated[Path | None, typer.Option(metavar="F|-", help="Write a line of JSON for each image or frame.")] = None
     csv: Annotated[
         Path | None, typer.Option(metavar="F|-", help="Write detections as CSV: path,class,score,xmin,ymin,xmax,ymax.")
     ] = None
@@ -31,7 +32,7 @@ class OutputOptions:
     @property
     def files(self) -> dict[str, Path | None]:
         """Single files by option."""
-        return {"--json": self.json, "--csv": self.csv, "--coco": self.coco}
+        return {"--json": self.json, "--jsonl": self.jsonl, "--csv": self.csv, "--coco": self.coco}
 
     @property
     def to_standard_output(self) -> bool:
@@ -51,9 +52,9 @@ class OutputOptions:
             if folder is not None:
                 ensure_none_exists(folder, _not_read(sources, folder, suffix), suffix=suffix)
 
-    def writers(self, sources: Sources, save: Path | None) -> list[Writer]:
+    def writers(self, sources: Sources, save: Path | None, *, tracks: bool = False) -> list[Writer]:
         """A writer for each output; none writes to a file that is read in this run."""
-        from yolodsc.detection import AnnotatedWriter, CocoWriter, CropWriter, CsvWriter, JsonWriter, TxtWriter, VocWriter
+        from yolodsc.detection import AnnotatedWriter, CropWriter, CsvWriter, TxtWriter, VocWriter
 
         reads = sources.may_read
         writers: list[Writer] = []
@@ -65,10 +66,16 @@ class OutputOptions:
             writers.append(VocWriter(self.xml, reads=reads, overwrite=self.overwrite))
         if self.crops is not None:
             writers.append(CropWriter(self.crops, reads=reads))
-        for kind, path in ((JsonWriter, self.json), (CsvWriter, self.csv), (CocoWriter, self.coco)):
-            if path is not None:
-                writers.append(kind(target(path)))
-        return writers
+        if self.csv is not None:
+            writers.append(CsvWriter(target(self.csv), frames=sources.has_clips(), tracks=tracks))
+        return [*writers, *self._json_writers()]
+
+    def _json_writers(self) -> list[Writer]:
+        """Writers of JSON in its three schemas."""
+        from yolodsc.detection import CocoWriter, JsonlWriter, JsonWriter
+
+        kinds = ((JsonWriter, self.json), (JsonlWriter, self.jsonl), (CocoWriter, self.coco))
+        return [kind(target(path)) for kind, path in kinds if path is not None]
 
     def written(self, save: Path | None) -> str:
         """What the run wrote, in words; empty if it wrote nothing."""

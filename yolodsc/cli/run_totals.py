@@ -10,11 +10,11 @@ MOST_CLASSES = 6
 """Classes that are named; the others are counted together."""
 
 
-class Totals:
+class RunTotals:
     """Counts images and objects, and sums the times of the stages."""
 
     def __init__(self) -> None:
-        self.images = self.failed = 0
+        self.images = self.failed = self._done = 0
         self._objects: Counter[str] = Counter()
         self._seconds = [0.0, 0.0, 0.0]
         self._start = perf_counter()
@@ -25,9 +25,14 @@ class Totals:
         if result.detections is None:
             self.failed += 1
             return
+        self._done += 1
         self._objects.update(result.detections.class_names())
         stages = result.stages
         self._seconds = [total + s for total, s in zip(self._seconds, (stages.read, stages.network, stages.post), strict=True)]
+
+    def add_clip(self, *, succeeded: bool) -> None:
+        """Count a video, a camera or a stream, which reports what it found itself."""
+        self.failed += not succeeded
 
     def report(self, *, written: str) -> None:
         """Print a line about more than one image, and what was written."""
@@ -37,11 +42,10 @@ class Totals:
             note(f"wrote {written}")
 
     def _line(self) -> str:
-        done = self.images - self.failed
-        failed = f" ({self.failed} failed)" if self.failed else ""
+        failed = f" ({self.images - self._done} failed)" if self._done < self.images else ""
         rate = f"{self.images / max(perf_counter() - self._start, 1e-9):.1f} images/s"
         times = zip(("read", "network", "post"), self._seconds, strict=True)
-        stages = ", ".join(f"{name} {1000 * seconds / max(done, 1):.1f}" for name, seconds in times)
+        stages = ", ".join(f"{name} {1000 * seconds / max(self._done, 1):.1f}" for name, seconds in times)
         return f"{self.images} images{failed}, {self._found()}; {rate}; ms an image: {stages}"
 
     def _found(self) -> str:

@@ -13,6 +13,7 @@ OPTIONS = {
     "classes": "--classes",
     "clip": "--clip",
     "corners": "--boxes",
+    "count_line": "--count-line",
     "decay": "--decay",
     "epochs": "--epochs",
     "exposure": "--exposure",
@@ -27,6 +28,7 @@ OPTIONS = {
     "keep": "--keep",
     "labels": "--label-weight",
     "layer": "--layer",
+    "max_frames": "--max-frames",
     "method": "--method",
     "model": "--model",
     "momentum": "--momentum",
@@ -43,6 +45,7 @@ OPTIONS = {
     "saturation": "--saturation",
     "schedule": "--schedule",
     "sharpen": "--sharpen",
+    "show": "--show",
     "size": "--size",
     "statistics": "--statistics",
     "streams": "--streams",
@@ -52,6 +55,7 @@ OPTIONS = {
     "threads": "--threads",
     "tile_overlap": "--tile-overlap",
     "tiles": "--tiles",
+    "vid_stride": "--vid-stride",
     "warmup": "--warmup",
 }
 """Parameter of the library, and the option that sets it."""

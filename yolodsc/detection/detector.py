@@ -17,11 +17,12 @@ from yolodsc.detection.network_input import InputReader, chosen_decoder, default
 from yolodsc.detection.pipeline import ImageResult, Pipeline
 from yolodsc.detection.postprocess import Postprocessor
 from yolodsc.errors import OptionError
-from yolodsc.images import Geometry, Placement, from_array
+from yolodsc.images import Geometry, ImageArray, Placement, from_array
 from yolodsc.network import InputSize, Network, at_size
 
 if TYPE_CHECKING:
     from yolodsc.detection.tiles import Tiling
+    from yolodsc.detection.video.stream import Source
 
 
 class Detector:
@@ -181,6 +182,15 @@ class Detector:
     def many(self, paths: Iterable[str]) -> Generator[ImageResult]:
         """Detect objects in many files, in their order; see `Pipeline.many`."""
         return self.pipeline.many(paths)
+
+    def stream(self, source: "Source", **options: Any) -> Generator[tuple[ImageArray, Detections]]:
+        """Yield the frames of a video, a camera or a stream, in RGB, and their detections; see `video.stream.stream`.
+
+        ``options`` are ``vid_stride``, ``max_frames``, ``track``, ``reconnects`` and ``report``.
+        """
+        from yolodsc.detection.video.stream import stream
+
+        return stream(self.pipeline, source, **options)
 
     def detections(
         self, outputs: dict[int, Array], placement: Placement, *, width: int, height: int, path: str | None = None
