@@ -8,9 +8,9 @@ import typer
 from yolodsc.cli import options
 from yolodsc.cli.ground_truth import GroundTruthOptions
 from yolodsc.cli.network_files import model_files, open_detector
-from yolodsc.cli.outputs import ensure_outputs_differ_from_inputs
+from yolodsc.cli.outputs import ensure_outputs_differ_from_inputs, is_standard_output, write_text
 from yolodsc.cli.progress import progress
-from yolodsc.cli.tables.evaluation import comparison_lines, evaluation_lines, write_csv
+from yolodsc.cli.tables.evaluation import comparison_lines, csv_text, evaluation_lines
 from yolodsc.cli.terminal import note, say
 from yolodsc.darknet import read_data_names, read_names
 from yolodsc.detection import Detector, ModelFiles
@@ -34,11 +34,11 @@ from yolodsc.evaluation import (
     stage_milliseconds,
     with_network_classes,
     write_comp4,
-    write_json,
 )
 from yolodsc.evaluation import evaluate as evaluate_detections
 from yolodsc.files import exists, is_folder
 from yolodsc.files import folder as make_folder
+from yolodsc.schemas import dump_json
 from yolodsc.values import Value
 
 MAP_THRESH = 0.005
@@ -50,8 +50,8 @@ MAX_NOTES = 20
 class ReportOptions(Value, kw_only=True):
     """Files that hold the evaluation."""
 
-    json: Annotated[Path | None, typer.Option(metavar="F", help="Write the evaluation as JSON.")] = None
-    csv: Annotated[Path | None, typer.Option(metavar="F", help="Write one line for each rule and class as CSV.")] = None
+    json: Annotated[Path | None, typer.Option(metavar="F|-", help="Write the evaluation as JSON.")] = None
+    csv: Annotated[Path | None, typer.Option(metavar="F|-", help="Write one line for each rule and class as CSV.")] = None
     plots: Annotated[Path | None, typer.Option(metavar="DIR", help="Write curves as PNG and JSON files.")] = None
 
     def ensure_writable(self) -> None:
@@ -68,9 +68,10 @@ class ReportOptions(Value, kw_only=True):
     def write(self, evaluation: Evaluation) -> None:
         """Write the files that are named."""
         if self.json is not None:
-            write_json(self.json, evaluation.to_json())
+            content = dump_json(evaluation.to_json(), file=self.json, error=DatasetError)
+            write_text(self.json, content, error=DatasetError)
         if self.csv is not None:
-            write_csv(self.csv, evaluation)
+            write_text(self.csv, csv_text(evaluation), error=DatasetError)
         if self.plots is not None:
             from yolodsc.evaluation import write_plots
 
@@ -156,7 +157,7 @@ def evaluate(
 
 def _report(evaluation: Evaluation, output: ReportOptions, *, quiet: bool) -> None:
     """Print the evaluation and write its files."""
-    _print(evaluation, quiet=quiet)
+    _print(evaluation, quiet=quiet or is_standard_output(output.json) or is_standard_output(output.csv))
     output.write(evaluation)
 
 

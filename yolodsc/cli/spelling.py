@@ -52,6 +52,7 @@ OPTIONS = {
     "streams": "--streams",
     "teacher": "--teacher",
     "thresh": "--thresh",
+    "overwrite": "--overwrite",
     "threads": "--threads",
     "tile_overlap": "--tile-overlap",
     "tiles": "--tiles",

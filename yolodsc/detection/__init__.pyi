@@ -22,11 +22,15 @@ from .network_input import default_geometry as default_geometry
 from .outputs import Writer as Writer
 from .outputs.annotated import AnnotatedWriter as AnnotatedWriter
 from .outputs.cells import text_cell as text_cell
+from .outputs.coco_file import CocoWriter as CocoWriter
 from .outputs.crops import CropWriter as CropWriter
 from .outputs.csv_file import CsvWriter as CsvWriter
 from .outputs.json_file import JsonWriter as JsonWriter
 from .outputs.jsonl_file import JsonlWriter as JsonlWriter
+from .outputs.new_files import ensure_none_exists as ensure_none_exists
+from .outputs.text_output import TextOutput as TextOutput
 from .outputs.txt_files import TxtWriter as TxtWriter
+from .outputs.voc_files import VocWriter as VocWriter
 from .pipeline import ImageResult as ImageResult
 from .results.detection import Detection as Detection
 from .sources import Sources as Sources
