@@ -34,6 +34,7 @@ OPTIONS = {
     "optimizer": "--optimizer",
     "partial": "--partial",
     "peers": "--peers",
+    "precision": "--precision",
     "profile": "--profile",
     "rank": "--rank",
     "ranks": "--ranks",
@@ -49,6 +50,8 @@ OPTIONS = {
     "teacher": "--teacher",
     "thresh": "--thresh",
     "threads": "--threads",
+    "tile_overlap": "--tile-overlap",
+    "tiles": "--tiles",
     "warmup": "--warmup",
 }
 """Parameter of the library, and the option that sets it."""
