@@ -10,7 +10,8 @@ from yolodsc.errors import DatasetError, OptionError
 from yolodsc.evaluation.datasets.comp4 import read_comp4, write_comp4
 from yolodsc.evaluation.datasets.dataset import InputReport
 from yolodsc.evaluation.datasets.formats import Format, read_detections, read_ground_truth
-from yolodsc.evaluation.datasets.text import label_path, mark_difficult, read_folder
+from yolodsc.evaluation.datasets.labels import label_path
+from yolodsc.evaluation.datasets.text import mark_difficult, read_folder
 from yolodsc.evaluation.datasets.voc import read_voc
 from yolodsc.evaluation.evaluation import evaluate
 from yolodsc.evaluation.metrics import score_detections

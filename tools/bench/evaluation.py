@@ -1,4 +1,6 @@
-"""All nine rules on a million detections beside a plain ``voc_eval`` and three programs for COCO: ``python tools/bench/evaluation.py``.
+"""All nine rules on a million detections beside a plain ``voc_eval``, and ``coco`` beside three programs.
+
+``python tools/bench/evaluation.py``
 
 The detections are synthetic: 4,952 images, 20 classes, 2.4 objects an image, boxes scattered around objects and elsewhere.
 """
@@ -6,12 +8,13 @@ The detections are synthetic: 4,952 images, 20 classes, 2.4 objects an image, bo
 import argparse
 import contextlib
 import io
-import platform
 import json
 import os
+import platform
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
@@ -105,18 +108,10 @@ def coco_run(program: str, truth: GroundTruth, found: DetectionTable) -> Callabl
 
 def coco_classes(program: str) -> tuple[Any, Any]:
     """The classes of a program that stand for pycocotools' ``COCO`` and ``COCOeval``."""
-    if program == "hotcoco":
-        import hotcoco
-
-        return hotcoco.COCO, hotcoco.COCOeval
-    if program == "faster-coco-eval":
-        import faster_coco_eval
-
-        return faster_coco_eval.COCO, faster_coco_eval.COCOeval_faster
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
-
-    return COCO, COCOeval
+    if program == "pycocotools":
+        return import_module("pycocotools.coco").COCO, import_module("pycocotools.cocoeval").COCOeval
+    module = import_module(program.replace("-", "_"))
+    return module.COCO, getattr(module, "COCOeval_faster", None) or module.COCOeval
 
 
 def ground_truth_json(truth: GroundTruth) -> dict[str, Any]:
@@ -159,9 +154,8 @@ def compare_coco(truth: GroundTruth, found: DetectionTable, programs: list[str],
         mine, other = (median(pair[side][0] for pair in pairs) for side in (0, 1))
         ratio = median(pair[1][0] / pair[0][0] for pair in pairs)
         apart = np.abs(np.subtract(pairs[0][0][1], pairs[0][1][1])).max()
-        print(
-            f"coco {mine:6.2f} s   {program} {version(program)} {other:6.2f} s   {ratio:6.2f} x   largest difference of figures {apart:.0e}"
-        )
+        timed = f"{program} {version(program)} {other:6.2f} s   {ratio:6.2f} x"
+        print(f"coco {mine:6.2f} s   {timed}   largest difference of figures {apart:.0e}")
 
 
 def main() -> None:
@@ -181,7 +175,9 @@ def main() -> None:
     voc, results = min((seconds(lambda: scored(["py-faster-rcnn"])) for _ in range(3)), key=lambda pair: pair[0])
     plain, mean = seconds(lambda: plain_voc_eval(truth, found))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    print(f"{platform.processor() or platform.machine()}, {cores} cores, Python {platform.python_version()}, NumPy {np.__version__}")
+    print(
+        f"{platform.processor() or platform.machine()}, {cores} cores, Python {platform.python_version()}, NumPy {np.__version__}"
+    )
     print(f"{len(found):,} detections, {IMAGES:,} images; same mean AP: {abs(mean - results['py-faster-rcnn'].mean_ap) < 1e-9}")
     print(f"all nine rules       {every:7.2f} s")
     print(f"one VOC rule         {voc:7.2f} s   plain voc_eval {plain:7.2f} s   {plain / voc:6.1f} x")
