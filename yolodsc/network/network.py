@@ -117,7 +117,8 @@ class Network:
             if old.weight_shapes() != new.weight_shapes():
                 was = f"{self.input_shape.height}x{self.input_shape.width}"
                 raise new.section.error(f"has weights for images of {was}, not of {height}x{width}")
-        return built.with_weights(self.weights, header=self.header)
+        remarks = tuple(remark for remark in self.notes if remark not in built.notes)  # of the weights file
+        return built.with_weights(self.weights, header=self.header, notes=remarks)
 
     @property
     def heads(self) -> tuple[Head, ...]:
