@@ -38,7 +38,12 @@ from .metrics.rules import RULES as RULES
 from .metrics.rules import Rule as Rule
 from .metrics.rules import adjust_rule as adjust_rule
 from .metrics.rules import rules_named as rules_named
+from .metrics.rules import with_headline as with_headline
 from .metrics.score import RuleResult as RuleResult
 from .metrics.score import score_detections as score_detections
+from .metrics.tables import DetectionTable as DetectionTable
 from .plots import require_matplotlib as require_matplotlib
 from .plots import write_plots as write_plots
+from .restriction import restricted as restricted
+from .verdict.confusion import CONFUSION_IOU as CONFUSION_IOU
+from .verdict.totals import DetectionTotals as DetectionTotals
