@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from yolodsc.cli.options import ClassOptions, DetectionOptions, LoadingOptions, NetworkOptions, RunningOptions, cores
 from yolodsc.cli.progress import Compiling
 from yolodsc.darknet import profile_named, read_names
-from yolodsc.detection import DEFAULT_MODEL, ModelFiles, names_beside, read_network, resolve_model
+from yolodsc.detection import DEFAULT_MODEL, ModelFiles, names_beside, quantization_of, read_network, resolve_model
 from yolodsc.errors import OptionError
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def load_network(files: ModelFiles, loading: LoadingOptions) -> "Network":
         profile=profile_named(loading.profile),
         partial=loading.partial,
         allow_nonfinite=loading.allow_nonfinite,
+        size=loading.size,
     )
 
 
@@ -76,9 +77,13 @@ def open_detector(
         geometry=detection.geometry,
         exif=detection.exif,
         decoder=detection.decoder,
+        tiles=detection.tiles,
+        tile_overlap=detection.tile_overlap,
         threads=threads,
         streams=streams,
         isa=running.isa,
+        precision=running.precision,
+        quantization=quantization_of(files, network, running.precision),
         progress=None if quiet else Compiling(),
     )
 

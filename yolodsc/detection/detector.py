@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from yolodsc import engine
 from yolodsc.arrays import Array
@@ -14,12 +14,17 @@ from yolodsc.detection.calls.results import with_images
 from yolodsc.detection.calls.selection import CallOptions, SelectivePostprocessor, checked_thresholds
 from yolodsc.detection.classes import ClassSelection, class_numbers, listed_names, reported_classes
 from yolodsc.detection.detections import Detections
-from yolodsc.detection.model_files import ModelFiles, names_beside, read_network
+from yolodsc.detection.model_files import ModelFiles, names_beside, quantization_of, read_network
 from yolodsc.detection.network_input import chosen_decoder, default_geometry
 from yolodsc.detection.pipeline import ImageResult, Pipeline
 from yolodsc.errors import OptionError
-from yolodsc.images import Geometry, Placement
-from yolodsc.network import Network
+from yolodsc.images import Geometry, ImageArray, Placement
+from yolodsc.network import InputSize, Network
+
+if TYPE_CHECKING:
+    from yolodsc.detection.tiles import Tiling
+    from yolodsc.detection.video.stream import Source
+    from yolodsc.precision import Quantization
 
 
 class Detector:
@@ -49,11 +54,16 @@ class Detector:
         Threads for one image; limited to the cores that the process may use.
     streams
         Images that `many` processes at the same time; limited so that all threads together do not exceed the cores.
-    isa
+    isa, precision, quantization
         As for `engine.compile`.
     progress
         Called with the number of compiled kernels and their total while kernels are compiled: those of the network at once, those
         of the JPEG decoder in a reading thread at the first file that needs them.
+    tiles
+        Rows and columns of tiles, such as ``2x3``, that the network sees besides the whole image, for small objects in large
+        images; ``auto`` takes so many that each is reduced by at most 3.
+    tile_overlap
+        Share of a tile that neighbours have in common.
 
     Raises
     ------
@@ -79,6 +89,10 @@ class Detector:
         streams: int = 1,
         isa: str | None = None,
         progress: Callable[[int, int], None] | None = None,
+        tiles: str | tuple[int, int] | None = None,
+        tile_overlap: float = 0.2,
+        precision: str = "f32",
+        quantization: "Quantization | None" = None,
     ) -> None:
         checked_thresholds(thresh=thresh, nms=nms_thresh, nms_name="nms_thresh")
         profile, count = network.profile, reported_classes(network)
@@ -88,6 +102,7 @@ class Detector:
         self.nms_thresh = profile.nms_thresh if nms_thresh is None else nms_thresh
         self.classes = None if classes is None else class_numbers(self.names, classes)
         self.bgr = bgr
+        self.tiling = _tiling(tiles, tile_overlap)
         self.reader = ImageInputReader(
             network=network,
             geometry=geometry or default_geometry(network),
@@ -95,7 +110,15 @@ class Detector:
             decoder=chosen_decoder(network, decoder),
             progress=progress,
         )
-        self.runner = engine.compile(network, threads=threads, streams=streams, isa=isa, progress=progress)
+        self.runner = engine.compile(
+            network,
+            threads=threads,
+            streams=streams,
+            isa=isa,
+            progress=progress,
+            precision=precision,
+            quantization=quantization,
+        )
         self.threads, self.streams = self.runner.threads, self.runner.streams
 
     @classmethod
@@ -109,6 +132,8 @@ class Detector:
         profile: str | Profile = ALEXEYAB,
         partial: bool = False,
         allow_nonfinite: bool = False,
+        size: InputSize | None = None,
+        precision: str = "f32",
         **options: Any,
     ) -> Self:
         """Load a detector from files.
@@ -123,13 +148,19 @@ class Detector:
             A ``.data`` file that points to the names, if ``names`` is omitted.
         profile, partial, allow_nonfinite
             As for `Network.load`.
+        size
+            Input size to run the network at, a side or (width, height); by default that of the cfg. See `network.at_size`.
+        precision
+            As for the class; ``int8`` and ``auto`` use the quantization beside the files, ``NAME.quant.npz``.
         **options
             As for the class.
         """
         files = ModelFiles(Path(cfg), Path(weights), None)
-        network = read_network(files, profile=profile, partial=partial, allow_nonfinite=allow_nonfinite)
+        network = read_network(files, profile=profile, partial=partial, allow_nonfinite=allow_nonfinite, size=size)
+        if options.get("quantization") is None:
+            options["quantization"] = quantization_of(files, network, precision)
         beside = None if data else names_beside(files.cfg, files.weights)
-        return cls(network, listed_names(network, names or beside, data=data), **options)
+        return cls(network, listed_names(network, names or beside, data=data), precision=precision, **options)
 
     def __repr__(self) -> str:
         name = Path(self.network.cfg.file).name
@@ -141,6 +172,10 @@ class Detector:
         return self._pipeline(self._postprocessor())
 
     def _pipeline(self, post: SelectivePostprocessor) -> Pipeline:
+        if self.tiling is not None:
+            from yolodsc.detection.tiles import TiledPipeline
+
+            return TiledPipeline(self.reader, self.runner, post, self.tiling)
         return Pipeline(self.reader, self.runner, post)
 
     def __call__(self, image: ImageInput, *, bgr: bool | None = None, **options: Unpack[CallOptions]) -> Detections:
@@ -196,6 +231,15 @@ class Detector:
         entries = named_entries(images, bgr=self.bgr if bgr is None else bgr)
         return with_images(self._pipeline(post).many(entries))
 
+    def stream(self, source: "Source", **options: Any) -> Generator[tuple[ImageArray, Detections]]:
+        """Yield the frames of a video, a camera or a stream, in RGB, and their detections; see `video.stream.stream`.
+
+        ``options`` are ``vid_stride``, ``max_frames``, ``track``, ``reconnects`` and ``report``.
+        """
+        from yolodsc.detection.video.stream import stream
+
+        return stream(self.pipeline, source, **options)
+
     def detections(
         self, outputs: dict[int, Array], placement: Placement, *, width: int, height: int, path: str | None = None
     ) -> Detections:
@@ -245,3 +289,12 @@ class Detector:
             max_detections=max_detections,
             agnostic=agnostic,
         )
+
+
+def _tiling(tiles: str | tuple[int, int] | None, overlap: float) -> "Tiling | None":
+    """Return the tiling of the options; imported only if there is one."""
+    if tiles is None:
+        return None
+    from yolodsc.detection.tiles import Tiling
+
+    return Tiling.of(tiles, overlap)

@@ -1,6 +1,5 @@
 """Files of a network: from a name, a directory or a file to cfg, weights and names, and to the `Network`."""
 
-from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,9 +7,11 @@ from typing import TYPE_CHECKING
 from yolodsc.darknet import ALEXEYAB, Profile, profile_named
 from yolodsc.errors import OptionError
 from yolodsc.files import is_file, is_folder
+from yolodsc.values import Value
 
 if TYPE_CHECKING:
-    from yolodsc.network import Network
+    from yolodsc.network import InputSize, Network
+    from yolodsc.precision import Quantization
 
 _PACKAGE = Path(__file__).parents[1]
 _INSTALLED = _PACKAGE / "shipped"
@@ -27,8 +28,7 @@ ARCHIVES = (".npz", ".safetensors")
 _EXPECTED = "expected a name, a directory, or a .cfg, .weights, .npz or .safetensors file"
 
 
-@dataclass(frozen=True, slots=True)
-class ModelFiles:
+class ModelFiles(Value):
     """Paths of one network; ``names`` is None if there is no list of names. ``cfg`` and ``weights`` of an archive are one path."""
 
     cfg: Path
@@ -82,9 +82,14 @@ def resolve_model(model: str | PathLike[str], weights: str | PathLike[str] | Non
 
 
 def read_network(
-    files: ModelFiles, *, profile: str | Profile = ALEXEYAB, partial: bool = False, allow_nonfinite: bool = False
+    files: ModelFiles,
+    *,
+    profile: str | Profile = ALEXEYAB,
+    partial: bool = False,
+    allow_nonfinite: bool = False,
+    size: "InputSize | None" = None,
 ) -> "Network":
-    """Read the network of the files; parameters and errors are those of `Network.load`.
+    """Read the network of the files, at another input size if ``size`` is given; other parameters are those of `Network.load`.
 
     Raises
     ------
@@ -93,15 +98,25 @@ def read_network(
     CfgError, WeightsError, ConversionError
     """
     profile = profile_named(profile)
-    if not files.archive:
-        from yolodsc.network import Network
+    from yolodsc.network import Network, at_size
 
-        return Network.load(files.cfg, files.weights, profile=profile, partial=partial, allow_nonfinite=allow_nonfinite)
+    if not files.archive:
+        network = Network.load(files.cfg, files.weights, profile=profile, partial=partial, allow_nonfinite=allow_nonfinite)
+        return at_size(network, size)
     if partial:
         raise OptionError(f"partial=True: {files.cfg} is not a .weights file", parameter="partial")
     from yolodsc.convert import read_model
 
-    return read_model(files.cfg, profile=profile, allow_nonfinite=allow_nonfinite).network
+    return at_size(read_model(files.cfg, profile=profile, allow_nonfinite=allow_nonfinite).network, size)
+
+
+def quantization_of(files: ModelFiles, network: "Network", precision: str) -> "Quantization | None":
+    """Return the quantization beside the files if the precision uses one; errors are those of `precision.quantization_for`."""
+    if precision not in ("int8", "auto"):
+        return None
+    from yolodsc.precision import quantization_for
+
+    return quantization_for(precision, network, files.weights, files.cfg)
 
 
 def bundled_models() -> list[str]:

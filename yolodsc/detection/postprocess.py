@@ -1,16 +1,17 @@
 """Outputs of the heads to detections: decode, undo the geometry, suppress."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+
+from msgspec.structs import replace
 
 from yolodsc.arrays import Array
 from yolodsc.detection.detections import Detections
 from yolodsc.images import Placement
 from yolodsc.network import Candidates, Head, Network, concatenated, drop_nonfinite, nms
+from yolodsc.values import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Postprocessor:
+class Postprocessor(Value, kw_only=True):
     """The second half of the pipeline: from the heads' outputs to detections.
 
     Attributes

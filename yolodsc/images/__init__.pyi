@@ -3,6 +3,9 @@ from .conversion import from_array as from_array
 from .conversion import from_pillow as from_pillow
 from .conversion import from_tensor as from_tensor
 from .draw import annotated as annotated
+from .draw import colour_of as colour_of
+from .draw import draw_boxes as draw_boxes
+from .draw import line_width as line_width
 from .image import DECODERS as DECODERS
 from .image import GREY as GREY
 from .image import READING_KERNELS as READING_KERNELS

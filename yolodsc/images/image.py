@@ -5,7 +5,6 @@ An image is (H, W, C) uint8, RGB or grey, until `fit` makes the planar float32 (
 
 from collections.abc import Callable
 from concurrent.futures import CancelledError
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -21,6 +20,7 @@ from yolodsc.images.conversion import ImageArray, from_pillow
 from yolodsc.images.jpeg import KERNELS, decode_jpeg, read_jpeg
 from yolodsc.images.limits import image_name, open_image
 from yolodsc.images.preprocess import planar, reference, resized
+from yolodsc.values import Value
 
 Geometry = Literal["stretch", "letterbox"]
 
@@ -33,8 +33,7 @@ GREY = np.float32(0.5)
 """What letterboxing leaves around the image (``image.c: letterbox_image``)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(Value):
     """Position of the image in the network's input, as `undo` needs it.
 
     Attributes

@@ -11,6 +11,9 @@ from .dependencies import reachable as reachable
 from .finite import require_finite as require_finite
 from .folding import folded as folded
 from .folding import folded_exactly as folded_exactly
+from .input_size import InputSize as InputSize
+from .input_size import at_size as at_size
+from .input_size import parse_size as parse_size
 from .layer import INPUT_INDEX as INPUT_INDEX
 from .layer import MAX_WORKING as MAX_WORKING
 from .layer import Head as Head

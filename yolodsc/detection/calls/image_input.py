@@ -1,7 +1,6 @@
 """Images of every kind that Python programs have: paths, addresses, bytes, files, Pillow images, arrays and tensors."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from os import PathLike, fspath
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
@@ -83,8 +82,7 @@ class InMemory(str):
         return made
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageInputReader(InputReader):
+class ImageInputReader(InputReader, kw_only=True):
     """Reads files as its base class does, and images of every other kind."""
 
     def read(self, path: Any, *, ticket: "Ticket | None" = None) -> NetworkInput:

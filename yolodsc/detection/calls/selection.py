@@ -1,7 +1,7 @@
 """Options of one call of a detector, and the postprocessor that follows them."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypedDict
 
 import numpy as np
@@ -31,8 +31,7 @@ def checked_thresholds(*, thresh: float | None, nms: float | None, nms_name: str
             raise OptionError(f"{name}={value:g}: expected 0 to 1", parameter=name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SelectivePostprocessor(Postprocessor):
+class SelectivePostprocessor(Postprocessor, kw_only=True):
     """A postprocessor that can also suppress across classes and limit the number of detections.
 
     Attributes

@@ -1,7 +1,6 @@
 """`Classifier`: images in, `Classification` out."""
 
 from collections.abc import Callable, Generator, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from types import TracebackType
@@ -22,8 +21,7 @@ _DEFAULT: dict[str, ClassifierGeometry] = {"alexeyab": "crop", "pjreddie": "lett
 """How each program fits images (``classifier.c: predict_classifier``); OpenCV leaves it to the caller."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClassifierReader(ImageInputReader):
+class ClassifierReader(ImageInputReader, kw_only=True):
     """Fits images as classifiers expect them.
 
     Attributes

@@ -32,15 +32,17 @@ def json_text(value: Any, *, indent: int | None = None) -> str:
 def darknet_frame(detections: "Detections", frame_id: int) -> dict[str, Any]:
     """One frame of Darknet's JSON; numbers have the six digits of ``%f``."""
     keys = ("center_x", "center_y", "width", "height")
-    rows = zip(detections.class_ids, detections.boxes_xywh_relative(), detections.scores, strict=True)
+    boxes = detections.boxes_xywh_relative()
+    rows = zip(detections.class_ids, boxes, detections.scores, detections.track_fields(), strict=True)
     objects = [
         {
             "class_id": int(class_id),
             "name": detections.names[class_id],
             "relative_coordinates": {key: round(float(value), 6) for key, value in zip(keys, box, strict=True)},
             "confidence": round(float(score), 6),
+            **track,
         }
-        for class_id, box, score in rows
+        for class_id, box, score, track in rows
     ]
     return {"frame_id": frame_id, "filename": detections.path or "", "objects": objects}
 

@@ -1,7 +1,6 @@
 """``[activation]``: an activation as a separate layer (``activation_layer.c``)."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from yolodsc.arrays import Array
@@ -31,8 +30,7 @@ def foreign_activation(section: Section) -> Iterator[str]:
         yield f"{meaning}; Darknet does not know the name and runs ReLU: activation=relu gives Darknet's boxes"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ActivationLayer(Layer):
+class ActivationLayer(Layer, kw_only=True):
     """The named function of every element."""
 
     type: ClassVar[str] = "activation"

@@ -1,7 +1,6 @@
 """``[shift_channels]``: learned values added to all pixels of their channels (``ShiftChannel`` of yolor's PyTorch program)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from yolodsc.arrays import Array
@@ -11,8 +10,7 @@ from yolodsc.network.layers.activation import named_activation
 from yolodsc.network.reference.activations import activate
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShiftChannelsLayer(Layer):
+class ShiftChannelsLayer(Layer, kw_only=True):
     """The layer before plus one value for each channel, the output of the layer ``from``.
 
     Attributes
