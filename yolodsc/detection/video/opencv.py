@@ -1,9 +1,10 @@
 """OpenCV's video input and output, opened without messages of its libraries."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
@@ -88,15 +89,41 @@ def to_rgb(frame: NDArray[Any]) -> ImageArray | None:
     return np.asarray(cv2.cvtColor(frame, codes[channels]), np.uint8) if channels in codes else None
 
 
+class _Silence:
+    """OpenCV's log level while any thread wants silence; the last one restores it."""
+
+    def __init__(self) -> None:
+        self._lock, self._threads, self._level = Lock(), 0, 0
+
+    def begin(self) -> None:
+        """Silence OpenCV."""
+        from cv2.utils import logging
+
+        with self._lock:
+            if self._threads == 0:
+                self._level = logging.getLogLevel()
+                logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+            self._threads += 1
+
+    def end(self) -> None:
+        """Restore the level."""
+        from cv2.utils import logging
+
+        with self._lock:
+            self._threads -= 1
+            if self._threads == 0:
+                logging.setLogLevel(self._level)
+
+
+_silence = _Silence()
+
+
 @contextmanager
 def silent() -> Iterator[None]:
-    """Keep OpenCV and FFmpeg from writing to standard error, unless the environment asks for it."""
-    import cv2
-
+    """Keep OpenCV and FFmpeg from writing to standard error; a user's ``OPENCV_FFMPEG_LOGLEVEL`` takes precedence."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET; read when FFmpeg is first used
-    before: Sequence[int] = [cv2.utils.logging.getLogLevel()]
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    _silence.begin()
     try:
         yield
     finally:
-        cv2.utils.logging.setLogLevel(before[0])
+        _silence.end()
