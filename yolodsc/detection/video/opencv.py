@@ -10,10 +10,15 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from yolodsc.detection.video.kinds import is_url
+from yolodsc.engine import capped_at_cores
 from yolodsc.images import ImageArray
 
 TIMEOUT_MS = 10_000
 """Maximum time in which a stream opens or gives its next frame."""
+
+MAX_CORES = 2**16
+"""More than any machine has."""
 
 _CODECS = ("avc1", "mp4v")
 """H.264, which every player shows, where OpenCV has an encoder for it; else MPEG-4."""
@@ -48,10 +53,15 @@ def open_capture(source: str | int) -> Capture | None:
             capture = cv2.VideoCapture(source)
         else:
             limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, TIMEOUT_MS]
-            capture = cv2.VideoCapture(source, cv2.CAP_FFMPEG, limits)
+            capture = cv2.VideoCapture(source, cv2.CAP_FFMPEG, [*limits, cv2.CAP_PROP_N_THREADS, _decoder_threads(source)])
             if not capture.isOpened():  # a build without FFmpeg, or a format that only another backend knows
                 capture = cv2.VideoCapture(source)
     return capture if capture.isOpened() else None
+
+
+def _decoder_threads(source: str) -> int:
+    """Half of the cores for files, since the network needs them too; one for streams, each further one delays them by a frame."""
+    return 1 if is_url(source) else max(1, capped_at_cores(1, MAX_CORES)[1] // 2)
 
 
 def open_writer(path: Path, *, fps: float, size: tuple[int, int]) -> Any:
