@@ -257,9 +257,9 @@ def test_an_error_of_the_source_reaches_the_caller_after_the_frames(tmp_path: Pa
         name, fps, count, live, failed = "x", 10.0, None, False, False
 
         def __iter__(self) -> object:
-            from yolodsc.detection.video.frames import Frame
+            from yolodsc.detection.video.frames import VideoFrame
 
-            yield Frame(frames(1)[0], 1, 0.0)
+            yield VideoFrame(frames(1)[0], 1, 0.0)
             raise ImageError("x: frame 2 cannot be read")
 
         def stop(self) -> None:

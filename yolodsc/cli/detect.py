@@ -97,10 +97,7 @@ def detect(
     files = model_files(network, labels)
     paths = Sources(sources or sample_images(), others=[path for path in (*files.paths, labels.data) if path], clips=True)
     ensure_outputs_differ_from_inputs(output.files, paths.reads)
-    save = output.save
-    if not sources and save is None:
-        save = SAMPLE_FOLDER
-        note(f"no SOURCE given; sample photographs, saved with their boxes in {save}/")
+    save = output.save if sources or output.save else _sample_folder()
     detector = open_detector(
         files, data=labels.data, thresh=thresh, loading=loading, detection=detection, running=running, quiet=quiet
     )
@@ -118,6 +115,12 @@ def detect(
         run = ClipRun(detector=detector, writers=writers, options=clips, window=window, quiet=quiet or output.lines_on_stdout)
         return _run(run, paths, output)
     return 0  # the window was closed
+
+
+def _sample_folder() -> Path:
+    """The folder of the annotated sample photographs, which a line announces."""
+    note(f"no SOURCE given; sample photographs, saved with their boxes in {SAMPLE_FOLDER}/")
+    return SAMPLE_FOLDER
 
 
 def _window(stack: ExitStack) -> "Window":
