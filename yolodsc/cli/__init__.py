@@ -20,9 +20,7 @@ from yolodsc.cli.conversion import PlainHelp, with_plain_conversion
 from yolodsc.cli.groups import expand_groups
 from yolodsc.errors import OptionError
 
-COMMANDS = (
-    "detect", "evaluate", "decompose", "separate", "finetune", "convert", "summary", "bench", "warmup", "info", "completion",
-)  # fmt: skip
+COMMANDS = tuple("detect evaluate decompose separate finetune anchors convert summary bench warmup info completion".split())
 """Subcommands in the order of ``--help``; ``yolodsc.cli.NAME`` holds the function ``NAME``."""
 
 COMPLETION_VARIABLE = "_YOLODSC_COMPLETE"
