@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -37,6 +37,7 @@ from yolodsc.detection import DEFAULT_MODEL
 from yolodsc.errors import OptionError
 from yolodsc.network import Network, at_size
 from yolodsc.schemas import dump_json
+from yolodsc.values import Value
 
 Named = tuple[str, Network]
 Report = list[dict[str, Any]]
@@ -44,8 +45,7 @@ Report = list[dict[str, Any]]
 SEED = 2018
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubjectOptions:
+class SubjectOptions(Value, kw_only=True):
     """Options that name the networks to benchmark."""
 
     model: Annotated[
@@ -72,8 +72,7 @@ class SubjectOptions:
         return [random_network(self.cfg) if self.weights is None else (self.cfg.stem, Network.load(self.cfg, self.weights))]
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Value):
     """Engines, numbers of threads and duration of a benchmark; quiet if standard output is for JSON."""
 
     peers: tuple[str, ...]

@@ -5,19 +5,19 @@ from contextlib import ExitStack, suppress
 from itertools import groupby
 from os.path import samestat
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from yolodsc.cli import options
 from yolodsc.cli.clips import ClipOptions, ClipRun
 from yolodsc.cli.detection_outputs import OutputOptions
-from yolodsc.cli.network_files import model_files, open_detector
+from yolodsc.cli.network_files import load_network, model_files, names_of, open_detector
 from yolodsc.cli.progress import progress
 from yolodsc.cli.run_totals import RunTotals
 from yolodsc.cli.tables.table import aligned
 from yolodsc.cli.terminal import note, say
-from yolodsc.detection import Detections, ImageResult, Sources, Writer, class_numbers, is_clip, sample_images
+from yolodsc.detection import Detections, ImageResult, Sources, Writer, class_numbers, is_classifier, is_clip, sample_images
 from yolodsc.errors import OptionError
 from yolodsc.files import is_file
 
@@ -57,6 +57,7 @@ def detect(
             metavar="A,B", help="Names or numbers of the classes to report.", rich_help_panel="Detection", show_default="all"
         ),
     ] = None,
+    top: Annotated[int, typer.Option(min=1, metavar="N", help="Number of classes that a classifier reports.")] = 5,
     loading: options.LoadingOptions,
     running: options.RunningOptions,
     clips: ClipOptions,
@@ -72,9 +73,13 @@ def detect(
     if not sources and save is None:
         save = SAMPLE_FOLDER
         note(f"no SOURCE given; sample photographs, saved with their boxes in {save}/")
-    detector = open_detector(
-        files, data=labels.data, thresh=thresh, loading=loading, detection=detection, running=running, quiet=quiet
-    )
+    loaded = load_network(files, loading)
+    if is_classifier(loaded):
+        output.ensure_none()
+        names = names_of(files, loaded, data=labels.data)
+        return _classify(loaded, names, paths, top=top, detection=detection, running=running, quiet=quiet)
+    common: dict[str, Any] = {"loading": loading, "detection": detection, "running": running, "quiet": quiet}
+    detector = open_detector(files, data=labels.data, thresh=thresh, network=loaded, **common)
     if classes is not None:
         detector.classes = class_numbers(detector.names, classes)
     if not quiet:
@@ -95,6 +100,13 @@ def detect(
     if not quiet:
         totals.report(written=output.written(save))
     return 1 if totals.failed or paths.missing else 0
+
+
+def _classify(*given: Any, **options: Any) -> int:
+    """`classify`, imported only for classifiers."""
+    from yolodsc.cli.classify import classify
+
+    return classify(*given, **options)
 
 
 def _window(stack: ExitStack) -> "Window":

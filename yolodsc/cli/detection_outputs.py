@@ -1,7 +1,6 @@
 """Options of `detect` that name files to write, and their writers."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -10,10 +9,10 @@ import typer
 from yolodsc.cli.outputs import ensure_outputs_differ_from_inputs, is_standard_output, target
 from yolodsc.detection import Sources, Writer, ensure_none_exists
 from yolodsc.errors import OptionError
+from yolodsc.values import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputOptions:
+class OutputOptions(Value, kw_only=True):
     """Files that hold detections."""
 
     save: Annotated[Path | None, typer.Option(metavar="DIR", help="Write images and videos with boxes drawn on them.")] = None
@@ -76,6 +75,13 @@ class OutputOptions:
 
         kinds = ((JsonWriter, self.json), (JsonlWriter, self.jsonl), (CocoWriter, self.coco))
         return [kind(target(path)) for kind, path in kinds if path is not None]
+
+    def ensure_none(self) -> None:
+        """Raise an `OptionError` if any file is named: results of classifiers are only printed."""
+        folders = {"--save": self.save, "--txt": self.txt, "--xml": self.xml, "--crops": self.crops}
+        for option, path in {**self.files, **folders}.items():
+            if path is not None:
+                raise OptionError(f"{option} is for detectors; this network is a classifier, whose classes are printed")
 
     def written(self, save: Path | None) -> str:
         """What the run wrote, in words; empty if it wrote nothing."""

@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from yolodsc.detection.source_lists import listed_paths, standard_lines
-from yolodsc.detection.video.kinds import VIDEO_EXTENSIONS, is_clip
+from yolodsc.detection.video.kinds import VIDEO_EXTENSIONS, is_clip, is_no_file
 from yolodsc.errors import MissingExtraError, OptionError
 from yolodsc.files import exists, is_file, is_folder, resolved
 
@@ -179,8 +179,8 @@ def _all_expanded(
 
 
 def _paths_of(source: str, extensions: frozenset[str], *, clips: bool) -> list[str] | None:
-    """Return the paths of a source: a video, a camera or a URL stands for itself."""
-    return [source] if clips and is_clip(source) else _expanded(source, extensions)
+    """Return the paths of a source: a camera or a URL stands for itself."""
+    return [source] if clips and is_no_file(source) else _expanded(source, extensions)
 
 
 def _expanded(source: str, extensions: frozenset[str]) -> list[str] | None:

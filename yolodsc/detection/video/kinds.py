@@ -21,10 +21,15 @@ _CAMERA_DEVICE = "/dev/video"
 
 def is_clip(source: str) -> bool:
     """Whether a source has frames: a video, an animation, a camera or a URL (which may turn out to be an image)."""
-    if is_url(source) or is_camera(source):
+    if is_no_file(source):
         return True
     suffix = Path(source).suffix.lower()
     return suffix in VIDEO_EXTENSIONS or (suffix in ANIMATIONS and is_animated(source))
+
+
+def is_no_file(source: str) -> bool:
+    """Whether a source is a camera or a URL."""
+    return is_url(source) or is_camera(source)
 
 
 def is_url(source: str) -> bool:

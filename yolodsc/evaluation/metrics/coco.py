@@ -64,7 +64,10 @@ def _mean(values: Doubles) -> float:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Groups:
-    """The detections that count, by class and image, best first; rows, ranks in their group and keys ``class * images + image`` (n,)."""
+    """The detections that count, by class and image, best first.
+
+    Shapes: rows, ranks in the group and keys ``class * images + image`` (n,).
+    """
 
     rows: Ints
     rank: Ints
@@ -161,9 +164,7 @@ def _last(*keys: Ints) -> int:
     return max(int(some.max(initial=-1)) for some in keys)
 
 
-def _precision(
-    cache: MatchCache, rule: Rule, area: Doubles, groups: _Groups, candidates: _Candidates, positives: Ints
-) -> Doubles:
+def _precision(cache: MatchCache, rule: Rule, area: Doubles, groups: _Groups, candidates: _Candidates, positives: Ints) -> Doubles:
     from yolodsc.evaluation.metrics.interpolation import positions, precision_at
 
     recalls = RECALL_POINTS[rule.interpolation]

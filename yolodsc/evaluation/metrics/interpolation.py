@@ -91,9 +91,7 @@ def precision_at(
 
 
 @njit(cache=True, nogil=True)
-def right_by_rank(
-    outcomes: NDArray[np.uint8], class_id: Ints, rank: Ints, limits: Ints, classes: int
-) -> Ints:  # pragma: no cover
+def right_by_rank(outcomes: NDArray[np.uint8], class_id: Ints, rank: Ints, limits: Ints, classes: int) -> Ints:  # pragma: no cover
     """Right candidates of each class among the first ``limits`` (L,) detections of an image: (L, A, T, C).
 
     Shapes: outcomes (A, T, M), class_id and rank (M,).
