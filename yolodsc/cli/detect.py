@@ -41,11 +41,21 @@ def detect(
     labels: options.ClassOptions,
     thresh: Annotated[
         float | None,
-        typer.Option("--thresh", min=0.0, max=1.0, help="Smallest score to report.", show_default="the profile's, 0.25"),
+        typer.Option(
+            "--thresh",
+            min=0.0,
+            max=1.0,
+            help="Smallest score to report.",
+            rich_help_panel="Detection",
+            show_default="the profile's, 0.25",
+        ),
     ] = None,
     detection: options.DetectionOptions,
     classes: Annotated[
-        str | None, typer.Option(metavar="A,B", help="Names or numbers of the classes to report.", show_default="all")
+        str | None,
+        typer.Option(
+            metavar="A,B", help="Names or numbers of the classes to report.", rich_help_panel="Detection", show_default="all"
+        ),
     ] = None,
     top: Annotated[int, typer.Option(min=1, metavar="N", help="Number of classes that a classifier reports.")] = 5,
     loading: options.LoadingOptions,

@@ -30,6 +30,19 @@ def say(*lines: str) -> None:
     _write(sys.stdout, *lines)
 
 
+def show(text: str) -> None:
+    """Print text of the program itself, whose escape codes are wanted."""
+    if sys.stdout is not None:
+        sys.stdout.write(f"{text}\n")
+
+
+def colours(stream: TextIO | None) -> bool:
+    """Whether output may be coloured: on a terminal, unless ``NO_COLOR`` is set (no-color.org) or the terminal is dumb."""
+    if stream is None or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()
+
+
 def standard_output() -> TextIO:
     """Standard output for data: UTF-8 whatever the terminal's encoding, without translation of line ends."""
     buffer = getattr(sys.stdout, "buffer", None)
