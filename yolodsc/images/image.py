@@ -18,7 +18,7 @@ from yolodsc.files import replacing
 from yolodsc.images import preprocess
 from yolodsc.images.conversion import ImageArray, from_pillow
 from yolodsc.images.jpeg import KERNELS, decode_jpeg, read_jpeg
-from yolodsc.images.limits import open_image
+from yolodsc.images.limits import image_name, open_image
 from yolodsc.images.preprocess import planar, reference, resized
 from yolodsc.values import Value
 
@@ -96,10 +96,9 @@ def read_image(
     ImageError
         The file is missing, no image, damaged, or beyond the limits of `images.limits`.
     """
-    name = name or (f"image of {len(source)} bytes" if isinstance(source, bytes) else str(source))
-    pixels = None
-    if decoder == "darknet" or channels == 1:
-        pixels = _jpeg(source, channels=channels, admit=admit, progress=progress)
+    name = image_name(source, name)
+    stb = decoder == "darknet" or channels == 1
+    pixels = _jpeg(source, channels=channels, admit=admit, progress=progress) if stb else None
     if pixels is not None and not exif:
         return pixels
     try:
