@@ -41,10 +41,11 @@ class Coefficients(Value, eq=False):
     unit: Array | None = None
     zero_point: int = 0
 
-    def filters(self, first: int, last: int) -> Self:
-        """Output channels ``first`` to ``last`` - 1 only."""
-        unit = None if self.unit is None else self.unit[first:last]
-        return replace(self, kernel=self.kernel[first:last], bias=self.bias[first:last], unit=unit)
+    def filters(self, first: int, last: int | None, step: int = 1) -> Self:
+        """Output channels ``first`` to ``last`` - 1 only, or every ``step``-th of them."""
+        chosen = slice(first, last, step)
+        unit = None if self.unit is None else self.unit[chosen]
+        return replace(self, kernel=self.kernel[chosen], bias=self.bias[chosen], unit=unit)
 
     def start(self, method: str) -> NDArray[Any]:
         """What the sums begin with or get added, (F,): the bias without the share of the zero point; ``sdot`` reads bytes - 128."""

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.engine.codegen.dtypes import DType
+from yolodsc.engine.codegen.dtypes import F32, DType, Element
 from yolodsc.engine.codegen.kernels.conv import ConvKernel
 from yolodsc.engine.codegen.tiles import Tile
 from yolodsc.engine.operations.coefficients import AMX, FMA, Coefficients, channels_of_word
-from yolodsc.engine.plan.layout import F32, Element, TensorView
+from yolodsc.engine.plan.layout import TensorView
 from yolodsc.engine.runtime.program import Call, ConstantPool
 from yolodsc.values import Value
 

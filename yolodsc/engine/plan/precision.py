@@ -8,9 +8,8 @@ of bf16, such layers run in float32.
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from yolodsc.engine.codegen.dtypes import DType
+from yolodsc.engine.codegen.dtypes import BF16, F32, DType, Element
 from yolodsc.engine.plan.graph import LayerGraph, is_convolution, is_depthwise
-from yolodsc.engine.plan.layout import BF16, F32, Element
 from yolodsc.jit import Isa
 from yolodsc.network import Layer, MaxpoolLayer, RouteLayer, UpsampleLayer
 from yolodsc.values import Value
