@@ -81,8 +81,19 @@ def assert_layers_equal(made: Network, quantization: Quantization, isa: Isa, x: 
             assert np.abs(output - expected).max() <= 2e-5 * largest, layer.type
 
 
+class Case:
+    """A network, its quantization, an image; shown as its cfg."""
+
+    def __init__(self, net: Network, quantization: Quantization, x: Array) -> None:
+        self.net, self.quantization, self.x = net, quantization, x
+
+    def __repr__(self) -> str:
+        layers = [f"[{layer.type}] {[f'{o.key}={o.value}' for o in layer.section.options]}" for layer in self.net.layers]
+        return f"{self.net.input_shape} {layers} int8={sorted(self.quantization.weights)}"
+
+
 @st.composite
-def quantized(draw: st.DrawFn) -> tuple[Network, Quantization, Array]:
+def quantized(draw: st.DrawFn) -> Case:
     """Draw a network, a quantization of some of its layers, and an image."""
     made = draw(networks())
     x = image(made)
@@ -94,18 +105,16 @@ def quantized(draw: st.DrawFn) -> tuple[Network, Quantization, Array]:
     if not all(np.isfinite(outputs[index]).all() and np.abs(outputs[index]).max() < 1e6 for index in stored):
         chosen = []
     with np.errstate(all="ignore"):
-        return made, minmax_quantization(made, [x], int8=chosen), x
+        return Case(made, minmax_quantization(made, [x], int8=chosen), x)
 
 
 @pytest.mark.parametrize("name", METHODS)
-@settings(max_examples=120)
+@settings(max_examples=25)
 @given(made=quantized(), threads=st.integers(1, 3))
-def test_every_layer_of_any_quantized_network_equals_the_reference(
-    name: str, made: tuple[Network, Quantization, Array], threads: int
-) -> None:
+def test_every_layer_of_any_quantized_network_equals_the_reference(name: str, made: Case, threads: int) -> None:
     """Layers that round as NumPy does agree bit for bit, others within a step; nothing is read or written outside its buffers."""
     isa = with_method(name)
-    net, quantization, x = made
+    net, quantization, x = made.net, made.quantization, made.x
     with np.errstate(all="ignore"):
         if not tame(net.forward(x)):
             return
@@ -122,12 +131,12 @@ def test_every_layer_of_any_quantized_network_equals_the_reference(
 
 
 @pytest.mark.parametrize("name", METHODS)
-@settings(max_examples=120)
+@settings(max_examples=25)
 @given(made=quantized(), threads=st.integers(1, 3))
-def test_fusion_does_not_change_the_bits(name: str, made: tuple[Network, Quantization, Array], threads: int) -> None:
+def test_fusion_does_not_change_the_bits(name: str, made: Case, threads: int) -> None:
     """The last layer's output is the same whether all layers are stored or blocks are fused."""
     isa = with_method(name)
-    net, quantization, x = made
+    net, quantization, x = made.net, made.quantization, made.x
     last = len(net.layers) - 1
     results = []
     for outputs in (range(last + 1), [last]):

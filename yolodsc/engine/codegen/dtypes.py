@@ -44,6 +44,12 @@ class Element(Value):
         """The 32 bits that stand for zeros."""
         return self.zero_point * 0x01010101
 
+    def absorbs(self, activation: str) -> bool:
+        """Whether rounding to bytes does what an activation does: bytes from 0 on clip at 0, and at 6 if 6 needs more than 255."""
+        if self.dtype != "u8" or self.zero_point != 0:
+            return False
+        return activation == "relu" or (activation == "relu6" and _single(6.0 * _single(1.0 / self.scale)) >= 255)
+
     def read_as(self, operand: str) -> dict[str, int]:
         """Arguments of a kernel that loads numbers through ``operand``."""
         return {f"scale_{operand}": bits(self.scale), f"zero_{operand}": self.zero_point} if self.dtype == "u8" else {}
@@ -65,6 +71,11 @@ Load = Callable[..., str]
 
 Store = Callable[..., None]
 """``store(value, pointer, offset=0)``."""
+
+
+def _single(number: float) -> float:
+    """``number`` rounded to float32."""
+    return float(struct.unpack("<f", struct.pack("<f", number))[0])
 
 
 def affine_arguments(**dtypes: DType) -> tuple[str, ...]:

@@ -14,6 +14,9 @@ from yolodsc.values import Value
 FMA, AMX = "fma", "amx"
 """Methods besides those of `DotKernel`: multiply-adds of float32, tile registers."""
 
+DEEP = 128
+"""Products of a sum of bytes from which AMX is faster than ``vpdpbusd``: below, moving sums to memory and back takes longer."""
+
 BLOCK = 16
 """Channels that one AMX instruction contracts: a whole block."""
 
@@ -60,7 +63,13 @@ class Coefficients(Value, eq=False):
         if self.dtype == "f32":
             return FMA
         methods = isa.bf16 if self.dtype == "bf16" else isa.int8
-        return next(method for method in methods if method != AMX or set(lanes) == {BLOCK})
+        tiled = set(lanes) == {BLOCK} and (self.dtype == "bf16" or self._depth >= DEEP or len(methods) == 1)
+        return next(method for method in methods if method != AMX or tiled)
+
+    @property
+    def _depth(self) -> int:
+        """Products of a sum."""
+        return int(self.kernel[0].size)
 
 
 def channels_of_word(dtype: DType, method: str) -> int:

@@ -53,7 +53,8 @@ class DepthwiseFilters(Value, eq=False):
         """The kernel for rows of ``width`` outputs, from elements ``x`` to elements ``y``."""
         g = self.geometry
         limit = TILE_PIXELS if registers == 32 else 5
-        shape = (lanes, g.size, g.stride_x, g.dilation, pixels(width, limit), self.activation)
+        activation = "linear" if y.absorbs(self.activation) else self.activation
+        shape = (lanes, g.size, g.stride_x, g.dilation, pixels(width, limit), activation)
         return DepthwiseKernel(*shape, x.dtype, y.dtype, self.unit is not None)
 
     def packed(self, constants: ConstantPool, lanes: int, first: int, last: int) -> Addresses:

@@ -102,7 +102,8 @@ class PackedProduct(Value):
 
     def _kernel(self, tile: Tile, element: Element, residual: Residual | None) -> ConvKernel:
         r: DType = residual.element.dtype if residual else "f32"
-        shape = (self.lanes, tile.vectors, tile.pixels, self.stride, self.unroll, self.activation, residual is not None)
+        activation = "linear" if residual is None and element.absorbs(self.activation) else self.activation
+        shape = (self.lanes, tile.vectors, tile.pixels, self.stride, self.unroll, activation, residual is not None)
         if self.method == FMA:
             return ConvKernel(*shape, element.dtype, r)
         from yolodsc.engine.codegen.kernels.dot import DotKernel
