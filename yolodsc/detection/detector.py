@@ -15,7 +15,7 @@ from yolodsc.detection.detections import Detections
 from yolodsc.detection.model_files import DEFAULT_MODEL, names_beside, resolve_model
 from yolodsc.detection.network_input import InputReader, chosen_decoder, default_geometry
 from yolodsc.detection.pipeline import ImageResult, Pipeline
-from yolodsc.detection.postprocess import Postprocessor
+from yolodsc.detection.postprocess import HeadDecoding, Postprocessor
 from yolodsc.errors import OptionError
 from yolodsc.images import Geometry, Placement, from_array
 from yolodsc.network import Network
@@ -43,9 +43,11 @@ class Detector:
         libjpeg-turbo; ``auto`` is ``darknet`` for the profiles ``alexeyab`` and ``pjreddie``, ``fast`` for ``opencv``. Files that
         the ``darknet`` decoder does not support are read by the other one.
     threads
-        Threads for one image; limited to the cores that the process may use.
+        Threads for one image; limited to the cores that the process may use. By default as many as the streams leave: all cores
+        for ``streams=1``, else 1.
     streams
-        Images that `many` processes at the same time; limited so that all threads together do not exceed the cores.
+        Images that `many` processes at the same time; limited so that all threads together do not exceed the cores. By default as
+        many as fill the cores.
     isa
         As for `engine.compile`.
     progress
@@ -71,8 +73,8 @@ class Detector:
         classes: Collection[int] | None = None,
         exif: bool | None = None,
         decoder: str = "auto",
-        threads: int = 1,
-        streams: int = 1,
+        threads: int | None = None,
+        streams: int | None = None,
         isa: str | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
@@ -92,7 +94,11 @@ class Detector:
             decoder=chosen_decoder(network, decoder),
             progress=progress,
         )
-        self.runner = engine.compile(network, threads=threads, streams=streams, isa=isa, progress=progress)
+        threads, streams = engine.default_counts(threads, streams)
+        self.decoding = HeadDecoding(network)
+        self.runner = engine.compile(
+            network, outputs=self.decoding.outputs, threads=threads, streams=streams, isa=isa, progress=progress
+        )
         self.threads, self.streams = self.runner.threads, self.runner.streams
 
     @classmethod
@@ -133,7 +139,7 @@ class Detector:
     @property
     def pipeline(self) -> Pipeline:
         """The pipeline from files to detections, with the present thresholds and classes."""
-        return Pipeline(self.reader, self.runner, self._postprocessor)
+        return Pipeline(self.reader, self.runner, self.decoding, self._postprocessor)
 
     @property
     def _postprocessor(self) -> Postprocessor:
@@ -163,10 +169,14 @@ class Detector:
         """Detect objects in many files, in their order; see `Pipeline.many`."""
         return self.pipeline.many(paths)
 
+    def head_outputs(self, x: Array) -> dict[int, Array]:
+        """Return the outputs (C, H, W) of the heads by layer index for an input (C, H, W) of the network."""
+        return self.decoding.head_outputs(self.runner, self.runner(x))
+
     def detections(
         self, outputs: dict[int, Array], placement: Placement, *, width: int, height: int, path: str | None = None
     ) -> Detections:
-        """Return the detections that the heads' outputs (C, H, W), by layer index, contain.
+        """Return the detections that the heads' outputs (C, H, W), by layer index, contain; see `head_outputs`.
 
         Parameters
         ----------

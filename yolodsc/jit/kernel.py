@@ -9,7 +9,7 @@ import ctypes
 import os
 import sys
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -45,10 +45,22 @@ class Kernel:
 
     def __call__(self, *arguments: Any) -> int:
         """Run the function; a TypeError for an array of another type, number of axes or order than was declared."""
+        self._check(arguments)
+        return (self._run or self.load())(*arguments)
+
+    def bound(self, *arguments: Any) -> Callable[[], int]:
+        """The function with its arguments: calls take a few microseconds, and one thread at a time may make them.
+
+        A call sees the present contents of the arrays, which stay alive. Errors are those of a call.
+        """
+        self._check(arguments)
+        run = self._run or self.load()
+        return run.bound(*arguments) if isinstance(run, _MachineFunction) else partial(run, *arguments)
+
+    def _check(self, arguments: tuple[Any, ...]) -> None:
         for (kind, axes), value in zip(self.parameters, arguments, strict=True):
             if axes and not (value.dtype == kind and value.ndim == axes and value.flags.c_contiguous):
                 raise TypeError(f"{self.name}: array of {value.dtype} {value.shape}; expected {kind} with {axes} axes in C order")
-        return (self._run or self.load())(*arguments)
 
     def load(self) -> Callable[..., int]:
         """Load the function from the cache, or compile it.
@@ -81,7 +93,7 @@ class Kernel:
     def _by_address(self) -> Callable[..., int]:
         try:
             key = self._key()
-            return _callable(load([cached_code(key) or self._compiled(key)])[0])
+            return _MachineFunction(load([cached_code(key) or self._compiled(key)])[0])
         except (RuntimeError, AttributeError, OSError):  # an llvmlite that does not know our IR, no memory for code
             return self._by_numba()
 
@@ -128,12 +140,18 @@ def _numba_version() -> str:
     return file_digest(stated) if stated and stated.is_file() else ""
 
 
-def _callable(address: int) -> Callable[..., int]:
-    """Wrap machine code in Numba's calling convention: arrays are passed in parts, the result through a pointer."""
-    function = ctypes.CFUNCTYPE(ctypes.c_int32)(address)
+class _MachineFunction:
+    """Machine code in Numba's calling convention: arrays are passed in parts, the result through a pointer."""
 
-    def run(*arguments: Any) -> int:
-        result = ctypes.c_int64()
+    def __init__(self, address: int) -> None:
+        self.function = ctypes.CFUNCTYPE(ctypes.c_int32)(address)
+
+    def __call__(self, *arguments: Any) -> int:
+        return self.bound(*arguments)()
+
+    def bound(self, *arguments: Any) -> Callable[[], int]:
+        """See `Kernel.bound`."""
+        result, function = ctypes.c_int64(), self.function
         words: list[Any] = [ctypes.byref(result), None]
         for value in arguments:
             if isinstance(value, np.ndarray):
@@ -141,7 +159,10 @@ def _callable(address: int) -> Callable[..., int]:
                 words += [None, None, *map(ctypes.c_int64, numbers)]
             else:
                 words.append(ctypes.c_int64(value))
-        function(*words)
-        return result.value
 
-    return run
+        def run(kept: tuple[Any, ...] = arguments) -> int:
+            del kept  # the default argument keeps the arrays alive
+            function(*words)
+            return result.value
+
+        return run

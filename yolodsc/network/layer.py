@@ -185,6 +185,10 @@ class Head(Layer):
         """Number of classes that `decode` returns; fewer than ``classes`` if a ``map`` selects some."""
         return self.classes
 
+    def activated(self, entries: Array) -> Array:
+        """The activations of `forward` on boxes (anchors, entries, ...), for heads with anchors."""
+        raise NotImplementedError
+
     def decode(self, output: Array, *, input_shape: Shape, thresh: float) -> Candidates:
         """Boxes of one image from the output of this layer (C, H, W).
 
