@@ -21,6 +21,7 @@ from yolodsc.images import preprocess
 from yolodsc.images.jpeg import KERNELS, read_jpeg
 from yolodsc.images.limits import open_image
 from yolodsc.images.preprocess import grey, planar, reference, resized
+from yolodsc.images.turbo import read_turbo
 
 ImageArray = NDArray[np.uint8]
 """(H, W, C) with C = 1 or 3, RGB."""
@@ -59,7 +60,7 @@ class Placement:
 
 
 Decoder = Literal["darknet", "fast"]
-"""JPEG decoders: ``darknet`` gives the pixels of stb_image, which Darknet uses; ``fast`` is libjpeg-turbo, through Pillow."""
+"""JPEG decoders: ``darknet`` gives the pixels of stb_image, which Darknet uses; ``fast`` is libjpeg-turbo."""
 
 DECODERS: tuple[Decoder, ...] = ("darknet", "fast")
 
@@ -94,8 +95,10 @@ def read_image(
     ImageError
         The file is missing, no image, damaged, or beyond the limits of `images.limits`.
     """
-    stb = decoder == "darknet" or channels == 1
-    pixels = read_jpeg(Path(path), channels=channels, admit=admit, progress=progress) if stb else None
+    if decoder == "darknet" or channels == 1:
+        pixels = read_jpeg(Path(path), channels=channels, admit=admit, progress=progress)
+    else:
+        pixels = read_turbo(Path(path), admit=admit)
     if pixels is not None and not exif:
         return pixels
     try:

@@ -29,14 +29,14 @@ def compiled_activation(isa: Isa, head: YoloLayer, x: Array, y: Array) -> Activa
         raise ValueError(f"boxes of {x.shape} and {y.shape}; expected equal shapes in C order, columns in multiples of {isa.lanes}")
     bases = np.array([x.ctypes.data, y.ctypes.data], np.int64)
     calls = list(_calls(isa, yolo_ranges(head, entries), boxes))
-    floats = AffineKernel.arguments.index("floats")
+    floats, at, lanes = AffineKernel.arguments.index("floats"), bases.ctypes.data, isa.lanes
 
-    def activate(count: int, kept: tuple[Array, Array] = (x, y)) -> None:
+    def activate(count: int, kept: tuple[Array, ...] = (x, y, bases)) -> None:
         del kept  # the default argument keeps the arrays alive
-        padded = min(count + -count % isa.lanes, boxes)
-        for function, words in calls:
+        padded = min(count + -count % lanes, boxes)
+        for function, words, address in calls:
             words[floats] = padded
-            function(words.ctypes.data, bases.ctypes.data)
+            function(address, at)
 
     return activate
 
@@ -51,8 +51,8 @@ def reference_activation(head: Head, x: Array, y: Array) -> Activation:
     return activate
 
 
-def _calls(isa: Isa, ranges: tuple[AffineRange, ...], boxes: int) -> Iterator[tuple[Callable[[int, int], None], NDArray[np.int64]]]:
-    """A function and its arguments for each range of entries."""
+def _calls(isa: Isa, ranges: tuple[AffineRange, ...], boxes: int) -> Iterator[tuple[Callable[[int, int], None], NDArray[np.int64], int]]:
+    """A function, its arguments and their address for each range of entries that has activations."""
     kernels = [AffineKernel(isa.lanes, part.activation) for part in ranges]
     addresses = compiler_for(isa).load(kernels)
     for kernel, part in zip(kernels, ranges, strict=True):
@@ -68,4 +68,4 @@ def _calls(isa: Isa, ranges: tuple[AffineRange, ...], boxes: int) -> Iterator[tu
             "shift": bits(part.shift),
         }
         words = np.array([arguments.get(name, 0) for name in AffineKernel.arguments], np.int64)
-        yield ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(addresses[kernel]), words
+        yield ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(addresses[kernel]), words, words.ctypes.data
