@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 import yolodsc
 from yolodsc.cli import failure, terminal
+from yolodsc.cli.conversion import Command, PlainHelp, with_plain_conversion
 from yolodsc.cli.groups import expand_groups
 from yolodsc.errors import OptionError
 
@@ -20,7 +21,7 @@ COMMANDS = ("detect", "evaluate", "decompose", "separate", "finetune", "convert"
 """Subcommands in the order of ``--help``; ``yolodsc.cli.NAME`` holds the function ``NAME``."""
 
 
-class Commands(TyperGroup):
+class Commands(PlainHelp, TyperGroup):
     """A group that looks subcommands up in `COMMANDS` and imports only the one that is called."""
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -33,8 +34,9 @@ class Commands(TyperGroup):
             return None
         module = import_module(f"yolodsc.cli.{cmd_name}")
         single = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-        single.command(cmd_name)(expand_groups(getattr(module, cmd_name)))
-        return typer.main.get_command(single)
+        function = expand_groups(getattr(module, cmd_name))
+        single.command(cmd_name, cls=Command)(function)
+        return with_plain_conversion(typer.main.get_command(single), function)
 
 
 app = typer.Typer(cls=Commands, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -35,8 +35,9 @@ from yolodsc.cli.terminal import flush, note, say
 from yolodsc.detection import DEFAULT_MODEL
 from yolodsc.errors import OptionError
 from yolodsc.files import write_bytes
-from yolodsc.network import Network
+from yolodsc.network import Network, at_size
 from yolodsc.schemas import dump_json
+from yolodsc.values import Value
 
 Named = tuple[str, Network]
 Report = list[dict[str, Any]]
@@ -44,8 +45,7 @@ Report = list[dict[str, Any]]
 SEED = 2018
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubjectOptions:
+class SubjectOptions(Value, kw_only=True):
     """Options that name the networks to benchmark."""
 
     model: Annotated[
@@ -56,9 +56,13 @@ class SubjectOptions:
     weights: Annotated[
         Path | None, typer.Option(metavar="F", help="The .weights file of the network.", show_default="random weights")
     ] = None
+    size: options.Size = None
 
     def networks(self) -> list[Named]:
-        """Names and networks."""
+        """Names and networks, at the size that is chosen."""
+        return [(name, at_size(network, self.size)) for name, network in self._named()]
+
+    def _named(self) -> list[Named]:
         if self.cfg is None and self.weights is None:
             return [named_network(name) for name in self.model or [DEFAULT_MODEL]]
         if self.model:
@@ -68,8 +72,7 @@ class SubjectOptions:
         return [random_network(self.cfg) if self.weights is None else (self.cfg.stem, Network.load(self.cfg, self.weights))]
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Value):
     """Engines, numbers of threads and duration of a benchmark."""
 
     peers: tuple[str, ...]

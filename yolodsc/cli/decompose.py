@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -18,11 +17,11 @@ from yolodsc.decompose import DecomposeSettings, ProgressCallback, compare_netwo
 from yolodsc.decompose import decompose as decompose_network
 from yolodsc.detection import image_paths
 from yolodsc.errors import OptionError
-from yolodsc.network import Network
+from yolodsc.network import Network, at_size
+from yolodsc.values import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MethodOptions:
+class MethodOptions(Value, kw_only=True):
     """How convolutions are decomposed."""
 
     method: Annotated[
@@ -53,10 +52,7 @@ def decompose(
     network: options.NetworkOptions,
     names: options.NamesFile = None,
     count: Annotated[int, typer.Option(min=2, metavar="N", help="Number of images to use.")] = 300,
-    size: Annotated[
-        int | None,
-        typer.Option(min=32, metavar="N", help="Side of the square input of the new network.", show_default="as in the .cfg file"),
-    ] = None,
+    size: options.Size = None,
     name: Annotated[str | None, typer.Option(help="Stem of the new files.", show_default="CFG-separable")] = None,
     how: MethodOptions,
     report_to: Annotated[
@@ -74,9 +70,7 @@ def decompose(
     ensure_writable(out, stem)
     if report_to is not None:
         ensure_directory_possible(report_to)
-    original = Network.load(files.cfg, files.weights, profile=profile_named(profile))
-    if size:
-        original = original.resized(size, size)
+    original = at_size(Network.load(files.cfg, files.weights, profile=profile_named(profile)), size)
     class_list(files.names, original)
     calibration = read_images(original, image_paths([images]), count=count, seed=how.seed)
     with _progress(quiet) as report:

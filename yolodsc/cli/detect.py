@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -18,13 +17,13 @@ from yolodsc.cli.terminal import note, say
 from yolodsc.detection import Detections, Detector, ImageResult, Sources, Writer, class_numbers, sample_images
 from yolodsc.errors import OptionError
 from yolodsc.files import is_file
+from yolodsc.values import Value
 
 SAMPLE_FOLDER = Path("detections")
 """Where images with boxes are saved if neither SOURCE nor ``--save`` is given."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputOptions:
+class OutputOptions(Value, kw_only=True):
     """Files that hold detections."""
 
     save: Annotated[Path | None, typer.Option(metavar="DIR", help="Write images with boxes drawn on them.")] = None

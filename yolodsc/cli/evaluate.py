@@ -1,6 +1,5 @@
 """``yolodsc evaluate``."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
@@ -40,6 +39,7 @@ from yolodsc.evaluation import (
 from yolodsc.evaluation import evaluate as evaluate_detections
 from yolodsc.files import exists, is_folder
 from yolodsc.files import folder as make_folder
+from yolodsc.values import Value
 
 MAP_THRESH = 0.005
 """Smallest score of detections in Darknet's ``detector map``."""
@@ -47,8 +47,7 @@ MAX_NOTES = 20
 """Number of notes that are printed; ``--json`` has all."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportOptions:
+class ReportOptions(Value, kw_only=True):
     """Files that hold the evaluation."""
 
     json: Annotated[Path | None, typer.Option(metavar="F", help="Write the evaluation as JSON.")] = None
@@ -78,8 +77,7 @@ class ReportOptions:
             write_plots(self.plots, evaluation)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JournalOptions:
+class JournalOptions(Value, kw_only=True):
     """Where detections are saved while a network runs."""
 
     save_detections: Annotated[
@@ -88,8 +86,7 @@ class JournalOptions:
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run that --save-detections holds.")] = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScoringOptions:
+class ScoringOptions(Value, kw_only=True):
     """What is scored besides a network, and how."""
 
     detections: Annotated[
@@ -189,8 +186,7 @@ def _names(classes: options.ClassOptions) -> tuple[str, ...]:
     return () if classes.data is None else read_data_names(classes.data)
 
 
-@dataclass(frozen=True, slots=True)
-class _Journal:
+class _Journal(Value):
     """Where detections are saved while a network runs, and for which network and image set."""
 
     folder: Path

@@ -1,6 +1,5 @@
 """Options that name the ground truth of an evaluation."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -20,13 +19,13 @@ from yolodsc.evaluation import (
     read_voc,
 )
 from yolodsc.files import exists
+from yolodsc.values import Value
 
 DIFFICULT_CHOICES = ("drop", "list")
 """Values of ``--difficult`` besides a file."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroundTruthOptions:
+class GroundTruthOptions(Value, kw_only=True):
     """A VOC tree, or ground truth in another format."""
 
     voc: Annotated[Path | None, typer.Option(metavar="DIR", help="VOC tree, such as VOCdevkit/VOC2007.")] = None

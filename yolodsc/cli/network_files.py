@@ -38,15 +38,16 @@ def model_files(network: NetworkOptions, classes: ClassOptions | None = None) ->
 
 def load_network(files: ModelFiles, loading: LoadingOptions) -> "Network":
     """The network of a pair of files."""
-    from yolodsc.network import Network
+    from yolodsc.network import Network, at_size
 
-    return Network.load(
+    network = Network.load(
         files.cfg,
         files.weights,
         profile=profile_named(loading.profile),
         partial=loading.partial,
         allow_nonfinite=loading.allow_nonfinite,
     )
+    return at_size(network, loading.size)
 
 
 def open_detector(
@@ -71,11 +72,14 @@ def open_detector(
         profile=profile_named(loading.profile),
         partial=loading.partial,
         allow_nonfinite=loading.allow_nonfinite,
+        size=loading.size,
         thresh=thresh,
         nms_thresh=detection.nms,
         geometry=detection.geometry,
         exif=detection.exif,
         decoder=detection.decoder,
+        tiles=detection.tiles,
+        tile_overlap=detection.tile_overlap,
         threads=threads,
         streams=streams,
         isa=running.isa,

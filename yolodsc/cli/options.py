@@ -1,6 +1,5 @@
 """Options that several subcommands share: types of single options, and groups of options that belong together."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +7,7 @@ import typer
 
 from yolodsc.cli.terminal import note
 from yolodsc.detection import DEFAULT_MODEL
+from yolodsc.values import Value
 
 MAX_THREADS = 1024
 """No machine of today has more processors."""
@@ -64,11 +64,31 @@ Exif = Annotated[
     bool | None,
     typer.Option("--exif/--no-exif", help="Rotate images by their EXIF orientation.", show_default="as the profile says"),
 ]
+Size = Annotated[
+    str | None,
+    typer.Option(
+        "--size",
+        metavar="N|WxH",
+        help="Input size of the network, such as 256 or 512x320 (width x height): multiples of its stride.",
+        show_default="as in the .cfg file",
+    ),
+]
+Tiles = Annotated[
+    str | None,
+    typer.Option(
+        "--tiles",
+        metavar="RxC|auto",
+        help="Find small objects: run the whole image and tiles of it, such as 2x3 (rows x columns); auto suits the image.",
+        show_default="no tiles",
+    ),
+]
+TileOverlap = Annotated[
+    float, typer.Option("--tile-overlap", min=0.0, max=0.9, metavar="SHARE", help="Share of a tile that neighbours have in common.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only.")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkOptions:
+class NetworkOptions(Value, kw_only=True):
     """Options that name a network."""
 
     model: Model = None
@@ -81,31 +101,31 @@ class NetworkOptions:
         return any(option is not None for option in (self.model, self.cfg, self.weights))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClassOptions:
+class ClassOptions(Value, kw_only=True):
     """Options that name a list of class names."""
 
     names: NamesFile = None
     data: DataFile = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadingOptions:
+class LoadingOptions(Value, kw_only=True):
     """Options that say how a network's files are read."""
 
     profile: ProfileName = "alexeyab"
     partial: Partial = False
     allow_nonfinite: AllowNonfinite = False
+    size: Size = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DetectionOptions:
+class DetectionOptions(Value, kw_only=True):
     """Options of the steps before and after the network; None selects the value of the profile."""
 
     nms: NmsThresh = None
     letterbox: Letterbox = None
     exif: Exif = None
     decoder: DecoderName = "auto"
+    tiles: Tiles = None
+    tile_overlap: TileOverlap = 0.2
 
     @property
     def geometry(self) -> str | None:
@@ -113,8 +133,7 @@ class DetectionOptions:
         return None if self.letterbox is None else "letterbox" if self.letterbox else "stretch"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunningOptions:
+class RunningOptions(Value, kw_only=True):
     """Options of the engine."""
 
     threads: Threads = 1

@@ -4,17 +4,16 @@ Darknet has many variants, and the same ``.weights`` give different boxes in eac
 field of `Profile`.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from yolodsc.arrays import Floats
 from yolodsc.errors import OptionError
+from yolodsc.values import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Value):
     """One program's choices, from the image to the boxes.
 
     Attributes

@@ -17,6 +17,7 @@ from .outputs.cells import text_cell as text_cell
 from .outputs.crops import CropWriter as CropWriter
 from .outputs.csv_file import CsvWriter as CsvWriter
 from .outputs.json_file import JsonWriter as JsonWriter
+from .outputs.jsonl_file import JsonlWriter as JsonlWriter
 from .outputs.txt_files import TxtWriter as TxtWriter
 from .pipeline import ImageResult as ImageResult
 from .sources import Sources as Sources

@@ -1,18 +1,18 @@
 """`Detections`: the detections of one image, as arrays."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from yolodsc.arrays import Array, Ints
 from yolodsc.network import Candidates, to_xywh, to_xyxy
+from yolodsc.values import Value
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Detections:
+class Detections(Value, eq=False):
     """Boxes that survived threshold and suppression, one row per box **and class** (Darknet is multi-label), best first.
 
     Attributes
@@ -32,7 +32,11 @@ class Detections:
     candidate_ids : (N,) int64 or None
         Row of the candidates before suppression that each detection comes from; None if the detections come from elsewhere.
     track_ids : (N,) int64 or None
-        Number of the track that each detection belongs to; None without tracking.
+        Number of the track that each detection belongs to, from 1; -1 for detections without a track, None without tracking.
+    frame : int or None
+        Number of the frame in its video, from 1; None for images.
+    time_ms : float or None
+        Time of the frame since the start of its video, or since a camera or stream was opened; None for images.
     """
 
     boxes_xyxy: Array
@@ -45,6 +49,8 @@ class Detections:
     path: str | None = None
     candidate_ids: Ints | None = None
     track_ids: Ints | None = None
+    frame: int | None = None
+    time_ms: float | None = None
 
     @classmethod
     def from_candidates(
@@ -82,6 +88,14 @@ class Detections:
         """The name of each row's class."""
         return [self.names[class_id] for class_id in self.class_ids]
 
+    def labels(self) -> list[str]:
+        """The text for each row on a drawing: name, number of the track if there is one, and score."""
+        numbers = (
+            [f" #{number}" if number >= 0 else "" for number in self.track_ids] if self.track_ids is not None else [""] * len(self)
+        )
+        rows = zip(self.class_names(), numbers, self.scores, strict=True)
+        return [f"{name}{number} {score:.0%}" for name, number, score in rows]
+
     def boxes_xywh_relative(self) -> Array:
         """(N, 4) centre and size relative to the image, as in Darknet's labels."""
         pixels = np.array([self.width, self.height] * 2, np.float32)
@@ -99,17 +113,25 @@ class Detections:
                     "name": self.names[class_id],
                     "relative_coordinates": dict(zip(keys, map(_six_digits, box), strict=True)),
                     "confidence": _six_digits(score),
+                    **track,
                 }
-                for class_id, box, score in zip(self.class_ids, self.boxes_xywh_relative(), self.scores, strict=True)
+                for class_id, box, score, track in zip(
+                    self.class_ids, self.boxes_xywh_relative(), self.scores, self.track_fields(), strict=True
+                )
             ],
         }
+
+    def track_fields(self) -> list[dict[str, int | None]]:
+        """The field ``track_id`` of each row in JSON, null without a track; no fields without tracking."""
+        if self.track_ids is None:
+            return [{} for _ in range(len(self))]
+        return [{"track_id": int(number) if number >= 0 else None} for number in self.track_ids]
 
     def draw(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """A copy of the image (H, W, 3 or 1) with boxes, names and scores on it, as (H, W, 3)."""
         from yolodsc.images import annotated
 
-        labels = [f"{name} {score:.0%}" for name, score in zip(self.class_names(), self.scores, strict=True)]
-        return annotated(image, self.boxes_xyxy, labels=labels, class_ids=self.class_ids)
+        return annotated(image, self.boxes_xyxy, labels=self.labels(), class_ids=self.class_ids)
 
 
 def _six_digits(value: float) -> float:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Generator, Iterable
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,10 @@ from yolodsc.detection.pipeline import ImageResult, Pipeline
 from yolodsc.detection.postprocess import HeadDecoding, Postprocessor
 from yolodsc.errors import OptionError
 from yolodsc.images import Geometry, Placement, from_array
-from yolodsc.network import Network
+from yolodsc.network import InputSize, Network, at_size
+
+if TYPE_CHECKING:
+    from yolodsc.detection.tiles import Tiling
 
 
 class Detector:
@@ -53,6 +56,11 @@ class Detector:
     progress
         Called with the number of compiled kernels and their total while kernels are compiled: those of the network at once, those
         of the JPEG decoder in a reading thread at the first file that needs them.
+    tiles
+        Rows and columns of tiles, such as ``2x3``, that the network sees besides the whole image, for small objects in large
+        images; ``auto`` takes so many that each is reduced by at most 3.
+    tile_overlap
+        Share of a tile that neighbours have in common.
 
     Raises
     ------
@@ -77,6 +85,8 @@ class Detector:
         streams: int | None = None,
         isa: str | None = None,
         progress: Callable[[int, int], None] | None = None,
+        tiles: str | tuple[int, int] | None = None,
+        tile_overlap: float = 0.2,
     ) -> None:
         for name, value in (("thresh", thresh), ("nms_thresh", nms_thresh)):
             if value is not None and not 0 <= value <= 1:
@@ -87,6 +97,7 @@ class Detector:
         self.thresh = profile.thresh if thresh is None else thresh
         self.nms_thresh = profile.nms_thresh if nms_thresh is None else nms_thresh
         self.classes = classes
+        self.tiling = _tiling(tiles, tile_overlap)
         self.reader = InputReader(
             network=network,
             geometry=geometry or default_geometry(network),
@@ -112,6 +123,7 @@ class Detector:
         profile: Profile = ALEXEYAB,
         partial: bool = False,
         allow_nonfinite: bool = False,
+        size: InputSize | None = None,
         **options: Any,
     ) -> Self:
         """Load a detector from files.
@@ -124,10 +136,13 @@ class Detector:
             A ``.data`` file that points to the names, if ``names`` is omitted.
         profile, partial, allow_nonfinite
             As for `Network.load`.
+        size
+            Input size to run the network at, a side or (width, height); by default that of the cfg. See `network.at_size`.
         **options
             As for the class.
         """
         network = Network.load(cfg, weights, profile=profile, partial=partial, allow_nonfinite=allow_nonfinite)
+        network = at_size(network, size)
         file = names or data or names_beside(Path(cfg), Path(weights))
         listed: tuple[str, ...] = ()
         if names is None and data is not None:
@@ -139,6 +154,10 @@ class Detector:
     @property
     def pipeline(self) -> Pipeline:
         """The pipeline from files to detections, with the present thresholds and classes."""
+        if self.tiling is not None:
+            from yolodsc.detection.tiles import TiledPipeline
+
+            return TiledPipeline(self.reader, self.runner, self.decoding, self._postprocessor, self.tiling)
         return Pipeline(self.reader, self.runner, self.decoding, self._postprocessor)
 
     @property
@@ -193,6 +212,15 @@ class Detector:
     def close(self) -> None:
         """Release the runner's threads and memory."""
         self.runner.close()
+
+
+def _tiling(tiles: str | tuple[int, int] | None, overlap: float) -> "Tiling | None":
+    """Return the tiling of the options; imported only if there is one."""
+    if tiles is None:
+        return None
+    from yolodsc.detection.tiles import Tiling
+
+    return Tiling.of(tiles, overlap)
 
 
 def load(model: str | Path = DEFAULT_MODEL, *, profile: Profile = ALEXEYAB, **options: Any) -> Detector:

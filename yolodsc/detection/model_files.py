@@ -1,10 +1,10 @@
 """Files of a network: from a name or a directory to cfg, weights and names."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from yolodsc.errors import OptionError
 from yolodsc.files import is_file, is_folder
+from yolodsc.values import Value
 
 _PACKAGE = Path(__file__).parents[1]
 _INSTALLED = _PACKAGE / "shipped"
@@ -16,8 +16,7 @@ DEFAULT_MODEL = "dsc-nano-voc"
 """The default network; it detects the 20 classes of PASCAL VOC."""
 
 
-@dataclass(frozen=True, slots=True)
-class ModelFiles:
+class ModelFiles(Value):
     """Paths of one network; ``names`` is None if there is no list of names."""
 
     cfg: Path

@@ -3,7 +3,6 @@
 from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
 from time import perf_counter
 
 from yolodsc.detection.detections import Detections
@@ -14,13 +13,13 @@ from yolodsc.engine import Runner, available_cores
 from yolodsc.errors import ImageError, YolodscError
 from yolodsc.images import ImageArray
 from yolodsc.network import Candidates
+from yolodsc.values import Value
 
 READ_AHEAD = 4
 """Images that are processed ahead of the caller, beyond those in work; fewer if they are large (`read_ahead.MAX_BYTES`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class StageSeconds:
+class StageSeconds(Value):
     """Time of one image by stage: reading and fitting, the network, decoding and suppression."""
 
     read: float = 0.0
@@ -28,8 +27,7 @@ class StageSeconds:
     post: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ImageResult:
+class ImageResult(Value, eq=False):
     """The result of one image.
 
     Attributes
@@ -57,8 +55,7 @@ class ImageResult:
         return self.stages.network + self.stages.post
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Pipeline:
+class Pipeline(Value, eq=False):
     """A network between its reader and its postprocessor; several threads may use it.
 
     Attributes

@@ -1,4 +1,7 @@
 from .draw import annotated as annotated
+from .draw import colour_of as colour_of
+from .draw import draw_boxes as draw_boxes
+from .draw import line_width as line_width
 from .image import DECODERS as DECODERS
 from .image import GREY as GREY
 from .image import READING_KERNELS as READING_KERNELS

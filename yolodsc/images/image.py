@@ -5,7 +5,6 @@ An image is (H, W, C) uint8, RGB or grey, until `fit` makes the planar float32 (
 
 from collections.abc import Callable
 from concurrent.futures import CancelledError
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +21,7 @@ from yolodsc.images.jpeg import KERNELS, read_jpeg
 from yolodsc.images.limits import open_image
 from yolodsc.images.preprocess import grey, planar, reference, resized
 from yolodsc.images.turbo import read_turbo
+from yolodsc.values import Value
 
 ImageArray = NDArray[np.uint8]
 """(H, W, C) with C = 1 or 3, RGB."""
@@ -37,23 +37,23 @@ GREY = np.float32(0.5)
 """What letterboxing leaves around the image (``image.c: letterbox_image``)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """Where the image lies in the network's input, relative to it: what `undo` needs.
+class Placement(Value):
+    """Position of the image in the network's input, as `undo` needs it.
 
     Attributes
     ----------
     scale : (x, y)
-        Size of the image's image in the input.
+        Size of the resized image relative to the input.
     offset : (x, y)
-        Its left upper corner: the fractional half of what is left, though pixels are pasted at the integer half.
+        Upper left corner relative to the input. It is half of the border and may be fractional; the pixels are pasted at the
+        integer part.
     """
 
     scale: tuple[float, float] = (1.0, 1.0)
     offset: tuple[float, float] = (0.0, 0.0)
 
     def undo(self, boxes_xywh: Array) -> Array:
-        """Boxes (N, 4) relative to the image, from boxes relative to the input (``yolo_layer.c: correct_yolo_boxes``)."""
+        """Convert boxes (N, 4) from relative to the input to relative to the image (``yolo_layer.c: correct_yolo_boxes``)."""
         scale = np.array([*self.scale, *self.scale], np.float32)
         offset = np.array([*self.offset, 0, 0], np.float32)
         return (boxes_xywh - offset) / scale
@@ -115,7 +115,7 @@ def read_image(
 
 
 def _reason(error: Exception) -> str:
-    """The first line of what Pillow or the system reports."""
+    """Return the first line of the message of Pillow or the system."""
     if isinstance(error, FileNotFoundError):
         return "no such file"
     if isinstance(error, UnidentifiedImageError):
@@ -125,7 +125,7 @@ def _reason(error: Exception) -> str:
 
 
 def _turned(pixels: ImageArray, image: Image.Image) -> ImageArray:
-    """Pixels (H, W, C) turned as the EXIF orientation of their file says."""
+    """Return pixels (H, W, C) turned as the EXIF orientation of their file says."""
     exif = image.getexif()
     if exif.get(ExifTags.Base.Orientation, 1) == 1:
         return pixels
@@ -136,7 +136,7 @@ def _turned(pixels: ImageArray, image: Image.Image) -> ImageArray:
 
 
 def from_pillow(image: Image.Image, *, channels: int = 3) -> ImageArray:
-    """A Pillow image of any mode as (H, W, channels) bytes."""
+    """Return a Pillow image of any mode as (H, W, channels) bytes."""
     if channels not in (1, 3):
         raise ImageError(f"the network reads {channels} channels; images give 1 or 3")
     if image.mode in ("I", "F") or image.mode.startswith("I;"):
@@ -149,7 +149,7 @@ def from_pillow(image: Image.Image, *, channels: int = 3) -> ImageArray:
 
 
 def from_array(pixels: NDArray[Any], *, channels: int = 3) -> ImageArray:
-    """Bytes (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) as (H, W, channels); an `ImageError` for anything else."""
+    """Return bytes (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) as (H, W, channels); raise an `ImageError` for other arrays."""
     if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or not pixels.size:
         raise ImageError(f"array of {pixels.dtype} {pixels.shape}; expected uint8 (height, width, 1, 3 or 4)")
     image: ImageArray = pixels[..., None] if pixels.ndim == 2 else pixels
@@ -166,10 +166,10 @@ def from_array(pixels: NDArray[Any], *, channels: int = 3) -> ImageArray:
 
 
 def _deep_grey(pixels: NDArray[Any]) -> ImageArray:
-    """Grey of more than 8 bits, or real numbers.
+    """Convert grey of more than 8 bits, or real numbers, to bytes.
 
-    The upper 8 of 16 bits, as stb_image cuts them, or of as many as the largest value takes beyond that; integers below 256 are
-    taken for 8 bits already, real numbers within 0..1 for shares of white.
+    Of 16 bits the upper 8 remain, as in stb_image; of larger integers the upper 8 bits of the largest value. Integers below 256
+    are not changed. Real numbers within 0..1 are multiplied by 255.
     """
     top = float(np.nanmax(pixels, initial=0.0))
     if pixels.dtype.kind == "f":
@@ -181,7 +181,7 @@ def _deep_grey(pixels: NDArray[Any]) -> ImageArray:
 
 
 def to_planar(image: ImageArray) -> Array:
-    """(H, W, C) bytes to (C, H, W) in 0..1 (``image.c: load_image_stb``)."""
+    """Convert (H, W, C) bytes to (C, H, W) in 0..1 (``image.c: load_image_stb``)."""
     height, width, channels = image.shape
     out = np.empty((channels, height, width), np.float32)
     planar(image, out)
@@ -191,12 +191,12 @@ def to_planar(image: ImageArray) -> Array:
 def fit(
     image: ImageArray, shape: Shape, *, profile: Profile, geometry: Geometry, out: Array | None = None
 ) -> tuple[Array, Placement]:
-    """An image as the network's input of ``shape``, and where it lies there.
+    """Return an image as the network's input of ``shape``, and its placement.
 
     Parameters
     ----------
     out
-        Where to write the input: float32 in C order, of ``shape``; a new array unless given.
+        Array for the input: float32 in C order, of ``shape``; a new array by default.
     """
     canvas = np.empty(shape, np.float32) if out is None else out
     if canvas.shape != tuple(shape):
@@ -215,7 +215,7 @@ def fit(
 
 
 def letterboxed(width: int, height: int, shape: Shape) -> tuple[int, int]:
-    """Largest size with the image's aspect that fits, cut to whole pixels (``image.c: letterbox_image``)."""
+    """Return the largest size with the aspect of the image that fits, cut to whole pixels (``image.c: letterbox_image``)."""
     if np.float32(shape.width) / np.float32(width) < np.float32(shape.height) / np.float32(height):
         return shape.width, max(1, height * shape.width // width)
     return max(1, width * shape.height // height), shape.height
@@ -240,7 +240,7 @@ WRITABLE_EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif
 
 
 def write_image(path: str | Path, image: ImageArray) -> None:
-    """Write an image in the format of the file's ending (JPEG at quality 92), whole or not at all."""
+    """Write an image in the format of the extension (JPEG at quality 92); the file is complete or absent."""
     ending = Path(path).suffix.lower()
     if ending not in WRITABLE_EXTENSIONS:
         raise ImageError(f"{path}: unknown ending; expected one of {' '.join(sorted(WRITABLE_EXTENSIONS))}")

@@ -1,4 +1,4 @@
-"""Image files, opened and checked before anything is decoded: what a small file may ask for is bounded."""
+"""Opening of image files: limits on size and content, checked before anything is decoded."""
 
 import warnings
 from collections.abc import Iterator
@@ -25,13 +25,13 @@ _CHUNK = 2**20
 
 @contextmanager
 def open_image(path: str | Path) -> Iterator[Image.Image]:
-    """An image whose header was read and whose pixels were not.
+    """Open an image and read its header; the pixels are not decoded.
 
     Raises
     ------
     ImageError
-        The file is a device or pipe, longer than `MAX_BYTES`, or its header says more than the limits above. Pillow's own errors
-        pass.
+        The file is a device or pipe, is longer than `MAX_BYTES`, or exceeds one of the limits above. Errors of Pillow are passed
+        on.
     """
     regular_size(path, max_bytes=MAX_BYTES, error=ImageError)
     with warnings.catch_warnings():
@@ -54,7 +54,7 @@ def _recognised(path: str | Path) -> Image.Image:
 
 
 def _scans(path: str | Path) -> int:
-    """How many start-of-scan markers a JPEG has: entropy-coded data have none, so thumbnails are all that may be counted too."""
+    """Count the start-of-scan markers of a JPEG. Entropy-coded data contain none; those of embedded thumbnails may be counted."""
     count, before = 0, b""
     with Path(path).open("rb") as file:
         while part := file.read(_CHUNK):

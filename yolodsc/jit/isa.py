@@ -8,17 +8,16 @@ multiply-add per cycle, so vectors of 8 suit 8 or 24 channels better; an Intel s
 """
 
 import platform
-from dataclasses import dataclass
 from functools import cache
 
 from yolodsc.errors import OptionError
 from yolodsc.jit.host import host_description
+from yolodsc.values import Value
 
 AMD = ("znver", "bdver", "btver")
 
 
-@dataclass(frozen=True, slots=True)
-class Isa:
+class Isa(Value):
     """An instruction set, as the code generator uses it.
 
     Attributes

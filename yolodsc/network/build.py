@@ -1,8 +1,9 @@
 """Layers from the sections of a cfg, and the limits on their size."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from math import prod
+
+from msgspec.structs import replace
 
 from yolodsc.arrays import Shape
 from yolodsc.darknet import Cfg, Profile, Section
@@ -10,6 +11,7 @@ from yolodsc.errors import CfgError
 from yolodsc.network.layer import MAX_LAYER_OUTPUTS, MAX_WORKING, Layer, Preceding
 from yolodsc.network.layers import LAYER_TYPES, UNSUPPORTED_TYPES
 from yolodsc.network.layers.convolutional import ConvolutionalLayer
+from yolodsc.values import Value
 
 MAX_WEIGHTS = 2**30
 """Maximum number of weights of a network (4 GiB)."""
@@ -35,8 +37,7 @@ _LAYER_TRAINING = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class BuiltLayers:
+class BuiltLayers(Value, eq=False):
     """What a cfg describes, without arrays."""
 
     layers: tuple[Layer, ...]

@@ -1,11 +1,12 @@
 """`Network`: a cfg/weights pair as one frozen value."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
 import numpy as np
+from msgspec import field
 
 from yolodsc.arrays import Array, Shape
 from yolodsc.darknet import ALEXEYAB, Cfg, Profile, Section, read_cfg
@@ -16,10 +17,10 @@ from yolodsc.network.finite import require_finite
 from yolodsc.network.layer import Head, Layer, Weights
 from yolodsc.network.layers.convolutional import ConvolutionalLayer
 from yolodsc.network.weights import Header, initial_weights, read_weights, write_weights
+from yolodsc.values import Value
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Network:
+class Network(Value, eq=False):
     """Layers, their weights as on disk, and the options of ``[net]`` for inference.
 
     Attributes
@@ -117,7 +118,8 @@ class Network:
             if old.weight_shapes() != new.weight_shapes():
                 was = f"{self.input_shape.height}x{self.input_shape.width}"
                 raise new.section.error(f"has weights for images of {was}, not of {height}x{width}")
-        return built.with_weights(self.weights, header=self.header)
+        remarks = tuple(remark for remark in self.notes if remark not in built.notes)  # of the weights file
+        return built.with_weights(self.weights, header=self.header, notes=remarks)
 
     @property
     def heads(self) -> tuple[Head, ...]:

@@ -80,14 +80,10 @@ class HeadDecoding:
         self, runner: Runner, maps: Maps, post: Postprocessor, placement: Placement, *, width: int, height: int, path: str | None
     ) -> tuple[Detections, Candidates]:
         """Detections in an image of ``width`` x ``height`` pixels, and the candidates before suppression that they index."""
-        if maps.space is None and self._compiled:
-            maps.space = Workspace(self.heads, runner, maps.outputs, exponent=self._exponent or 0)
-        if maps.space is None:
-            candidates = post.candidates(self.head_outputs(runner, maps.outputs), placement, width=width, height=height)
-            return post.detections(candidates, width=width, height=height, path=path), candidates
+        candidates = self.candidates(runner, maps, post, placement, width=width, height=height)
         space = maps.space
-        rows = space.decode(placement, thresh=post.least, width=width, height=height)
-        candidates = Candidates(space.boxes_xywh[:rows].copy(), space.objectness[:rows].copy(), space.probabilities[:rows].copy())
+        if space is None or not post.usual:
+            return post.detections(candidates, width=width, height=height, path=path), candidates
         count = space.suppress(nms_thresh=post.nms_thresh, width=width, height=height)
         if count == UNDECIDED:
             return post.detections(candidates, width=width, height=height, path=path), candidates
@@ -95,10 +91,21 @@ class HeadDecoding:
         found = Detections(space.out_boxes[:count].copy(), scores, objectness, classes, post.names, width, height, path, ids)
         return post.reported(found), candidates
 
+    def candidates(
+        self, runner: Runner, maps: Maps, post: Postprocessor, placement: Placement, *, width: int, height: int
+    ) -> Candidates:
+        """Boxes relative to an image of ``width`` x ``height`` pixels, before suppression."""
+        if maps.space is None and self._compiled:
+            maps.space = Workspace(self.heads, runner, maps.outputs, exponent=self._exponent or 0)
+        if (space := maps.space) is None:
+            return post.candidates(self.head_outputs(runner, maps.outputs), placement, width=width, height=height)
+        rows = space.decode(placement, thresh=post.least, width=width, height=height)
+        return Candidates(space.boxes_xywh[:rows].copy(), space.objectness[:rows].copy(), space.probabilities[:rows].copy())
+
     @property
     def _compiled(self) -> bool:
         """Whether kernels decode the boxes: they are in the cache, or enough images have come."""
-        return bool(self.heads) and self._exponent is not None and all([kernel.pays(_PATIENCE) for kernel in KERNELS])
+        return bool(self.heads) and self._exponent is not None and all(kernel.pays(_PATIENCE) for kernel in KERNELS)
 
 
 def _exponent(network: Network) -> int | None:

@@ -1,12 +1,12 @@
 """Heads whose boxes are decoded by kernels: where the numbers of a box are, and which boxes need no activation."""
 
-from dataclasses import dataclass
 from math import inf, log
 
 import numpy as np
 
 from yolodsc.arrays import Array, Ints, Shape
 from yolodsc.network import GaussianYoloLayer, Head, Network, RegionLayer, YoloLayer, logistic
+from yolodsc.values import Value
 
 _SLACK = 1e-3
 """Share of the threshold by which a logit must miss it before the box is left out: a thousand times the error of any logistic."""
@@ -15,8 +15,7 @@ _SMALLEST = 1e-30
 """Thresholds below it select by the sign of the objectness's exponent only, so all boxes are decoded."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class HeadLayout:
+class HeadLayout(Value, eq=False):
     """One head, as the kernels see it.
 
     Attributes

@@ -1,16 +1,17 @@
 """Outputs of the heads to detections: decode, undo the geometry, suppress."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+
+from msgspec.structs import replace
 
 from yolodsc.arrays import Array
 from yolodsc.detection.detections import Detections
 from yolodsc.images import Placement
 from yolodsc.network import Candidates, Head, Network, NmsKind, concatenated, drop_nonfinite, nms
+from yolodsc.values import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Postprocessor:
+class Postprocessor(Value, kw_only=True):
     """The second half of the pipeline: from the heads' outputs to detections.
 
     Attributes
@@ -52,9 +53,18 @@ class Postprocessor:
 
     def detections(self, candidates: Candidates, *, width: int, height: int, path: str | None = None) -> Detections:
         """Suppress overlapping candidates and return the rest in pixels."""
+        found = Detections.from_candidates(self.suppressed(candidates), names=self.names, width=width, height=height, path=path)
+        return self.reported(found)
+
+    def suppressed(self, candidates: Candidates) -> Candidates:
+        """Suppress overlapping candidates class by class, as profile and cfg select."""
         kind, beta = suppression_kind(self.network)
-        kept = nms(candidates, kind=kind, thresh=self.nms_thresh, beta=beta)
-        return self.reported(Detections.from_candidates(kept, names=self.names, width=width, height=height, path=path))
+        return nms(candidates, kind=kind, thresh=self.nms_thresh, beta=beta)
+
+    @property
+    def usual(self) -> bool:
+        """Whether `detections` is that of this class, which kernels reproduce, and not that of a subclass."""
+        return type(self).detections is Postprocessor.detections
 
     def reported(self, detections: Detections) -> Detections:
         """Only the detections of the classes to report."""

@@ -33,7 +33,9 @@ def _overlap(boxes: Floats, better: int, other: int) -> np.float32:  # pragma: n
         side = (high_other if high_other < high else high) - (low_other if low_other > low else low)
         common *= side if side > ZERO else ZERO
     union = boxes[better, 2] * boxes[better, 3] + boxes[other, 2] * boxes[other, 3] - common
-    return common / union if common != ZERO and union != ZERO else ZERO
+    if common == ZERO:
+        return common
+    return common / union if union != ZERO else ZERO
 
 
 @nb.njit(forceinline=True)

@@ -6,13 +6,12 @@ The cost is the number of multiply-adds, overlaps included, times the slowdown o
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from yolodsc.jit import Isa
+from yolodsc.values import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Tile:
+class Tile(Value):
     """A tile of ``pixels`` x ``vectors`` blocks, run for ``groups`` groups of ``vectors`` blocks from block ``first`` on."""
 
     first: int

@@ -4,7 +4,6 @@ Pointwise layers between tensors without halos run over the whole tensor as one 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from yolodsc.arrays import Array
 from yolodsc.engine.codegen.tiles import Tile, tiles
@@ -12,10 +11,10 @@ from yolodsc.engine.operations.operation import Lowered, LoweringContext, Tensor
 from yolodsc.engine.operations.packing import CHANNEL_GROUP, PackedProduct, contraction, pack, segment_table
 from yolodsc.engine.plan.layout import Buffer, Halo, Tensor, TensorView, tensors_of
 from yolodsc.engine.runtime.program import ConstantPool, Task
+from yolodsc.values import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Geometry:
+class Geometry(Value):
     """Size, strides, padding and dilation of a convolution."""
 
     size: int = 1
@@ -46,8 +45,7 @@ class Geometry:
         return [(y * self.dilation, x * self.dilation) for y in range(self.size) for x in range(self.size)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Chunk:
+class _Chunk(Value):
     """Output blocks ``first`` to ``last`` - 1: their weights and table."""
 
     first: int
@@ -56,8 +54,7 @@ class _Chunk:
     table: tuple[int, int]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Convolution(TensorOperation):
+class Convolution(TensorOperation, eq=False):
     """One group of a convolution: all channels of a view to ``blocks`` of a tensor, activation and residual included.
 
     Attributes
@@ -175,8 +172,7 @@ class Convolution(TensorOperation):
         return height * width * self.x.lanes * 4 * len(self.x.blocks)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Pointwise:
+class Pointwise(Value, eq=False):
     """A 1x1 layer that is part of a fused operation: kernel (F, C, 1, 1), bias (F,)."""
 
     kernel: Array

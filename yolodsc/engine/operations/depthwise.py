@@ -1,7 +1,6 @@
 """Depthwise convolutions by themselves, and the parts that fused operations share with them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,13 +11,13 @@ from yolodsc.engine.operations.convolution import Geometry
 from yolodsc.engine.operations.operation import Lowered, LoweringContext, TensorOperation, halo_calls, split
 from yolodsc.engine.plan.layout import Halo, Tensor, TensorView
 from yolodsc.engine.runtime.program import Call, ConstantPool, Task
+from yolodsc.values import Value
 
 TILE_PIXELS = 10
 """Pixels of a depthwise tile: with 9 taps in registers, 10 sums and a row of inputs still fit 32."""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class DepthwiseFilters:
+class DepthwiseFilters(Value, eq=False):
     """A depthwise layer: filters of each lane of its input, bias, activation."""
 
     kernel: Array  # (lanes of the view, K, K)
@@ -46,8 +45,7 @@ class DepthwiseFilters:
         return constants.add(taps), constants.add(self.bias[chosen])
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Depthwise(TensorOperation):
+class Depthwise(TensorOperation, eq=False):
     """A depthwise layer from a view to the blocks of a tensor that start with ``first_block``."""
 
     filters: DepthwiseFilters

@@ -4,8 +4,6 @@ A few channels at a time are expanded into scratch memory and convolved there, i
 operation of its own.
 """
 
-from dataclasses import dataclass
-
 from yolodsc.engine.operations.convolution import Pointwise
 from yolodsc.engine.operations.depthwise import DepthwiseFilters, depthwise_call
 from yolodsc.engine.operations.operation import Lowered, LoweringContext, TensorOperation, halo_calls, in_scratch, split
@@ -14,8 +12,7 @@ from yolodsc.engine.plan.layout import Tensor, TensorView
 from yolodsc.engine.runtime.program import ConstantPool, Task
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class ExpandedDepthwise(TensorOperation):
+class ExpandedDepthwise(TensorOperation, eq=False):
     """Expand and depthwise, a few blocks of channels at a time."""
 
     expand: Pointwise

@@ -4,8 +4,6 @@ A strip of rows is copied into scratch memory with its halo. There a segment is 
 columns of the kernel, so three channels cost three channels (packed into blocks they would cost four, or eight).
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from yolodsc.arrays import Array
@@ -22,8 +20,7 @@ STRIP_BYTES = 96 * 1024
 """Largest size of a strip of the image with its halo."""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class FirstConvolution(Operation):
+class FirstConvolution(Operation, eq=False):
     """A regular convolution of a planar tensor with few channels; ``kernel`` (F, C, K, K), ``bias`` (F,)."""
 
     x: PlanarTensor

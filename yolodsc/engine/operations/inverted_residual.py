@@ -6,7 +6,6 @@ expanded tensor never exists.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from yolodsc.engine.codegen.kernels.depthwise import DepthwiseKernel
 from yolodsc.engine.codegen.kernels.elementwise import ClearKernel
@@ -16,10 +15,10 @@ from yolodsc.engine.operations.operation import Lowered, LoweringContext, Tensor
 from yolodsc.engine.operations.packing import PackedProduct, tiles_text
 from yolodsc.engine.plan.layout import Buffer, Halo, Tensor, TensorView, tensors_of, whole
 from yolodsc.engine.runtime.program import Call, Task
+from yolodsc.values import Value
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class InvertedResidual(TensorOperation):
+class InvertedResidual(TensorOperation, eq=False):
     """[expand] depthwise [project [+ residual]], by strips of rows; ``wide`` is the view that the expansion would have."""
 
     wide: TensorView
@@ -72,8 +71,7 @@ def _lowered(op: InvertedResidual, context: LoweringContext, strips: list[tuple[
     return Lowered(([rows.task(a, b) for a, b in strips],), constants, scratch, text)
 
 
-@dataclass(frozen=True, slots=True)
-class _Product:
+class _Product(Value):
     """A pointwise part: what is packed, and the tensor in scratch memory that it writes (expansion) or reads (projection)."""
 
     tensor: Tensor
@@ -81,8 +79,7 @@ class _Product:
     table: tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class _Rows:
+class _Rows(Value):
     """Writes the calls of rows; ``arrays`` has (first block, blocks, addresses of weights and biases)."""
 
     op: InvertedResidual

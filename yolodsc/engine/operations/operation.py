@@ -1,13 +1,15 @@
 """What every operation of a plan declares, and what lowering one returns."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
 from typing import Self
+
+from msgspec.structs import replace
 
 from yolodsc.engine.codegen.kernels.elementwise import ClearKernel
 from yolodsc.engine.plan.layout import SCRATCH, Buffer, Halo, Tensor, TensorView, with_buffers
 from yolodsc.engine.runtime.program import Call, ConstantPool, Task
 from yolodsc.jit import Isa
+from yolodsc.values import Value
 
 TASK_MACS = 100_000
 """Smallest work of a task: about 2 us; taking a task costs 0.1."""
@@ -19,8 +21,7 @@ STRIP = 256 * 1024
 """Largest input in bytes that one call reads repeatedly: a part of the second-level cache."""
 
 
-@dataclass(frozen=True, slots=True)
-class LoweringContext:
+class LoweringContext(Value):
     """What lowering depends on besides the operation: the machine, the threads, where the operation's constants begin."""
 
     isa: Isa
@@ -39,8 +40,7 @@ class LoweringContext:
         return count - count % self.threads if count > self.threads else count
 
 
-@dataclass(frozen=True, slots=True)
-class Lowered:
+class Lowered(Value):
     """An operation as calls.
 
     Attributes
@@ -61,8 +61,7 @@ class Lowered:
     tiles: str = ""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Operation:
+class Operation(Value, eq=False):
     """One operation of the plan.
 
     Attributes
@@ -99,15 +98,14 @@ class Operation:
 
     def with_buffers(self, buffers: Mapping[Buffer, Buffer]) -> Self:
         """The same operation on other buffers."""
-        return replace(self, **{f.name: with_buffers(getattr(self, f.name), buffers) for f in fields(self)})
+        return replace(self, **{name: with_buffers(getattr(self, name), buffers) for name in self.__struct_fields__})
 
     def lower(self, context: LoweringContext) -> Lowered:
         """The operation as calls; its buffers are placed."""
         raise NotImplementedError
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class TensorOperation(Operation):
+class TensorOperation(Operation, eq=False):
     """An operation from a view to a tensor."""
 
     x: TensorView

@@ -5,7 +5,6 @@ Aligned addresses are worth 8 % (measured with all arrays shifted by 4 bytes).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,13 +13,13 @@ from yolodsc.engine.codegen.kernels.conv import ConvKernel
 from yolodsc.engine.codegen.tiles import Tile
 from yolodsc.engine.plan.layout import TensorView
 from yolodsc.engine.runtime.program import Call, ConstantPool
+from yolodsc.values import Value
 
 CHANNEL_GROUP = 4
 """Input channels that a segment counts as one unit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Value):
     """A tile and its packed weights; ``group_bytes`` from one group to the next."""
 
     tile: Tile
@@ -29,8 +28,7 @@ class Part:
     group_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class PackedProduct:
+class PackedProduct(Value):
     """A matrix product with packed weights: tiles, weights, what is fixed in the kernels.
 
     Attributes

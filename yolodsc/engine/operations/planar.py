@@ -1,7 +1,6 @@
 """Between blocked and planar tensors: the image, the outputs, detection heads, and layers that run on their reference."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from yolodsc.arrays import Array
 from yolodsc.engine.codegen.kernels.copying import LaneKernel
@@ -10,10 +9,10 @@ from yolodsc.engine.operations.operation import MOVE, Lowered, LoweringContext, 
 from yolodsc.engine.operations.pool import bits
 from yolodsc.engine.plan.layout import Buffer, PlanarTensor, Tensor, TensorView, tensors_of
 from yolodsc.engine.runtime.program import Call, Task
+from yolodsc.values import Value
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Pack(Operation):
+class Pack(Operation, eq=False):
     """A planar tensor to a blocked one, channel by channel; lanes beyond the last channel are zero."""
 
     x: PlanarTensor
@@ -47,8 +46,7 @@ class Pack(Operation):
         return Lowered((tasks,), context.constant_pool())
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Unpack(Operation):
+class Unpack(Operation, eq=False):
     """A view to a planar tensor."""
 
     x: TensorView
@@ -81,8 +79,7 @@ class Unpack(Operation):
         return Lowered((tasks,), context.constant_pool())
 
 
-@dataclass(frozen=True, slots=True)
-class AffineRange:
+class AffineRange(Value):
     """``count`` channels starting with ``first``: activation, then scale and shift."""
 
     first: int
@@ -92,8 +89,7 @@ class AffineRange:
     shift: float = 0.0
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class AffineRanges(Operation):
+class AffineRanges(Operation, eq=False):
     """Activation, scale and shift of channel ranges of a planar tensor: ``[yolo]``."""
 
     x: PlanarTensor
@@ -123,8 +119,7 @@ class AffineRanges(Operation):
         return Lowered((tasks,), context.constant_pool())
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class ReferenceOperation(Operation):
+class ReferenceOperation(Operation, eq=False):
     """A layer without kernels: its reference implementation on planar tensors, in the calling thread."""
 
     inputs: tuple[PlanarTensor, ...]

@@ -2,7 +2,6 @@
 
 import itertools
 import struct
-from dataclasses import dataclass
 from typing import Literal
 
 from yolodsc.engine.codegen.kernels.copying import UpsampleKernel
@@ -12,6 +11,7 @@ from yolodsc.engine.codegen.tiles import pixels
 from yolodsc.engine.operations.operation import Lowered, LoweringContext, TensorOperation, halo_calls, split
 from yolodsc.engine.plan.layout import Buffer, TensorView, tensors_of
 from yolodsc.engine.runtime.program import Call, Task
+from yolodsc.values import Value
 
 PASS = 8
 """Multiply-adds in the time in which a number is read and written."""
@@ -35,8 +35,7 @@ def pieces(context: LoweringContext, view: TensorView, rows: int, work: int) -> 
     return cut
 
 
-@dataclass(frozen=True, slots=True)
-class Windows:
+class Windows(Value):
     """A pool's windows: ``shift`` is how far the first one begins outside the input."""
 
     size: int
@@ -45,8 +44,7 @@ class Windows:
     shift: int
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Maxpool(TensorOperation):
+class Maxpool(TensorOperation, eq=False):
     """Largest value of each window; windows that cross the edge are clipped."""
 
     windows: Windows
@@ -98,8 +96,7 @@ class Maxpool(TensorOperation):
         return Call(WindowKernel(y.lanes), arguments)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Elementwise(TensorOperation):
+class Elementwise(TensorOperation, eq=False):
     """Sum or product of two tensors, a tensor times gates, or a copy; then an activation."""
 
     r: TensorView | None
@@ -144,8 +141,7 @@ class Elementwise(TensorOperation):
         return Call(kernel, arguments)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Upsample(TensorOperation):
+class Upsample(TensorOperation, eq=False):
     """Every pixel becomes a square of pixels."""
 
     factor: int
@@ -164,8 +160,7 @@ class Upsample(TensorOperation):
         return Lowered((tasks,), context.constant_pool())
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class GlobalAveragePool(TensorOperation):
+class GlobalAveragePool(TensorOperation, eq=False):
     """The mean of every channel."""
 
     def lower(self, context: LoweringContext) -> Lowered:

@@ -6,7 +6,6 @@ method pays while there are enough tiles for the weights: 36 numbers are read wh
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from yolodsc.engine.operations.operation import Lowered, LoweringContext, Tensor
 from yolodsc.engine.operations.packing import CHANNEL_GROUP, PackedProduct, channel_groups, contraction, pack
 from yolodsc.engine.plan.layout import SCRATCH, Buffer, Halo, PlanarTensor, Tensor, TensorView, tagged_address
 from yolodsc.engine.runtime.program import Call, ConstantPool, Task
+from yolodsc.values import Value
 
 CACHE = 640 * 1024
 """Bytes of transformed pixels and sums of one strip."""
@@ -42,8 +42,7 @@ def worthwhile(channels: int, filters: int, height: int, width: int) -> bool:
     return max(45 * count, 144 * a_byte) < 9 * height * width
 
 
-@dataclass(frozen=True, slots=True)
-class _Strip:
+class _Strip(Value):
     """Tile rows [top, bottom) and columns [left, right), transformed to ``v`` and multiplied to ``m`` (addresses)."""
 
     top: int
@@ -59,8 +58,7 @@ class _Strip:
         return (self.bottom - self.top) * (self.right - self.left)
 
 
-@dataclass(frozen=True, slots=True)
-class _Products:
+class _Products(Value):
     """The 36 matrices for output blocks from ``first`` on, packed; the biases of all blocks; what the plan's table shows."""
 
     first: int
@@ -69,8 +67,7 @@ class _Products:
     tiles: str
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Winograd(TensorOperation):
+class Winograd(TensorOperation, eq=False):
     """A 3x3 convolution of stride 1 from view to tensor; ``kernel`` (F, C, 3, 3), ``bias`` (F,).
 
     ``workspace`` holds transformed pixels and sums of all tiles if the weights are read only once (`workspace_for`).

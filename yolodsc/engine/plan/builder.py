@@ -5,7 +5,6 @@ layout.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 
 from yolodsc.arrays import Shape
@@ -14,10 +13,10 @@ from yolodsc.engine.operations.planar import Pack, ReferenceOperation, Unpack
 from yolodsc.engine.plan.graph import LayerGraph
 from yolodsc.engine.plan.layout import INPUT_BASE, Buffer, PlanarTensor, Tensor, TensorView, whole
 from yolodsc.network import INPUT_INDEX, Layer
+from yolodsc.values import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Value):
     """Operations in order, and the planar tensors that hold the outputs afterwards."""
 
     operations: tuple[Operation, ...]

@@ -1,6 +1,6 @@
 """Planning of detection heads."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from yolodsc.engine.operations.planar import AffineRange, AffineRanges
 from yolodsc.engine.plan.builder import PlanBuilder

@@ -11,11 +11,11 @@ of bases, so one program serves any number of images, threads and streams.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from yolodsc.arrays import Shape
 from yolodsc.errors import EngineError
+from yolodsc.values import Value
 
 CONSTANTS, ARENA, INPUT_BASE, SCRATCH = range(4)
 """Bases: weights and tables; tensors; the image; the scratch memory of a thread."""
@@ -34,8 +34,7 @@ def tagged_address(base: int, offset: int) -> int:
     return base << 48 | offset
 
 
-@dataclass(frozen=True, slots=True)
-class Halo:
+class Halo(Value):
     """Pixels of zeros around a tensor."""
 
     top: int = 0
@@ -53,8 +52,7 @@ class Halo:
         return bool(self.top or self.left or self.bottom or self.right)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Tensor:
+class Tensor(Value, eq=False):
     """A blocked feature map. The plan creates it without halo and offset; `placement` replaces it by a copy that has both."""
 
     height: int
@@ -93,8 +91,7 @@ class Tensor:
         return tagged_address(self.base, self.offset + block * self.block + pixels)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class PlanarTensor:
+class PlanarTensor(Value, eq=False):
     """A planar (C, H, W) array in the arena, or the image."""
 
     shape: Shape
@@ -115,8 +112,7 @@ class PlanarTensor:
 Buffer = Tensor | PlanarTensor
 
 
-@dataclass(frozen=True, slots=True)
-class TensorView:
+class TensorView(Value):
     """Blocks of tensors that hold a layer's channels.
 
     Attributes

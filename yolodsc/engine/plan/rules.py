@@ -4,7 +4,6 @@ A layer whose type is not in the table, or whose options its rule does not suppo
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from yolodsc.engine.codegen.epilogue import ACTIVATIONS
@@ -27,6 +26,7 @@ from yolodsc.network import (
     UpsampleLayer,
     YoloLayer,
 )
+from yolodsc.values import Value
 
 
 def _convolution(builder: PlanBuilder, layer: ConvolutionalLayer) -> None:
@@ -57,8 +57,7 @@ def _is_depthwise(layer: ConvolutionalLayer) -> bool:
     return layer.depthwise
 
 
-@dataclass(frozen=True, slots=True)
-class PlanRule:
+class PlanRule(Value):
     """How layers of one type are planned.
 
     Attributes

@@ -7,7 +7,6 @@ are never written. All calls of a kernel class are checked at once: 2 ms for 2,9
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from yolodsc.engine.codegen.extent import Column, Columns, Extent
 from yolodsc.engine.runtime.program import Program
 from yolodsc.errors import EngineError
+from yolodsc.values import Value
 
 Ints = NDArray[np.int64]
 Ranges = Sequence[tuple[int, int]]
@@ -24,8 +24,7 @@ Ranges = Sequence[tuple[int, int]]
 BASES = ("constants", "arena", "image", "scratch memory")
 
 
-@dataclass(frozen=True, slots=True)
-class Regions:
+class Regions(Value):
     """What the calls of one phase may access.
 
     Attributes
@@ -78,8 +77,7 @@ def check(program: Program, kernels: Mapping[int, Any], regions: Sequence[Region
         group.check(_gathered(group, constants) if kind.gathers else None)
 
 
-@dataclass(frozen=True, slots=True)
-class _SegmentTable:
+class _SegmentTable(Value):
     """The tables of calls: rows of all distinct tables one after the other, and which table each call has."""
 
     first: Column  # (rows,) offset of each segment
@@ -107,8 +105,7 @@ class _Limits:
         return inside
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
+class _Group(Value):
     """All calls of one kernel class: its fixed numbers, arguments, phases."""
 
     kind: Any

@@ -1,7 +1,6 @@
 """Compiling a network: plan, halos, arena, lowering, linking; each step takes values and returns new ones."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +16,10 @@ from yolodsc.engine.runtime.worker import HelperKernel, LeadKernel, WorkerKernel
 from yolodsc.errors import EngineError
 from yolodsc.jit import Isa, compiler_for
 from yolodsc.network import Network
+from yolodsc.values import Value
 
 
-@dataclass(frozen=True, slots=True)
-class LinkedOperation:
+class LinkedOperation(Value):
     """An operation after linking, without its weights.
 
     Attributes
@@ -49,8 +48,7 @@ class LinkedOperation:
     reference: ReferenceOperation | None
 
 
-@dataclass(frozen=True, slots=True)
-class CompiledNetwork:
+class CompiledNetwork(Value):
     """Everything about a network that does not change from image to image; shared by all its threads and streams.
 
     Attributes

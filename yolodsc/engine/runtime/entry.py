@@ -1,15 +1,14 @@
 """A plan for display: one entry per operation, and how long each takes."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
 
 from yolodsc.arrays import Shape
+from yolodsc.values import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanEntry:
+class PlanEntry(Value, kw_only=True):
     """One operation of a runner.
 
     Attributes

@@ -15,6 +15,9 @@ from yolodsc.engine.plan.layout import tagged_address
 from yolodsc.jit import Isa, compiler_for
 from yolodsc.network import Head, YoloLayer
 
+_Call = tuple[Callable[[int, int], None], NDArray[np.int64], int]
+"""A function, its arguments and their address."""
+
 Activation = Callable[[int], None]
 """Activates the first boxes of an array."""
 
@@ -51,8 +54,8 @@ def reference_activation(head: Head, x: Array, y: Array) -> Activation:
     return activate
 
 
-def _calls(isa: Isa, ranges: tuple[AffineRange, ...], boxes: int) -> Iterator[tuple[Callable[[int, int], None], NDArray[np.int64], int]]:
-    """A function, its arguments and their address for each range of entries that has activations."""
+def _calls(isa: Isa, ranges: tuple[AffineRange, ...], boxes: int) -> Iterator[_Call]:
+    """A call for each range of entries."""
     kernels = [AffineKernel(isa.lanes, part.activation) for part in ranges]
     addresses = compiler_for(isa).load(kernels)
     for kernel, part in zip(kernels, ranges, strict=True):

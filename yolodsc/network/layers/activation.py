@@ -1,7 +1,6 @@
 """``[activation]``: an activation as a separate layer (``activation_layer.c``)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from yolodsc.arrays import Array
@@ -26,8 +25,7 @@ def named_activation(section: Section, default: str) -> str:
     return section.choice("activation", default, ACTIVATION_NAMES)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ActivationLayer(Layer):
+class ActivationLayer(Layer, kw_only=True):
     """The named function of every element."""
 
     type: ClassVar[str] = "activation"

@@ -1,7 +1,6 @@
 """``[route]``: concatenation of earlier outputs, or of one group of their channels (``route_layer.c``)."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
@@ -11,8 +10,7 @@ from yolodsc.darknet import Section
 from yolodsc.network.layer import Layer, Preceding, Weights
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RouteLayer(Layer):
+class RouteLayer(Layer, kw_only=True):
     """Channels of the listed layers in this order; with ``groups``, slice ``group_id`` of each."""
 
     type: ClassVar[str] = "route"

@@ -1,7 +1,6 @@
 """``[scale_channels]``: the gate of squeeze and excite (``scale_channels_layer.c``)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from yolodsc.arrays import Array
@@ -11,8 +10,7 @@ from yolodsc.network.layers.activation import named_activation
 from yolodsc.network.reference.activations import activate
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScaleChannelsLayer(Layer):
+class ScaleChannelsLayer(Layer, kw_only=True):
     """The layer ``from`` times the gates from the layer before.
 
     Attributes

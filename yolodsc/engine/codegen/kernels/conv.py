@@ -7,15 +7,13 @@ is ``[group][segment][k][vectors * lanes]``; outputs are blocks of ``lanes`` cha
 before and writes the same numbers again, so there are no tail kernels.
 """
 
-from dataclasses import dataclass
-
 from yolodsc.engine.codegen.epilogue import ACTIVATIONS
 from yolodsc.engine.codegen.extent import Columns, Extent, tiled
 from yolodsc.engine.codegen.ir_builder import IRBuilder
+from yolodsc.values import Value
 
 
-@dataclass(frozen=True, slots=True)
-class ConvKernel:
+class ConvKernel(Value):
     """A convolution kernel: the attributes are fixed when it is compiled, the rest are arguments.
 
     Attributes

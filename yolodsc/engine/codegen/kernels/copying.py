@@ -1,13 +1,11 @@
 """Kernels that copy feature maps: from one layout to another, and enlarged."""
 
-from dataclasses import dataclass
-
 from yolodsc.engine.codegen.extent import Columns, Extent
 from yolodsc.engine.codegen.ir_builder import IRBuilder
+from yolodsc.values import Value
 
 
-@dataclass(frozen=True, slots=True)
-class LaneKernel:
+class LaneKernel(Value):
     """Channels from one layout to another: pixels ``pixel_x`` bytes apart to pixels ``pixel_y`` bytes apart."""
 
     lanes: int = 1
@@ -41,8 +39,7 @@ class LaneKernel:
         return c.text()
 
 
-@dataclass(frozen=True, slots=True)
-class UpsampleKernel:
+class UpsampleKernel(Value):
     """Nearest-neighbour upsampling: every pixel becomes ``factor`` x ``factor`` pixels."""
 
     lanes: int

@@ -4,15 +4,13 @@ The K input rows have separate addresses. They may be slots of a ring buffer tha
 which advance together. A row's vectors are loaded once and used by all taps of that row.
 """
 
-from dataclasses import dataclass
-
 from yolodsc.engine.codegen.epilogue import ACTIVATIONS
 from yolodsc.engine.codegen.extent import Columns, Extent, tiled
 from yolodsc.engine.codegen.ir_builder import IRBuilder
+from yolodsc.values import Value
 
 
-@dataclass(frozen=True, slots=True)
-class DepthwiseKernel:
+class DepthwiseKernel(Value):
     """Depthwise K x K over blocks of ``lanes`` channels; weights lie as ``[block][K * K][lanes]``."""
 
     lanes: int

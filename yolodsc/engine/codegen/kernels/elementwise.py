@@ -4,7 +4,6 @@ None of them has arithmetic worth tiling. Each is a nest of loops over blocks, r
 kernel serves whole feature maps, halos and strips.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -12,10 +11,10 @@ import numpy as np
 from yolodsc.engine.codegen.epilogue import ACTIVATIONS
 from yolodsc.engine.codegen.extent import ONE, Columns, Extent, tiled
 from yolodsc.engine.codegen.ir_builder import IRBuilder
+from yolodsc.values import Value
 
 
-@dataclass(frozen=True, slots=True)
-class PairKernel:
+class PairKernel(Value):
     """``y = activation(x + r)`` or ``activation(x * r)``; for ``gate``, r has one vector per block (squeeze and excite)."""
 
     lanes: int
@@ -72,8 +71,7 @@ class PairKernel:
         return c.text()
 
 
-@dataclass(frozen=True, slots=True)
-class ClearKernel:
+class ClearKernel(Value):
     """Zeros for ``blocks`` x ``rows`` x ``vectors``: the halo that a k x k convolution reads."""
 
     lanes: int
@@ -104,8 +102,7 @@ class ClearKernel:
         return c.text()
 
 
-@dataclass(frozen=True, slots=True)
-class AffineKernel:
+class AffineKernel(Value):
     """``y = activation(x) * scale + shift`` over the rows of planar tensors; the last vector of a row overlaps the one before."""
 
     lanes: int

@@ -1,13 +1,13 @@
 """Pooling kernels: maxima of windows, means of channels."""
 
 import math
-from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
 
 from yolodsc.engine.codegen.extent import Column, Columns, Extent, tiled
 from yolodsc.engine.codegen.ir_builder import IRBuilder
+from yolodsc.values import Value
 
 
 def _clipped(first: Column, count: Column, stride: Column, shift: Column, size: Column, side: Column) -> tuple[Column, Column]:
@@ -16,8 +16,7 @@ def _clipped(first: Column, count: Column, stride: Column, shift: Column, size: 
     return np.maximum(start, 0), np.maximum(np.maximum(end, 0) + 1, np.minimum(end + size, side))
 
 
-@dataclass(frozen=True, slots=True)
-class AverageKernel:
+class AverageKernel(Value):
     """The mean of each channel: one vector per block. Rows are summed first, which keeps the error of long sums small."""
 
     lanes: int
@@ -52,8 +51,7 @@ class AverageKernel:
         return c.text()
 
 
-@dataclass(frozen=True, slots=True)
-class WindowKernel:
+class WindowKernel(Value):
     """Maxima of windows clipped at the edges of the tensor (any size, stride and shift; no window may be empty)."""
 
     lanes: int
@@ -117,8 +115,7 @@ class WindowKernel:
         return c.let(f"bitcast {bits} {whole} to {kind}")
 
 
-@dataclass(frozen=True, slots=True)
-class MaxpoolKernel:
+class MaxpoolKernel(Value):
     """Maxima of ``size`` x ``size`` windows inside the tensor, ``pixels`` windows at a time."""
 
     lanes: int

@@ -7,7 +7,6 @@ layer's maximum for 256 channels of random numbers; these give 2.4e-6, the direc
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from yolodsc.arrays import Array
 from yolodsc.engine.codegen.epilogue import ACTIVATIONS
 from yolodsc.engine.codegen.extent import ONE, Columns, Extent
 from yolodsc.engine.codegen.ir_builder import IRBuilder
+from yolodsc.values import Value
 
 NEAR, FAR = 2 / 3, 3 / 2
 """The points but 0 and infinity are these and their negatives; their product is 1, which saves a multiplication."""
@@ -78,8 +78,7 @@ def _output_transform(c: IRBuilder, m: list[str]) -> list[str]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class WinogradInput:
+class WinogradInput(Value):
     """Input transform: 6x6 pixels, 4 apart, to 36 numbers."""
 
     lanes: int
@@ -127,8 +126,7 @@ class WinogradInput:
                 v = c.at(v, position)
 
 
-@dataclass(frozen=True, slots=True)
-class WinogradOutput:
+class WinogradOutput(Value):
     """Output transform: 36 sums to 4x4 pixels, with bias and activation."""
 
     lanes: int
