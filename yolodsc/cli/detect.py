@@ -74,7 +74,14 @@ def detect(
         save = SAMPLE_FOLDER
         note(f"no SOURCE given; sample photographs, saved with their boxes in {save}/")
     detector = open_detector(
-        files, data=labels.data, thresh=thresh, loading=loading, detection=detection, running=running, quiet=quiet
+        files,
+        data=labels.data,
+        thresh=thresh,
+        loading=loading,
+        detection=detection,
+        running=running,
+        quiet=quiet,
+        one_image=paths.single,
     )
     if classes is not None:
         detector.classes = class_numbers(detector.names, classes)

@@ -59,11 +59,16 @@ def open_detector(
     detection: DetectionOptions,
     running: RunningOptions,
     quiet: bool,
+    one_image: bool = False,
 ) -> "Detector":
-    """The detector that the options of `detect` and `evaluate` describe; logs progress if its kernels take long to compile."""
+    """The detector that the options of `detect` and `evaluate` describe; logs progress if its kernels take long to compile.
+
+    ``one_image``: all cores work on one image unless the options say otherwise.
+    """
     from yolodsc.detection import Detector
 
-    threads, streams = cores(running.threads, running.streams, quiet=quiet)
+    alone = one_image and running.threads is None and running.streams is None
+    threads, streams = cores(running.threads, 1 if alone else running.streams, quiet=quiet)
     return Detector.from_files(
         files.cfg,
         files.weights,

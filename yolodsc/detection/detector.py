@@ -1,7 +1,9 @@
 """`Detector`: images in, `Detections` out."""
 
 from collections.abc import Callable, Collection, Generator, Iterable
+from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -46,8 +48,8 @@ class Detector:
         libjpeg-turbo; ``auto`` is ``darknet`` for the profiles ``alexeyab`` and ``pjreddie``, ``fast`` for ``opencv``. Files that
         the ``darknet`` decoder does not support are read by the other one.
     threads
-        Threads for one image; limited to the cores that the process may use. By default as many as the streams leave: all cores
-        for ``streams=1``, else 1.
+        Threads for one image; limited to the cores that the process may use. By default all cores for a call, one for `many`; with
+        ``streams``, as many as these leave.
     streams
         Images that `many` processes at the same time; limited so that all threads together do not exceed the cores. By default as
         many as fill the cores.
@@ -105,12 +107,13 @@ class Detector:
             decoder=chosen_decoder(network, decoder),
             progress=progress,
         )
-        threads, streams = engine.default_counts(threads, streams)
         self.decoding = HeadDecoding(network)
-        self.runner = engine.compile(
-            network, outputs=self.decoding.outputs, threads=threads, streams=streams, isa=isa, progress=progress
-        )
-        self.threads, self.streams = self.runner.threads, self.runner.streams
+        self._compile = partial(engine.compile, network, outputs=self.decoding.outputs, isa=isa, progress=progress)
+        self._lock = Lock()
+        alone, (many_threads, self.streams) = engine.one_image_counts(threads, streams), engine.default_counts(threads, streams)
+        self.runner = self._compile(threads=alone[0], streams=alone[1])
+        self.threads = self.runner.threads
+        self._many_runner = self.runner if alone == (many_threads, self.streams) else None
 
     @classmethod
     def from_files(
@@ -152,12 +155,27 @@ class Detector:
         return cls(network, class_names(network, listed, source=str(file)) if listed else (), **options)
 
     @property
+    def many_runner(self) -> engine.Runner:
+        """The runner of many images, compiled at its first use unless it is ``runner``, that of a call."""
+        with self._lock:
+            if self._many_runner is None:
+                self._many_runner = self._compile(threads=1, streams=self.streams)
+            return self._many_runner
+
+    @property
     def pipeline(self) -> Pipeline:
-        """The pipeline from files to detections, with the present thresholds and classes."""
+        """The pipeline from many files to detections, with the present thresholds and classes."""
         if self.tiling is not None:
             from yolodsc.detection.tiles import TiledPipeline
 
-            return TiledPipeline(self.reader, self.runner, self.decoding, self._postprocessor, self.tiling)
+            return TiledPipeline(self.reader, self.many_runner, self.decoding, self._postprocessor, self.tiling)
+        return Pipeline(self.reader, self.many_runner, self.decoding, self._postprocessor)
+
+    @property
+    def _call_pipeline(self) -> Pipeline:
+        """The pipeline of one image."""
+        if self.tiling is not None:
+            return self.pipeline
         return Pipeline(self.reader, self.runner, self.decoding, self._postprocessor)
 
     @property
@@ -180,9 +198,9 @@ class Detector:
             The file cannot be read, or the array has another type or shape.
         """
         if isinstance(image, str | Path):
-            return self.pipeline.one(self.reader.read(image), path=str(image))
+            return self._call_pipeline.one(self.reader.read(image), path=str(image))
         pixels = from_array(np.asarray(image), channels=self.network.input_shape.channels)
-        return self.pipeline.one(self.reader.fit(pixels))
+        return self._call_pipeline.one(self.reader.fit(pixels))
 
     def many(self, paths: Iterable[str]) -> Generator[ImageResult]:
         """Detect objects in many files, in their order; see `Pipeline.many`."""
@@ -212,6 +230,8 @@ class Detector:
     def close(self) -> None:
         """Release the runner's threads and memory."""
         self.runner.close()
+        if self._many_runner is not None:
+            self._many_runner.close()
 
 
 def _tiling(tiles: str | tuple[int, int] | None, overlap: float) -> "Tiling | None":

@@ -70,6 +70,11 @@ class Sources:
         """Return the number of paths; None if standard input is a source."""
         return None if self.endless else sum(1 for _ in self)
 
+    @property
+    def single(self) -> bool:
+        """Whether the sources are one path, which no list names."""
+        return [len(paths or ()) for _, paths in self._parts] == [1]
+
     def reads(self, path: Path) -> bool:
         """Whether this run reads a file, under this or another name; standard input is not considered."""
         return (identity := _identity(path)) is not None and identity in self._read_in(path.parent)

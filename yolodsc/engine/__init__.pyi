@@ -6,6 +6,7 @@ from .runtime.blas import single_threaded_blas as single_threaded_blas
 from .runtime.cores import available_cores as available_cores
 from .runtime.cores import capped_at_cores as capped_at_cores
 from .runtime.cores import default_counts as default_counts
+from .runtime.cores import one_image_counts as one_image_counts
 from .runtime.entry import PlanEntry as PlanEntry
 from .runtime.entry import seconds_of as seconds_of
 from .runtime.head_activation import Activation as Activation

@@ -58,7 +58,7 @@ def _exceeds(ratio: np.float32, relative: np.float32, exponent: int, thresh: np.
     """Whether ``ratio - relative ** exponent`` exceeds the threshold: 1, 0 or `UNDECIDED`."""
     if not ZERO <= relative <= np.float32(1):
         return UNDECIDED
-    root = np.float64(relative)
+    root = float(relative)
     power = root if exponent >> BITS else 1.0
     for digit in range(BITS - 1, -1, -1):
         root = math.sqrt(root)

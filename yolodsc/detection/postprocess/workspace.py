@@ -1,8 +1,10 @@
 """The buffers of one thread for everything behind the network, and the kernels bound to them."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from yolodsc.arrays import Array
 from yolodsc.detection.postprocess.heads import HeadLayout
@@ -61,7 +63,7 @@ class Workspace:
         )
 
     @property
-    def listed(self) -> tuple[Array, ...]:
+    def listed(self) -> tuple[NDArray[Any], ...]:
         """State, rows, classes and negated scores, in the order that the kernels expect."""
         return self._state, self._rows, self._classes, self._scores
 

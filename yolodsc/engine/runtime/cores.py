@@ -15,11 +15,16 @@ def available_cores() -> int:
 
 
 def default_counts(threads: int | None, streams: int | None) -> tuple[int, int]:
-    """Threads per image and concurrent images; None selects as many as fill the cores."""
+    """Threads for each of many images, and concurrent images. None selects as many streams as fill the cores, then threads."""
     cores = available_cores()
     if threads is None:
         threads = 1 if streams is None else cores // streams
-    return capped_at_cores(threads, cores // max(threads, 1) if streams is None else streams)
+    return capped_at_cores(threads, cores if streams is None else streams)
+
+
+def one_image_counts(threads: int | None, streams: int | None) -> tuple[int, int]:
+    """The same for single images: None for both selects all cores for one image."""
+    return default_counts(threads, 1 if threads is None and streams is None else streams)
 
 
 def capped_at_cores(threads: int, streams: int = 1) -> tuple[int, int]:

@@ -34,7 +34,7 @@ def compiled_activation(isa: Isa, head: YoloLayer, x: Array, y: Array) -> Activa
     calls = list(_calls(isa, yolo_ranges(head, entries), boxes))
     floats, at, lanes = AffineKernel.arguments.index("floats"), bases.ctypes.data, isa.lanes
 
-    def activate(count: int, kept: tuple[Array, ...] = (x, y, bases)) -> None:
+    def activate(count: int, kept: tuple[object, ...] = (x, y, bases)) -> None:
         del kept  # the default argument keeps the arrays alive
         padded = min(count + -count % lanes, boxes)
         for function, words, address in calls:
