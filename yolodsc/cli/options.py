@@ -1,7 +1,7 @@
 """Options that several subcommands share: types of single options, and groups of options that belong together."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -56,6 +56,14 @@ Isa = Annotated[
         metavar="I",
         help="Instruction set: avx512, avx2, sse or neon; none selects FastDSC.",
         show_default="the best that the processor has",
+    ),
+]
+PrecisionName = Annotated[
+    str,
+    typer.Option(
+        "--precision",
+        metavar="P",
+        help="Precision of the network: f32, bf16, int8 (with a quantization, see `yolodsc quantize`) or auto (the fastest).",
     ),
 ]
 NmsThresh = Annotated[
@@ -146,7 +154,7 @@ class DetectionOptions(Value, kw_only=True):
     tile_overlap: TileOverlap = 0.2
 
     @property
-    def geometry(self) -> str | None:
+    def geometry(self) -> Literal["stretch", "letterbox"] | None:
         """How images are fitted, by the name that the profile uses."""
         return None if self.letterbox is None else "letterbox" if self.letterbox else "stretch"
 
@@ -157,6 +165,7 @@ class RunningOptions(Value, kw_only=True):
     threads: RunThreads = None
     streams: Streams = None
     isa: Isa = None
+    precision: PrecisionName = "f32"
 
 
 def cores(threads: int | None, streams: int | None = 1, *, quiet: bool = False) -> tuple[int, int]:

@@ -34,6 +34,7 @@ OPTIONS = {
     "optimizer": "--optimizer",
     "partial": "--partial",
     "peers": "--peers",
+    "precision": "--precision",
     "profile": "--profile",
     "rank": "--rank",
     "ranks": "--ranks",

@@ -19,6 +19,7 @@ from yolodsc.engine import seconds_of, select_backend
 from yolodsc.errors import OptionError
 from yolodsc.files import write_bytes
 from yolodsc.network import Network, Summary, SummaryRow, at_size, summarise
+from yolodsc.precision import Quantization, quantization_for
 from yolodsc.schemas import dump_json
 
 ROUNDS = 50
@@ -33,11 +34,14 @@ def summary(
     time: Annotated[bool, typer.Option("--time", help="Time each operation; implies --plan.")] = False,
     threads: options.Threads = 1,
     isa: options.Isa = None,
+    precision: options.PrecisionName = "f32",
     json: Annotated[Path | None, typer.Option(metavar="F", help="Write the table as JSON.")] = None,
 ) -> int:
     """List the layers of a network with their cost and the cost of separable convolutions, or the plan of the engine."""
     if isa is not None and not (plan or time):
         raise OptionError("--isa goes with --plan")
+    if precision != "f32" and not (plan or time):
+        raise OptionError("--precision goes with --plan")
     alone = network.weights is None and network.model is None
     source = network.cfg if network.cfg is not None and alone else model_files(network)
     ensure_outputs_differ_from_inputs({"--json": json}, (source,) if isinstance(source, Path) else source.paths)
@@ -45,7 +49,9 @@ def summary(
     for remark in loaded.notes:
         note(remark)
     if plan or time:
-        return _plan(loaded, time=time, threads=threads, isa=isa, json=json)
+        files = (source,) if isinstance(source, Path) else (source.weights, source.cfg)
+        running = options.RunningOptions(threads=threads, isa=isa, precision=precision)
+        return _plan(loaded, quantization_for(precision, loaded, *files), running, time=time, json=json)
     table = summarise(loaded)
     if json is not None:
         _write(json, table.to_json())
@@ -53,10 +59,13 @@ def summary(
     return 0
 
 
-def _plan(network: Network, *, time: bool, threads: int, isa: str | None, json: Path | None) -> int:
+def _plan(
+    network: Network, quantization: Quantization | None, running: options.RunningOptions, *, time: bool, json: Path | None
+) -> int:
     """Print the operations that the engine runs instead of the layers."""
-    backend = select_backend(isa)
-    with engine.compile(network, threads=threads, isa=isa) as runner:
+    threads, backend = running.threads or 1, select_backend(running.isa)
+    compiled = engine.compile(network, threads=threads, isa=running.isa, precision=running.precision, quantization=quantization)
+    with compiled as runner:
         entries, x = runner.entries(), np.zeros(network.input_shape, np.float32)
         seconds, whole = seconds_of(entries, lambda: runner(x), rounds=ROUNDS) if time else (None, 0.0)
     if json is not None:

@@ -3,6 +3,7 @@ from .arithmetic import dequantize as dequantize
 from .arithmetic import fma as fma
 from .arithmetic import quantize as quantize
 from .arithmetic import round_bf16 as round_bf16
+from .beside import quantization_for as quantization_for
 from .file import digest as digest
 from .file import read_quantization as read_quantization
 from .file import write_quantization as write_quantization

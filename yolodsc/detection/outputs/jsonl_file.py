@@ -3,7 +3,7 @@
 import sys
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any, TextIO
 
 from yolodsc.detection.detections import Detections
 from yolodsc.errors import ImageError
@@ -25,7 +25,7 @@ class JsonlWriter:
         self._stack = ExitStack()
         if isinstance(out, str | Path):
             self._name = str(out)
-            self._file: TextIO = self._stack.enter_context(replacing(out, error=ImageError, mode="w"))
+            self._file: IO[str] = self._stack.enter_context(replacing(out, error=ImageError, mode="w"))
         else:
             self._name, self._file = getattr(out, "name", "stream"), out
 

@@ -3,4 +3,4 @@
 from .decoding import HeadDecoding as HeadDecoding
 from .decoding import Maps as Maps
 from .reference import Postprocessor as Postprocessor
-from .workspace import KERNELS as KERNELS
+from .workspace import DECODING_KERNELS as DECODING_KERNELS

@@ -10,7 +10,7 @@ from yolodsc.arrays import Array
 from yolodsc.detection.detections import Detections
 from yolodsc.detection.postprocess.heads import HeadLayout, layouts
 from yolodsc.detection.postprocess.reference import Postprocessor, suppression_kind
-from yolodsc.detection.postprocess.workspace import KERNELS, UNDECIDED, Workspace
+from yolodsc.detection.postprocess.workspace import DECODING_KERNELS, UNDECIDED, Workspace
 from yolodsc.engine import Runner
 from yolodsc.images import Placement
 from yolodsc.network import Candidates, Network, nms_exponent
@@ -105,7 +105,7 @@ class HeadDecoding:
     @property
     def _compiled(self) -> bool:
         """Whether kernels decode the boxes: they are in the cache, or enough images have come."""
-        return bool(self.heads) and self._exponent is not None and all(kernel.pays(_PATIENCE) for kernel in KERNELS)
+        return bool(self.heads) and self._exponent is not None and all(kernel.pays(_PATIENCE) for kernel in DECODING_KERNELS)
 
 
 def _exponent(network: Network) -> int | None:

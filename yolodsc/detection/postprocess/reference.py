@@ -63,8 +63,8 @@ class Postprocessor(Value, kw_only=True):
 
     @property
     def usual(self) -> bool:
-        """Whether `detections` is that of this class, which kernels reproduce, and not that of a subclass."""
-        return type(self).detections is Postprocessor.detections
+        """Whether suppression goes class by class and nothing else, which kernels reproduce."""
+        return True
 
     def reported(self, detections: Detections) -> Detections:
         """Only the detections of the classes to report."""

@@ -18,7 +18,7 @@ _SUPPRESSED = "i8[1] i8[1] i8[1] i8[1] f4[1] f4[2] f4[1] int f4[1] i8[1] i8[1] f
 _selected = Kernel("yolodsc.detection.postprocess.selection:selected", _SELECTED)
 _boxed = Kernel("yolodsc.detection.postprocess.boxes:boxed", _BOXED)
 _suppressed = Kernel("yolodsc.detection.postprocess.suppression:suppressed", _SUPPRESSED)
-KERNELS = (_selected, _boxed, _suppressed)
+DECODING_KERNELS = (_selected, _boxed, _suppressed)
 """Everything that is compiled for the postprocessing."""
 
 UNDECIDED = -1

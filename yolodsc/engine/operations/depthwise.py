@@ -9,7 +9,7 @@ from yolodsc.engine.codegen.kernels.depthwise import DepthwiseKernel
 from yolodsc.engine.codegen.tiles import pixels
 from yolodsc.engine.operations.convolution import Geometry
 from yolodsc.engine.operations.operation import Lowered, LoweringContext, TensorOperation, halo_calls, split
-from yolodsc.engine.plan.layout import Halo, Tensor, TensorView
+from yolodsc.engine.plan.layout import F32, Element, Halo, Tensor, TensorView
 from yolodsc.engine.runtime.program import Call, ConstantPool, Task
 from yolodsc.values import Value
 
@@ -32,11 +32,11 @@ class DepthwiseFilters(Value, eq=False):
         by_lane = np.where((order >= 0)[:, None, None], kernel[np.maximum(order, 0), 0], np.float32(0))
         return cls(by_lane, np.where(order >= 0, bias[np.maximum(order, 0)], np.float32(0)), geometry, activation)
 
-    def kernel_for(self, lanes: int, width: int, registers: int) -> DepthwiseKernel:
-        """The kernel for rows of ``width`` outputs."""
+    def kernel_for(self, lanes: int, width: int, registers: int, x: Element = F32, y: Element = F32) -> DepthwiseKernel:
+        """The kernel for rows of ``width`` outputs, from elements ``x`` to elements ``y``."""
         g = self.geometry
         limit = TILE_PIXELS if registers == 32 else 5
-        return DepthwiseKernel(lanes, g.size, g.stride_x, g.dilation, pixels(width, limit), self.activation)
+        return DepthwiseKernel(lanes, g.size, g.stride_x, g.dilation, pixels(width, limit), self.activation, x.dtype, y.dtype)
 
     def packed(self, constants: ConstantPool, lanes: int, first: int, last: int) -> tuple[int, int]:
         """Addresses of weights ``[block][K * K][lanes]`` and biases of blocks ``first`` to ``last`` - 1."""
@@ -59,7 +59,7 @@ class Depthwise(TensorOperation, eq=False):
         """Tasks of runs of blocks times strips of rows."""
         constants = context.constant_pool()
         x, y, n = self.x, self.y, self.x.lanes
-        kernel = self.filters.kernel_for(n, y.width, context.isa.registers)
+        kernel = self.filters.kernel_for(n, y.width, context.isa.registers, x.element, y.element)
         blocks = len(x.blocks)
         parts = context.parts(self.macs * 3, y.height * blocks)
         across = min(parts, blocks)
@@ -80,6 +80,7 @@ class Depthwise(TensorOperation, eq=False):
         return depthwise_call(
             kernel, arrays, sources, y.at(self.first_block + first, top), width=y.width, blocks=last - first,
             block_x=tensor.block, block_y=y.block, rows=end - top, row_x=tensor.row * g.stride_y, row_y=y.row,
+            elements=(x.element, y.element),
         )  # fmt: skip
 
 
@@ -96,10 +97,15 @@ def depthwise_call(
     rows: int = 1,
     row_x: int = 0,
     row_y: int = 0,
+    elements: tuple[Element, Element] = (F32, F32),
 ) -> Call:
-    """One call of a depthwise kernel; ``sources`` are the addresses of the K rows that the first output row reads."""
+    """One call of a depthwise kernel; ``sources`` are the addresses of the K rows that the first output row reads.
+
+    ``elements`` are those of input and output.
+    """
     fixed = {
         "weights": arrays[0], "biases": arrays[1], "y": y, "blocks": blocks, "block_x": block_x, "block_y": block_y,
         "rows": rows, "row_x": row_x, "row_y": row_y, "tiles": -(-width // kernel.pixels), "tile_last": width - kernel.pixels,
     }  # fmt: skip
+    fixed |= elements[0].read_as("x") | elements[1].written_as("y")
     return Call(kernel, fixed | {f"x{k}": source for k, source in enumerate(sources)})

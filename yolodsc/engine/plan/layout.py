@@ -10,10 +10,12 @@ Addresses are tagged: the number of a base in the high 16 bits, a byte offset fr
 of bases, so one program serves any number of images, threads and streams.
 """
 
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from yolodsc.arrays import Shape
+from yolodsc.engine.codegen.dtypes import BYTES, DType
 from yolodsc.errors import EngineError
 from yolodsc.values import Value
 
@@ -52,6 +54,46 @@ class Halo(Value):
         return bool(self.top or self.left or self.bottom or self.right)
 
 
+def bits(number: float) -> int:
+    """A float32's bits, as arguments carry them."""
+    return int(struct.unpack("<I", struct.pack("<f", number))[0])
+
+
+class Element(Value):
+    """How the numbers of a tensor are stored.
+
+    Attributes
+    ----------
+    scale, zero_point
+        A byte stands for ``(byte - zero_point) * scale``.
+    """
+
+    dtype: DType = "f32"
+    scale: float = 1.0
+    zero_point: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of one number."""
+        return BYTES[self.dtype]
+
+    @property
+    def fill(self) -> int:
+        """The 32 bits that stand for zeros."""
+        return self.zero_point * 0x01010101
+
+    def read_as(self, operand: str) -> dict[str, int]:
+        """Arguments of a kernel that loads numbers through ``operand``."""
+        return {f"scale_{operand}": bits(self.scale), f"zero_{operand}": self.zero_point} if self.dtype == "u8" else {}
+
+    def written_as(self, operand: str) -> dict[str, int]:
+        """Arguments of a kernel that stores numbers through ``operand``."""
+        return self.read_as(operand) | {f"scale_{operand}": bits(1.0 / self.scale)} if self.dtype == "u8" else {}
+
+
+F32, BF16 = Element(), Element("bf16")
+
+
 class Tensor(Value, eq=False):
     """A blocked feature map. The plan creates it without halo and offset; `placement` replaces it by a copy that has both."""
 
@@ -62,11 +104,12 @@ class Tensor(Value, eq=False):
     halo: Halo = Halo()
     base: int = ARENA
     offset: int = 0
+    element: Element = F32
 
     @property
     def pixel(self) -> int:
         """Bytes of one pixel of one block."""
-        return self.lanes * 4
+        return self.lanes * self.element.size
 
     @property
     def row(self) -> int:
@@ -99,6 +142,11 @@ class PlanarTensor(Value, eq=False):
     offset: int = 0
 
     @property
+    def element(self) -> Element:
+        """Planar tensors hold float32."""
+        return F32
+
+    @property
     def size(self) -> int:
         """Bytes."""
         return self.shape.size * 4
@@ -118,7 +166,7 @@ class TensorView(Value):
     Attributes
     ----------
     blocks
-        (tensor, block number) in order; all tensors have the same height, width and lanes.
+        (tensor, block number) in order; all tensors have the same height, width, lanes and elements.
     channels
         The layer's channel in each lane of each block, -1 for lanes of no channel of the layer.
     """
@@ -130,6 +178,21 @@ class TensorView(Value):
     def lanes(self) -> int:
         """Channels in a block."""
         return self.blocks[0][0].lanes
+
+    @property
+    def element(self) -> Element:
+        """How the numbers are stored."""
+        return self.blocks[0][0].element
+
+    @property
+    def dtype(self) -> DType:
+        """Number format of the tensors."""
+        return self.element.dtype
+
+    @property
+    def pixel(self) -> int:
+        """Bytes of one pixel of one block."""
+        return self.blocks[0][0].pixel
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:

@@ -64,7 +64,7 @@ def _mean(values: Doubles) -> float:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Groups:
-    """The detections that count, by class and image, best first; rows, ranks in their group and keys ``class * images + image`` (n,)."""
+    """Detections that count, by class and image, best first: rows, ranks in their group, keys ``class * images + image`` (n,)."""
 
     rows: Ints
     rank: Ints

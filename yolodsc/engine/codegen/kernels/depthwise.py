@@ -4,6 +4,7 @@ The K input rows have separate addresses. They may be slots of a ring buffer tha
 which advance together. A row's vectors are loaded once and used by all taps of that row.
 """
 
+from yolodsc.engine.codegen.dtypes import BYTES, DType, Load, Store, affine_arguments, loader, storer
 from yolodsc.engine.codegen.epilogue import ACTIVATIONS
 from yolodsc.engine.codegen.extent import Columns, Extent, tiled
 from yolodsc.engine.codegen.ir_builder import IRBuilder
@@ -11,7 +12,13 @@ from yolodsc.values import Value
 
 
 class DepthwiseKernel(Value):
-    """Depthwise K x K over blocks of ``lanes`` channels; weights lie as ``[block][K * K][lanes]``."""
+    """Depthwise K x K over blocks of ``lanes`` channels in float32; weights lie as ``[block][K * K][lanes]``.
+
+    Attributes
+    ----------
+    x, y
+        Number formats of input and output.
+    """
 
     lanes: int
     size: int
@@ -19,30 +26,44 @@ class DepthwiseKernel(Value):
     dilation: int
     pixels: int
     activation: str
+    x: DType = "f32"
+    y: DType = "f32"
 
     gathers = False
-    fixed = ("lanes", "size", "stride", "dilation", "pixels")
+    fixed = ("lanes", "size", "stride", "dilation", "pixels", "x_pixel", "y_pixel")
+
+    @property
+    def x_pixel(self) -> int:
+        """Bytes of a pixel of one block of the input."""
+        return self.lanes * BYTES[self.x]
+
+    @property
+    def y_pixel(self) -> int:
+        """Bytes of a pixel of one block of the output."""
+        return self.lanes * BYTES[self.y]
 
     @property
     def arguments(self) -> tuple[str, ...]:
         """Names of the arguments, in the order of a call."""
         fixed = ("weights", "biases", "y", "blocks", "block_x", "block_y", "rows", "row_x", "row_y", "tiles", "tile_last")
-        return (*fixed, *(f"x{k}" for k in range(self.size)))
+        return (*fixed, *affine_arguments(x=self.x, y=self.y), *(f"x{k}" for k in range(self.size)))
 
     @staticmethod
     def extents(k: Columns, a: Columns) -> list[Extent]:
         """Return what calls read and write."""
         width = k["lanes"] * 4
         blocks, rows, tiles = a["blocks"], a["rows"], (a["tiles"], 0 * width)
-        x_first, x_last = tiled(a["tile_last"], k["stride"] * width)
-        y_first, y_last = tiled(a["tile_last"], width)
+        x_first, x_last = tiled(a["tile_last"], k["stride"] * k["x_pixel"])
+        y_first, y_last = tiled(a["tile_last"], k["y_pixel"])
         columns = (k["pixels"] - 1) * k["stride"] + (k["size"] - 1) * k["dilation"] + 1
         taps, x_walk = k["size"] ** 2 * width, ((blocks, a["block_x"]), (rows, a["row_x"]), tiles)
         return [
             Extent("weights", taps, ((blocks, taps),)),
             Extent("biases", width, ((blocks, width),)),
-            Extent("y", k["pixels"] * width, ((blocks, a["block_y"]), (rows, a["row_y"]), tiles), y_first, y_last, writes=True),
-            *(Extent(x, columns * width, x_walk, x_first, x_last) for x in a if x.startswith("x")),
+            Extent(
+                "y", k["pixels"] * k["y_pixel"], ((blocks, a["block_y"]), (rows, a["row_y"]), tiles), y_first, y_last, writes=True
+            ),
+            *(Extent(x, columns * k["x_pixel"], x_walk, x_first, x_last) for x in a if x.startswith("x")),
         ]
 
     def emit(self, name: str) -> str:
@@ -53,6 +74,8 @@ class DepthwiseKernel(Value):
         g = {n: c.argument(index[n]) for n in self.arguments[3:11]}
         sources = [c.pointer(index[f"x{k}"]) for k in range(self.size)]
         width = self.lanes * 4
+        x, y_ = ((index.get(f"scale_{n}", 0), index.get(f"zero_{n}", 0)) for n in "xy")
+        load, store = loader(c, self.x, x), storer(c, self.y, y_)
         with c.loop(g["blocks"], [("i64", "0"), ("ptr", weights), ("ptr", biases), ("ptr", y)]) as block:
             x0, w, b, y0 = block.carried
             taps = [c.load(w, k * width) for k in range(self.size**2)]
@@ -61,16 +84,16 @@ class DepthwiseKernel(Value):
                 x1, y1 = row.carried
                 with c.loop(g["tiles"]) as tile:
                     first = c.minimum(c.mul(tile.index, self.pixels), g["tile_last"])
-                    at_x = c.add(x1, c.mul(first, self.stride * width))
-                    self._tile(c, [c.at(s, at_x) for s in sources], taps, bias, c.at(y1, c.mul(first, width)))
+                    at_x = c.add(x1, c.mul(first, self.stride * self.x_pixel))
+                    at_y = c.at(y1, c.mul(first, self.y_pixel))
+                    self._tile(c, [c.at(s, at_x) for s in sources], taps, bias, at_y, load, store)
                 row.next(c.add(x1, g["row_x"]), c.at(y1, g["row_y"]))
             step = self.size**2 * width
             block.next(c.add(x0, g["block_x"]), c.at(w, step), c.at(b, width), c.at(y0, g["block_y"]))
         return c.text()
 
-    def _tile(self, c: IRBuilder, sources: list[str], taps: list[str], bias: str, y: str) -> None:
+    def _tile(self, c: IRBuilder, sources: list[str], taps: list[str], bias: str, y: str, load: Load, store: Store) -> None:
         """Load, multiply, activate and store one tile."""
-        width = self.lanes * 4
         sums = [bias] * self.pixels
         for ky, source in enumerate(sources):
             loaded: dict[int, str] = {}
@@ -78,7 +101,7 @@ class DepthwiseKernel(Value):
                 for p in range(self.pixels):
                     column = p * self.stride + kx * self.dilation
                     if column not in loaded:
-                        loaded[column] = c.load(source, column * width)
+                        loaded[column] = load(source, column * self.x_pixel)
                     sums[p] = c.fma(loaded[column], taps[ky * self.size + kx], sums[p])
         for p, value in enumerate(sums):
-            c.store(ACTIVATIONS[self.activation](c, value), y, p * width)
+            store(ACTIVATIONS[self.activation](c, value), y, p * self.y_pixel)
