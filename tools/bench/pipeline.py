@@ -1,7 +1,7 @@
 """Images per second from files to detections in memory, beside other programs: ``python tools/bench/pipeline.py MODEL IMAGES``.
 
-Every loop of `pipeline_loops` has its own process at its program's default number of threads. The processes stay idle while another one
-runs; each round runs all of them in random order. Ratios are medians over the rounds, each round's own ratio first.
+Every loop of `pipeline_loops` has its own process at its program's default number of threads. The processes stay idle while another
+one runs; each round runs all of them in random order. A ratio is the median of the ratios of the rounds.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from pipeline_loops import LOOPS, Task, image_files
 
 from yolodsc.convert import export_onnx
 from yolodsc.detection import resolve_model
+from yolodsc.network import Network
 
 OURS = "yolodsc"
 
@@ -89,8 +90,6 @@ def main() -> None:
         work(given.work, Task(**request["task"]), request["paths"])
         return
     files = resolve_model(given.model)
-    from yolodsc.network import Network
-
     with TemporaryDirectory() as folder:
         onnx = f"{folder}/network.onnx"
         export_onnx(Network.load(files.cfg, files.weights), onnx)
@@ -122,7 +121,8 @@ def _print(report: dict[str, dict[str, float]], *, count: int, rounds: int) -> N
     print(f"{count} images, medians of {rounds} rounds, {len(os.sched_getaffinity(0))} cores")
     print(f"{'loop':20} {'images/s':>9} {'CPU ms/image':>13} {'yolodsc/it':>11} {'detections':>11}")
     for name, row in report.items():
-        print(f"{name:20} {row['images_per_second']:9.1f} {row['cpu_ms']:13.2f} {row['yolodsc_over_it']:11.3f} {row['detections']:11}")
+        rate, cpu, ratio, found = row.values()
+        print(f"{name:20} {rate:9.1f} {cpu:13.2f} {ratio:11.3f} {found:11}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Loops from image files to detections in memory, one for each program: what `tools/bench/pipeline.py` times.
 
-Each loop is what a user of that program writes: ``cv2.imread``, resize, the network, threshold, boxes and non-maximum suppression in
-NumPy and OpenCV. The peers' networks are yolodsc's ONNX export with activated heads, or the Darknet pair itself.
+Each loop is what a user of that program writes: ``cv2.imread``, resize, the network, threshold, boxes and non-maximum suppression
+in NumPy and OpenCV. The peers' networks are yolodsc's ONNX export with activated heads, or the Darknet pair itself.
 """
 
 from collections.abc import Callable, Sequence

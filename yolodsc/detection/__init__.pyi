@@ -28,6 +28,7 @@ from .outputs.json_file import JsonWriter as JsonWriter
 from .outputs.jsonl_file import JsonlWriter as JsonlWriter
 from .outputs.txt_files import TxtWriter as TxtWriter
 from .pipeline import ImageResult as ImageResult
+from .postprocess import DECODING_KERNELS as DECODING_KERNELS
 from .results.detection import Detection as Detection
 from .sources import Sources as Sources
 from .sources import image_paths as image_paths
