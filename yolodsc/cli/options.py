@@ -1,13 +1,13 @@
 """Options that several subcommands share: types of single options, and groups of options that belong together."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from yolodsc.cli.terminal import note
 from yolodsc.detection import DEFAULT_MODEL
+from yolodsc.values import Value
 
 MAX_THREADS = 1024
 """No machine of today has more processors."""
@@ -27,9 +27,27 @@ Partial = Annotated[bool, typer.Option("--partial", help="Accept weights files t
 AllowNonfinite = Annotated[bool, typer.Option("--allow-nonfinite", help="Accept weights that are NaN or infinite.")]
 
 Threads = Annotated[int, typer.Option("--threads", min=1, max=MAX_THREADS, metavar="N", help="Number of threads for each image.")]
+RunThreads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        min=1,
+        max=MAX_THREADS,
+        metavar="N",
+        help="Number of threads for each image.",
+        show_default="all cores for one image, 1 for many",
+    ),
+]
 Streams = Annotated[
-    int,
-    typer.Option("--streams", min=1, max=MAX_THREADS, metavar="N", help="Number of images that are processed at the same time."),
+    int | None,
+    typer.Option(
+        "--streams",
+        min=1,
+        max=MAX_THREADS,
+        metavar="N",
+        help="Number of images that are processed at the same time.",
+        show_default="as many as fill the cores",
+    ),
 ]
 Isa = Annotated[
     str | None,
@@ -38,6 +56,14 @@ Isa = Annotated[
         metavar="I",
         help="Instruction set: avx512, avx2, sse or neon; none selects FastDSC.",
         show_default="the best that the processor has",
+    ),
+]
+PrecisionName = Annotated[
+    str,
+    typer.Option(
+        "--precision",
+        metavar="P",
+        help="Precision of the network: f32, bf16, int8 (with a quantization, see `yolodsc quantize`) or auto (the fastest).",
     ),
 ]
 NmsThresh = Annotated[
@@ -64,11 +90,31 @@ Exif = Annotated[
     bool | None,
     typer.Option("--exif/--no-exif", help="Rotate images by their EXIF orientation.", show_default="as the profile says"),
 ]
+Size = Annotated[
+    str | None,
+    typer.Option(
+        "--size",
+        metavar="N|WxH",
+        help="Input size of the network, such as 256 or 512x320 (width x height): multiples of its stride.",
+        show_default="as in the .cfg file",
+    ),
+]
+Tiles = Annotated[
+    str | None,
+    typer.Option(
+        "--tiles",
+        metavar="RxC|auto",
+        help="Find small objects: run the whole image and tiles of it, such as 2x3 (rows x columns); auto suits the image.",
+        show_default="no tiles",
+    ),
+]
+TileOverlap = Annotated[
+    float, typer.Option("--tile-overlap", min=0.0, max=0.9, metavar="SHARE", help="Share of a tile that neighbours have in common.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only.")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkOptions:
+class NetworkOptions(Value, kw_only=True):
     """Options that name a network."""
 
     model: Model = None
@@ -81,53 +127,53 @@ class NetworkOptions:
         return any(option is not None for option in (self.model, self.cfg, self.weights))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClassOptions:
+class ClassOptions(Value, kw_only=True):
     """Options that name a list of class names."""
 
     names: NamesFile = None
     data: DataFile = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadingOptions:
+class LoadingOptions(Value, kw_only=True):
     """Options that say how a network's files are read."""
 
     profile: ProfileName = "alexeyab"
     partial: Partial = False
     allow_nonfinite: AllowNonfinite = False
+    size: Size = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DetectionOptions:
+class DetectionOptions(Value, kw_only=True):
     """Options of the steps before and after the network; None selects the value of the profile."""
 
     nms: NmsThresh = None
     letterbox: Letterbox = None
     exif: Exif = None
     decoder: DecoderName = "auto"
+    tiles: Tiles = None
+    tile_overlap: TileOverlap = 0.2
 
     @property
-    def geometry(self) -> str | None:
+    def geometry(self) -> Literal["stretch", "letterbox"] | None:
         """How images are fitted, by the name that the profile uses."""
         return None if self.letterbox is None else "letterbox" if self.letterbox else "stretch"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunningOptions:
-    """Options of the engine."""
+class RunningOptions(Value, kw_only=True):
+    """Options of the engine; None selects what uses all cores."""
 
-    threads: Threads = 1
-    streams: Streams = 1
+    threads: RunThreads = None
+    streams: Streams = None
     isa: Isa = None
+    precision: PrecisionName = "f32"
 
 
-def cores(threads: int, streams: int = 1, *, quiet: bool = False) -> tuple[int, int]:
+def cores(threads: int | None, streams: int | None = 1, *, quiet: bool = False) -> tuple[int, int]:
     """Limit ``--threads`` and ``--streams`` to the cores of this process; log a line for each that is reduced."""
-    from yolodsc.engine import capped_at_cores
+    from yolodsc.engine import default_counts
 
-    capped = capped_at_cores(threads, streams)
-    for option, given, used in zip(("--threads", "--streams"), (threads, streams), capped, strict=True):
-        if used < given and not quiet:
+    chosen = default_counts(threads, streams)
+    for option, given, used in zip(("--threads", "--streams"), (threads, streams), chosen, strict=True):
+        if given is not None and used < given and not quiet:
             note(f"{option} {given}: {used} used, which fills the cores of this process")
-    return capped
+    return chosen

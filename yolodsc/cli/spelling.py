@@ -36,6 +36,7 @@ OPTIONS = {
     "optimizer": "--optimizer",
     "partial": "--partial",
     "peers": "--peers",
+    "precision": "--precision",
     "profile": "--profile",
     "rank": "--rank",
     "ranks": "--ranks",
@@ -51,7 +52,10 @@ OPTIONS = {
     "streams": "--streams",
     "teacher": "--teacher",
     "thresh": "--thresh",
+    "overwrite": "--overwrite",
     "threads": "--threads",
+    "tile_overlap": "--tile-overlap",
+    "tiles": "--tiles",
     "vid_stride": "--vid-stride",
     "warmup": "--warmup",
 }

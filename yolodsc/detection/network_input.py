@@ -1,7 +1,6 @@
 """Image files as the network's input: read, convert and fit."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
@@ -10,10 +9,10 @@ from yolodsc.detection.read_ahead import Ticket
 from yolodsc.errors import OptionError
 from yolodsc.images import DECODERS, Decoder, Geometry, ImageArray, Placement, fit, read_image
 from yolodsc.network import Network
+from yolodsc.values import Value
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class NetworkInput:
+class NetworkInput(Value, eq=False):
     """An image and its form as the network's input.
 
     Attributes
@@ -33,8 +32,7 @@ class NetworkInput:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputReader:
+class InputReader(Value, kw_only=True):
     """The first half of the pipeline: from a file to the network's input.
 
     Attributes
@@ -57,13 +55,15 @@ class InputReader:
     decoder: Decoder
     progress: Callable[[int, int], None] | None = None
 
-    def read(self, path: str | Path, *, ticket: Ticket | None = None) -> NetworkInput:
+    def read(self, path: str | Path, *, ticket: Ticket | None = None, out: Array | None = None) -> NetworkInput:
         """Read and fit a file.
 
         Parameters
         ----------
         ticket
             Admits the bytes of the image and of the input before the image is decoded.
+        out
+            Where to write the network's input: float32 in C order, of its shape; a new array unless given.
 
         Raises
         ------
@@ -80,12 +80,12 @@ class InputReader:
             admit=None if ticket is None else lambda size: ticket.admit(size + input_bytes),
             progress=self.progress,
         )
-        return self.fit(image, start=start)
+        return self.fit(image, start=start, out=out)
 
-    def fit(self, image: ImageArray, *, start: float | None = None) -> NetworkInput:
-        """Fit an image (H, W, C); ``start`` is the time at which its reading began."""
+    def fit(self, image: ImageArray, *, start: float | None = None, out: Array | None = None) -> NetworkInput:
+        """Fit an image (H, W, C), into ``out`` if given; ``start`` is the time at which its reading began."""
         start = perf_counter() if start is None else start
-        x, placement = fit(image, self.network.input_shape, profile=self.network.profile, geometry=self.geometry)
+        x, placement = fit(image, self.network.input_shape, profile=self.network.profile, geometry=self.geometry, out=out)
         return NetworkInput(image, x, placement, perf_counter() - start)
 
 

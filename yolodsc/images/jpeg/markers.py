@@ -1,12 +1,15 @@
-"""The segments of a JPEG file: frame, tables and where the scans lie (ITU-T T.81, annex B)."""
+"""The segments of a JPEG file: frame, tables, and positions of the scans (ITU-T T.81, annex B)."""
 
 import re
 import struct
-from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import accumulate
 
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
+
+from yolodsc.values import Value
 
 ZIGZAG = np.array([
     0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21, 28,
@@ -25,13 +28,12 @@ MAX_SCANS = 100
 
 
 def scans_allowed(pixels: int) -> int:
-    """How many scans an image of so many pixels may have: 20 for the largest, `MAX_SCANS` up to 26 megapixels."""
+    """Return the maximum number of scans of an image of so many pixels: 20 for the largest, `MAX_SCANS` up to 26 megapixels."""
     return min(MAX_SCANS, 20 * MAX_PIXELS // max(pixels, 1))
 
 
-@dataclass(frozen=True, slots=True)
-class Component:
-    """One plane: sampling factors, quantisation table, size in samples and (padded) in blocks, number of its first block."""
+class Component(Value):
+    """One plane: sampling factors, quantisation table, size in samples and (padded) in blocks, index of its first block."""
 
     id: int
     h: int
@@ -44,12 +46,11 @@ class Component:
     offset: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Scan:
-    """Where a scan's data are, and how they are coded.
+class Scan(Value, eq=False):
+    """Position and coding of the data of a scan.
 
-    ``tables``: numbers of DC and AC table of each component; ``counts`` (8, 16) and ``symbols`` (8, 256): the codes, four of DC,
-    four of AC; ``band`` and ``bits``: of progressive files, first and last coefficient, high and low bit.
+    ``tables`` holds the indices of the DC and AC table of each component. ``counts`` (8, 16) and ``symbols`` (8, 256) hold the
+    codes: four DC, four AC. For progressive files, ``band`` holds the first and last coefficient and ``bits`` the high and low bit.
     """
 
     start: int
@@ -63,9 +64,8 @@ class Scan:
     bits: tuple[int, int]
 
 
-@dataclass(slots=True)
-class Frame:
-    """What the header says, and the scans in their order."""
+class Frame(Struct):
+    """The header, and the scans in order."""
 
     progressive: bool
     width: int
@@ -86,7 +86,7 @@ class Frame:
 
 
 def parse(content: bytes) -> Frame | None:
-    """Everything but the entropy-coded data; None for what is no JPEG of 8 bits, Huffman-coded, with one or three components."""
+    """Read everything except the entropy-coded data; return None unless it is a Huffman-coded JPEG of 8 bits with 1 or 3 planes."""
     try:
         frame = _Parser(content).frame()
     except (IndexError, ValueError, struct.error):
@@ -95,7 +95,7 @@ def parse(content: bytes) -> Frame | None:
 
 
 class _Parser:
-    """Walks over the segments once."""
+    """Reads the segments in one pass."""
 
     def __init__(self, content: bytes) -> None:
         self.content = content
@@ -106,7 +106,7 @@ class _Parser:
         self.found: Frame | None = None
 
     def frame(self) -> Frame:
-        """The frame with its scans; a ValueError where there is none."""
+        """Return the frame with its scans; raise a ValueError if there is none."""
         position = 2
         if self.content[:2] != bytes((0xFF, _SOI)):
             raise ValueError
@@ -130,7 +130,7 @@ class _Parser:
         return frame
 
     def _marker(self, position: int) -> tuple[int, int]:
-        """The marker at or after a position, and where its segment begins; a ValueError for a file without an end."""
+        """Return the marker at or after a position, and the start of its segment; raise a ValueError if the file ends before."""
         found = _MARKER.search(self.content, position)
         self.segments += 1
         if found is None or self.segments > MAX_SEGMENTS:
@@ -156,26 +156,15 @@ class _Parser:
             raise ValueError
 
     def _tables(self, body: bytes) -> None:
-        while body:
-            wide, number = body[0] >> 4, body[0] & 15
-            table = np.empty(64, np.int32)
-            table[ZIGZAG] = np.frombuffer(body, ">u2" if wide else np.uint8, 64, 1)
-            self.quantisation[number] = table
-            body = body[1 + 64 * (1 + bool(wide)) :]
+        self.quantisation |= _quantisation_tables(body)
 
     def _codes(self, body: bytes) -> None:
-        while body:
-            number = (body[0] >> 4) * 4 + (body[0] & 15)
-            counts, total = body[1:17], sum(body[1:17])
-            used = accumulate(count << (15 - i) for i, count in enumerate(counts))
-            if (body[0] & 15) > 3 or total > 256 or len(body) < 17 + total or max(used) > 1 << 16:
-                raise ValueError
-            self.counts[number] = np.frombuffer(counts, np.uint8)
-            self.symbols[number, :total] = np.frombuffer(body, np.uint8, total, 17)
-            body = body[17 + total :]
+        for number, counts, symbols in _huffman_tables(body):
+            self.counts[number] = counts
+            self.symbols[number, : len(symbols)] = symbols
 
     def _scan(self, body: bytes, start: int) -> int:
-        """Note a scan; where the next marker is."""
+        """Record a scan and return the position of the next marker."""
         frame = self.found
         count = body[0]
         if frame is None or count not in (1, len(frame.components)) or len(body) < 4 + 2 * count:
@@ -206,7 +195,42 @@ class _Parser:
         return stop
 
 
+@lru_cache(maxsize=64)
+def _quantisation_tables(body: bytes) -> dict[int, NDArray[np.int32]]:
+    """Tables by number. Files of one camera or program have equal segments, so results are kept."""
+    tables: dict[int, NDArray[np.int32]] = {}
+    while body:
+        wide, number = body[0] >> 4, body[0] & 15
+        table = np.empty(64, np.int32)
+        table[ZIGZAG] = np.frombuffer(body, ">u2" if wide else np.uint8, 64, 1)
+        table.flags.writeable = False
+        tables[number] = table
+        body = body[1 + 64 * (1 + bool(wide)) :]
+    return tables
+
+
+@lru_cache(maxsize=64)
+def _huffman_tables(body: bytes) -> tuple[tuple[int, NDArray[np.uint8], NDArray[np.uint8]], ...]:
+    """Number, numbers of codes by length (16,), and symbols of each table of a segment."""
+    tables = []
+    while body:
+        number = (body[0] >> 4) * 4 + (body[0] & 15)
+        counts, total = body[1:17], sum(body[1:17])
+        used = accumulate(count << (15 - i) for i, count in enumerate(counts))
+        if (body[0] & 15) > 3 or number > 7 or total > 256 or len(body) < 17 + total or max(used) > 1 << 16:
+            raise ValueError
+        tables.append((number, np.frombuffer(counts, np.uint8), np.frombuffer(body, np.uint8, total, 17)))
+        body = body[17 + total :]
+    return tuple(tables)
+
+
 def _frame(kind: int, body: bytes) -> Frame:
+    return Frame(kind == _PROGRESSIVE, *_geometry(body))
+
+
+@lru_cache(maxsize=64)
+def _geometry(body: bytes) -> tuple[int, int, int, int, int, int, tuple[Component, ...]]:
+    """Width, height, largest sampling factors, units across and down, and the components."""
     precision, height, width, count = struct.unpack_from(">BHHB", body)
     parts = [(body[6 + 3 * i], body[7 + 3 * i] >> 4, body[7 + 3 * i] & 15, body[8 + 3 * i]) for i in range(count)]
     if precision != 8 or not height or not width or height * width > MAX_PIXELS or count not in (1, 3):
@@ -221,4 +245,4 @@ def _frame(kind: int, body: bytes) -> Frame:
         size = -(-width * component_h // h), -(-height * component_v // v)
         components.append(Component(number, component_h, component_v, table, *size, *blocks, offset))
         offset += blocks[0] * blocks[1]
-    return Frame(kind == _PROGRESSIVE, width, height, h, v, units_x, units_y, tuple(components))
+    return width, height, h, v, units_x, units_y, tuple(components)

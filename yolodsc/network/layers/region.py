@@ -1,7 +1,6 @@
 """``[region]``: the head of YOLOv2 and YOLO9000 (``region_layer.c``)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import ClassVar, Self
@@ -22,8 +21,7 @@ TREE_THRESH = 0.5
 """Minimum probability of a reported class of a tree (``network.c: custom_get_region_detections``)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegionLayer(Head):
+class RegionLayer(Head, kw_only=True):
     """Per anchor: x, y, w, h, objectness, classes; planar, unlike the buffer of AlexeyAB's program, which is ordered by cell.
 
     AlexeyAB's program reads these at fixed entries: it ignores ``background``, and with ``coords`` other than 4 it reads the
@@ -92,11 +90,15 @@ class RegionLayer(Head):
 
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
         """Darknet: ``forward_region_layer`` of AlexeyAB: x and y stay raw until they are decoded."""
-        out = inputs[0].reshape(len(self.anchors), -1, *self.shape[1:]).copy()
+        return self.activated(inputs[0].reshape(len(self.anchors), -1, *self.shape[1:])).reshape(self.shape)
+
+    def activated(self, entries: Array) -> Array:
+        """The activations of boxes (anchors, coords + 1 + classes, ...), without those of x and y."""
+        out = entries.copy()
         first, last = self.objectness + 1, self.objectness + 1 + self.classes
         if not self.background:
             out[:, first - 1] = logistic(out[:, first - 1])
-        for anchor in out:  # (coords + 1 + classes, H, W)
+        for anchor in out:  # (coords + 1 + classes, ...)
             if self.tree:
                 anchor[first:last] = self.tree.softmax(anchor[first:last])
             elif self.softmax:
@@ -104,7 +106,7 @@ class RegionLayer(Head):
                 anchor[start:last] = softmax(anchor[start:last])
             elif self.profile.region_scores == "logistic":
                 anchor[first:last] = logistic(anchor[first:last])
-        return out.reshape(self.shape)
+        return out
 
     def decode(self, output: Array, *, input_shape: Shape, thresh: float) -> Candidates:
         """Darknet: ``get_region_box``, ``custom_get_region_detections``."""

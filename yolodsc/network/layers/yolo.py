@@ -1,7 +1,6 @@
 """``[yolo]``: the head of YOLOv3, v4 and v7 (``yolo_layer.c``)."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Self, cast
 
 import numpy as np
@@ -23,8 +22,7 @@ TRAINING = frozenset(
 _NMS_KINDS = {kind: kind for kind in ("greedynms", "diounms", "cornersnms")}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnchorHead(Head):
+class AnchorHead(Head, kw_only=True):
     """Common base of ``[yolo]`` and ``[Gaussian_yolo]``.
 
     Attributes
@@ -108,8 +106,7 @@ def anchor_options(section: Section, preceding: Preceding, *, entries: int) -> d
     }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class YoloLayer(AnchorHead):
+class YoloLayer(AnchorHead, kw_only=True):
     """Per anchor: x, y, w, h, objectness, classes.
 
     Attributes
@@ -131,11 +128,15 @@ class YoloLayer(AnchorHead):
 
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
         """Darknet: ``forward_yolo_layer``: logistic of all entries but the sizes, then the scaling of x and y."""
-        out = self.entries(inputs[0]).copy()  # (anchors, 5 + classes, H, W)
+        return self.activated(self.entries(inputs[0])).reshape(self.shape)
+
+    def activated(self, entries: Array) -> Array:
+        """The activations of boxes (anchors, 5 + classes, ...)."""
+        out = entries.copy()
         if not self.new_coords:
             out[:, :2], out[:, 4:] = logistic(out[:, :2]), logistic(out[:, 4:])
         out[:, :2] = self.stretched(out[:, :2])
-        return out.reshape(self.shape)
+        return out
 
     def decode(self, output: Array, *, input_shape: Shape, thresh: float) -> Candidates:
         """Darknet: ``get_yolo_box``, ``get_yolo_detections``."""

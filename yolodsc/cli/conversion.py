@@ -1,0 +1,108 @@
+"""Converts plain values of options, so that a command starts without the converter of Typer.
+
+Typer >= 0.24 converts values with Pydantic, whose import takes 80 ms, a sixth of the start of ``yolodsc detect``. Here omitted
+options, texts, paths and numbers in their usual form are converted; Typer converts and refuses everything else.
+"""
+
+import os
+import re
+from collections.abc import Callable
+from functools import partial
+from inspect import signature
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple, get_args, get_origin
+
+from typer.core import TyperCommand
+from typer.models import ParameterInfo
+
+NUMBERS = {int: re.compile(r"[0-9]{1,15}"), float: re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")}
+"""What is converted here; other forms of numbers are Typer's matter."""
+
+
+class PlainHelp:
+    """A command whose ``--help`` is False where it is not given, which takes no conversion; None would be converted."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """The option ``--help``."""
+        base: Any = super()
+        option = base.get_help_option(ctx)
+        if option is not None and not isinstance(option.process_value, partial):
+            option.process_value = partial(_flag, option.process_value)
+        return option
+
+
+class Command(PlainHelp, TyperCommand):
+    """A command of Typer that starts without Typer's converter."""
+
+
+class Kind(NamedTuple):
+    """The type of a parameter without ``None``, and what Typer knows about it."""
+
+    type: Any
+    info: ParameterInfo
+
+
+def with_plain_conversion(command: Any, function: Callable[..., int]) -> Any:
+    """The command that Typer made of a function, with a conversion of plain values before Typer's own."""
+    kinds = {parameter.name: _kind(parameter.annotation) for parameter in signature(function).parameters.values()}
+    for parameter in command.params:
+        if (kind := kinds.get(parameter.name)) is not None and not parameter.required and parameter.callback is None:
+            parameter.process_value = partial(_processed, kind, parameter.process_value)
+    return command
+
+
+def _kind(annotation: Any) -> Kind | None:
+    """The kind of ``Annotated[T | None, typer.Option(...)]``; None for other annotations and types with a parser of their own."""
+    if get_origin(annotation) is not Annotated:
+        return None
+    declared, info, *_ = get_args(annotation)
+    types = [member for member in get_args(declared) or (declared,) if member is not type(None)]
+    listed = get_origin(declared) is list
+    if not isinstance(info, ParameterInfo) or info.parser or getattr(info, "click_type", None) or listed or len(types) != 1:
+        return None
+    return Kind(list[str] if types == [list[str]] else types[0], info)
+
+
+def _flag(by_typer: Callable[[Any, Any], Any], context: Any, value: Any) -> Any:
+    """The value of a flag."""
+    return by_typer(context, False if value is None else value)
+
+
+def _processed(kind: Kind, by_typer: Callable[[Any, Any], Any], context: Any, value: Any) -> Any:
+    """The value of a parameter, converted here if it is plain."""
+    converted = _plain(kind, value)
+    return by_typer(context, value) if converted is NotImplemented else converted
+
+
+def _plain(kind: Kind, value: Any) -> Any:
+    """The converted value; NotImplemented if Typer has to convert or refuse it."""
+    if kind.type == list[str]:
+        return _list(value)
+    if value is None:
+        return None
+    if kind.type in (int, float):
+        return _number(kind, value)
+    if kind.type is Path and isinstance(value, str):
+        return _path(kind.info, value)
+    return value if type(value) is kind.type and kind.type in (str, bool, Path) else NotImplemented
+
+
+def _list(value: Any) -> Any:
+    if value is None:
+        return ()
+    plain = isinstance(value, tuple | list) and all(isinstance(member, str) for member in value)
+    return list(value) if plain else NotImplemented
+
+
+def _number(kind: Kind, value: Any) -> Any:
+    if isinstance(value, str) and NUMBERS[kind.type].fullmatch(value):
+        value = kind.type(value)
+    low, high = kind.info.min, kind.info.max
+    inside = type(value) is kind.type and (low is None or value >= low) and (high is None or value <= high)
+    return value if inside else NotImplemented
+
+
+def _path(info: ParameterInfo, text: str) -> Any:
+    checked = info.exists or info.writable or info.resolve_path or info.allow_dash or not (info.file_okay and info.dir_okay)
+    usable = not checked and (os.access(text, os.R_OK) or not os.path.exists(text))  # noqa: PTH110 - never raises
+    return Path(text) if usable else NotImplemented
