@@ -48,7 +48,6 @@ def anchors(
     quiet: options.Quiet = False,
 ) -> int:
     """Find anchors for a dataset by k-means on the IoU of its boxes, as Darknet's calc_anchors, and compare a network's own."""
-    ground_truth.ensure_consistent()
     ground_truth.ensure_present()
     if plot is not None:
         require_matplotlib()
@@ -56,7 +55,7 @@ def anchors(
     head = _head(network, size)
     width, height = parse_size(size or (head[0] if head else DEFAULT_SIZE))
     report = InputReport()
-    dataset = ground_truth.read((), report)
+    dataset = ground_truth.read(report)
     sizes = box_sizes(dataset, width=width, height=height, letterbox=letterbox)
     found = fit_anchors(sizes, count or (len(head[1]) if head else DEFAULT_COUNT), seed=seed)
     own = measured_anchors(head[1], sizes) if head else None
