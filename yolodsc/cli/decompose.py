@@ -67,6 +67,7 @@ def decompose(
     stem = name or f"{files.cfg.stem}-separable"
     ensure_writable(out, stem)
     if report_to is not None:
+        require_matplotlib()
         ensure_directory_possible(report_to)
     original = read_network(files, profile=profile, size=size)
     class_list(files.names, original)
