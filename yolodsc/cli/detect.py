@@ -78,7 +78,13 @@ def detect(
         output.ensure_none()
         names = names_of(files, loaded, data=labels.data)
         return _classify(loaded, names, paths, top=top, detection=detection, running=running, quiet=quiet)
-    common: dict[str, Any] = {"loading": loading, "detection": detection, "running": running, "quiet": quiet}
+    common: dict[str, Any] = {
+        "loading": loading,
+        "detection": detection,
+        "running": running,
+        "quiet": quiet,
+        "one_image": paths.single,
+    }
     detector = open_detector(files, data=labels.data, thresh=thresh, network=loaded, **common)
     if classes is not None:
         detector.classes = class_numbers(detector.names, classes)

@@ -63,7 +63,7 @@ def _plan(
     network: Network, quantization: Quantization | None, running: options.RunningOptions, *, time: bool, json: Path | None
 ) -> int:
     """Print the operations that the engine runs instead of the layers."""
-    threads, backend = running.threads, select_backend(running.isa)
+    threads, backend = running.threads or 1, select_backend(running.isa)
     compiled = engine.compile(network, threads=threads, isa=running.isa, precision=running.precision, quantization=quantization)
     with compiled as runner:
         entries, x = runner.entries(), np.zeros(network.input_shape, np.float32)

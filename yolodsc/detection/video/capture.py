@@ -157,7 +157,7 @@ class CaptureSource:
         """Report frames that the file announces and does not give."""
         if self._total is None or Path(self.name).suffix.lower() not in _COUNTED:
             return
-        missing = self._total - self._number
+        missing = self._total - self._number - self._unreadable
         if missing > 0:
             self._report(f"{self.name}: {self._number} of {self._total} frames could be read")
             self.failed = missing > max(2, _TOLERANCE * self._total)
