@@ -11,7 +11,7 @@ from yolodsc.cli.ground_truth import GroundTruthOptions
 from yolodsc.cli.network_files import model_files
 from yolodsc.cli.outputs import ensure_outputs_differ_from_inputs, is_standard_output, write_text
 from yolodsc.cli.tables.table import aligned
-from yolodsc.cli.terminal import note, say
+from yolodsc.cli.terminal import note, say, styled
 from yolodsc.darknet import profile_named, read_cfg
 from yolodsc.errors import DatasetError
 from yolodsc.evaluation import (
@@ -100,7 +100,7 @@ def _lines(found: Anchors, own: Anchors | None, *, cell: tuple[float, float], bo
     form = "{:.2f},{:.2f}" if cell != (1.0, 1.0) else "{:.0f},{:.0f}"
     compared = f" (the network's own anchors: {100 * own.average_iou:.2f} %)" if own else ""
     return [
-        f"anchors = {',  '.join(form.format(*pair) for pair in numbers)}",
+        styled(f"anchors = {',  '.join(form.format(*pair) for pair in numbers)}", "bold"),
         f"average IoU {100 * found.average_iou:.2f} %{compared}; {boxes} boxes at {size}",
         "",
         *aligned(rows),

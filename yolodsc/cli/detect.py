@@ -169,17 +169,23 @@ def _report(result: ImageResult, run: ClipRun) -> None:
         objects = f"{count} object{'' if count == 1 else 's'}"
         size = f"{result.detections.width}x{result.detections.height}"
         say(f"{result.path}: {size}, {objects}, {result.seconds * 1000:.0f} ms")
-        say(*(f"  {line}" for line in _boxes(result.detections)))
+        say(*_boxes(result.detections))
     if run.window is not None:
         run.window.show(result.detections.draw(result.image)[..., ::-1].copy(), until_key=True)
     return None
 
 
 def _boxes(detections: Detections) -> list[str]:
-    """A table of classes, scores and pixels."""
+    """A table of classes, scores and pixels; boxes are cut at the edges of the image."""
     if not len(detections):
         return []
     rows: list[tuple[str, ...]] = [("class", "score", "left", "top", "right", "bottom")]
+    limits = (detections.width, detections.height) * 2
     for name, score, box in zip(detections.class_names(), detections.scores, detections.boxes_xyxy, strict=True):
-        rows.append((name, f"{score:.3f}", *(f"{side:.0f}" for side in box)))
-    return aligned(rows, left=1)
+        rows.append((name, f"{score:.3f}", *(_inside(side, limit) for side, limit in zip(box, limits, strict=True))))
+    return aligned(rows, left=1, bold=(0, 1), indent=2)
+
+
+def _inside(side: float, limit: int) -> str:
+    """A coordinate in whole pixels, inside the image."""
+    return str(round(min(max(float(side), 0.0), limit)))
