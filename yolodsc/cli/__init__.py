@@ -20,7 +20,9 @@ from yolodsc.cli.conversion import PlainHelp, with_plain_conversion
 from yolodsc.cli.groups import expand_groups
 from yolodsc.errors import OptionError
 
-COMMANDS = tuple("detect evaluate decompose separate finetune anchors convert summary bench warmup info completion".split())
+COMMANDS = tuple(
+    "detect evaluate decompose separate quantize finetune anchors convert summary bench warmup info completion".split()
+)
 """Subcommands in the order of ``--help``; ``yolodsc.cli.NAME`` holds the function ``NAME``."""
 
 COMPLETION_VARIABLE = "_YOLODSC_COMPLETE"
