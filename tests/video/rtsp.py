@@ -14,7 +14,7 @@ _PAYLOAD = 1400
 _CLOCK = 90_000
 
 
-def mpeg4_frames(path: Path) -> list[bytes]:
+def coded_frames(path: Path) -> list[bytes]:
     """The coded frames of an AVI file, from its ``00dc`` chunks."""
     content = path.read_bytes()
     start = content.index(b"movi") + 4
@@ -100,7 +100,7 @@ class RtspServer(socketserver.ThreadingTCPServer):
 @contextmanager
 def rtsp_server(folder: Path, *, count: int) -> Iterator[RtspServer]:
     """A running server of the frames of `write_clip`."""
-    server = RtspServer(mpeg4_frames(write_clip(folder / "rtsp.avi", 50, fps=25, codec="XVID")), count)
+    server = RtspServer(coded_frames(write_clip(folder / "rtsp.avi", 50, fps=25, codec="XVID")), count)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

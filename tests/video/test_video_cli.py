@@ -171,6 +171,20 @@ def test_messages_of_libraries_stay_off_the_terminal(clip: Path, tmp_path: Path)
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="limits of POSIX")
+def test_a_full_disk_leaves_no_video(clip: Path, tmp_path: Path) -> None:
+    """One line, exit status 2, and no file, neither whole nor temporary."""
+    long = write_clip(tmp_path / "long.mp4", 60, size=(320, 240))
+
+    done = run(
+        "detect", str(long), *LOW, "--save", str(tmp_path / "out"), "--quiet", shell="ulimit -f 8; {}", PYTHONDONTWRITEBYTECODE="1"
+    )
+
+    complains(done, "long.mp4: cannot be written: ")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="displays of Linux")
 @pytest.mark.parametrize("display", ["", ":7777"])
 def test_showing_without_a_display_is_refused(display: str, clip: Path) -> None:

@@ -1,6 +1,7 @@
 """`Detector`: images in, `Detections` out."""
 
 from collections.abc import Callable, Generator, Iterable, Sequence
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
@@ -12,12 +13,14 @@ from yolodsc.arrays import Array
 from yolodsc.darknet import ALEXEYAB, Profile
 from yolodsc.detection.calls.image_input import ImageInput, ImageInputReader, in_memory, named_entries, shown_path
 from yolodsc.detection.calls.pipelines import pipeline_of, tiling_of, with_images
+from yolodsc.detection.calls.runners import DetectorRunners
 from yolodsc.detection.calls.selection import CallOptions, SelectivePostprocessor, checked_thresholds, postprocessor
 from yolodsc.detection.classes import ClassSelection, class_numbers, listed_names, reported_classes
 from yolodsc.detection.detections import Detections
 from yolodsc.detection.model_files import ModelFiles, names_beside, quantization_of, read_network
 from yolodsc.detection.network_input import chosen_decoder, default_geometry
 from yolodsc.detection.pipeline import ImageResult, Pipeline
+from yolodsc.detection.postprocess import HeadDecoding
 from yolodsc.images import Geometry, ImageArray, Placement
 from yolodsc.network import InputSize, Network
 
@@ -33,14 +36,12 @@ class Detector:
     ----------
     network
         Must have a head; `Classifier` runs classifiers.
-    names
-        One for every class; class numbers if omitted.
+    names, classes
+        Names of all classes, by default their numbers; the classes to report, by name or number, by default all.
     thresh, nms_thresh
         Minimum score and maximum overlap, both strict; by default those of the profile.
     geometry
         How images are fitted; by default as profile and cfg say.
-    classes
-        Report only these classes, given by name or number.
     bgr
         Arrays are in BGR order, as ``cv2.imread`` returns them.
     exif
@@ -50,9 +51,11 @@ class Detector:
         libjpeg-turbo; ``auto`` is ``darknet`` for the profiles ``alexeyab`` and ``pjreddie``, ``fast`` for ``opencv``. Files that
         the ``darknet`` decoder does not support are read by the other one.
     threads
-        Threads for one image; limited to the cores that the process may use.
+        Threads for one image; limited to the cores that the process may use. By default all cores for a call, one for `many`; with
+        ``streams``, as many as these leave.
     streams
-        Images that `many` processes at the same time; limited so that all threads together do not exceed the cores.
+        Images that `many` processes at the same time; limited so that all threads together do not exceed the cores. By default as
+        many as fill the cores.
     isa, precision, quantization
         As for `engine.compile`.
     progress
@@ -66,10 +69,8 @@ class Detector:
 
     Raises
     ------
-    OptionError
-        A threshold lies outside 0..1, a class is unknown, or the decoder is unknown.
-    CfgError
-        The network has no head.
+    OptionError, CfgError
+        A threshold lies outside 0..1, or a class or the decoder is unknown; the network has no head.
     """
 
     def __init__(
@@ -84,8 +85,8 @@ class Detector:
         bgr: bool = False,
         exif: bool | None = None,
         decoder: str = "auto",
-        threads: int = 1,
-        streams: int = 1,
+        threads: int | None = None,
+        streams: int | None = None,
         isa: str | None = None,
         progress: Callable[[int, int], None] | None = None,
         tiles: str | tuple[int, int] | None = None,
@@ -109,16 +110,13 @@ class Detector:
             decoder=chosen_decoder(network, decoder),
             progress=progress,
         )
-        self.runner = engine.compile(
-            network,
-            threads=threads,
-            streams=streams,
-            isa=isa,
-            progress=progress,
-            precision=precision,
-            quantization=quantization,
+        self.decoding = HeadDecoding(network)
+        running: dict[str, Any] = {"isa": isa, "progress": progress, "precision": precision, "quantization": quantization}
+        self._runners = DetectorRunners(
+            partial(engine.compile, network, outputs=self.decoding.outputs, **running), threads, streams
         )
-        self.threads, self.streams = self.runner.threads, self.runner.streams
+        self.runner, self.streams = self._runners.one, self._runners.streams
+        self.threads = self.runner.threads
 
     @classmethod
     def from_files(
@@ -152,12 +150,19 @@ class Detector:
         return f"Detector({name}: {len(self.names)} classes, input {self.network.input_shape}, profile {self.network.profile.name})"
 
     @property
-    def pipeline(self) -> Pipeline:
-        """The pipeline from files to detections, with the present thresholds and classes."""
-        return self._pipeline(self._postprocessor())
+    def many_runner(self) -> engine.Runner:
+        """The runner of many images, compiled at its first use unless it is ``runner``, that of a call."""
+        return self._runners.many
 
-    def _pipeline(self, post: SelectivePostprocessor) -> Pipeline:
-        return pipeline_of(self.reader, self.runner, post, self.tiling)
+    @property
+    def pipeline(self) -> Pipeline:
+        """The pipeline from many files to detections, with the present thresholds and classes."""
+        return self._pipeline(self._postprocessor(), self.many_runner)
+
+    def _pipeline(self, post: SelectivePostprocessor, runner: engine.Runner) -> Pipeline:
+        if self.tiling is not None:
+            runner = self.many_runner
+        return pipeline_of(self.reader, runner, self.decoding, post, self.tiling)
 
     def __call__(self, image: ImageInput, *, bgr: bool | None = None, **options: Unpack[CallOptions]) -> Detections:
         """Detect objects in one image.
@@ -182,15 +187,13 @@ class Detector:
 
         Raises
         ------
-        ImageError
-            The image cannot be read, or the array has another type or shape.
-        OptionError
-            A threshold or class is invalid.
+        ImageError, OptionError
+            The image cannot be read, or the array has another type or shape; a threshold or class is invalid.
         """
         post = self._postprocessor(**options)
         entry = in_memory(image, bgr=self.bgr if bgr is None else bgr)
         given = self.reader.read(entry)
-        return replace(self._pipeline(post).one(given, path=shown_path(entry)), image=given.image)
+        return replace(self._pipeline(post, self.runner).one(given, path=shown_path(entry)), image=given.image)
 
     def many(
         self, images: Iterable[ImageInput], *, bgr: bool | None = None, **options: Unpack[CallOptions]
@@ -201,16 +204,15 @@ class Detector:
         of detections. Images may come from an endless iterator. Each result and its detections keep their image: to keep the
         detections of many images, keep ``result.detections.without_image()``.
 
-        Parameters
-        ----------
-        images
-            Images as for a call; arrays and tensors of four axes are batches, (N, H, W, C) and (N, C, H, W).
-        bgr, **options
-            As for a call.
+        Images and options are those of a call; arrays and tensors of four axes are batches, (N, H, W, C) and (N, C, H, W).
         """
         post = self._postprocessor(**options)
         entries = named_entries(images, bgr=self.bgr if bgr is None else bgr)
-        return with_images(self._pipeline(post).many(entries))
+        return with_images(self._pipeline(post, self.many_runner).many(entries))
+
+    def head_outputs(self, x: Array) -> dict[int, Array]:
+        """Return the outputs (C, H, W) of the heads by layer index for an input (C, H, W) of the network."""
+        return self.decoding.head_outputs(self.runner, self.runner(x))
 
     def stream(self, source: "Source", **options: Any) -> Generator[tuple[ImageArray, Detections]]:
         """Yield the frames of a video, a camera or a stream, in RGB, and their detections; see `video.stream.stream`.
@@ -224,7 +226,7 @@ class Detector:
     def detections(
         self, outputs: dict[int, Array], placement: Placement, *, width: int, height: int, path: str | None = None
     ) -> Detections:
-        """Return the detections in the heads' outputs (C, H, W), by layer index.
+        """Return the detections in the heads' outputs (C, H, W), by layer index; see `head_outputs`.
 
         ``placement`` is that of `images.fit`, ``width`` and ``height`` are the size of the image in pixels.
         """
@@ -234,7 +236,7 @@ class Detector:
 
     def close(self) -> None:
         """Release the runner's threads and memory; leaving a ``with`` block does so too."""
-        self.runner.close()
+        self._runners.close()
 
     def __enter__(self) -> Self:
         return self

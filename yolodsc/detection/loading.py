@@ -26,7 +26,7 @@ class RunOptions(TypedDict, total=False):
     bgr: bool
     exif: bool | None
     decoder: str
-    threads: int
+    threads: int | None
     isa: str | None
     progress: Callable[[int, int], None] | None
 
@@ -38,7 +38,7 @@ class DetectorOptions(RunOptions, total=False):
     nms_thresh: float | None
     geometry: Geometry | None
     classes: ClassSelection | None
-    streams: int
+    streams: int | None
     tiles: str | tuple[int, int] | None
     tile_overlap: float
     precision: str

@@ -1,3 +1,8 @@
+from .anchors import Anchors as Anchors
+from .anchors import box_sizes as box_sizes
+from .anchors import draw_anchors as draw_anchors
+from .anchors import fit_anchors as fit_anchors
+from .anchors import measured_anchors as measured_anchors
 from .comparison.bootstrap import RESAMPLES as RESAMPLES
 from .comparison.bootstrap import Difference as Difference
 from .comparison.bootstrap import compare as compare

@@ -9,20 +9,22 @@ from msgspec.structs import replace
 from yolodsc.detection.calls.image_input import shown_path
 from yolodsc.detection.network_input import InputReader
 from yolodsc.detection.pipeline import ImageResult, Pipeline
-from yolodsc.detection.postprocess import Postprocessor
+from yolodsc.detection.postprocess import HeadDecoding, Postprocessor
 from yolodsc.engine import Runner
 
 if TYPE_CHECKING:
     from yolodsc.detection.tiles import Tiling
 
 
-def pipeline_of(reader: InputReader, runner: Runner, post: Postprocessor, tiling: "Tiling | None") -> Pipeline:
+def pipeline_of(
+    reader: InputReader, runner: Runner, decoding: HeadDecoding, post: Postprocessor, tiling: "Tiling | None"
+) -> Pipeline:
     """Return the pipeline from files to detections."""
     if tiling is None:
-        return Pipeline(reader, runner, post)
+        return Pipeline(reader, runner, decoding, post)
     from yolodsc.detection.tiles import TiledPipeline
 
-    return TiledPipeline(reader, runner, post, tiling)
+    return TiledPipeline(reader, runner, decoding, post, tiling)
 
 
 def tiling_of(tiles: str | tuple[int, int] | None, overlap: float) -> "Tiling | None":

@@ -1,18 +1,24 @@
 """OpenCV's video input and output, opened without messages of its libraries."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from yolodsc.detection.video.kinds import is_url
+from yolodsc.engine import capped_at_cores
 from yolodsc.images import ImageArray
 
 TIMEOUT_MS = 10_000
 """Maximum time in which a stream opens or gives its next frame."""
+
+MAX_CORES = 2**16
+"""More than any machine has."""
 
 _CODECS = ("avc1", "mp4v")
 """H.264, which every player shows, where OpenCV has an encoder for it; else MPEG-4."""
@@ -47,10 +53,15 @@ def open_capture(source: str | int) -> Capture | None:
             capture = cv2.VideoCapture(source)
         else:
             limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, TIMEOUT_MS]
-            capture = cv2.VideoCapture(source, cv2.CAP_FFMPEG, limits)
+            capture = cv2.VideoCapture(source, cv2.CAP_FFMPEG, [*limits, cv2.CAP_PROP_N_THREADS, _decoder_threads(source)])
             if not capture.isOpened():  # a build without FFmpeg, or a format that only another backend knows
                 capture = cv2.VideoCapture(source)
     return capture if capture.isOpened() else None
+
+
+def _decoder_threads(source: str) -> int:
+    """Half of the cores for files, since the network needs them too; one for streams, each further one delays them by a frame."""
+    return 1 if is_url(source) else max(1, capped_at_cores(1, MAX_CORES)[1] // 2)
 
 
 def open_writer(path: Path, *, fps: float, size: tuple[int, int]) -> Any:
@@ -88,15 +99,41 @@ def to_rgb(frame: NDArray[Any]) -> ImageArray | None:
     return np.asarray(cv2.cvtColor(frame, codes[channels]), np.uint8) if channels in codes else None
 
 
+class _Silence:
+    """OpenCV's log level while any thread needs silence; the last one restores it."""
+
+    def __init__(self) -> None:
+        self._lock, self._threads, self._level = Lock(), 0, 0
+
+    def begin(self) -> None:
+        """Silence OpenCV."""
+        from cv2.utils import logging
+
+        with self._lock:
+            if self._threads == 0:
+                self._level = logging.getLogLevel()
+                logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+            self._threads += 1
+
+    def end(self) -> None:
+        """Restore the level."""
+        from cv2.utils import logging
+
+        with self._lock:
+            self._threads -= 1
+            if self._threads == 0:
+                logging.setLogLevel(self._level)
+
+
+_silence = _Silence()
+
+
 @contextmanager
 def silent() -> Iterator[None]:
-    """Keep OpenCV and FFmpeg from writing to standard error, unless the environment asks for it."""
-    import cv2
-
+    """Keep OpenCV and FFmpeg from writing to standard error; a user's ``OPENCV_FFMPEG_LOGLEVEL`` takes precedence."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET; read when FFmpeg is first used
-    before: Sequence[int] = [cv2.utils.logging.getLogLevel()]
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    _silence.begin()
     try:
         yield
     finally:
-        cv2.utils.logging.setLogLevel(before[0])
+        _silence.end()

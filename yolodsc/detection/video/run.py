@@ -10,10 +10,10 @@ from time import perf_counter
 
 from yolodsc.detection.detections import Detections
 from yolodsc.detection.pipeline import Pipeline
-from yolodsc.detection.video.frames import Frame, FrameSource
+from yolodsc.detection.video.frames import FrameSource, VideoFrame
 from yolodsc.images import from_array
 
-_WAITING = 2
+_WAITING = 4
 """Frames that are read ahead of the network, beyond those in it."""
 
 _POLL = 0.1
@@ -37,7 +37,7 @@ class FrameResult:
         Time of the network and of everything after it, without reading and fitting.
     """
 
-    frame: Frame
+    frame: VideoFrame
     detections: Detections
     seconds: float
 
@@ -45,8 +45,8 @@ class FrameResult:
 def detect_frames(pipeline: Pipeline, source: FrameSource) -> Generator[FrameResult]:
     """Yield the results of all frames in their order.
 
-    One thread reads frames; further threads run the network on as many frames as it has streams, and prepare one more. If the
-    source is live, frames that arrive while all of them are busy are dropped, so that results are never late.
+    One thread reads frames; further threads fit them and run the network, as many as it has streams. If the source is live, frames
+    that arrive while all of them are busy are dropped, so that results are never late.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def detect_frames(pipeline: Pipeline, source: FrameSource) -> Generator[FrameRes
     streams = pipeline.runner.streams
     results: Queue[Future[FrameResult] | None] = Queue(streams + _WAITING)
     stopped = Event()
-    with ThreadPoolExecutor(streams + 1, "frames") as workers:
+    with ThreadPoolExecutor(streams, "frames") as workers:
         reading = (pipeline, source, workers, results, stopped)
         reader = Thread(target=_read, args=reading, name="video", daemon=True)
         reader.start()
@@ -111,7 +111,7 @@ def _cancel(results: "Queue[Future[FrameResult] | None]") -> None:
                 future.cancel()
 
 
-def _processed(pipeline: Pipeline, frame: Frame, name: str) -> FrameResult:
+def _processed(pipeline: Pipeline, frame: VideoFrame, name: str) -> FrameResult:
     given = pipeline.reader.fit(from_array(frame.image, channels=pipeline.reader.network.input_shape.channels))
     start = perf_counter()
     detections = replace(pipeline.one(given, path=name), frame=frame.number, time_ms=frame.time_ms)

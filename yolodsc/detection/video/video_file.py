@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.detection.video.opencv import frame_count, open_writer
+from yolodsc.detection.video.opencv import frame_count, open_writer, silent
 from yolodsc.errors import ImageError
 
 _WAITING = 4
@@ -102,14 +102,16 @@ class VideoFile:
         width, height = self._size
         if frame.shape[1] - width not in (0, 1) or frame.shape[0] - height not in (0, 1):
             frame = np.asarray(cv2.resize(frame, self._size), np.uint8)
-        self._writer.write(np.ascontiguousarray(frame[:height, :width]))
+        with silent():  # a full disk, which `close` reports
+            self._writer.write(np.ascontiguousarray(frame[:height, :width]))
 
     def _finish(self) -> None:
         """Wait for the encoder and close its file."""
         self._encoder.shutdown(wait=True)
         writer, self._writer = self._writer, None
         if writer is not None:
-            writer.release()
+            with silent():
+                writer.release()
         while self._pending:
             self._pending.popleft().result()
 
