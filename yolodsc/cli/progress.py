@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from threading import Lock, Timer
 from time import perf_counter
 from typing import TypeVar
 
@@ -32,6 +33,41 @@ def progress(
     redirect = sys.stdout.isatty()  # results that go to a file or pipe must not pass through the console of the bar
     with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=redirect) as bar:
         yield from bar.track(items, total=count)
+
+
+class Announcement:
+    """Prints one line once compilation by Numba has taken a second in all: an observer for `jit.observe_compilation`."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._depth, self._spent, self._start = 0, 0.0, 0.0
+        self._timer: Timer | None = None
+        self._announced = False
+
+    def begin(self) -> None:
+        """Print the line after what is left of the second, unless the compilation ends before."""
+        with self._lock:
+            self._depth += 1
+            if self._depth > 1 or self._announced:
+                return
+            self._start = perf_counter()
+            self._timer = Timer(max(1.0 - self._spent, 0.0), self._announce)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def end(self) -> None:
+        """Count the time of a compilation."""
+        with self._lock:
+            self._depth = max(self._depth - 1, 0)
+            if self._depth == 0 and self._timer is not None:
+                self._timer.cancel()
+                self._spent += perf_counter() - self._start
+
+    def _announce(self) -> None:
+        with self._lock:
+            first, self._announced = not self._announced, True
+        if first:
+            log("yolodsc: compiling kernels (first run on this machine)")
 
 
 class Compiling:
