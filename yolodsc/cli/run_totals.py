@@ -34,6 +34,11 @@ class RunTotals:
         """Count a video, a camera or a stream, which reports what it found itself."""
         self.failed += not succeeded
 
+    def kept(self, written: str) -> str:
+        """What an interrupted run leaves."""
+        images = f"{self.images} image{'' if self.images == 1 else 's'} done"
+        return f"{images}; wrote {written}" if written else images
+
     def report(self, *, written: str) -> None:
         """Print a line about more than one image, and what was written."""
         if self.images > 1:
