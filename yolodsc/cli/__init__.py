@@ -17,7 +17,7 @@ from yolodsc.cli.conversion import Command, PlainHelp, with_plain_conversion
 from yolodsc.cli.groups import expand_groups
 from yolodsc.errors import OptionError
 
-COMMANDS = ("detect", "evaluate", "decompose", "separate", "finetune", "convert", "summary", "info", "warmup", "bench")
+COMMANDS = ("detect", "evaluate", "audit", "decompose", "separate", "finetune", "convert", "summary", "info", "warmup", "bench")
 """Subcommands in the order of ``--help``; ``yolodsc.cli.NAME`` holds the function ``NAME``."""
 
 

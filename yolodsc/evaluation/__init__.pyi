@@ -1,7 +1,13 @@
+from .audit.ranking import FAULTS as FAULTS
+from .audit.ranking import Audit as Audit
+from .audit.ranking import Suspect as Suspect
+from .audit.ranking import audit as audit
+from .audit.table import audit_csv as audit_csv
 from .comparison.bootstrap import RESAMPLES as RESAMPLES
 from .comparison.bootstrap import Difference as Difference
 from .comparison.bootstrap import compare as compare
 from .comparison.bootstrap import read_evaluation as read_evaluation
+from .comparison.schema import EvaluationFile as EvaluationFile
 from .datasets.coco_json import load_json as load_json
 from .datasets.comp4 import write_comp4 as write_comp4
 from .datasets.dataset import Dataset as Dataset
@@ -44,6 +50,12 @@ from .metrics.score import score_detections as score_detections
 from .metrics.tables import DetectionTable as DetectionTable
 from .plots import require_matplotlib as require_matplotlib
 from .plots import write_plots as write_plots
+from .report.contents import audit_page as audit_page
+from .report.contents import comparison_content as comparison_content
+from .report.contents import comparison_page as comparison_page
+from .report.contents import evaluation_page as evaluation_page
+from .report.page import write_page as write_page
+from .report.writer import ReportWriter as ReportWriter
 from .restriction import restricted as restricted
 from .verdict.confusion import CONFUSION_IOU as CONFUSION_IOU
 from .verdict.totals import DetectionTotals as DetectionTotals

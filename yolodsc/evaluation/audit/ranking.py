@@ -1,8 +1,8 @@
 """Labels and unlabelled detections by how likely the ground truth is at fault.
 
-How far the network is to be believed is read off the given labels themselves, as in confident learning (Northcutt, Jiang and Chuang,
-"Confident Learning: Estimating Uncertainty in Dataset Labels", 2021): how often it agrees with labels of the same size, and how often a
-detection of the same score agrees with a label.
+The given labels themselves show how reliable the network is, as in confident learning (Northcutt, Jiang and Chuang, "Confident
+Learning: Estimating Uncertainty in Dataset Labels", 2021): how often it agrees with labels of the same size, how often a detection of
+the same score agrees with a label, and which classes it confuses.
 """
 
 from collections.abc import Sequence
