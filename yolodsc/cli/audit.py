@@ -12,7 +12,7 @@ from yolodsc.cli.inference import DetectionRun, JournalOptions, dataset_detectio
 from yolodsc.cli.tables.table import aligned
 from yolodsc.cli.terminal import note, say
 from yolodsc.errors import DatasetError, OptionError
-from yolodsc.evaluation import Audit, Suspect
+from yolodsc.evaluation import Audit, Suspect, audit_labels
 from yolodsc.files import folder as make_folder
 from yolodsc.files import is_folder, write_bytes
 
@@ -57,9 +57,7 @@ def audit(
     if report is not None:
         make_folder(report, error=OptionError)
     found = dataset_detections(ground_truth, run, {"--csv": csv})
-    from yolodsc.evaluation import audit as ranked
-
-    result = ranked(found.dataset, found.detections)
+    result = audit_labels(found.dataset, found.detections)
     for remark in found.notes[:20]:
         note(remark)
     if not quiet:

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -13,16 +12,14 @@ from yolodsc.cli import options
 from yolodsc.cli.network_files import class_list, model_files
 from yolodsc.cli.outputs import ensure_directory_possible, ensure_writable, save_network
 from yolodsc.cli.terminal import printable, say
-from yolodsc.darknet import profile_named
 from yolodsc.decompose import DecomposeSettings, ProgressCallback, compare_networks, read_images, report_markdown, write_report
 from yolodsc.decompose import decompose as decompose_network
-from yolodsc.detection import image_paths
+from yolodsc.detection import image_paths, read_network
 from yolodsc.errors import OptionError
-from yolodsc.network import Network, at_size
+from yolodsc.values import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MethodOptions:
+class MethodOptions(Value, kw_only=True):
     """How convolutions are decomposed."""
 
     method: Annotated[
@@ -71,7 +68,7 @@ def decompose(
     ensure_writable(out, stem)
     if report_to is not None:
         ensure_directory_possible(report_to)
-    original = at_size(Network.load(files.cfg, files.weights, profile=profile_named(profile)), size)
+    original = read_network(files, profile=profile, size=size)
     class_list(files.names, original)
     calibration = read_images(original, image_paths([images]), count=count, seed=how.seed)
     with _progress(quiet) as report:

@@ -1,6 +1,5 @@
 """``yolodsc evaluate``."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,10 +8,11 @@ import typer
 from yolodsc.cli import options
 from yolodsc.cli.ground_truth import GroundTruthOptions
 from yolodsc.cli.inference import DatasetDetections, DetectionRun, JournalOptions, dataset_detections
-from yolodsc.cli.tables.evaluation import comparison_lines, evaluation_lines, write_csv
+from yolodsc.cli.outputs import is_standard_output, write_text
+from yolodsc.cli.tables.evaluation import comparison_lines, csv_text, evaluation_lines
 from yolodsc.cli.terminal import note, say
 from yolodsc.detection import class_numbers
-from yolodsc.errors import OptionError
+from yolodsc.errors import DatasetError, OptionError
 from yolodsc.evaluation import (
     Dataset,
     DetectionTable,
@@ -24,11 +24,12 @@ from yolodsc.evaluation import (
     restricted,
     rules_named,
     with_headline,
-    write_json,
 )
 from yolodsc.evaluation import evaluate as evaluate_detections
 from yolodsc.files import folder as make_folder
 from yolodsc.files import is_folder
+from yolodsc.schemas import dump_json
+from yolodsc.values import Value
 
 MAP_THRESH = 0.005
 """Smallest score of detections in Darknet's ``detector map``."""
@@ -36,12 +37,11 @@ MAX_NOTES = 20
 """Number of notes that are printed; ``--json`` has all."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportOptions:
+class ReportOptions(Value, kw_only=True):
     """Files that hold the evaluation."""
 
-    json: Annotated[Path | None, typer.Option(metavar="F", help="Write the evaluation as JSON.")] = None
-    csv: Annotated[Path | None, typer.Option(metavar="F", help="Write one line for each rule and class as CSV.")] = None
+    json: Annotated[Path | None, typer.Option(metavar="F|-", help="Write the evaluation as JSON.")] = None
+    csv: Annotated[Path | None, typer.Option(metavar="F|-", help="Write one line for each rule and class as CSV.")] = None
     plots: Annotated[Path | None, typer.Option(metavar="DIR", help="Write curves as PNG and JSON files.")] = None
     report: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write a page with tables, curves and the images with most errors.")
@@ -72,9 +72,10 @@ class ReportOptions:
     def write(self, evaluation: Evaluation) -> None:
         """Write the files that are named."""
         if self.json is not None:
-            write_json(self.json, evaluation.to_json())
+            content = dump_json(evaluation.to_json(), file=self.json, error=DatasetError)
+            write_text(self.json, content, error=DatasetError)
         if self.csv is not None:
-            write_csv(self.csv, evaluation)
+            write_text(self.csv, csv_text(evaluation), error=DatasetError)
         if self.plots is not None:
             from yolodsc.evaluation import write_plots
 
@@ -101,8 +102,7 @@ class ReportOptions:
         return compared(self._earlier(), this, a=self.baseline.stem, b="this run")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScoringOptions:
+class ScoringOptions(Value, kw_only=True):
     """What is scored besides a network, and how."""
 
     detections: Annotated[
@@ -187,7 +187,11 @@ def evaluate(
 
 def _report(evaluation: Evaluation, output: ReportOptions, *, quiet: bool) -> None:
     """Print the evaluation and write its files."""
-    _print(evaluation, confusion=output.confusion, quiet=quiet)
+    _print(
+        evaluation,
+        confusion=output.confusion,
+        quiet=quiet or is_standard_output(output.json) or is_standard_output(output.csv),
+    )
     output.write(evaluation)
 
 

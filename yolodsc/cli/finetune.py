@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,12 +31,12 @@ from yolodsc.training import (
     read_labels,
     training_images,
 )
+from yolodsc.values import Value
 
 Pair = tuple[Path, Path]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartOptions:
+class StartOptions(Value, kw_only=True):
     """The networks and images, and where training starts and its results go."""
 
     student: Annotated[Pair, typer.Option(metavar="CFG WEIGHTS", help="Network to train.")]

@@ -1,6 +1,5 @@
 """Options that name the ground truth of an evaluation."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, cast
 
@@ -27,6 +26,7 @@ from yolodsc.evaluation import (
     yaml_names,
 )
 from yolodsc.files import exists, is_folder
+from yolodsc.values import Value
 
 DIFFICULT_CHOICES = ("drop", "list")
 """Values of ``--difficult`` besides a file."""
@@ -35,8 +35,7 @@ HEADLINES = {".json": "coco", ".yaml": "coco", ".yml": "coco"}
 """Headline rule of a dataset by the ending of its file: that of the program that the file is for; VOC's for all others."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroundTruthOptions:
+class GroundTruthOptions(Value, kw_only=True):
     """A dataset of any kind, a VOC tree, or ground truth in another format."""
 
     data: Annotated[

@@ -32,10 +32,10 @@ from yolodsc.evaluation import (
 )
 from yolodsc.files import exists
 from yolodsc.files import folder as make_folder
+from yolodsc.values import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JournalOptions:
+class JournalOptions(Value, kw_only=True):
     """Where detections are saved while a network runs."""
 
     save_detections: Annotated[
@@ -44,8 +44,7 @@ class JournalOptions:
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run that --save-detections holds.")] = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DetectionRun:
+class DetectionRun(Value, kw_only=True):
     """What gives the detections of a dataset: a file or directory, or a network and how it runs."""
 
     detections: Path | None

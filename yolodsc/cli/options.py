@@ -1,13 +1,13 @@
 """Options that several subcommands share: types of single options, and groups of options that belong together."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from yolodsc.cli.terminal import note
 from yolodsc.detection import DEFAULT_MODEL
+from yolodsc.values import Value
 
 MAX_THREADS = 1024
 """No machine of today has more processors."""
@@ -38,6 +38,14 @@ Isa = Annotated[
         metavar="I",
         help="Instruction set: avx512, avx2, sse or neon; none selects FastDSC.",
         show_default="the best that the processor has",
+    ),
+]
+PrecisionName = Annotated[
+    str,
+    typer.Option(
+        "--precision",
+        metavar="P",
+        help="Precision of the network: f32, bf16, int8 (with a quantization, see `yolodsc quantize`) or auto (the fastest).",
     ),
 ]
 NmsThresh = Annotated[
@@ -88,8 +96,7 @@ TileOverlap = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only.")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkOptions:
+class NetworkOptions(Value, kw_only=True):
     """Options that name a network."""
 
     model: Model = None
@@ -102,16 +109,14 @@ class NetworkOptions:
         return any(option is not None for option in (self.model, self.cfg, self.weights))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClassOptions:
+class ClassOptions(Value, kw_only=True):
     """Options that name a list of class names."""
 
     names: NamesFile = None
     data: DataFile = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadingOptions:
+class LoadingOptions(Value, kw_only=True):
     """Options that say how a network's files are read."""
 
     profile: ProfileName = "alexeyab"
@@ -120,8 +125,7 @@ class LoadingOptions:
     size: Size = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DetectionOptions:
+class DetectionOptions(Value, kw_only=True):
     """Options of the steps before and after the network; None selects the value of the profile."""
 
     nms: NmsThresh = None
@@ -132,18 +136,18 @@ class DetectionOptions:
     tile_overlap: TileOverlap = 0.2
 
     @property
-    def geometry(self) -> str | None:
+    def geometry(self) -> Literal["stretch", "letterbox"] | None:
         """How images are fitted, by the name that the profile uses."""
         return None if self.letterbox is None else "letterbox" if self.letterbox else "stretch"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunningOptions:
+class RunningOptions(Value, kw_only=True):
     """Options of the engine."""
 
     threads: Threads = 1
     streams: Streams = 1
     isa: Isa = None
+    precision: PrecisionName = "f32"
 
 
 def cores(threads: int, streams: int = 1, *, quiet: bool = False) -> tuple[int, int]:

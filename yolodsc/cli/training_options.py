@@ -1,15 +1,14 @@
 """Options that decide the result of a training, besides networks and images."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from yolodsc.training import Augmentation, FinetuneSettings
+from yolodsc.values import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OptimizerOptions:
+class OptimizerOptions(Value, kw_only=True):
     """Optimizer, schedule and averaging."""
 
     lr: Annotated[float, typer.Option(help="Highest learning rate.")] = 1e-4
@@ -28,8 +27,7 @@ class OptimizerOptions:
     seed: Annotated[int, typer.Option(min=0, help="Seed of order, augmentation and initial weights.")] = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LossOptions:
+class LossOptions(Value, kw_only=True):
     """Weights of the parts of the loss."""
 
     heads: Annotated[float, typer.Option(min=0, help="Weight of the difference from the teacher's heads.")] = 1.0
@@ -37,8 +35,7 @@ class LossOptions:
     label_weight: Annotated[float, typer.Option(min=0, help="Weight of the labels.")] = 0.1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AugmentationOptions:
+class AugmentationOptions(Value, kw_only=True):
     """Random changes of the images, in Darknet's terms."""
 
     flip: Annotated[bool, typer.Option(help="Mirror half of the images.")] = True

@@ -16,6 +16,7 @@ from yolodsc.detection import ModelFiles, bundled_models, resolve_model
 from yolodsc.engine import select_backend
 from yolodsc.images import READING_KERNELS
 from yolodsc.jit import cache_directory, compiler_for, distrust_reason
+from yolodsc.precision import quantization_for
 
 
 def warmup(
@@ -29,15 +30,21 @@ def warmup(
         ),
     ] = None,
     isa: options.Isa = None,
+    precision: options.PrecisionName = "f32",
     quiet: options.Quiet = False,
 ) -> int:
     """Compile the kernels that first runs need: of image reading, and of a network (all shipped networks if none is named)."""
     counts = [threads] if threads else sorted({1, os.cpu_count() or 1})
     for files in _files(network):
         loaded = load_network(files, loading)
+        quantization = quantization_for(precision, loaded, files.weights, files.cfg)
         start, before = perf_counter(), _compiled(isa)
         for count in counts:
-            with engine.compile(loaded, threads=count, isa=isa, progress=None if quiet else Compiling()) as runner:
+            progress = None if quiet else Compiling()
+            runner = engine.compile(
+                loaded, threads=count, isa=isa, progress=progress, precision=precision, quantization=quantization
+            )
+            with runner:
                 runner(np.zeros(loaded.input_shape, np.float32))
         if not quiet:
             kernels = _compiled(isa) - before

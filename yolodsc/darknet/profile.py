@@ -4,17 +4,16 @@ Darknet has many variants, and the same ``.weights`` give different boxes in eac
 field of `Profile`.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from yolodsc.arrays import Floats
 from yolodsc.errors import OptionError
+from yolodsc.values import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Value):
     """One program's choices, from the image to the boxes.
 
     Attributes
@@ -126,8 +125,10 @@ OPENCV = Profile(
 PROFILES = {profile.name: profile for profile in (ALEXEYAB, PJREDDIE, OPENCV)}
 
 
-def profile_named(name: str) -> Profile:
-    """The profile called ``name``; an `OptionError` lists the known names."""
+def profile_named(name: str | Profile) -> Profile:
+    """The profile called ``name``, or the profile itself; an `OptionError` lists the known names."""
+    if isinstance(name, Profile):
+        return name
     if name not in PROFILES:
         raise OptionError(f"profile {name} is unknown; expected one of {', '.join(PROFILES)}")
     return PROFILES[name]

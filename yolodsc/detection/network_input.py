@@ -1,7 +1,6 @@
 """Image files as the network's input: read, convert and fit."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
@@ -10,10 +9,10 @@ from yolodsc.detection.read_ahead import Ticket
 from yolodsc.errors import OptionError
 from yolodsc.images import DECODERS, Decoder, Geometry, ImageArray, Placement, fit, read_image
 from yolodsc.network import Network
+from yolodsc.values import Value
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class NetworkInput:
+class NetworkInput(Value, eq=False):
     """An image and its form as the network's input.
 
     Attributes
@@ -33,8 +32,7 @@ class NetworkInput:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputReader:
+class InputReader(Value, kw_only=True):
     """The first half of the pipeline: from a file to the network's input.
 
     Attributes

@@ -3,7 +3,6 @@
 from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
 from time import perf_counter
 
 from yolodsc.arrays import Array
@@ -15,6 +14,7 @@ from yolodsc.engine import Runner
 from yolodsc.errors import ImageError, YolodscError
 from yolodsc.images import ImageArray
 from yolodsc.network import Candidates
+from yolodsc.values import Value
 
 READ_AHEAD = 4
 """Images that are read ahead of the network, beyond those in it; fewer if they are large (`read_ahead.MAX_BYTES`)."""
@@ -23,8 +23,7 @@ READERS = 2
 """Minimum number of threads that read images."""
 
 
-@dataclass(frozen=True, slots=True)
-class StageSeconds:
+class StageSeconds(Value):
     """Time of one image by stage: reading and fitting, the network, decoding and suppression."""
 
     read: float = 0.0
@@ -32,8 +31,7 @@ class StageSeconds:
     post: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ImageResult:
+class ImageResult(Value, eq=False):
     """The result of one image.
 
     Attributes
@@ -61,8 +59,7 @@ class ImageResult:
         return self.stages.network + self.stages.post
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Pipeline:
+class Pipeline(Value, eq=False):
     """A network between its reader and its postprocessor.
 
     Attributes

@@ -110,8 +110,7 @@ def merged(parts: Sequence[Candidates], views: Sequence[View]) -> Candidates:
     return concatenated([_moved(_uncut(part, view, whole), view, whole) for part, view in zip(parts, views, strict=True)])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TiledPipeline(Pipeline):
+class TiledPipeline(Pipeline, eq=False):
     """A pipeline that runs the network on views of each image.
 
     Attributes

@@ -5,17 +5,16 @@ costs speed and never the run.
 """
 
 import os
-from dataclasses import dataclass
 from functools import cache
 
 from yolodsc.jit import Isa, select_isa
+from yolodsc.values import Value
 
 NONE = "none"
 """The value of ``isa`` that selects FastDSC."""
 
 
-@dataclass(frozen=True, slots=True)
-class BackendChoice:
+class BackendChoice(Value):
     """The instruction set of the kernels (None: FastDSC), and the reason for the choice."""
 
     isa: Isa | None

@@ -1,8 +1,13 @@
 from .audit.ranking import FAULTS as FAULTS
 from .audit.ranking import Audit as Audit
 from .audit.ranking import Suspect as Suspect
-from .audit.ranking import audit as audit
+from .audit.ranking import audit_labels as audit_labels
 from .audit.table import audit_csv as audit_csv
+from .anchors import Anchors as Anchors
+from .anchors import box_sizes as box_sizes
+from .anchors import draw_anchors as draw_anchors
+from .anchors import fit_anchors as fit_anchors
+from .anchors import measured_anchors as measured_anchors
 from .comparison.bootstrap import RESAMPLES as RESAMPLES
 from .comparison.bootstrap import Difference as Difference
 from .comparison.bootstrap import compare as compare

@@ -1,3 +1,7 @@
+from .conversion import ImageArray as ImageArray
+from .conversion import from_array as from_array
+from .conversion import from_pillow as from_pillow
+from .conversion import from_tensor as from_tensor
 from .draw import annotated as annotated
 from .draw import colour_of as colour_of
 from .draw import draw_boxes as draw_boxes
@@ -8,10 +12,9 @@ from .image import READING_KERNELS as READING_KERNELS
 from .image import WRITABLE_EXTENSIONS as WRITABLE_EXTENSIONS
 from .image import Decoder as Decoder
 from .image import Geometry as Geometry
-from .image import ImageArray as ImageArray
 from .image import Placement as Placement
 from .image import fit as fit
-from .image import from_array as from_array
+from .image import fit_centre as fit_centre
 from .image import read_image as read_image
 from .image import to_planar as to_planar
 from .image import write_image as write_image

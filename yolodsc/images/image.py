@@ -5,12 +5,10 @@ An image is (H, W, C) uint8, RGB or grey, until `fit` makes the planar float32 (
 
 from collections.abc import Callable
 from concurrent.futures import CancelledError
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from yolodsc.arrays import Array, Shape
@@ -18,12 +16,11 @@ from yolodsc.darknet import Profile
 from yolodsc.errors import ImageError
 from yolodsc.files import replacing
 from yolodsc.images import preprocess
-from yolodsc.images.jpeg import KERNELS, read_jpeg
-from yolodsc.images.limits import open_image
-from yolodsc.images.preprocess import grey, planar, reference, resized
-
-ImageArray = NDArray[np.uint8]
-"""(H, W, C) with C = 1 or 3, RGB."""
+from yolodsc.images.conversion import ImageArray, from_pillow
+from yolodsc.images.jpeg import KERNELS, decode_jpeg, read_jpeg
+from yolodsc.images.limits import image_name, open_image
+from yolodsc.images.preprocess import planar, reference, resized
+from yolodsc.values import Value
 
 Geometry = Literal["stretch", "letterbox"]
 
@@ -36,8 +33,7 @@ GREY = np.float32(0.5)
 """What letterboxing leaves around the image (``image.c: letterbox_image``)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(Value):
     """Position of the image in the network's input, as `undo` needs it.
 
     Attributes
@@ -66,21 +62,26 @@ DECODERS: tuple[Decoder, ...] = ("darknet", "fast")
 
 
 def read_image(
-    path: str | Path,
+    source: str | Path | bytes,
     *,
+    name: str | None = None,
     channels: int = 3,
     exif: bool = False,
     decoder: Decoder = "fast",
     admit: Callable[[int], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ImageArray:
-    """Decode a file to RGB (``channels=3``) or grey (1).
+    """Decode a file, or the content of one, to RGB (``channels=3``) or grey (1).
 
     Alpha is dropped, 16 bits are cut to 8, and an animation gives its first frame. The grey of a JPEG is its luma plane, as in
     stb_image; that of other files is a weighted sum of RGB.
 
     Parameters
     ----------
+    source
+        A path, or the bytes of a file.
+    name
+        What errors call the image; by default the path.
     exif
         Turn the image as its EXIF orientation says. Darknet does not.
     decoder
@@ -95,12 +96,13 @@ def read_image(
     ImageError
         The file is missing, no image, damaged, or beyond the limits of `images.limits`.
     """
+    name = image_name(source, name)
     stb = decoder == "darknet" or channels == 1
-    pixels = read_jpeg(Path(path), channels=channels, admit=admit, progress=progress) if stb else None
+    pixels = _jpeg(source, channels=channels, admit=admit, progress=progress) if stb else None
     if pixels is not None and not exif:
         return pixels
     try:
-        with open_image(path) as image:
+        with open_image(source, name=name) as image:
             if pixels is not None:
                 return _turned(pixels, image)
             if admit:
@@ -109,7 +111,16 @@ def read_image(
     except (ImageError, MemoryError, CancelledError):
         raise
     except Exception as error:  # decoders raise errors of any class
-        raise ImageError(f"{path}: {_reason(error)}") from None
+        raise ImageError(f"{name}: {_reason(error)}") from None
+
+
+def _jpeg(
+    source: str | Path | bytes, *, channels: int, admit: Callable[[int], None] | None, progress: Callable[[int, int], None] | None
+) -> ImageArray | None:
+    """What the ``darknet`` decoder makes of a file or of its content."""
+    if isinstance(source, bytes):
+        return decode_jpeg(source, channels=channels, admit=admit, progress=progress)
+    return read_jpeg(Path(source), channels=channels, admit=admit, progress=progress)
 
 
 def _reason(error: Exception) -> str:
@@ -131,51 +142,6 @@ def _turned(pixels: ImageArray, image: Image.Image) -> ImageArray:
     turned.info["exif"] = exif.tobytes()
     ImageOps.exif_transpose(turned, in_place=True)
     return np.asarray(turned).reshape(turned.height, turned.width, -1)
-
-
-def from_pillow(image: Image.Image, *, channels: int = 3) -> ImageArray:
-    """Return a Pillow image of any mode as (H, W, channels) bytes."""
-    if channels not in (1, 3):
-        raise ImageError(f"the network reads {channels} channels; images give 1 or 3")
-    if image.mode in ("I", "F") or image.mode.startswith("I;"):
-        pixels = _deep_grey(np.asarray(image))
-    elif image.mode in ("1", "L", "LA"):
-        pixels = np.asarray(image.convert("L"))
-    else:
-        return from_array(np.asarray(image if image.mode == "RGB" else image.convert("RGB")), channels=channels)
-    return from_array(pixels, channels=channels)
-
-
-def from_array(pixels: NDArray[Any], *, channels: int = 3) -> ImageArray:
-    """Return bytes (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) as (H, W, channels); raise an `ImageError` for other arrays."""
-    if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or not pixels.size:
-        raise ImageError(f"array of {pixels.dtype} {pixels.shape}; expected uint8 (height, width, 1, 3 or 4)")
-    image: ImageArray = pixels[..., None] if pixels.ndim == 2 else pixels
-    if image.shape[2] == 4:
-        image = image[..., :3]
-    if image.shape[2] not in (1, 3):
-        raise ImageError(f"array of {image.shape[2]} channels; expected 1, 3 or 4")
-    if image.shape[2] == channels:
-        return image
-    if channels == 3:
-        repeated: ImageArray = np.repeat(image, 3, axis=2)
-        return repeated
-    return grey(image)
-
-
-def _deep_grey(pixels: NDArray[Any]) -> ImageArray:
-    """Convert grey of more than 8 bits, or real numbers, to bytes.
-
-    Of 16 bits the upper 8 remain, as in stb_image; of larger integers the upper 8 bits of the largest value. Integers below 256
-    are not changed. Real numbers within 0..1 are multiplied by 255.
-    """
-    top = float(np.nanmax(pixels, initial=0.0))
-    if pixels.dtype.kind == "f":
-        shares = np.nan_to_num(pixels, nan=0.0) * (255 if top <= 1 else 1)
-        return np.clip(np.rint(shares), 0, 255).astype(np.uint8)
-    bits = 8 if top < 2**8 else max(16, int(top).bit_length())
-    cut: ImageArray = np.clip(pixels.astype(np.int64) >> (bits - 8), 0, 255).astype(np.uint8)
-    return cut
 
 
 def to_planar(image: ImageArray) -> Array:
@@ -210,6 +176,22 @@ def fit(
     scale = (width / shape.width, height / shape.height)
     offset = ((shape.width - width) / 2 / shape.width, (shape.height - height) / 2 / shape.height)
     return canvas, Placement(scale, offset)
+
+
+def fit_centre(image: ImageArray, shape: Shape, *, profile: Profile) -> Array:
+    """Return the centre of an image as the input of a classifier: the shorter side is resized to the input's width.
+
+    Pixels beyond the image repeat its border. Source: ``classifier.c: predict_classifier``, ``image.c: resize_min, crop_image``.
+    """
+    height, width = image.shape[:2]
+    if width < height:
+        width, height = shape.width, max(1, height * shape.width // width)
+    else:
+        width, height = max(1, width * shape.width // height), shape.width
+    whole, _ = fit(image, Shape(shape.channels, height, width), profile=profile, geometry="stretch")
+    rows = np.clip(np.arange(shape.height) + int((height - shape.height) / 2), 0, height - 1)
+    columns = np.clip(np.arange(shape.width) + int((width - shape.width) / 2), 0, width - 1)
+    return np.ascontiguousarray(whole[:, rows][:, :, columns])
 
 
 def letterboxed(width: int, height: int, shape: Shape) -> tuple[int, int]:

@@ -1,3 +1,4 @@
+from .amx import permitted as permitted
 from .cache.store import cache_directory as cache_directory
 from .cache.store import contents as contents
 from .cache.store import distrust_reason as distrust_reason

@@ -7,7 +7,8 @@ systems, a call of a library function) are left to LLVM's linker.
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from yolodsc.values import Value
 
 ELF_X86_64 = (b"\x7fELF\x02\x01\x01", 62)
 ALLOCATED, EXECUTABLE = 2, 4
@@ -16,8 +17,7 @@ RELATIVE = {2: "<i", 4: "<i", 24: "<q"}
 """R_X86_64_PC32, _PLT32 and _PC64: formats of the stored distance, target + addend - offset."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Section:
+class _Section(Value):
     kind: int
     flags: int
     offset: int

@@ -1,12 +1,13 @@
 """LLVM's description of this processor, cached: loading LLVM takes 56 MB and 50 ms, which a warm start avoids."""
 
-import json
-from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
+from msgspec.json import decode, encode
+
 from yolodsc.jit.cache.key import cache_key
 from yolodsc.jit.cache.store import load_cached, store_cached
+from yolodsc.values import Value
 
 CPUINFO_KEYS = (
     "vendor_id", "cpu family", "model", "model name", "stepping", "flags",
@@ -15,8 +16,7 @@ CPUINFO_KEYS = (
 """Lines of /proc/cpuinfo that distinguish processors."""
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
+class Host(Value):
     """The machine in LLVM's terms.
 
     Attributes
@@ -44,10 +44,9 @@ def host_description() -> Host:
     if name is None:
         return _from_llvm()
     if (data := load_cached(name)) is not None:
-        found = json.loads(data)
-        return Host(found["cpu"], found["features"], found["triple"], tuple(found["llvm"]))
+        return decode(data, type=Host)
     described = _from_llvm()
-    store_cached(name, json.dumps(asdict(described), allow_nan=False).encode())
+    store_cached(name, encode(described))
     return described
 
 

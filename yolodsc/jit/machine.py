@@ -1,18 +1,17 @@
 """LLVM's code generator and linker. LLVM is loaded at the first use: when code must be compiled or linked."""
 
 import contextlib
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
 from yolodsc.jit.host import host_description
+from yolodsc.values import Value
 
 CodeModel = Literal["small", "jitdefault"]
 """``small``: constants lie within 2 GB of the code. ``jitdefault``: they may lie anywhere, as LLVM's linker requires."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Value):
     """The processor that code is generated for, in LLVM's terms."""
 
     cpu: str

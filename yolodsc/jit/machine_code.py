@@ -6,13 +6,13 @@ compiles a kernel runs the same code as later ones.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from yolodsc.jit.cache.key import cache_key
 from yolodsc.jit.cache.store import load_cached, store_cached
 from yolodsc.jit.executable_memory import executable
 from yolodsc.jit.flat_binary import flattened
 from yolodsc.jit.machine import Target, linked, object_code
+from yolodsc.values import Value
 
 FLAT, OBJECT = b"flat", b"objt"
 """Kinds of code, as stored in front of it: a flat binary, or an object for LLVM's linker."""
@@ -50,8 +50,7 @@ done:
 """LLVM calls ``memset`` for loops that fill memory. With this definition in the module, flat code needs no library."""
 
 
-@dataclass(frozen=True, slots=True)
-class MachineCode:
+class MachineCode(Value):
     """Machine code of one function.
 
     Attributes

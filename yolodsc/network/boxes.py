@@ -3,12 +3,13 @@
 ``boxes_xywh`` are centre based, ``boxes_xyxy`` corner based; relative to the image unless said otherwise.
 """
 
-from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from msgspec.structs import replace
 
 from yolodsc.arrays import Array
+from yolodsc.values import Value
 
 NmsKind = Literal["default", "greedynms", "diounms", "cornersnms"]
 """``[yolo] nms_kind``: plain IoU, DIoU with the fixed exponent 0.6, DIoU with ``beta_nms``; cornersnms is plain IoU too."""
@@ -24,8 +25,7 @@ _MANY = 1000
 """Number of boxes of one class at which compiled suppression is used; NumPy needs 20 ms for fewer, less than loading Numba."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Candidates:
+class Candidates(Value, eq=False):
     """Boxes decoded from one image, before suppression: Darknet's array of ``detection``.
 
     Attributes

@@ -1,15 +1,18 @@
 """Layers from the sections of a cfg, and the limits on their size."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from math import prod
+
+from msgspec.structs import replace
 
 from yolodsc.arrays import Shape
 from yolodsc.darknet import Cfg, Profile, Section
 from yolodsc.errors import CfgError
 from yolodsc.network.layer import MAX_LAYER_OUTPUTS, MAX_WORKING, Layer, Preceding
 from yolodsc.network.layers import LAYER_TYPES, UNSUPPORTED_TYPES
+from yolodsc.network.layers.activation import foreign_activation
 from yolodsc.network.layers.convolutional import ConvolutionalLayer
+from yolodsc.values import Value
 
 MAX_WEIGHTS = 2**30
 """Maximum number of weights of a network (4 GiB)."""
@@ -35,8 +38,7 @@ _LAYER_TRAINING = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class BuiltLayers:
+class BuiltLayers(Value, eq=False):
     """What a cfg describes, without arrays."""
 
     layers: tuple[Layer, ...]
@@ -69,6 +71,7 @@ def build_layers(cfg: Cfg, profile: Profile) -> BuiltLayers:
     for layer in layers:
         notes += tuple(layer.section.unused(ignored=layer.training | _LAYER_TRAINING))
         notes += tuple(str(layer.section.error(remark)) for remark in layer.remarks(layers))
+        notes += tuple(str(layer.section.error(remark, key="activation")) for remark in foreign_activation(layer.section))
     return BuiltLayers(tuple(layers), input_shape, letter_box, notes)
 
 

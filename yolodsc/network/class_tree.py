@@ -1,6 +1,5 @@
 """Hierarchies of classes: the ``tree=`` files of YOLO9000 (``tree.c``)."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +8,10 @@ from yolodsc.arrays import Array
 from yolodsc.darknet import Section
 from yolodsc.errors import CfgError
 from yolodsc.files import is_file, read_bytes
+from yolodsc.values import Value
 
 
-@dataclass(frozen=True, slots=True)
-class ClassTree:
+class ClassTree(Value):
     """Classes with their parents, which precede them; siblings are adjacent.
 
     Attributes

@@ -5,13 +5,13 @@ gets inputs in the order of ``sources`` and weights as a mapping in the order of
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from math import prod
 from typing import Any, ClassVar, Self
 
 from yolodsc.arrays import Array, Shape
 from yolodsc.darknet import Profile, Section
 from yolodsc.network.boxes import Candidates, NmsKind
+from yolodsc.values import Value
 
 Weights = Mapping[str, Array]
 """One layer's arrays by their Darknet names, raw as on disk (batch norm not folded)."""
@@ -28,8 +28,7 @@ INPUT_INDEX = -1
 """The source index of the network's input."""
 
 
-@dataclass(frozen=True, slots=True)
-class Preceding:
+class Preceding(Value):
     """The context in which a layer is built: the input image, and the layers before it."""
 
     input_shape: Shape
@@ -77,8 +76,7 @@ class Preceding:
         return {"section": section, "index": self.index, "sources": sources, "inputs": inputs, "shape": shape}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
+class Layer(Value, kw_only=True):
     """One section of the cfg, ready to run.
 
     Attributes
@@ -161,8 +159,7 @@ def padded_size(shape: Shape, output: Shape, *, padding: int, strides: tuple[int
     return prod(sides) * -(-shape.channels // _BLOCK) * _BLOCK
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head(Layer):
+class Head(Layer, kw_only=True):
     """A layer whose output is boxes: ``[yolo]``, ``[Gaussian_yolo]``, ``[region]``, ``[detection]``.
 
     Attributes

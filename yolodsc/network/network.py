@@ -1,14 +1,15 @@
 """`Network`: a cfg/weights pair as one frozen value."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
 import numpy as np
+from msgspec import field
 
 from yolodsc.arrays import Array, Shape
-from yolodsc.darknet import ALEXEYAB, Cfg, Profile, Section, read_cfg
+from yolodsc.darknet import ALEXEYAB, Cfg, Profile, Section, profile_named, read_cfg
 from yolodsc.errors import CfgError
 from yolodsc.files import write_bytes
 from yolodsc.network.build import build_layers
@@ -16,10 +17,10 @@ from yolodsc.network.finite import require_finite
 from yolodsc.network.layer import Head, Layer, Weights
 from yolodsc.network.layers.convolutional import ConvolutionalLayer
 from yolodsc.network.weights import Header, initial_weights, read_weights, write_weights
+from yolodsc.values import Value
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Network:
+class Network(Value, eq=False):
     """Layers, their weights as on disk, and the options of ``[net]`` for inference.
 
     Attributes
@@ -58,10 +59,10 @@ class Network:
     @classmethod
     def load(
         cls,
-        cfg: str | Path,
+        cfg: str | Path | Cfg,
         weights: str | Path,
         *,
-        profile: Profile = ALEXEYAB,
+        profile: str | Profile = ALEXEYAB,
         partial: bool = False,
         allow_nonfinite: bool = False,
     ) -> Self:
@@ -69,6 +70,10 @@ class Network:
 
         Parameters
         ----------
+        cfg
+            A file, or sections that are read already.
+        profile
+            A profile or its name: ``alexeyab``, ``pjreddie`` or ``opencv``.
         partial
             Accept a weights file that is too short or too long; ``notes`` describes the difference.
         allow_nonfinite
@@ -78,7 +83,8 @@ class Network:
         ------
         CfgError, WeightsError
         """
-        blueprint = cls._blueprint(read_cfg(cfg), profile)
+        profile = profile_named(profile)
+        blueprint = cls._blueprint(cfg if isinstance(cfg, Cfg) else read_cfg(cfg), profile)
         file = read_weights(weights, blueprint.layers, partial=partial)
         if not allow_nonfinite:
             require_finite(str(weights), blueprint.layers, file.arrays, profile)
@@ -119,6 +125,12 @@ class Network:
                 raise new.section.error(f"has weights for images of {was}, not of {height}x{width}")
         remarks = tuple(remark for remark in self.notes if remark not in built.notes)  # of the weights file
         return built.with_weights(self.weights, header=self.header, notes=remarks)
+
+    def __repr__(self) -> str:
+        numbers = sum(array.size for arrays in self.weights for array in arrays.values())
+        kinds = ", ".join(head.type for head in self.heads) or "no head"
+        name = Path(self.cfg.file).name
+        return f"Network({name}: {len(self.layers)} layers, input {self.input_shape}, {kinds}, {numbers / 1e6:.2f} M parameters)"
 
     @property
     def heads(self) -> tuple[Head, ...]:

@@ -1,16 +1,15 @@
 """A network's layers as a table: shapes, operations, parameters, and the cost of separable convolutions."""
 
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 from yolodsc.network.layer import Layer
 from yolodsc.network.layers.convolutional import ConvolutionalLayer
 from yolodsc.network.network import Network
+from yolodsc.values import Value
 
 
-@dataclass(frozen=True, slots=True)
-class SummaryRow:
+class SummaryRow(Value):
     """One layer.
 
     Attributes
@@ -51,8 +50,7 @@ class SummaryRow:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Value):
     """All rows and their totals."""
 
     rows: tuple[SummaryRow, ...]

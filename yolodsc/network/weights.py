@@ -7,7 +7,6 @@ the layers before the first array is read. Source: ``parser.c: load_weights_upto
 import io
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import IO
@@ -18,12 +17,12 @@ from yolodsc.arrays import Array
 from yolodsc.errors import WeightsError
 from yolodsc.files import regular_size, write_bytes
 from yolodsc.network.layer import Layer, Weights
+from yolodsc.values import Value
 
 _LONGEST_HEADER = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(Value):
     """The header of a weights file.
 
     Attributes
@@ -58,8 +57,7 @@ class Header:
         return struct.pack(f"<iii{seen}", self.major, self.minor, self.revision, self.seen)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class WeightsFile:
+class WeightsFile(Value, eq=False):
     """Content of a weights file.
 
     ``arrays`` has one mapping per layer; ``note`` describes missing or surplus data that ``partial`` accepted.

@@ -6,7 +6,6 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import IO, Any
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from yolodsc.errors import YolodscError
+from yolodsc.values import Value
 
 MAX_TEXT = 2**26
 """Bytes of a text, 4 a character: a cfg, or the description of a training."""
@@ -25,8 +25,7 @@ _BROKEN = (ValueError, TypeError, LookupError, EOFError, RuntimeError, MemoryErr
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
-@dataclass(frozen=True, slots=True)
-class NpzEntry:
+class NpzEntry(Value):
     """One array as its header describes it; the member's length is that of header and array."""
 
     dtype: np.dtype[Any]
@@ -41,8 +40,7 @@ class NpzEntry:
         return f"{self.dtype} {self.shape}"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Npz:
+class Npz(Value, eq=False):
     """An open archive, of which only headers have been read.
 
     Attributes

@@ -2,13 +2,11 @@
 
 import csv
 from collections.abc import Sequence
-from pathlib import Path
+from io import StringIO
 
 from yolodsc.cli.tables.table import aligned
 from yolodsc.detection import text_cell
-from yolodsc.errors import DatasetError
 from yolodsc.evaluation import CONFUSION_IOU, RESAMPLES, Difference, Evaluation, RuleResult
-from yolodsc.files import replacing
 
 MAX_ABSENT, MAX_CONFUSED = 8, 6
 """Classes without objects that are named; pairs of classes that are most often confused."""
@@ -140,11 +138,12 @@ def comparison_lines(differences: dict[str, Difference], *, rule: str, images: i
     return [verdict, "", *aligned(rows, left=1), "", f"*: {RESAMPLES:,} draws of {images:,} images leave 0 outside of the interval"]
 
 
-def write_csv(path: Path, evaluation: Evaluation) -> None:
-    """Write one line for each rule and class."""
-    with replacing(path, error=DatasetError, mode="w") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow("rule class ap positives detections tp fp precision recall best_f1 best_f1_score".split())
-        for rule, content in evaluation.to_json()["rules"].items():
-            for name, found in content["classes"].items():
-                writer.writerow([rule, text_cell(name), *found.values()])
+def csv_text(evaluation: Evaluation) -> str:
+    """CSV with one line for each rule and class."""
+    text = StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow("rule class ap positives detections tp fp precision recall best_f1 best_f1_score".split())
+    for rule, content in evaluation.to_json()["rules"].items():
+        for name, found in content["classes"].items():
+            writer.writerow([rule, text_cell(name), *found.values()])
+    return text.getvalue()

@@ -6,10 +6,11 @@ arbitrary arguments cannot wrap around, and every address that a program may use
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from yolodsc.values import Value
 
 Column = NDArray[np.float64]
 Columns = Mapping[str, Column]
@@ -17,8 +18,7 @@ Columns = Mapping[str, Column]
 ONE = np.ones(1)
 
 
-@dataclass(frozen=True, slots=True)
-class Extent:
+class Extent(Value):
     """The bytes that calls read or write through one pointer.
 
     Attributes

@@ -1,16 +1,21 @@
 """What every operation of a plan declares, and what lowering one returns."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
 from typing import Self
 
+from msgspec.structs import replace
+
+from yolodsc.engine.codegen.dtypes import DType
 from yolodsc.engine.codegen.kernels.elementwise import ClearKernel
 from yolodsc.engine.plan.layout import SCRATCH, Buffer, Halo, Tensor, TensorView, with_buffers
 from yolodsc.engine.runtime.program import Call, ConstantPool, Task
 from yolodsc.jit import Isa
+from yolodsc.values import Value
 
 TASK_MACS = 100_000
 """Smallest work of a task: about 2 us; taking a task costs 0.1."""
+
+PRECISION_NAMES: Mapping[DType, str] = {"f32": "f32", "bf16": "bf16", "u8": "int8"}
 
 MOVE = 16
 """Multiply-adds in the time that a number takes from one layout to another."""
@@ -19,8 +24,7 @@ STRIP = 256 * 1024
 """Largest input in bytes that one call reads repeatedly: a part of the second-level cache."""
 
 
-@dataclass(frozen=True, slots=True)
-class LoweringContext:
+class LoweringContext(Value):
     """What lowering depends on besides the operation: the machine, the threads, where the operation's constants begin."""
 
     isa: Isa
@@ -39,8 +43,7 @@ class LoweringContext:
         return count - count % self.threads if count > self.threads else count
 
 
-@dataclass(frozen=True, slots=True)
-class Lowered:
+class Lowered(Value):
     """An operation as calls.
 
     Attributes
@@ -61,8 +64,7 @@ class Lowered:
     tiles: str = ""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Operation:
+class Operation(Value, eq=False):
     """One operation of the plan.
 
     Attributes
@@ -78,6 +80,11 @@ class Operation:
     name: str
     layers: tuple[int, ...]
     macs: int
+
+    @property
+    def precision(self) -> str:
+        """Precision of its products; of an operation without products, of the numbers that it writes."""
+        return PRECISION_NAMES[self.writes[0].element.dtype]
 
     @property
     def reads(self) -> tuple[Buffer, ...]:
@@ -99,15 +106,14 @@ class Operation:
 
     def with_buffers(self, buffers: Mapping[Buffer, Buffer]) -> Self:
         """The same operation on other buffers."""
-        return replace(self, **{f.name: with_buffers(getattr(self, f.name), buffers) for f in fields(self)})
+        return replace(self, **{name: with_buffers(getattr(self, name), buffers) for name in self.__struct_fields__})
 
     def lower(self, context: LoweringContext) -> Lowered:
         """The operation as calls; its buffers are placed."""
         raise NotImplementedError
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class TensorOperation(Operation):
+class TensorOperation(Operation, eq=False):
     """An operation from a view to a tensor."""
 
     x: TensorView
@@ -156,7 +162,7 @@ def halo_calls(tensor: Tensor, first: int, last: int, blocks: tuple[int, int] | 
     def clear(y: int, x: int, rows: int, pixels: int) -> None:
         if rows > 0 and pixels > 0:
             area = {"y": tensor.at(start, y, x), "blocks": end - start, "block_y": tensor.block, "rows": rows, "row_y": full}
-            calls.append(Call(ClearKernel(tensor.lanes), {**area, "vectors": pixels}))
+            calls.append(Call(ClearKernel(tensor.pixel // 4), {**area, "vectors": pixels, "value": tensor.element.fill}))
 
     clear(first, -halo.left, last - first, halo.left)
     clear(first, tensor.width, last - first, halo.right)

@@ -4,10 +4,10 @@ For mobilenetv2-yolov3-nano-voc the arena has 2.5 MB where separate buffers have
 """
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 from yolodsc.engine.plan.layout import ARENA, LINE, Buffer
+from yolodsc.values import Value
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -15,8 +15,7 @@ Lifetimes = Mapping[Buffer, tuple[int, int]]
 """First and last operation that uses each buffer."""
 
 
-@dataclass(frozen=True, slots=True)
-class ArenaLayout:
+class ArenaLayout(Value):
     """The offset of each buffer, and the bytes of the arena."""
 
     offsets: Mapping[Buffer, int]

@@ -11,11 +11,12 @@ of bases, so one program serves any number of images, threads and streams.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from yolodsc.arrays import Shape
+from yolodsc.engine.codegen.dtypes import F32, DType, Element
 from yolodsc.errors import EngineError
+from yolodsc.values import Value
 
 CONSTANTS, ARENA, INPUT_BASE, SCRATCH = range(4)
 """Bases: weights and tables; tensors; the image; the scratch memory of a thread."""
@@ -34,8 +35,7 @@ def tagged_address(base: int, offset: int) -> int:
     return base << 48 | offset
 
 
-@dataclass(frozen=True, slots=True)
-class Halo:
+class Halo(Value):
     """Pixels of zeros around a tensor."""
 
     top: int = 0
@@ -53,8 +53,7 @@ class Halo:
         return bool(self.top or self.left or self.bottom or self.right)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Tensor:
+class Tensor(Value, eq=False):
     """A blocked feature map. The plan creates it without halo and offset; `placement` replaces it by a copy that has both."""
 
     height: int
@@ -64,11 +63,12 @@ class Tensor:
     halo: Halo = Halo()
     base: int = ARENA
     offset: int = 0
+    element: Element = F32
 
     @property
     def pixel(self) -> int:
         """Bytes of one pixel of one block."""
-        return self.lanes * 4
+        return self.lanes * self.element.size
 
     @property
     def row(self) -> int:
@@ -93,13 +93,17 @@ class Tensor:
         return tagged_address(self.base, self.offset + block * self.block + pixels)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class PlanarTensor:
+class PlanarTensor(Value, eq=False):
     """A planar (C, H, W) array in the arena, or the image."""
 
     shape: Shape
     base: int = ARENA
     offset: int = 0
+
+    @property
+    def element(self) -> Element:
+        """Planar tensors hold float32."""
+        return F32
 
     @property
     def size(self) -> int:
@@ -115,14 +119,13 @@ class PlanarTensor:
 Buffer = Tensor | PlanarTensor
 
 
-@dataclass(frozen=True, slots=True)
-class TensorView:
+class TensorView(Value):
     """Blocks of tensors that hold a layer's channels.
 
     Attributes
     ----------
     blocks
-        (tensor, block number) in order; all tensors have the same height, width and lanes.
+        (tensor, block number) in order; all tensors have the same height, width, lanes and elements.
     channels
         The layer's channel in each lane of each block, -1 for lanes of no channel of the layer.
     """
@@ -134,6 +137,21 @@ class TensorView:
     def lanes(self) -> int:
         """Channels in a block."""
         return self.blocks[0][0].lanes
+
+    @property
+    def element(self) -> Element:
+        """How the numbers are stored."""
+        return self.blocks[0][0].element
+
+    @property
+    def dtype(self) -> DType:
+        """Number format of the tensors."""
+        return self.element.dtype
+
+    @property
+    def pixel(self) -> int:
+        """Bytes of one pixel of one block."""
+        return self.blocks[0][0].pixel
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:

@@ -1,16 +1,16 @@
 """From a plan to a placed plan: tensors get their halos, then their offsets in the arena."""
 
-from dataclasses import dataclass, replace
+from msgspec.structs import replace
 
 from yolodsc.engine.plan.arena import Lifetimes, lay_out, lifetimes_of
 from yolodsc.engine.plan.builder import Plan
 from yolodsc.engine.plan.halos import resolved_halos
 from yolodsc.engine.plan.layout import MAX_BYTES
 from yolodsc.errors import EngineError
+from yolodsc.values import Value
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedPlan:
+class PlacedPlan(Value):
     """A plan whose buffers have addresses in an arena of ``arena`` bytes."""
 
     plan: Plan

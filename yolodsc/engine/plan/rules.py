@@ -4,7 +4,6 @@ A layer whose type is not in the table, or whose options its rule does not suppo
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from yolodsc.engine.codegen.epilogue import ACTIVATIONS
@@ -27,6 +26,7 @@ from yolodsc.network import (
     UpsampleLayer,
     YoloLayer,
 )
+from yolodsc.values import Value
 
 
 def _convolution(builder: PlanBuilder, layer: ConvolutionalLayer) -> None:
@@ -57,8 +57,7 @@ def _is_depthwise(layer: ConvolutionalLayer) -> bool:
     return layer.depthwise
 
 
-@dataclass(frozen=True, slots=True)
-class PlanRule:
+class PlanRule(Value):
     """How layers of one type are planned.
 
     Attributes
@@ -103,3 +102,9 @@ def keeps_lanes(layer: Layer) -> bool:
     """Whether inputs and output of a layer have the same vector length."""
     rule = RULES.get(type(layer))
     return rule is not None and rule.keeps_lanes(layer)
+
+
+def reads_blocks(layer: Layer) -> bool:
+    """Whether a layer has kernels that read blocked tensors."""
+    rule = RULES.get(type(layer))
+    return rule is not None and rule.supports(layer) and not isinstance(layer, YoloLayer)

@@ -7,7 +7,6 @@ are never written. All calls of a kernel class are checked at once: 2 ms for 2,9
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from yolodsc.engine.codegen.extent import Column, Columns, Extent
 from yolodsc.engine.runtime.program import Program
 from yolodsc.errors import EngineError
+from yolodsc.values import Value
 
 Ints = NDArray[np.int64]
 Ranges = Sequence[tuple[int, int]]
@@ -24,8 +24,7 @@ Ranges = Sequence[tuple[int, int]]
 BASES = ("constants", "arena", "image", "scratch memory")
 
 
-@dataclass(frozen=True, slots=True)
-class Regions:
+class Regions(Value):
     """What the calls of one phase may access.
 
     Attributes
@@ -78,8 +77,7 @@ def check(program: Program, kernels: Mapping[int, Any], regions: Sequence[Region
         group.check(_gathered(group, constants) if kind.gathers else None)
 
 
-@dataclass(frozen=True, slots=True)
-class _SegmentTable:
+class _SegmentTable(Value):
     """The tables of calls: rows of all distinct tables one after the other, and which table each call has."""
 
     first: Column  # (rows,) offset of each segment
@@ -107,8 +105,7 @@ class _Limits:
         return inside
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
+class _Group(Value):
     """All calls of one kernel class: its fixed numbers, arguments, phases."""
 
     kind: Any
@@ -122,7 +119,7 @@ class _Group:
         a = dict(self.a)
         if table is not None:
             totals = np.add.reduceat(table.last - table.first, table.starts)
-            a["table_channel_groups"] = totals[table.number] / (4 * self.k["unroll"])
+            a["table_channel_groups"] = totals[table.number] / self.k["group_bytes"]
         for extent in self.kind.extents(self.k, a):
             if extent.gathers and table is not None:
                 self._gathering(extent, table)
@@ -172,16 +169,16 @@ def _gathered(group: _Group, constants: NDArray[np.uint8]) -> _SegmentTable:
     k, a = group.k, group.a
     group.one(Extent("table", a["segments"] * 16, ((a["segments"], 0 * a["segments"]),)))
     keys: dict[tuple[float, float, float], int] = {}
-    calls = (column.tolist() for column in (a["table"], a["segments"], k["unroll"]))
+    calls = (column.tolist() for column in (a["table"], a["segments"], k["group_bytes"]))
     number = [keys.setdefault(key, len(keys)) for key in zip(*calls, strict=True)]
-    offsets, counts, unrolls = np.array(list(keys)).T
+    offsets, counts, sizes = np.array(list(keys)).T
     rows, table = _runs(offsets.astype(np.int64) // 16, counts.astype(np.int64))
     pairs = constants.view(np.int64).reshape(-1, 2)[rows].astype(np.float64)  # (rows, 2) byte offset, channel groups
     if not (pairs[:, 1] >= 1).all():
         raise EngineError(f"{group.limits.regions[0].name} a segment without channels: an error of yolodsc, please report it")
     lengths = np.cumsum(counts).astype(np.int64)
     starts = lengths - counts.astype(np.int64)
-    last = pairs[:, 0] + pairs[:, 1] * 4 * unrolls[table]
+    last = pairs[:, 0] + pairs[:, 1] * sizes[table]
     return _SegmentTable(pairs[:, 0], last, starts, counts.astype(np.int64), np.array(number))
 
 

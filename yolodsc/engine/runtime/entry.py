@@ -1,15 +1,14 @@
 """A plan for display: one entry per operation, and how long each takes."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
 
 from yolodsc.arrays import Shape
+from yolodsc.values import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanEntry:
+class PlanEntry(Value, kw_only=True):
     """One operation of a runner.
 
     Attributes
@@ -26,6 +25,8 @@ class PlanEntry:
         Multiplications with accumulation.
     bytes
         Read and written, weights included.
+    precision
+        Of its products; of an operation without products, of the numbers that it writes.
     run
         Runs it once more on the data of the last call.
     """
@@ -38,6 +39,7 @@ class PlanEntry:
     macs: int
     bytes: int
     run: Callable[[], None]
+    precision: str = "f32"
 
 
 def seconds_of(entries: Sequence[PlanEntry], whole: Callable[[], object], *, rounds: int) -> tuple[list[float], float]:

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from yolodsc.arrays import Array
+from yolodsc.arrays import Array, Shape
 from yolodsc.engine.operations.planar import ReferenceOperation
 from yolodsc.engine.plan.layout import ARENA, CONSTANTS, INPUT_BASE, SCRATCH, PlanarTensor
 from yolodsc.engine.runtime.blas import single_threaded_blas
@@ -19,7 +19,10 @@ from yolodsc.engine.runtime.program import Progress, aligned
 from yolodsc.engine.runtime.thread_pool import ThreadPool
 from yolodsc.errors import EngineError
 from yolodsc.jit import ForkLock, Isa
-from yolodsc.network import Network
+from yolodsc.network import INPUT_INDEX, Network
+
+if TYPE_CHECKING:
+    from yolodsc.precision import Precision, Quantization
 
 
 class FusedRunner:
@@ -36,13 +39,23 @@ class FusedRunner:
         isa: Isa,
         progress: Progress | None = None,
         shared: CompiledNetwork | None = None,
+        precision: "Precision" = "f32",
+        quantization: "Quantization | None" = None,
     ) -> None:
-        """``shared``: what another runner of the same network, threads and outputs compiled."""
+        """``shared``: what another runner of the same network, threads, outputs and precision compiled."""
         self.network = network
         self.threads = max(1, threads)
         self.isa = isa
         self.outputs = tuple(outputs)
-        self.compiled = shared or compiled(network, threads=self.threads, outputs=outputs, isa=isa, progress=progress)
+        self.compiled = shared or compiled(
+            network,
+            threads=self.threads,
+            outputs=outputs,
+            isa=isa,
+            progress=progress,
+            precision=precision,
+            quantization=quantization,
+        )
         self._lock = ForkLock()
         self._process = 0
         self._image: Array = np.zeros(network.input_shape, np.float32)
@@ -74,15 +87,20 @@ class FusedRunner:
             PlanEntry(
                 name=operation.name,
                 layers=operation.layers,
-                shape=self.network.layers[operation.layers[-1]].shape if operation.layers else self.network.input_shape,
+                shape=self._shape(operation),
                 layout=operation.layout,
                 tile=operation.tiles,
                 macs=operation.macs,
+                precision=operation.precision,
                 bytes=operation.bytes,
                 run=partial(self._repeat, operation),
             )
             for operation in self.compiled.operations
         ]
+
+    def _shape(self, operation: LinkedOperation) -> Shape:
+        index = operation.layers[-1] if operation.layers else INPUT_INDEX
+        return self.network.input_shape if index == INPUT_INDEX else self.network.layers[index].shape
 
     def close(self) -> None:
         """Release threads and memory."""

@@ -6,13 +6,14 @@ Threads take tasks; a phase begins when all tasks of the previous one are done.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from yolodsc.engine.plan.layout import CONSTANTS, LINE, tagged_address
+from yolodsc.values import Value
 
 CHUNK = 2**26
 """Bytes of constants that are collected in one piece: the C library returns pieces of this size to the system at once."""
@@ -20,8 +21,7 @@ CHUNK = 2**26
 Progress = Callable[[int, int], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Value):
     """A kernel and its arguments by name; missing ones are 0."""
 
     kernel: Any
@@ -37,8 +37,7 @@ class Call:
 Task = list[Call]
 
 
-@dataclass(slots=True)
-class ConstantPool:
+class ConstantPool(Struct):
     """Weights, biases and tables of one operation; ``start`` is the offset of the first among all constants.
 
     Attributes
@@ -61,8 +60,7 @@ class ConstantPool:
         return tagged_address(CONSTANTS, offset)
 
 
-@dataclass(slots=True)
-class Constants:
+class Constants(Struct):
     """The constants of a program, collected in chunks and then copied to one aligned buffer, so that few exist twice."""
 
     chunks: list[NDArray[np.uint8]] = field(default_factory=list)
@@ -103,8 +101,7 @@ def aligned(size: int) -> NDArray[np.uint8]:
     return raw[start : start + size]
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(Value):
     """Phases, tasks and calls, ready to run.
 
     Attributes

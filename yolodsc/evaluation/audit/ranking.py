@@ -1,8 +1,8 @@
 """Labels and unlabelled detections by how likely the ground truth is at fault.
 
 The given labels themselves show how reliable the network is, as in confident learning (Northcutt, Jiang and Chuang, "Confident
-Learning: Estimating Uncertainty in Dataset Labels", 2021): how often it agrees with labels of the same size, how often a detection of
-the same score agrees with a label, and which classes it confuses.
+Learning: Estimating Uncertainty in Dataset Labels", 2021): how often it agrees with labels of the same size, how often a detection
+of the same score agrees with a label, and which classes it confuses.
 """
 
 from collections.abc import Sequence
@@ -69,7 +69,7 @@ class Audit:
     suspects: Sequence[Suspect]
 
 
-def audit(dataset: Dataset, detections: DetectionTable) -> Audit:
+def audit_labels(dataset: Dataset, detections: DetectionTable) -> Audit:
     """Rank every label that is not difficult, and every detection that no label explains.
 
     Parameters

@@ -2,11 +2,13 @@
 
 import re
 import struct
-from dataclasses import dataclass, field
 from itertools import accumulate
 
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
+
+from yolodsc.values import Value
 
 ZIGZAG = np.array([
     0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21, 28,
@@ -29,8 +31,7 @@ def scans_allowed(pixels: int) -> int:
     return min(MAX_SCANS, 20 * MAX_PIXELS // max(pixels, 1))
 
 
-@dataclass(frozen=True, slots=True)
-class Component:
+class Component(Value):
     """One plane: sampling factors, quantisation table, size in samples and (padded) in blocks, index of its first block."""
 
     id: int
@@ -44,8 +45,7 @@ class Component:
     offset: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Scan:
+class Scan(Value, eq=False):
     """Position and coding of the data of a scan.
 
     ``tables`` holds the indices of the DC and AC table of each component. ``counts`` (8, 16) and ``symbols`` (8, 256) hold the
@@ -63,8 +63,7 @@ class Scan:
     bits: tuple[int, int]
 
 
-@dataclass(slots=True)
-class Frame:
+class Frame(Struct):
     """The header, and the scans in order."""
 
     progressive: bool

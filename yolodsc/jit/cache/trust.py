@@ -8,9 +8,10 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
+
+from yolodsc.values import Value
 
 WINDOWS = os.name == "nt"
 """Windows has access lists instead of owners and modes (``st_uid`` is 0, modes are made up) and no descriptors of directories.
@@ -29,8 +30,7 @@ class UntrustedError(PermissionError):
     """Another user could have written this; the text states why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Folder:
+class Folder(Value):
     """An open folder. Names in it are resolved by descriptor, or by path if there are no descriptors."""
 
     path: Path

@@ -1,7 +1,6 @@
 """``[avgpool]``: the mean of each channel (``avgpool_layer.c``)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
@@ -11,8 +10,7 @@ from yolodsc.darknet import Section
 from yolodsc.network.layer import Layer, Preceding, Weights
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AvgpoolLayer(Layer):
+class AvgpoolLayer(Layer, kw_only=True):
     """(C, H, W) to (C, 1, 1)."""
 
     type: ClassVar[str] = "avgpool"

@@ -1,7 +1,6 @@
 """``[batchnorm]``: batch normalisation as a separate layer (``batchnorm_layer.c``)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from yolodsc.arrays import Array
@@ -10,8 +9,7 @@ from yolodsc.network.layer import Layer, Preceding, Weights
 from yolodsc.network.reference.batch_norm import batch_norm
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchnormLayer(Layer):
+class BatchnormLayer(Layer, kw_only=True):
     """(x - mean) / deviation * scale + bias per channel."""
 
     type: ClassVar[str] = "batchnorm"

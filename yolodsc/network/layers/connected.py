@@ -1,7 +1,6 @@
 """``[connected]``: a fully connected layer (``connected_layer.c``)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from yolodsc.arrays import Array, Shape
@@ -12,8 +11,7 @@ from yolodsc.network.reference.activations import activate
 from yolodsc.network.reference.batch_norm import batch_norm
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectedLayer(Layer):
+class ConnectedLayer(Layer, kw_only=True):
     """W x of the flattened input, batch norm or bias, activation; (output, 1, 1)."""
 
     type: ClassVar[str] = "connected"

@@ -1,7 +1,6 @@
 """``[convolutional]``: regular, grouped, depthwise and pointwise convolution (``convolutional_layer.c``)."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -19,8 +18,7 @@ UNSUPPORTED = ("coordconv", "sway", "rotate", "stretch", "stretch_sway", "revers
 """Weight transforms of AlexeyAB's GPU code that its CPU code does not have."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConvolutionalLayer(Layer):
+class ConvolutionalLayer(Layer, kw_only=True):
     """Cross-correlation, then batch norm or bias, then activation, then the blur of ``antialiasing``.
 
     Attributes

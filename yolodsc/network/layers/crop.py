@@ -1,7 +1,6 @@
 """``[crop]``: the centre of the image, mapped to -1..1 (``crop_layer.c``)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from yolodsc.arrays import Array, Shape
@@ -9,8 +8,7 @@ from yolodsc.darknet import Section
 from yolodsc.network.layer import Layer, Preceding, Weights
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CropLayer(Layer):
+class CropLayer(Layer, kw_only=True):
     """The central ``crop_height`` x ``crop_width`` pixels; mapped by 2x - 1 unless ``noadjust``."""
 
     type: ClassVar[str] = "crop"

@@ -1,7 +1,6 @@
 """``[detection]``: the head of YOLOv1 (``detection_layer.c``)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
@@ -14,8 +13,7 @@ from yolodsc.network.layer import Head, Preceding, Weights
 from yolodsc.network.layers.yolo import class_scores
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DetectionLayer(Head):
+class DetectionLayer(Head, kw_only=True):
     """A vector: classes[cell, class], confidences[cell, n], boxes[cell, n, 4], for side² cells.
 
     Darknet never undoes the letterbox of these boxes (``detection_layer.c: get_detection_detections``).

@@ -1,7 +1,6 @@
 """``[Gaussian_yolo]``: a head that also predicts the uncertainty of its boxes (``gaussian_yolo_layer.c``)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
@@ -17,8 +16,7 @@ _POINTS = {"center": 0.0, "left_top": 0.5, "right_bottom": -0.5}
 """Offset from the predicted point to the centre, in box sizes, for each ``yolo_point``."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GaussianYoloLayer(AnchorHead):
+class GaussianYoloLayer(AnchorHead, kw_only=True):
     """Per anchor: mean and deviation of x, y, w, h in turn, objectness, classes.
 
     Attributes

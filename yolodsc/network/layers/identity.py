@@ -1,7 +1,6 @@
 """Sections that return their input: ``[dropout]`` and ``[cost]`` at inference, ``[empty]`` always."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from yolodsc.arrays import Array
@@ -9,8 +8,7 @@ from yolodsc.darknet import Section
 from yolodsc.network.layer import Layer, Preceding, Weights
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IdentityLayer(Layer):
+class IdentityLayer(Layer, kw_only=True):
     """The output is the input."""
 
     @classmethod
@@ -24,24 +22,21 @@ class IdentityLayer(Layer):
         return x
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DropoutLayer(IdentityLayer):
+class DropoutLayer(IdentityLayer, kw_only=True):
     """``[dropout]``: drops nothing outside training (``dropout_layer.c: forward_dropout_layer``)."""
 
     type: ClassVar[str] = "dropout"
     training: ClassVar[frozenset[str]] = frozenset({"probability", "dropblock", "dropblock_size_rel", "dropblock_size_abs"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CostLayer(IdentityLayer):
+class CostLayer(IdentityLayer, kw_only=True):
     """``[cost]``: a training loss; never the network's output (``network.c: get_network_output``)."""
 
     type: ClassVar[str] = "cost"
     training: ClassVar[frozenset[str]] = frozenset({"type", "scale", "ratio", "noobj", "thresh"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EmptyLayer(IdentityLayer):
+class EmptyLayer(IdentityLayer, kw_only=True):
     """``[empty]``, ``[silence]``: an alias of the layer before (``parser.c: parse_network_cfg_custom``)."""
 
     type: ClassVar[str] = "empty"

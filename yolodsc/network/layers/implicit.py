@@ -1,7 +1,6 @@
 """``[implicit]``: learned values that do not depend on the image (``representation_layer.c``)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from yolodsc.arrays import Array, Shape
@@ -9,9 +8,8 @@ from yolodsc.darknet import Section
 from yolodsc.network.layer import Layer, Preceding, Weights
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImplicitLayer(Layer):
-    """The output is the weights, (filters, atoms, 1)."""
+class ImplicitLayer(Layer, kw_only=True):
+    """The output is the weights, (filters, atoms, 1); ``[implicit_add]`` and ``[implicit_mul]`` of yolor are the same section."""
 
     type: ClassVar[str] = "implicit"
     training: ClassVar[frozenset[str]] = frozenset({"mean", "std"})

@@ -1,7 +1,6 @@
 """``[local]``: a convolution with separate weights at every location (``local_layer.c``)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
@@ -14,8 +13,7 @@ from yolodsc.network.layers.activation import named_activation
 from yolodsc.network.reference.activations import activate
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocalLayer(Layer):
+class LocalLayer(Layer, kw_only=True):
     """A locally connected layer with a bias for every output.
 
     ``pad`` is a flag in the output's size and a number of pixels in the sampling: only size 3 with pad 1, or no pad, is consistent.

@@ -1,7 +1,6 @@
 """``[local_avgpool]``: mean of each window (``maxpool_layer.c: forward_local_avgpool_layer``)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from yolodsc.arrays import Array
@@ -11,8 +10,7 @@ from yolodsc.network.layers.maxpool import pooled_shape, pooled_working, window_
 from yolodsc.network.reference.pooling import local_avgpool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocalAvgpoolLayer(Layer):
+class LocalAvgpoolLayer(Layer, kw_only=True):
     """The geometry of ``[maxpool]``; divides by the number of pixels inside the input."""
 
     type: ClassVar[str] = "local_avgpool"

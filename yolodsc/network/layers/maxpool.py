@@ -1,7 +1,6 @@
 """``[maxpool]``: largest value of each window, over space or over channels (``maxpool_layer.c``)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from yolodsc.arrays import Array, Shape
@@ -11,8 +10,7 @@ from yolodsc.network.reference.convolution import BLUR_GEOMETRY, blur
 from yolodsc.network.reference.pooling import maxpool, maxpool_depth, pooled
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MaxpoolLayer(Layer):
+class MaxpoolLayer(Layer, kw_only=True):
     """Windows of ``size`` every ``stride`` pixels, from -(padding // 2) on; pixels outside the input are ignored.
 
     Attributes

@@ -1,7 +1,6 @@
 """``[normalization]``, ``[lrn]``: local response normalisation across channels (``normalization_layer.c``)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
@@ -11,8 +10,7 @@ from yolodsc.darknet import Section
 from yolodsc.network.layer import Layer, Preceding, Weights
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NormalizationLayer(Layer):
+class NormalizationLayer(Layer, kw_only=True):
     """x * norm^-beta, norm being kappa + alpha times the squares of nearby channels.
 
     Darknet's running window is reproduced: it starts without channel ``size // 2``, but subtracts it later.

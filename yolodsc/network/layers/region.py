@@ -1,7 +1,6 @@
 """``[region]``: the head of YOLOv2 and YOLO9000 (``region_layer.c``)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import ClassVar, Self
@@ -22,8 +21,7 @@ TREE_THRESH = 0.5
 """Minimum probability of a reported class of a tree (``network.c: custom_get_region_detections``)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegionLayer(Head):
+class RegionLayer(Head, kw_only=True):
     """Per anchor: x, y, w, h, objectness, classes; planar, unlike the buffer of AlexeyAB's program, which is ordered by cell.
 
     AlexeyAB's program reads these at fixed entries: it ignores ``background``, and with ``coords`` other than 4 it reads the

@@ -1,7 +1,6 @@
 """``[reorg]``: the passthrough of YOLOv2, which is not a space-to-depth (``reorg_layer.c``, ``reorg_old_layer.c``)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from yolodsc.arrays import Array, Shape
@@ -9,8 +8,7 @@ from yolodsc.darknet import Section
 from yolodsc.network.layer import Layer, Preceding, Weights
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReorgLayer(Layer):
+class ReorgLayer(Layer, kw_only=True):
     """(C, H, W) to (C s², H/s, W/s), the buffer being read as (C/s², H s, W s) first; ``reverse`` inverts this."""
 
     type: ClassVar[str] = "reorg"

@@ -1,7 +1,6 @@
 """``[reorg3d]``: space to depth (``reorg_layer.c`` of AlexeyAB)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from yolodsc.arrays import Array
@@ -10,8 +9,7 @@ from yolodsc.network.layer import Layer, Preceding, Weights
 from yolodsc.network.layers.reorg import reorganised
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reorg3dLayer(Layer):
+class Reorg3dLayer(Layer, kw_only=True):
     """(C, H, W) to (s² C, H/s, W/s), offset major: channel (dy s + dx) C + c.
 
     ``reverse`` gives (C/s², s H, s W) but is not the inverse: Darknet reads the input with the output's shape and puts each s²

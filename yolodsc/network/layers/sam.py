@@ -1,7 +1,6 @@
 """``[sam]``: spatial attention, the product of two feature maps of equal shape (``sam_layer.c``)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from yolodsc.arrays import Array
@@ -11,8 +10,7 @@ from yolodsc.network.layers.activation import named_activation
 from yolodsc.network.reference.activations import activate
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SamLayer(Layer):
+class SamLayer(Layer, kw_only=True):
     """The layer before times the layer ``from``, elementwise."""
 
     type: ClassVar[str] = "sam"

@@ -1,7 +1,6 @@
 """``[scale_channels]``: the gate of squeeze and excite (``scale_channels_layer.c``)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from yolodsc.arrays import Array
@@ -11,9 +10,8 @@ from yolodsc.network.layers.activation import named_activation
 from yolodsc.network.reference.activations import activate
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScaleChannelsLayer(Layer):
-    """The layer ``from`` times the gates from the layer before.
+class ScaleChannelsLayer(Layer, kw_only=True):
+    """The layer ``from`` times the gates from the layer before; ``[control_channels]`` of yolor exchanges the two.
 
     Attributes
     ----------
@@ -34,13 +32,14 @@ class ScaleChannelsLayer(Layer):
         if not section.has("from"):
             raise section.error("names no layer; expected from=…")
         source = preceding.resolve(section, "from", section.integer("from", 0))
-        shape, gates = preceding.shape(source), preceding.input
+        sources = (source, preceding.previous) if section.type == "control_channels" else (preceding.previous, source)
+        gates, shape = map(preceding.shape, sources)
         scale_wh = section.flag("scale_wh")
         expected = (1, *shape[1:]) if scale_wh else (shape.channels, 1, 1)
         if gates != expected:
             raise section.error(f"gates of {gates} for an input of {shape}; expected {'x'.join(map(str, expected))}")
         return cls(
-            **preceding.fields(section, shape, sources=(preceding.previous, source)),
+            **preceding.fields(section, shape, sources=sources),
             scale_wh=scale_wh,
             activation=named_activation(section, "linear"),
         )

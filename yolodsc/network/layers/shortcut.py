@@ -1,7 +1,6 @@
 """``[shortcut]``: the sum of the layer before and earlier outputs (``shortcut_layer.c``)."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
@@ -21,8 +20,7 @@ _WEIGHTS_TYPES = {
 _NORMALIZATIONS = {"none": "none", "relu": "relu", "avg_relu": "relu", "softmax": "softmax"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShortcutLayer(Layer):
+class ShortcutLayer(Layer, kw_only=True):
     """Sum with the shape of the layer before; sources with another number of channels are added in the common channels.
 
     A source with another height and width (pjreddie's ResNets) is subsampled, or added to every n-th pixel.

@@ -1,7 +1,6 @@
 """``[softmax]``: class probabilities of a classifier (``softmax_layer.c``)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from yolodsc.arrays import Array
@@ -10,8 +9,7 @@ from yolodsc.network.class_tree import ClassTree, softmax, tree_of
 from yolodsc.network.layer import Layer, Preceding, Weights
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SoftmaxLayer(Layer):
+class SoftmaxLayer(Layer, kw_only=True):
     """Softmax within each of ``groups`` equal runs of the flattened input, or within each group of siblings of a tree."""
 
     type: ClassVar[str] = "softmax"

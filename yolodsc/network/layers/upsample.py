@@ -1,7 +1,6 @@
 """``[upsample]``: nearest neighbour (``upsample_layer.c``)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
@@ -11,8 +10,7 @@ from yolodsc.darknet import Section
 from yolodsc.network.layer import Layer, Preceding, Weights
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpsampleLayer(Layer):
+class UpsampleLayer(Layer, kw_only=True):
     """Every pixel becomes ``stride`` x ``stride`` pixels times ``scale``; a negative stride sums such blocks instead."""
 
     type: ClassVar[str] = "upsample"

@@ -1,7 +1,6 @@
 """``[yolo]``: the head of YOLOv3, v4 and v7 (``yolo_layer.c``)."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Self, cast
 
 import numpy as np
@@ -23,8 +22,7 @@ TRAINING = frozenset(
 _NMS_KINDS = {kind: kind for kind in ("greedynms", "diounms", "cornersnms")}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnchorHead(Head):
+class AnchorHead(Head, kw_only=True):
     """Common base of ``[yolo]`` and ``[Gaussian_yolo]``.
 
     Attributes
@@ -108,8 +106,7 @@ def anchor_options(section: Section, preceding: Preceding, *, entries: int) -> d
     }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class YoloLayer(AnchorHead):
+class YoloLayer(AnchorHead, kw_only=True):
     """Per anchor: x, y, w, h, objectness, classes.
 
     Attributes

@@ -1,11 +1,11 @@
 """The matrix product of a convolution: the windows that Darknet lists, and the values that it reads."""
 
-from dataclasses import dataclass
 from typing import Literal
 
 from yolodsc.arrays import Array, Shape
 from yolodsc.network.reference.columns import columns_of, columns_shape, memory_order, rearranged_columns
 from yolodsc.network.reference.convolution import BLUR_GEOMETRY, convolution
+from yolodsc.values import Value
 
 Reads = Literal["windows", "raw", "shifted"]
 """What the product reads as its columns.
@@ -15,8 +15,7 @@ whose rows begin at wrong offsets (`rearranged_columns`).
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Product:
+class Product(Value, kw_only=True):
     """A convolution without bias and activation, as Darknet computes it (``forward_convolutional_layer``).
 
     Attributes
