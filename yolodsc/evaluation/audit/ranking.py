@@ -20,7 +20,7 @@ FaultName = Literal["missing", "misplaced", "mislabelled", "unsupported"]
 FAULTS: tuple[FaultName, ...] = ("missing", "misplaced", "mislabelled", "unsupported")
 MIN_SCORE = 0.05
 """Smallest score of a detection that may be a missing label."""
-PRIOR = 0.2
+PRIOR = 0.3
 """Share of faulty labels that the estimates assume; it weighs the kinds of fault against each other."""
 MOVED, SWAPPED = 0.8, 0.9
 """Weight of full evidence for another position or class."""
@@ -124,7 +124,7 @@ def _missing(detections: DetectionTable, states: Ints, *, classes: int) -> list[
     right = _density(odds[counted & (states == AGREES)], odds[rows])
     unlabelled = _density(odds[rows], odds[rows])
     believed = _class_precision(detections, states, classes)[detections.class_id[rows]]
-    suspicion = np.minimum(PRIOR * right / np.maximum(unlabelled, 1e-9) * believed, 0.99)
+    suspicion = 1 - np.exp(-PRIOR * right / np.maximum(unlabelled, 1e-9) * believed)
     return [
         Suspect("missing", float(value), int(detections.image[row]), None, int(row))
         for row, value in zip(rows, suspicion, strict=True)
