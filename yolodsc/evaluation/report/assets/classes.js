@@ -13,8 +13,8 @@ function verdictSection() {
     el("div", { class: "panel" }, table([
       { title: "rule", value: (row) => row.name, show: (row) => row.name },
       { title: "mean AP", value: (row) => row.mean_ap, show: (row) => percent(row.mean_ap) },
-      { title: "program", value: (row) => row.program, show: (row) => row.program },
-      { title: "further figures", value: () => 0, show: (row) => Object.entries(row.figures).slice(0, 6).map(([key, value]) => `${key} ${percent(value)}`).join(", ") },
+      { title: "program", left: true, value: (row) => row.program, show: (row) => row.program },
+      { title: "further figures", left: true, value: () => 0, show: (row) => Object.entries(row.figures).slice(0, 6).map(([key, value]) => `${key} ${percent(value)}`).join(", ") },
     ], data.rules)));
 }
 
@@ -51,7 +51,7 @@ function calibrationText() {
 
 function errorsSection(onpick) {
   section("errors", "Errors", "What mending one kind of error would gain (TIDE), and which classes are taken for which. Rows: ground truth, columns: detections; a click on a number shows its images.",
-    el("div", { class: "columns" }, el("div", { class: "panel" }, errorBars(data.errors)), el("div", { class: "panel" }, confusionMatrix(data.confusion, onpick))));
+    el("div", { class: "pair" }, el("div", { class: "panel fit" }, errorBars(data.errors)), el("div", { class: "panel fit" }, confusionMatrix(data.confusion, onpick))));
 }
 
 function comparisonSection() {

@@ -53,10 +53,11 @@ function table(columns, rows, options = {}) {
   const body = el("tbody");
   let order = null;
   const draw = () => {
-    const sorted = order === null ? rows : [...rows].sort((a, b) => compare(columns[order.at].value(a), columns[order.at].value(b)) * order.sign);
+    const value = order && columns[order.at].value;
+    const sorted = order === null ? rows : [...rows].sort((a, b) => compare(value(a), value(b)) * order.sign);
     body.replaceChildren(...sorted.map((row) => el("tr", {}, columns.map((column) => cell(column, row)))), ...(options.last || []));
   };
-  const head = columns.map((column, at) => el("th", { scope: "col" }, el("button", {
+  const head = columns.map((column, at) => el("th", { scope: "col", class: column.left ? "left" : null }, el("button", {
     type: "button",
     text: column.title,
     onclick: () => { order = { at, sign: order && order.at === at ? -order.sign : at ? -1 : 1 }; draw(); },
@@ -72,5 +73,5 @@ function compare(a, b) {
 
 function cell(column, row) {
   const shown = column.show(row);
-  return shown instanceof Node ? el("td", {}, shown) : el("td", { text: shown });
+  return fill(el("td", { class: column.left ? "left" : null }), shown instanceof Node ? {} : { text: shown }, shown instanceof Node ? [shown] : []);
 }
