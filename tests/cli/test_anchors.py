@@ -116,4 +116,4 @@ def test_a_dataset_without_boxes_is_refused(here: Path, capsys: pytest.CaptureFi
     (here / "a.txt").write_text("")
 
     assert cli.run(["anchors", "--gt", ".", "--format", "yolo"]) == 2
-    assert capsys.readouterr().err == "yolodsc: the dataset has no boxes; expected at least one\n"
+    assert capsys.readouterr().err == "yolodsc: .: no object in the labels of 1 images\n"

@@ -11,7 +11,7 @@ from yolodsc.cli.ground_truth import GroundTruthOptions
 from yolodsc.cli.network_files import model_files
 from yolodsc.cli.outputs import ensure_outputs_differ_from_inputs, is_standard_output, write_text
 from yolodsc.cli.tables.table import aligned
-from yolodsc.cli.terminal import note, say
+from yolodsc.cli.terminal import note, say, styled
 from yolodsc.darknet import profile_named, read_cfg
 from yolodsc.errors import DatasetError
 from yolodsc.evaluation import (
@@ -48,7 +48,6 @@ def anchors(
     quiet: options.Quiet = False,
 ) -> int:
     """Find anchors for a dataset by k-means on the IoU of its boxes, as Darknet's calc_anchors, and compare a network's own."""
-    ground_truth.ensure_consistent()
     ground_truth.ensure_present()
     if plot is not None:
         require_matplotlib()
@@ -56,7 +55,7 @@ def anchors(
     head = _head(network, size)
     width, height = parse_size(size or (head[0] if head else DEFAULT_SIZE))
     report = InputReport()
-    dataset = ground_truth.read((), report)
+    dataset = ground_truth.read(report)
     sizes = box_sizes(dataset, width=width, height=height, letterbox=letterbox)
     found = fit_anchors(sizes, count or (len(head[1]) if head else DEFAULT_COUNT), seed=seed)
     own = measured_anchors(head[1], sizes) if head else None
@@ -101,7 +100,7 @@ def _lines(found: Anchors, own: Anchors | None, *, cell: tuple[float, float], bo
     form = "{:.2f},{:.2f}" if cell != (1.0, 1.0) else "{:.0f},{:.0f}"
     compared = f" (the network's own anchors: {100 * own.average_iou:.2f} %)" if own else ""
     return [
-        f"anchors = {',  '.join(form.format(*pair) for pair in numbers)}",
+        styled(f"anchors = {',  '.join(form.format(*pair) for pair in numbers)}", "bold"),
         f"average IoU {100 * found.average_iou:.2f} %{compared}; {boxes} boxes at {size}",
         "",
         *aligned(rows),

@@ -69,16 +69,19 @@ def detect(
     files = model_files(network, labels)
     paths = Sources(sources or sample_images(), others=[path for path in (*files.paths, labels.data) if path], clips=True)
     output.ensure_writable(paths)
-    save = output.save
-    if not sources and save is None:
-        save = SAMPLE_FOLDER
-        note(f"no SOURCE given; sample photographs, saved with their boxes in {save}/")
+    save = output.save if sources or output.save else _sample_folder()
     loaded = load_network(files, loading)
     if is_classifier(loaded):
         output.ensure_none()
         names = names_of(files, loaded, data=labels.data)
         return _classify(loaded, names, paths, top=top, detection=detection, running=running, quiet=quiet)
-    common: dict[str, Any] = {"loading": loading, "detection": detection, "running": running, "quiet": quiet}
+    common: dict[str, Any] = {
+        "loading": loading,
+        "detection": detection,
+        "running": running,
+        "quiet": quiet,
+        "one_image": paths.single,
+    }
     detector = open_detector(files, data=labels.data, thresh=thresh, network=loaded, **common)
     if classes is not None:
         detector.classes = class_numbers(detector.names, classes)
@@ -107,6 +110,12 @@ def _classify(*given: Any, **options: Any) -> int:
     from yolodsc.cli.classify import classify
 
     return classify(*given, **options)
+
+
+def _sample_folder() -> Path:
+    """The folder of the annotated sample photographs, which a line announces."""
+    note(f"no SOURCE given; sample photographs, saved with their boxes in {SAMPLE_FOLDER}/")
+    return SAMPLE_FOLDER
 
 
 def _window(stack: ExitStack) -> "Window":
@@ -160,17 +169,23 @@ def _report(result: ImageResult, run: ClipRun) -> None:
         objects = f"{count} object{'' if count == 1 else 's'}"
         size = f"{result.detections.width}x{result.detections.height}"
         say(f"{result.path}: {size}, {objects}, {result.seconds * 1000:.0f} ms")
-        say(*(f"  {line}" for line in _boxes(result.detections)))
+        say(*_boxes(result.detections))
     if run.window is not None:
         run.window.show(result.detections.draw(result.image)[..., ::-1].copy(), until_key=True)
     return None
 
 
 def _boxes(detections: Detections) -> list[str]:
-    """A table of classes, scores and pixels."""
+    """A table of classes, scores and pixels; boxes are cut at the edges of the image."""
     if not len(detections):
         return []
     rows: list[tuple[str, ...]] = [("class", "score", "left", "top", "right", "bottom")]
+    limits = (detections.width, detections.height) * 2
     for name, score, box in zip(detections.class_names(), detections.scores, detections.boxes_xyxy, strict=True):
-        rows.append((name, f"{score:.3f}", *(f"{side:.0f}" for side in box)))
-    return aligned(rows, left=1)
+        rows.append((name, f"{score:.3f}", *(_inside(side, limit) for side, limit in zip(box, limits, strict=True))))
+    return aligned(rows, left=1, bold=(0, 1), indent=2)
+
+
+def _inside(side: float, limit: int) -> str:
+    """A coordinate in whole pixels, inside the image."""
+    return str(round(min(max(float(side), 0.0), limit)))

@@ -32,6 +32,7 @@ from .outputs.text_output import TextOutput as TextOutput
 from .outputs.txt_files import TxtWriter as TxtWriter
 from .outputs.voc_files import VocWriter as VocWriter
 from .pipeline import ImageResult as ImageResult
+from .postprocess import DECODING_KERNELS as DECODING_KERNELS
 from .results.detection import Detection as Detection
 from .sources import Sources as Sources
 from .sources import image_paths as image_paths

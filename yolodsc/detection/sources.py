@@ -76,6 +76,11 @@ class Sources:
         """Return the number of paths; None if standard input is a source."""
         return None if self.endless else sum(1 for _ in self)
 
+    @property
+    def single(self) -> bool:
+        """Whether the sources are one path, which no list names."""
+        return [len(paths or ()) for _, paths in self._parts] == [1]
+
     def has_clips(self) -> bool:
         """Whether a source is a video, a camera or a URL; standard input is not considered."""
         return any(is_clip(path) for path in self._listed())

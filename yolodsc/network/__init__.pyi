@@ -1,8 +1,10 @@
 from .boxes import Candidates as Candidates
+from .boxes import NmsKind as NmsKind
 from .boxes import concatenated as concatenated
 from .boxes import drop_nonfinite as drop_nonfinite
 from .boxes import iou as iou
 from .boxes import nms as nms
+from .boxes import nms_exponent as nms_exponent
 from .boxes import to_xywh as to_xywh
 from .boxes import to_xyxy as to_xyxy
 from .class_tree import ClassTree as ClassTree

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from io import StringIO
 
 from yolodsc.cli.tables.table import aligned
+from yolodsc.cli.terminal import styled
 from yolodsc.detection import text_cell
 from yolodsc.evaluation import CONFUSION_IOU, RESAMPLES, Difference, Evaluation, RuleResult
 
@@ -46,7 +47,10 @@ def verdict_lines(evaluation: Evaluation) -> list[str]:
     counts = f"TP {found.true_positives:,}, FP {found.false_positives:,}, FN {found.false_negatives:,}"
     rates = f"precision {_percent(found.precision)}, recall {_percent(found.recall)}, F1 {_percent(found.f1)}"
     return [
-        f"{headline.rule.name}: mean AP {_percent(headline.mean_ap)} % of {averaged} classes ({headline.rule.program})",
+        styled(
+            f"{headline.rule.name}: mean AP {_percent(headline.mean_ap)} % of {averaged} classes ({headline.rule.program})",
+            "bold",
+        ),
         f"{len(evaluation.dataset.ids):,} images, {found.objects:,} objects{aside}, {len(evaluation.detections):,} detections",
         f"score > {evaluation.thresh:g}: {counts}; {rates} %",
     ]
