@@ -21,7 +21,7 @@ from yolodsc.cli.groups import expand_groups
 from yolodsc.errors import OptionError
 
 COMMANDS = tuple(
-    "detect evaluate decompose separate quantize finetune anchors convert summary bench warmup info completion".split()
+    "detect evaluate audit decompose separate quantize finetune anchors convert summary bench warmup info completion".split()
 )
 """Subcommands in the order of ``--help``; ``yolodsc.cli.NAME`` holds the function ``NAME``."""
 
