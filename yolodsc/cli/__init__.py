@@ -22,7 +22,9 @@ from yolodsc.cli.progress import Announcement
 from yolodsc.errors import OptionError
 from yolodsc.jit import observe_compilation
 
-COMMANDS = tuple("detect evaluate decompose separate finetune anchors convert summary bench warmup info completion".split())
+COMMANDS = tuple(
+    "detect evaluate audit decompose separate quantize finetune anchors convert summary bench warmup info completion".split()
+)
 """Subcommands in the order of ``--help``; ``yolodsc.cli.NAME`` holds the function ``NAME``."""
 
 COMPLETION_VARIABLE = "_YOLODSC_COMPLETE"

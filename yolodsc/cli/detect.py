@@ -70,10 +70,7 @@ def detect(
     files = model_files(network, labels)
     paths = Sources(sources or sample_images(), others=[path for path in (*files.paths, labels.data) if path], clips=True)
     output.ensure_writable(paths)
-    save = output.save
-    if not sources and save is None:
-        save = SAMPLE_FOLDER
-        note(f"no SOURCE given; sample photographs, saved with their boxes in {save}/")
+    save = output.save if sources or output.save else _sample_folder()
     loaded = load_network(files, loading)
     if is_classifier(loaded):
         output.ensure_none()
@@ -114,6 +111,12 @@ def _classify(*given: Any, **options: Any) -> int:
     from yolodsc.cli.classify import classify
 
     return classify(*given, **options)
+
+
+def _sample_folder() -> Path:
+    """The folder of the annotated sample photographs, which a line announces."""
+    note(f"no SOURCE given; sample photographs, saved with their boxes in {SAMPLE_FOLDER}/")
+    return SAMPLE_FOLDER
 
 
 def _window(stack: ExitStack) -> "Window":

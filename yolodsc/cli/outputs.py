@@ -68,10 +68,10 @@ def ensure_directory_possible(path: Path) -> None:
         raise OptionError(f"{path}: {ancestor} is a file; expected a directory")
 
 
-def ensure_writable(out: Path, stem: str) -> None:
-    """Raise an `OptionError` if writing a network and its names to a directory would overwrite a file."""
+def ensure_writable(out: Path, stem: str, *endings: str) -> None:
+    """Raise an `OptionError` if writing a network, its names and files with more endings would overwrite a file."""
     ensure_directory_possible(out)
-    for ending in ("cfg", "weights", "names"):
+    for ending in ("cfg", "weights", "names", *endings):
         if exists(out / f"{stem}.{ending}"):
             raise OptionError(f"{out / stem}.{ending} is there already; expected another --out or --name")
 

@@ -2,11 +2,12 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from threading import Lock, Timer
 from time import perf_counter
 from typing import TypeVar
 
-from yolodsc.cli.terminal import log, status
+from yolodsc.cli.terminal import log, printable, status
 
 Item = TypeVar("Item")
 
@@ -86,3 +87,19 @@ class Compiling:
             line = f"yolodsc: compiling kernels (first run on this machine) {done}/{total}"
             status(line, last=done >= total) if terminal else log(line)
         self.reported = True
+
+
+@contextmanager
+def fitting_progress(quiet: bool) -> Iterator[Callable[[str, float], None]]:
+    """A progress bar of a description and a share on a terminal, nothing elsewhere."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda what, share: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (BarColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=1.0)
+        yield lambda what, share: bar.update(task, description=printable(what), completed=share)
