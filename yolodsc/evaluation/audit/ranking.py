@@ -117,7 +117,7 @@ def _index(row: int) -> int | None:
 
 
 def _missing(detections: DetectionTable, states: Ints, *, classes: int) -> list[Suspect]:
-    """Detections without label: the share of detections of this score that agree with labels tells how many are objects."""
+    """Detections without label: the share of detections of this score that agree with labels estimates how many are objects."""
     counted = detections.score > MIN_SCORE
     odds = _log_odds(detections.score)
     rows = np.flatnonzero(counted & (states == UNLABELLED))
