@@ -9,6 +9,7 @@ from yolodsc.cli import options
 from yolodsc.cli.network_files import class_list, model_files
 from yolodsc.cli.outputs import ensure_directory_possible, ensure_writable, save_network
 from yolodsc.cli.progress import fitting_progress
+from yolodsc.cli.signals import advice_on_interrupt
 from yolodsc.cli.tables.decomposition import decomposition_lines
 from yolodsc.cli.terminal import note, say
 from yolodsc.decompose import DecomposeSettings, compare_networks, read_images, write_report
@@ -72,7 +73,7 @@ def decompose(
     original = read_network(files, profile=profile, size=size)
     class_list(files.names, original)
     calibration = read_images(original, image_paths([images]), count=count, seed=how.seed)
-    with fitting_progress(quiet) as report:
+    with advice_on_interrupt(lambda: "nothing was written", quiet=quiet), fitting_progress(quiet) as report:
         result = decompose_network(original, calibration, settings, progress=report)
     save_network(result.network, out, stem, files.names)
     held_back = calibration[-max(len(calibration) // 10, 1) :]
