@@ -11,11 +11,13 @@ import typer
 from yolodsc.cli import options
 from yolodsc.cli.network_files import class_list, model_files
 from yolodsc.cli.outputs import ensure_directory_possible, ensure_writable, save_network
-from yolodsc.cli.terminal import printable, say
-from yolodsc.decompose import DecomposeSettings, ProgressCallback, compare_networks, read_images, report_markdown, write_report
+from yolodsc.cli.tables.decomposition import decomposition_lines
+from yolodsc.cli.terminal import note, printable, say
+from yolodsc.decompose import DecomposeSettings, ProgressCallback, compare_networks, read_images, write_report
 from yolodsc.decompose import decompose as decompose_network
 from yolodsc.detection import image_paths, read_network
 from yolodsc.errors import OptionError
+from yolodsc.evaluation import require_matplotlib
 from yolodsc.values import Value
 
 
@@ -67,6 +69,7 @@ def decompose(
     stem = name or f"{files.cfg.stem}-separable"
     ensure_writable(out, stem)
     if report_to is not None:
+        require_matplotlib()
         ensure_directory_possible(report_to)
     original = read_network(files, profile=profile, size=size)
     class_list(files.names, original)
@@ -79,7 +82,9 @@ def decompose(
     if report_to is not None:
         write_report(report_to, result, comparison)
     if not quiet:
-        say(*report_markdown(result, comparison).rstrip("\n").split("\n"))
+        say(*decomposition_lines(result, comparison))
+        reported = f", report to {report_to}/" if report_to is not None else ""
+        note(f"wrote {out / stem}.cfg and .weights{' and .names' if files.names else ''}{reported}")
     return 0
 
 
@@ -97,10 +102,10 @@ def _progress(quiet: bool) -> Iterator[ProgressCallback]:
         yield lambda what, share: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    columns = (BarColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    columns = (BarColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn(), TimeRemainingColumn())
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=1.0)
         yield lambda what, share: bar.update(task, description=printable(what), completed=share)

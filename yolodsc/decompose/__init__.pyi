@@ -1,5 +1,9 @@
 from .calibration.images import read_images as read_images
+from .calibration.patches import choose_positions as choose_positions
+from .calibration.patches import gather_patches as gather_patches
 from .driver import decompose as decompose
+from .factor.gram import Matrix as Matrix
+from .report import Comparison as Comparison
 from .report import compare_networks as compare_networks
 from .report import report_markdown as report_markdown
 from .report import write_report as write_report

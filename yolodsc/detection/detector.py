@@ -21,11 +21,12 @@ from yolodsc.detection.network_input import chosen_decoder, default_geometry
 from yolodsc.detection.pipeline import ImageResult, Pipeline
 from yolodsc.detection.postprocess import HeadDecoding
 from yolodsc.errors import OptionError
-from yolodsc.images import Geometry, Placement
+from yolodsc.images import Geometry, ImageArray, Placement
 from yolodsc.network import InputSize, Network
 
 if TYPE_CHECKING:
     from yolodsc.detection.tiles import Tiling
+    from yolodsc.detection.video.stream import Source
     from yolodsc.precision import Quantization
 
 
@@ -251,6 +252,15 @@ class Detector:
     def head_outputs(self, x: Array) -> dict[int, Array]:
         """Return the outputs (C, H, W) of the heads by layer index for an input (C, H, W) of the network."""
         return self.decoding.head_outputs(self.runner, self.runner(x))
+
+    def stream(self, source: "Source", **options: Any) -> Generator[tuple[ImageArray, Detections]]:
+        """Yield the frames of a video, a camera or a stream, in RGB, and their detections; see `video.stream.stream`.
+
+        ``options`` are ``vid_stride``, ``max_frames``, ``track``, ``reconnects`` and ``report``.
+        """
+        from yolodsc.detection.video.stream import stream
+
+        return stream(self.pipeline, source, **options)
 
     def detections(
         self, outputs: dict[int, Array], placement: Placement, *, width: int, height: int, path: str | None = None

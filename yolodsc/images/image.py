@@ -18,7 +18,7 @@ from yolodsc.files import replacing
 from yolodsc.images import preprocess
 from yolodsc.images.conversion import ImageArray, from_pillow
 from yolodsc.images.jpeg import KERNELS, decode_jpeg, jpeg_content
-from yolodsc.images.limits import open_image
+from yolodsc.images.limits import image_name, open_image
 from yolodsc.images.preprocess import planar, reference, resized
 from yolodsc.images.turbo import decode_turbo
 from yolodsc.values import Value
@@ -97,7 +97,7 @@ def read_image(
     ImageError
         The file is missing, no image, damaged, or beyond the limits of `images.limits`.
     """
-    name = name or (f"image of {len(source)} bytes" if isinstance(source, bytes) else str(source))
+    name = image_name(source, name)
     pixels = _jpeg(source, stb=decoder == "darknet" or channels == 1, channels=channels, admit=admit, progress=progress)
     if pixels is not None and not exif:
         return pixels

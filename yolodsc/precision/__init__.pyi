@@ -28,6 +28,7 @@ from .quantization import Precision as Precision
 from .quantization import Quantization as Quantization
 from .quantization import TensorScale as TensorScale
 from .tensors import byte_tensors as byte_tensors
+from .tensors import is_alias as is_alias
 from .tensors import is_quantizable as is_quantizable
 from .tensors import passes_bytes as passes_bytes
 from .tensors import sources as sources

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolodsc.arrays import Array
+from yolodsc.engine.codegen.dtypes import bits
 from yolodsc.engine.codegen.kernels.elementwise import AffineKernel
 from yolodsc.engine.operations.planar import AffineRange
 from yolodsc.engine.plan.heads import yolo_ranges
-from yolodsc.engine.plan.layout import bits, tagged_address
+from yolodsc.engine.plan.layout import tagged_address
 from yolodsc.jit import Isa, compiler_for
 from yolodsc.network import Head, YoloLayer
 

@@ -11,9 +11,10 @@ configuration: the thread's table of bases holds the number of the present one. 
 from collections.abc import Mapping
 from typing import ClassVar
 
+from yolodsc.engine.codegen.dtypes import load_integers, real
 from yolodsc.engine.codegen.epilogue import ACTIVATIONS
 from yolodsc.engine.codegen.ir_builder import CONFIGURATION, IRBuilder
-from yolodsc.engine.codegen.kernels.dot import DotKernel, load_integers, real
+from yolodsc.engine.codegen.kernels.dot import DotKernel
 
 ROWS = 16
 """Rows of a tile register: pixels of an input, words of a row of weights."""
@@ -105,11 +106,11 @@ class TiledKernel(DotKernel):
             carried = [("ptr", c.at("%sums", v * self.pixels * 64)), ("ptr", y), *([("ptr", residual)] if residual else [])]
             with c.loop(self.pixels // step, carried) as rows:
                 sums, y1, *r1 = rows.carried
+                values = []
                 for p in range(step):
                     value = activate(c, self._real(c, sums, p * 64, bias, unit))
-                    if residual:
-                        value = c.arith("fadd", value, load(r1[0], p * self.r_pixel))
-                    store(value, y1, p * self.y_pixel)
+                    values.append(c.arith("fadd", value, load(r1[0], p * self.r_pixel)) if residual else value)
+                store(values, y1)
                 rows.next(c.at(sums, step * 64), c.at(y1, step * self.y_pixel), *(c.at(r, step * self.r_pixel) for r in r1))
             if v + 1 < self.vectors:
                 y = c.at(y, g["block_y"])
