@@ -1,12 +1,13 @@
 """`Detector`: images in, `Detections` out."""
 
 from collections.abc import Callable, Generator, Iterable, Sequence
-from dataclasses import replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self, Unpack
+
+from msgspec.structs import replace
 
 from yolodsc import engine
 from yolodsc.arrays import Array

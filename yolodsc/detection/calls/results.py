@@ -2,7 +2,8 @@
 
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from yolodsc.detection.calls.image_input import shown_path
 from yolodsc.detection.pipeline import ImageResult

@@ -1,10 +1,10 @@
 """Options of one call of a detector, and the postprocessor that follows them."""
 
 from collections.abc import Collection
-from dataclasses import replace
 from typing import TypedDict
 
 import numpy as np
+from msgspec.structs import replace
 
 from yolodsc.arrays import Array
 from yolodsc.detection.classes import ClassSelection
