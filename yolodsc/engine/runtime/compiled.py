@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from yolodsc.engine.codegen.kernels.worker import HelperKernel, LeadKernel, WorkerKernel
 from yolodsc.engine.operations.operation import Lowered, LoweringContext, Operation
 from yolodsc.engine.operations.planar import ReferenceOperation
 from yolodsc.engine.plan.layout import ARENA, CONSTANTS, SCRATCH, PlanarTensor, Tensor, tagged_address
@@ -12,7 +13,6 @@ from yolodsc.engine.plan.placement import placed
 from yolodsc.engine.plan.planner import planned
 from yolodsc.engine.runtime.bounds import Regions, check
 from yolodsc.engine.runtime.program import Constants, Program, Progress, Task, kernels_of, link
-from yolodsc.engine.runtime.worker import HelperKernel, LeadKernel, WorkerKernel
 from yolodsc.errors import EngineError
 from yolodsc.jit import Isa, compiler_for
 from yolodsc.network import Network

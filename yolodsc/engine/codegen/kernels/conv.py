@@ -9,11 +9,11 @@ before and writes the same numbers again, so there are no tail kernels.
 
 from yolodsc.engine.codegen.epilogue import ACTIVATIONS
 from yolodsc.engine.codegen.extent import Columns, Extent, tiled
+from yolodsc.engine.codegen.generated import GeneratedKernel
 from yolodsc.engine.codegen.ir_builder import IRBuilder
-from yolodsc.values import Value
 
 
-class ConvKernel(Value):
+class ConvKernel(GeneratedKernel):
     """A convolution kernel: the attributes are fixed when it is compiled, the rest are arguments.
 
     Attributes

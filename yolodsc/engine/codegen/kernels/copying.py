@@ -1,11 +1,11 @@
 """Kernels that copy feature maps: from one layout to another, and enlarged."""
 
 from yolodsc.engine.codegen.extent import Columns, Extent
+from yolodsc.engine.codegen.generated import GeneratedKernel
 from yolodsc.engine.codegen.ir_builder import IRBuilder
-from yolodsc.values import Value
 
 
-class LaneKernel(Value):
+class LaneKernel(GeneratedKernel):
     """Channels from one layout to another: pixels ``pixel_x`` bytes apart to pixels ``pixel_y`` bytes apart."""
 
     lanes: int = 1
@@ -39,7 +39,7 @@ class LaneKernel(Value):
         return c.text()
 
 
-class UpsampleKernel(Value):
+class UpsampleKernel(GeneratedKernel):
     """Nearest-neighbour upsampling: every pixel becomes ``factor`` x ``factor`` pixels."""
 
     lanes: int

@@ -6,11 +6,11 @@ which advance together. A row's vectors are loaded once and used by all taps of 
 
 from yolodsc.engine.codegen.epilogue import ACTIVATIONS
 from yolodsc.engine.codegen.extent import Columns, Extent, tiled
+from yolodsc.engine.codegen.generated import GeneratedKernel
 from yolodsc.engine.codegen.ir_builder import IRBuilder
-from yolodsc.values import Value
 
 
-class DepthwiseKernel(Value):
+class DepthwiseKernel(GeneratedKernel):
     """Depthwise K x K over blocks of ``lanes`` channels; weights lie as ``[block][K * K][lanes]``."""
 
     lanes: int

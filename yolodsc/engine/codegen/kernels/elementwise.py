@@ -10,11 +10,11 @@ import numpy as np
 
 from yolodsc.engine.codegen.epilogue import ACTIVATIONS
 from yolodsc.engine.codegen.extent import ONE, Columns, Extent, tiled
+from yolodsc.engine.codegen.generated import GeneratedKernel
 from yolodsc.engine.codegen.ir_builder import IRBuilder
-from yolodsc.values import Value
 
 
-class PairKernel(Value):
+class PairKernel(GeneratedKernel):
     """``y = activation(x + r)`` or ``activation(x * r)``; for ``gate``, r has one vector per block (squeeze and excite)."""
 
     lanes: int
@@ -71,7 +71,7 @@ class PairKernel(Value):
         return c.text()
 
 
-class ClearKernel(Value):
+class ClearKernel(GeneratedKernel):
     """Zeros for ``blocks`` x ``rows`` x ``vectors``: the halo that a k x k convolution reads."""
 
     lanes: int
@@ -102,7 +102,7 @@ class ClearKernel(Value):
         return c.text()
 
 
-class AffineKernel(Value):
+class AffineKernel(GeneratedKernel):
     """``y = activation(x) * scale + shift`` over the rows of planar tensors; the last vector of a row overlaps the one before."""
 
     lanes: int

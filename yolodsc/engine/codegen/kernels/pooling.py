@@ -6,8 +6,8 @@ from functools import reduce
 import numpy as np
 
 from yolodsc.engine.codegen.extent import Column, Columns, Extent, tiled
+from yolodsc.engine.codegen.generated import GeneratedKernel
 from yolodsc.engine.codegen.ir_builder import IRBuilder
-from yolodsc.values import Value
 
 
 def _clipped(first: Column, count: Column, stride: Column, shift: Column, size: Column, side: Column) -> tuple[Column, Column]:
@@ -16,7 +16,7 @@ def _clipped(first: Column, count: Column, stride: Column, shift: Column, size: 
     return np.maximum(start, 0), np.maximum(np.maximum(end, 0) + 1, np.minimum(end + size, side))
 
 
-class AverageKernel(Value):
+class AverageKernel(GeneratedKernel):
     """The mean of each channel: one vector per block. Rows are summed first, which keeps the error of long sums small."""
 
     lanes: int
@@ -51,7 +51,7 @@ class AverageKernel(Value):
         return c.text()
 
 
-class WindowKernel(Value):
+class WindowKernel(GeneratedKernel):
     """Maxima of windows clipped at the edges of the tensor (any size, stride and shift; no window may be empty)."""
 
     lanes: int
@@ -115,7 +115,7 @@ class WindowKernel(Value):
         return c.let(f"bitcast {bits} {whole} to {kind}")
 
 
-class MaxpoolKernel(Value):
+class MaxpoolKernel(GeneratedKernel):
     """Maxima of ``size`` x ``size`` windows inside the tensor, ``pixels`` windows at a time."""
 
     lanes: int

@@ -11,6 +11,7 @@ import platform
 from collections.abc import Callable
 from functools import partial
 
+from yolodsc.engine.codegen.generated import GeneratedKernel
 from yolodsc.engine.codegen.ir_builder import IRBuilder
 
 SPINS = 100
@@ -22,14 +23,8 @@ PATIENCE = 3000
 STATE = ("phases", "tasks", "words", "sync", "first", "last", "yield", "epoch", "running", "inside")
 
 
-class WorkerKernel:
+class WorkerKernel(GeneratedKernel):
     """``worker(state, bases)`` runs phases first..last of the state, alone."""
-
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other)
-
-    def __hash__(self) -> int:
-        return hash(type(self))
 
     def emit(self, name: str) -> str:
         """LLVM IR of the worker."""
@@ -38,7 +33,7 @@ class WorkerKernel:
         return _declare(c)
 
 
-class LeadKernel(WorkerKernel):
+class LeadKernel(GeneratedKernel):
     """Opens an epoch, works through it, closes it, and returns when all helpers have left."""
 
     def emit(self, name: str) -> str:
@@ -55,7 +50,7 @@ class LeadKernel(WorkerKernel):
         return _declare(c)
 
 
-class HelperKernel(WorkerKernel):
+class HelperKernel(GeneratedKernel):
     """Polls ``PATIENCE`` times for work of a new epoch, then returns."""
 
     def emit(self, name: str) -> str:
