@@ -123,10 +123,12 @@ def contraction(view: TensorView, kernel: Array) -> Array:
     """A kernel (F, C, KH, KW) as (taps * lanes read, F), rows of lanes without a channel are zero."""
     filters, channels = kernel.shape[:2]
     taps = kernel.reshape(filters, channels, -1).transpose(2, 1, 0)  # (taps, C, F)
-    with_zero = np.concatenate([taps, np.zeros((len(taps), 1, filters), np.float32)], axis=1)
     n = view.lanes
     order = [c for b, g in enumerate(channel_groups(view)) for c in view.channels[b * n : b * n + g * CHANNEL_GROUP]]
-    return np.ascontiguousarray(with_zero[:, order]).reshape(-1, filters)
+    if order != list(range(channels)):
+        with_zero = np.concatenate([taps, np.zeros((len(taps), 1, filters), np.float32)], axis=1)
+        taps = with_zero[:, order]
+    return np.ascontiguousarray(taps).reshape(-1, filters)
 
 
 def segment_table(constants: ConstantPool, view: TensorView, taps: Sequence[tuple[int, int]]) -> tuple[int, int]:
