@@ -4,12 +4,14 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from PIL import Image, UnidentifiedImageError
+from typing import TYPE_CHECKING
 
 from yolodsc.errors import ImageError
 from yolodsc.files import regular_size
 from yolodsc.images.jpeg.markers import MAX_PIXELS, scans_allowed
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 MAX_SIDE = 2**16 - 1
 """The longest side, that of a JPEG: a strip one pixel wide would take many times its pixels, since every row costs."""
@@ -24,7 +26,7 @@ _CHUNK = 2**20
 
 
 @contextmanager
-def open_image(path: str | Path) -> Iterator[Image.Image]:
+def open_image(path: str | Path) -> Iterator["Image.Image"]:
     """An image whose header was read and whose pixels were not.
 
     Raises
@@ -45,7 +47,9 @@ def open_image(path: str | Path) -> Iterator[Image.Image]:
             yield image
 
 
-def _recognised(path: str | Path) -> Image.Image:
+def _recognised(path: str | Path) -> "Image.Image":
+    from PIL import Image, UnidentifiedImageError
+
     Image.preinit()  # the common formats; the others take longer to import, and only where none of these fits
     try:
         return Image.open(path, formats=FORMATS)
