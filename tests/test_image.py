@@ -14,7 +14,8 @@ from yolodsc.arrays import Shape
 from yolodsc.darknet.profile import ALEXEYAB, OPENCV, PJREDDIE
 from yolodsc.errors import ImageError
 from yolodsc.images import limits
-from yolodsc.images.image import fit, from_array, read_image, resize
+from yolodsc.images.conversion import from_array
+from yolodsc.images.image import fit, read_image, resize
 from yolodsc.images.jpeg import read_jpeg
 
 CASES = sorted(path.stem for path in (GOLDEN / "images").glob("*.npz"))

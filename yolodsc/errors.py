@@ -8,6 +8,7 @@ YolodscError
 ├── ImageError          an image that cannot be read or written
 ├── DatasetError        a VOC tree, label folder, detections file, list or .names file
 ├── DecompositionError  a network or layer that cannot be made separable as requested
+├── QuantizationError   a network that cannot be quantized, or a quantization that does not fit its network
 ├── ConversionError     a network that another format or form cannot express
 ├── EngineError         a network that the fused engine cannot run
 ├── OptionError         a parameter, option or argument that is invalid
@@ -54,6 +55,10 @@ class DatasetError(YolodscError):
 
 class DecompositionError(YolodscError):
     """A network or layer that cannot be decomposed as requested."""
+
+
+class QuantizationError(YolodscError):
+    """A network that cannot be quantized as requested, or a quantization that does not fit its network."""
 
 
 class ConversionError(YolodscError):

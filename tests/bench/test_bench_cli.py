@@ -1,4 +1,4 @@
-"""``yolodsc bench`` as a user runs it, on very small networks."""
+"""``yolodsc bench`` on very small networks."""
 
 import json
 import re
@@ -36,14 +36,14 @@ def small(tmp_path: Path) -> Path:
 
 
 def report(path: Path) -> dict[str, Any]:
-    """The report; NaN and infinity fail the test."""
+    """Return the report; NaN and infinity fail the test."""
     return dict(json.loads(path.read_text(), parse_constant=pytest.fail))
 
 
 def test_a_comparison_prints_a_table_and_writes_the_documented_json(
     small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One result for each engine and number of threads, ours first."""
+    """The report has one result for each engine and number of threads, ours first."""
     pytest.importorskip("onnxruntime")
     out = tmp_path / "r.json"
 
@@ -70,7 +70,7 @@ def test_a_comparison_prints_a_table_and_writes_the_documented_json(
 def test_a_cfg_alone_gets_random_weights_and_a_missing_peer_is_named(
     small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The comparison goes on without it, with exit status 0."""
+    """The comparison runs without the missing engine and exits with 0."""
     (tmp_path / "openvino.py").write_text("raise ModuleNotFoundError('no', name='openvino')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
@@ -114,7 +114,7 @@ def test_streams_are_rates_of_each_engine(small: Path, tmp_path: Path) -> None:
 
 
 def test_a_start_is_timed_with_separate_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The caches of the user do not change."""
+    """The user's caches are not changed."""
     user_cache = tmp_path / "cache"
     user_cache.mkdir()
     monkeypatch.setenv("YOLODSC_CACHE", str(user_cache))
@@ -141,7 +141,7 @@ def test_a_start_is_timed_with_separate_caches(tmp_path: Path, monkeypatch: pyte
 def test_contradicting_options_are_refused_in_one_line(
     options: list[str], complaint: str, small: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With exit status 2, before anything is timed."""
+    """The command exits with 2 before anything is timed."""
     status = cli.run(["bench", *[str(small) if word == "DIR" else word for word in options]])
 
     streams = capsys.readouterr()
@@ -153,7 +153,7 @@ def test_contradicting_options_are_refused_in_one_line(
 def test_without_files_of_the_default_network_the_error_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A checkout before the network is there."""
+    """A checkout without the default network gives a clear error."""
     monkeypatch.setattr(models, "SHIPPED", tmp_path)
 
     status = cli.run(["bench"])

@@ -1,4 +1,4 @@
-"""Every engine runs the same network: their outputs are compared, not their times."""
+"""All engines run the same network; the tests compare outputs, not times."""
 
 from pathlib import Path
 
@@ -31,14 +31,14 @@ convolutional filters=7 size=1 activation=linear
 
 
 def made(tmp_path: Path, layers: str = BLOCKS) -> Subject:
-    """A small network as every engine's files."""
+    """Return the files of one small network for every engine."""
     return benchmark_subject("small", network(layers, height=16, width=16), tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", [name for name in PEERS if name not in ("opencv", "openvino-default")])
 def test_an_engine_computes_what_ours_computes(engine: str, tmp_path: Path) -> None:
-    """Batch norm is folded with Darknet's epsilon for all of them."""
+    """Batch norm is folded with Darknet's epsilon for every engine."""
     pytest.importorskip(find_engine(engine).distribution)
 
     results, missing = compare(made(tmp_path), [engine], threads=2, rounds=1, seed=0, peak_gflops=None)
@@ -51,7 +51,7 @@ def test_an_engine_computes_what_ours_computes(engine: str, tmp_path: Path) -> N
 
 @pytest.mark.slow
 def test_openvino_by_default_reports_the_precision_that_it_selects(tmp_path: Path) -> None:
-    """The label is OpenVINO's own choice for this processor, and the size of the difference agrees with it."""
+    """The label is the precision that OpenVINO selects for this processor, and the size of the difference agrees with it."""
     openvino = pytest.importorskip("openvino")
     chosen = openvino.Core().get_property("CPU", "INFERENCE_PRECISION_HINT").get_type_name()
 
@@ -64,7 +64,7 @@ def test_openvino_by_default_reports_the_precision_that_it_selects(tmp_path: Pat
 
 @pytest.mark.slow
 def test_opencv_reads_the_darknet_pair_itself(tmp_path: Path) -> None:
-    """Its epsilon of batch norm differs, so that its outputs are only close to ours."""
+    """OpenCV uses another epsilon, so its outputs are only close to ours."""
     layers = BLOCKS.replace("relu6", "relu").replace("activation=mish", "activation=leaky")
 
     results, missing = compare(made(tmp_path, layers), ["opencv"], threads=1, rounds=1, seed=0, peak_gflops=None)
@@ -101,7 +101,7 @@ def test_ncnn_counts_layers_and_blobs_as_its_format_requires(tmp_path: Path) -> 
 
 
 def test_every_engine_is_found_by_name() -> None:
-    """Unknown names are refused with the list of engines."""
+    """Unknown names give an error that lists the engines."""
     assert all(find_engine(name).__name__ == kind for name, (_, kind) in ENGINES.items())
     with pytest.raises(OptionError, match=r"peers=tflite: expected some of .*, openvino, openvino-default, ncnn, torch"):
         find_engine("tflite")

@@ -28,12 +28,12 @@ def test_the_difference_is_relative_to_each_of_our_outputs() -> None:
 
 @pytest.mark.parametrize("theirs", [np.zeros(3, np.float32), np.array([1, np.nan], np.float32)])
 def test_outputs_that_cannot_be_compared_differ_infinitely(theirs: np.ndarray) -> None:
-    """Different sizes, or NaN."""
+    """Outputs of different sizes and NaN cannot be compared."""
     assert relative_difference([theirs], [np.ones(2, np.float32)]) == float("inf")
 
 
 def test_a_job_reads_what_it_wrote() -> None:
-    """The command line of a worker is the whole job."""
+    """The command line of a worker contains the whole job."""
     job = Job(engine="ncnn", cfg="a b.cfg", weights="w", onnx="o", image="/p/x.npy", outputs=(3, 5), threads=4, streams=2)
 
     assert Job.from_json(job.to_json()) == job
@@ -53,7 +53,7 @@ def test_every_engine_runs_once_in_every_round() -> None:
 
 
 def test_a_library_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is left out, and the others run."""
+    """The engine is left out and the others run."""
     (tmp_path / "ncnn.py").write_text("raise ModuleNotFoundError('no', name='ncnn')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     small = benchmark_subject("small", network("convolutional filters=4 size=1 activation=leaky"), tmp_path)
@@ -96,11 +96,11 @@ def test_streams_count_the_images_of_all_sessions() -> None:
 
 
 def test_the_peak_is_known_where_kernels_can_be_made() -> None:
-    """Without them there is none."""
+    """Without compiled kernels there is no peak."""
     assert (peak_gflops(1) is not None) == (select_backend().isa is not None)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the operating system does not report it")
 def test_memory_is_that_of_this_process_in_mib() -> None:
-    """A process with NumPy has some tens of them."""
+    """A process with NumPy takes tens of MiB."""
     assert 20 < peak_memory_mb() < 100_000

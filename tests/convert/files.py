@@ -14,16 +14,16 @@ yolo classes=2 num=2 mask=0,1 anchors=1,2,3,4
 
 
 def pair(folder: Path, layers: str = TINY, *, name: str = "tiny") -> Path:
-    """A network with random weights as ``NAME.cfg`` and ``NAME.weights``; the cfg's path."""
+    """Write a network with random weights as ``NAME.cfg`` and ``NAME.weights``; return the path of the cfg."""
     return pair_of(network(layers), folder, name=name)
 
 
 def pair_of(made: Network, folder: Path, *, name: str = "tiny") -> Path:
-    """A network as ``NAME.cfg`` and ``NAME.weights``; the cfg's path."""
+    """Write a network as ``NAME.cfg`` and ``NAME.weights``; return the path of the cfg."""
     made.save(folder / f"{name}.cfg", folder / f"{name}.weights")
     return folder / f"{name}.cfg"
 
 
 def load(cfg: Path) -> Network:
-    """The pair with this cfg."""
+    """Load the pair of a cfg."""
     return Network.load(cfg, cfg.with_suffix(".weights"))

@@ -1,4 +1,4 @@
-"""The command convert."""
+"""The command ``yolodsc convert``."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from yolodsc.cli import run
 
 
 def complaint(arguments: list[object], capsys: pytest.CaptureFixture[str]) -> str:
-    """The line on stderr of a run that is refused."""
+    """Return the line on standard error of a run that fails."""
     status = run(["convert", *map(str, arguments)])
     error = capsys.readouterr().err
     assert status == 2
@@ -21,13 +21,13 @@ def complaint(arguments: list[object], capsys: pytest.CaptureFixture[str]) -> st
 
 @pytest.mark.parametrize("target", ["new.cfg", "new.weights", "new.npz", "new.safetensors", "new.onnx", "new.NPZ", "deep/new.npz"])
 def test_every_format_is_written(target: str, tmp_path: Path) -> None:
-    """Quietly, into folders that are made."""
+    """Nothing is printed, and missing directories are created."""
     assert run(["convert", str(pair(tmp_path)), str(tmp_path / target)]) == 0
     assert (tmp_path / target).is_file()
 
 
 def test_nothing_is_overwritten_unless_forced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Neither half of a pair, nor the input."""
+    """Neither file of a pair nor the input is replaced."""
     cfg = pair(tmp_path)
     (tmp_path / "new.weights").write_text("mine")
 
@@ -39,7 +39,7 @@ def test_nothing_is_overwritten_unless_forced(tmp_path: Path, capsys: pytest.Cap
 
 
 def test_a_network_is_folded_in_its_own_place(tmp_path: Path) -> None:
-    """With --force the output may be the input."""
+    """With ``--force`` the output may be the input."""
     cfg = pair(tmp_path)
     before = load(cfg)
     x = np.random.default_rng(0).uniform(0, 1, before.input_shape).astype(np.float32)
@@ -53,7 +53,7 @@ def test_a_network_is_folded_in_its_own_place(tmp_path: Path) -> None:
 
 
 def test_the_first_layers_are_kept(tmp_path: Path) -> None:
-    """Counted in the input, whatever is folded afterwards."""
+    """Layers are counted in the input, before anything is folded."""
     cfg = pair(tmp_path)
 
     assert run(["convert", str(cfg), str(tmp_path / "front.weights"), "--partial", "3", "--fold-separable"]) == 0
@@ -62,7 +62,7 @@ def test_the_first_layers_are_kept(tmp_path: Path) -> None:
 
 
 def test_heads_are_raw_on_request(tmp_path: Path) -> None:
-    """What the head reads, for any number of images."""
+    """The output is the input of the head, for any number of images."""
     cfg = pair(tmp_path)
     net = load(cfg)
     x = np.random.default_rng(0).uniform(0, 1, (3, *net.input_shape)).astype(np.float32)
@@ -75,18 +75,18 @@ def test_heads_are_raw_on_request(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("options", [["--heads", "raw"], ["--dynamic-batch"]])
 def test_options_of_onnx_go_with_onnx(options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Elsewhere they would say nothing."""
+    """Other formats refuse these options."""
     assert f"{options[0]} goes with an .onnx file" in complaint([pair(tmp_path), tmp_path / "x.npz", *options], capsys)
 
 
 def test_formats_are_known_by_their_endings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Others are refused before anything is read."""
+    """Other extensions are refused before anything is read."""
     assert "x.pt: expected a file that ends in" in complaint([tmp_path / "nowhere.cfg", tmp_path / "x.pt"], capsys)
     assert "x.onnx: expected a file that ends in" in complaint([tmp_path / "x.onnx", tmp_path / "x.npz"], capsys)
 
 
 def test_a_layer_that_onnx_cannot_express_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """And nothing is written."""
+    """Nothing is written."""
     cfg = pair(tmp_path, "convolutional filters=2 activation=linear\nlocal_avgpool size=2 stride=1 padding=8")
 
     assert "layer 1 [local_avgpool]" in complaint([cfg, tmp_path / "x.onnx"], capsys)
@@ -94,5 +94,5 @@ def test_a_layer_that_onnx_cannot_express_is_named(tmp_path: Path, capsys: pytes
 
 
 def test_too_many_layers_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The message counts them."""
+    """The message gives the number of layers."""
     assert "the network has 4" in complaint([pair(tmp_path), tmp_path / "x.npz", "--partial", 5], capsys)

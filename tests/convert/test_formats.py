@@ -1,4 +1,4 @@
-"""Round trips between formats, and files that are none."""
+"""Round trips between formats, and invalid files."""
 
 import json
 import shutil
@@ -30,7 +30,7 @@ ODD = {
 
 
 def assert_round_trip(cfg: Path, weights: Path, ending: str, folder: Path) -> None:
-    """To one file and back: both files byte by byte."""
+    """Convert a pair to one file and back; both files are identical to the original."""
     between, back = folder / f"between{ending}", folder / "back/again.cfg"
 
     write_files(read_model(cfg, weights=weights), between)
@@ -43,7 +43,7 @@ def assert_round_trip(cfg: Path, weights: Path, ending: str, folder: Path) -> No
 @pytest.mark.parametrize("ending", ARCHIVES)
 @pytest.mark.parametrize("name", MICRO)
 def test_micro_networks_come_back_byte_by_byte(name: str, ending: str, tmp_path: Path) -> None:
-    """Of every feature: cfg and weights."""
+    """Cfg and weights of networks of every feature are identical after a round trip."""
     stem = GOLDEN / "micro" / name
 
     assert_round_trip(stem.with_suffix(".cfg"), stem.with_suffix(".weights"), ending, tmp_path)
@@ -53,7 +53,7 @@ def test_micro_networks_come_back_byte_by_byte(name: str, ending: str, tmp_path:
 @pytest.mark.parametrize("ending", ARCHIVES)
 @pytest.mark.parametrize("name", REAL or ["none"])
 def test_real_networks_come_back_byte_by_byte(name: str, ending: str, shared: Path, tmp_path: Path) -> None:
-    """Comments of the cfg included, where they are UTF-8."""
+    """Comments of the cfg are kept if they are UTF-8."""
     folder = shared / "data/models" / name
 
     assert_round_trip(folder / f"{name}.cfg", folder / f"{name}.weights", ending, tmp_path)
@@ -61,7 +61,7 @@ def test_real_networks_come_back_byte_by_byte(name: str, ending: str, shared: Pa
 
 @pytest.mark.parametrize("ending", ARCHIVES)
 def test_a_short_count_of_images_stays_short(ending: str, shared: Path, tmp_path: Path) -> None:
-    """A file of version 0.2 whose count has 4 bytes."""
+    """A file of version 0.2 has a count of 4 bytes."""
     folder = shared / "data/models/_odd"
 
     assert_round_trip(folder / "number_lenet.cfg", folder / "number_lenet_6673-32bit-seen.weights", ending, tmp_path)
@@ -70,7 +70,7 @@ def test_a_short_count_of_images_stays_short(ending: str, shared: Path, tmp_path
 @pytest.mark.parametrize("ending", ARCHIVES)
 @pytest.mark.parametrize("layers", ODD.values(), ids=ODD)
 def test_weights_that_lie_otherwise_come_back(layers: str, ending: str, tmp_path: Path) -> None:
-    """Shared, transposed and left out arrays."""
+    """Shared, transposed and omitted arrays survive a round trip."""
     cfg = pair(tmp_path, layers)
 
     assert_round_trip(cfg, cfg.with_suffix(".weights"), ending, tmp_path)
@@ -81,7 +81,7 @@ def test_weights_that_lie_otherwise_come_back(layers: str, ending: str, tmp_path
     "header", [Header(0, 1, 0, 7, 4), Header(0, 2, 5, 2**63 + 1), Header(1, 0, 0, 64), Header(2000, 0, -1, 3, 4)]
 )
 def test_headers_come_back(header: Header, ending: str, tmp_path: Path) -> None:
-    """Old versions, large counts, and the version whose connected weights lie transposed."""
+    """Old versions, large counts, and the version with transposed connected weights survive a round trip."""
     cfg = pair(tmp_path, "connected output=5 activation=leaky")
     load(cfg).with_weights(load(cfg).weights, header=header).save(cfg, cfg.with_suffix(".weights"))
 
@@ -89,7 +89,7 @@ def test_headers_come_back(header: Header, ending: str, tmp_path: Path) -> None:
 
 
 def test_text_that_is_not_utf_8_stays_in_npz_and_is_spelt_out_in_safetensors(tmp_path: Path) -> None:
-    """A comment in Latin-1, line ends of Windows."""
+    """The cfg has a comment in Latin-1 and line ends of Windows."""
     cfg = pair(tmp_path)
     cfg.write_bytes(b"# r\xe9seau\r\n" + cfg.read_bytes().replace(b"\n", b"\r\n"))
 
@@ -102,7 +102,7 @@ def test_text_that_is_not_utf_8_stays_in_npz_and_is_spelt_out_in_safetensors(tmp
 
 
 def test_arrays_have_names_and_shapes_for_other_programs(tmp_path: Path) -> None:
-    """The same in both formats."""
+    """Names and shapes are the same in both formats."""
     from safetensors.numpy import load_file
 
     write_files(read_model(pair(tmp_path)), tmp_path / "tiny.npz")
@@ -117,7 +117,7 @@ def test_arrays_have_names_and_shapes_for_other_programs(tmp_path: Path) -> None
 
 
 def test_either_half_names_the_pair(tmp_path: Path) -> None:
-    """As input and as output."""
+    """Inputs and outputs may be named by the cfg or by the weights."""
     cfg = pair(tmp_path)
 
     assert (
@@ -129,7 +129,7 @@ def test_either_half_names_the_pair(tmp_path: Path) -> None:
 
 
 def _archive(folder: Path, **changes: object) -> Path:
-    """``tiny.npz`` with entries replaced, added, or taken away by None."""
+    """Return ``tiny.npz`` with entries replaced, added, or, where the value is None, removed."""
     path = folder / "tiny.npz"
     write_files(read_model(pair(folder)), path)
     with np.load(path) as file:
@@ -155,7 +155,7 @@ def _archive(folder: Path, **changes: object) -> Path:
     ],
 )
 def test_archives_that_do_not_fit_their_cfg_are_refused(changes: dict[str, object], found: str, tmp_path: Path) -> None:
-    """One line: the file, the array or note, what was expected."""
+    """One line gives the file, the array or note, and what was expected."""
     path = _archive(tmp_path, **changes)
 
     with pytest.raises(ConversionError, match=f"^{path}: .*{found}"):
@@ -163,7 +163,7 @@ def test_archives_that_do_not_fit_their_cfg_are_refused(changes: dict[str, objec
 
 
 def test_double_precision_is_rounded(tmp_path: Path) -> None:
-    """Arrays that another program changed."""
+    """Another program may have written the arrays as float64."""
     path = _archive(tmp_path, layer_2__biases=np.full(14, 0.1))
 
     np.testing.assert_array_equal(read_model(path).network.weights[2]["biases"], np.full(14, 0.1, np.float32))
@@ -172,7 +172,7 @@ def test_double_precision_is_rounded(tmp_path: Path) -> None:
 @pytest.mark.parametrize("ending", ARCHIVES)
 @pytest.mark.parametrize("share", [0, 0.001, 0.1, 0.5, 0.9, 0.999])
 def test_files_that_are_cut_off_are_refused(share: float, ending: str, tmp_path: Path) -> None:
-    """Wherever they end."""
+    """The position of the cut does not matter."""
     path = tmp_path / f"tiny{ending}"
     write_files(read_model(pair(tmp_path)), path)
     content = path.read_bytes()
@@ -184,7 +184,7 @@ def test_files_that_are_cut_off_are_refused(share: float, ending: str, tmp_path:
 
 @pytest.mark.parametrize("ending", ARCHIVES)
 def test_files_that_are_not_there_are_refused(ending: str, tmp_path: Path) -> None:
-    """Nor are folders files."""
+    """Directories are refused, too."""
     (tmp_path / f"folder{ending}").mkdir()
 
     for name in ("nowhere", "folder"):
@@ -193,7 +193,7 @@ def test_files_that_are_not_there_are_refused(ending: str, tmp_path: Path) -> No
 
 
 def test_a_bare_array_is_no_archive(tmp_path: Path) -> None:
-    """An .npy file under another name."""
+    """An .npy file with the extension .npz is refused."""
     with (tmp_path / "array.npz").open("wb") as file:
         np.save(file, np.zeros(3))
 
@@ -202,7 +202,7 @@ def test_a_bare_array_is_no_archive(tmp_path: Path) -> None:
 
 
 def test_other_members_of_an_archive_are_refused(tmp_path: Path) -> None:
-    """A text file in the zip."""
+    """A zip file may not contain a text file."""
     path = _archive(tmp_path)
     with zipfile.ZipFile(path, "a") as file:
         file.writestr("readme.txt", "hello")
@@ -213,7 +213,7 @@ def test_other_members_of_an_archive_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["BF16", "F8_E4M3", "I8"])
 def test_other_numbers_in_safetensors_are_refused(kind: str, tmp_path: Path) -> None:
-    """Formats that NumPy has not, and integers."""
+    """Integers, and types that NumPy does not have, are refused."""
     cfg = "[net]\nwidth=1\nheight=1\nchannels=1\n[batchnorm]\n"
     size = 2 if kind == "BF16" else 1
     names = [f"layer_0.{name}" for name in ("biases", "scales", "rolling_mean", "rolling_variance")]
@@ -229,13 +229,13 @@ def test_other_numbers_in_safetensors_are_refused(kind: str, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("name", ["tiny.onnx", "tiny.pt", "tiny"])
 def test_endings_that_cannot_be_read_are_refused(name: str, tmp_path: Path) -> None:
-    """ONNX files are written only."""
+    """ONNX files can be written only."""
     with pytest.raises(ConversionError, match=r"expected a file that ends in .cfg, .weights, .npz, .safetensors$"):
         read_model(tmp_path / name)
 
 
 def test_weights_of_another_name_go_with_a_cfg(tmp_path: Path) -> None:
-    """They are read there, and refused elsewhere."""
+    """They are read together with a cfg and refused alone."""
     cfg = pair(tmp_path)
     shutil.move(cfg.with_suffix(".weights"), tmp_path / "tiny.backup")
 
@@ -247,7 +247,7 @@ def test_weights_of_another_name_go_with_a_cfg(tmp_path: Path) -> None:
 
 
 def test_a_pair_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    """No cfg without its weights."""
+    """No cfg is written without its weights."""
     model = read_model(pair(tmp_path))
     (tmp_path / "new.weights").mkdir()
 
@@ -258,7 +258,7 @@ def test_a_pair_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_a_cfg_inside_that_cannot_be_built_names_the_file(tmp_path: Path) -> None:
-    """And the line of the text."""
+    """The message also gives the line of the cfg."""
     path = _archive(tmp_path, cfg=np.array("[net]\nwidth=8\nheight=8\nchannels=3\n[convolution]\n"))
 
     with pytest.raises(CfgError, match=r"tiny.npz:5: \[convolution\]"):
@@ -266,7 +266,7 @@ def test_a_cfg_inside_that_cannot_be_built_names_the_file(tmp_path: Path) -> Non
 
 
 def test_without_the_library_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For reading and for writing."""
+    """The error is the same for reading and for writing."""
     model = read_model(pair(tmp_path, TINY))
     for module in ("safetensors", "safetensors.numpy"):
         monkeypatch.setitem(sys.modules, module, None)

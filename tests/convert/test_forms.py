@@ -1,4 +1,4 @@
-"""Folding, and the first layers of a network."""
+"""Folding of batch norm and of separable layers, and partial networks."""
 
 from pathlib import Path
 
@@ -36,18 +36,18 @@ NORMS = ["", "batch_normalize=1"]
 
 
 def close(found: Array, expected: Array) -> bool:
-    """Within 1e-5 of the largest number."""
+    """Compare arrays within 1e-5 of the largest number."""
     return float(np.abs(found - expected).max()) < 1e-5 * max(float(np.abs(expected).max()), 1e-6)
 
 
 def norms(net: Network) -> list[int]:
-    """Layers with batch norm of their own."""
+    """Return the layers that have batch norm."""
     return [layer.index for layer in net.layers if getattr(layer, "batch_normalize", False)]
 
 
 @pytest.mark.parametrize("name", MICRO)
 def test_outputs_stay_where_batch_norm_is_folded(name: str) -> None:
-    """Of every layer, and no batch norm is left."""
+    """The outputs of all layers agree, and no batch norm is left."""
     stem = GOLDEN / "micro" / name
     net = Network.load(f"{stem}.cfg", f"{stem}.weights")
     x = np.random.default_rng(0).uniform(0, 1, net.input_shape).astype(np.float32)
@@ -68,7 +68,7 @@ def test_outputs_stay_where_batch_norm_is_folded(name: str) -> None:
     ],
 )
 def test_the_folded_network_can_be_saved_and_read(layers: str, tmp_path: Path) -> None:
-    """Connected, shared and transposed weights."""
+    """The network has connected, shared and transposed weights."""
     net = network(layers)
     x = image(net)
 
@@ -82,7 +82,7 @@ def test_the_folded_network_can_be_saved_and_read(layers: str, tmp_path: Path) -
 
 @pytest.mark.parametrize("options", ["xnor=1", "dontload=1", "dontloadscales=1"])
 def test_batch_norm_that_cannot_be_folded_stays(options: str) -> None:
-    """Of signs, and of arrays that the file does not hold; those who share them keep it too."""
+    """Binarized layers and layers without stored arrays keep it, and so do layers that share their weights."""
     net = network(
         f"convolutional filters=3 size=3 pad=1 batch_normalize=1 activation=leaky {options}\n"
         "convolutional filters=3 size=3 pad=1 batch_normalize=1 share_index=0 activation=leaky"
@@ -92,7 +92,7 @@ def test_batch_norm_that_cannot_be_folded_stays(options: str) -> None:
 
 
 def test_the_profile_says_what_is_folded() -> None:
-    """Epsilons differ, and with them the weights."""
+    """Epsilons differ between profiles, and so do the folded weights."""
     layers = "convolutional filters=3 batch_normalize=1 activation=leaky"
     ours, theirs = (fold_batch_norm(network(layers, profile=p)).weights[0] for p in (network(layers).profile, PJREDDIE))
 
@@ -106,7 +106,7 @@ def test_the_profile_says_what_is_folded() -> None:
     ["size=3 pad=1 filters=4", "size=5 pad=1 stride=2 filters=12", "size=3 pad=1 dilation=2 filters=8", "size=2 filters=4"],
 )
 def test_depthwise_and_pointwise_are_one_convolution(geometry: str, inner: str, outer: str) -> None:
-    """With and without batch norm in either; several filters a channel, stride, dilation, no padding."""
+    """Either may have batch norm; multipliers, strides, dilation and padding vary."""
     net = network(
         f"convolutional filters=4 activation=leaky\nconvolutional groups=4 {geometry} {inner} activation=linear\n"
         f"convolutional filters=6 {outer} activation=leaky",
@@ -124,7 +124,7 @@ def test_depthwise_and_pointwise_are_one_convolution(geometry: str, inner: str, 
 
 @pytest.mark.parametrize("profile", [PJREDDIE])
 def test_strides_of_two_kinds_are_kept(profile: Profile) -> None:
-    """And the profile's epsilon."""
+    """The profile's epsilon is used."""
     net = network(
         "convolutional filters=3 groups=3 size=3 pad=1 stride_x=2 stride_y=3 batch_normalize=1 activation=linear\n"
         "convolutional filters=5 activation=mish",
@@ -136,7 +136,7 @@ def test_strides_of_two_kinds_are_kept(profile: Profile) -> None:
 
 
 def test_references_move_with_their_layers(tmp_path: Path) -> None:
-    """Absolute and relative ones, through a file."""
+    """Absolute and relative references survive saving and loading."""
     net = network(SEPARABLE)
     x = image(net)
 
@@ -166,13 +166,13 @@ def test_references_move_with_their_layers(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_pair_is_not_folded(layers: str) -> None:
-    """Activations between, other geometry, other readers, shared weights; a network without pairs is refused."""
+    """Activations between, other geometry, other readers and shared weights prevent folding; a network without pairs is refused."""
     with pytest.raises(ConversionError, match=r"^test.cfg: nothing to fold; expected a depthwise convolution"):
         fold_separable(network(layers))
 
 
 def test_folding_undoes_a_decomposition() -> None:
-    """The same outputs as the separable network, at the original's layers and multiplications."""
+    """The outputs are those of the separable network; layers and multiplications are the original's."""
     net = network(
         "convolutional filters=8 size=3 pad=1 activation=leaky\nmaxpool size=2\n"
         "convolutional filters=12 size=3 pad=1 activation=leaky\n"
@@ -191,7 +191,7 @@ def test_folding_undoes_a_decomposition() -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
 def test_the_first_layers_are_the_front_of_the_file(count: int, tmp_path: Path) -> None:
-    """Byte by byte, with no images seen; as a pair they put out what they put out before."""
+    """The bytes are equal except for the image count, which is 0; the outputs are equal."""
     net = Network.load(pair(tmp_path), tmp_path / "tiny.weights")
     net = net.with_weights(net.weights, header=type(net.header)(seen=640))
     x = image(net)
@@ -207,7 +207,7 @@ def test_the_first_layers_are_the_front_of_the_file(count: int, tmp_path: Path) 
 
 
 def test_the_whole_network_reads_the_first_layers(tmp_path: Path) -> None:
-    """As Darknet reads ``darknet53.conv.74`` into a network with other heads."""
+    """Darknet reads ``darknet53.conv.74`` into networks with other heads in the same way."""
     net = Network.load(pair(tmp_path), tmp_path / "tiny.weights")
     first_layers(net, 2).save(tmp_path / "front.cfg", tmp_path / "front.weights")
 
@@ -221,7 +221,7 @@ def test_the_whole_network_reads_the_first_layers(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("count", [-1, 0, 5])
 def test_more_layers_than_there_are_are_refused(count: int, tmp_path: Path) -> None:
-    """Or none."""
+    """Zero layers are refused, too."""
     net = Network.load(pair(tmp_path), tmp_path / "tiny.weights")
 
     with pytest.raises(ConversionError, match=f"the first {count} layers: the network has 4"):

@@ -1,4 +1,4 @@
-"""What this program writes, in OpenCV's importers."""
+"""Written files in OpenCV's importers."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -45,7 +45,7 @@ METHODS = ["weights", "paper-compensated", "als", "pdp", "bs", "channel"]
 
 @pytest.fixture
 def dnn() -> Any:
-    """OpenCV's networks, where it still reads Darknet's files."""
+    """Return OpenCV's dnn module if its version reads Darknet files."""
     dnn = pytest.importorskip("cv2").dnn
     if not hasattr(dnn, "readNetFromDarknet"):
         pytest.skip("this OpenCV reads no Darknet files")
@@ -53,7 +53,7 @@ def dnn() -> Any:
 
 
 def assert_opencv_agrees(dnn: Any, cfg: Path) -> None:
-    """Within 1e-4 of the largest number, for the linear maps that the heads read, or for the output where there is no head."""
+    """Compare the inputs of the heads, or the output of a network without heads, within 1e-4 of the largest number."""
     made = Network.load(cfg, cfg.with_suffix(".weights"))
     x = np.random.default_rng(0).uniform(0, 1, made.input_shape).astype(np.float32)
     sources = {f"conv_{head.sources[0]}": head.sources[0] for head in made.heads} or {"": made.output}
@@ -69,7 +69,7 @@ def assert_opencv_agrees(dnn: Any, cfg: Path) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_decomposed_pairs_give_the_engines_outputs(method: str, dnn: Any, tmp_path: Path) -> None:
-    """By every method: chains of grouped convolutions, renumbered routes and shortcuts."""
+    """Every method produces chains of grouped convolutions and renumbered routes and shortcuts."""
     net = network(REGULAR, height=16, width=16)
     images = np.random.default_rng(0).uniform(0, 1, (6, *net.input_shape)).astype(np.float32)
     separable = decompose(net, images, DecomposeSettings(method=method, patches=20, refine=3)).network
@@ -82,7 +82,7 @@ def test_decomposed_pairs_give_the_engines_outputs(method: str, dnn: Any, tmp_pa
 
 @pytest.mark.parametrize("form", [fold_batch_norm, fold_separable, lambda net: first_layers(net, 3)])
 def test_folded_and_cut_pairs_give_the_engines_outputs(form: Callable[[Network], Network], dnn: Any, tmp_path: Path) -> None:
-    """The other forms are ordinary pairs too."""
+    """Folded and partial networks are ordinary Darknet pairs."""
     net = network(SEPARABLE, height=16, width=16)
 
     assert_opencv_agrees(dnn, pair_of(form(net), tmp_path))
@@ -90,7 +90,7 @@ def test_folded_and_cut_pairs_give_the_engines_outputs(form: Callable[[Network],
 
 @pytest.mark.parametrize("name", ["yolo-v3", "yolo-v4", "yolo-new-coords", "region-v2", "shortcut", "route-groups"])
 def test_onnx_files_give_the_engines_outputs(name: str, dnn: Any, tmp_path: Path) -> None:
-    """Heads included."""
+    """Heads are included."""
     model = read_model(GOLDEN / "micro" / f"{name}.cfg")
     x = np.random.default_rng(0).uniform(0, 1, model.network.input_shape).astype(np.float32)
     write_files(model, tmp_path / "network.onnx")
@@ -108,7 +108,7 @@ def test_onnx_files_give_the_engines_outputs(name: str, dnn: Any, tmp_path: Path
 @pytest.mark.skipif(not SHARED.is_dir(), reason=f"needs the reference material in {SHARED}")
 @pytest.mark.parametrize("name", ["yololite-voc-trial3-bn", "yolov4-tiny-aix2023"])
 def test_a_real_network_without_its_batch_norm_is_read(name: str, shared: Path, dnn: Any, tmp_path: Path) -> None:
-    """Trained weights, at their own size."""
+    """The network has trained weights and its own input size."""
     model = read_model(shared / "data/models" / name / f"{name}.cfg")
 
     assert_opencv_agrees(dnn, pair_of(fold_batch_norm(model.network), tmp_path))

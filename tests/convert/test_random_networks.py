@@ -1,4 +1,4 @@
-"""Networks that hypothesis makes up, through formats and folds."""
+"""Random networks of hypothesis through formats and folds."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from yolodsc.network.network import Network
 
 
 def output(network: Network, x: Array) -> Array:
-    """The last layer's."""
+    """Return the last layer's output."""
     with np.errstate(all="ignore"):
         return network.forward(x)[-1]
 
@@ -24,7 +24,7 @@ def output(network: Network, x: Array) -> Array:
 @settings(max_examples=60)
 @given(made=networks())
 def test_any_network_comes_back_byte_by_byte(made: Network, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Through both formats and back."""
+    """Both formats are tested."""
     folder = tmp_path_factory.mktemp("random")
     cfg = pair_of(made, folder)
 
@@ -39,7 +39,7 @@ def test_any_network_comes_back_byte_by_byte(made: Network, tmp_path_factory: py
 @settings(max_examples=60)
 @given(made=networks())
 def test_any_network_puts_out_the_same_when_folded(made: Network) -> None:
-    """Batch norm, and depthwise and pointwise pairs where there are any."""
+    """Batch norm is folded, and so are pairs of depthwise and pointwise layers."""
     x = image(made)
     expected = output(made, x)
 

@@ -1,4 +1,4 @@
-"""Memory with guard zones for the fused engine: between tensors and around buffers."""
+"""Guard zones for the memory of the fused engine: between tensors and around buffers."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -29,7 +29,7 @@ class Guards:
         patch.setattr(program, "aligned", self._aligned)
 
     def broken(self) -> int:
-        """How many canaries were overwritten."""
+        """Return how many canaries were overwritten."""
         return sum(int((zone != CANARY).sum()) for zone in self.zones)
 
     def watch(self, runner: fused.FusedRunner) -> Self:

@@ -1,4 +1,4 @@
-"""Hypothesis's networks: layers drawn one after the other, each from what can follow."""
+"""Random networks for hypothesis: each layer is drawn from those that can follow."""
 
 from hypothesis import strategies as st
 
@@ -20,7 +20,7 @@ WORK = 3_000_000
 
 @st.composite
 def networks(draw: st.DrawFn) -> Network:
-    """Up to nine layers of all kinds over a small image."""
+    """Draw up to nine layers of all kinds over a small image."""
     channels, height, width = draw(st.one_of(st.integers(1, 5), CHANNELS)), draw(SIDES), draw(SIDES)
     lines: list[str] = []
     built: Network | None = None
@@ -38,7 +38,7 @@ def networks(draw: st.DrawFn) -> Network:
 
 @st.composite
 def far_networks(draw: st.DrawFn) -> Network:
-    """One to three layers whose windows lie far outside the input: padding beyond the size, long strides, images of one row."""
+    """Draw one to three layers whose windows lie far outside the input: large padding, long strides, images of one row."""
     sides = st.sampled_from([1, 1, 2, 3, 5, 8, 13, 32, 61])
     channels, height, width = draw(st.sampled_from([1, 3, 4, 5, 16, 24])), draw(sides), draw(sides)
     lines: list[str] = []
@@ -57,7 +57,7 @@ def far_networks(draw: st.DrawFn) -> Network:
 
 @st.composite
 def far(draw: st.DrawFn, shape: Shape) -> str:
-    """A convolution, depthwise or not, or a pool that reads far outside."""
+    """Draw a convolution, depthwise or not, or a pool that reads far outside."""
     size = draw(st.sampled_from([1, 1, 2, 3, 3, 5]))
     padding = draw(st.one_of(st.integers(size, size + 3), st.integers(0, 45)))
     stride = draw(st.sampled_from(["stride=1", "stride=1", "stride=17", "stride_x=5 stride_y=17", "stride_x=1 stride_y=40"]))
@@ -75,7 +75,7 @@ def far(draw: st.DrawFn, shape: Shape) -> str:
 
 @st.composite
 def following(draw: st.DrawFn, shape: Shape, before: list[Shape]) -> list[str]:
-    """One layer, or a few that belong together, after an output of ``shape``."""
+    """Draw one layer, or a few that belong together, after an output of ``shape``."""
     kinds = [convolution, convolution, depthwise, inverted, pool, elsewhere]
     if before:
         kinds += [joined, joined]
@@ -88,7 +88,7 @@ def _activated(draw: st.DrawFn) -> str:
 
 @st.composite
 def convolution(draw: st.DrawFn, shape: Shape, before: list[Shape]) -> list[str]:
-    """Any size, strides, padding, dilation and groups."""
+    """Draw any size, strides, padding, dilation and groups."""
     del before
     size = draw(st.sampled_from([1, 1, 2, 3, 3, 3, 4, 5, 7]))
     pads = draw(st.sampled_from(["pad=1", "pad=1", "pad=0", f"padding={draw(st.integers(0, size))}"]))
@@ -104,7 +104,7 @@ def convolution(draw: st.DrawFn, shape: Shape, before: list[Shape]) -> list[str]
 
 @st.composite
 def depthwise(draw: st.DrawFn, shape: Shape, before: list[Shape]) -> list[str]:
-    """Depthwise, with a multiplier or without."""
+    """Draw a depthwise layer, with or without multiplier."""
     del before
     channels, size = shape.channels, draw(st.sampled_from([1, 2, 3, 3, 3, 5, 5, 7, 11]))
     filters = channels * draw(st.sampled_from([1, 1, 1, 2, 3]))
@@ -115,7 +115,7 @@ def depthwise(draw: st.DrawFn, shape: Shape, before: list[Shape]) -> list[str]:
 
 @st.composite
 def inverted(draw: st.DrawFn, shape: Shape, before: list[Shape]) -> list[str]:
-    """Expand, depthwise, project, and perhaps the residual."""
+    """Draw expansion, depthwise layer, projection, and perhaps the residual."""
     wide, narrow = draw(CHANNELS), draw(st.sampled_from([shape.channels, shape.channels, draw(CHANNELS)]))
     size, stride = draw(st.sampled_from([3, 3, 5, 2])), draw(st.sampled_from([1, 1, 2]))
     lines = [
@@ -129,7 +129,7 @@ def inverted(draw: st.DrawFn, shape: Shape, before: list[Shape]) -> list[str]:
 
 @st.composite
 def pool(draw: st.DrawFn, shape: Shape, before: list[Shape]) -> list[str]:
-    """Pools of all kinds."""
+    """Draw pools of all kinds."""
     del before
     size, stride = draw(st.integers(1, 6)), draw(st.integers(1, 3))
     padding = draw(st.sampled_from(["", "", f"padding={draw(st.integers(0, size + 1))}"]))
@@ -147,7 +147,7 @@ def pool(draw: st.DrawFn, shape: Shape, before: list[Shape]) -> list[str]:
 
 @st.composite
 def elsewhere(draw: st.DrawFn, shape: Shape, before: list[Shape]) -> list[str]:
-    """Layers of one input."""
+    """Draw layers of one input."""
     del before
     kinds = [
         f"upsample stride={draw(st.sampled_from([1, 2, 2, 3, 4, 5]))} scale={draw(st.sampled_from([1, 1, 0.5]))}",
@@ -171,7 +171,7 @@ def elsewhere(draw: st.DrawFn, shape: Shape, before: list[Shape]) -> list[str]:
 
 @st.composite
 def joined(draw: st.DrawFn, shape: Shape, before: list[Shape]) -> list[str]:
-    """Layers that look back."""
+    """Draw layers that read earlier layers."""
     back = [len(before) - i for i, other in enumerate(before) if other[1:] == shape[1:]]
     same = [len(before) - i for i, other in enumerate(before) if other == shape]
     gates = [len(before) - i for i, other in enumerate(before) if other.channels == shape.channels]

@@ -1,4 +1,4 @@
-"""Activations of the fused engine on numbers that are none: as the reference has them."""
+"""Activations of the fused engine for NaN and infinity agree with the reference."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ NUMBERS = np.concatenate([ODD, np.array([np.nan, np.inf, -np.inf, 3e38, -3e38, 1
 
 
 def numbers() -> Array:
-    """(5, 4, 16): every number in every channel, next to each of the others."""
+    """Return (5, 4, 16) with every number in every channel, next to each of the others."""
     return np.stack([np.resize(np.roll(NUMBERS, shift), (4, 16)) for shift in range(5)])
 
 
@@ -26,7 +26,7 @@ def numbers() -> Array:
 @pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_what_is_no_number_comes_out_as_in_the_reference(activation: str, name: str) -> None:
-    """NaN of NaN, infinity where the reference has it, numbers within 1e-5 of the range that float32 has there."""
+    """NaN gives NaN, infinity follows the reference, and numbers agree within 1e-5 of the range of float32."""
     made = network(f"activation activation={activation}", channels=5, height=4, width=16)
     x = numbers()
     expected = activate(x, activation)
@@ -45,7 +45,7 @@ def test_what_is_no_number_comes_out_as_in_the_reference(activation: str, name: 
 @pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_biases_that_are_no_numbers_go_through_every_executor(activation: str, layer: str, isa: str | None) -> None:
-    """Convolutions apply their own activations, FastDSC in kernels of its own."""
+    """Convolutions apply their own activations, FastDSC applies them in separate kernels."""
     made = network(f"convolutional filters=16 {layer} activation={activation}", channels=16, height=3, width=16)
     made = made.with_weights([{"weights": 0 * made.weights[0]["weights"], "biases": NUMBERS}])
     x = np.ones(made.input_shape, np.float32)
@@ -59,7 +59,7 @@ def test_biases_that_are_no_numbers_go_through_every_executor(activation: str, l
 @pytest.mark.parametrize("isa", [None, "none"])
 @pytest.mark.parametrize("size", [2, 3, 5])
 def test_the_largest_of_nothing_but_minus_infinity(size: int, isa: str | None) -> None:
-    """Is minus infinity, not the lowest float."""
+    """The maximum is minus infinity, not the lowest float."""
     made = network(f"maxpool size={size} stride=1", channels=3, height=6, width=6)
 
     with engine.compile(made, isa=isa) as runner:
@@ -72,7 +72,7 @@ def test_the_largest_of_nothing_but_minus_infinity(size: int, isa: str | None) -
 @pytest.mark.parametrize("activation", ["linear", "logistic", "relu", "relu6", "leaky", "mish", "swish"])
 @pytest.mark.parametrize("layer", ["size=3 pad=1", "size=1", "size=3 pad=1 groups=16"])
 def test_biases_that_are_nan_give_nan(layer: str, activation: str, name: str) -> None:
-    """A network of broken weights finds nothing, rather than objects of score 1."""
+    """A network of broken weights finds nothing instead of objects of score 1."""
     made = network(f"convolutional filters=16 {layer} activation={activation}", channels=16, height=9, width=7)
     weights = {**made.weights[0], "biases": np.full(16, np.nan, np.float32)}
     made = made.with_weights([weights])
@@ -102,7 +102,7 @@ def test_biases_that_are_nan_give_nan(layer: str, activation: str, name: str) ->
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_layers_hand_on_what_is_no_number(layer: str, value: float, name: str) -> None:
-    """One such cell spoils what reads it, in the reference and here."""
+    """A NaN spreads to the layers that read it, in the reference and in the engine."""
     before = "avgpool" if layer.startswith("scale") else "activation activation=linear"
     made = network(f"activation activation=linear\n{before}\n{layer}", channels=16, height=7, width=6)
     x = np.random.default_rng(0).standard_normal(made.input_shape).astype(np.float32)

@@ -1,29 +1,29 @@
-"""Threads of BLAS while runners work."""
+"""BLAS threads while runners work."""
 
 import contextlib
 import threading
 
-from yolodsc.engine.runtime.blas import _libraries, held
+from yolodsc.engine.runtime.blas import _loaded, single_threaded_blas
 
 
 def threads() -> set[int]:
-    """How many threads each BLAS that a runner can use may use now; SciPy loads another one, which no runner calls."""
-    found = {library["num_threads"] for library in _libraries().info() if library["user_api"] == "blas"}
+    """Return the number of threads of each BLAS library that a runner can use."""
+    found = {library["num_threads"] for library in _loaded().info() if library["user_api"] == "blas"}
     assert found
     return found
 
 
 def test_blas_is_held_as_long_as_any_runner_works() -> None:
-    """The first one that ends does not remove the limit; the last one restores the previous number."""
+    """The first runner that ends does not remove the limit; the last one restores the previous number."""
     before = threads()
     inside, leave = threading.Event(), threading.Event()
 
     def other() -> None:
-        with held():
+        with single_threaded_blas():
             inside.set()
             leave.wait(10)
 
-    with held():
+    with single_threaded_blas():
         worker = threading.Thread(target=other)
         worker.start()
         inside.wait(10)
@@ -37,10 +37,10 @@ def test_blas_is_held_as_long_as_any_runner_works() -> None:
 
 
 def test_blas_is_given_back_after_an_error() -> None:
-    """The limit does not outlive the block."""
+    """The limit ends with the block."""
     before = threads()
 
-    with contextlib.suppress(RuntimeError), held():
+    with contextlib.suppress(RuntimeError), single_threaded_blas():
         raise RuntimeError
 
     assert threads() == before

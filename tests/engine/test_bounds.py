@@ -1,4 +1,4 @@
-"""Calls of a linked program stay inside their buffers: with windows far outside the input, and when a plan is wrong."""
+"""Calls of a linked program stay inside their buffers, for windows far outside the input and for wrong plans."""
 
 from dataclasses import replace
 from typing import Any
@@ -43,7 +43,7 @@ activation activation=mish
 
 
 def between_zones(x: Array) -> tuple[Array, NDArray[np.uint32]]:
-    """A copy of an image between zones of canaries, and all of that memory."""
+    """Return a copy of an image between zones of canaries, and that memory."""
     memory = np.full(x.size + 2 * ZONE, CANARY, np.uint32)
     inside = memory[ZONE : ZONE + x.size].view(np.float32).reshape(x.shape)
     inside[:] = x
@@ -56,7 +56,7 @@ def between_zones(x: Array) -> tuple[Array, NDArray[np.uint32]]:
 @settings(max_examples=60)
 @given(made=far_networks())
 def test_windows_far_outside_the_input_stay_inside_the_buffers(name: str, threads: int, made: Network) -> None:
-    """Padding of twenty rows, strides longer than the input: the reference's numbers, and no guard zone is written."""
+    """With padding of twenty rows and long strides the results equal the reference, and no guard zone is written."""
     isa = instruction_set(name)
     x, memory = between_zones(image(made))
     before = memory.copy()
@@ -86,7 +86,7 @@ def test_windows_far_outside_the_input_stay_inside_the_buffers(name: str, thread
 )
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_strip_of_the_first_convolution_may_lie_in_the_padding(layer: str, height: int, width: int, threads: int) -> None:
-    """Such strips are zeros and nothing of the image."""
+    """Such strips read zeros and nothing of the image."""
     made = network(f"{layer} activation=leaky", height=height, width=width)
     x = image(made)
 
@@ -104,7 +104,7 @@ Linked = tuple[Program, dict[int, Any], list[Regions], NDArray[np.uint8]]
 
 @pytest.fixture(scope="module")
 def linked() -> Linked:
-    """What the linker checks of a network that uses every kernel."""
+    """Return what the linker checks of a network that uses every kernel."""
     seen: list[Linked] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compiling, "check", lambda *arguments: seen.append(arguments))
@@ -131,7 +131,7 @@ WRONG = {
 
 
 def changed(linked: Linked, kernel: str, argument: str, change: int) -> Program:
-    """The program with ``change`` added to one argument of all calls of a kernel that use it."""
+    """Return the program with ``change`` added to one argument of all calls of a kernel that use it."""
     program, kernels = linked[:2]
     words = program.words.copy()
     for start in program.calls:
@@ -143,7 +143,7 @@ def changed(linked: Linked, kernel: str, argument: str, change: int) -> Program:
 
 
 def test_a_right_program_passes(linked: Linked) -> None:
-    """And the network of these tests calls every kernel."""
+    """The network of these tests calls every kernel."""
     check(*linked)
 
     assert {type(kernel).__name__ for kernel in linked[1].values()} >= set(WRONG)
@@ -151,14 +151,14 @@ def test_a_right_program_passes(linked: Linked) -> None:
 
 @pytest.mark.parametrize(("kernel", "argument"), [(k, a) for k, arguments in WRONG.items() for a in arguments.split()])
 def test_a_call_that_leaves_its_buffers_is_refused(linked: Linked, kernel: str, argument: str) -> None:
-    """Whichever address or count is wrong; the error names the layer and the kernel."""
+    """Any address or count may be wrong; the error names the layer and the kernel."""
     with pytest.raises(EngineError, match=rf"test\.cfg:\d+: \[\w+\] {kernel} would "):
         check(changed(linked, kernel, argument, 10**7), *linked[1:])
 
 
 @pytest.mark.parametrize("kernel", sorted(WRONG))
 def test_a_call_that_writes_one_vector_too_early_is_refused(linked: Linked, kernel: str) -> None:
-    """The check knows every tensor, not only the arena."""
+    """The check uses the bounds of each tensor, not only those of the arena."""
     written = {"WinogradInput": "v"}.get(kernel, "y")
 
     with pytest.raises(EngineError, match=rf"{kernel} would write"):
@@ -182,7 +182,7 @@ def test_a_loop_of_no_turns_is_refused(linked: Linked, argument: str) -> None:
 
 @pytest.mark.parametrize(("entry", "value"), [(0, 10**7), (0, -(10**7)), (1, 10**6), (1, 0)])
 def test_a_table_that_leads_outside_is_refused(linked: Linked, entry: int, value: int) -> None:
-    """Offsets and lengths of segments are checked as the addresses are."""
+    """Offsets and lengths of segments are checked like addresses."""
     program, kernels, _, constants = linked
     one = next(start for start in program.calls if type(kernels[int(program.words[start])]).__name__ == "ConvKernel")
     table = program.words[one + 2 + kernels[int(program.words[one])].arguments.index("table")] // 8
@@ -201,7 +201,7 @@ def test_an_offset_that_does_not_fit_an_address_is_refused(offset: int) -> None:
 
 
 def test_an_arena_that_no_address_can_reach_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In one line, before any memory is allocated; the limit is lowered, since a cfg's own limits refuse such networks earlier."""
+    """The error is one line and precedes any allocation; the test lowers the limit, since cfg limits apply earlier."""
     made = network("convolutional filters=8 size=3 pad=1 activation=linear", height=64, width=64)
     monkeypatch.setattr(placement, "MAX_BYTES", 64 * 64 * 8 * 4)
 
@@ -210,7 +210,7 @@ def test_an_arena_that_no_address_can_reach_is_refused(monkeypatch: pytest.Monke
 
 
 def test_tensors_for_which_there_is_no_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As an `EngineError` in one line."""
+    """The error is an `EngineError` of one line."""
 
     def full(_: int) -> NDArray[np.uint8]:
         raise MemoryError
@@ -226,7 +226,7 @@ def test_tensors_for_which_there_is_no_memory_are_refused(monkeypatch: pytest.Mo
 @settings(max_examples=200)
 @given(argument=st.integers(0, 18), value=st.integers(-(2**63), 2**63 - 1))
 def test_no_number_overflows_the_check(linked: Linked, argument: int, value: int) -> None:
-    """Whatever one argument of a convolution is, the check ends in a pass or an `EngineError`."""
+    """For any value of any argument of a convolution the check passes or raises an `EngineError`."""
     program, kernels = linked[:2]
     one = next(start for start in program.calls if type(kernels[int(program.words[start])]).__name__ == "ConvKernel")
     words = program.words.copy()

@@ -1,4 +1,4 @@
-"""Only code that the user's own process wrote is run from the cache of kernels."""
+"""The kernel cache loads only code that the user's own processes wrote."""
 
 import os
 import shutil
@@ -29,7 +29,7 @@ as_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, re
 
 @pytest.fixture
 def isa() -> Isa:
-    """The instruction set that kernels are made for here."""
+    """Return the instruction set of the kernels."""
     chosen = select_backend(None).isa
     if chosen is None:
         pytest.skip("no kernels can be made here")
@@ -38,7 +38,7 @@ def isa() -> Isa:
 
 @pytest.fixture
 def base() -> Iterator[Path]:
-    """A folder of the user's in a sticky one, such as any user can reach."""
+    """Return a directory of the user's in a sticky one that any user can reach."""
     path = Path(tempfile.mkdtemp())
     path.chmod(0o755)
     yield path
@@ -47,14 +47,14 @@ def base() -> Iterator[Path]:
 
 @pytest.fixture
 def folder(base: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The cache of the test, two folders below ``base``."""
+    """Return the cache of the test, two directories below ``base``."""
     monkeypatch.setenv("YOLODSC_CACHE", str(base / "above/kernels"))
     return base / "above/kernels"
 
 
 @pytest.fixture
 def planted(isa: Isa, folder: Path) -> Path:
-    """A file under the name of the kernel that stores 7, whole in every respect, with the code of one that stores 666."""
+    """Write a valid file under the name of the kernel that stores 7, with the code of one that stores 666."""
     result(Compiler(isa), Stores(7))
     (file,) = folder.glob("*.o")
     result(Compiler(isa), Stores(666))
@@ -67,24 +67,24 @@ def planted(isa: Isa, folder: Path) -> Path:
 
 
 def test_the_planted_file_would_be_run(isa: Isa, planted: Path) -> None:
-    """In a folder that nobody else can write to: the other tests could fail."""
+    """In a directory that nobody else can write to, the file is loaded; otherwise the other tests would prove nothing."""
     assert result(Compiler(isa), Stores(7)) == 666
     assert distrust_reason() == ""
 
 
 def owned_by_another(path: Path) -> None:
-    """Hand a file or link over."""
+    """Give a file or link to another user."""
     os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
 
 
 def linked(path: Path) -> None:
-    """A link in place of the file or folder, to the same under another name."""
+    """Replace the file or directory by a link to it under another name."""
     path.rename(path.with_name("elsewhere"))
     path.symlink_to(path.with_name("elsewhere"))
 
 
 def linked_by_another(path: Path) -> None:
-    """A link that another user has made."""
+    """Create a link that belongs to another user."""
     linked(path)
     owned_by_another(path)
 
@@ -114,7 +114,7 @@ def mode(bits: int) -> Callable[[Path], None]:
 def test_what_somebody_else_could_have_written_is_not_run(
     isa: Isa, planted: Path, which: str, change: Callable[[Path], None]
 ) -> None:
-    """The kernel is compiled afresh, in memory where the folder is at fault."""
+    """The kernel is compiled again, in memory only if the directory is not trusted."""
     change({"file": planted, "folder": planted.parent, "above": planted.parents[1]}[which])
 
     compiler = Compiler(isa)
@@ -134,7 +134,7 @@ def test_what_somebody_else_could_have_written_is_not_run(
     ],
 )
 def test_what_only_the_user_could_have_written_serves(isa: Isa, folder: Path, which: str, change: Callable[[Path], None]) -> None:
-    """Links to another disk and folders below ``/tmp`` among them."""
+    """Links to another disk and directories below ``/tmp`` are included."""
     result(Compiler(isa), Stores(7))
     change(folder if which == "folder" else folder.parent)
 
@@ -147,7 +147,7 @@ def test_what_only_the_user_could_have_written_serves(isa: Isa, folder: Path, wh
 
 @pytest.mark.parametrize("mask", [0, 0o777])
 def test_folders_and_files_are_the_users_alone_whatever_the_umask(isa: Isa, folder: Path, mask: int) -> None:
-    """Those above that had to be made, too."""
+    """Parent directories that had to be created are checked, too."""
     before = os.umask(mask)
     try:
         result(Compiler(isa), Stores(7))
@@ -159,7 +159,7 @@ def test_folders_and_files_are_the_users_alone_whatever_the_umask(isa: Isa, fold
 
 
 def test_a_file_under_the_name_of_another_is_not_run(isa: Isa, folder: Path) -> None:
-    """Though both are whole."""
+    """Both files are valid."""
     result(Compiler(isa), Stores(1))
     (one,) = folder.iterdir()
     result(Compiler(isa), Stores(2))
@@ -175,7 +175,7 @@ def test_a_file_under_the_name_of_another_is_not_run(isa: Isa, folder: Path) -> 
 
 
 def test_a_file_cut_short_anywhere_is_not_run(isa: Isa, folder: Path) -> None:
-    """Within the head or the code."""
+    """The cut may lie in the header or in the code."""
     result(Compiler(isa), Stores(5))
     (file,) = folder.iterdir()
     whole = file.read_bytes()
@@ -186,7 +186,7 @@ def test_a_file_cut_short_anywhere_is_not_run(isa: Isa, folder: Path) -> None:
 
 
 def test_a_file_of_the_format_before_is_not_read(isa: Isa, folder: Path) -> None:
-    """It had no name in it."""
+    """The previous format did not contain the name."""
     result(Compiler(isa), Stores(5))
     (file,) = folder.iterdir()
     file.write_bytes(file.read_bytes().replace(store.MAGIC, b"yolodsc2"))
@@ -195,7 +195,7 @@ def test_a_file_of_the_format_before_is_not_read(isa: Isa, folder: Path) -> None
 
 
 def test_a_pipe_in_place_of_a_file_does_not_hold_the_process(isa: Isa, folder: Path) -> None:
-    """Nobody ever writes to it."""
+    """Nobody writes to the pipe."""
     result(Compiler(isa), Stores(5))
     (file,) = folder.iterdir()
     file.unlink()
@@ -207,7 +207,7 @@ def test_a_pipe_in_place_of_a_file_does_not_hold_the_process(isa: Isa, folder: P
 
 @as_root
 def test_a_folder_that_is_swapped_while_it_is_used_is_not_read(planted: Path, base: Path) -> None:
-    """What was opened and checked is what is read, whatever the path means by then."""
+    """The directory that was opened and checked is read, even if its path leads elsewhere by then."""
     name, content = planted.name, load_cached(planted.name)
     with trust.private_folder(planted.parent) as opened:
         planted.parent.rename(base / "mine")
@@ -218,7 +218,7 @@ def test_a_folder_that_is_swapped_while_it_is_used_is_not_read(planted: Path, ba
 
 
 def test_a_loop_of_links_costs_time_only(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As does a file in place of a folder."""
+    """A file in place of a directory costs time only, too."""
     (base / "loop").symlink_to("loop")
     (base / "file").write_text("")
 
@@ -230,7 +230,7 @@ def test_a_loop_of_links_costs_time_only(base: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_relative_cache_home_does_not_count(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """As the XDG specification has it: the working directory may be anybody's."""
+    """The XDG specification ignores relative paths, since the working directory may be anybody's."""
     monkeypatch.delenv("YOLODSC_CACHE", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", "cache")
@@ -243,7 +243,7 @@ def test_a_relative_cache_home_does_not_count(monkeypatch: pytest.MonkeyPatch, t
 def test_a_relative_cache_folder_is_refused_in_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The user has chosen it and should know."""
+    """The user has set it and should know."""
     monkeypatch.setenv("YOLODSC_CACHE", "kernels")
 
     with pytest.raises(OptionError, match=r"^YOLODSC_CACHE=kernels: expected an absolute path$"):
@@ -254,7 +254,7 @@ def test_a_relative_cache_folder_is_refused_in_one_line(
 
 @pytest.mark.slow
 def test_info_and_warmup_say_that_nothing_is_kept_and_why(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Once each."""
+    """Each prints the reason once."""
     folder.mkdir(parents=True)
     folder.chmod(0o777)
     stem = ROOT / "tests/golden/micro/yolo-v4"
@@ -290,7 +290,7 @@ for number in (7, 8):
 
 
 def as_another(uid: int, before: str = "", **environment: str) -> list[str]:
-    """What a process of another user prints: results, how many it compiled, and why it keeps none; libraries are loaded as root."""
+    """Print results, kernels compiled, and why nothing is cached, in a process of another user; libraries are loaded as root."""
     done = subprocess.run(
         [sys.executable, "-c", AS_ANOTHER, str(uid), before],
         cwd=ROOT,
@@ -305,7 +305,7 @@ def as_another(uid: int, before: str = "", **environment: str) -> list[str]:
 
 @as_root
 def test_another_user_does_not_run_what_lies_in_a_folder_of_ours(planted: Path) -> None:
-    """The folder is open to all, the file is ours."""
+    """Everybody may write to the directory; the file is ours."""
     for path in (planted.parents[1], planted.parent, planted):
         path.chmod(0o777)
 
@@ -317,7 +317,7 @@ def test_another_user_does_not_run_what_lies_in_a_folder_of_ours(planted: Path) 
 
 @as_root
 def test_a_read_only_cache_of_the_users_own_is_read(isa: Isa, folder: Path) -> None:
-    """What is not in it is compiled in memory."""
+    """Missing kernels are compiled in memory."""
     result(Compiler(isa), Stores(7))
     for path in (folder.parent, folder, *folder.iterdir()):
         owned_by_another(path)
@@ -331,7 +331,7 @@ def test_a_read_only_cache_of_the_users_own_is_read(isa: Isa, folder: Path) -> N
 
 @as_root
 def test_a_folder_that_may_not_be_searched_costs_time_only(folder: Path) -> None:
-    """Permission is denied above it."""
+    """A parent directory denies access."""
     folder.mkdir(parents=True)
     folder.parent.chmod(0o700)
 
@@ -340,7 +340,7 @@ def test_a_folder_that_may_not_be_searched_costs_time_only(folder: Path) -> None
 
 @as_root
 def test_an_account_without_home_or_entry_keeps_nothing() -> None:
-    """And is told what would help."""
+    """A message says what would help."""
     lines = as_another(54321, "os.environ.pop('HOME', None)", YOLODSC_CACHE="", XDG_CACHE_HOME="")
 
     assert lines[0] == "7 1 there is no home directory; YOLODSC_CACHE may name a folder"
@@ -348,7 +348,7 @@ def test_an_account_without_home_or_entry_keeps_nothing() -> None:
 
 @pytest.mark.usefixtures("isa")
 def test_a_full_disk_costs_time_only(folder: Path) -> None:
-    """Files of 20 bytes at most: nothing half written stays."""
+    """Files are limited to 20 bytes; no partial file remains."""
     lines = as_another(0, "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20, 20))")
 
     assert [line.split()[:2] for line in lines] == [["7", "1"], ["8", "1"]]

@@ -22,7 +22,7 @@ NETWORK = ["--cfg", f"{STEM}.cfg", "--weights", f"{STEM}.weights"]
 
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
-    """A folder with more images than are read ahead, one of them broken."""
+    """Return a directory with more images than are read ahead, one of them damaged."""
     folder = tmp_path / "in"
     folder.mkdir()
     rng = np.random.default_rng(0)
@@ -33,7 +33,7 @@ def images(tmp_path: Path) -> Path:
 
 
 def test_info_names_what_a_report_of_a_fault_needs(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Versions, processor, kernels and why, cache, cores, BLAS."""
+    """It prints versions, processor, kernels and their reason, cache, cores and BLAS."""
     monkeypatch.delenv("YOLODSC_ISA", raising=False)
     status = cli.run(["info"])
 
@@ -44,14 +44,14 @@ def test_info_names_what_a_report_of_a_fault_needs(capsys: pytest.CaptureFixture
 
 
 def test_info_says_that_fastdsc_serves(capsys: pytest.CaptureFixture[str]) -> None:
-    """If kernels are switched off or cannot be compiled."""
+    """Kernels may be switched off or impossible to compile."""
     cli.run(["info", "--isa", "none"])
 
     assert "none, so FastDSC serves: asked for" in capsys.readouterr().out
 
 
 def test_warmup_compiles_once(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A second one finds everything done."""
+    """A second run compiles nothing."""
     monkeypatch.setenv("YOLODSC_CACHE", str(tmp_path))
 
     statuses = [cli.run(["warmup", *NETWORK, "--threads", "2"]) for _ in range(2)]
@@ -66,7 +66,7 @@ def test_warmup_compiles_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 @pytest.mark.parametrize("name", [*available_isas(), "none"])
 def test_the_plan_covers_every_multiplication(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """On any instruction set; with times the JSON has them too."""
+    """Every instruction set is tested; with ``--time`` the JSON contains times."""
     cli.run(["summary", *NETWORK, "--plan", "--isa", name])
     plan = capsys.readouterr().out.splitlines()
 
@@ -85,7 +85,7 @@ def test_the_plan_covers_every_multiplication(name: str, tmp_path: Path, capsys:
 def test_streams_change_nothing_but_time(
     images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Order, boxes and the report of what cannot be read are the same."""
+    """Order, boxes and the report of unreadable images are the same."""
     monkeypatch.setattr(cores, "available_cores", lambda: 6)
     results = []
     for streams in ("1", "3"):
@@ -104,7 +104,7 @@ def test_streams_change_nothing_but_time(
 def test_detect_runs_on_the_instruction_set_that_is_asked_for(
     isa: str, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """And finds the same."""
+    """The detections are the same."""
     found = []
     for name in (next(iter(available_isas())), isa):
         out = tmp_path / f"{name}.csv"
@@ -118,7 +118,7 @@ def test_detect_runs_on_the_instruction_set_that_is_asked_for(
 
 
 def test_an_instruction_set_that_is_not_there_is_said_in_one_line(images: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """With those that are."""
+    """The line lists those that exist."""
     status = cli.run(["detect", str(images / "03.png"), *NETWORK, "--isa", "z80"])
 
     assert status == 2
@@ -126,7 +126,7 @@ def test_an_instruction_set_that_is_not_there_is_said_in_one_line(images: Path, 
 
 
 def test_compiling_is_said_once_it_has_taken_a_second(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """One line where standard error is no terminal; none before a second is over."""
+    """There is one line unless standard error is a terminal, and none before a second has passed."""
     now = [0.0]
     monkeypatch.setattr(progress, "perf_counter", lambda: now[0])
     report = Compiling()
@@ -144,7 +144,7 @@ def test_compiling_is_said_once_it_has_taken_a_second(capsys: pytest.CaptureFixt
 
 
 def test_on_a_terminal_the_line_counts(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """In place, and ends when all is done."""
+    """The line is rewritten and ends when all kernels are compiled."""
     monkeypatch.setattr(progress.sys.stderr, "isatty", lambda: True, raising=False)
     report = Compiling()
     report.start -= 5

@@ -1,4 +1,4 @@
-"""A process forks while its threads run networks: the child can run them too."""
+"""A process forks while its threads run networks, and the child runs them, too."""
 
 import multiprocessing
 import os
@@ -35,29 +35,29 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def made() -> Network:
-    """Native operations and a layer that NumPy's BLAS runs."""
+    """Return a network of native operations and a layer that uses BLAS."""
     return network(f"{BLOCKS.strip()}\nconnected output=40 activation=leaky", height=48, width=40)
 
 
 def fused(made: Network) -> engine.Runner:
-    """Two threads and a layer of the reference."""
+    """Return a runner with two threads and a layer of the reference."""
     return FusedRunner(made, threads=2, outputs=[LAST], isa=select_isa() or pytest.skip("no kernels"))
 
 
 def streams(made: Network) -> engine.Runner:
-    """Two runners."""
+    """Return two runners."""
     first = FusedRunner(made, threads=1, outputs=[LAST], isa=select_isa() or pytest.skip("no kernels"))
     return Streams([first, first.clone()])
 
 
 def fastdsc(made: Network) -> engine.Runner:
-    """The path without kernels."""
+    """Return a runner without kernels."""
     return FastDscRunner(made, threads=2, outputs=[LAST])
 
 
 @contextmanager
 def busy(work: Callable[[], object], threads: int) -> Iterator[None]:
-    """Threads that do ``work`` again and again."""
+    """Run threads that repeat ``work``."""
     over = threading.Event()
 
     def run() -> None:
@@ -76,7 +76,7 @@ def busy(work: Callable[[], object], threads: int) -> Iterator[None]:
 
 
 def answers(work: Callable[[], bytes]) -> list[bytes | None]:
-    """What children that fork now and do ``work`` answer; None for one that does not."""
+    """Return the results of ``work`` in children that fork now; None for a child that does not answer."""
     context = multiprocessing.get_context("fork")
     found: list[bytes | None] = []
     for _ in range(TRIES):
@@ -92,7 +92,7 @@ def answers(work: Callable[[], bytes]) -> list[bytes | None]:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", [fused, streams, fastdsc])
 def test_a_child_runs_the_network_while_the_parent_does(kind: Callable[[Network], engine.Runner], made: Network) -> None:
-    """Whatever the parent's threads were at, the child answers with the same bits."""
+    """The child computes the same bits, whatever the parent's threads do."""
     x = image(made)
     with kind(made) as runner:
         expected = runner(x)[LAST].tobytes()
@@ -106,7 +106,7 @@ def test_a_child_runs_the_network_while_the_parent_does(kind: Callable[[Network]
 
 @pytest.mark.slow
 def test_a_child_detects_while_the_parent_does(tmp_path: Path) -> None:
-    """`Detector.many` with its reading threads and streams."""
+    """`Detector.many` uses reading threads and streams."""
     paths = [str(tmp_path / f"{number}.png") for number in range(3)]
     for number, path in enumerate(paths):
         Image.fromarray(np.random.default_rng(number).integers(0, 255, (50, 60, 3), np.uint8)).save(path)
@@ -126,7 +126,7 @@ def test_a_child_detects_while_the_parent_does(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_child_compiles_while_the_parent_does(made: Network) -> None:
-    """The compiler's lock is free too."""
+    """The compiler's lock is free, too."""
     x = image(made)
 
     def compiled() -> bytes:
@@ -141,7 +141,7 @@ def test_a_child_compiles_while_the_parent_does(made: Network) -> None:
 
 
 def test_a_fork_inside_a_call_leaves_both_processes_their_locks() -> None:
-    """The thread that forks holds its own lock; parent and child give back what they took."""
+    """The thread that forks holds its own lock; parent and child release it."""
     lock = ForkLock()
 
     with lock.held():

@@ -1,4 +1,4 @@
-"""The fused engine against the reference on networks that exist: one a feature, and real ones."""
+"""The fused engine compared with the reference on micro networks and real networks."""
 
 from functools import cache
 from pathlib import Path
@@ -21,7 +21,7 @@ TOLERANCE = 1e-5
 
 @cache
 def referred(stem: Path) -> tuple[Network, Array, list[Array]]:
-    """A network, an image, and what the reference makes of it; once for all tests."""
+    """Return a network, an image and the reference's outputs, computed once for all tests."""
     made = Network.load(f"{stem}.cfg", f"{stem}.weights")
     x = np.abs(image(made)) / 4 if stem.is_relative_to(SHARED) else image(made)
     with np.errstate(all="ignore"):
@@ -29,7 +29,7 @@ def referred(stem: Path) -> tuple[Network, Array, list[Array]]:
 
 
 def error(output: Array, expected: Array) -> float:
-    """Largest difference, relative to the largest number."""
+    """Return the largest difference relative to the largest number."""
     return float(np.abs(output - expected).max() / np.abs(expected).max())
 
 
@@ -37,7 +37,7 @@ def error(output: Array, expected: Array) -> float:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("micro", MICRO)
 def test_every_layer_of_a_micro_network_equals_the_reference(micro: str, name: str) -> None:
-    """Each one handed back, in a batch of two, whatever the instruction set and the number of threads."""
+    """Every layer is an output; a batch of two, all instruction sets and numbers of threads."""
     isa = instruction_set(name)
     made, x, expected = referred(GOLDEN / "micro" / micro)
     outputs = range(len(made.layers))
@@ -53,7 +53,7 @@ def test_every_layer_of_a_micro_network_equals_the_reference(micro: str, name: s
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("micro", MICRO)
 def test_the_last_layer_of_a_micro_network_equals_the_reference(micro: str, name: str) -> None:
-    """With everything before it fused as far as it can be."""
+    """All layers before it may be fused."""
     isa = instruction_set(name)
     made, x, expected = referred(GOLDEN / "micro" / micro)
     last = made.output
@@ -69,7 +69,7 @@ def test_the_last_layer_of_a_micro_network_equals_the_reference(micro: str, name
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("real", REAL or ["no real networks here"])
 def test_the_heads_of_a_real_network_equal_the_reference(real: str, name: str) -> None:
-    """Whatever the instruction set and the number of threads, with all fusions; with four threads some inner layers too."""
+    """All instruction sets, numbers of threads and fusions; with four threads some inner layers, too."""
     isa = instruction_set(name)
     made, x, expected = referred(SHARED / "data/models" / real / next((SHARED / "data/models" / real).glob("*.weights")).stem)
     heads = [head.index for head in made.heads] or [made.output]
@@ -87,7 +87,7 @@ def test_the_heads_of_a_real_network_equal_the_reference(real: str, name: str) -
 @pytest.mark.usefixtures("shared")
 @pytest.mark.skipif(not REAL, reason="no real networks here")
 def test_every_layer_of_a_real_network_equals_the_reference() -> None:
-    """Nothing is fused where everything is handed back."""
+    """Nothing is fused, since all layers are outputs."""
     made, x, expected = referred(SHARED / "data/models/yoloface-500k-v1/yoloface-500k-v1")
     outputs = range(len(made.layers))
 

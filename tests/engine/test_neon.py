@@ -1,4 +1,4 @@
-"""Kernels for a processor that the tests may not run on: LLVM makes code for it anywhere, and the code can be looked at."""
+"""Kernels for 64-bit ARM: LLVM compiles them on any machine, and the test inspects the code."""
 
 import platform
 from typing import Any
@@ -20,7 +20,7 @@ NEON = Isa("neon", "neoverse-n1", "", 32, ((4, 1.0),))
 
 @pytest.fixture(scope="module")
 def machine() -> Any:
-    """LLVM's code generator for 64-bit ARM."""
+    """Return LLVM's code generator for 64-bit ARM."""
     llvm = pytest.importorskip("llvmlite.binding")
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
@@ -32,7 +32,7 @@ def machine() -> Any:
 
 
 def kernels() -> list[Any]:
-    """All that a network of many kinds of layers needs."""
+    """Return all kernels of a network with many kinds of layers."""
     made = network(BLOCKS, height=96, width=100)
     plan = placed(planned(made, [len(made.layers) - 1], NEON), file="test.cfg").plan
     context = LoweringContext(NEON, 2)
@@ -41,7 +41,7 @@ def kernels() -> list[Any]:
 
 
 def test_kernels_compile_for_neon_without_calls_and_spills(machine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tiles fit the registers, activations need no library; only the worker calls functions: kernels, and the system's yield."""
+    """Tiles fit the registers and activations need no library; only the worker calls functions: kernels, and the system's yield."""
     import llvmlite.binding as llvm
 
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")

@@ -1,4 +1,4 @@
-"""The cache of compiled kernels: what is kept, what is never trusted, and what happens where nothing can be kept."""
+"""The cache of compiled kernels: what is stored, what is never trusted, and what happens if nothing can be stored."""
 
 import errno
 import hashlib
@@ -29,7 +29,7 @@ from yolodsc.network.network import Network
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """A kernel ``void (ptr)`` that stores a number: what another version of a generator would write differently."""
+    """A kernel ``void (ptr)`` that stores a number; another version of a generator would store another one."""
 
     number: int
 
@@ -40,7 +40,7 @@ class Stores:
 
 @pytest.fixture
 def isa() -> Isa:
-    """The instruction set that kernels are made for here."""
+    """Return the instruction set of the kernels."""
     chosen = select_backend(None).isa
     if chosen is None:
         pytest.skip("no kernels can be made here")
@@ -49,13 +49,13 @@ def isa() -> Isa:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache of the test's own."""
+    """Return the cache of the test."""
     monkeypatch.setenv("YOLODSC_CACHE", str(tmp_path / "kernels"))
     return tmp_path / "kernels"
 
 
 def result(compiler: Compiler, kernel: Stores) -> int:
-    """What a kernel stores."""
+    """Return what a kernel stores."""
     import ctypes
 
     place = ctypes.c_int64()
@@ -64,7 +64,7 @@ def result(compiler: Compiler, kernel: Stores) -> int:
 
 
 def test_a_kernel_is_compiled_once_and_then_found(isa: Isa, folder: Path) -> None:
-    """By the next process, which a second compiler stands for."""
+    """A second compiler object stands for the next process."""
     first, second = Compiler(isa), Compiler(isa)
 
     assert result(first, Stores(7)) == result(second, Stores(7)) == 7
@@ -74,7 +74,7 @@ def test_a_kernel_is_compiled_once_and_then_found(isa: Isa, folder: Path) -> Non
 
 
 def test_another_text_is_another_file(isa: Isa, folder: Path) -> None:
-    """A changed generator never meets what an old one left."""
+    """A changed generator never loads old code."""
     result(Compiler(isa), Stores(1))
 
     compiler = Compiler(isa)
@@ -86,7 +86,7 @@ def test_another_text_is_another_file(isa: Isa, folder: Path) -> None:
 
 @pytest.mark.parametrize("damage", [b"", b"yolodsc1", b"other bytes entirely" * 20])
 def test_a_damaged_file_is_compiled_again(isa: Isa, folder: Path, damage: bytes) -> None:
-    """And put right."""
+    """The file is replaced."""
     result(Compiler(isa), Stores(5))
     (file,) = folder.iterdir()
     whole = file.read_bytes()
@@ -100,7 +100,7 @@ def test_a_damaged_file_is_compiled_again(isa: Isa, folder: Path, damage: bytes)
 
 
 def test_a_bit_that_fell_over_is_seen(isa: Isa, folder: Path) -> None:
-    """Object code that does not have its own digest is not run."""
+    """Object code whose digest differs is not run."""
     result(Compiler(isa), Stores(5))
     (file,) = folder.iterdir()
     data = bytearray(file.read_bytes())
@@ -122,12 +122,12 @@ print(hashlib.sha256(outputs(small()).tobytes()).hexdigest())
 
 
 def small() -> Network:
-    """Many kernels, little work."""
+    """Return a network of many kernels and little work."""
     return network(BLOCKS, height=40, width=36)
 
 
 def outputs(made: Network) -> Array:
-    """Of the last layer, on the engine."""
+    """Return the last layer's output on the engine."""
     with engine.compile(made, threads=2) as runner:
         return runner(image(made))[len(made.layers) - 1]
 
@@ -135,7 +135,7 @@ def outputs(made: Network) -> Array:
 @pytest.mark.slow
 @pytest.mark.usefixtures("isa")
 def test_processes_that_compile_at_once_do_not_disturb_each_other(folder: Path) -> None:
-    """Four of them on one empty cache: equal results, whole files, nothing else left behind."""
+    """Four processes start with an empty cache: results are equal, files are complete, nothing else remains."""
     wanted = hashlib.sha256(outputs(small()).tobytes()).hexdigest()
     command, root = [sys.executable, "-c", PROGRAM], Path(__file__).parents[2]
     environment = {**os.environ, "PYTHONPATH": str(root)}
@@ -157,7 +157,7 @@ def test_processes_that_compile_at_once_do_not_disturb_each_other(folder: Path) 
 
 
 def test_a_cache_that_cannot_be_written_costs_time_only(isa: Isa, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is in it is used, what is not is compiled in every process."""
+    """Existing kernels are used; others are compiled in every process."""
     result(Compiler(isa), Stores(1))
 
     def refuse(*_: object, **__: object) -> None:
@@ -172,7 +172,7 @@ def test_a_cache_that_cannot_be_written_costs_time_only(isa: Isa, folder: Path, 
 
 
 def test_a_full_disk_leaves_nothing_behind(isa: Isa, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither half a kernel nor the file it was written to."""
+    """Neither a partial kernel nor a temporary file remains."""
 
     def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -185,7 +185,7 @@ def test_a_full_disk_leaves_nothing_behind(isa: Isa, folder: Path, monkeypatch: 
 
 
 def test_a_cache_folder_that_is_a_file_costs_time_only(isa: Isa, folder: Path) -> None:
-    """Nothing is put in its place."""
+    """The file is not replaced."""
     folder.write_text("not a folder")
 
     compiler = Compiler(isa)
@@ -195,7 +195,7 @@ def test_a_cache_folder_that_is_a_file_costs_time_only(isa: Isa, folder: Path) -
 
 
 def test_progress_counts_to_the_end(isa: Isa, folder: Path) -> None:
-    """From nothing done to everything done."""
+    """The first call reports no kernels, the last one all."""
     calls: list[tuple[int, int]] = []
 
     Compiler(isa).load([Stores(1), Stores(2), Stores(1)], lambda done, total: calls.append((done, total)))
@@ -207,7 +207,7 @@ def test_progress_counts_to_the_end(isa: Isa, folder: Path) -> None:
 def test_runs_from_an_empty_cache_and_from_a_full_one_are_bit_identical(
     isa: Isa, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Object code read back is object code made."""
+    """Loaded object code equals compiled object code."""
     compilers = [Compiler(isa), Compiler(isa)]
     runs = []
 
@@ -222,7 +222,7 @@ def test_runs_from_an_empty_cache_and_from_a_full_one_are_bit_identical(
 
 @dataclass(frozen=True, slots=True)
 class Multiplies:
-    """A kernel ``void (ptr)`` that multiplies eight floats by as many different constants, which the object has beside the code."""
+    """A kernel ``void (ptr)`` that multiplies eight floats by different constants, which lie beside the code."""
 
     def emit(self, name: str) -> str:
         """LLVM IR."""
@@ -234,7 +234,7 @@ class Multiplies:
 
 
 def product(compiler: Compiler) -> Array:
-    """1..8 by the constants."""
+    """Return 1..8 times the constants."""
     import ctypes
 
     x = np.arange(1, 9, dtype=np.float32)
@@ -246,7 +246,7 @@ def product(compiler: Compiler) -> Array:
 def test_constants_are_found_by_their_distance_or_by_llvms_linker(
     isa: Isa, folder: Path, flat: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Flat code and an object file do the same, made afresh and read back."""
+    """Flat code and object files give the same results, compiled and loaded."""
     if not flat:
         monkeypatch.setattr(machine_code, "flattened", lambda _: None)
     wanted = np.arange(1, 9) * (np.arange(8) + 0.5)
@@ -260,7 +260,7 @@ def test_constants_are_found_by_their_distance_or_by_llvms_linker(
 
 @pytest.mark.parametrize("image", [b"", b"MZ" + bytes(100), b"\x7fELF\x02\x01\x01" + bytes(100)])
 def test_other_systems_objects_are_left_to_llvm(image: bytes) -> None:
-    """Flattening knows one format."""
+    """Flattening supports one format."""
     assert flattened(image) is None
 
 
@@ -276,7 +276,7 @@ print(sorted(name for name in sys.modules if name.startswith(("llvmlite.binding"
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere LLVM is asked for the processor and links the kernels")
 @pytest.mark.usefixtures("isa", "folder")
 def test_a_warm_start_loads_no_compiler() -> None:
-    """Neither LLVM nor Numba: they take more memory than the network."""
+    """LLVM and Numba take more memory than the network."""
     root = Path(__file__).parents[2]
     environment = {**os.environ, "PYTHONPATH": str(root)}
 
@@ -290,7 +290,7 @@ def test_a_warm_start_loads_no_compiler() -> None:
 
 
 def test_a_host_that_was_kept_damaged_is_asked_for_again(folder: Path) -> None:
-    """Other bytes are no host."""
+    """Invalid bytes are not a description of the host."""
     pytest.importorskip("llvmlite.binding")
     first = host_description.__wrapped__()
     for file in folder.glob("host-*"):

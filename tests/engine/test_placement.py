@@ -1,4 +1,4 @@
-"""Halos and offsets are resolved as values: compiling changes neither the plan nor the network."""
+"""Halos and offsets are values: compiling changes neither the plan nor the network."""
 
 from dataclasses import fields
 
@@ -26,26 +26,26 @@ class Declares(Operation, eq=False):
     views: tuple[TensorView, ...] = ()
 
     def halos(self) -> tuple[tuple[Tensor, Halo], ...]:
-        """As given."""
+        """Return the halos given."""
         return self.needed
 
     def strided_views(self) -> tuple[TensorView, ...]:
-        """As given."""
+        """Return the views given."""
         return self.views
 
 
 def tensors(count: int) -> list[Tensor]:
-    """Tensors of the same size."""
+    """Return tensors of the same size."""
     return [Tensor(4, 4, 8, 1) for _ in range(count)]
 
 
 def view(*members: Tensor) -> TensorView:
-    """One block of each."""
+    """Return a view of one block of each."""
     return TensorView(tuple((tensor, 0) for tensor in members), tuple(range(8 * len(members))))
 
 
 def test_a_halo_contains_all_that_operations_declare() -> None:
-    """Side by side, not the largest one."""
+    """It is the maximum on each side."""
     (x,) = tensors(1)
 
     halos = resolved_halos([Declares("", (), 0, ((x, Halo(1, 0, 2, 0)),)), Declares("", (), 0, ((x, Halo(0, 3, 1, 0)),))])
@@ -55,7 +55,7 @@ def test_a_halo_contains_all_that_operations_declare() -> None:
 
 @pytest.mark.parametrize("declared", range(4))
 def test_tensors_that_strided_views_connect_have_one_halo(declared: int) -> None:
-    """Whichever of them declares it, across views; other tensors keep none."""
+    """Any of them may declare it; other tensors have none."""
     *connected, other = tensors(5)
     a, b, c, d = connected
     halo = Halo(1, 2, 3, 4)
@@ -71,7 +71,7 @@ def test_tensors_that_strided_views_connect_have_one_halo(declared: int) -> None
 
 
 def test_offsets_of_buffers_that_live_together_differ() -> None:
-    """A later buffer takes the offset of one that is no longer used; the buffers themselves stay unchanged."""
+    """A later buffer gets the offset of one that is no longer used; the buffers themselves do not change."""
     a, b, c = tensors(3)
 
     layout = lay_out({a: (0, 1), b: (1, 2), c: (2, 3)})
@@ -82,7 +82,7 @@ def test_offsets_of_buffers_that_live_together_differ() -> None:
 
 
 def test_operations_are_frozen() -> None:
-    """Every field of every operation of a plan, and of every tensor."""
+    """The test covers every field of every operation and tensor of a plan."""
     made = network(BLOCKS, height=24, width=20)
     plan = placed(planned(made, [len(made.layers) - 1], ISA), file="test.cfg").plan
 
@@ -94,7 +94,7 @@ def test_operations_are_frozen() -> None:
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_lowering_twice_gives_the_same(threads: int) -> None:
-    """Calls, constants and scratch memory: no operation remembers that it was lowered."""
+    """Calls, constants and scratch memory are equal: operations keep no state."""
     made = network(BLOCKS, height=24, width=20)
     plan = placed(planned(made, [len(made.layers) - 1], ISA), file="test.cfg").plan
     context = LoweringContext(ISA, threads)

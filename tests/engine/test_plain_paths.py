@@ -1,4 +1,4 @@
-"""The compiled loops of FastDSC with every index checked, in a separate process: the check is chosen when Numba starts."""
+"""FastDSC's compiled loops with bounds checks, in a separate process, since Numba reads the setting at import."""
 
 import os
 import subprocess

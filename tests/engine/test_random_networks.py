@@ -1,4 +1,4 @@
-"""The fused engine against the reference on networks that hypothesis makes up, between guard zones."""
+"""The fused engine compared with the reference on random networks, between guard zones."""
 
 from collections.abc import Sequence
 
@@ -19,21 +19,21 @@ NAMES = ("avx512", "avx2", "sse", "neon")
 
 
 def instruction_set(name: str) -> Isa:
-    """One that this machine runs; the test is skipped elsewhere."""
+    """Return an instruction set of this machine; skip the test for others."""
     if name not in available_isas():
         pytest.skip(f"this processor has no {name}")
     return available_isas()[name]
 
 
 def error(network: Network, index: int, output: Array, expected: Sequence[Array]) -> float:
-    """Largest difference, relative to the largest number of the layer and of what it reads."""
+    """Return the largest difference relative to the largest number of the layer and its inputs."""
     layer = network.layers[index]
     largest = max(float(np.abs(expected[i]).max()) for i in (index, *(s for s in layer.sources if s >= 0)))
     return float(np.abs(output - expected[index]).max()) / max(largest, 1e-6)
 
 
 def tame(outputs: Sequence[Array]) -> bool:
-    """Whether no number is near the end of the range: empty windows of a pool are -3e38, and sums of such depend on their order."""
+    """Return whether all numbers are far from the limits: empty pool windows are -3e38, and sums of these depend on their order."""
     return all(bool((np.abs(output) < 1e30).all()) for output in outputs)
 
 
@@ -41,7 +41,7 @@ def tame(outputs: Sequence[Array]) -> bool:
 @settings(max_examples=120)
 @given(made=networks(), threads=st.integers(1, 4), everything=st.booleans(), batch=st.integers(1, 3))
 def test_any_network_equals_the_reference(name: str, made: Network, threads: int, everything: bool, batch: int) -> None:
-    """Every output within 1e-5; nothing is read before it is written, nothing is written outside its tensor."""
+    """Every output agrees within 1e-5; nothing is read before it is written, or written outside its tensor."""
     isa = instruction_set(name)
     outputs = range(len(made.layers)) if everything else [len(made.layers) - 1]
     images = np.stack([image(made, seed=number) for number in range(batch)])
@@ -78,7 +78,7 @@ yolo classes=3 num=3 mask=0,1,2 anchors=10,12,10,12,10,12
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 67), (61, 2), (37, 41), (96, 100)])
 def test_blocks_of_any_size_equal_the_reference(height: int, width: int, name: str) -> None:
-    """Fused blocks, pools, joins and Winograd on tensors of one pixel, of prime sides, and larger than a strip."""
+    """Fused blocks, pools, concatenations and Winograd run on tensors of one pixel, of prime sides, and larger than a strip."""
     isa = instruction_set(name)
     made = network(BLOCKS, height=height, width=width)
     x = image(made)
@@ -92,7 +92,7 @@ def test_blocks_of_any_size_equal_the_reference(height: int, width: int, name: s
 
 @pytest.mark.parametrize(("channels", "filters", "groups"), [(64, 128, 32), (64, 64, 32), (48, 72, 3), (24, 24, 8), (36, 66, 6)])
 def test_groups_that_do_not_fill_blocks_have_kernels_too(channels: int, filters: int, groups: int) -> None:
-    """A block of lanes may hold many groups, parts of groups, or a part of one; ResNeXt has 32 groups of 4."""
+    """A block of lanes may hold many groups or a part of one; ResNeXt has 32 groups of 4."""
     text = f"""
 convolutional filters={channels} size=1 activation=leaky
 convolutional filters={filters} size=3 stride=2 pad=1 groups={groups} activation=mish batch_normalize=1

@@ -27,7 +27,7 @@ convolutional filters=16 size=1 activation=linear batch_normalize=1
 
 
 def arrays(value: Any) -> Iterator[weakref.ref[Any]]:
-    """All arrays in a value and in its parts."""
+    """Return all arrays in a value and its parts."""
     if isinstance(value, np.ndarray):
         yield weakref.ref(value)
     elif is_dataclass(value):
@@ -36,7 +36,7 @@ def arrays(value: Any) -> Iterator[weakref.ref[Any]]:
 
 
 def test_each_operation_releases_its_weights_before_the_next_is_lowered() -> None:
-    """Also those in the parts of fused operations."""
+    """The parts of fused operations release theirs, too."""
     made = network(BLOCKS.rstrip() + "\n" + NESTED, height=48, width=40)
     pending = list(placed(planned(made, [len(made.layers) - 1], ISA), file="test.cfg").plan.operations)
     network_arrays = {id(array) for weights in made.weights for array in weights.values()}

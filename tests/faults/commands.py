@@ -20,7 +20,7 @@ NAMES = ("red", "blue")
 
 
 def tree(root: Path, count: int) -> Path:
-    """A VOC tree of ``count`` images, most of them links to a few, each with an object."""
+    """Write a VOC tree of ``count`` images, most of them links to a few, with one object each."""
     for folder in ("Annotations", "JPEGImages", "ImageSets/Main"):
         (root / folder).mkdir(parents=True)
     rng = np.random.default_rng(3)
@@ -40,7 +40,7 @@ def tree(root: Path, count: int) -> Path:
 
 
 def networks(folder: Path) -> list[str]:
-    """A student and a teacher as files; the options that name the student."""
+    """Write a student and a teacher; return the options that name the student."""
     folder.mkdir(parents=True, exist_ok=True)
     student().save(folder / "student.cfg", folder / "student.weights")
     teacher().save(folder / "teacher.cfg", folder / "teacher.weights")
@@ -50,13 +50,13 @@ def networks(folder: Path) -> list[str]:
 
 
 def scenes(folder: Path) -> Path:
-    """Ten images with labels, to learn from."""
+    """Write ten labelled training images."""
     write_images(folder, 10)
     return folder / "images"
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """Environment of a process: this checkout, one thread of BLAS, no dependence on a terminal."""
+    """Return the environment of a process: this checkout, one BLAS thread, no dependence on a terminal."""
     variables = {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "PYTHONFAULTHANDLER": "", **changes}
     return {**os.environ, **variables}
 
@@ -64,19 +64,19 @@ def environment(**changes: str) -> dict[str, str]:
 def started(
     *arguments: object, env: dict[str, str] | None = None, before: Sequence[str] = (), **options: Any
 ) -> "subprocess.Popen[str]":
-    """A command line that runs in parallel to the test; ``before`` holds the words in front of it."""
+    """Start a command line in parallel to the test; ``before`` holds the words in front of it."""
     settings = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": env or environment()} | options
     settings.setdefault("preexec_fn", _hears_interrupts)
     return subprocess.Popen([*before, sys.executable, "-m", "yolodsc", *map(str, arguments)], **settings)
 
 
 def _hears_interrupts() -> None:
-    """A shell starts background jobs with SIGINT ignored, and their children inherit it."""
+    """Restore SIGINT, which shells ignore in background jobs and their children."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def ended(process: "subprocess.Popen[str]", *, seconds: float = 60) -> tuple[int, str]:
-    """Exit status and standard error of a process, which is killed after ``seconds``."""
+    """Return exit status and standard error of a process, which is killed after ``seconds``."""
     try:
         _, error = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -87,7 +87,7 @@ def ended(process: "subprocess.Popen[str]", *, seconds: float = 60) -> tuple[int
 
 
 def command(*arguments: object, **options: Any) -> tuple[int, str]:
-    """Exit status and standard error of a command line."""
+    """Return exit status and standard error of a command line."""
     return ended(started(*arguments, **options))
 
 
@@ -101,7 +101,7 @@ def wait(process: "subprocess.Popen[str]", condition: Callable[[], bool], *, sec
 
 
 def temporary(folder: Path) -> list[str]:
-    """Temporary files: hidden ones beside those that they will replace."""
+    """Return temporary files: hidden files beside those that they will replace."""
     return sorted(str(path.relative_to(folder)) for path in folder.rglob(".*") if path.is_file())
 
 

@@ -21,7 +21,7 @@ class Material:
 
 @pytest.fixture(scope="session")
 def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
-    """The files; no test changes them."""
+    """Return the files; no test changes them."""
     folder = tmp_path_factory.mktemp("faults")
     network = commands.networks(folder / "net")
     (folder / "stub").mkdir()

@@ -1,4 +1,4 @@
-"""A full disk: one line, exit status 2, nothing half written."""
+"""A full disk: one line, exit status 2, no partial files."""
 
 import resource
 import subprocess
@@ -23,7 +23,7 @@ def limited() -> None:
 
 
 def lines_of(material: Material, out: Path) -> dict[str, tuple[object, ...]]:
-    """A command line for each kind of output."""
+    """Return a command line for each kind of output."""
     net, images = material.folder / "net", material.tree / "JPEGImages"
     student = (net / "student.cfg", net / "student.weights")
     pair = ("--cfg", net / "teacher.cfg", "--weights", net / "teacher.weights")
@@ -55,7 +55,7 @@ NAMES = (
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_full_disk_is_reported_in_one_line_and_leaves_nothing_half_written(material: Material, tmp_path: Path, name: str) -> None:
-    """No short file remains under the final name and no temporary file beside it; a journal remains, to resume from."""
+    """No partial file remains under the final name, and no temporary file; a journal remains and can be resumed."""
     arguments = lines_of(material, tmp_path)[name]
 
     status, error = command(*arguments, preexec_fn=limited, env=environment(PYTHONPATH=material.without_curves))
@@ -97,7 +97,7 @@ def test_a_full_device_is_reported_in_one_line(material: Material, where: str) -
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 64 KiB."""
+    """Return a file system of 64 KiB."""
     folder = tmp_path / "disk"
     folder.mkdir()
     if (
@@ -110,7 +110,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_kernel_cache_on_a_full_disk_costs_time_only(material: Material, small_disk: Path, tmp_path: Path) -> None:
-    """Kernels that cannot be cached are used, and leave no temporary file."""
+    """Kernels that cannot be cached are used, and no temporary file remains."""
     (small_disk / "ballast").write_bytes(bytes(60 << 10))
     results = tmp_path / "all.json"
     image = material.tree / "JPEGImages/00000.png"

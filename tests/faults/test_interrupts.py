@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM and SIGKILL during a run: no file is half written, and ``--resume`` gives the same result."""
+"""SIGINT, SIGTERM and SIGKILL during a run: no partial files, and ``--resume`` gives the same result."""
 
 import json
 import os
@@ -19,7 +19,7 @@ STATUS = {signal.SIGINT: {130}, signal.SIGTERM: {143, -signal.SIGTERM}, signal.S
 
 
 def interrupt(process: Any, number: signal.Signals) -> None:
-    """Send a signal; it must end the process soon and without a traceback."""
+    """Send a signal; the process must end soon and without a traceback."""
     os.kill(process.pid, number)
     status, error = ended(process, seconds=30)
     assert status in STATUS[number], f"exit status {status}: {error}"
@@ -27,18 +27,18 @@ def interrupt(process: Any, number: signal.Signals) -> None:
 
 
 def lines(path: Path) -> int:
-    """Number of lines of a file so far."""
+    """Return the number of lines that a file has so far."""
     return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
 def timeless(path: Path) -> dict[str, Any]:
-    """The evaluation without its times."""
+    """Return the evaluation without its times."""
     return {key: value for key, value in json.loads(path.read_text()).items() if key != "speed_ms"}
 
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_detect_leaves_whole_files_only(material: Material, tmp_path: Path, number: signal.Signals) -> None:
-    """Annotated images are complete, and JSON and CSV if they exist; INT and TERM leave no temporary file."""
+    """Annotated images are complete, and so are JSON and CSV if they exist; INT and TERM leave no temporary file."""
     from PIL import Image
 
     saved, outputs = tmp_path / "saved", ("--json", tmp_path / "all.json", "--csv", tmp_path / "all.csv")
@@ -64,21 +64,21 @@ def test_detect_leaves_whole_files_only(material: Material, tmp_path: Path, numb
 
 @pytest.fixture(scope="module")
 def evaluation(material: Material, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Results of evaluate without interruption."""
+    """Return the results of evaluate without interruption."""
     folder = tmp_path_factory.mktemp("whole")
     assert evaluated(material, folder) == 0
     return folder
 
 
 def evaluation_arguments(material: Material, folder: Path, *more: str) -> tuple[object, ...]:
-    """Command line of both runs."""
+    """Return the command line of both runs."""
     outputs = ("--json", folder / "all.json", "--save-detections", folder / "kept")
     names = ("--names", material.folder / "net/student.names")
     return ("evaluate", *material.network, *names, "--voc", material.tree, "--thresh", ".3", *outputs, "--quiet", *more)
 
 
 def evaluated(material: Material, folder: Path, *more: str) -> int:
-    """The exit status of a run to the end."""
+    """Return the exit status of a complete run."""
     status, error = command(*evaluation_arguments(material, folder, *more))
     assert "Traceback" not in error
     return status
@@ -88,7 +88,7 @@ def evaluated(material: Material, folder: Path, *more: str) -> int:
 def test_an_evaluation_that_was_stopped_resumes_to_the_same_result(
     material: Material, evaluation: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
-    """Rules, errors and comp4 files are the same; the journal has every image once."""
+    """Rules, errors and comp4 files are equal; the journal has every image once."""
     process = started(*evaluation_arguments(material, tmp_path))
     wait(process, lambda: lines(tmp_path / "kept/detections.jsonl") > 20)
     interrupt(process, number)
@@ -108,7 +108,7 @@ def test_an_evaluation_that_was_stopped_resumes_to_the_same_result(
 
 @pytest.fixture(scope="module")
 def training(material: Material, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Results of finetune without interruption."""
+    """Return the results of finetune without interruption."""
     folder = tmp_path_factory.mktemp("trained")
     status, error = command(*training_arguments(material, folder), env=environment(PYTHONPATH=material.without_curves))
     assert (status, error) == (0, "")
@@ -116,7 +116,7 @@ def training(material: Material, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 def training_arguments(material: Material, folder: Path, *more: str) -> tuple[object, ...]:
-    """Thirty short epochs, a checkpoint after each."""
+    """Return a command line for thirty short epochs with a checkpoint after each."""
     net = material.folder / "net"
     pairs = ("--student", net / "student.cfg", net / "student.weights", "--teacher", net / "teacher.cfg", net / "teacher.weights")
     return ("finetune", *pairs, "--images", material.scenes, "--out", folder, "--epochs", 30, "--batch", 4, "--quiet", *more)
@@ -126,7 +126,7 @@ def training_arguments(material: Material, folder: Path, *more: str) -> tuple[ob
 def test_a_training_that_was_stopped_resumes_to_the_same_network(
     material: Material, training: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
-    """The files are equal to the byte; a killed process leaves a complete checkpoint."""
+    """The files are identical; a killed process leaves a complete checkpoint."""
     env = environment(PYTHONPATH=material.without_curves)
     process = started(*training_arguments(material, tmp_path), env=env)
     wait(process, (tmp_path / "checkpoint.npz").exists)
@@ -156,6 +156,6 @@ def test_a_decomposition_that_was_stopped_leaves_nothing(material: Material, tmp
 
 
 def _seconds(process: int) -> float:
-    """Processor time of a process so far, which shows that its imports are done on a fast and on a busy machine."""
+    """Return the processor time of a process so far, which shows that its imports are done on fast and busy machines alike."""
     fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -21,7 +21,7 @@ OTHER = 65534
 
 @pytest.fixture(scope="module")
 def plain() -> list[str]:
-    """Words before a command line that make permissions apply to it, which they do not for root."""
+    """Return the words before a command line that make permissions apply, which root bypasses."""
     if os.name != "posix":
         pytest.skip("needs POSIX permissions")
     if os.geteuid() != 0:
@@ -35,12 +35,12 @@ def plain() -> list[str]:
 
 @pytest.fixture(scope="module")
 def expected(material: Material, tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
-    """The frames that detect writes with an intact cache."""
+    """Return the frames that detect writes with an intact cache."""
     return found(material, tmp_path_factory.mktemp("expected") / "all.json")
 
 
 def found(material: Material, out: Path, *more: object, env: dict[str, str] | None = None, **options: Any) -> list[Any]:
-    """The frames that detect writes."""
+    """Return the frames that detect writes."""
     images = [material.tree / f"JPEGImages/0000{number}.png" for number in range(3)]
     arguments = ("detect", *material.network, *images, "--thresh", ".3", "--json", out, "--quiet", *more)
     status, error = command(*arguments, env=env, **options)
@@ -51,7 +51,7 @@ def found(material: Material, out: Path, *more: object, env: dict[str, str] | No
 
 
 def test_a_folder_that_may_not_be_written_is_reported_in_one_line(material: Material, tmp_path: Path, plain: list[str]) -> None:
-    """The folder stays empty."""
+    """The directory stays empty."""
     image, closed = material.tree / "JPEGImages/00000.png", tmp_path / "closed"
     closed.mkdir(mode=0o555)
 
@@ -66,7 +66,7 @@ def test_a_folder_that_may_not_be_written_is_reported_in_one_line(material: Mate
 def test_a_file_that_may_not_be_read_is_reported_in_one_line(
     material: Material, tmp_path: Path, plain: list[str], what: str
 ) -> None:
-    """Files of the network and lists stop the run; an unreadable image is skipped."""
+    """Files of the network and lists end the run; an unreadable image is skipped."""
     image, net = material.tree / "JPEGImages/00000.png", material.folder / "net"
     closed = tmp_path / ("closed.txt" if what == "list" else f"closed.{what}")
     closed.write_text(f"{image}\n") if what == "list" else closed.write_bytes((net / "student.cfg").read_bytes())
@@ -126,7 +126,7 @@ def test_a_damaged_cache_changes_no_result(material: Material, expected: list[An
 
 
 def test_two_processes_fill_one_cache_at_the_same_time(material: Material, tmp_path: Path) -> None:
-    """Both find the same as a third process that uses their kernels; no temporary file remains."""
+    """Both processes and a third one that uses their kernels find the same; no temporary file remains."""
     env = environment(YOLODSC_CACHE=str(tmp_path / "cache"))
     image = material.tree / "JPEGImages/00000.png"
     arguments = ("detect", *material.network, image, "--thresh", ".3", "--quiet", "--json")

@@ -1,4 +1,4 @@
-"""The fuzzer itself: it must see what it is there to see."""
+"""The fuzzer itself: it must detect crashes, hangs and uncaught exceptions."""
 
 import random
 from pathlib import Path
@@ -15,7 +15,7 @@ from yolodsc.errors import YolodscError
 
 @pytest.mark.slow
 def test_crashes_hangs_and_uncaught_exceptions_are_counted_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The case that killed the worker is the one that is kept; what comes after it is run all the same."""
+    """The case that killed the worker is stored, and the following cases still run."""
     cases = ("accept", "crash", "hang", "raise 1", "raise 2", "lines", "memory", "refuse")
     for number, case in enumerate(cases):
         (tmp_path / f"{number}").write_text(case)
@@ -44,7 +44,7 @@ def test_a_run_over_sound_cases_is_clean_and_counts_its_cases(tmp_path: Path) ->
 
 
 def test_an_unknown_target_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    """Status 2, and the list of targets; ``--list`` prints it."""
+    """The exit status is 2 and the message lists the targets, as ``--list`` does."""
     assert command.main(["nothing"]) == 2
     assert "cfg" in capsys.readouterr().err
     assert command.main(["--list"]) == 0
@@ -54,7 +54,7 @@ def test_an_unknown_target_is_refused(capsys: pytest.CaptureFixture[str]) -> Non
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["cfg", "npz", "safetensors", "png", "results"])
 def test_structured_mutations_get_past_the_format(name: str) -> None:
-    """Of 200 mutations some are accepted, and others are refused for several reasons."""
+    """Of 200 mutations some are accepted, and the others are refused for several reasons."""
     target = target_named(name)
     rng = random.Random(1)
     cases = [path.read_bytes() for path in corpus(name) if path.stat().st_size > 100]
@@ -78,7 +78,7 @@ def _outcome(name: str, data: bytes) -> str:
 
 @pytest.mark.parametrize("line_break", ["\n", "\r\n", "\x0b", "\x85", "\u2028"])
 def test_the_text_of_an_error_is_one_line_whatever_it_quotes(line_break: str) -> None:
-    """Names of arrays, classes and files may hold line breaks."""
+    """Names of arrays, classes and files may contain line breaks."""
     text = str(YolodscError(f"weights/0/a{line_break}b: unknown"))
 
     assert len(text.splitlines()) == 1

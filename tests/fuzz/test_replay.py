@@ -1,4 +1,4 @@
-"""Every stored case of every fuzz target: seeds, and what fuzzers have found."""
+"""Replay of all stored cases of all fuzz targets: seeds, and cases found by fuzzers."""
 
 import signal
 import warnings
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 @contextmanager
 def limited(seconds: float) -> Iterator[None]:
-    """A TimeoutError where the block takes longer."""
+    """Raise a TimeoutError if the block takes too long."""
 
     def late(number: int, frame: object) -> None:
         raise TimeoutError(f"more than {seconds:g} s")
@@ -32,7 +32,7 @@ def limited(seconds: float) -> Iterator[None]:
 
 
 def failure(target: Target, path: Path, seconds: float) -> str | None:
-    """What is wrong with a case, in a line; None where it is accepted, or refused in one line."""
+    """Return one line that says what is wrong with a case; None if it is accepted, or refused in one line."""
     try:
         with limited(seconds):
             target.one(path.read_bytes())
@@ -45,7 +45,7 @@ def failure(target: Target, path: Path, seconds: float) -> str | None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_stored_case_is_accepted_or_refused_in_one_line(name: str) -> None:
-    """No other exception, no crash, no case beyond the time limit."""
+    """There is no other exception, no crash, and no case beyond the time limit."""
     target = target_named(name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -56,6 +56,6 @@ def test_every_stored_case_is_accepted_or_refused_in_one_line(name: str) -> None
 
 
 def test_every_target_has_seeds_and_every_folder_a_target() -> None:
-    """An empty folder would make the replay pass without running anything."""
+    """With an empty directory the replay would pass without running anything."""
     assert {path.name for path in CORPUS.iterdir()} == set(NAMES)
     assert all(len(corpus(name)) >= 3 for name in NAMES)

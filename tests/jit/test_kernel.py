@@ -1,4 +1,4 @@
-"""Numba functions kept as machine code: what a warm process loads, what is never mixed up, what happens without."""
+"""Numba functions cached as machine code: warm loads, cache keys, and fallbacks."""
 
 from importlib import import_module
 from pathlib import Path
@@ -35,14 +35,14 @@ def number():
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache of the test's own, in a folder that packages are imported from."""
+    """Return a cache of the test, in a directory that is on the import path."""
     monkeypatch.setenv("YOLODSC_CACHE", str(tmp_path / "kernels"))
     monkeypatch.syspath_prepend(tmp_path)
     return tmp_path
 
 
 def package(folder: Path, name: str, number: int) -> Kernel:
-    """A package with a function and a helper, as a kernel."""
+    """Write a package with a function and a helper that make a kernel."""
     (folder / name).mkdir()
     (folder / name / "__init__.py").touch()
     (folder / name / "helper.py").write_text(HELPER.format(number=number))
@@ -51,7 +51,7 @@ def package(folder: Path, name: str, number: int) -> Kernel:
 
 
 def filled(kernel: Kernel) -> list[int]:
-    """What the function writes."""
+    """Return what the function writes."""
     out = np.zeros(40, np.int64)
     assert kernel(out, 100) == 40
     assert (out[1:] == 7).all()
@@ -59,12 +59,12 @@ def filled(kernel: Kernel) -> list[int]:
 
 
 def files(folder: Path) -> set[str]:
-    """Names of the kernels in the cache."""
+    """Return the names of the kernels in the cache."""
     return {path.name for path in (folder / "kernels").glob("*.o")}
 
 
 def test_functions_are_compiled_once_and_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A second one of the same source is loaded, without compiling."""
+    """A second kernel of the same source is loaded without compiling."""
     assert filled(package(folder, "kept_a", 1)) == [101]
     before = files(folder)
     monkeypatch.setattr(Kernel, "_compiled", lambda *_: pytest.fail("compiled again"))
@@ -76,7 +76,7 @@ def test_functions_are_compiled_once_and_kept(folder: Path, monkeypatch: pytest.
 
 
 def test_a_changed_helper_never_meets_old_code(folder: Path) -> None:
-    """The hash is of the source of the whole package."""
+    """The key contains the source of the whole package."""
     kernel = package(folder, "kept_b", 1)
     old = kernel._key()
     (folder / "kept_b" / "helper.py").write_text(HELPER.format(number=2))
@@ -86,7 +86,7 @@ def test_a_changed_helper_never_meets_old_code(folder: Path) -> None:
 
 
 def test_a_setting_of_numba_is_part_of_the_key(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """NUMBA_OPT=0 makes other code."""
+    """NUMBA_OPT=0 gives other code."""
     kernel = package(folder, "kept_c", 1)
     old = kernel._key()
 
@@ -96,7 +96,7 @@ def test_a_setting_of_numba_is_part_of_the_key(folder: Path, monkeypatch: pytest
 
 
 def test_kernels_use_only_their_own_package_and_the_compilers(folder: Path) -> None:
-    """Whose sources are the key: an import of another module of yolodsc would not be covered."""
+    """The key does not cover the sources of other modules, so a kernel must not import them."""
     for kernel in READING_KERNELS:
         package = kernel.module.rpartition(".")[0]
         modules = [import_module(kernel.module)]
@@ -110,7 +110,7 @@ def test_kernels_use_only_their_own_package_and_the_compilers(folder: Path) -> N
 
 @pytest.mark.parametrize("flat", [True, False])
 def test_code_is_loaded_where_it_lies_or_linked(folder: Path, monkeypatch: pytest.MonkeyPatch, flat: bool) -> None:
-    """Two kernels one after the other; LLVM's linker serves where code cannot be made flat."""
+    """Two kernels are loaded one after the other; LLVM's linker is used if code cannot be made flat."""
     if not flat:
         monkeypatch.setattr(machine_code, "flattened", lambda _: None)
 
@@ -124,7 +124,7 @@ def test_code_is_loaded_where_it_lies_or_linked(folder: Path, monkeypatch: pytes
 
 @pytest.mark.parametrize("name", ["executable", "object_code"])
 def test_numba_itself_serves_where_code_cannot_be_made(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """No memory for code, or a compiler that does not know ours."""
+    """Executable memory may be missing, or the compiler may be of an unknown version."""
 
     def refuse(*_: object, **__: object) -> None:
         raise OSError("no memory for kernels") if name == "executable" else RuntimeError("LLVM IR parsing error")
@@ -139,6 +139,6 @@ def test_numba_itself_serves_where_code_cannot_be_made(folder: Path, monkeypatch
     "out", [np.zeros(4, np.int32), np.zeros((4, 1), np.int64), np.zeros(8, np.int64)[::2]], ids=["type", "axes", "order"]
 )
 def test_arrays_that_were_not_declared_are_refused(folder: Path, out: np.ndarray) -> None:
-    """Before anything is loaded: their memory would be misread."""
+    """The check precedes the call, which would misread their memory."""
     with pytest.raises(TypeError, match="expected i8 with 1 axes"):
         Kernel("nowhere:filled", "i8[1] int")(out, 1)

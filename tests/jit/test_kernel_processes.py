@@ -1,4 +1,4 @@
-"""Numba functions kept as machine code, in processes of their own: warm starts, forks, checked indices."""
+"""Numba functions cached as machine code, in separate processes: warm starts, forks, checked indices."""
 
 import os
 import shutil
@@ -27,7 +27,7 @@ print(*sorted({"numba", "llvmlite.binding"} & set(sys.modules)))
 
 
 def test_a_warm_process_reads_and_resizes_without_numba(tmp_path: Path) -> None:
-    """All kernels come from the cache, and on Linux with x86-64 no linker is loaded either."""
+    """All kernels come from the cache; on x86-64 Linux no linker is loaded."""
     if shutil.which("true") is None or not host_description().triple.startswith("x86_64"):
         pytest.skip("flat code is made for x86-64 on Linux only")
     root = Path(__file__).parents[2]
@@ -101,7 +101,7 @@ print("within bounds")
 
 
 def test_no_index_leaves_its_array(tmp_path: Path) -> None:
-    """Whole and damaged JPEGs and all kinds of sizes, with indices and vectors checked: an IndexError otherwise."""
+    """Intact and damaged JPEGs of many sizes are decoded with bounds checks, which raise an IndexError."""
     root = Path(__file__).parents[2]
     settings = {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(root)}
 

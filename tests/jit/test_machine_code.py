@@ -1,4 +1,4 @@
-"""From LLVM IR to addresses: code that LLVM must link, and what the keys of the cache cover."""
+"""From LLVM IR to addresses: code that LLVM must link, and the keys of the cache."""
 
 import ctypes
 import math
@@ -18,7 +18,7 @@ from yolodsc.jit.machine import Target, host_target
 
 @pytest.fixture
 def isa() -> Isa:
-    """The best instruction set of this machine."""
+    """Return the best instruction set of this machine."""
     chosen = select_isa()
     if chosen is None:
         pytest.skip("no kernels can be made here")
@@ -27,20 +27,20 @@ def isa() -> Isa:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The cache of the test."""
+    """Return the cache of the test."""
     monkeypatch.setenv("YOLODSC_CACHE", str(tmp_path))
     return tmp_path
 
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """A kernel ``void (ptr)`` that replaces a double by a function of the C library and a constant: no flat binary."""
+    """A kernel ``void (ptr)`` that calls a function of the C library and reads a constant, so that it cannot be a flat binary."""
 
     function: str
     constant: float
 
     def emit(self, name: str) -> str:
-        """LLVM IR."""
+        """Return LLVM IR."""
         return (
             f"declare double @{self.function}(double)\ndefine void @{name}(ptr %p) {{\n  %v = load double, ptr %p\n"
             f"  %w = call double @{self.function}(double %v)\n  %x = fadd double %w, {self.constant}\n"
@@ -49,7 +49,7 @@ class Calls:
 
 
 def of_one(compiler: Compiler, kernel: Calls) -> float:
-    """What the kernel makes of 1."""
+    """Return what the kernel computes from 1."""
     number = ctypes.c_double(1)
     ctypes.CFUNCTYPE(None, ctypes.c_void_p)(compiler.load([kernel])[kernel])(ctypes.addressof(number))
     return number.value
@@ -57,7 +57,7 @@ def of_one(compiler: Compiler, kernel: Calls) -> float:
 
 @pytest.mark.skipif(os.name == "nt", reason="the C library's functions are not found by name")
 def test_objects_that_are_linked_one_after_the_other_keep_their_constants(isa: Isa, folder: Path) -> None:
-    """Each has a linker of its own: a second object in a finalised linker read other constants, or crashed."""
+    """Each object has its own linker: a second object in a finalised linker read wrong constants, or crashed."""
     kernels = [Calls(function, number + 1.0) for number, function in enumerate(["exp", "log", "sin", "tanh"] * 3)]
     expected = [getattr(math, kernel.function)(1.0) + kernel.constant for kernel in kernels]
 
@@ -72,14 +72,14 @@ def test_objects_that_are_linked_one_after_the_other_keep_their_constants(isa: I
 
 
 def test_code_of_an_unknown_kind_is_not_run(folder: Path) -> None:
-    """Nothing is known about its layout."""
+    """The layout of the code is unknown."""
     machine_code.store_cached("name.o", b"????code")
 
     assert machine_code.cached_code("name") is None
 
 
 def test_keys_tell_processors_and_sources_of_the_package_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The text of a kernel is not all that its code depends on."""
+    """The code depends on more than the text of a kernel."""
     here = host_target()
     keys = [machine_code.code_key(target, "text") for target in (here, Target(here.cpu, "-avx2"), Target("generic", here.features))]
     monkeypatch.setattr(key, "_package_digest", lambda: "another version")
@@ -89,7 +89,7 @@ def test_keys_tell_processors_and_sources_of_the_package_apart(monkeypatch: pyte
 
 
 def test_every_module_that_lays_code_out_is_part_of_the_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No number must be counted up by hand: a change in any file changes every key."""
+    """A change in any of these files changes every key, so no version number has to be maintained."""
     package = Path(machine_code.__file__).parent
     copies = tmp_path / "jit"
     for file in package.rglob("*.py"):

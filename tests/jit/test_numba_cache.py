@@ -1,4 +1,4 @@
-"""Numba's compiled code is kept under the same checks as the engine's kernels."""
+"""The cache of Numba's compiled code has the same checks as that of the engine's kernels."""
 
 import os
 import pickle
@@ -47,7 +47,7 @@ print(*results, sum(sum(f.stats.cache_hits.values()) for f in (kernel.times, ker
 
 
 class Marks:
-    """What unpickles to a call that makes a folder."""
+    """An object whose pickle creates a directory when it is loaded."""
 
     def __init__(self, marker: Path) -> None:
         self.marker = marker
@@ -58,7 +58,7 @@ class Marks:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The cache of the test; Numba's own, which must stay empty, is beside it."""
+    """Return the cache of the test; Numba's own cache, which must stay empty, is beside it."""
     monkeypatch.setenv("YOLODSC_CACHE", str(tmp_path / "kernels"))
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "numba"))
     write(tmp_path)
@@ -66,26 +66,26 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def write(path: Path, *, factor: int = 3, plus: int = 1) -> None:
-    """Two modules, of which one uses a constant and a kernel of the other."""
+    """Write two modules; one uses a constant and a kernel of the other."""
     (path / "kernel.py").write_text(KERNEL.format(other="other"))
     (path / "other.py").write_text(OTHER.format(factor=factor, plus=plus))
 
 
 def start(path: Path, **environment: str) -> subprocess.Popen[str]:
-    """Run the program in a process of its own."""
+    """Run the program in a separate process."""
     root = Path(__file__).parents[2]
     own = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1", **environment}
     return subprocess.Popen([sys.executable, "-c", PROGRAM, str(path)], env=own, stdout=subprocess.PIPE, text=True)
 
 
 def run(path: Path, **environment: str) -> list[int]:
-    """Both results, and how many of the kernels came from the cache."""
+    """Return both results, and how many kernels came from the cache."""
     out, _ = start(path, **environment).communicate(timeout=120)
     return [int(word) for word in out.split()]
 
 
 def test_the_next_process_finds_what_was_compiled(folder: Path, tmp_path: Path) -> None:
-    """In our folder; Numba's own stays empty."""
+    """The code is in our directory; Numba's own cache stays empty."""
     assert run(tmp_path) == [31, 120, 0]
     assert run(tmp_path) == [31, 120, 2]
 
@@ -94,7 +94,7 @@ def test_the_next_process_finds_what_was_compiled(folder: Path, tmp_path: Path) 
 
 
 def test_a_change_in_another_file_is_seen(folder: Path, tmp_path: Path) -> None:
-    """Of a constant, and of a kernel that is called: Numba's own cache looks at one file."""
+    """A constant or a called kernel may change in another file; Numba's own cache checks one file only."""
     run(tmp_path)
 
     write(tmp_path, factor=4)
@@ -104,7 +104,7 @@ def test_a_change_in_another_file_is_seen(folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_constant_that_is_looked_up_in_a_module_is_seen(folder: Path, tmp_path: Path) -> None:
-    """The key covers the file of the module, which only its name stands for in the code."""
+    """The code contains only the name of the module, so the key covers its file."""
     text = "import other\n" + KERNEL.format(other="other").replace("x * FACTOR", "x * other.FACTOR")
     (tmp_path / "kernel.py").write_text(text)
     run(tmp_path)
@@ -115,7 +115,7 @@ def test_a_constant_that_is_looked_up_in_a_module_is_seen(folder: Path, tmp_path
 
 
 def test_options_are_part_of_the_key() -> None:
-    """They need not stand in the file of the function."""
+    """Options may be set outside the file of the function."""
 
     def function() -> None: ...
 
@@ -126,7 +126,7 @@ def test_options_are_part_of_the_key() -> None:
 
 
 def test_field_names_of_named_tuples_are_part_of_the_key() -> None:
-    """Two named tuples that differ in the order of their fields have the same types of elements."""
+    """Two named tuples that differ only in the order of their fields have the same element types."""
 
     def function() -> None: ...
 
@@ -138,14 +138,14 @@ def test_field_names_of_named_tuples_are_part_of_the_key() -> None:
 
 
 def test_checked_indices_are_kept_apart(folder: Path, tmp_path: Path) -> None:
-    """NUMBA_BOUNDSCHECK=1 is other code."""
+    """NUMBA_BOUNDSCHECK=1 gives other code."""
     run(tmp_path)
 
     assert run(tmp_path, NUMBA_BOUNDSCHECK="1") == [31, 120, 0]
 
 
 def test_a_planted_pickle_is_not_opened(folder: Path, tmp_path: Path) -> None:
-    """In a folder that others can write to; in one of the user's own it would be."""
+    """The directory is writable for others; a pickle in the user's own directory would be loaded."""
     run(tmp_path)
     marker = tmp_path / "marker"
     for file in folder.iterdir():
@@ -161,7 +161,7 @@ def test_a_planted_pickle_is_not_opened(folder: Path, tmp_path: Path) -> None:
 
 
 def test_processes_on_one_cache_do_not_disturb_each_other(folder: Path, tmp_path: Path) -> None:
-    """Two at once on an empty one: equal results, whole files, nothing else left behind."""
+    """Two processes start with an empty cache: results are equal, files are complete, and nothing else remains."""
     processes = [start(tmp_path) for _ in range(2)]
 
     found = [process.communicate(timeout=120)[0].split()[:2] for process in processes]
@@ -172,7 +172,7 @@ def test_processes_on_one_cache_do_not_disturb_each_other(folder: Path, tmp_path
 
 
 def test_without_compilation_a_kernel_is_a_function(folder: Path, tmp_path: Path) -> None:
-    """NUMBA_DISABLE_JIT=1."""
+    """NUMBA_DISABLE_JIT=1 gives the Python function."""
     program = "import sys; sys.path.insert(0, sys.argv[1]); import kernel; print(kernel.times(10), type(kernel.times).__name__)"
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "NUMBA_DISABLE_JIT": "1"}
 

@@ -1,4 +1,4 @@
-"""A process that compiles a kernel runs the same code as later ones, which load it, whatever else they have loaded."""
+"""A process that compiles a kernel and later processes that load it compute the same bits."""
 
 import os
 import subprocess
@@ -49,7 +49,7 @@ print(sum(kernel.totals.stats.cache_hits.values()), out.tobytes().hex())
 
 
 def run(folder: Path, *arguments: str, cache: Path | None = None) -> tuple[int, str]:
-    """Whether the kernel came from the cache, and its sums as hexadecimal digits."""
+    """Return whether the kernel came from the cache, and its sums as hexadecimal digits."""
     root = Path(__file__).parents[2]
     environment = {**os.environ, "PYTHONPATH": str(root), "YOLODSC_CACHE": str(cache or folder / "cache")}
     done = subprocess.run(
@@ -61,14 +61,14 @@ def run(folder: Path, *arguments: str, cache: Path | None = None) -> tuple[int, 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A kernel and a helper that the compiler does not inline, in files of their own."""
+    """Write a kernel and a helper that the compiler does not inline, in separate files."""
     (tmp_path / "helper.py").write_text(HELPER)
     (tmp_path / "kernel.py").write_text(KERNEL)
     return tmp_path
 
 
 def test_the_first_process_gives_the_bits_of_later_ones(folder: Path) -> None:
-    """The first compiles kernel and helper, the second loads the kernel alone, the third loads the helper before."""
+    """The first process compiles kernel and helper, the second loads the kernel alone, the third loads the helper first."""
     first, second, third = run(folder), run(folder), run(folder, "helper")
 
     assert [loaded for loaded, _ in (first, second, third)] == [0, 1, 1]
@@ -76,7 +76,7 @@ def test_the_first_process_gives_the_bits_of_later_ones(folder: Path) -> None:
 
 
 def test_a_process_that_cannot_keep_its_kernels_gives_the_same_bits(folder: Path) -> None:
-    """It compiles them each time."""
+    """It compiles them in every process."""
     (folder / "file").touch()
 
     assert [run(folder, cache=folder / "file") for _ in range(2)] == [(0, run(folder)[1])] * 2

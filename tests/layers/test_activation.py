@@ -34,7 +34,7 @@ BY_HAND = {
 
 @pytest.mark.parametrize("name", BY_HAND)
 def test_equals_its_formula(name: str) -> None:
-    """Number by number in double precision."""
+    """Each number is compared in double precision."""
     x = np.concatenate([np.linspace(-9, 9, 64), [-30, -4, -2, -1, 0, 1, 4, 6, 25]])[:64].astype(np.float32)
     net = network(f"activation activation={name}", channels=1)
 
@@ -44,5 +44,5 @@ def test_equals_its_formula(name: str) -> None:
 
 
 def test_every_function_has_a_formula_here() -> None:
-    """Apart from those that look across channels, which the golden networks cover."""
+    """Functions that normalise over channels are covered by the golden networks instead."""
     assert set(BY_HAND) == {name for name in ACTIVATIONS if not name.startswith("normalize_channels")}

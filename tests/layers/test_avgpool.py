@@ -1,4 +1,4 @@
-"""[avgpool]: one mean a channel."""
+"""[avgpool]: one mean per channel."""
 
 import numpy as np
 

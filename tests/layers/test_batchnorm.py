@@ -1,4 +1,4 @@
-"""[batchnorm]: four numbers a channel."""
+"""[batchnorm]: four numbers per channel."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from tests.networks import image, last, network
 
 
 def test_normalises_every_channel() -> None:
-    """(x - mean) / sqrt(variance + 1e-5) * scale + bias."""
+    """The result is (x - mean) / sqrt(variance + 1e-5) * scale + bias."""
     net = network("batchnorm")
     w = {name: array[:, None, None] for name, array in net.weights[0].items()}
     x = image(net)

@@ -6,7 +6,7 @@ from tests.networks import image, last, network
 
 
 def test_product_with_the_flat_input() -> None:
-    """(C, H, W) in C order times the matrix."""
+    """The input (C, H, W) is flattened in C order."""
     net = network("connected output=5 activation=linear", height=2, width=2)
     weights, x = net.weights[0], image(net)
 
@@ -14,7 +14,7 @@ def test_product_with_the_flat_input() -> None:
 
 
 def test_batch_norm_is_stored_after_the_weights() -> None:
-    """Unlike in a convolution."""
+    """In a convolution it is stored before them."""
     net = network("connected output=5 batch_normalize=1")
 
     assert list(net.layers[0].weight_shapes()) == ["biases", "weights", "scales", "rolling_mean", "rolling_variance"]

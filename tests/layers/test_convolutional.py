@@ -1,4 +1,4 @@
-"""[convolutional] against a loop over every output number."""
+"""[convolutional] compared with a loop over all outputs."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from yolodsc.network.layers.convolutional import ConvolutionalLayer
 
 
 def by_hand(layer: ConvolutionalLayer, kernel: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Cross-correlation, one output number at a time."""
+    """Compute the cross-correlation one output at a time."""
     out = np.zeros(layer.shape)
     per_group, channels = layer.filters // layer.groups, kernel.shape[1]
     for f, y, column in np.ndindex(*layer.shape):
@@ -39,7 +39,7 @@ def by_hand(layer: ConvolutionalLayer, kernel: np.ndarray, x: np.ndarray) -> np.
     ],
 )
 def test_equals_a_loop_over_every_number(options: str) -> None:
-    """Strides, padding, groups and dilation sample the cells that Darknet samples."""
+    """Strides, padding, groups and dilation sample the same cells as Darknet."""
     net = network(f"convolutional {options} activation=linear", channels=4, height=7, width=9)
     (layer,), (weights,) = net.layers, net.weights
     x = image(net)
@@ -81,7 +81,7 @@ def test_batch_norm_uses_the_epsilon_of_the_profile(profile, deviation) -> None:
     ],
 )
 def test_xnor_reduces_weights_and_inputs_to_signs(options: str, profile: Profile, around: int) -> None:
-    """Sign times mean magnitude, +1 or -1; AlexeyAB's product of bits, which wants equal strides, pads with -1."""
+    """Weights are sign times mean magnitude, inputs +1 or -1; AlexeyAB's bit product (equal strides only) pads with -1."""
     net = network(
         f"convolutional filters=2 size=3 pad=1 xnor=1 activation=linear {options}", channels=2, height=4, width=4, profile=profile
     )
@@ -106,7 +106,7 @@ def test_xnor_reduces_weights_and_inputs_to_signs(options: str, profile: Profile
     ],
 )
 def test_bin_output_drops_the_activation_unless_others_read_it(after: str, profile: Profile, activation: str) -> None:
-    """Only of xnor layers, only in AlexeyAB's program."""
+    """The option affects xnor layers in AlexeyAB's program only."""
     binary = "convolutional filters=3 activation=relu bin_output=1"
     net = network(f"{binary}\n{binary} xnor=1{after}", profile=profile)
 
@@ -135,7 +135,7 @@ def test_bin_output_drops_the_activation_unless_others_read_it(after: str, profi
     ],
 )
 def test_the_product_reads_what_darknets_does(options: str, profile: Profile, reads: str) -> None:
-    """Row k of the matrix begins at number k * OH * OW of the group's memory: of the input itself, or of the columns."""
+    """Row k of the matrix starts at number k * OH * OW of the group's memory: of the input itself, or of the columns."""
     net = network(f"convolutional filters=4 activation=linear {options}", channels=4, height=9, width=7, profile=profile)
     (layer,), (weights,) = net.layers, net.weights
     x = image(net)
@@ -150,7 +150,7 @@ def test_the_product_reads_what_darknets_does(options: str, profile: Profile, re
 
 
 def in_memory(layer: ConvolutionalLayer, kernel: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Darknet's im2col and matrix product, number by number, with zeros behind what im2col writes."""
+    """Compute Darknet's im2col and matrix product, with zeros after the output of im2col."""
     filters, channels, per_group = layer.filters, x.shape[0] // layer.groups, layer.filters // layer.groups
     pixels, margin = layer.shape.height * layer.shape.width, layer.padding * layer.dilation
     span = (layer.size - 1) * layer.dilation + 1
@@ -196,7 +196,7 @@ def test_shared_weights_are_the_other_layers() -> None:
     ],
 )
 def test_what_cannot_be_built_is_named(options: str, found: str) -> None:
-    """Every refusal says file, line, section and what was found."""
+    """Every error gives file, line, section and the value found."""
     with pytest.raises(CfgError, match=r"^test\.cfg:\d+: \[convolutional\] ") as error:
         network(f"convolutional {options}", channels=4)
 

@@ -9,7 +9,7 @@ from yolodsc.errors import CfgError
 
 @pytest.mark.parametrize(("noadjust", "factor", "offset"), [(0, 2, -1), (1, 1, 0)])
 def test_centre_is_cut_out_and_adjusted(noadjust: int, factor: int, offset: int) -> None:
-    """2x - 1 unless noadjust=1."""
+    """Values become 2x - 1 unless noadjust=1."""
     net = network(f"crop crop_height=4 crop_width=5 noadjust={noadjust}", height=8, width=8)
     x = image(net)
 
@@ -17,6 +17,6 @@ def test_centre_is_cut_out_and_adjusted(noadjust: int, factor: int, offset: int)
 
 
 def test_a_crop_larger_than_its_input_is_refused() -> None:
-    """Darknet would read beyond the image."""
+    """Darknet would read outside the image."""
     with pytest.raises(CfgError, match="crop of 9x9"):
         network("crop crop_height=9 crop_width=9")

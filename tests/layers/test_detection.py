@@ -10,7 +10,7 @@ from yolodsc.errors import CfgError
 
 
 def test_boxes_of_a_cell_share_its_classes() -> None:
-    """Classes, confidences and boxes lie one after the other; sizes are squared with sqrt=1."""
+    """Classes, confidences and boxes follow each other; sizes are squared with sqrt=1."""
     net = network("detection classes=2 coords=4 num=2 side=2 sqrt=1", channels=48, height=1, width=1)
     (layer,) = net.layers
     vector = np.zeros(48, np.float32)
@@ -25,14 +25,14 @@ def test_boxes_of_a_cell_share_its_classes() -> None:
 
 
 def test_vectors_that_do_not_fit_are_refused() -> None:
-    """The message says how many numbers were expected."""
+    """The message gives the expected length."""
     with pytest.raises(CfgError, match="expected 1470"):
         network("detection classes=20 coords=4 num=2 side=7", channels=100, height=1, width=1)
 
 
 @pytest.mark.parametrize("profile", [ALEXEYAB, PJREDDIE, OPENCV])
 def test_images_are_stretched_unless_the_cfg_letterboxes(profile: Profile) -> None:
-    """Also under pjreddie, whose yolo command stretches: no program undoes the letterbox of these boxes."""
+    """The yolo command of pjreddie stretches them, too; no program undoes the letterbox of these boxes."""
     net = network("detection classes=2 coords=4 num=2 side=2", channels=48, height=1, width=1, profile=profile)
 
     assert default_geometry(net) == "stretch"

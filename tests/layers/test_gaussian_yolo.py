@@ -1,4 +1,4 @@
-"""[Gaussian_yolo]: certainty of boxes."""
+"""[Gaussian_yolo]: boxes with uncertainty."""
 
 import numpy as np
 import pytest

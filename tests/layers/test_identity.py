@@ -1,4 +1,4 @@
-"""[dropout], [cost], [empty]: nothing happens."""
+"""[dropout], [cost], [empty]: the identity."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from tests.networks import image, network
 
 @pytest.mark.parametrize("kind", ["dropout probability=.5", "cost type=sse", "empty", "silence"])
 def test_the_input_is_passed_on(kind: str) -> None:
-    """At inference these sections are aliases."""
+    """In inference these sections are aliases."""
     net = network(f"convolutional filters=2\n{kind}")
 
     outputs = net.forward(image(net))
@@ -17,7 +17,7 @@ def test_the_input_is_passed_on(kind: str) -> None:
 
 
 def test_cost_is_never_the_networks_output() -> None:
-    """The last layer before it is."""
+    """The output is the last layer before it."""
     net = network("convolutional filters=2\nsoftmax\ncost")
 
     assert net.output == 1

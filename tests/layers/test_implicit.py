@@ -1,4 +1,4 @@
-"""[implicit]: numbers that don't depend on the image."""
+"""[implicit]: outputs that do not depend on the image."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from tests.networks import image, last, network
 
 
 def test_puts_out_its_weights() -> None:
-    """Whatever comes in."""
+    """The output is the same for any input."""
     net = network("implicit filters=5 atoms=2")
 
     out = last(net, image(net))

@@ -1,4 +1,4 @@
-"""[local]: weights of its own at every position."""
+"""[local]: separate weights at every position."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from tests.networks import image, last, network
 
 
 def test_every_location_has_its_own_filters() -> None:
-    """Location (y, x) uses matrix y W + x."""
+    """Position (y, x) uses matrix y W + x."""
     net = network("local filters=3 size=3 pad=1 stride=1 activation=linear", channels=2, height=4, width=5)
     weights, x = net.weights[0], image(net)
     padded = np.pad(x, ((0, 0), (1, 1), (1, 1)))

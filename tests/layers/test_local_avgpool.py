@@ -1,4 +1,4 @@
-"""[local_avgpool]: windows are divided by the cells inside the map."""
+"""[local_avgpool]: sums of windows divided by the number of cells inside the map."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""[maxpool] against a loop over every window."""
+"""[maxpool] compared with a loop over all windows."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ from tests.networks import image, last, network
     ],
 )
 def test_equals_a_loop_over_every_window(options: str) -> None:
-    """Windows begin at -(padding // 2) and cells outside the map don't take part, on odd sizes too."""
+    """Windows start at -(padding // 2), and cells outside the map are ignored, for odd sizes too."""
     net = network(f"maxpool {options}", channels=2, height=7, width=9)
     (layer,) = net.layers
     x = image(net) - 10

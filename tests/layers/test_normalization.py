@@ -6,7 +6,7 @@ from tests.networks import image, last, network
 
 
 def test_equals_darknets_running_window() -> None:
-    """Channel size // 2 never enters the window, and still leaves it."""
+    """Channel size // 2 never enters the window but is subtracted from it."""
     net = network("normalization size=5 alpha=.01 beta=.75 kappa=1", channels=8, height=2, width=2)
     x = image(net)
     squares = 0.01 * x.astype(float) ** 2

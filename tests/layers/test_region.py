@@ -67,7 +67,7 @@ def test_map_reports_the_mapped_classes(tmp_path: Path) -> None:
 
 
 def test_channels_that_do_not_fit_are_refused() -> None:
-    """The message says how many filters the layer before should have."""
+    """The message gives the number of filters that the previous layer should have."""
     with pytest.raises(CfgError, match="expected 125: filters=125"):
         network("region classes=20 num=5", channels=120)
 
@@ -76,7 +76,7 @@ def test_channels_that_do_not_fit_are_refused() -> None:
     ("profile", "objectness"), [(ALEXEYAB, 1 / (1 + np.exp(-2.0))), (PJREDDIE, np.exp(2) / (np.exp(2) + np.exp(1) + 1))]
 )
 def test_background_is_pjreddies(profile: Profile, objectness: float) -> None:
-    """There the objectness competes with the classes; AlexeyAB ignores the option."""
+    """In pjreddie's program the objectness competes with the classes; AlexeyAB ignores the option."""
     net = network("region classes=2 num=1 anchors=1,1 softmax=1 background=1", channels=7, height=1, width=1, profile=profile)
     raw = np.float32([0, 0, 0, 0, 2, 1, 0]).reshape(7, 1, 1)
 
@@ -87,7 +87,7 @@ def test_background_is_pjreddies(profile: Profile, objectness: float) -> None:
 
 @pytest.mark.parametrize(("profile", "entry"), [(ALEXEYAB, 4), (PJREDDIE, 5)])
 def test_the_objectness_stands_behind_four_or_all_coordinates(profile: Profile, entry: int) -> None:
-    """AlexeyAB has it at entry 4 whatever ``coords`` says."""
+    """In AlexeyAB's program it is entry 4 for any ``coords``."""
     net = network("region classes=1 num=1 anchors=1,1 coords=5 softmax=1", channels=7, height=1, width=1, profile=profile)
     raw = np.zeros((7, 1, 1), np.float32)
 
@@ -98,7 +98,7 @@ def test_the_objectness_stands_behind_four_or_all_coordinates(profile: Profile, 
 
 @pytest.mark.parametrize(("profile", "count"), [(ALEXEYAB, 1), (PJREDDIE, 2)])
 def test_classfix_drops_boxes_of_little_objectness(profile: Profile, count: int) -> None:
-    """classfix=-1 wants an objectness of one half, in AlexeyAB's program."""
+    """In AlexeyAB's program classfix=-1 requires an objectness of one half."""
     net = network("region classes=1 num=1 anchors=1,1 softmax=1 classfix=-1", channels=6, height=1, width=2, profile=profile)
     (layer,) = net.layers
     raw = np.zeros((6, 1, 2), np.float32)

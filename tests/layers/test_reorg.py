@@ -1,4 +1,4 @@
-"""[reorg]: the index arithmetic of Darknet, both ways."""
+"""[reorg]: Darknet's index arithmetic, in both directions."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from yolodsc.errors import CfgError
 
 
 def darknet(x: np.ndarray, stride: int) -> np.ndarray:
-    """blas.c: reorg_cpu as reorg_layer.c calls it: with the input's sizes in place of the output's."""
+    """Compute blas.c: reorg_cpu as reorg_layer.c calls it, with the input's sizes in place of the output's."""
     c, h, w = x.shape
     flat, out = x.reshape(-1), np.empty(x.size, np.float32)
     out_c = c // stride**2
@@ -20,7 +20,7 @@ def darknet(x: np.ndarray, stride: int) -> np.ndarray:
 
 
 def test_equals_darknets_index_arithmetic() -> None:
-    """Not a space-to-depth, even for stride 2."""
+    """It is not a space-to-depth, even for stride 2."""
     net = network("reorg stride=2", channels=8, height=4, width=6)
     x = image(net)
 
@@ -28,7 +28,7 @@ def test_equals_darknets_index_arithmetic() -> None:
 
 
 def test_reverse_scatters_offset_major_channels() -> None:
-    """Channel (dy s + dx) C/s² + c goes to the pixels at offset (dy, dx) of channel c: not the inverse of the plain one."""
+    """Channel (dy s + dx) C/s² + c goes to the pixels at offset (dy, dx) of channel c: not the inverse."""
     net = network("reorg stride=2 reverse=1", channels=8, height=2, width=3)
     x = image(net)
 
@@ -39,7 +39,7 @@ def test_reverse_scatters_offset_major_channels() -> None:
 
 
 def test_strides_that_do_not_divide_are_refused() -> None:
-    """Of the map and, squared, of the channels."""
+    """The stride must divide the sides of the map, and its square the channels."""
     with pytest.raises(CfgError, match="stride=3 must divide"):
         network("reorg stride=3", channels=9)
     with pytest.raises(CfgError, match="squared must divide 3 channels"):

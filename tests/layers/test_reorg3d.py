@@ -17,7 +17,7 @@ def test_channels_are_offset_major() -> None:
 
 
 def test_reverse_reads_the_input_with_the_outputs_shape() -> None:
-    """Number by number as Darknet's loop goes, which is not the way back."""
+    """The result equals Darknet's loop, which is not the inverse."""
     net = network("reorg3d stride=2 reverse=1", channels=32, height=2, width=3)
     x = image(net)
     channels, height, width = net.layers[0].shape
@@ -32,6 +32,6 @@ def test_reverse_reads_the_input_with_the_outputs_shape() -> None:
 
 
 def test_reverse_that_writes_beyond_the_output_is_refused() -> None:
-    """Darknet does so where stride to the fourth does not divide the channels."""
+    """Darknet does so if the fourth power of the stride does not divide the channels."""
     with pytest.raises(CfgError, match=r"12 channels with reverse=1; expected a multiple of stride\^4=16"):
         network("reorg3d stride=2 reverse=1", channels=12, height=2, width=3)

@@ -1,4 +1,4 @@
-"""[route]: order, groups, and what does not fit."""
+"""[route]: order, groups and errors."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ TWO = "convolutional filters=4 size=1\nconvolutional filters=2 size=1\n"
 
 
 def test_channels_come_in_listed_order() -> None:
-    """Absolute and relative indices mean the same layers."""
+    """Absolute and relative indices are equivalent."""
     net = network(TWO + "route layers=-1,0")
 
     outputs = net.forward(image(net))
@@ -19,7 +19,7 @@ def test_channels_come_in_listed_order() -> None:
 
 
 def test_groups_take_a_slice_of_each_source() -> None:
-    """groups=2 group_id=1 is the second half of every listed layer."""
+    """groups=2 group_id=1 selects the second half of every listed layer."""
     net = network(TWO + "route layers=0,1 groups=2 group_id=1")
 
     outputs = net.forward(image(net))
@@ -38,7 +38,7 @@ def test_groups_take_a_slice_of_each_source() -> None:
     ],
 )
 def test_what_cannot_be_built_is_named(options: str, found: str) -> None:
-    """Missing layers and groups that don't divide are refused."""
+    """Missing layers and groups that do not divide the channels are refused."""
     with pytest.raises(CfgError, match=found):
         network(TWO + f"route {options}")
 
@@ -54,7 +54,7 @@ def test_maps_of_different_size_are_refused() -> None:
     [("-1", (1,)), ("-1,", (1, 0)), ("-1,,1", (1, 0, 1)), ("-1#a,b", (1, 0)), ("-1#a,1,", (1, 1, 0)), ("-1#note", (1,))],
 )
 def test_every_comma_makes_an_item(value: str, sources: tuple[int, ...]) -> None:
-    """Also behind a hash; an item without a number is layer 0, and a note says so."""
+    """Commas in comments count, too; an item without a number is layer 0, and a note says so."""
     net = network("convolutional filters=4 size=1\nconvolutional filters=4 size=1\n" + f"route layers={value}")
 
     assert net.layers[2].sources == sources

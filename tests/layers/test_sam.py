@@ -1,4 +1,4 @@
-"""[sam]: a product of two maps."""
+"""[sam]: the product of two maps."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from yolodsc.errors import CfgError
 
 
 def test_product_number_by_number() -> None:
-    """The layer before times the layer named by from, then the activation."""
+    """The previous layer is multiplied by the layer named by from, then activated."""
     net = network("convolutional filters=4 size=1\nconvolutional filters=4 size=1\nsam from=-2 activation=leaky")
 
     outputs = net.forward(image(net))
@@ -18,6 +18,6 @@ def test_product_number_by_number() -> None:
 
 
 def test_unequal_shapes_are_refused() -> None:
-    """Darknet would read beyond its buffer."""
+    """Darknet would read outside its buffer."""
     with pytest.raises(CfgError, match="expected equal shapes"):
         network("convolutional filters=4 size=1\nconvolutional filters=2 size=1\nsam from=-2")

@@ -1,4 +1,4 @@
-"""[scale_channels]: gates a channel or a pixel."""
+"""[scale_channels]: one gate per channel or pixel."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from yolodsc.errors import CfgError
 
 
 def test_one_gate_a_channel() -> None:
-    """The layer named by from, times what comes in."""
+    """The layer named by from is multiplied by the input."""
     net = network("convolutional filters=4 size=1\navgpool\nscale_channels from=0 activation=relu")
 
     outputs = net.forward(image(net))
@@ -17,7 +17,7 @@ def test_one_gate_a_channel() -> None:
 
 
 def test_one_gate_a_pixel() -> None:
-    """scale_wh=1 wants a single channel."""
+    """scale_wh=1 requires a single channel."""
     net = network("convolutional filters=4 size=1\nconvolutional filters=1 size=1\nscale_channels from=0 scale_wh=1")
 
     outputs = net.forward(image(net))
@@ -26,6 +26,6 @@ def test_one_gate_a_pixel() -> None:
 
 
 def test_gates_of_another_shape_are_refused() -> None:
-    """Three gates for four channels."""
+    """The test has three gates for four channels."""
     with pytest.raises(CfgError, match="expected 4x1x1"):
         network("convolutional filters=4 size=1\nroute layers=-1 groups=2\navgpool\nscale_channels from=0")

@@ -1,4 +1,4 @@
-"""[shortcut]: sums, weights, and pjreddie's strides."""
+"""[shortcut]: sums, weights and pjreddie's strides."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ TWO = "convolutional filters=4 size=1 activation=linear\nconvolutional filters=6
 
 
 def test_channels_in_common_take_part() -> None:
-    """The result keeps the shape of the layer before."""
+    """The output has the shape of the previous layer."""
     net = network(TWO + "shortcut from=-2")
 
     outputs = net.forward(image(net))
@@ -21,7 +21,7 @@ def test_channels_in_common_take_part() -> None:
 
 
 def test_larger_sources_are_sampled_and_smaller_ones_scattered() -> None:
-    """Pjreddie's ResNets add a map of twice the size every second pixel, and one of half the size to every second."""
+    """In pjreddie's ResNets every second pixel of a larger map is added; a smaller map is added to every second pixel."""
     net = network(
         """convolutional filters=2 size=1 activation=linear
         maxpool size=2 stride=2
@@ -39,7 +39,7 @@ def test_larger_sources_are_sampled_and_smaller_ones_scattered() -> None:
 
 
 def test_weights_scale_every_input() -> None:
-    """per_feature weights have one number an input, the layer before first."""
+    """per_feature weights have one number per input, the previous layer first."""
     net = network(TWO + "shortcut from=-2 weights_type=per_feature")
     weights = net.weights[2]["weights"][:, 0]
 
@@ -51,6 +51,6 @@ def test_weights_scale_every_input() -> None:
 
 
 def test_uneven_sizes_are_refused() -> None:
-    """Height and width must differ by one factor."""
+    """Height and width must differ by the same factor."""
     with pytest.raises(CfgError, match="the same factor for height and width"):
         network("convolutional filters=2\nmaxpool size=2 stride_x=1 stride_y=2 padding=0\nshortcut from=0", width=16)

@@ -10,7 +10,7 @@ from yolodsc.errors import CfgError
 
 
 def test_every_group_sums_to_one() -> None:
-    """Equal runs of the flat input, sharpened by temperature."""
+    """Groups are equal runs of the flat input; the temperature divides it."""
     net = network("softmax groups=2 temperature=.5", channels=6, height=1, width=1)
     x = image(net)
 
@@ -19,7 +19,7 @@ def test_every_group_sums_to_one() -> None:
 
 
 def test_siblings_of_a_tree_compete(tmp_path: Path) -> None:
-    """Softmax within runs of equal parents."""
+    """The softmax runs over nodes with the same parent."""
     tree = tmp_path / "t.tree"
     tree.write_text("animal -1\nthing -1\ncat 0\ndog 0\ncar 1\n")
     net = network(f"softmax tree={tree}", channels=5, height=1, width=1)
@@ -31,7 +31,7 @@ def test_siblings_of_a_tree_compete(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("text", "found"), [("a -1\n", "has 1 classes; expected 5"), ("a 3\n", "parent 3"), ("", "no classes")])
 def test_trees_that_do_not_fit_are_refused(tmp_path: Path, text: str, found: str) -> None:
-    """Class count, parents, emptiness."""
+    """The number of classes and the parents are checked, and empty trees are refused."""
     tree = tmp_path / "t.tree"
     tree.write_text(text)
 

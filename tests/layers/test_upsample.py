@@ -1,4 +1,4 @@
-"""[upsample]: up, down, scale."""
+"""[upsample]: enlarging, reducing, scale."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from yolodsc.errors import CfgError
 
 
 def test_every_pixel_is_repeated() -> None:
-    """Nearest neighbour times scale."""
+    """The result is nearest neighbour times scale."""
     net = network("upsample stride=3 scale=2", height=2, width=3)
     x = image(net)
 
@@ -16,7 +16,7 @@ def test_every_pixel_is_repeated() -> None:
 
 
 def test_negative_stride_sums_blocks() -> None:
-    """The backward form, which Darknet runs for stride=-2."""
+    """Darknet runs the backward form for stride=-2."""
     net = network("upsample stride=-2", height=4, width=6)
     x = image(net)
 
@@ -25,6 +25,6 @@ def test_negative_stride_sums_blocks() -> None:
 
 
 def test_stride_zero_is_refused() -> None:
-    """There is no such thing."""
+    """Stride 0 is invalid."""
     with pytest.raises(CfgError, match="stride=0"):
         network("upsample stride=0")

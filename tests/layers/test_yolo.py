@@ -1,4 +1,4 @@
-"""[yolo]: boxes by hand."""
+"""[yolo]: boxes computed by hand."""
 
 import numpy as np
 import pytest
@@ -11,12 +11,12 @@ HEAD = "yolo classes=2 num=3 mask=1,2 anchors=1,2,10,20,30,40"
 
 
 def sigmoid(v: float) -> float:
-    """Logistic function."""
+    """Compute the logistic function."""
     return 1 / (1 + np.exp(-v))
 
 
 def one_box(options: str, values: list[float]) -> tuple[YoloLayer, np.ndarray]:
-    """A 2x3 grid whose second anchor (30x40) at row 1, column 2 holds the values; objectness is low elsewhere."""
+    """Return a 2x3 grid with the values at the second anchor (30x40), row 1, column 2; objectness is low elsewhere."""
     net = network(f"{HEAD} {options}", channels=14, height=2, width=3)
     raw = np.full((2, 7, 2, 3), 0.0 if "new_coords" in options else -9.0, np.float32)
     raw[1, :, 1, 2] = values
@@ -24,7 +24,7 @@ def one_box(options: str, values: list[float]) -> tuple[YoloLayer, np.ndarray]:
 
 
 def test_box_of_one_cell() -> None:
-    """Centre from cell and sigmoid stretched by scale_x_y, size from anchor and exponential, scores from objectness and class."""
+    """The centre comes from cell and scaled sigmoid, the size from anchor and exponential, the scores from objectness and class."""
     layer, out = one_box("scale_x_y=1.2", [0.3, -0.4, 0.1, 0.2, 2.0, 1.0, -3.0])
 
     found = layer.decode(out, input_shape=layer.shape._replace(height=64, width=96), thresh=0.25)
@@ -53,7 +53,7 @@ def test_threshold_is_strict_and_nan_never_passes() -> None:
 
 
 def test_short_anchor_lists_are_filled_with_halves() -> None:
-    """As Darknet's initial values are."""
+    """0.5 is Darknet's initial value."""
     net = network("yolo classes=2 num=2 anchors=10,20", channels=14)
 
     assert net.layers[0].anchors == ((10, 20), (0.5, 0.5))
@@ -67,6 +67,6 @@ def test_short_anchor_lists_are_filled_with_halves() -> None:
     ],
 )
 def test_what_cannot_be_built_is_named(options: str, found: str) -> None:
-    """The message says how many filters the layer before should have."""
+    """The message gives the number of filters that the previous layer should have."""
     with pytest.raises(CfgError, match=found):
         network(options, channels=14)

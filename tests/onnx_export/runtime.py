@@ -1,4 +1,4 @@
-"""One network on the plain kernels and, as an ONNX model, in ONNX Runtime."""
+"""One network on the reference kernels and, as an ONNX model, in ONNX Runtime."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ TOLERANCE = 2e-5
 
 
 def onnx_outputs(path: Path, images: Array) -> dict[str, Array]:
-    """What ONNX Runtime makes of a model file for images (N, C, H, W): outputs by name."""
+    """Return ONNX Runtime's outputs by name, of a model file and images (N, C, H, W)."""
     runtime: Any = pytest.importorskip("onnxruntime")
     onnx: Any = pytest.importorskip("onnx")
     onnx.checker.check_model(onnx.load(path), full_check=True)
@@ -28,7 +28,7 @@ def onnx_outputs(path: Path, images: Array) -> dict[str, Array]:
 
 
 def difference(network: Network, folder: Path, *, heads: Heads = "activated", images: int = 2, seed: int = 0) -> float:
-    """The largest difference of any layer's output, relative to the output's largest number."""
+    """Return the largest difference of any layer's output, relative to the output's largest number."""
     x = np.random.default_rng(seed).uniform(0, 1, (images, *network.input_shape)).astype(np.float32)
     path = folder / "network.onnx"
     export_onnx(network, path, outputs=range(len(network.layers)), heads=heads, dynamic_batch=True)

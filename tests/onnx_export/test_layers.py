@@ -1,4 +1,4 @@
-"""Layers and their options, one by one."""
+"""Export of each layer type and its options."""
 
 from pathlib import Path
 
@@ -78,13 +78,13 @@ def test_every_type_has_a_writer() -> None:
 
 
 def test_every_activation_has_a_writer() -> None:
-    """So do the tables of activations."""
+    """The tables of activations name the same activations."""
     assert set(ACTIVATIONS) == set(activations.ACTIVATION_NAMES)
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_layer_equals_the_reference(case: str, tmp_path: Path) -> None:
-    """In ONNX Runtime as on the plain kernels, for two images at once."""
+    """ONNX Runtime and the reference agree on two images at once."""
     net = network(CASES[case], height=12, width=12)
 
     assert difference(net, tmp_path) < TOLERANCE
@@ -92,7 +92,7 @@ def test_the_layer_equals_the_reference(case: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("options", ["softmax=1 background=1", "coords=5 softmax=1", "coords=5", "background=1"])
 def test_region_obeys_its_options_under_pjreddie(options: str, tmp_path: Path) -> None:
-    """Where the profile decides, the export follows it."""
+    """Options that the profile decides are exported accordingly."""
     net = network(
         f"convolutional filters={16 if 'coords' in options else 14} activation=linear\n"
         f"region classes=2 num=2 anchors=1,2,3,4 {options}",
@@ -104,7 +104,7 @@ def test_region_obeys_its_options_under_pjreddie(options: str, tmp_path: Path) -
 
 @pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
 def test_the_activation_equals_the_reference(activation: str, tmp_path: Path) -> None:
-    """On numbers of both signs that reach beyond every bend."""
+    """Inputs have both signs and exceed every breakpoint."""
     net = network(f"convolutional filters=16 activation=linear\nactivation activation={activation}", height=12, width=12)
     wide = [{name: 6 * array for name, array in weights.items()} for weights in net.weights]
 
@@ -113,7 +113,7 @@ def test_the_activation_equals_the_reference(activation: str, tmp_path: Path) ->
 
 @pytest.mark.parametrize("section", ["softmax", "region classes=4 num=1 anchors=1,1 softmax=1"])
 def test_siblings_of_a_tree_compete(section: str, tmp_path: Path) -> None:
-    """As a layer of its own and in the head of YOLO9000."""
+    """The tree is a layer of its own, or part of the head of YOLO9000."""
     tree = tmp_path / "t.tree"
     tree.write_text("animal -1\nthing -1\ncat 0\ndog 0\n")
     net = network(f"{section} tree={tree}", channels=9 if "region" in section else 4, height=1, width=1)
@@ -122,7 +122,7 @@ def test_siblings_of_a_tree_compete(section: str, tmp_path: Path) -> None:
 
 
 def test_another_profile_has_its_own_epsilon(tmp_path: Path) -> None:
-    """Small variances, where the epsilon shows."""
+    """Small variances make the epsilon visible."""
     net = network("convolutional filters=4 batch_normalize=1 activation=linear", profile=PJREDDIE)
     small = [{name: array * 1e-6 if name == "rolling_variance" else array for name, array in own.items()} for own in net.weights]
 

@@ -1,4 +1,4 @@
-"""Whole networks, and the file around them."""
+"""Export of whole networks."""
 
 import sys
 from pathlib import Path
@@ -28,7 +28,7 @@ yolo classes=2 num=1 mask=0 anchors=1,2
 @pytest.mark.parametrize("heads", ["activated", "raw"])
 @pytest.mark.parametrize("name", MICRO)
 def test_every_layer_of_the_micro_networks_equals_the_reference(name: str, heads: Heads, tmp_path: Path) -> None:
-    """For a batch of two images."""
+    """The batch has two images."""
     stem = GOLDEN / "micro" / name
 
     assert difference(Network.load(f"{stem}.cfg", f"{stem}.weights"), tmp_path, heads=heads) < TOLERANCE
@@ -37,14 +37,14 @@ def test_every_layer_of_the_micro_networks_equals_the_reference(name: str, heads
 @pytest.mark.skipif(not REAL, reason=f"needs the reference material in {SHARED}")
 @pytest.mark.parametrize("name", REAL or ["none"])
 def test_every_layer_of_real_networks_equals_the_reference(name: str, shared: Path, tmp_path: Path) -> None:
-    """Trained networks at their own sizes."""
+    """The networks are trained and have their own sizes."""
     stem = shared / "data/models" / name / name
 
     assert difference(Network.load(f"{stem}.cfg", f"{stem}.weights"), tmp_path, images=1) < TOLERANCE
 
 
 def test_heads_are_the_outputs_unless_others_are_named(tmp_path: Path) -> None:
-    """Both heads, at a batch of one."""
+    """Both heads are outputs, with a batch of one."""
     net = network(TWO_HEADS)
     x = np.zeros((1, *net.input_shape), np.float32)
 
@@ -56,7 +56,7 @@ def test_heads_are_the_outputs_unless_others_are_named(tmp_path: Path) -> None:
 
 
 def test_without_heads_the_last_layer_is_the_output(tmp_path: Path) -> None:
-    """The last that is not [cost]."""
+    """[cost] is not an output."""
     net = network("connected output=3 activation=linear\nsoftmax\ncost")
 
     export_onnx(net, tmp_path / "classes.onnx")
@@ -65,7 +65,7 @@ def test_without_heads_the_last_layer_is_the_output(tmp_path: Path) -> None:
 
 
 def test_layers_that_no_output_needs_are_left_out(tmp_path: Path) -> None:
-    """Even such as could not be written."""
+    """They may even be layers that cannot be exported."""
     net = network("convolutional filters=2 activation=linear\nlocal_avgpool padding=8 size=2 stride=1")
 
     export_onnx(net, tmp_path / "first.onnx", outputs=[0])
@@ -74,13 +74,13 @@ def test_layers_that_no_output_needs_are_left_out(tmp_path: Path) -> None:
 
 
 def test_outputs_beyond_the_network_are_refused(tmp_path: Path) -> None:
-    """The message counts the layers."""
+    """The message gives the number of layers."""
     with pytest.raises(ConversionError, match="output layer 9: the network has 5"):
         export_onnx(network(TWO_HEADS), tmp_path / "x.onnx", outputs=[9])
 
 
 def test_more_weights_than_a_file_holds_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before anything is written."""
+    """Nothing is written."""
     monkeypatch.setattr(export, "MAX_BYTES", 10)
 
     with pytest.raises(ConversionError, match="GiB of weights"):
@@ -90,7 +90,7 @@ def test_more_weights_than_a_file_holds_are_refused(tmp_path: Path, monkeypatch:
 
 
 def test_without_the_library_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """How to install it."""
+    """The message says how to install it."""
     monkeypatch.setitem(sys.modules, "onnx", None)
 
     with pytest.raises(MissingExtraError, match=r"yolodsc\[onnx\]"):

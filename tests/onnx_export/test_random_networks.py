@@ -1,4 +1,4 @@
-"""Networks that hypothesis makes up, in ONNX Runtime."""
+"""Random networks of hypothesis in ONNX Runtime."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from yolodsc.network.network import Network
 @settings(max_examples=100)
 @given(made=networks())
 def test_any_network_equals_the_reference(made: Network, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Every layer's finite outputs, unless a window of [local_avgpool] lies wholly outside its map, which is refused."""
+    """Every layer's finite outputs agree; a [local_avgpool] window outside its map is refused."""
     path: Path = tmp_path_factory.mktemp("random") / "network.onnx"
     x = np.stack([image(made, seed=number) for number in range(2)])
     with np.errstate(all="ignore"):

@@ -1,4 +1,4 @@
-"""A command that is refused: its status, and the one line that it says."""
+"""Commands that fail: exit status and the line that they print."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from yolodsc.cli import run
 
 
 def complaint(arguments: Sequence[object], capsys: pytest.CaptureFixture[str], *, status: int = 2) -> str:
-    """The only line on standard error of a run that ends with ``status``; a traceback would leave `run` as an exception."""
+    """Return the only line on standard error of a run that ends with ``status``; a traceback would raise an exception in `run`."""
     capsys.readouterr()
     assert run([str(argument) for argument in arguments]) == status
     error = capsys.readouterr().err

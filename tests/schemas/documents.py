@@ -51,7 +51,7 @@ VALID: dict[str, Any] = {
 
 
 def written(folder: Path, kind: str, text: str) -> list[object]:
-    """``text`` as the only doubtful document of its kind; the command that reads it."""
+    """Write ``text`` as the only doubtful document of its kind; return the command that reads it."""
     folder.mkdir(exist_ok=True)
     for name, document in (("truth", GROUND_TRUTH), ("results", RESULTS), ("evaluation", EVALUATION)):
         (folder / f"{name}.json").write_text(json.dumps(document))
@@ -66,12 +66,12 @@ def written(folder: Path, kind: str, text: str) -> list[object]:
 
 
 def text_of(kind: str, document: Any) -> str:
-    """The document as its file holds it."""
+    """Return the document as its file contains it."""
     return "".join(json.dumps(line) + "\n" for line in document) if kind == "journal" else json.dumps(document)
 
 
 def changed(document: Any, path: tuple[str | int, ...], value: Any) -> Any:
-    """A copy with another value at a path; `...` takes the entry away."""
+    """Return a copy with another value at a path; `...` removes the entry."""
     new = copy.deepcopy(document)
     parent = new
     for step in path[:-1]:

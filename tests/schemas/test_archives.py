@@ -1,4 +1,4 @@
-"""``.npz`` and ``.safetensors`` whose headers lie, through ``yolodsc convert``."""
+"""``.npz`` and ``.safetensors`` files with false headers, through ``yolodsc convert``."""
 
 import io
 import json
@@ -20,7 +20,7 @@ from yolodsc.convert.formats import read_model, write_files
 
 
 def npy_bytes(array: Any, **header: object) -> bytes:
-    """An npy member; fields of its header replaced."""
+    """Return an npy member with fields of its header replaced."""
     stream = io.BytesIO()
     fields = {"descr": npy.dtype_to_descr(array.dtype), "fortran_order": False, "shape": array.shape}
     npy.write_array_header_1_0(stream, fields | header)
@@ -28,7 +28,7 @@ def npy_bytes(array: Any, **header: object) -> bytes:
 
 
 def archive(folder: Path, members: dict[str, bytes | None], *, method: int = zipfile.ZIP_STORED) -> Path:
-    """``tiny.npz`` with members replaced, added, or taken away by None."""
+    """Return ``tiny.npz`` with members replaced, added, or, where the value is None, removed."""
     path = folder / "tiny.npz"
     write_files(read_model(pair(folder)), path)
     with zipfile.ZipFile(path) as file:
@@ -65,7 +65,7 @@ MEMBERS: list[tuple[str, bytes, str]] = [
 def test_a_member_that_is_no_expected_array_is_one_line(
     name: str, content: bytes, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Exit status 2 with the file and the array."""
+    """The exit status is 2, and the line names the file and the array."""
     path = archive(tmp_path, {name: content}, method=zipfile.ZIP_DEFLATED)
 
     line = complaint(["convert", path, tmp_path / "new.cfg"], capsys)
@@ -75,7 +75,7 @@ def test_a_member_that_is_no_expected_array_is_one_line(
 
 
 def test_an_archive_with_a_huge_array_is_refused_before_it_is_unpacked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A small file of zeros that would fill a gigabyte: refused within megabytes."""
+    """A small file of zeros that would fill a gigabyte is refused with a few megabytes of memory."""
     path = archive(tmp_path, {})
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
         header = npy_bytes(BIASES[:0], shape=(2**28,))
@@ -101,7 +101,7 @@ def test_other_compressions_are_refused(method: int, tmp_path: Path, capsys: pyt
 
 
 def test_a_member_that_occurs_twice_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Which of the two would count is nobody's guess."""
+    """Nothing says which of the two is valid."""
     path = archive(tmp_path, {})
     with zipfile.ZipFile(path, "a") as file, pytest.warns(UserWarning, match="Duplicate name"):
         file.writestr("layer_2.biases.npy", npy_bytes(BIASES))
@@ -113,7 +113,7 @@ def test_a_member_that_occurs_twice_is_refused(tmp_path: Path, capsys: pytest.Ca
 def test_any_damaged_byte_of_an_archive_is_at_most_one_line(
     ending: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Headers, directory and data with single bytes changed: it is converted, or refused."""
+    """Single bytes of headers, directory and data are changed; the file is converted or refused."""
     path = tmp_path / f"tiny{ending}"
     write_files(read_model(pair(tmp_path)), path)
     whole = path.read_bytes()
@@ -131,7 +131,7 @@ CFG = "[net]\nwidth=1\nheight=1\nchannels=1\n[batchnorm]\n"
 
 
 def safetensors(folder: Path, change: Callable[[dict[str, Any]], Any], *, length: int | None = None, extra: int = 0) -> Path:
-    """A file of one batch norm with its header changed."""
+    """Return a file of one batch norm with its header changed."""
     header: dict[str, Any] = {
         name: {"dtype": "F32", "shape": [1], "data_offsets": [4 * i, 4 * i + 4]} for i, name in enumerate(NAMES)
     }
@@ -172,7 +172,7 @@ HEADERS: list[tuple[Callable[[dict[str, Any]], Any], str]] = [
 def test_a_safetensors_header_that_lies_is_one_line(
     change: Callable[[dict[str, Any]], Any], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Offsets within the file, one after the other, as dtypes and shapes say."""
+    """Offsets must lie in the file, follow each other, and agree with dtypes and shapes."""
     path = safetensors(tmp_path, change)
 
     assert said in complaint(["convert", path, tmp_path / "new.cfg"], capsys)
@@ -182,12 +182,12 @@ def test_a_safetensors_header_that_lies_is_one_line(
 def test_a_safetensors_file_of_another_length_is_one_line(
     length: int | None, extra: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The header's length field, and bytes that belong to no tensor."""
+    """The header's length field may be wrong, or bytes may belong to no tensor."""
     path = safetensors(tmp_path, lambda header: None, length=length, extra=extra)
 
     assert "not a .safetensors file" in complaint(["convert", path, tmp_path / "new.cfg"], capsys)
 
 
 def test_the_safetensors_file_of_these_tests_is_read_when_nothing_is_changed(tmp_path: Path) -> None:
-    """Without which the tests of headers would show nothing."""
+    """Otherwise the tests of headers would prove nothing."""
     assert read_model(safetensors(tmp_path, lambda header: None)).text == CFG

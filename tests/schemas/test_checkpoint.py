@@ -1,4 +1,4 @@
-"""``finetune --resume`` on checkpoints that are damaged, foreign or forged."""
+"""``finetune --resume`` with damaged, foreign or forged checkpoints."""
 
 import io
 import json
@@ -21,7 +21,7 @@ from yolodsc.training.finetune.settings import FinetuneSettings
 
 @pytest.fixture(scope="module")
 def training(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Path]:
-    """A command that has trained for two epochs, and its checkpoint."""
+    """Return a command that has trained for two epochs, and its checkpoint."""
     folder = tmp_path_factory.mktemp("training")
     write_images(folder, 4)
     student().save(folder / "s.cfg", folder / "s.weights")
@@ -33,14 +33,14 @@ def training(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Path]
 
 
 def resumed(training: tuple[list[str], Path], out: Path) -> tuple[list[str], Path]:
-    """The command that goes on in a folder with a copy of the checkpoint."""
+    """Return the command that resumes in a directory with a copy of the checkpoint."""
     out.mkdir()
     shutil.copy(training[1], out)
     return [*training[0], "--out", str(out), "--resume"], out / "checkpoint.npz"
 
 
 def repacked(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    """The archive with its arrays changed."""
+    """Return the archive with its arrays changed."""
     with np.load(path) as file:
         arrays = dict(file)
     change(arrays)
@@ -48,7 +48,7 @@ def repacked(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
 
 
 def about(change: Callable[[dict[str, Any]], object]) -> Callable[[dict[str, Any]], object]:
-    """A change of the description inside."""
+    """Return a change of the description in the checkpoint."""
 
     def apply(arrays: dict[str, Any]) -> None:
         content = json.loads(str(arrays["about"]))
@@ -100,7 +100,7 @@ def test_a_forged_checkpoint_is_one_line(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Names, dtypes, shapes and texts inside, against what the student expects; the file stays as it is."""
+    """Names, dtypes, shapes and texts must be those that the student expects; the file is not changed."""
     command, path = resumed(training, tmp_path / "out")
     repacked(path, change)
     before = path.read_bytes()
@@ -116,7 +116,7 @@ def test_a_forged_checkpoint_is_one_line(
 def test_a_checkpoint_that_is_cut_off_is_one_line(
     share: float, training: tuple[list[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """An empty file too, which ended in silence once."""
+    """An empty file is tested, too."""
     command, path = resumed(training, tmp_path / "out")
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
 
@@ -126,7 +126,7 @@ def test_a_checkpoint_that_is_cut_off_is_one_line(
 def test_a_checkpoint_that_unpacks_to_gigabytes_is_refused_at_once(
     training: tuple[list[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """By the shape in the header of the array: no byte behind it is read."""
+    """The header of the array gives its shape; no data are read."""
     command, path = resumed(training, tmp_path / "out")
     with np.load(path) as file:
         arrays = dict(file)
@@ -144,14 +144,14 @@ def test_a_checkpoint_that_unpacks_to_gigabytes_is_refused_at_once(
 
 
 def test_an_untouched_checkpoint_is_gone_on_with(training: tuple[list[str], Path], tmp_path: Path) -> None:
-    """Without which the tests of faults would show nothing."""
+    """Otherwise the tests of faults would prove nothing."""
     command, _ = resumed(training, tmp_path / "out")
 
     assert run(command) == 0
 
 
 def test_a_file_that_ends_too_early_is_no_ctrl_c(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """The option parser takes `EOFError` for Ctrl-D; here it is status 2 and a line."""
+    """The option parser takes `EOFError` for Ctrl-D; the exit status must be 2, with one line."""
 
     def ends(**options: object) -> int:
         raise EOFError("No data left in file")
@@ -167,6 +167,6 @@ def test_a_file_that_ends_too_early_is_no_ctrl_c(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("field", ["jitter", "hue", "saturation", "exposure", "sharpen"])
 @pytest.mark.parametrize("value", [float("inf"), float("nan"), -1.0])
 def test_augmentation_is_made_of_finite_numbers(field: str, value: float) -> None:
-    """So that the history can be written at the end of an epoch."""
+    """Otherwise the history could not be written at the end of an epoch."""
     with pytest.raises(OptionError, match=f"{field}=.*: expected a number, 0 or more"):
         FinetuneSettings(augmentation=Augmentation(**{field: value}))

@@ -102,7 +102,7 @@ TEXTS = [
 
 @pytest.mark.parametrize("kind", VALID)
 def test_a_valid_document_is_read(kind: str, tmp_path: Path) -> None:
-    """Without which the tests of faults would show nothing."""
+    """Otherwise the tests of faults would prove nothing."""
     assert run([str(argument) for argument in written(tmp_path, kind, text_of(kind, VALID[kind]))]) == 0
 
 
@@ -110,7 +110,7 @@ def test_a_valid_document_is_read(kind: str, tmp_path: Path) -> None:
 def test_a_fault_is_one_line_with_file_and_path(
     kind: str, path: tuple[str | int, ...], value: Any, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Exit status 2, and what was expected."""
+    """The exit status is 2, and the line says what was expected."""
     command = written(tmp_path, kind, text_of(kind, changed(VALID[kind], path, value)))
 
     assert said in complaint(command, capsys)
@@ -121,7 +121,7 @@ def test_a_fault_is_one_line_with_file_and_path(
 def test_a_text_that_is_no_document_is_one_line(
     text: str, said: str, kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nesting, digits, literals and repeated keys that the parser would take or stumble over."""
+    """Deep nesting, long numbers, literals and repeated keys are refused."""
     line = complaint(written(tmp_path, kind, text), capsys)
 
     assert f"doubtful-{kind}.json" in line
@@ -129,7 +129,7 @@ def test_a_text_that_is_no_document_is_one_line(
 
 
 def test_the_faulty_key_is_found_among_many() -> None:
-    """The library does not name keys of mappings; the search does, whichever it is and however deep."""
+    """The library does not name keys of mappings; the search finds them at any depth."""
     for key in ("a0", "a500", "a999"):
         outer = {f"a{i}": {f"b{j}": [1, 2] for j in range(3)} for i in range(1000)}
         outer[key]["b1"] = [1, "x"]  # type: ignore[list-item]
@@ -139,7 +139,7 @@ def test_the_faulty_key_is_found_among_many() -> None:
 
 
 def test_draws_in_blocks_are_the_same_draws(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory is bounded by drawing block after block; the intervals stay the same to the bit."""
+    """Drawing in blocks bounds memory and gives bit-identical intervals."""
     own = random.Random(1)
     names = [str(i) for i in range(30)]
     positives = [own.randrange(30) for _ in range(60)]
@@ -157,7 +157,7 @@ def test_draws_in_blocks_are_the_same_draws(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), np.float64("-inf")])
 def test_numbers_that_are_not_finite_are_not_written(value: float) -> None:
-    """JSON has no word for them: an error names the field, or null stands for it where a field may be undefined."""
+    """JSON cannot express them: an error names the field, or null replaces the number if the field may be undefined."""
     with pytest.raises(YolodscError, match=r'^f: cannot be written: at \$\.a\["b c"\]\[1\]: got a number that is not finite$'):
         dump_json({"a": {"b c": [1.0, value]}}, file="f", error=YolodscError)
 
@@ -165,7 +165,7 @@ def test_numbers_that_are_not_finite_are_not_written(value: float) -> None:
 
 
 def paths_in(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
-    """All paths of a document."""
+    """Return all paths of a document."""
     entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     return [path, *(deeper for key, entry in entries for deeper in paths_in(entry, (*path, key)))]
 
@@ -182,7 +182,7 @@ VALUES = st.one_of(
 
 @given(st.data())
 def test_a_mutated_document_is_used_or_refused(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
-    """Whatever takes the place of any part of a valid document, only a `YolodscError` comes out, or a result."""
+    """Any value at any path gives a result or a `YolodscError`."""
     kind = data.draw(st.sampled_from(sorted(VALID)))
     document = VALID[kind]
     for _ in range(data.draw(st.integers(1, 2))):
@@ -199,7 +199,7 @@ def test_a_mutated_document_is_used_or_refused(tmp_path_factory: pytest.TempPath
 
 
 def _read(kind: str, path: Path, folder: Path) -> None:
-    """What the command does with the document."""
+    """Run what the command does with the document."""
     dataset = read_coco(path if kind == "truth" else folder / "truth.json", InputReport())
     if kind == "evaluation":
         a, b = (read_evaluation(load_json(file), file=file) for file in (folder / "evaluation.json", path))

@@ -1,4 +1,4 @@
-"""What is written: JSON without NaN, CSV without formulas, boxes that are numbers; whatever the network or the names."""
+"""Outputs contain JSON without NaN, CSV without formulas, and finite boxes, for any network and any names."""
 
 import csv
 import json
@@ -23,7 +23,7 @@ FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", '=HYPERLINK("ht
 
 
 def exploding(folder: Path, *, width: float) -> list[str]:
-    """A pair whose first anchor puts a box of exp(width) times the anchor into every cell, its second one of anchor size."""
+    """Return a pair whose first anchor gives boxes of exp(width) times the anchor, and whose second gives boxes of anchor size."""
     network = student()
     weights = [dict(own) for own in network.weights]
     raw = network.heads[0].sources[0]
@@ -35,7 +35,7 @@ def exploding(folder: Path, *, width: float) -> list[str]:
 
 
 def numbers_in(value: Any) -> list[float]:
-    """All numbers of a JSON document."""
+    """Return all numbers of a JSON document."""
     if isinstance(value, dict | list):
         return [n for entry in (value.values() if isinstance(value, dict) else value) for n in numbers_in(entry)]
     return [value] if isinstance(value, int | float) else []
@@ -43,7 +43,7 @@ def numbers_in(value: Any) -> list[float]:
 
 @pytest.mark.parametrize("width", [88.0, 100.0])
 def test_boxes_of_infinite_size_are_dropped_and_the_rest_is_written(width: float, tmp_path: Path) -> None:
-    """By every output of detect; in single precision exp(88) is finite but not in pixels, exp(100) is infinite."""
+    """All outputs are tested; in single precision exp(88) is finite but not in pixels, and exp(100) is infinite."""
     (path, _) = write_images(tmp_path, 2)
     network, out = exploding(tmp_path, width=width), tmp_path / "out"
     files = ["--json", str(out / "r.json"), "--csv", str(out / "r.csv"), "--txt", str(out / "txt")]
@@ -65,7 +65,7 @@ def test_boxes_of_infinite_size_are_dropped_and_the_rest_is_written(width: float
 
 
 def test_boxes_of_infinite_size_are_dropped_in_evaluations(tree: Path, tmp_path: Path) -> None:
-    """The journal, comp4 files and JSON have numbers only, and a resumed run takes them back."""
+    """The journal, comp4 files and JSON contain finite numbers only, and a resumed run reads them."""
     keep, out = tmp_path / "kept", tmp_path / "a.json"
     command = ["evaluate", "--voc", str(tree), *exploding(tmp_path, width=100.0), "--save-detections", str(keep)]
 
@@ -80,7 +80,7 @@ def test_boxes_of_infinite_size_are_dropped_in_evaluations(tree: Path, tmp_path:
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("column", ["boxes_xywh", "objectness", "probabilities"])
 def test_candidates_with_a_number_that_is_not_finite_are_dropped(column: str, value: float) -> None:
-    """Whichever it is; the others stay as they are, and keep their order."""
+    """Any of the numbers may be the reason; the other candidates stay, in order."""
     columns = {
         "boxes_xywh": np.float32([[0.5, 0.5, 0.1, 0.1], [0.2, 0.2, 0.1, 0.1], [0.7, 0.7, 0.1, 0.1]]),
         "objectness": np.float32([0.9, 0.8, 0.7]),
@@ -97,7 +97,7 @@ def test_candidates_with_a_number_that_is_not_finite_are_dropped(column: str, va
 
 @pytest.mark.parametrize("name", FORMULAS)
 def test_cells_that_begin_like_formulas_are_text(name: str, tmp_path: Path) -> None:
-    """Class and path; numbers stay numbers, negative ones too."""
+    """Class and path become text; numbers stay numbers, negative ones too."""
     candidates = Candidates(np.float32([[0, 0, 0.2, 0.4]]), np.float32([0.9]), np.float32([[0.3]]))
     writer = CsvWriter(tmp_path / "a.csv")
     found = Detections.from_candidates(candidates, names=(name,), width=100, height=50, path=f"{name}.jpg")
@@ -114,7 +114,7 @@ def test_cells_that_begin_like_formulas_are_text(name: str, tmp_path: Path) -> N
 
 
 def test_class_names_like_formulas_are_text_in_the_table_of_rules(tree: Path, tmp_path: Path) -> None:
-    """The CSV of evaluate."""
+    """The test reads the CSV of evaluate."""
     (tmp_path / "x.names").write_text("=a\n-b\n@c\n+d\ne\n")
 
     evaluated(tree, tmp_path / "a.json", "--csv", tmp_path / "a.csv", "--rules", "voc07", "--names", tmp_path / "x.names")
@@ -129,7 +129,7 @@ def _cut(path: Path) -> None:
 
 
 def _giant(path: Path) -> None:
-    """A header of 50,000 x 50,000 pixels with nothing behind it, its checksum right."""
+    """Return a header of 50,000 x 50,000 pixels with a valid checksum and no data."""
     body = b"IHDR" + struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
     path.write_bytes(
         b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + body + struct.pack(">I", zlib.crc32(body)) + path.read_bytes()[33:]
@@ -147,7 +147,7 @@ def _damaged_header(path: Path) -> None:
 def test_one_damaged_image_is_reported_and_the_rest_is_scored(
     damage: Any, form: str, tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Exit status 1 as for detect, whatever is wrong with the header and wherever sizes come from."""
+    """The exit status is 1 as for detect, for any fault of the header and any source of sizes."""
     damage(tree / "JPEGImages/p2.png")
     where = ["--voc", str(tree)]
     if form == "yolo":

@@ -16,7 +16,7 @@ HUGE = "1" * 6000
 def evaluated(
     tmp_path: Path, form: str, *, ground_truth: str = "0 .5 .5 .2 .2\n", found: str = "0 .5 .5 .2 .2 .9\n", names: str = ""
 ) -> Any:
-    """Score one text file against another; the JSON."""
+    """Score one text file against another; return the JSON."""
     for folder, text in (("truth", ground_truth), ("found", found)):
         (tmp_path / folder).mkdir(exist_ok=True)
         (tmp_path / folder / "a.txt").write_text(text)
@@ -33,7 +33,7 @@ def evaluated(
 @pytest.mark.parametrize("form", ["yolo", "cartucho", "rafael"])
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "nan", "inf", HUGE, "1e40", "x"])
 def test_numbers_that_are_none_are_reported_and_skipped(form: str, number: str, tmp_path: Path) -> None:
-    """In labels and in detections; what is beyond single precision counts as none."""
+    """Labels and detections are tested; numbers beyond single precision are invalid."""
     lines = {"yolo": "0 .5 .5 .2 {}\n", "cartucho": "dog 1 1 5 {}\n", "rafael": "dog 1 1 5 {}\n"}
     found = {"yolo": "0 .5 .5 .2 .2 {}\n", "cartucho": "dog {} 1 1 5 5\n", "rafael": "dog {} 1 1 5 5\n"}
     good = lines[form].format(".2" if form == "yolo" else "5")
@@ -48,7 +48,7 @@ def test_numbers_that_are_none_are_reported_and_skipped(form: str, number: str, 
 
 @pytest.mark.parametrize("number", ["2", "1000000000", HUGE, "-1"])
 def test_class_numbers_beyond_the_names_are_reported_and_skipped(number: str, tmp_path: Path) -> None:
-    """No class is made for them, let alone a billion."""
+    """No class is created for them."""
     lines = f"0 .5 .5 .2 .2\n{number} .5 .5 .2 .2\n"
     rows = f"0 .5 .5 .2 .2 .9\n{number} .5 .5 .2 .2 .9\n"
 
@@ -61,7 +61,7 @@ def test_class_numbers_beyond_the_names_are_reported_and_skipped(number: str, tm
 
 @pytest.mark.parametrize("number", ["1000000000", HUGE])
 def test_class_numbers_without_names_are_names(number: str, tmp_path: Path) -> None:
-    """One class each, whatever its number."""
+    """Each number is one class."""
     content = evaluated(tmp_path, "yolo", ground_truth=f"{number} .5 .5 .2 .2\n", found=f"{number} .5 .5 .2 .2 .9\n")
 
     assert list(content["rules"]["coco"]["classes"]) == [number]
@@ -70,7 +70,7 @@ def test_class_numbers_without_names_are_names(number: str, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("number", ["1e999", "nan", HUGE])
 def test_comp4_numbers_that_are_none_are_reported_and_left_out(number: str, tmp_path: Path) -> None:
-    """Scores and boxes."""
+    """Scores and boxes are tested."""
     (tmp_path / "truth").mkdir()
     (tmp_path / "truth/a.xml").write_text(annotation(thing()))
     (tmp_path / "found").mkdir()
@@ -98,7 +98,7 @@ def test_comp4_numbers_that_are_none_are_reported_and_left_out(number: str, tmp_
     ],
 )
 def test_xml_that_cannot_be_decoded_is_reported_and_left_out(text: str, tmp_path: Path) -> None:
-    """Encodings that nobody knows or that the parser lacks; where no other file is left, one line and status 2."""
+    """Encodings may be unknown or unsupported; if no other file is left, there is one line and status 2."""
     (tmp_path / "a.xml").write_text(annotation(thing()))
     (tmp_path / "b.xml").write_text(text)
     (tmp_path / "found.json").write_text("[]")
@@ -114,7 +114,7 @@ def test_xml_that_cannot_be_decoded_is_reported_and_left_out(text: str, tmp_path
 
 
 def test_xml_that_nests_without_end_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A hundred thousand elements deep, and numbers without end."""
+    """The files contain a hundred thousand nested elements, and very long numbers."""
     deep = "<a>" * 100_000 + "</a>" * 100_000
     (tmp_path / "a.xml").write_text(annotation(thing(), deep, thing(f"1 1 {HUGE} 1e999")))
     (tmp_path / "found.json").write_text("[]")
@@ -124,7 +124,7 @@ def test_xml_that_nests_without_end_is_read(tmp_path: Path, capsys: pytest.Captu
 
 
 def _folders(tmp_path: Path) -> dict[str, Path]:
-    """Directories where files are expected."""
+    """Create directories in place of files."""
     for name in ("x.txt", "list.txt", "truth", "found", "y.json"):
         (tmp_path / name).mkdir()
     (tmp_path / "found/a.txt").mkdir()
@@ -149,7 +149,7 @@ def _folders(tmp_path: Path) -> dict[str, Path]:
 def test_a_directory_where_a_file_is_expected_is_one_line(
     options: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whatever its name ends in."""
+    """The extension of its name does not matter."""
     places = _folders(tmp_path)
 
     assert said in complaint(["evaluate", *(places.get(option, option) for option in options)], capsys)

@@ -94,7 +94,7 @@ def detections(data: bytes) -> None:
         raise AssertionError(f"scores {compared} at threshold {own.thresh}")
     image = np.zeros((size["height"], size["width"], 3), np.uint8)
     found[:3].draw(image)
-    json.dump(found.to_json(), io.StringIO())
+    json.dump(found.to_darknet(), io.StringIO())
     folder = scratch.folder("outputs")
     for writer in (
         CropWriter(folder),

@@ -11,7 +11,6 @@ from statistics import median
 from time import perf_counter
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from yolodsc import engine
 from yolodsc.arrays import Array, Shape
@@ -63,7 +62,7 @@ def ablate(model: str, network: Network, *, seconds: float, seed: int) -> Ablati
     x = benchmark_image(network.input_shape)
     rng = np.random.default_rng(seed)
     with (
-        threadpool_limits(1, user_api="blas"),
+        engine.single_threaded_blas(),
         FastDscRunner(network, threads=1, outputs=outputs, pointwise="im2col") as dsc,
         FastDscRunner(network, threads=1, outputs=outputs) as fastdsc,
         engine.compile(network, 1, outputs) as fused,

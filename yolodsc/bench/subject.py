@@ -9,7 +9,7 @@ import numpy as np
 from yolodsc.arrays import Array, Shape
 from yolodsc.bench.job import Job
 from yolodsc.darknet import read_cfg
-from yolodsc.detection import resolve_model
+from yolodsc.detection import read_network, resolve_model
 from yolodsc.errors import YolodscError
 from yolodsc.network import Layer, Network, reachable
 
@@ -57,7 +57,7 @@ def benchmark_subject(name: str, network: Network, folder: Path) -> Subject:
 def named_network(model: str) -> tuple[str, Network]:
     """Name and network: a shipped network, or the one in a directory."""
     files = resolve_model(model)
-    return files.cfg.stem, Network.load(files.cfg, files.weights)
+    return files.cfg.stem, read_network(files)
 
 
 def random_network(cfg: Path, *, seed: int = SEED) -> tuple[str, Network]:

@@ -35,7 +35,7 @@ from yolodsc.cli.terminal import flush, note, say
 from yolodsc.detection import DEFAULT_MODEL
 from yolodsc.errors import OptionError
 from yolodsc.files import write_bytes
-from yolodsc.network import Network
+from yolodsc.network import Network, at_size
 from yolodsc.schemas import dump_json
 from yolodsc.values import Value
 
@@ -56,9 +56,13 @@ class SubjectOptions(Value, kw_only=True):
     weights: Annotated[
         Path | None, typer.Option(metavar="F", help="The .weights file of the network.", show_default="random weights")
     ] = None
+    size: options.Size = None
 
     def networks(self) -> list[Named]:
-        """Names and networks."""
+        """Names and networks, at the size that is chosen."""
+        return [(name, at_size(network, self.size)) for name, network in self._named()]
+
+    def _named(self) -> list[Named]:
         if self.cfg is None and self.weights is None:
             return [named_network(name) for name in self.model or [DEFAULT_MODEL]]
         if self.model:

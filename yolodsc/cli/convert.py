@@ -11,6 +11,7 @@ from yolodsc.convert import ModelFile, first_layers, fold_batch_norm, fold_separ
 from yolodsc.darknet import profile_named
 from yolodsc.errors import OptionError
 from yolodsc.files import exists
+from yolodsc.network import at_size
 
 
 class Heads(StrEnum):
@@ -35,6 +36,7 @@ def convert(
         int | None,
         typer.Option(metavar="N", help="Number of layers to keep from the start, as darknet partial does.", show_default="all"),
     ] = None,
+    size: options.Size = None,
     batch_norm: Annotated[bool, typer.Option("--fold-batch-norm", help="Fold batch norm into weights and biases.")] = False,
     separable: Annotated[
         bool, typer.Option("--fold-separable", help="Fold depthwise and pointwise layers into regular ones.")
@@ -52,6 +54,8 @@ def convert(
     """Write a network in another format or form."""
     _ensure_writable(target, heads=heads, dynamic_batch=dynamic_batch, force=force)
     model = read_model(source, weights=weights, profile=profile_named(profile), allow_nonfinite=allow_nonfinite)
+    if size is not None:
+        model = ModelFile.of(at_size(model.network, size))
     if partial is not None:
         model = ModelFile.of(first_layers(model.network, partial))
     if separable:

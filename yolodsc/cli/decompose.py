@@ -12,12 +12,10 @@ from yolodsc.cli import options
 from yolodsc.cli.network_files import class_list, model_files
 from yolodsc.cli.outputs import ensure_directory_possible, ensure_writable, save_network
 from yolodsc.cli.terminal import printable, say
-from yolodsc.darknet import profile_named
 from yolodsc.decompose import DecomposeSettings, ProgressCallback, compare_networks, read_images, report_markdown, write_report
 from yolodsc.decompose import decompose as decompose_network
-from yolodsc.detection import image_paths
+from yolodsc.detection import image_paths, read_network
 from yolodsc.errors import OptionError
-from yolodsc.network import Network
 from yolodsc.values import Value
 
 
@@ -52,10 +50,7 @@ def decompose(
     network: options.NetworkOptions,
     names: options.NamesFile = None,
     count: Annotated[int, typer.Option(min=2, metavar="N", help="Number of images to use.")] = 300,
-    size: Annotated[
-        int | None,
-        typer.Option(min=32, metavar="N", help="Side of the square input of the new network.", show_default="as in the .cfg file"),
-    ] = None,
+    size: options.Size = None,
     name: Annotated[str | None, typer.Option(help="Stem of the new files.", show_default="CFG-separable")] = None,
     how: MethodOptions,
     report_to: Annotated[
@@ -73,9 +68,7 @@ def decompose(
     ensure_writable(out, stem)
     if report_to is not None:
         ensure_directory_possible(report_to)
-    original = Network.load(files.cfg, files.weights, profile=profile_named(profile))
-    if size:
-        original = original.resized(size, size)
+    original = read_network(files, profile=profile, size=size)
     class_list(files.names, original)
     calibration = read_images(original, image_paths([images]), count=count, seed=how.seed)
     with _progress(quiet) as report:

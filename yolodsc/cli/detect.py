@@ -4,17 +4,17 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from yolodsc.cli import options
-from yolodsc.cli.network_files import model_files, open_detector
+from yolodsc.cli.network_files import load_network, model_files, names_of, open_detector
 from yolodsc.cli.outputs import ensure_outputs_differ_from_inputs
 from yolodsc.cli.progress import progress
 from yolodsc.cli.tables.table import aligned
 from yolodsc.cli.terminal import note, say
-from yolodsc.detection import Detections, Detector, ImageResult, Sources, Writer, class_numbers, sample_images
+from yolodsc.detection import Detections, Detector, ImageResult, Sources, Writer, class_numbers, is_classifier, sample_images
 from yolodsc.errors import OptionError
 from yolodsc.files import is_file
 from yolodsc.values import Value
@@ -43,6 +43,12 @@ class OutputOptions(Value, kw_only=True):
         json = [JsonWriter(self.json)] if self.json else []
         return [*writers, *json, *([CsvWriter(self.csv)] if self.csv else [])]
 
+    def ensure_none(self) -> None:
+        """Raise an `OptionError` if any file is named: results of classifiers are only printed."""
+        for name in ("save", "json", "csv", "txt", "crops"):
+            if getattr(self, name) is not None:
+                raise OptionError(f"--{name} is for detectors; this network is a classifier, whose classes are printed")
+
 
 def detect(
     *,
@@ -60,6 +66,7 @@ def detect(
     classes: Annotated[
         str | None, typer.Option(metavar="A,B", help="Names or numbers of the classes to report.", show_default="all")
     ] = None,
+    top: Annotated[int, typer.Option(min=1, metavar="N", help="Number of classes that a classifier reports.")] = 5,
     loading: options.LoadingOptions,
     running: options.RunningOptions,
     output: OutputOptions,
@@ -73,9 +80,13 @@ def detect(
     if not sources and save is None:
         save = SAMPLE_FOLDER
         note(f"no SOURCE given; sample photographs, saved with their boxes in {save}/")
-    detector = open_detector(
-        files, data=labels.data, thresh=thresh, loading=loading, detection=detection, running=running, quiet=quiet
-    )
+    loaded = load_network(files, loading)
+    if is_classifier(loaded):
+        output.ensure_none()
+        names = names_of(files, loaded, data=labels.data)
+        return _classify(loaded, names, paths, top=top, detection=detection, running=running, quiet=quiet)
+    common: dict[str, Any] = {"loading": loading, "detection": detection, "running": running, "quiet": quiet}
+    detector = open_detector(files, data=labels.data, thresh=thresh, network=loaded, **common)
     if classes is not None:
         detector.classes = class_numbers(detector.names, classes)
     if not quiet:
@@ -87,6 +98,13 @@ def detect(
             stack.callback(writer.close)
         stack.callback(detector.close)
         return _run(detector, paths, writers, output, quiet=quiet)
+
+
+def _classify(*given: Any, **options: Any) -> int:
+    """`classify`, imported only for classifiers."""
+    from yolodsc.cli.classify import classify
+
+    return classify(*given, **options)
 
 
 def _run(detector: Detector, paths: Sources, writers: list[Writer], output: OutputOptions, *, quiet: bool) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from yolodsc.cli.options import ClassOptions, DetectionOptions, LoadingOptions, NetworkOptions, RunningOptions, cores
 from yolodsc.cli.progress import Compiling
 from yolodsc.darknet import profile_named, read_names
-from yolodsc.detection import DEFAULT_MODEL, ModelFiles, resolve_model
+from yolodsc.detection import DEFAULT_MODEL, ModelFiles, names_beside, read_network, resolve_model
 from yolodsc.errors import OptionError
 
 if TYPE_CHECKING:
@@ -37,15 +37,13 @@ def model_files(network: NetworkOptions, classes: ClassOptions | None = None) ->
 
 
 def load_network(files: ModelFiles, loading: LoadingOptions) -> "Network":
-    """The network of a pair of files."""
-    from yolodsc.network import Network
-
-    return Network.load(
-        files.cfg,
-        files.weights,
+    """The network of a pair of files or an archive."""
+    return read_network(
+        files,
         profile=profile_named(loading.profile),
         partial=loading.partial,
         allow_nonfinite=loading.allow_nonfinite,
+        size=loading.size,
     )
 
 
@@ -58,29 +56,42 @@ def open_detector(
     detection: DetectionOptions,
     running: RunningOptions,
     quiet: bool,
+    network: "Network | None" = None,
 ) -> "Detector":
-    """The detector that the options of `detect` and `evaluate` describe; logs progress if its kernels take long to compile."""
+    """The detector that the options of `detect` and `evaluate` describe; logs progress if its kernels take long to compile.
+
+    Parameters
+    ----------
+    network
+        The network of the files, if it is loaded already.
+    """
     from yolodsc.detection import Detector
 
     threads, streams = cores(running.threads, running.streams, quiet=quiet)
-    return Detector.from_files(
-        files.cfg,
-        files.weights,
-        files.names,
-        data=data,
-        profile=profile_named(loading.profile),
-        partial=loading.partial,
-        allow_nonfinite=loading.allow_nonfinite,
+    network = network or load_network(files, loading)
+    return Detector(
+        network,
+        names_of(files, network, data=data),
         thresh=thresh,
         nms_thresh=detection.nms,
         geometry=detection.geometry,
         exif=detection.exif,
         decoder=detection.decoder,
+        tiles=detection.tiles,
+        tile_overlap=detection.tile_overlap,
         threads=threads,
         streams=streams,
         isa=running.isa,
         progress=None if quiet else Compiling(),
     )
+
+
+def names_of(files: ModelFiles, network: "Network", *, data: Path | None) -> tuple[str, ...]:
+    """Class names from the list or ``.data`` file of the options, or from the list beside the network; empty without any."""
+    from yolodsc.detection import listed_names
+
+    beside = None if data else names_beside(files.cfg, files.weights)
+    return listed_names(network, files.names or beside, data=data)
 
 
 def class_list(names: Path | None, network: "Network") -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Options that several subcommands share: types of single options, and groups of options that belong together."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -64,6 +64,27 @@ Exif = Annotated[
     bool | None,
     typer.Option("--exif/--no-exif", help="Rotate images by their EXIF orientation.", show_default="as the profile says"),
 ]
+Size = Annotated[
+    str | None,
+    typer.Option(
+        "--size",
+        metavar="N|WxH",
+        help="Input size of the network, such as 256 or 512x320 (width x height): multiples of its stride.",
+        show_default="as in the .cfg file",
+    ),
+]
+Tiles = Annotated[
+    str | None,
+    typer.Option(
+        "--tiles",
+        metavar="RxC|auto",
+        help="Find small objects: run the whole image and tiles of it, such as 2x3 (rows x columns); auto suits the image.",
+        show_default="no tiles",
+    ),
+]
+TileOverlap = Annotated[
+    float, typer.Option("--tile-overlap", min=0.0, max=0.9, metavar="SHARE", help="Share of a tile that neighbours have in common.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only.")]
 
 
@@ -93,6 +114,7 @@ class LoadingOptions(Value, kw_only=True):
     profile: ProfileName = "alexeyab"
     partial: Partial = False
     allow_nonfinite: AllowNonfinite = False
+    size: Size = None
 
 
 class DetectionOptions(Value, kw_only=True):
@@ -102,9 +124,11 @@ class DetectionOptions(Value, kw_only=True):
     letterbox: Letterbox = None
     exif: Exif = None
     decoder: DecoderName = "auto"
+    tiles: Tiles = None
+    tile_overlap: TileOverlap = 0.2
 
     @property
-    def geometry(self) -> str | None:
+    def geometry(self) -> Literal["stretch", "letterbox"] | None:
         """How images are fitted, by the name that the profile uses."""
         return None if self.letterbox is None else "letterbox" if self.letterbox else "stretch"
 

@@ -8,11 +8,9 @@ from yolodsc.cli import options
 from yolodsc.cli.network_files import model_files
 from yolodsc.cli.tables.table import aligned
 from yolodsc.cli.terminal import say
-from yolodsc.darknet import profile_named
 from yolodsc.decompose import MAX_RANK, read_images, separation_errors
-from yolodsc.detection import image_paths
+from yolodsc.detection import image_paths, read_network
 from yolodsc.errors import OptionError
-from yolodsc.network import Network
 
 
 def separate(
@@ -30,7 +28,7 @@ def separate(
 ) -> int:
     """Print the relative error of one layer by method and rank."""
     files = model_files(network)
-    loaded = Network.load(files.cfg, files.weights, profile=profile_named(profile))
+    loaded = read_network(files, profile=profile)
     numbers = _ranks(ranks)
     calibration = read_images(loaded, image_paths([images]), count=count, seed=seed)
     rows = separation_errors(loaded, layer, calibration, ranks=numbers, seed=seed, threads=threads)

@@ -49,6 +49,8 @@ OPTIONS = {
     "teacher": "--teacher",
     "thresh": "--thresh",
     "threads": "--threads",
+    "tile_overlap": "--tile-overlap",
+    "tiles": "--tiles",
     "warmup": "--warmup",
 }
 """Parameter of the library, and the option that sets it."""

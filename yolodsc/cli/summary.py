@@ -18,7 +18,7 @@ from yolodsc.detection import ModelFiles
 from yolodsc.engine import seconds_of, select_backend
 from yolodsc.errors import OptionError
 from yolodsc.files import write_bytes
-from yolodsc.network import Network, Summary, SummaryRow, summarise
+from yolodsc.network import Network, Summary, SummaryRow, at_size, summarise
 from yolodsc.schemas import dump_json
 
 ROUNDS = 50
@@ -76,7 +76,7 @@ def _write(path: Path, table: Any) -> None:
 def _load(source: Path | ModelFiles, loading: options.LoadingOptions) -> Network:
     """The network of these files; of a .cfg file alone, without weights."""
     if isinstance(source, Path):
-        return Network.build(read_cfg(source), profile=profile_named(loading.profile))
+        return at_size(Network.build(read_cfg(source), profile=profile_named(loading.profile)), loading.size)
     return load_network(source, loading)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from yolodsc.darknet import Section
 from yolodsc.errors import ConversionError
-from yolodsc.network import ConvolutionalLayer, Layer, Network, Weights, folded_exactly, renumbered
+from yolodsc.network import ConvolutionalLayer, Layer, Network, Weights, folded_exactly, geometry_options, renumbered
 
 Pair = tuple[ConvolutionalLayer, ConvolutionalLayer]
 
@@ -69,18 +69,7 @@ def _plain(layer: Layer, shared: set[int]) -> TypeGuard[ConvolutionalLayer]:
 
 def _section(depthwise: ConvolutionalLayer, pointwise: ConvolutionalLayer) -> Section:
     """The pointwise section with the depthwise layer's geometry."""
-    strides: dict[str, int | None] = {"stride": depthwise.stride_x, "stride_x": None, "stride_y": None}
-    if depthwise.stride_x != depthwise.stride_y:
-        strides |= {"stride_x": depthwise.stride_x, "stride_y": depthwise.stride_y}
-    padded = depthwise.padding == depthwise.size // 2
-    return pointwise.section.replaced(
-        size=depthwise.size,
-        pad=1 if padded else None,
-        padding=None if padded else depthwise.padding,
-        dilation=depthwise.dilation if depthwise.dilation > 1 else None,
-        groups=None,
-        **strides,
-    )
+    return pointwise.section.replaced(size=depthwise.size, groups=None, **geometry_options(depthwise))
 
 
 def _arrays(depthwise: ConvolutionalLayer, inner: Weights, outer: Weights) -> Weights:

@@ -125,8 +125,10 @@ OPENCV = Profile(
 PROFILES = {profile.name: profile for profile in (ALEXEYAB, PJREDDIE, OPENCV)}
 
 
-def profile_named(name: str) -> Profile:
-    """The profile called ``name``; an `OptionError` lists the known names."""
+def profile_named(name: str | Profile) -> Profile:
+    """The profile called ``name``, or the profile itself; an `OptionError` lists the known names."""
+    if isinstance(name, Profile):
+        return name
     if name not in PROFILES:
         raise OptionError(f"profile {name} is unknown; expected one of {', '.join(PROFILES)}")
     return PROFILES[name]

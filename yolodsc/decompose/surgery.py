@@ -9,7 +9,7 @@ from yolodsc.darknet import Option, Section
 from yolodsc.decompose.factor.forms import Form, Stage
 from yolodsc.decompose.factor.gram import Matrix
 from yolodsc.decompose.target import DecompositionTarget, convolutions
-from yolodsc.network import ConvolutionalLayer, Network, Weights, renumbered
+from yolodsc.network import ConvolutionalLayer, Network, Weights, geometry_options, renumbered
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,23 +72,11 @@ def chain_arrays(chain: Chain) -> list[Weights]:
 
 def _section(layer: ConvolutionalLayer, stage: Stage, *, last: bool) -> Section:
     """The cfg section of one stage; the last has the activation, the spatial one the geometry."""
-    options: dict[str, int | str] = {"filters": len(stage.weights), "size": stage.weights.shape[2], "stride": 1}
+    options: dict[str, int | str | None] = {"filters": len(stage.weights), "size": stage.weights.shape[2], "stride": 1}
     if stage.groups > 1:
         options["groups"] = stage.groups
     if stage.spatial:
-        options |= _geometry(layer)
+        options |= geometry_options(layer)
+        options["antialiasing"] = layer.antialiasing or None
     options["activation"] = layer.activation if last else "linear"
-    return Section("convolutional", tuple(Option(key, str(value)) for key, value in options.items()))
-
-
-def _geometry(layer: ConvolutionalLayer) -> dict[str, int | str]:
-    options: dict[str, int | str] = {"stride": layer.stride_x}
-    if layer.stride_x != layer.stride_y:
-        options |= {"stride_x": layer.stride_x, "stride_y": layer.stride_y}
-    padding = {"pad": 1} if layer.padding == layer.size // 2 else {"padding": layer.padding}
-    options |= padding
-    if layer.dilation > 1:
-        options["dilation"] = layer.dilation
-    if layer.antialiasing:
-        options["antialiasing"] = layer.antialiasing
-    return options
+    return Section("convolutional", tuple(Option(key, str(value)) for key, value in options.items() if value is not None))

@@ -6,10 +6,11 @@ bit-identical for any number of threads. BLAS with several threads would sum in 
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Self, TypeVar
 
-from threadpoolctl import threadpool_limits
+from yolodsc.engine import single_threaded_blas
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -20,15 +21,16 @@ class FitThreadPool:
 
     def __init__(self, threads: int) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decompose")
+        self._stack = ExitStack()
 
     def map(self, work: Callable[[T], R], parts: Iterable[T]) -> Iterable[R]:
         """Results in the order of ``parts``."""
         return self._pool.map(work, parts)
 
     def __enter__(self) -> Self:
-        self._limits = threadpool_limits(1, user_api="blas")
+        self._stack.enter_context(single_threaded_blas())
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._pool.shutdown(cancel_futures=True)
-        self._limits.restore_original_limits()
+        self._stack.close()

@@ -1,33 +1,37 @@
 """`Detector`: images in, `Detections` out."""
 
-from collections.abc import Callable, Collection, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import replace
+from os import PathLike
 from pathlib import Path
-from typing import Any, Self
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from yolodsc import engine
 from yolodsc.arrays import Array
-from yolodsc.darknet import ALEXEYAB, Profile, read_data_names, read_names
-from yolodsc.detection.classes import class_names, reported_classes
+from yolodsc.darknet import ALEXEYAB, Profile
+from yolodsc.detection.calls.image_input import ImageInput, ImageInputReader, in_memory, named_entries, shown_path
+from yolodsc.detection.calls.results import with_images
+from yolodsc.detection.calls.selection import CallOptions, SelectivePostprocessor, checked_thresholds
+from yolodsc.detection.classes import ClassSelection, class_numbers, listed_names, reported_classes
 from yolodsc.detection.detections import Detections
-from yolodsc.detection.model_files import DEFAULT_MODEL, names_beside, resolve_model
-from yolodsc.detection.network_input import InputReader, chosen_decoder, default_geometry
+from yolodsc.detection.model_files import ModelFiles, names_beside, read_network
+from yolodsc.detection.network_input import chosen_decoder, default_geometry
 from yolodsc.detection.pipeline import ImageResult, Pipeline
-from yolodsc.detection.postprocess import Postprocessor
 from yolodsc.errors import OptionError
-from yolodsc.images import Geometry, Placement, from_array
-from yolodsc.network import Network
+from yolodsc.images import Geometry, Placement
+from yolodsc.network import InputSize, Network
+
+if TYPE_CHECKING:
+    from yolodsc.detection.tiles import Tiling
 
 
 class Detector:
-    """A network with everything between image files and detections.
+    """A network with everything between images and detections.
 
     Parameters
     ----------
     network
-        Must have a head.
+        Must have a head; `Classifier` runs classifiers.
     names
         One for every class; class numbers if omitted.
     thresh, nms_thresh
@@ -35,7 +39,9 @@ class Detector:
     geometry
         How images are fitted; by default as profile and cfg say.
     classes
-        Report only these class numbers.
+        Report only these classes, given by name or number.
+    bgr
+        Arrays are in BGR order, as ``cv2.imread`` returns them.
     exif
         Turn images as their EXIF orientation says; by default as the profile does.
     decoder
@@ -51,11 +57,16 @@ class Detector:
     progress
         Called with the number of compiled kernels and their total while kernels are compiled: those of the network at once, those
         of the JPEG decoder in a reading thread at the first file that needs them.
+    tiles
+        Rows and columns of tiles, such as ``2x3``, that the network sees besides the whole image, for small objects in large
+        images; ``auto`` takes so many that each is reduced by at most 3.
+    tile_overlap
+        Share of a tile that neighbours have in common.
 
     Raises
     ------
     OptionError
-        A threshold lies outside 0..1, or the decoder is unknown.
+        A threshold lies outside 0..1, a class is unknown, or the decoder is unknown.
     CfgError
         The network has no head.
     """
@@ -63,29 +74,32 @@ class Detector:
     def __init__(
         self,
         network: Network,
-        names: tuple[str, ...] = (),
+        names: Sequence[str] = (),
         *,
         thresh: float | None = None,
         nms_thresh: float | None = None,
         geometry: Geometry | None = None,
-        classes: Collection[int] | None = None,
+        classes: ClassSelection | None = None,
+        bgr: bool = False,
         exif: bool | None = None,
         decoder: str = "auto",
         threads: int = 1,
         streams: int = 1,
         isa: str | None = None,
         progress: Callable[[int, int], None] | None = None,
+        tiles: str | tuple[int, int] | None = None,
+        tile_overlap: float = 0.2,
     ) -> None:
-        for name, value in (("thresh", thresh), ("nms_thresh", nms_thresh)):
-            if value is not None and not 0 <= value <= 1:
-                raise OptionError(f"{name}={value:g}: expected 0 to 1", parameter=name)
-        profile = network.profile
+        checked_thresholds(thresh=thresh, nms=nms_thresh, nms_name="nms_thresh")
+        profile, count = network.profile, reported_classes(network)
         self.network = network
-        self.names = names or tuple(str(number) for number in range(reported_classes(network)))
+        self.names = tuple(names) or tuple(str(number) for number in range(count))
         self.thresh = profile.thresh if thresh is None else thresh
         self.nms_thresh = profile.nms_thresh if nms_thresh is None else nms_thresh
-        self.classes = classes
-        self.reader = InputReader(
+        self.classes = None if classes is None else class_numbers(self.names, classes)
+        self.bgr = bgr
+        self.tiling = _tiling(tiles, tile_overlap)
+        self.reader = ImageInputReader(
             network=network,
             geometry=geometry or default_geometry(network),
             exif=profile.exif if exif is None else exif,
@@ -100,68 +114,105 @@ class Detector:
         cls,
         cfg: str | Path,
         weights: str | Path,
-        names: str | Path | None = None,
+        names: str | PathLike[str] | Sequence[str] | None = None,
         *,
         data: str | Path | None = None,
-        profile: Profile = ALEXEYAB,
+        profile: str | Profile = ALEXEYAB,
         partial: bool = False,
         allow_nonfinite: bool = False,
+        size: InputSize | None = None,
         **options: Any,
     ) -> Self:
         """Load a detector from files.
 
         Parameters
         ----------
+        cfg, weights
+            A pair of files, or the same ``.npz`` or ``.safetensors`` file twice.
         names
-            File of class names; by default a ``.names`` file beside ``cfg`` or ``weights``.
+            File of class names, or the names; by default a ``.names`` file beside ``cfg`` or ``weights``.
         data
             A ``.data`` file that points to the names, if ``names`` is omitted.
         profile, partial, allow_nonfinite
             As for `Network.load`.
+        size
+            Input size to run the network at, a side or (width, height); by default that of the cfg. See `network.at_size`.
         **options
             As for the class.
         """
-        network = Network.load(cfg, weights, profile=profile, partial=partial, allow_nonfinite=allow_nonfinite)
-        file = names or data or names_beside(Path(cfg), Path(weights))
-        listed: tuple[str, ...] = ()
-        if names is None and data is not None:
-            listed = read_data_names(data)
-        elif file:
-            listed = read_names(file)
-        return cls(network, class_names(network, listed, source=str(file)) if listed else (), **options)
+        files = ModelFiles(Path(cfg), Path(weights), None)
+        network = read_network(files, profile=profile, partial=partial, allow_nonfinite=allow_nonfinite, size=size)
+        beside = None if data else names_beside(files.cfg, files.weights)
+        return cls(network, listed_names(network, names or beside, data=data), **options)
+
+    def __repr__(self) -> str:
+        name = Path(self.network.cfg.file).name
+        return f"Detector({name}: {len(self.names)} classes, input {self.network.input_shape}, profile {self.network.profile.name})"
 
     @property
     def pipeline(self) -> Pipeline:
         """The pipeline from files to detections, with the present thresholds and classes."""
-        return Pipeline(self.reader, self.runner, self._postprocessor)
+        return self._pipeline(self._postprocessor())
 
-    @property
-    def _postprocessor(self) -> Postprocessor:
-        return Postprocessor(
-            network=self.network, names=self.names, thresh=self.thresh, nms_thresh=self.nms_thresh, classes=self.classes
-        )
+    def _pipeline(self, post: SelectivePostprocessor) -> Pipeline:
+        if self.tiling is not None:
+            from yolodsc.detection.tiles import TiledPipeline
 
-    def __call__(self, image: str | Path | NDArray[Any]) -> Detections:
-        """Detect objects in a file or an array.
+            return TiledPipeline(self.reader, self.runner, post, self.tiling)
+        return Pipeline(self.reader, self.runner, post)
+
+    def __call__(self, image: ImageInput, *, bgr: bool | None = None, **options: Unpack[CallOptions]) -> Detections:
+        """Detect objects in one image.
 
         Parameters
         ----------
         image
-            A path, or uint8 (H, W, 3) in RGB order; (H, W), (H, W, 1) and (H, W, 4) are converted.
+            A path; an ``http://`` or ``https://`` address; the bytes of a file, or a file that is open for reading bytes; an image
+            of Pillow; an array of uint8 (H, W, 3) in **RGB** order, where (H, W), (H, W, 1) and (H, W, 4) are converted; or a
+            tensor of PyTorch (C, H, W), of uint8 or of real numbers from 0 to 1. Arrays of ``cv2.imread`` and
+            ``cv2.VideoCapture`` are in BGR order: pass ``bgr=True``, otherwise red and blue are exchanged and objects are missed.
+        bgr
+            The array or tensor is in BGR order; by default as for the detector.
+        thresh, nms : float
+            Minimum score and maximum overlap, both strict; by default those of the detector.
+        classes
+            Report only these classes, given by name or number: ``"dog"``, ``["dog", 3]``; by default those of the detector.
+        max_detections : int
+            Maximum number of detections, the best first.
+        agnostic : bool
+            Suppress boxes that overlap a better box of any class, not only of the same class. Each box has its best class only.
 
         Raises
         ------
         ImageError
-            The file cannot be read, or the array has another type or shape.
+            The image cannot be read, or the array has another type or shape.
+        OptionError
+            A threshold or class is invalid.
         """
-        if isinstance(image, str | Path):
-            return self.pipeline.one(self.reader.read(image), path=str(image))
-        pixels = from_array(np.asarray(image), channels=self.network.input_shape.channels)
-        return self.pipeline.one(self.reader.fit(pixels))
+        post = self._postprocessor(**options)
+        entry = in_memory(image, bgr=self.bgr if bgr is None else bgr)
+        given = self.reader.read(entry)
+        return replace(self._pipeline(post).one(given, path=shown_path(entry)), image=given.image)
 
-    def many(self, paths: Iterable[str]) -> Generator[ImageResult]:
-        """Detect objects in many files, in their order; see `Pipeline.many`."""
-        return self.pipeline.many(paths)
+    def many(
+        self, images: Iterable[ImageInput], *, bgr: bool | None = None, **options: Unpack[CallOptions]
+    ) -> Generator[ImageResult]:
+        """Detect objects in many images, in their order; see `Pipeline.many`.
+
+        Reading, running the network and suppression overlap. An image that cannot be read gives a result with an ``error`` instead
+        of detections. Images may come from an endless iterator. Each result and its detections keep their image: to keep the
+        detections of many images, keep ``result.detections.without_image()``.
+
+        Parameters
+        ----------
+        images
+            Images as for a call; arrays and tensors of four axes are batches, (N, H, W, C) and (N, C, H, W).
+        bgr, **options
+            As for a call.
+        """
+        post = self._postprocessor(**options)
+        entries = named_entries(images, bgr=self.bgr if bgr is None else bgr)
+        return with_images(self._pipeline(post).many(entries))
 
     def detections(
         self, outputs: dict[int, Array], placement: Placement, *, width: int, height: int, path: str | None = None
@@ -175,20 +226,49 @@ class Detector:
         width, height
             Size of the image in pixels.
         """
-        post = self._postprocessor
+        post = self._postprocessor()
         return post.detections(
             post.candidates(outputs, placement, width=width, height=height), width=width, height=height, path=path
         )
 
     def close(self) -> None:
-        """Release the runner's threads and memory."""
+        """Release the runner's threads and memory; leaving a ``with`` block does so too."""
         self.runner.close()
 
+    def __enter__(self) -> Self:
+        return self
 
-def load(model: str | Path = DEFAULT_MODEL, *, profile: Profile = ALEXEYAB, **options: Any) -> Detector:
-    """Load a detector by the name of a shipped network, or from a directory with one ``.cfg``, ``.weights`` and ``.names``.
+    def __exit__(self, *raised: object) -> None:
+        self.close()
 
-    ``options`` are those of `Detector`, such as ``thresh``, ``threads`` or ``decoder``.
-    """
-    files = resolve_model(str(model))
-    return Detector.from_files(files.cfg, files.weights, files.names, profile=profile, **options)
+    def _postprocessor(
+        self,
+        *,
+        thresh: float | None = None,
+        nms: float | None = None,
+        classes: ClassSelection | None = None,
+        max_detections: int | None = None,
+        agnostic: bool = False,
+    ) -> SelectivePostprocessor:
+        """The postprocessor of one call."""
+        checked_thresholds(thresh=thresh, nms=nms)
+        if max_detections is not None and max_detections < 0:
+            raise OptionError(f"max_detections={max_detections}: expected 0 or more", parameter="max_detections")
+        return SelectivePostprocessor(
+            network=self.network,
+            names=self.names,
+            thresh=self.thresh if thresh is None else thresh,
+            nms_thresh=self.nms_thresh if nms is None else nms,
+            classes=self.classes if classes is None else class_numbers(self.names, classes),
+            max_detections=max_detections,
+            agnostic=agnostic,
+        )
+
+
+def _tiling(tiles: str | tuple[int, int] | None, overlap: float) -> "Tiling | None":
+    """Return the tiling of the options; imported only if there is one."""
+    if tiles is None:
+        return None
+    from yolodsc.detection.tiles import Tiling
+
+    return Tiling.of(tiles, overlap)

@@ -49,15 +49,15 @@ class Postprocessor(Value, kw_only=True):
 
     def detections(self, candidates: Candidates, *, width: int, height: int, path: str | None = None) -> Detections:
         """Suppress overlapping candidates and return the rest in pixels."""
-        profile, last = self.network.profile, self.network.heads[-1]
-        kept = nms(
-            candidates,
-            kind=last.nms_kind if profile.nms == "cfg" else "default",
-            thresh=self.nms_thresh,
-            beta=last.beta_nms,
-        )
+        kept = self.suppressed(candidates)
         detections = Detections.from_candidates(kept, names=self.names, width=width, height=height, path=path)
         return detections if self.classes is None else detections.of_classes(self.classes)
+
+    def suppressed(self, candidates: Candidates) -> Candidates:
+        """Suppress overlapping candidates class by class, as profile and cfg select."""
+        profile, last = self.network.profile, self.network.heads[-1]
+        kind = last.nms_kind if profile.nms == "cfg" else "default"
+        return nms(candidates, kind=kind, thresh=self.nms_thresh, beta=last.beta_nms)
 
 
 def _relative(candidates: Candidates, head: Head, placement: Placement) -> Candidates:

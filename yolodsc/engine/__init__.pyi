@@ -1,6 +1,8 @@
 from .compilation import compile as compile
 from .fastdsc.piecewise_linear import add_bias_and_activate as add_bias_and_activate
 from .fastdsc.runner import FastDscRunner as FastDscRunner
+from .plan.arena import shared_offsets as shared_offsets
+from .runtime.blas import single_threaded_blas as single_threaded_blas
 from .runtime.cores import capped_at_cores as capped_at_cores
 from .runtime.entry import PlanEntry as PlanEntry
 from .runtime.entry import seconds_of as seconds_of

@@ -95,11 +95,13 @@ def inference_settings(detector: Detector, dataset: Dataset, *, cfg: Path, weigh
         "cfg": _digest(cfg),
         "weights": _digest(weights),
         "profile": detector.network.profile.name,
+        "input": list(detector.network.input_shape),
         "thresh": detector.thresh,
         "nms": detector.nms_thresh,
         "geometry": detector.reader.geometry,
         "exif": detector.reader.exif,
         "decoder": detector.reader.decoder,
+        "tiles": None if detector.tiling is None else str(detector.tiling),
         "origin": dataset.origin,
     }
 

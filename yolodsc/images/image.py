@@ -6,26 +6,23 @@ An image is (H, W, C) uint8, RGB or grey, until `fit` makes the planar float32 (
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from yolodsc.arrays import Array, Shape
 from yolodsc.darknet import Profile
 from yolodsc.errors import ImageError
 from yolodsc.files import replacing
 from yolodsc.images import preprocess
-from yolodsc.images.jpeg import KERNELS, read_jpeg
+from yolodsc.images.conversion import ImageArray, from_pillow
+from yolodsc.images.jpeg import KERNELS, decode_jpeg, read_jpeg
 from yolodsc.images.limits import open_image
-from yolodsc.images.preprocess import grey, planar, reference, resized
+from yolodsc.images.preprocess import planar, reference, resized
 from yolodsc.values import Value
 
 if TYPE_CHECKING:
     from PIL import Image
-
-ImageArray = NDArray[np.uint8]
-"""(H, W, C) with C = 1 or 3, RGB."""
 
 Geometry = Literal["stretch", "letterbox"]
 
@@ -39,21 +36,22 @@ GREY = np.float32(0.5)
 
 
 class Placement(Value):
-    """Where the image lies in the network's input, relative to it: what `undo` needs.
+    """Position of the image in the network's input, as `undo` needs it.
 
     Attributes
     ----------
     scale : (x, y)
-        Size of the image's image in the input.
+        Size of the resized image relative to the input.
     offset : (x, y)
-        Its left upper corner: the fractional half of what is left, though pixels are pasted at the integer half.
+        Upper left corner relative to the input. It is half of the border and may be fractional; the pixels are pasted at the
+        integer part.
     """
 
     scale: tuple[float, float] = (1.0, 1.0)
     offset: tuple[float, float] = (0.0, 0.0)
 
     def undo(self, boxes_xywh: Array) -> Array:
-        """Boxes (N, 4) relative to the image, from boxes relative to the input (``yolo_layer.c: correct_yolo_boxes``)."""
+        """Convert boxes (N, 4) from relative to the input to relative to the image (``yolo_layer.c: correct_yolo_boxes``)."""
         scale = np.array([*self.scale, *self.scale], np.float32)
         offset = np.array([*self.offset, 0, 0], np.float32)
         return (boxes_xywh - offset) / scale
@@ -66,21 +64,26 @@ DECODERS: tuple[Decoder, ...] = ("darknet", "fast")
 
 
 def read_image(
-    path: str | Path,
+    source: str | Path | bytes,
     *,
+    name: str | None = None,
     channels: int = 3,
     exif: bool = False,
     decoder: Decoder = "fast",
     admit: Callable[[int], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ImageArray:
-    """Decode a file to RGB (``channels=3``) or grey (1).
+    """Decode a file, or the content of one, to RGB (``channels=3``) or grey (1).
 
     Alpha is dropped, 16 bits are cut to 8, and an animation gives its first frame. The grey of a JPEG is its luma plane, as in
     stb_image; that of other files is a weighted sum of RGB.
 
     Parameters
     ----------
+    source
+        A path, or the bytes of a file.
+    name
+        What errors call the image; by default the path.
     exif
         Turn the image as its EXIF orientation says. Darknet does not.
     decoder
@@ -95,12 +98,14 @@ def read_image(
     ImageError
         The file is missing, no image, damaged, or beyond the limits of `images.limits`.
     """
-    stb = decoder == "darknet" or channels == 1
-    pixels = read_jpeg(Path(path), channels=channels, admit=admit, progress=progress) if stb else None
+    name = name or (f"image of {len(source)} bytes" if isinstance(source, bytes) else str(source))
+    pixels = None
+    if decoder == "darknet" or channels == 1:
+        pixels = _jpeg(source, channels=channels, admit=admit, progress=progress)
     if pixels is not None and not exif:
         return pixels
     try:
-        with open_image(path) as image:
+        with open_image(source, name=name) as image:
             if pixels is not None:
                 return _turned(pixels, image)
             if admit:
@@ -109,11 +114,20 @@ def read_image(
     except (ImageError, MemoryError, CancelledError):
         raise
     except Exception as error:  # decoders raise errors of any class
-        raise ImageError(f"{path}: {_reason(error)}") from None
+        raise ImageError(f"{name}: {_reason(error)}") from None
+
+
+def _jpeg(
+    source: str | Path | bytes, *, channels: int, admit: Callable[[int], None] | None, progress: Callable[[int, int], None] | None
+) -> ImageArray | None:
+    """What the ``darknet`` decoder makes of a file or of its content."""
+    if isinstance(source, bytes):
+        return decode_jpeg(source, channels=channels, admit=admit, progress=progress)
+    return read_jpeg(Path(source), channels=channels, admit=admit, progress=progress)
 
 
 def _reason(error: Exception) -> str:
-    """The first line of what Pillow or the system reports."""
+    """Return the first line of the message of Pillow or the system."""
     if isinstance(error, FileNotFoundError):
         return "no such file"
     from PIL import UnidentifiedImageError
@@ -125,14 +139,14 @@ def _reason(error: Exception) -> str:
 
 
 def _transposed(image: "Image.Image") -> "Image.Image":
-    """An image turned as its EXIF orientation says."""
+    """Turn an image as its EXIF orientation says."""
     from PIL import ImageOps
 
     return ImageOps.exif_transpose(image)
 
 
 def _turned(pixels: ImageArray, image: "Image.Image") -> ImageArray:
-    """Pixels (H, W, C) turned as the EXIF orientation of their file says."""
+    """Return pixels (H, W, C) turned as the EXIF orientation of their file says."""
     from PIL import ExifTags, Image, ImageOps
 
     exif = image.getexif()
@@ -144,53 +158,8 @@ def _turned(pixels: ImageArray, image: "Image.Image") -> ImageArray:
     return np.asarray(turned).reshape(turned.height, turned.width, -1)
 
 
-def from_pillow(image: "Image.Image", *, channels: int = 3) -> ImageArray:
-    """A Pillow image of any mode as (H, W, channels) bytes."""
-    if channels not in (1, 3):
-        raise ImageError(f"the network reads {channels} channels; images give 1 or 3")
-    if image.mode in ("I", "F") or image.mode.startswith("I;"):
-        pixels = _deep_grey(np.asarray(image))
-    elif image.mode in ("1", "L", "LA"):
-        pixels = np.asarray(image.convert("L"))
-    else:
-        return from_array(np.asarray(image if image.mode == "RGB" else image.convert("RGB")), channels=channels)
-    return from_array(pixels, channels=channels)
-
-
-def from_array(pixels: NDArray[Any], *, channels: int = 3) -> ImageArray:
-    """Bytes (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) as (H, W, channels); an `ImageError` for anything else."""
-    if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or not pixels.size:
-        raise ImageError(f"array of {pixels.dtype} {pixels.shape}; expected uint8 (height, width, 1, 3 or 4)")
-    image: ImageArray = pixels[..., None] if pixels.ndim == 2 else pixels
-    if image.shape[2] == 4:
-        image = image[..., :3]
-    if image.shape[2] not in (1, 3):
-        raise ImageError(f"array of {image.shape[2]} channels; expected 1, 3 or 4")
-    if image.shape[2] == channels:
-        return image
-    if channels == 3:
-        repeated: ImageArray = np.repeat(image, 3, axis=2)
-        return repeated
-    return grey(image)
-
-
-def _deep_grey(pixels: NDArray[Any]) -> ImageArray:
-    """Grey of more than 8 bits, or real numbers.
-
-    The upper 8 of 16 bits, as stb_image cuts them, or of as many as the largest value takes beyond that; integers below 256 are
-    taken for 8 bits already, real numbers within 0..1 for shares of white.
-    """
-    top = float(np.nanmax(pixels, initial=0.0))
-    if pixels.dtype.kind == "f":
-        shares = np.nan_to_num(pixels, nan=0.0) * (255 if top <= 1 else 1)
-        return np.clip(np.rint(shares), 0, 255).astype(np.uint8)
-    bits = 8 if top < 2**8 else max(16, int(top).bit_length())
-    cut: ImageArray = np.clip(pixels.astype(np.int64) >> (bits - 8), 0, 255).astype(np.uint8)
-    return cut
-
-
 def to_planar(image: ImageArray) -> Array:
-    """(H, W, C) bytes to (C, H, W) in 0..1 (``image.c: load_image_stb``)."""
+    """Convert (H, W, C) bytes to (C, H, W) in 0..1 (``image.c: load_image_stb``)."""
     height, width, channels = image.shape
     out = np.empty((channels, height, width), np.float32)
     planar(image, out)
@@ -200,12 +169,12 @@ def to_planar(image: ImageArray) -> Array:
 def fit(
     image: ImageArray, shape: Shape, *, profile: Profile, geometry: Geometry, out: Array | None = None
 ) -> tuple[Array, Placement]:
-    """An image as the network's input of ``shape``, and where it lies there.
+    """Return an image as the network's input of ``shape``, and its placement.
 
     Parameters
     ----------
     out
-        Where to write the input: float32 in C order, of ``shape``; a new array unless given.
+        Array for the input: float32 in C order, of ``shape``; a new array by default.
     """
     canvas = np.empty(shape, np.float32) if out is None else out
     if canvas.shape != tuple(shape):
@@ -223,8 +192,24 @@ def fit(
     return canvas, Placement(scale, offset)
 
 
+def fit_centre(image: ImageArray, shape: Shape, *, profile: Profile) -> Array:
+    """Return the centre of an image as the input of a classifier: the shorter side is resized to the input's width.
+
+    Pixels beyond the image repeat its border. Source: ``classifier.c: predict_classifier``, ``image.c: resize_min, crop_image``.
+    """
+    height, width = image.shape[:2]
+    if width < height:
+        width, height = shape.width, max(1, height * shape.width // width)
+    else:
+        width, height = max(1, width * shape.width // height), shape.width
+    whole, _ = fit(image, Shape(shape.channels, height, width), profile=profile, geometry="stretch")
+    rows = np.clip(np.arange(shape.height) + int((height - shape.height) / 2), 0, height - 1)
+    columns = np.clip(np.arange(shape.width) + int((width - shape.width) / 2), 0, width - 1)
+    return np.ascontiguousarray(whole[:, rows][:, :, columns])
+
+
 def letterboxed(width: int, height: int, shape: Shape) -> tuple[int, int]:
-    """Largest size with the image's aspect that fits, cut to whole pixels (``image.c: letterbox_image``)."""
+    """Return the largest size with the aspect of the image that fits, cut to whole pixels (``image.c: letterbox_image``)."""
     if np.float32(shape.width) / np.float32(width) < np.float32(shape.height) / np.float32(height):
         return shape.width, max(1, height * shape.width // width)
     return max(1, width * shape.height // height), shape.height
@@ -249,7 +234,7 @@ WRITABLE_EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif
 
 
 def write_image(path: str | Path, image: ImageArray) -> None:
-    """Write an image in the format of the file's ending (JPEG at quality 92), whole or not at all."""
+    """Write an image in the format of the extension (JPEG at quality 92); the file is complete or absent."""
     ending = Path(path).suffix.lower()
     if ending not in WRITABLE_EXTENSIONS:
         raise ImageError(f"{path}: unknown ending; expected one of {' '.join(sorted(WRITABLE_EXTENSIONS))}")

@@ -1,8 +1,9 @@
-"""Image files, opened and checked before anything is decoded: what a small file may ask for is bounded."""
+"""Opening of image files: limits on size and content, checked before anything is decoded."""
 
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,41 +27,53 @@ _CHUNK = 2**20
 
 
 @contextmanager
-def open_image(path: str | Path) -> Iterator["Image.Image"]:
-    """An image whose header was read and whose pixels were not.
+def open_image(source: str | Path | bytes, *, name: str | None = None) -> Iterator["Image.Image"]:
+    """Open an image and read its header; the pixels are not decoded.
+
+    Parameters
+    ----------
+    source
+        A path, or the bytes of a file.
+    name
+        What errors call the image; by default the path.
 
     Raises
     ------
     ImageError
-        The file is a device or pipe, longer than `MAX_BYTES`, or its header says more than the limits above. Pillow's own errors
-        pass.
+        The file is a device or pipe, is longer than `MAX_BYTES`, or exceeds one of the limits above. Errors of Pillow are passed
+        on.
     """
-    regular_size(path, max_bytes=MAX_BYTES, error=ImageError)
+    name = name or (f"image of {len(source)} bytes" if isinstance(source, bytes) else str(source))
+    if isinstance(source, bytes):
+        if len(source) > MAX_BYTES:
+            raise ImageError(f"{name}: {len(source)} bytes; expected at most {MAX_BYTES}")
+    else:
+        regular_size(source, max_bytes=MAX_BYTES, error=ImageError)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with _recognised(path) as image:
+        with _recognised(source) as image:
             width, height = image.size
             if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
-                raise ImageError(f"{path}: {width}x{height} pixels; at most {MAX_PIXELS} are read, {MAX_SIDE} a side")
-            if image.format in ("JPEG", "MPO") and (scans := _scans(path)) > (allowed := scans_allowed(width * height)):
-                raise ImageError(f"{path}: a JPEG of {scans} scans; at most {allowed} are read at {width}x{height} pixels")
+                raise ImageError(f"{name}: {width}x{height} pixels; at most {MAX_PIXELS} are read, {MAX_SIDE} a side")
+            if image.format in ("JPEG", "MPO") and (scans := _scans(source)) > (allowed := scans_allowed(width * height)):
+                raise ImageError(f"{name}: a JPEG of {scans} scans; at most {allowed} are read at {width}x{height} pixels")
             yield image
 
 
-def _recognised(path: str | Path) -> "Image.Image":
+def _recognised(source: str | Path | bytes) -> "Image.Image":
     from PIL import Image, UnidentifiedImageError
 
     Image.preinit()  # the common formats; the others take longer to import, and only where none of these fits
     try:
-        return Image.open(path, formats=FORMATS)
+        return Image.open(BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)
     except KeyError:  # a Pillow that does not know AVIF, the last of them
         raise UnidentifiedImageError from None
 
 
-def _scans(path: str | Path) -> int:
-    """How many start-of-scan markers a JPEG has: entropy-coded data have none, so thumbnails are all that may be counted too."""
+def _scans(source: str | Path | bytes) -> int:
+    """Count the start-of-scan markers of a JPEG. Entropy-coded data contain none; those of embedded thumbnails may be counted."""
     count, before = 0, b""
-    with Path(path).open("rb") as file:
+    with BytesIO(source) if isinstance(source, bytes) else Path(source).open("rb") as file:
         while part := file.read(_CHUNK):
             count += (before + part).count(b"\xff\xda")
             before = part[-1:] if part[-1:] == b"\xff" else b""

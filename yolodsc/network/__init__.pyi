@@ -10,6 +10,9 @@ from .dependencies import reachable as reachable
 from .finite import require_finite as require_finite
 from .folding import folded as folded
 from .folding import folded_exactly as folded_exactly
+from .input_size import InputSize as InputSize
+from .input_size import at_size as at_size
+from .input_size import parse_size as parse_size
 from .layer import INPUT_INDEX as INPUT_INDEX
 from .layer import MAX_WORKING as MAX_WORKING
 from .layer import Head as Head
@@ -49,7 +52,8 @@ from .reference.batch_norm import scale_and_shift as scale_and_shift
 from .reference.convolution import BLUR_GEOMETRY as BLUR_GEOMETRY
 from .reference.convolution import binarized_weights as binarized_weights
 from .reference.product import Product as Product
-from .renumbering import renumbered as renumbered
+from .sections import geometry_options as geometry_options
+from .sections import renumbered as renumbered
 from .summary import Summary as Summary
 from .summary import SummaryRow as SummaryRow
 from .summary import summarise as summarise

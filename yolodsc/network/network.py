@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import field
 
 from yolodsc.arrays import Array, Shape
-from yolodsc.darknet import ALEXEYAB, Cfg, Profile, Section, read_cfg
+from yolodsc.darknet import ALEXEYAB, Cfg, Profile, Section, profile_named, read_cfg
 from yolodsc.errors import CfgError
 from yolodsc.files import write_bytes
 from yolodsc.network.build import build_layers
@@ -62,7 +62,7 @@ class Network(Value, eq=False):
         cfg: str | Path,
         weights: str | Path,
         *,
-        profile: Profile = ALEXEYAB,
+        profile: str | Profile = ALEXEYAB,
         partial: bool = False,
         allow_nonfinite: bool = False,
     ) -> Self:
@@ -70,6 +70,8 @@ class Network(Value, eq=False):
 
         Parameters
         ----------
+        profile
+            A profile or its name: ``alexeyab``, ``pjreddie`` or ``opencv``.
         partial
             Accept a weights file that is too short or too long; ``notes`` describes the difference.
         allow_nonfinite
@@ -79,6 +81,7 @@ class Network(Value, eq=False):
         ------
         CfgError, WeightsError
         """
+        profile = profile_named(profile)
         blueprint = cls._blueprint(read_cfg(cfg), profile)
         file = read_weights(weights, blueprint.layers, partial=partial)
         if not allow_nonfinite:
@@ -118,7 +121,14 @@ class Network(Value, eq=False):
             if old.weight_shapes() != new.weight_shapes():
                 was = f"{self.input_shape.height}x{self.input_shape.width}"
                 raise new.section.error(f"has weights for images of {was}, not of {height}x{width}")
-        return built.with_weights(self.weights, header=self.header)
+        remarks = tuple(remark for remark in self.notes if remark not in built.notes)  # of the weights file
+        return built.with_weights(self.weights, header=self.header, notes=remarks)
+
+    def __repr__(self) -> str:
+        numbers = sum(array.size for arrays in self.weights for array in arrays.values())
+        kinds = ", ".join(head.type for head in self.heads) or "no head"
+        name = Path(self.cfg.file).name
+        return f"Network({name}: {len(self.layers)} layers, input {self.input_shape}, {kinds}, {numbers / 1e6:.2f} M parameters)"
 
     @property
     def heads(self) -> tuple[Head, ...]:

@@ -15,21 +15,34 @@ COLUMNS = ("path", "class", "score", "xmin", "ymin", "xmax", "ymax")
 
 
 class CsvWriter:
-    """``path,class,score,xmin,ymin,xmax,ymax`` with a heading."""
+    """``path,class,score,xmin,ymin,xmax,ymax`` with a heading.
 
-    def __init__(self, path: str | Path) -> None:
+    Parameters
+    ----------
+    path
+        The file.
+    frames, tracks
+        Add the columns ``frame`` and ``track_id``, which stay empty for images and for detections without a track. Without the
+        column ``frame``, the number of a frame follows the path: ``clip.mp4#17``.
+    """
+
+    def __init__(self, path: str | Path, *, frames: bool = False, tracks: bool = False) -> None:
+        self._frames, self._tracks = frames, tracks
         self._stack = ExitStack()
         self._rows = csv.writer(self._stack.enter_context(replacing(path, error=ImageError, mode="w")))
-        self._rows.writerow(COLUMNS)
+        self._rows.writerow((*COLUMNS, *["frame"] * frames, *["track_id"] * tracks))
 
     def add(self, detections: Detections, image: ImageArray) -> None:
         """A row for each detection."""
         del image
-        rows = zip(detections.class_names(), detections.scores, detections.boxes_xyxy, strict=True)
-        path = text_cell(detections.path or "")
+        frame = "" if detections.frame is None else str(detections.frame)
+        path = text_cell((detections.path or "") + (f"#{frame}" if frame and not self._frames else ""))
+        tracks = detections.track_ids if detections.track_ids is not None else [-1] * len(detections)
+        rows = zip(detections.class_names(), detections.scores, detections.boxes_xyxy, tracks, strict=True)
         try:
-            for name, score, box in rows:
-                self._rows.writerow([path, text_cell(name), f"{score:.6f}", *(f"{side:.2f}" for side in box)])
+            for name, score, box, track in rows:
+                more = [*[frame] * self._frames, *["" if track < 0 else str(track)] * self._tracks]
+                self._rows.writerow([path, text_cell(name), f"{score:.6f}", *(f"{side:.2f}" for side in box), *more])
         except OSError:  # the file may end within a row: it goes, and the error names it
             self._stack.__exit__(*sys.exc_info())
             raise

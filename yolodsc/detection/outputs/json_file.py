@@ -21,11 +21,12 @@ class JsonWriter:
         self._frames = 0
 
     def add(self, detections: Detections, image: ImageArray) -> None:
-        """One frame, numbered from 1."""
+        """One frame, numbered from 1; frames of videos keep their numbers."""
         del image
         separator = ",\n" if self._frames else "\n"
         self._frames += 1
-        frame = dump_json(detections.to_json(frame_id=self._frames), file=self._path, error=ImageError, indent=1)
+        frame_id = self._frames if detections.frame is None else detections.frame
+        frame = dump_json(detections.to_darknet(frame_id=frame_id), file=self._path, error=ImageError, indent=1)
         try:
             self._file.write(separator + frame)
         except OSError:  # the file may end within a frame: it goes, and the error names it

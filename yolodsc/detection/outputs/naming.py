@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from yolodsc import files
+from yolodsc.detection.detections import Detections
 from yolodsc.errors import ImageError
 
 
@@ -35,3 +36,8 @@ class OutputNames:
             if (name == first or name not in self._numbers) and not self._reads(self.folder / name):
                 self._numbers.setdefault(name, 2)
                 return self.folder / name
+
+    def frame_path(self, detections: Detections, *, suffix: str, addition: str = "") -> Path:
+        """Return a path for an output of an image, or of a frame of a video, whose number follows the stem."""
+        frame = "" if detections.frame is None else f"_{detections.frame:06d}"
+        return self.path(detections.path, suffix=suffix, addition=frame + addition)

@@ -10,7 +10,7 @@ from yolodsc.arrays import Array
 from yolodsc.engine.fastdsc.convolution import Pointwise, convolution_step
 from yolodsc.engine.fastdsc.matmul import MatmulPool, Step
 from yolodsc.engine.plan.graph import is_pool
-from yolodsc.engine.runtime.blas import held
+from yolodsc.engine.runtime.blas import single_threaded_blas
 from yolodsc.engine.runtime.entry import PlanEntry
 from yolodsc.jit import ForkLock
 from yolodsc.network import INPUT_INDEX, MAX_WORKING, ConvolutionalLayer, Layer, MaxpoolLayer, Network, Weights, reachable
@@ -83,7 +83,7 @@ class FastDscRunner:
         self.close()
 
     def _run(self, image: Array) -> dict[int, Array]:
-        with self._lock.held(), held():
+        with self._lock.held(), single_threaded_blas():
             self._image[:] = image
             with np.errstate(all="ignore"):
                 for _, step in self._steps:

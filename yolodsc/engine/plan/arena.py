@@ -1,13 +1,15 @@
 """The arena: one block of memory in which buffers with disjoint lifetimes share addresses.
 
-Buffers are placed largest first, each at the lowest offset that is free during its lifetime. For
-mobilenetv2-yolov3-nano-voc the arena has 2.5 MB where separate buffers have 10.1 MB.
+For mobilenetv2-yolov3-nano-voc the arena has 2.5 MB where separate buffers have 10.1 MB.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TypeVar
 
 from yolodsc.engine.plan.layout import ARENA, LINE, Buffer
 from yolodsc.values import Value
+
+Key = TypeVar("Key", bound=Hashable)
 
 Lifetimes = Mapping[Buffer, tuple[int, int]]
 """First and last operation that uses each buffer."""
@@ -22,14 +24,22 @@ class ArenaLayout(Value):
 
 def lay_out(lifetimes: Lifetimes) -> ArenaLayout:
     """Assign an offset to each buffer."""
+    return ArenaLayout(*shared_offsets({buffer: buffer.size + -buffer.size % LINE + LINE for buffer in lifetimes}, lifetimes))
+
+
+def shared_offsets(sizes: Mapping[Key, int], lifetimes: Mapping[Key, tuple[int, int]]) -> tuple[dict[Key, int], int]:
+    """Return an offset for each buffer, and the size of the memory: buffers with disjoint lifetimes share it.
+
+    The largest buffer comes first, of equal ones the earlier; each gets the lowest offset that is free during its life.
+    """
     placed: list[tuple[int, int, int, int]] = []  # first, last, start, end
-    offsets: dict[Buffer, int] = {}
-    for buffer, (first, last) in sorted(lifetimes.items(), key=lambda item: -item[0].size):
+    offsets: dict[Key, int] = {}
+    for key, size in sorted(sizes.items(), key=lambda item: -item[1]):
+        first, last = lifetimes[key]
         taken = sorted((start, end) for born, dead, start, end in placed if born <= last and first <= dead)
-        size = buffer.size + -buffer.size % LINE + LINE
-        offsets[buffer] = offset = _gap(taken, size)
+        offsets[key] = offset = _gap(taken, size)
         placed.append((first, last, offset, offset + size))
-    return ArenaLayout(offsets, max((end for *_, end in placed), default=0))
+    return offsets, max((end for *_, end in placed), default=0)
 
 
 def lifetimes_of(operations: Sequence[tuple[Sequence[Buffer], Sequence[Buffer]]]) -> dict[Buffer, tuple[int, int]]:

@@ -1,10 +1,11 @@
-"""Limits BLAS to one thread while a runner works.
+"""Limits BLAS to one thread while a runner, a training step or a decomposition works.
 
 BLAS splits sums differently for each number of threads, so results would depend on it. Its threads on the cores of a runner's
 threads are far slower than either alone (27 ms became 600). The limit is per process, so runners that work at the same time share
 it: the first sets it, the last removes it.
 """
 
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,11 +18,16 @@ from yolodsc.jit import ForkLock, at_child
 
 
 @cache
-def _libraries() -> Any:
-    """The BLAS libraries that are loaded, NumPy's among them; cached, because finding them takes milliseconds."""
+def _libraries(*, scipy: bool) -> Any:
+    """The BLAS libraries that are loaded, NumPy's and perhaps SciPy's; cached, because finding them takes milliseconds."""
+    del scipy  # a key of the cache: SciPy brings a library of its own
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
+
+
+def _loaded() -> Any:
+    return _libraries(scipy="scipy.linalg.cython_blas" in sys.modules or "scipy.linalg.blas" in sys.modules)
 
 
 class _Limit:
@@ -36,7 +42,7 @@ class _Limit:
     def take(self) -> None:
         with self._lock.held():
             if not self._holders:
-                self._limits.append(_libraries().limit(limits=1, user_api="blas"))
+                self._limits.append(_loaded().limit(limits=1, user_api="blas"))
             self._holders.append(threading.get_ident())
 
     def give(self) -> None:
@@ -60,7 +66,7 @@ _limit = _Limit()
 
 
 @contextmanager
-def held() -> Iterator[None]:
+def single_threaded_blas() -> Iterator[None]:
     """Limit BLAS to one thread inside the ``with`` block."""
     _limit.take()
     try:
@@ -71,6 +77,6 @@ def held() -> Iterator[None]:
 
 def _clear_owner() -> None:
     """Allow any thread to set the limit: threadpoolctl >= 3.8 otherwise ignores all threads but the first that set it."""
-    for library in _libraries().lib_controllers:
+    for library in _loaded().lib_controllers:
         if clear := getattr(library, "clear_controlling_thread", None):
             clear(force=True)

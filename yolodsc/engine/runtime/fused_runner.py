@@ -12,7 +12,7 @@ import numpy as np
 from yolodsc.arrays import Array
 from yolodsc.engine.operations.planar import ReferenceOperation
 from yolodsc.engine.plan.layout import ARENA, CONSTANTS, INPUT_BASE, SCRATCH, PlanarTensor
-from yolodsc.engine.runtime.blas import held
+from yolodsc.engine.runtime.blas import single_threaded_blas
 from yolodsc.engine.runtime.compiled import CompiledNetwork, LinkedOperation, compiled
 from yolodsc.engine.runtime.entry import PlanEntry
 from yolodsc.engine.runtime.program import Progress, aligned
@@ -47,7 +47,7 @@ class FusedRunner:
         self._process = 0
         self._image: Array = np.zeros(network.input_shape, np.float32)
         self._parts = _parts(self.compiled)
-        self._hold = held if any(reference for *_, reference in self._parts) else nullcontext
+        self._hold = single_threaded_blas if any(reference for *_, reference in self._parts) else nullcontext
         self._open()
 
     def __call__(self, images: Array) -> dict[int, Array]:

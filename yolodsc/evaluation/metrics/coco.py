@@ -5,12 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from yolodsc.arrays import Ints
-from yolodsc.evaluation.metrics.matching import RIGHT, MatchCache, Outcomes, grouped
+from yolodsc.evaluation.metrics.matching import IGNORED, WRONG, MatchCache, Outcomes, grouped
 from yolodsc.evaluation.metrics.rules import RECALL_POINTS, Rule
 from yolodsc.evaluation.metrics.tables import Doubles, Flags, GroundTruth
 
 AREAS = {"all": (0.0, 1e10), "small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
 """Area ranges in square pixels, both ends included."""
+MAX_IOU = 1 - 1e-10
+"""Overlap that suffices for any threshold (``cocoeval.py: evaluateImg``)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,15 +64,26 @@ def _mean(values: Doubles) -> float:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Groups:
-    """The detections that count, by class and image, best first.
-
-    Shapes: rows and rank in the group (n,), bounds (G + 1,), keys ``class * images + image`` (G,).
-    """
+    """Detections that count, by class and image, best first: rows, ranks in their group, keys ``class * images + image`` (n,)."""
 
     rows: Ints
     rank: Ints
-    bounds: Ints
     keys: Ints
+
+    def __getitem__(self, kept: Flags) -> "_Groups":
+        return _Groups(self.rows[kept], self.rank[kept], self.keys[kept])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Candidates:
+    """The detections that overlap an object enough to find it: all others are wrong, or ignored if outside of an area range.
+
+    Shapes: groups (m,), outcomes (A, T, m), outside (A, m), whether the area lies outside of each range.
+    """
+
+    groups: _Groups
+    outcomes: Outcomes
+    outside: Flags
 
 
 def coco(cache: MatchCache, rule: Rule, classes: int) -> CocoResult:
@@ -78,25 +91,30 @@ def coco(cache: MatchCache, rule: Rule, classes: int) -> CocoResult:
     groups = _groups(cache, rule)
     objects, object_keys = grouped(cache.ground_truth, np.arange(len(cache.ground_truth)), cache.images)
     ground_truth = cache.ground_truth[objects]
-    outcomes = _match(cache, rule, groups, ground_truth, object_keys)
+    boxes = np.ascontiguousarray(cache.detections_for(rule).boxes_xyxy)
+    area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])  # (N,)
+    candidates = _matched(rule, boxes, area, groups, ground_truth, object_keys)
     positives = np.stack([np.bincount(ground_truth.class_id[~no], minlength=classes) for no in _ignored(ground_truth)])
-    precision = _precision(cache, rule, groups.rows, outcomes, positives)
-    recall = _recall(cache.detections.class_id[groups.rows], outcomes, groups.rank, positives, rule)
-    return CocoResult(precision, recall, positives, groups.rows, outcomes[0, 0])
+    precision = _precision(cache, rule, area, groups, candidates, positives)
+    recall = _recall(cache.detections.class_id, candidates, positives, rule)
+    low, high = AREAS["all"]
+    first = np.where((area < low) | (area > high), np.uint8(IGNORED), np.uint8(WRONG))
+    first[candidates.groups.rows] = candidates.outcomes[0, 0]
+    return CocoResult(precision, recall, positives, groups.rows, first[groups.rows])
 
 
 def _groups(cache: MatchCache, rule: Rule) -> _Groups:
-    from yolodsc.evaluation.metrics.ranking import ranked
+    from yolodsc.evaluation.metrics.ranking import radix_order, rank_in_group
 
-    detections = cache.detections
-    key = detections.class_id * cache.images + detections.image
-    rows = ranked(detections.score, key)
-    starts = np.flatnonzero(np.diff(key[rows], prepend=-1))
-    rank = np.arange(len(rows)) - np.repeat(starts, np.diff(starts, append=len(rows)))
-    kept = rank < (len(rows) if rule.per_image is None else rule.per_image)
-    rows, rank = rows[kept], rank[kept]
-    starts = np.flatnonzero(rank == 0)
-    return _Groups(rows, rank, np.append(starts, len(rows)), key[rows[starts]])
+    detections, order = cache.detections, cache.order(rule.ties)
+    keys = (detections.class_id * cache.images + detections.image)[order]
+    by_key = radix_order(keys.astype(np.uint64))
+    keys = keys[by_key]
+    rank = rank_in_group(keys)
+    groups = _Groups(order[by_key], rank, keys)
+    if rule.per_image is None or rank.max(initial=0) < rule.per_image:
+        return groups
+    return groups[rank < rule.per_image]
 
 
 def _ignored(ground_truth: GroundTruth) -> Flags:
@@ -104,60 +122,78 @@ def _ignored(ground_truth: GroundTruth) -> Flags:
     corners = ground_truth.boxes_xyxy
     box_area = (corners[:, 2] - corners[:, 0]) * (corners[:, 3] - corners[:, 1])
     area = np.where(np.isnan(ground_truth.area), box_area, ground_truth.area)
-    ignored = ground_truth.crowd | ground_truth.difficult
-    return np.stack([ignored | (area < low) | (area > high) for low, high in AREAS.values()])
+    return (ground_truth.crowd | ground_truth.difficult) | _outside(area)
 
 
-def _match(cache: MatchCache, rule: Rule, groups: _Groups, ground_truth: GroundTruth, object_keys: Ints) -> Outcomes:
+def _outside(area: Doubles) -> Flags:
+    """Which areas (N,) lie outside of each area range: (A, N)."""
+    return np.stack([(area < low) | (area > high) for low, high in AREAS.values()])
+
+
+def _matched(
+    rule: Rule, boxes: Doubles, area: Doubles, groups: _Groups, ground_truth: GroundTruth, object_keys: Ints
+) -> _Candidates:
     from yolodsc.evaluation.metrics.greedy import greedy_outcomes
+    from yolodsc.evaluation.metrics.overlap import reaching
 
-    boxes = np.ascontiguousarray(cache.detections_for(rule).boxes_xyxy[groups.rows])
-    area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    objects, crowd = np.ascontiguousarray(ground_truth.boxes_xyxy), ground_truth.crowd
+    starts = np.searchsorted(object_keys, np.arange(_last(object_keys, groups.keys) + 2))
+    threshold = min(*rule.iou, MAX_IOU)
+    kept = groups[reaching(boxes, groups.rows, starts[groups.keys], starts[groups.keys + 1], objects, crowd, threshold)]
+    bounds = np.append(np.flatnonzero(np.diff(kept.keys, prepend=-1)), len(kept.keys))
+    keys = kept.keys[bounds[:-1]]
+    outside = _outside(area[kept.rows])
     outcomes: Outcomes = greedy_outcomes(
-        boxes,
-        groups.bounds,
-        first=np.searchsorted(object_keys, groups.keys, "left"),
-        last=np.searchsorted(object_keys, groups.keys, "right"),
-        objects=np.ascontiguousarray(ground_truth.boxes_xyxy),
-        crowd=ground_truth.crowd,
+        boxes[kept.rows],
+        bounds,
+        first=starts[keys],
+        last=starts[keys + 1],
+        objects=objects,
+        crowd=crowd,
         ignored=_ignored(ground_truth),
-        outside=np.stack([(area < low) | (area > high) for low, high in AREAS.values()]),
+        outside=outside,
         thresholds=np.asarray(rule.iou),
     )
-    return outcomes
+    return _Candidates(kept, outcomes, outside)
 
 
-def _precision(cache: MatchCache, rule: Rule, rows: Ints, outcomes: Outcomes, positives: Ints) -> Doubles:
-    from yolodsc.evaluation.metrics.interpolation import precision_at
-    from yolodsc.evaluation.metrics.ranking import ranked
+def _last(*keys: Ints) -> int:
+    return max(int(some.max(initial=-1)) for some in keys)
+
+
+def _precision(cache: MatchCache, rule: Rule, area: Doubles, groups: _Groups, candidates: _Candidates, positives: Ints) -> Doubles:
+    from yolodsc.evaluation.metrics.interpolation import positions, precision_at
 
     recalls = RECALL_POINTS[rule.interpolation]
     if recalls is None:
         raise ValueError("COCO's precision is a mean over recall points")
-    areas, classes = positives.shape
-    steps = len(rule.iou)
-    class_id, score = cache.detections.class_id[rows], cache.detections.score[rows]
-    order = ranked(score, class_id)
-    bounds = np.searchsorted(class_id[order], np.arange(classes + 1))
-    precision = np.full((areas, steps, len(recalls), classes), np.nan)
-    flattened = outcomes.reshape(areas * steps, len(rows))
-    for c in range(classes):
-        class_rows = order[bounds[c] : bounds[c + 1]]
-        values = precision_at(flattened, class_rows, np.repeat(positives[:, c], steps), recalls)
-        precision[..., c] = values.reshape(areas, steps, len(recalls))
+    order = cache.order(rule.ties)
+    if len(groups.rows) < len(order):
+        counted = np.zeros(len(order), bool)
+        counted[groups.rows] = True
+        order = order[counted[order]]
+    bounds = np.searchsorted(cache.detections.class_id[order], np.arange(positives.shape[1] + 1))
+    candidate = np.full(len(area), -1, np.int64)  # (N,): index among the candidates
+    candidate[candidates.groups.rows] = np.arange(len(candidates.groups.rows))
+    ranges = np.array(list(AREAS.values()))
+    precision = np.full((len(ranges), len(rule.iou), len(recalls), positives.shape[1]), np.nan)
+    for c in range(positives.shape[1]):
+        found, at, counts = positions(order[bounds[c] : bounds[c + 1]], candidate, area, ranges)
+        precision[..., c] = precision_at(
+            candidates.outcomes, candidates.outside, found, at, counts, np.ascontiguousarray(positives[:, c]), recalls
+        )
     precision[np.broadcast_to((positives == 0)[:, None, None, :], precision.shape)] = np.nan
     return precision
 
 
-def _recall(class_id: Ints, outcomes: Outcomes, rank: Ints, positives: Ints, rule: Rule) -> Doubles:
+def _recall(class_id: Ints, candidates: _Candidates, positives: Ints, rule: Rule) -> Doubles:
     """Recall by limit of detections, area range, overlap and class: (3, A, T, C); NaN without objects."""
-    areas, classes = positives.shape
-    max_detections = rule.per_image or len(rank) + 1
-    recall = np.full((3, areas, len(rule.iou), classes), np.nan)
-    for m, limit in enumerate((1, 10, max_detections)):
-        for a in range(areas):
-            for t in range(len(rule.iou)):
-                right = class_id[(outcomes[a, t] == RIGHT) & (rank < limit)]
-                counts = np.bincount(right, minlength=classes)
-                np.divide(counts, positives[a], out=recall[m, a, t], where=positives[a] > 0)
+    from yolodsc.evaluation.metrics.interpolation import right_by_rank
+
+    rows, rank = candidates.groups.rows, candidates.groups.rank
+    limits = np.array([1, 10, rule.per_image or len(class_id) + 1], np.int64)
+    counts = right_by_rank(candidates.outcomes, class_id[rows], rank, limits, positives.shape[1])
+    objects = np.broadcast_to(positives[:, None, :], counts.shape)  # (A, 1, C)
+    recall = np.full(counts.shape, np.nan)
+    np.divide(counts, objects, out=recall, where=objects > 0)
     return recall

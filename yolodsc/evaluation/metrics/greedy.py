@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolodsc.arrays import Ints
+from yolodsc.evaluation.metrics.overlap import coco_iou
 from yolodsc.evaluation.metrics.tables import Doubles, Flags
 from yolodsc.jit import njit
 
@@ -51,31 +52,26 @@ def greedy_outcomes(  # noqa: PLR0912 loops in helpers, inlined or not, take thr
         max_objects = max(max_objects, last[group] - first[group])
         longest = max(longest, bounds[group + 1] - bounds[group])
     overlap = np.zeros((longest, max_objects))
+    largest = np.zeros(longest)  # overlap of each detection of the group with any object
     taken = np.zeros(max_objects, np.bool_)
     for group in range(first.shape[0]):
         start, count = first[group], last[group] - first[group]
         for i in range(bounds[group], bounds[group + 1]):
             x1, y1, x2, y2 = boxes[i, 0], boxes[i, 1], boxes[i, 2], boxes[i, 3]
             area = (x2 - x1) * (y2 - y1)
+            largest[i - bounds[group]] = 0.0
             for j in range(count):
                 o = start + j
-                width = min(x2, objects[o, 2]) - max(x1, objects[o, 0])
-                height = min(y2, objects[o, 3]) - max(y1, objects[o, 1])
-                iou = 0.0
-                if width > 0.0 and height > 0.0:
-                    union = area
-                    if not crowd[o]:
-                        other = (objects[o, 2] - objects[o, 0]) * (objects[o, 3] - objects[o, 1])
-                        union = area + other - width * height
-                    iou = width * height / union
+                iou = coco_iou(x1, y1, x2, y2, area, objects, o, crowd[o])
                 overlap[i - bounds[group], j] = iou
+                largest[i - bounds[group]] = max(largest[i - bounds[group]], iou)
         for a in range(ranges):
             for t in range(steps):
                 taken[:count] = False
                 for i in range(bounds[group], bounds[group + 1]):
                     best = min(thresholds[t], 1 - 1e-10)
                     match = -1
-                    for ignored_pass in range(2):
+                    for ignored_pass in range(2 if largest[i - bounds[group]] >= best else 0):
                         for j in range(count):
                             if ignored[a, start + j] != (ignored_pass == 1) or (taken[j] and not crowd[start + j]):
                                 continue

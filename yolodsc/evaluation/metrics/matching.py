@@ -56,7 +56,7 @@ class MatchCache:
     def order(self, ties: str) -> Ints:
         """Row numbers sorted by class, then by falling score, then as ``ties`` says."""
         if ties not in self._orders:
-            from yolodsc.evaluation.metrics.ranking import ranked
+            from yolodsc.evaluation.metrics.ranking import radix_order, ranked
 
             detections = self.detections
             if ties == "given":
@@ -64,7 +64,7 @@ class MatchCache:
             elif np.all(np.diff(detections.image) >= 0):
                 self._orders[ties] = self.order("given")
             else:
-                by_image = np.argsort(detections.image, kind="stable")
+                by_image = radix_order(detections.image.astype(np.uint64))
                 self._orders[ties] = by_image[ranked(detections.score[by_image], detections.class_id[by_image])]
         return self._orders[ties]
 

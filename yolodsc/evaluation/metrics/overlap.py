@@ -1,9 +1,9 @@
-"""The kernel of matching: for every detection the object it overlaps most."""
+"""The kernels of matching: for every detection the object it overlaps most; COCO's overlap, and which detections reach it."""
 
 import numpy as np
 
 from yolodsc.arrays import Ints
-from yolodsc.evaluation.metrics.tables import Doubles
+from yolodsc.evaluation.metrics.tables import Doubles, Flags
 from yolodsc.jit import njit
 
 
@@ -38,3 +38,39 @@ def best_overlap(
                 index[i] = j
         overlap[i] = best
     return overlap, index
+
+
+@njit(forceinline=True)
+def coco_iou(
+    x1: float, y1: float, x2: float, y2: float, area: float, objects: Doubles, o: int, crowd: bool
+) -> float:  # pragma: no cover
+    """IoU of a detection with row ``o`` of ``objects`` (M, 4) (``maskApi.c: bbIou``); for a crowd, relative to the detection."""
+    width = min(x2, objects[o, 2]) - max(x1, objects[o, 0])
+    height = min(y2, objects[o, 3]) - max(y1, objects[o, 1])
+    if width <= 0.0 or height <= 0.0:
+        return 0.0
+    union = area
+    if not crowd:
+        union = area + (objects[o, 2] - objects[o, 0]) * (objects[o, 3] - objects[o, 1]) - width * height
+    return width * height / union
+
+
+@njit(cache=True, nogil=True)
+def reaching(
+    boxes: Doubles, rows: Ints, first: Ints, last: Ints, objects: Doubles, crowd: Flags, threshold: float
+) -> Flags:  # pragma: no cover
+    """Which of the detections ``rows`` (n,) overlap one of ``objects[first:last]`` by the threshold: (n,) bool.
+
+    Shapes: boxes (N, 4), first and last (n,), objects (M, 4), crowd (M,).
+    """
+    found = np.zeros(len(rows), np.bool_)
+    for i, row in enumerate(rows):
+        if first[i] == last[i]:
+            continue
+        x1, y1, x2, y2 = boxes[row, 0], boxes[row, 1], boxes[row, 2], boxes[row, 3]
+        area = (x2 - x1) * (y2 - y1)
+        for o in range(first[i], last[i]):
+            if coco_iou(x1, y1, x2, y2, area, objects, o, crowd[o]) >= threshold:
+                found[i] = True
+                break
+    return found

@@ -52,3 +52,13 @@ def radix_order(keys: NDArray[np.uint64]) -> Ints:  # pragma: no cover
             slots[value] += 1
         order, spare, here, other = spare, order, other, here
     return order
+
+
+@njit(cache=True, nogil=True)
+def rank_in_group(groups: Ints) -> Ints:  # pragma: no cover
+    """How many elements of the same group come before each element; equal ``groups`` (N,) are neighbours: (N,)."""
+    rank = np.zeros(len(groups), np.int64)
+    for i in range(1, len(groups)):
+        if groups[i] == groups[i - 1]:
+            rank[i] = rank[i - 1] + 1
+    return rank

@@ -1,8 +1,8 @@
-"""JPEG files to the very bytes that Darknet sees.
+"""JPEG decoder that gives the same bytes as stb_image, which Darknet uses.
 
-Decoders agree on a JPEG only to a few levels of 255, because the standard does not prescribe rounding: stb_image, which Darknet
-uses, and libjpeg differ in one byte out of twenty. That moves the AP of a rare class by up to a point. This package follows the
-arithmetic of stb_image under stb_image's public-domain option.
+The standard does not prescribe rounding. stb_image and libjpeg differ in one byte out of twenty by a few levels of 255, which
+changes the AP of a rare class by up to a point. This package follows the arithmetic of stb_image under stb_image's public-domain
+option.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ Admit = Callable[[int], None]
 def read_jpeg(
     path: Path, *, channels: int = 3, admit: Admit | None = None, progress: Progress | None = None
 ) -> NDArray[np.uint8] | None:
-    """Decode a file as `decode_jpeg` does; None also if the file cannot be read."""
+    """Decode a file as `decode_jpeg` does; return None also if the file cannot be read."""
     try:
         if not is_file(path) or path.stat().st_size > MAX_BYTES:
             return None
@@ -49,22 +49,22 @@ def read_jpeg(
 def decode_jpeg(
     content: bytes, *, channels: int = 3, admit: Admit | None = None, progress: Progress | None = None
 ) -> NDArray[np.uint8] | None:
-    """Decode a JPEG to the bytes that stb_image makes of it.
+    """Decode a JPEG to the bytes of stb_image.
 
     Parameters
     ----------
     channels
         3 for RGB, 1 for luma.
     admit
-        Called with the bytes of the image before they are decoded; may wait.
+        Called with the size of the decoded image in bytes before it is decoded; may wait.
     progress
         Called with the number of compiled kernels and their total while the decoder is compiled.
 
     Returns
     -------
     (H, W, channels) uint8, or None
-        None for contents that the decoder does not support: no JPEG, damaged or truncated, four components, arithmetic coding, more
-        than 8 bits. Another decoder has to judge them.
+        None if the decoder does not support the content: other formats, damaged or truncated files, four components, arithmetic
+        coding, more than 8 bits. Another decoder has to read these files.
     """
     frame = parse(content)
     if frame is None or channels not in (1, 3) or (channels == 1 and frame.rgb):
@@ -78,7 +78,7 @@ def decode_jpeg(
 
 
 def _needed(frame: Frame, channels: int) -> tuple[Kernel, ...]:
-    """The kernels that a file needs; the slowest to compile is last, so that the others' compilation is reported before it."""
+    """Return the kernels that a file needs. The slowest to compile is last, so that progress is reported before it."""
     colour = () if channels == 1 else (kernels.joined,)
     if frame.progressive:
         return (*colour, kernels.planes, kernels.progressive)
@@ -86,12 +86,12 @@ def _needed(frame: Frame, channels: int) -> tuple[Kernel, ...]:
 
 
 def _direct(frame: Frame) -> bool:
-    """Whether one scan holds all components, so that blocks become samples without being stored."""
+    """Return whether one scan holds all components, so that blocks become samples without being stored."""
     return not frame.progressive and [sorted(scan.components) for scan in frame.scans] == [[*range(len(frame.components))]]
 
 
 def _samples(content: bytes, frame: Frame, used: tuple[Component, ...]) -> NDArray[np.uint8] | None:
-    """All used planes one after another, each in rows of 8 * blocks_x; None where the data are damaged."""
+    """Return all used planes one after another, each in rows of 8 * blocks_x; None if the data are damaged."""
     data = np.frombuffer(content, np.uint8)
     tables = np.stack([frame.quantisation[c.table] for c in used])
     samples = np.empty(64 * sum(c.blocks_x * c.blocks_y for c in used) + 3 * (frame.width + SPARE), np.uint8)
@@ -114,7 +114,7 @@ def _read(
     tables: NDArray[np.int32],
     samples: NDArray[np.uint8],
 ) -> bool:
-    """Add the coefficients of one scan, or write ``samples`` unless it is empty; False where its data are damaged."""
+    """Add the coefficients of one scan, or write ``samples`` unless it is empty; return False if the data are damaged."""
     parts = [frame.components[i] for i in scan.components]
     alone = len(parts) == 1
     layout = np.array(

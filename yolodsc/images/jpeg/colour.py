@@ -1,4 +1,4 @@
-"""Planes to images."""
+"""Upsampling and colour conversion: planes to an image."""
 
 import numba as nb
 import numpy as np
@@ -12,7 +12,7 @@ Sums = NDArray[np.int16]
 
 @nb.njit(forceinline=True)
 def _doubled(s: Bytes, near: int, far: int, width: int, down: int, sums: Sums, out: int) -> None:  # pragma: no cover
-    """A row of twice as many samples; from ``sums[1]`` are the numbers that it is made of, the first and the last of them twice."""
+    """Write a row of twice as many samples. Its inputs start at ``sums[1]``, with the first and the last one repeated."""
     for i in range(0, width, STEP):
         if down == 2:
             summed(s, near + i, far + i, sums, 1 + i)
@@ -30,7 +30,7 @@ def _doubled(s: Bytes, near: int, far: int, width: int, down: int, sums: Sums, o
 
 @nb.njit(forceinline=True)
 def _stretched(s: Bytes, near: int, far: int, width: int, across: int, down: int, sums: Sums, out: int) -> int:  # pragma: no cover
-    """One row of a plane of ``width`` samples, from the rows that begin at ``near`` and ``far``: where it begins."""
+    """Return the offset of one upsampled row of a plane of ``width`` samples, from the rows at ``near`` and ``far``."""
     if across == 1 and down != 2:
         return near
     if across == 1:
@@ -48,11 +48,11 @@ def _stretched(s: Bytes, near: int, far: int, width: int, across: int, down: int
 def joined(
     s: Bytes, layout: NDArray[np.int64], scratch: int, sums: Sums, state: NDArray[np.int64], rgb: int, out: Bytes
 ) -> int:  # pragma: no cover
-    """Three planes, one after another in ``s``, as rows of ``state[3, 0]`` RGB pixels, ``state[3, 1]`` rows.
+    """Convert three planes, one after another in ``s``, to ``state[3, 1]`` rows of ``state[3, 0]`` RGB pixels.
 
-    ``layout`` (3, 5): of each plane where it begins, length of its rows, its height, and how often it is stretched across and down.
-    ``s`` holds three rows from ``scratch``, each as long as ``sums``: 64 more than the width; ``out`` holds 64 bytes
-    more than there are. The first three rows of ``state`` (4, 4) are scratch.
+    ``layout`` (3, 5) holds for each plane its offset, row length, height, and upsampling factors across and down. ``s`` holds three
+    rows from ``scratch``, each as long as ``sums``: 64 more than the width. ``out`` has 64 bytes more than the pixels need. The
+    first three rows of ``state`` (4, 4) are scratch.
     """
     width, height = state[3, 0], state[3, 1]
     for c in range(3):

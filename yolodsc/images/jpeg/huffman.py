@@ -1,4 +1,4 @@
-"""Huffman codes of a file as tables, and restart markers between codes (ITU-T T.81, annexes C, E.2.4 and F.2.2)."""
+"""Huffman tables, and restart markers between codes (ITU-T T.81, annexes C, E.2.4 and F.2.2)."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ HAS_VALUE = 1 << 14
 
 @nb.njit(forceinline=True)
 def extended(value: int, size: int) -> int:  # pragma: no cover
-    """The number that ``size`` > 0 bits say (F.2.2.1)."""
+    """Return the number that ``size`` > 0 bits encode (F.2.2.1)."""
     return value if value >> (size - 1) else value - (1 << size) + 1
 
 
@@ -38,9 +38,9 @@ def _enter(fast: Codes, t: int, code: int, length: int, symbol: int) -> None:  #
 def _lookup(t: int, counts: Bytes, symbols: Bytes, fast: Codes, limit: Codes, delta: Codes) -> None:  # pragma: no cover
     """Write table ``t``.
 
-    fast (8, 1024), by the next 10 bits: bits 0 to 5 the length (of the code, or of code and value), 6 to 13 the symbol, 14 whether
-    there is a value, 16 to 31 the value; 0 for longer codes. limit (8, 18): the first 16 bits that are beyond all codes of a
-    length; delta (8, 18): what makes a code of that length the number of its symbol.
+    fast (8, 1024) is indexed by the next 10 bits. Bits 0 to 5 of an entry are the length (of the code, or of code and value), 6 to
+    13 the symbol, 14 whether a value is included, 16 to 31 the value; 0 for longer codes. limit (8, 18) holds the first 16 bits
+    beyond all codes of a length; delta (8, 18) is what turns a code of that length into the number of its symbol.
     """
     code, number = 0, 0
     for i in range(1 << FAST):
@@ -69,7 +69,7 @@ def build_tables(
 
 @nb.njit(forceinline=True)
 def searched(code: int, t: int, limit: Codes, delta: Codes, symbols: Bytes) -> tuple[int, int]:  # pragma: no cover
-    """Symbol and length of a code longer than `FAST`, from the next 16 bits; length 17 for bits that are no code."""
+    """Return symbol and length of a code longer than `FAST`, from the next 16 bits; length 17 for invalid codes."""
     length = FAST + 1
     while code >= limit[t, length]:
         length += 1
@@ -80,7 +80,7 @@ def searched(code: int, t: int, limit: Codes, delta: Codes, symbols: Bytes) -> t
 
 @nb.njit(forceinline=True)
 def restarted(data: Bytes, position: int, stop: int) -> int:  # pragma: no cover
-    """Behind the next restart marker; -1 where there is none."""
+    """Return the position after the next restart marker; -1 if there is none."""
     while position + 1 < stop:
         if data[position] == 0xFF and 0xD0 <= data[position + 1] <= 0xD7:
             return position + 2

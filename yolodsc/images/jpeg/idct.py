@@ -1,9 +1,8 @@
 """stb_image's integer inverse cosine transform (``stbi__idct_block``), eight columns or rows of a block at once.
 
-The arithmetic is of integers, so any order of sums gives the same result, and 32 bits give the same result as 64 where no sum
-overflows before it is shifted. Neither pass can overflow if its input fits 16 bits: no coefficient of the transform is beyond 5681,
-and eight of them times 32768 stay below 2**31 with what is added for rounding. Photographs always fit; damaged files may not, and
-take 64 bits.
+Integer sums do not depend on their order, and 32 bits give the same result as 64 unless a sum overflows. No pass overflows if its
+inputs fit 16 bits: the coefficients of the transform are at most 5681, and eight of them times 32768, rounding included, stay below
+2**31. The coefficients of ordinary images always fit. Damaged files may exceed 16 bits; their blocks are transformed with 64 bits.
 """
 
 from collections.abc import Sequence
@@ -29,7 +28,7 @@ class _Block(Lanes):
     """Eight columns or rows of a block."""
 
     def transformed(self, s: Sequence[Any], rounding: int, shift: int) -> list[Any]:
-        """Eight vectors through the one-dimensional transform: sums of even and odd half, and differences, from both ends."""
+        """Transform eight vectors in one dimension: even and odd half, then their sums and differences."""
         add, sub, times = self.add, self.sub, self.times
         p1 = times(add(s[2], s[6]), A)
         t2, t3 = add(p1, times(s[6], B)), add(p1, times(s[2], C))
@@ -50,7 +49,7 @@ class _Block(Lanes):
         return sums + differences[::-1]
 
     def transposed(self, r: Sequence[Any]) -> list[Any]:
-        """Lane i of vector k becomes lane k of vector i, in steps of one, two and four lanes."""
+        """Transpose eight vectors of eight lanes, in steps of one, two and four lanes."""
         for low, high, step in (
             ((0, 8, 1, 9, 4, 12, 5, 13), (2, 10, 3, 11, 6, 14, 7, 15), 1),
             ((0, 1, 8, 9, 4, 5, 12, 13), (2, 3, 10, 11, 6, 7, 14, 15), 2),
@@ -65,14 +64,14 @@ class _Block(Lanes):
         return [r[i] for i in _ORDER]
 
     def beyond_16_bits(self, vectors: Sequence[Any]) -> Any:
-        """Bits that are set where a number of any lane does not fit 16 bits."""
+        """Return bits that are set if the number of any lane exceeds 16 bits."""
         mask = self.constant(0)
         for vector in vectors:
             mask = self.builder.or_(mask, self.plus(vector, 1 << 15))
         return self.builder.and_(mask, self.constant(-1 << 16))
 
     def rows(self, columns: Sequence[Any]) -> list[Any]:
-        """Vectors of a column each, cut to 0..255, as four of two rows each."""
+        """Return four vectors of two rows each, clipped to 0..255, from eight vectors of one column each."""
         o = [self.bytes(v) for v in columns]
         whole = [k // 2 + 8 * (k % 2) for k in range(16)]
         low, high = [k // 2 + 16 * (k % 2) for k in range(16)], [8 + k // 2 + 16 * (k % 2) for k in range(16)]
@@ -88,7 +87,7 @@ _ORDER = (0, 2, 1, 3, 4, 6, 5, 7)
 def _transform(bits: int) -> Any:
     @instruction  # type: ignore[untyped-decorator]
     def transform(typing: Any, block: Any, first: Any, table: Any, entry: Any, out: Any, corner: Any, stride: Any) -> Any:
-        """The samples of a block; 0 where numbers were in the way that take more than 16 bits."""
+        """Write the samples of a block; return 0 if an intermediate number exceeds 16 bits."""
 
         def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             block, first, table, entry, out, corner, stride = arguments
@@ -123,7 +122,7 @@ _narrow, _wide = _transform(32), _transform(64)
 
 @instruction  # type: ignore[untyped-decorator]
 def _busy(typing: Any, block: Any, first: Any) -> Any:
-    """Whether a block has coefficients besides the first."""
+    """Return whether a block has coefficients besides the first."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind = ir.VectorType(ir.IntType(16), 64)
@@ -146,7 +145,7 @@ def samples_of(
     corner: int,
     stride: int,
 ) -> None:  # pragma: no cover
-    """The samples of the block ``coefficients[row]``, in natural order, into ``out`` from ``corner``, in rows ``stride`` apart."""
+    """Write the samples of the block ``coefficients[row]`` (natural order) to ``out`` from ``corner`` on, rows ``stride`` apart."""
     if _busy(coefficients, 64 * row):
         if not _narrow(coefficients, 64 * row, tables, 64 * table, out, corner, stride):
             _wide(coefficients, 64 * row, tables, 64 * table, out, corner, stride)

@@ -1,4 +1,4 @@
-"""The compiled functions of the JPEG decoder, and their compilation at the first file that needs them."""
+"""The compiled functions of the JPEG decoder; they are compiled for the first file that needs them."""
 
 from collections.abc import Callable
 from threading import Lock
@@ -26,8 +26,8 @@ def load(kernels: tuple[Kernel, ...], progress: Progress | None) -> None:
     Parameters
     ----------
     progress
-        Called with the number of compiled kernels and their total before each compilation and after the last; never if all kernels
-        come from the cache.
+        Called with the number of compiled kernels and their total before each compilation and after the last one; never called if
+        all kernels come from the cache.
     """
     if _LOADED.issuperset(kernels):
         return

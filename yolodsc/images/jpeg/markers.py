@@ -1,4 +1,4 @@
-"""The segments of a JPEG file: frame, tables and where the scans lie (ITU-T T.81, annex B)."""
+"""The segments of a JPEG file: frame, tables, and positions of the scans (ITU-T T.81, annex B)."""
 
 import re
 import struct
@@ -27,12 +27,12 @@ MAX_SCANS = 100
 
 
 def scans_allowed(pixels: int) -> int:
-    """How many scans an image of so many pixels may have: 20 for the largest, `MAX_SCANS` up to 26 megapixels."""
+    """Return the maximum number of scans of an image of so many pixels: 20 for the largest, `MAX_SCANS` up to 26 megapixels."""
     return min(MAX_SCANS, 20 * MAX_PIXELS // max(pixels, 1))
 
 
 class Component(Value):
-    """One plane: sampling factors, quantisation table, size in samples and (padded) in blocks, number of its first block."""
+    """One plane: sampling factors, quantisation table, size in samples and (padded) in blocks, index of its first block."""
 
     id: int
     h: int
@@ -46,10 +46,10 @@ class Component(Value):
 
 
 class Scan(Value, eq=False):
-    """Where a scan's data are, and how they are coded.
+    """Position and coding of the data of a scan.
 
-    ``tables``: numbers of DC and AC table of each component; ``counts`` (8, 16) and ``symbols`` (8, 256): the codes, four of DC,
-    four of AC; ``band`` and ``bits``: of progressive files, first and last coefficient, high and low bit.
+    ``tables`` holds the indices of the DC and AC table of each component. ``counts`` (8, 16) and ``symbols`` (8, 256) hold the
+    codes: four DC, four AC. For progressive files, ``band`` holds the first and last coefficient and ``bits`` the high and low bit.
     """
 
     start: int
@@ -64,7 +64,7 @@ class Scan(Value, eq=False):
 
 
 class Frame(Struct):
-    """What the header says, and the scans in their order."""
+    """The header, and the scans in order."""
 
     progressive: bool
     width: int
@@ -85,7 +85,7 @@ class Frame(Struct):
 
 
 def parse(content: bytes) -> Frame | None:
-    """Everything but the entropy-coded data; None for what is no JPEG of 8 bits, Huffman-coded, with one or three components."""
+    """Read everything except the entropy-coded data; return None unless it is a Huffman-coded JPEG of 8 bits with 1 or 3 planes."""
     try:
         frame = _Parser(content).frame()
     except (IndexError, ValueError, struct.error):
@@ -94,7 +94,7 @@ def parse(content: bytes) -> Frame | None:
 
 
 class _Parser:
-    """Walks over the segments once."""
+    """Reads the segments in one pass."""
 
     def __init__(self, content: bytes) -> None:
         self.content = content
@@ -105,7 +105,7 @@ class _Parser:
         self.found: Frame | None = None
 
     def frame(self) -> Frame:
-        """The frame with its scans; a ValueError where there is none."""
+        """Return the frame with its scans; raise a ValueError if there is none."""
         position = 2
         if self.content[:2] != bytes((0xFF, _SOI)):
             raise ValueError
@@ -129,7 +129,7 @@ class _Parser:
         return frame
 
     def _marker(self, position: int) -> tuple[int, int]:
-        """The marker at or after a position, and where its segment begins; a ValueError for a file without an end."""
+        """Return the marker at or after a position, and the start of its segment; raise a ValueError if the file ends before."""
         found = _MARKER.search(self.content, position)
         self.segments += 1
         if found is None or self.segments > MAX_SEGMENTS:
@@ -174,7 +174,7 @@ class _Parser:
             body = body[17 + total :]
 
     def _scan(self, body: bytes, start: int) -> int:
-        """Note a scan; where the next marker is."""
+        """Record a scan and return the position of the next marker."""
         frame = self.found
         count = body[0]
         if frame is None or count not in (1, len(frame.components)) or len(body) < 4 + 2 * count:

@@ -9,10 +9,10 @@ from yolodsc.images.jpeg.idct import samples_of
 def planes(
     coefficients: NDArray[np.int16], tables: NDArray[np.int32], layout: NDArray[np.int64], out: NDArray[np.uint8]
 ) -> int:  # pragma: no cover
-    """Samples of all planes, in rows of whole blocks.
+    """Write the samples of all planes, in rows of whole blocks.
 
-    Shapes: coefficients (blocks, 64); of each plane, tables (n, 64) and layout (n, 4): its first block, blocks across and down,
-    where it begins in ``out``.
+    coefficients is (blocks, 64). For each plane, tables is (n, 64), and layout (n, 4) holds the index of the first block, the
+    blocks across and down, and the offset in ``out``.
     """
     for c in range(len(layout)):
         first, across, down, start = layout[c, 0], layout[c, 1], layout[c, 2], layout[c, 3]

@@ -23,7 +23,7 @@ def _block(
     skip: int,
     codes: Tables,
 ) -> tuple[bool, int, Reader]:  # pragma: no cover
-    """Read the bits of one block: whether they can be read, how many blocks are skipped after it, and the state of reading."""
+    """Read the bits of one block; return whether they are valid, how many blocks to skip after it, and the state of the reader."""
     begin, _, high, low = band
     reader = filled(data, reader[0], stop, reader[1], reader[2], reader[3])
     if reader[3] > reader[2] + 64:

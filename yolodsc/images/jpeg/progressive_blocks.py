@@ -22,7 +22,7 @@ _MASK = (1 << 56) - 1
 def filled(
     data: Bytes, position: int, stop: int, bits: int, count: int, starved: int
 ) -> tuple[int, int, int, int]:  # pragma: no cover
-    """At least 49 bits in the buffer: ``(position, bits, count, starved)``; at a marker zeros are fed, and counted."""
+    """Fill the buffer to at least 49 bits: ``(position, bits, count, starved)``. After a marker, zeros are appended and counted."""
     while count <= 48:
         byte = 0
         if position < stop and not (data[position] == 0xFF and (position + 1 >= stop or data[position + 1] != 0)):
@@ -37,7 +37,7 @@ def filled(
 
 @nb.njit(forceinline=True)
 def _symbol(codes: Tables, t: int, bits: int, count: int) -> tuple[int, int]:  # pragma: no cover
-    """The next symbol and the length of its code; length 17 for bits that are no code."""
+    """Return the next symbol and the length of its code; length 17 for invalid codes."""
     fast, limit, delta, symbols = codes
     entry = i64(fast[t, (bits >> (count - FAST)) & ((1 << FAST) - 1)])
     if entry == 0:
@@ -48,7 +48,7 @@ def _symbol(codes: Tables, t: int, bits: int, count: int) -> tuple[int, int]:  #
 
 @nb.njit(forceinline=True)
 def _extended(bits: int, count: int, size: int) -> int:  # pragma: no cover
-    """The number that the next ``size`` bits say (F.2.2.1)."""
+    """Return the number that the next ``size`` bits encode (F.2.2.1)."""
     if size == 0:
         return 0
     return extended((bits >> (count - size)) & ((1 << size) - 1), size)
@@ -56,7 +56,7 @@ def _extended(bits: int, count: int, size: int) -> int:  # pragma: no cover
 
 @nb.njit(forceinline=True)
 def _refined(value: int, one: int) -> int:  # pragma: no cover
-    """A coefficient with the bit ``one`` set, away from 0, unless it is (G.1.2.3)."""
+    """Return a coefficient with the bit ``one`` set, away from 0, unless it is set already (G.1.2.3)."""
     if abs(value) & one:
         return value
     return value + one if value > 0 else value - one
@@ -66,7 +66,7 @@ def _refined(value: int, one: int) -> int:  # pragma: no cover
 def decoded_dc(
     reader: Reader, coefficients: NDArray[np.int16], row: int, before: Ints, c: int, dc: int, refine: bool, low: int, codes: Tables
 ) -> tuple[bool, Reader]:  # pragma: no cover
-    """Decode or refine the first coefficient of a block: whether it can be, and the state of reading."""
+    """Decode or refine the first coefficient of a block; return whether the data are valid, and the state of the reader."""
     position, bits, count, starved = reader
     if refine:
         count -= 1
@@ -85,7 +85,7 @@ def decoded_dc(
 
 @nb.njit(forceinline=True)
 def _blocks_to_skip(bits: int, count: int, run: int) -> int:  # pragma: no cover
-    """Length of a run of blocks without further new coefficients, this one included (G.1.2.2)."""
+    """Return the length of a run of blocks without further new coefficients, the present one included (G.1.2.2)."""
     return (1 << run) + ((bits >> (count - run)) & ((1 << run) - 1))
 
 
@@ -100,7 +100,7 @@ def decoded_ac(
     band: tuple[int, int, int, int],
     codes: Tables,
 ) -> tuple[int, Reader]:  # pragma: no cover
-    """Decode the first bits of a block: how many blocks are skipped after it (-1: damaged), and the state of reading."""
+    """Decode the first bits of a block; return how many blocks to skip after it (-1: damaged), and the state of the reader."""
     (position, bits, count, starved), (k, end, _, low) = reader, band
     while k <= end:
         if count < 32:
@@ -135,7 +135,7 @@ def _inserted(
     value: int,
     one: int,
 ) -> tuple[int, Reader]:  # pragma: no cover
-    """Refine coefficients from ``k`` on and put ``value`` behind ``run`` zeros: the next ``k``, and the state of reading."""
+    """Refine coefficients from ``k`` on, store ``value`` after ``run`` zeros; return the next ``k`` and the reader's state."""
     position, bits, count, starved = reader
     while k <= end:
         at = ZIGZAG[k]

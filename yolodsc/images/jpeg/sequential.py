@@ -1,4 +1,4 @@
-"""Scans of sequential files: entropy-coded data to coefficients, or on to samples (ITU-T T.81, annex F)."""
+"""Scans of sequential files: entropy-coded data to coefficients or samples (ITU-T T.81, annex F)."""
 
 import numba as nb
 import numpy as np
@@ -16,7 +16,7 @@ _LOW, _HIGH = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
 
 @nb.njit(forceinline=True)
 def _unstuffed(data: Bytes, position: int, stop: int, out: Bytes) -> tuple[int, int]:  # pragma: no cover
-    """Copy data up to the next marker without the zeros behind 0xFF: where the marker is, and how many bytes there are."""
+    """Copy data up to the next marker without the zero bytes after 0xFF; return the marker's position and the number of bytes."""
     count = 0
     while position < stop:
         if position + 8 <= stop:
@@ -40,20 +40,20 @@ def _unstuffed(data: Bytes, position: int, stop: int, out: Bytes) -> tuple[int, 
 
 @nb.njit(forceinline=True)
 def _upper(bits: int, size: int) -> int:  # pragma: no cover
-    """The uppermost ``size`` > 0 bits."""
+    """Return the uppermost ``size`` > 0 bits."""
     return i64(np.uint64(bits) >> np.uint64(64 - size))
 
 
 @nb.njit(forceinline=True)
 def _filled(segment: Bytes, position: int, bits: int, count: int) -> tuple[int, int, int]:  # pragma: no cover
-    """At least 56 bits, the next one uppermost: ``(position, bits, count)``."""
+    """Fill the buffer to at least 56 bits, the next one uppermost: ``(position, bits, count)``."""
     bits |= i64(np.uint64(word(segment, position)) >> np.uint64(count))
     return position + ((63 - count) >> 3), bits, count | 56
 
 
 @nb.njit(forceinline=True)
 def _next(t: int, bits: int, fast: Codes, limit: Codes, delta: Codes, symbols: Bytes) -> tuple[int, int, int]:  # pragma: no cover
-    """Symbol, value, and the bits that both take; 64 bits for what is no code."""
+    """Return symbol, value, and the bits that both take; 64 bits for invalid codes."""
     entry = i64(fast[t, _upper(bits, FAST)])
     if entry & HAS_VALUE:
         return (entry >> 6) & 255, entry >> 16, entry & 63
@@ -83,7 +83,7 @@ def _block(
     delta: Codes,
     symbols: Bytes,
 ) -> tuple[bool, tuple[int, int, int]]:  # pragma: no cover
-    """Decode a block of component ``c`` into ``coefficients[row]``: whether it can be, and the state of reading."""
+    """Decode a block of component ``c`` into ``coefficients[row]``; return whether it is valid, and the reader's state."""
     position, bits, count = _filled(segment, reader[0], reader[1], reader[2])
     symbol, value, length = _next(dc, bits, fast, limit, delta, symbols)
     if length == 64 or symbol > 15:
@@ -144,11 +144,11 @@ def sequential(
     tables: NDArray[np.int32],
     samples: Bytes,
 ) -> int:  # pragma: no cover
-    """Decode a scan; 0 where it is damaged.
+    """Decode a scan; return 0 if it is damaged.
 
-    Shapes: segment (stop - start + `PADDING`,); coefficients (blocks, 64), or (1, 64) of zeros where ``samples`` is not empty and
-    blocks become samples at once; layout (n, 8): of each component in the scan the blocks of a unit across and down, number of
-    its first block, blocks a row, DC and AC table, row of ``tables`` (m, 64), where its plane begins in ``samples`` (-1: nowhere).
+    segment is (stop - start + `PADDING`,); coefficients (blocks, 64), or (1, 64) of zeros if ``samples`` has any. layout (n, 8)
+    holds for each plane the blocks of a unit across and down, the index of its first block, blocks per row, DC and AC table, row
+    of ``tables`` (m, 64), and the offset of its plane in ``samples`` (-1: none).
     """
     build_tables(layout, counts, symbols, fast, limit, delta)
     before[:] = 0

@@ -1,6 +1,6 @@
-"""Sixteen samples of a row at once: stb_image's upsampling (``stbi__resample_row_*``) and colours (``stbi__YCbCr_to_RGB_row``).
+"""stb_image's upsampling (``stbi__resample_row_*``) and colours (``stbi__YCbCr_to_RGB_row``), sixteen samples of a row at once.
 
-Every function may read and write up to fifteen samples more than it is asked for.
+Every function may read and write up to fifteen samples beyond its range.
 """
 
 from typing import Any
@@ -22,7 +22,7 @@ each weighted difference in units of 2**-4 leaves the same quotient.
 
 @instruction  # type: ignore[untyped-decorator]
 def summed(typing: Any, s: Any, near: Any, far: Any, out: Any, at: Any) -> Any:
-    """Three times one row and one time another, into an array of 16 bits."""
+    """Write three times one row plus another row as 16 bits."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         s, near, far, out, at = arguments
@@ -38,7 +38,7 @@ def summed(typing: Any, s: Any, near: Any, far: Any, out: Any, at: Any) -> Any:
 
 @instruction  # type: ignore[untyped-decorator]
 def widened(typing: Any, s: Any, near: Any, out: Any, at: Any) -> Any:
-    """A row as it is, into an array of 16 bits."""
+    """Write a row as 16 bits."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         lanes = Lanes(builder, 16, STEP)
@@ -52,7 +52,7 @@ def widened(typing: Any, s: Any, near: Any, out: Any, at: Any) -> Any:
 
 @instruction  # type: ignore[untyped-decorator]
 def quartered(typing: Any, sums: Any, at: Any, s: Any, out: Any) -> Any:
-    """A quarter of sums, rounded, as samples."""
+    """Write a quarter of each sum, rounded, as samples."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         lanes = Lanes(builder, 16, STEP)
@@ -68,7 +68,7 @@ def quartered(typing: Any, sums: Any, at: Any, s: Any, out: Any) -> Any:
 def _doubled(half: int, shift: int) -> Any:
     @instruction  # type: ignore[untyped-decorator]
     def doubled(typing: Any, sums: Any, at: Any, s: Any, out: Any) -> Any:
-        """Two samples of each sum: three times itself and one time its left and its right neighbour, rounded."""
+        """Write two samples for each sum: three times itself plus its left or its right neighbour, rounded."""
 
         def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             sums, at, s, out = arguments
@@ -92,7 +92,7 @@ doubled_sums, doubled_samples = _doubled(8, 4), _doubled(2, 2)
 
 
 def _mixed(lanes: Lanes, vectors: tuple[Any, Any, Any], address: Any) -> None:
-    """Three vectors of bytes in turn."""
+    """Interleave three vectors of bytes."""
     red, green, blue = vectors
     for part in range(3):
         lane = [divmod(STEP * part + k, 3) for k in range(STEP)]
@@ -104,7 +104,7 @@ def _mixed(lanes: Lanes, vectors: tuple[Any, Any, Any], address: Any) -> None:
 def _colours(convert: bool) -> Any:
     @instruction  # type: ignore[untyped-decorator]
     def colours(typing: Any, s: Any, first: Any, second: Any, third: Any, out: Any, at: Any) -> Any:
-        """Samples of three rows as pixels."""
+        """Convert the samples of three rows to pixels."""
 
         def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             s, *rows, out, at = arguments
@@ -131,7 +131,7 @@ def _colours(convert: bool) -> Any:
 
 
 def _upper_product(lanes: Lanes, a: Any, number: int) -> Any:
-    """The upper 16 bits of products of 16 bits: one instruction of most processors."""
+    """Return the upper 16 bits of products of 16 bits: one instruction on most processors."""
     wide = Lanes(lanes.builder, 32, STEP)
     product = wide.times(lanes.builder.sext(a, wide.type), number)
     return lanes.builder.trunc(wide.right(product, 16), lanes.type)

@@ -1,4 +1,4 @@
-"""Images to the network's input: bytes of pixels to planar float32 in 0..1, resized as Darknet does on the way."""
+"""Images to the network's input: bytes to planar float32 in 0..1, resized as in Darknet."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ _PATIENCE = 50
 
 
 def planar(image: NDArray[np.uint8], out: Array, *, left: int = 0, top: int = 0) -> None:
-    """Write the bytes (H, W, C) as shares of 255 into the canvas ``out`` (C, ...), from column ``left`` and row ``top``."""
+    """Write the bytes (H, W, C), divided by 255, into the canvas ``out`` (C, ...), from column ``left`` and row ``top``."""
     height, width, channels = image.shape
     offsets = _within(out, channels, height, width, left, top)
     if not _planar.pays(_PATIENCE):
@@ -32,9 +32,9 @@ def planar(image: NDArray[np.uint8], out: Array, *, left: int = 0, top: int = 0)
 
 
 def resized(image: NDArray[np.uint8], out: Array, *, width: int, height: int, left: int = 0, top: int = 0) -> None:
-    """Write the image (H, W, C), resized as Darknet does, into the canvas ``out`` (C, ...), from column ``left`` and row ``top``.
+    """Write the image (H, W, C), resized as in Darknet, into the canvas ``out`` (C, ...), from column ``left`` and row ``top``.
 
-    The arithmetic is that of `yolodsc.images.preprocess.reference`, bit for bit.
+    The result is bit-identical to that of `yolodsc.images.preprocess.reference`.
     """
     rows, columns, channels = image.shape
     if (rows, columns) == (height, width):
@@ -52,7 +52,7 @@ def resized(image: NDArray[np.uint8], out: Array, *, width: int, height: int, le
 
 
 def grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """RGB (H, W, 3) as grey (H, W, 1), with stb_image's weights (``stbi__compute_y``)."""
+    """Convert RGB (H, W, 3) to grey (H, W, 1) with the weights of stb_image (``stbi__compute_y``)."""
     if not _grey.pays(_PATIENCE):
         return reference.grey(image)
     out = np.empty((*image.shape[:2], 1), np.uint8)
@@ -61,7 +61,7 @@ def grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _within(out: Array, channels: int, height: int, width: int, left: int, top: int) -> tuple[int, int, int]:
-    """Where the first number goes, floats from row to row and from channel to channel; a ValueError for what does not fit."""
+    """Return the first offset and the strides of rows and channels in floats; raise a ValueError if the result does not fit."""
     fits = out.ndim == 3 and out.shape[0] == channels and 0 <= top <= out.shape[1] - height and 0 <= left <= out.shape[2] - width
     if not fits or channels not in (1, 3) or out.dtype != np.float32 or not out.flags.c_contiguous or not out.flags.writeable:
         raise ValueError(

@@ -11,7 +11,7 @@ _HIGH, _LOW = np.float32(HIGH), np.float32(LOW)
 
 @nb.njit(forceinline=True)
 def share(byte: np.uint8) -> np.float32:  # pragma: no cover
-    """A byte over 255 (see `yolodsc.images.preprocess.simd`)."""
+    """Return a byte divided by 255 (see `yolodsc.images.preprocess.simd`)."""
     number = np.float32(byte)
     return number * _HIGH + number * _LOW
 
@@ -19,7 +19,7 @@ def share(byte: np.uint8) -> np.float32:  # pragma: no cover
 def planar(
     pixels: NDArray[np.uint8], channels: int, width: int, height: int, out: NDArray[np.float32], first: int, row: int, stride: int
 ) -> int:  # pragma: no cover
-    """Pixels (height, width, channels) into ``out`` from ``first``; ``row`` floats from row to row, ``stride`` between channels."""
+    """Write pixels (height, width, channels) to ``out`` from ``first`` on, rows ``row`` and channels ``stride`` floats apart."""
     for y in range(height):
         source, to = y * width * channels, first + y * row
         if width < STEP:
@@ -37,7 +37,7 @@ def planar(
 
 
 def grey(pixels: NDArray[np.uint8], out: NDArray[np.uint8]) -> int:  # pragma: no cover
-    """RGB to stb_image's grey: 77, 150 and 29 parts of 256."""
+    """Convert RGB to the grey of stb_image: 77, 150 and 29 parts of 256."""
     for i in range(len(out)):
         red, green, blue = np.uint32(pixels[3 * i]), np.uint32(pixels[3 * i + 1]), np.uint32(pixels[3 * i + 2])
         out[i] = np.uint32(np.uint32(77 * red) + np.uint32(150 * green) + np.uint32(29 * blue)) >> np.uint32(8)

@@ -1,4 +1,4 @@
-"""The same in NumPy: what the kernels are measured against, and what serves until compiling them pays."""
+"""Preprocessing in NumPy: the reference of the kernels, used until compiling them is worthwhile."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,20 +10,20 @@ _GREY = np.array([77, 150, 29], np.uint32)
 
 
 def planar(image: NDArray[np.uint8]) -> Array:
-    """(H, W, C) bytes to (C, H, W) in 0..1."""
+    """Convert (H, W, C) bytes to (C, H, W) in 0..1."""
     out: Array = image.transpose(2, 0, 1).astype(np.float32, order="C")
     out /= np.float32(255)  # the same 256 numbers as divided in double and rounded, as Darknet does
     return out
 
 
 def grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """RGB (H, W, 3) as grey (H, W, 1), with stb_image's weights."""
+    """Convert RGB (H, W, 3) to grey (H, W, 1) with the weights of stb_image."""
     out: NDArray[np.uint8] = ((image @ _GREY) >> 8).astype(np.uint8)[..., None]
     return out
 
 
 def resized(image: NDArray[np.uint8], *, width: int, height: int) -> Array:
-    """The bytes (H, W, C) as `resize` leaves them."""
+    """Return the bytes (H, W, C), converted and resized by `resize`."""
     if image.shape[:2] == (height, width):
         return planar(image)
     rows, _, _, _ = _rows(image.shape[0], height)  # the others need not become floats
@@ -31,10 +31,10 @@ def resized(image: NDArray[np.uint8], *, width: int, height: int) -> Array:
 
 
 def resize(x: Array, *, width: int, height: int) -> Array:
-    """Darknet's bilinear resize of (C, H, W), bit for bit: corners aligned, rows first, no smoothing.
+    """Resize (C, H, W) bilinearly as Darknet does, bit for bit: corners aligned, rows first, no smoothing.
 
-    Where rounding puts the last row's source just above the last input row, Darknet forgets the second term and the row is almost
-    black; so it is here. Source: ``image.c: resize_image``.
+    If rounding puts the source of the last row just above the last input row, Darknet omits the second term, so that the row is
+    almost black. This function does the same. Source: ``image.c: resize_image``.
     """
     if x.shape[1:] == (height, width):
         return x.copy()
@@ -43,7 +43,7 @@ def resize(x: Array, *, width: int, height: int) -> Array:
 
 
 def _rows(source: int, height: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], Array]:
-    """Input rows that a resize reads; where among them each output row finds its upper and lower one; the lower one's weight."""
+    """Return the input rows that a resize reads, the upper and lower one of each output row, and the weight of the lower one."""
     top, weight = _sampled(source, height)
     below = np.minimum(top + 1, source - 1)
     rows, inverse = np.unique(np.concatenate([top, below]), return_inverse=True)
@@ -51,7 +51,7 @@ def _rows(source: int, height: int) -> tuple[NDArray[np.int64], NDArray[np.int64
 
 
 def _interpolated(used: Array, *, source_height: int, width: int, height: int) -> Array:
-    """The resize of an image of which only the rows that it reads are given, (C, rows, W)."""
+    """Resize an image of which only the rows that are read are given, (C, rows, W)."""
     _, upper, lower, weight = _rows(source_height, height)
     left, shift = _sampled(used.shape[2], width)
     part = used.take(left, axis=2)
@@ -70,7 +70,7 @@ def _interpolated(used: Array, *, source_height: int, width: int, height: int) -
 
 
 def _sampled(side: int, target: int) -> tuple[NDArray[np.int64], Array]:
-    """Source index and fraction of every target position, in single precision."""
+    """Return source index and fraction of every target position, in single precision."""
     scale = np.float32(side - 1) / np.float32(target - 1) if target > 1 else np.float32(0)
     position = np.arange(target, dtype=np.float32) * scale
     index = position.astype(np.int64)

@@ -1,7 +1,7 @@
 """Darknet's bilinear resize (``image.c: resize_image``), from bytes to planar float32 in one pass.
 
-Rows first: of each source row that is needed the pixels left and right of every target column are gathered as words, then made
-floats and means by vectors. Of the rows so made the last two are kept.
+Rows come first: for each source row, the pixels left and right of every target column are gathered as words and converted to
+weighted means by vector code. The last two rows of means are kept.
 """
 
 from typing import Any
@@ -31,7 +31,7 @@ def _scale(side: int, target: int) -> np.float32:  # pragma: no cover
 def _gathered(
     pixels: Bytes, start: int, channels: int, columns: int, left: Ints, width: int, pairs: Words
 ) -> None:  # pragma: no cover
-    """The pixels on both sides of each target column, first channel uppermost."""
+    """Gather the pixels on both sides of each target column, first channel uppermost."""
     for x in range(width):
         near = left[x]
         if channels == 3 and near <= columns - 3:  # eight bytes are within the row
@@ -61,7 +61,7 @@ def _resampled(
     pairs: Words,
     parts: Floats,
 ) -> None:  # pragma: no cover
-    """The source row at the target columns, into ``parts[source & 1]``."""
+    """Write the source row at the target columns to ``parts[source & 1]``."""
     length = len(left)
     start, part = source * columns * channels, (source & 1) * channels * length
     _gathered(pixels, start, channels, columns, left, width, pairs)
@@ -75,7 +75,7 @@ def _resampled(
 def _written(
     parts: Floats, upper: int, lower: int, second: bool, weight: np.float32, width: int, out: Floats, to: int
 ) -> None:  # pragma: no cover
-    """One row of a channel; the second term only if there is one."""
+    """Write one row of a channel; the second term only if there is one."""
     length = parts.shape[1]
     if width < STEP:
         for x in range(width):
@@ -106,7 +106,7 @@ def resized(
     row: int,
     stride: int,
 ) -> int:  # pragma: no cover
-    """Pixels (rows, columns, channels) as (channels, height, width) into ``out``, as for `planar`.
+    """Write pixels (rows, columns, channels) as (channels, height, width) to ``out``, as `planar` does.
 
     ``left``, ``shifts`` (width + 32,), pairs (2, width + 32) and parts (2, channels * (width + 32)) are scratch.
     """

@@ -1,8 +1,8 @@
-"""Sixteen pixels at once: bytes to shares of 255, and weighted means.
+"""Sixteen pixels at once: division by 255, and weighted means.
 
-A quotient by 255 is made of two products: ``257 / 2**16`` times a byte is exact, and what is missing times a byte is so small that
-the rounding of the sum is that of the quotient, for each of the 256 bytes. Nothing is fused: the products of a mean are rounded
-before they are added, as Darknet's are.
+The quotient by 255 is a sum of two products. ``257 / 2**16`` times a byte is exact, and the second product is so small that the
+rounded sum is the correctly rounded quotient for each of the 256 bytes. No operations are fused: the products of a mean are rounded
+before they are added, as in Darknet.
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ _FLOATS = ir.VectorType(_FLOAT, STEP)
 
 
 def _shares(builder: Any, numbers: Any) -> Any:
-    """Vectors of integers of 0..255 over 255."""
+    """Divide vectors of integers in 0..255 by 255."""
     number = builder.uitofp(numbers, _FLOATS)
     products = [builder.fmul(number, ir.Constant(_FLOATS, [ir.Constant(_FLOAT, part)] * STEP)) for part in (HIGH, LOW)]
     return builder.fadd(*products)
@@ -32,7 +32,7 @@ def _broadcast(builder: Any, number: Any, kind: Any) -> Any:
 
 
 def _mean(builder: Any, near: Any, far: Any, weight: Any) -> Any:
-    """``near * (1 - weight) + far * weight``, every result rounded."""
+    """Return ``near * (1 - weight) + far * weight``, every result rounded."""
     one = ir.Constant(_FLOATS, [ir.Constant(_FLOAT, 1.0)] * STEP)
     return builder.fadd(builder.fmul(near, builder.fsub(one, weight)), builder.fmul(far, weight))
 
@@ -43,7 +43,7 @@ def _load(builder: Any, address: Any) -> Any:
 
 @instruction  # type: ignore[untyped-decorator]
 def between(typing: Any, pairs: Any, length: Any, at: Any, bits: Any, shifts: Any, out: Any, to: Any) -> Any:
-    """Means of the left pixels ``pairs[at]`` and the right ones ``pairs[length + at]``, of the channel from bit ``bits``."""
+    """Return means of the left pixels ``pairs[at]`` and the right ones ``pairs[length + at]``, of the channel from bit ``bits``."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pairs, length, at, bits, shifts, out, to = arguments
@@ -64,7 +64,7 @@ def between(typing: Any, pairs: Any, length: Any, at: Any, bits: Any, shifts: An
 
 @instruction  # type: ignore[untyped-decorator]
 def blended(typing: Any, rows: Any, upper: Any, lower: Any, weight: Any, out: Any, to: Any) -> Any:
-    """Means of two rows."""
+    """Write the means of two rows."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         rows, upper, lower, weight, out, to = arguments
@@ -80,7 +80,7 @@ def blended(typing: Any, rows: Any, upper: Any, lower: Any, weight: Any, out: An
 
 @instruction  # type: ignore[untyped-decorator]
 def scaled(typing: Any, rows: Any, upper: Any, weight: Any, out: Any, to: Any) -> Any:
-    """The first term of `blended` only."""
+    """Write the first term of `blended` only."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         rows, upper, weight, out, to = arguments
@@ -95,7 +95,7 @@ def scaled(typing: Any, rows: Any, upper: Any, weight: Any, out: Any, to: Any) -
 
 @instruction  # type: ignore[untyped-decorator]
 def parted(typing: Any, pixels: Any, at: Any, out: Any, to: Any, stride: Any) -> Any:
-    """Sixteen RGB pixels as shares of 255, as three planar channels."""
+    """Convert sixteen RGB pixels to three planar channels in 0..1."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pixels, at, out, to, stride = arguments
@@ -121,7 +121,7 @@ def parted(typing: Any, pixels: Any, at: Any, out: Any, to: Any, stride: Any) ->
 
 @instruction  # type: ignore[untyped-decorator]
 def shared(typing: Any, pixels: Any, at: Any, out: Any, to: Any) -> Any:
-    """Sixteen grey pixels as shares of 255."""
+    """Convert sixteen grey pixels to 0..1."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pixels, at, out, to = arguments

@@ -6,13 +6,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from yolodsc.arrays import Array, Shape
+from yolodsc.engine import shared_offsets
 from yolodsc.network import INPUT_INDEX, ConvolutionalLayer, Layer
 from yolodsc.training.layers import training_operation
 from yolodsc.training.layers.context import GradientTarget, LayerContext, Scratch
 from yolodsc.training.layers.convolution import normalised_convolution
 from yolodsc.training.model.arrays import LayerArrays, LiveArrays
 from yolodsc.training.model.graph import TrainingGraph
-from yolodsc.training.model.memory import shared_offsets, view
+
+_LINE = 16
+"""float32 elements of a cache line: every gradient begins on one."""
 
 
 class Workspace:
@@ -110,10 +113,10 @@ class MicroBatch:
             for source in self._graph.sources(layer):
                 if source in self._graph.trained and layer.index in self._graph.trained:
                     lives[source] = (source, max(layer.index, lives.get(source, (0, 0))[1]))
-        shapes = {index: self._maps[index].shape for index in lives}
-        offsets, count = shared_offsets(shapes, lives)
+        maps = {index: self._maps[index] for index in sorted(lives)}
+        offsets, count = shared_offsets({index: -(-x.size // _LINE) * _LINE for index, x in maps.items()}, lives)
         memory = self._workspace.memory(count)
-        return {index: view(memory, offsets[index], shape) for index, shape in shapes.items()}
+        return {index: memory[offsets[index] : offsets[index] + x.size].reshape(x.shape) for index, x in maps.items()}
 
     def _bind(self, layer: Layer) -> _Steps:
         empty = np.empty(0, np.float32)

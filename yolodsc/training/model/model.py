@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from enum import Enum
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
 from yolodsc.arrays import Array, Floats, Shape
+from yolodsc.engine import single_threaded_blas
 from yolodsc.errors import OptionError
 from yolodsc.network import ConvolutionalLayer, Network
 from yolodsc.training.model.arrays import FoldedArrays, LayerArrays, LiveArrays
@@ -58,8 +59,7 @@ class TrainingModel:
     def __init__(
         self, network: Network, *, outputs: Sequence[int], threads: int = 1, statistics: Statistics = Statistics.FROZEN
     ) -> None:
-        import scipy.linalg.cython_blas  # noqa: F401  # Numba's matrix products load it, and a limit holds only for loaded libraries
-        from threadpoolctl import ThreadpoolController
+        import scipy.linalg.cython_blas  # noqa: F401  # Numba's matrix products load it; a limit holds only for loaded libraries
 
         self._network, self._outputs, self._threads = network, tuple(outputs), threads
         self._statistics = statistics
@@ -74,7 +74,6 @@ class TrainingModel:
         self._shape: tuple[int, ...] = ()
         self._microbatches: list[MicroBatch] = []
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
-        self._blas: Any = ThreadpoolController()
 
     def forward(self, images: Array) -> dict[int, Array]:
         """Return the outputs by layer index, (N, C, H, W) each, of images (N, C, H, W).
@@ -165,7 +164,7 @@ class TrainingModel:
             for microbatch in self._microbatches[number :: self._threads]:
                 work(microbatch, stage)
 
-        with self._blas.limit(limits=1, user_api="blas"), np.errstate(all="ignore"):
+        with single_threaded_blas(), np.errstate(all="ignore"):
             for stage in range(stages):
                 if self._pool is None:
                     some(0, stage)

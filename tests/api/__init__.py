@@ -1,0 +1,1 @@
+"""The Python interface as its users see it."""

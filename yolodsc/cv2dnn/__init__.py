@@ -1,0 +1,1 @@
+"""Drop-in replacement of ``cv2.dnn`` for Darknet networks."""

@@ -1,0 +1,1 @@
+"""One call of a detector: its images of every kind, and its options."""

@@ -1,0 +1,72 @@
+"""Options of one call of a detector, and the postprocessor that follows them."""
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import TypedDict
+
+import numpy as np
+
+from yolodsc.arrays import Array
+from yolodsc.detection.classes import ClassSelection
+from yolodsc.detection.detections import Detections
+from yolodsc.detection.postprocess import Postprocessor
+from yolodsc.errors import OptionError
+from yolodsc.network import Candidates
+
+
+class CallOptions(TypedDict, total=False):
+    """Options of one call of a `Detector`; None and missing ones are those of the detector."""
+
+    thresh: float | None
+    nms: float | None
+    classes: ClassSelection | None
+    max_detections: int | None
+    agnostic: bool
+
+
+def checked_thresholds(*, thresh: float | None, nms: float | None, nms_name: str = "nms") -> None:
+    """Raise an `OptionError` unless both thresholds, if given, lie within 0 to 1."""
+    for name, value in (("thresh", thresh), (nms_name, nms)):
+        if value is not None and not 0 <= value <= 1:
+            raise OptionError(f"{name}={value:g}: expected 0 to 1", parameter=name)
+
+
+class SelectivePostprocessor(Postprocessor, kw_only=True):
+    """A postprocessor that can also suppress across classes and limit the number of detections.
+
+    Attributes
+    ----------
+    agnostic
+        Suppress boxes that overlap a better box of any class; each box keeps its best class only.
+    max_detections
+        Maximum number of detections, the best first; None reports all.
+    """
+
+    agnostic: bool = False
+    max_detections: int | None = None
+
+    def detections(self, candidates: Candidates, *, width: int, height: int, path: str | None = None) -> Detections:
+        """Suppress overlapping candidates and return the rest in pixels."""
+        if self.agnostic:
+            candidates = self._across_classes(candidates)
+        found = Postprocessor.detections(self, candidates, width=width, height=height, path=path)
+        return found if self.max_detections is None else found[: self.max_detections]
+
+    def _across_classes(self, candidates: Candidates) -> Candidates:
+        """Each box with its best class, suppressed as if all were of one class."""
+        probabilities = _columns(candidates.probabilities, self.classes)
+        best = probabilities.argmax(axis=1)
+        rows = np.arange(len(best))
+        alone = replace(candidates, probabilities=probabilities[rows, best][:, None])
+        scores = np.zeros_like(probabilities)
+        scores[rows, best] = self.suppressed(alone).probabilities[:, 0]
+        return replace(candidates, probabilities=scores)
+
+
+def _columns(probabilities: Array, classes: Collection[int] | None) -> Array:
+    """(N, K) with the scores of other classes set to 0."""
+    if classes is None:
+        return probabilities
+    reported = np.zeros(probabilities.shape[1], bool)
+    reported[list(classes)] = True
+    return np.where(reported, probabilities, np.float32(0))

@@ -1,0 +1,1 @@
+"""Classifiers: networks that end in class probabilities."""

@@ -1,0 +1,1 @@
+"""What detections become: single objects, text, tables, and notebook output."""
