@@ -1,3 +1,4 @@
+from .cache.key import file_digest as file_digest
 from .cache.store import cache_directory as cache_directory
 from .cache.store import contents as contents
 from .cache.store import distrust_reason as distrust_reason
