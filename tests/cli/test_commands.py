@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.support import NETWORK, STEM
+from tests.cli.support import NETWORK, STEM, remarks
 from yolodsc import cli
 
 
@@ -49,8 +49,9 @@ def test_a_image_that_cannot_be_read_is_reported_and_the_rest_goes_on(images: Pa
 
     captured = capsys.readouterr()
     assert status == 1
-    assert captured.err.count("\n") == 1
+    assert remarks(captured.err).count("\n") == 1
     assert "b.jpg: cannot be read as an image" in captured.err
+    assert "yolodsc: 3 images (1 failed), " in captured.err
     assert captured.out.count("100x76") == 2
 
 

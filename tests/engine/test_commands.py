@@ -58,7 +58,7 @@ def test_warmup_compiles_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
     out = capsys.readouterr().out
     lines = [line for line in out.splitlines() if "kernels compiled" in line]
-    assert out.count("reading and resizing of images: ready") == 2
+    assert out.count("reading of images and decoding of boxes: ready") == 2
     assert statuses == [0, 0]
     assert len(lines) == 2
     assert ": 0 kernels compiled in " in lines[1]

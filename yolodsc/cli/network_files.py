@@ -57,6 +57,7 @@ def open_detector(
     running: RunningOptions,
     quiet: bool,
     network: "Network | None" = None,
+    one_image: bool = False,
 ) -> "Detector":
     """The detector that the options of `detect` and `evaluate` describe; logs progress if its kernels take long to compile.
 
@@ -64,10 +65,13 @@ def open_detector(
     ----------
     network
         The network of the files, if it is loaded already.
+    one_image
+        Whether all cores work on one image, unless the options say otherwise.
     """
     from yolodsc.detection import Detector
 
-    threads, streams = cores(running.threads, running.streams, quiet=quiet)
+    alone = one_image and running.threads is None and running.streams is None
+    threads, streams = cores(running.threads, 1 if alone else running.streams, quiet=quiet)
     network = network or load_network(files, loading)
     return Detector(
         network,

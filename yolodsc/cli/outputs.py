@@ -3,13 +3,17 @@
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
-from yolodsc.errors import OptionError
-from yolodsc.files import exists, is_file, is_folder, nearest, resolved
+from yolodsc.cli.terminal import flush, standard_output
+from yolodsc.errors import OptionError, YolodscError
+from yolodsc.files import exists, is_file, is_folder, nearest, resolved, write_bytes
 
 if TYPE_CHECKING:
     from yolodsc.network import Network
+
+STANDARD_OUTPUT = "-"
+"""Stands for standard output where an option names a file to write."""
 
 
 def ensure_outputs_differ_from_inputs(
@@ -24,7 +28,11 @@ def ensure_outputs_differ_from_inputs(
     inputs
         Files that are read, or a function that says whether a file is read. They are resolved only if an output exists.
     """
-    paths = {option: path for option, path in outputs.items() if path is not None and (is_file(path) or not exists(path))}
+    to_stream = [option for option, path in outputs.items() if path is not None and is_standard_output(path)]
+    if len(to_stream) > 1:
+        raise OptionError(f"{' and '.join(to_stream)} write to standard output; expected one of them")
+    named = {option: path for option, path in outputs.items() if path is not None and option not in to_stream}
+    paths = {option: path for option, path in named.items() if is_file(path) or not exists(path)}
     seen: set[Path] = set()
     for option, path in paths.items():
         target = resolved(path)
@@ -33,6 +41,24 @@ def ensure_outputs_differ_from_inputs(
         if target in seen:
             raise OptionError(f"{option} {path}: is written by another option; expected another file")
         seen.add(target)
+
+
+def is_standard_output(path: Path | None) -> bool:
+    """Whether an option names standard output, as ``-``."""
+    return path is not None and str(path) == STANDARD_OUTPUT
+
+
+def target(path: Path) -> "Path | TextIO":
+    """What a writer takes: the path, or standard output for ``-``."""
+    return standard_output() if is_standard_output(path) else path
+
+
+def write_text(path: Path, text: str, *, error: type[YolodscError] = OptionError) -> None:
+    """Write a file, or to standard output for ``-``."""
+    if not is_standard_output(path):
+        return write_bytes(path, text.encode(errors="surrogateescape"), error=error)
+    standard_output().write(text if text.endswith("\n") else f"{text}\n")
+    return flush()
 
 
 def ensure_directory_possible(path: Path) -> None:

@@ -27,10 +27,11 @@ def progress(
         """Items a second."""
 
         def render(self, task: Task) -> Text:
-            return Text(f"{task.speed:.1f}/s" if task.speed else "")
+            return Text(f"{task.speed:.1f}{' fps' if unit == 'frames' else '/s'}" if task.speed else "")
 
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn(unit, markup=False), Rate(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    redirect = sys.stdout.isatty()  # results that go to a file or pipe must not pass through the console of the bar
+    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=redirect) as bar:
         yield from bar.track(items, total=count)
 
 

@@ -9,7 +9,7 @@ import typer
 from yolodsc import engine
 from yolodsc.cli import options
 from yolodsc.cli.network_files import load_network, model_files
-from yolodsc.cli.outputs import ensure_outputs_differ_from_inputs
+from yolodsc.cli.outputs import ensure_outputs_differ_from_inputs, is_standard_output, write_text
 from yolodsc.cli.tables.plan import plan_json, plan_lines
 from yolodsc.cli.tables.table import aligned
 from yolodsc.cli.terminal import note, say
@@ -17,7 +17,6 @@ from yolodsc.darknet import profile_named, read_cfg
 from yolodsc.detection import ModelFiles
 from yolodsc.engine import seconds_of, select_backend
 from yolodsc.errors import OptionError
-from yolodsc.files import write_bytes
 from yolodsc.network import Network, Summary, SummaryRow, at_size, summarise
 from yolodsc.precision import Quantization, quantization_for
 from yolodsc.schemas import dump_json
@@ -35,7 +34,7 @@ def summary(
     threads: options.Threads = 1,
     isa: options.Isa = None,
     precision: options.PrecisionName = "f32",
-    json: Annotated[Path | None, typer.Option(metavar="F", help="Write the table as JSON.")] = None,
+    json: Annotated[Path | None, typer.Option(metavar="F|-", help="Write the table as JSON.")] = None,
 ) -> int:
     """List the layers of a network with their cost and the cost of separable convolutions, or the plan of the engine."""
     if isa is not None and not (plan or time):
@@ -55,7 +54,8 @@ def summary(
     table = summarise(loaded)
     if json is not None:
         _write(json, table.to_json())
-    say(*_lines(table))
+    if not is_standard_output(json):
+        say(*_lines(table))
     return 0
 
 
@@ -63,13 +63,15 @@ def _plan(
     network: Network, quantization: Quantization | None, running: options.RunningOptions, *, time: bool, json: Path | None
 ) -> int:
     """Print the operations that the engine runs instead of the layers."""
-    threads, backend = running.threads, select_backend(running.isa)
+    threads, backend = running.threads or 1, select_backend(running.isa)
     compiled = engine.compile(network, threads=threads, isa=running.isa, precision=running.precision, quantization=quantization)
     with compiled as runner:
         entries, x = runner.entries(), np.zeros(network.input_shape, np.float32)
         seconds, whole = seconds_of(entries, lambda: runner(x), rounds=ROUNDS) if time else (None, 0.0)
     if json is not None:
         _write(json, {"isa": backend.name, "threads": threads, "plan": plan_json(entries, seconds)})
+    if is_standard_output(json):
+        return 0
     say(*plan_lines(entries, seconds))
     macs = sum(entry.macs for entry in entries)
     taken = f", {whole * 1000:.2f} ms an image, {2e-9 * macs / whole:.1f} GFLOP/s" if time else ""
@@ -79,7 +81,7 @@ def _plan(
 
 
 def _write(path: Path, table: Any) -> None:
-    write_bytes(path, dump_json(table, file=path, error=OptionError, indent=1).encode() + b"\n", error=OptionError)
+    write_text(path, dump_json(table, file=path, error=OptionError, indent=1) + "\n")
 
 
 def _load(source: Path | ModelFiles, loading: options.LoadingOptions) -> Network:

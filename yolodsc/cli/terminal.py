@@ -4,11 +4,12 @@ Names of files and classes are untrusted: they may hold escape codes that hide l
 the direction of writing. They are shown as in Python literals; files that the program writes keep the original text.
 """
 
+import codecs
 import os
 import re
 import sys
 from contextlib import suppress
-from typing import TextIO
+from typing import TextIO, cast
 
 from yolodsc.errors import OptionError
 
@@ -27,6 +28,25 @@ def printable(text: str) -> str:
 def say(*lines: str) -> None:
     """Print results on standard output."""
     _write(sys.stdout, *lines)
+
+
+def show(text: str) -> None:
+    """Print text of the program itself, whose escape codes are wanted."""
+    if sys.stdout is not None:
+        sys.stdout.write(f"{text}\n")
+
+
+def colours(stream: TextIO | None) -> bool:
+    """Whether output may be coloured: on a terminal, unless ``NO_COLOR`` is set (no-color.org) or the terminal is dumb."""
+    if stream is None or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()
+
+
+def standard_output() -> TextIO:
+    """Standard output for data: UTF-8 whatever the terminal's encoding, without translation of line ends."""
+    buffer = getattr(sys.stdout, "buffer", None)
+    return sys.stdout if buffer is None else cast(TextIO, codecs.getwriter("utf-8")(buffer, "surrogateescape"))
 
 
 def note(text: str) -> None:

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from yolodsc import engine
@@ -17,12 +19,14 @@ from yolodsc.detection.detections import Detections
 from yolodsc.detection.model_files import ModelFiles, names_beside, quantization_of, read_network
 from yolodsc.detection.network_input import chosen_decoder, default_geometry
 from yolodsc.detection.pipeline import ImageResult, Pipeline
+from yolodsc.detection.postprocess import HeadDecoding
 from yolodsc.errors import OptionError
-from yolodsc.images import Geometry, Placement
+from yolodsc.images import Geometry, ImageArray, Placement
 from yolodsc.network import InputSize, Network
 
 if TYPE_CHECKING:
     from yolodsc.detection.tiles import Tiling
+    from yolodsc.detection.video.stream import Source
     from yolodsc.precision import Quantization
 
 
@@ -50,9 +54,11 @@ class Detector:
         libjpeg-turbo; ``auto`` is ``darknet`` for the profiles ``alexeyab`` and ``pjreddie``, ``fast`` for ``opencv``. Files that
         the ``darknet`` decoder does not support are read by the other one.
     threads
-        Threads for one image; limited to the cores that the process may use.
+        Threads for one image; limited to the cores that the process may use. By default all cores for a call, one for `many`; with
+        ``streams``, as many as these leave.
     streams
-        Images that `many` processes at the same time; limited so that all threads together do not exceed the cores.
+        Images that `many` processes at the same time; limited so that all threads together do not exceed the cores. By default as
+        many as fill the cores.
     isa, precision, quantization
         As for `engine.compile`.
     progress
@@ -84,8 +90,8 @@ class Detector:
         bgr: bool = False,
         exif: bool | None = None,
         decoder: str = "auto",
-        threads: int = 1,
-        streams: int = 1,
+        threads: int | None = None,
+        streams: int | None = None,
         isa: str | None = None,
         progress: Callable[[int, int], None] | None = None,
         tiles: str | tuple[int, int] | None = None,
@@ -109,16 +115,21 @@ class Detector:
             decoder=chosen_decoder(network, decoder),
             progress=progress,
         )
-        self.runner = engine.compile(
+        self.decoding = HeadDecoding(network)
+        self._compile = partial(
+            engine.compile,
             network,
-            threads=threads,
-            streams=streams,
+            outputs=self.decoding.outputs,
             isa=isa,
             progress=progress,
             precision=precision,
             quantization=quantization,
         )
-        self.threads, self.streams = self.runner.threads, self.runner.streams
+        self._lock = Lock()
+        alone, (many_threads, self.streams) = engine.one_image_counts(threads, streams), engine.default_counts(threads, streams)
+        self.runner = self._compile(threads=alone[0], streams=alone[1])
+        self.threads = self.runner.threads
+        self._many_runner = self.runner if alone == (many_threads, self.streams) else None
 
     @classmethod
     def from_files(
@@ -166,16 +177,24 @@ class Detector:
         return f"Detector({name}: {len(self.names)} classes, input {self.network.input_shape}, profile {self.network.profile.name})"
 
     @property
-    def pipeline(self) -> Pipeline:
-        """The pipeline from files to detections, with the present thresholds and classes."""
-        return self._pipeline(self._postprocessor())
+    def many_runner(self) -> engine.Runner:
+        """The runner of many images, compiled at its first use unless it is ``runner``, that of a call."""
+        with self._lock:
+            if self._many_runner is None:
+                self._many_runner = self._compile(threads=1, streams=self.streams)
+            return self._many_runner
 
-    def _pipeline(self, post: SelectivePostprocessor) -> Pipeline:
+    @property
+    def pipeline(self) -> Pipeline:
+        """The pipeline from many files to detections, with the present thresholds and classes."""
+        return self._pipeline(self._postprocessor(), self.many_runner)
+
+    def _pipeline(self, post: SelectivePostprocessor, runner: engine.Runner) -> Pipeline:
         if self.tiling is not None:
             from yolodsc.detection.tiles import TiledPipeline
 
-            return TiledPipeline(self.reader, self.runner, post, self.tiling)
-        return Pipeline(self.reader, self.runner, post)
+            return TiledPipeline(self.reader, self.many_runner, self.decoding, post, self.tiling)
+        return Pipeline(self.reader, runner, self.decoding, post)
 
     def __call__(self, image: ImageInput, *, bgr: bool | None = None, **options: Unpack[CallOptions]) -> Detections:
         """Detect objects in one image.
@@ -208,7 +227,7 @@ class Detector:
         post = self._postprocessor(**options)
         entry = in_memory(image, bgr=self.bgr if bgr is None else bgr)
         given = self.reader.read(entry)
-        return replace(self._pipeline(post).one(given, path=shown_path(entry)), image=given.image)
+        return replace(self._pipeline(post, self.runner).one(given, path=shown_path(entry)), image=given.image)
 
     def many(
         self, images: Iterable[ImageInput], *, bgr: bool | None = None, **options: Unpack[CallOptions]
@@ -228,12 +247,25 @@ class Detector:
         """
         post = self._postprocessor(**options)
         entries = named_entries(images, bgr=self.bgr if bgr is None else bgr)
-        return with_images(self._pipeline(post).many(entries))
+        return with_images(self._pipeline(post, self.many_runner).many(entries))
+
+    def head_outputs(self, x: Array) -> dict[int, Array]:
+        """Return the outputs (C, H, W) of the heads by layer index for an input (C, H, W) of the network."""
+        return self.decoding.head_outputs(self.runner, self.runner(x))
+
+    def stream(self, source: "Source", **options: Any) -> Generator[tuple[ImageArray, Detections]]:
+        """Yield the frames of a video, a camera or a stream, in RGB, and their detections; see `video.stream.stream`.
+
+        ``options`` are ``vid_stride``, ``max_frames``, ``track``, ``reconnects`` and ``report``.
+        """
+        from yolodsc.detection.video.stream import stream
+
+        return stream(self.pipeline, source, **options)
 
     def detections(
         self, outputs: dict[int, Array], placement: Placement, *, width: int, height: int, path: str | None = None
     ) -> Detections:
-        """Return the detections that the heads' outputs (C, H, W), by layer index, contain.
+        """Return the detections that the heads' outputs (C, H, W), by layer index, contain; see `head_outputs`.
 
         Parameters
         ----------
@@ -250,6 +282,8 @@ class Detector:
     def close(self) -> None:
         """Release the runner's threads and memory; leaving a ``with`` block does so too."""
         self.runner.close()
+        if self._many_runner is not None:
+            self._many_runner.close()
 
     def __enter__(self) -> Self:
         return self

@@ -17,9 +17,10 @@ from yolodsc.errors import ImageError
 from yolodsc.files import replacing
 from yolodsc.images import preprocess
 from yolodsc.images.conversion import ImageArray, from_pillow
-from yolodsc.images.jpeg import KERNELS, decode_jpeg, read_jpeg
-from yolodsc.images.limits import open_image
+from yolodsc.images.jpeg import KERNELS, decode_jpeg, jpeg_content
+from yolodsc.images.limits import image_name, open_image
 from yolodsc.images.preprocess import planar, reference, resized
+from yolodsc.images.turbo import decode_turbo
 from yolodsc.values import Value
 
 Geometry = Literal["stretch", "letterbox"]
@@ -56,7 +57,7 @@ class Placement(Value):
 
 
 Decoder = Literal["darknet", "fast"]
-"""JPEG decoders: ``darknet`` gives the pixels of stb_image, which Darknet uses; ``fast`` is libjpeg-turbo, through Pillow."""
+"""JPEG decoders: ``darknet`` gives the pixels of stb_image, which Darknet uses; ``fast`` is libjpeg-turbo."""
 
 DECODERS: tuple[Decoder, ...] = ("darknet", "fast")
 
@@ -96,10 +97,8 @@ def read_image(
     ImageError
         The file is missing, no image, damaged, or beyond the limits of `images.limits`.
     """
-    name = name or (f"image of {len(source)} bytes" if isinstance(source, bytes) else str(source))
-    pixels = None
-    if decoder == "darknet" or channels == 1:
-        pixels = _jpeg(source, channels=channels, admit=admit, progress=progress)
+    name = image_name(source, name)
+    pixels = _jpeg(source, stb=decoder == "darknet" or channels == 1, channels=channels, admit=admit, progress=progress)
     if pixels is not None and not exif:
         return pixels
     try:
@@ -116,12 +115,20 @@ def read_image(
 
 
 def _jpeg(
-    source: str | Path | bytes, *, channels: int, admit: Callable[[int], None] | None, progress: Callable[[int, int], None] | None
+    source: str | Path | bytes,
+    *,
+    stb: bool,
+    channels: int,
+    admit: Callable[[int], None] | None,
+    progress: Callable[[int, int], None] | None,
 ) -> ImageArray | None:
-    """What the ``darknet`` decoder makes of a file or of its content."""
-    if isinstance(source, bytes):
-        return decode_jpeg(source, channels=channels, admit=admit, progress=progress)
-    return read_jpeg(Path(source), channels=channels, admit=admit, progress=progress)
+    """What a JPEG decoder, that of stb_image or libjpeg-turbo, makes of a file or of its content."""
+    content = source if isinstance(source, bytes) else jpeg_content(Path(source))
+    if content is None:
+        return None
+    if stb:
+        return decode_jpeg(content, channels=channels, admit=admit, progress=progress)
+    return decode_turbo(content, admit=admit)
 
 
 def _reason(error: Exception) -> str:

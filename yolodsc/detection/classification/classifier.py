@@ -32,13 +32,13 @@ class ClassifierReader(ImageInputReader, kw_only=True):
 
     crop: bool
 
-    def fit(self, image: ImageArray, *, start: float | None = None) -> NetworkInput:
-        """Fit an image (H, W, C); ``start`` is the time at which its reading began."""
+    def fit(self, image: ImageArray, *, start: float | None = None, out: Array | None = None) -> NetworkInput:
+        """Fit an image (H, W, C), into ``out`` if given and not cropped; ``start`` is the time at which its reading began."""
         start = perf_counter() if start is None else start
         shape, profile = self.network.input_shape, self.network.profile
         if self.crop:
             return NetworkInput(image, fit_centre(image, shape, profile=profile), Placement(), perf_counter() - start)
-        x, placement = fit(image, shape, profile=profile, geometry=self.geometry)
+        x, placement = fit(image, shape, profile=profile, geometry=self.geometry, out=out)
         return NetworkInput(image, x, placement, perf_counter() - start)
 
 
@@ -72,7 +72,7 @@ class Classifier:
         bgr: bool = False,
         exif: bool | None = None,
         decoder: str = "auto",
-        threads: int = 1,
+        threads: int | None = None,
         isa: str | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
@@ -89,6 +89,7 @@ class Classifier:
             decoder=chosen_decoder(network, decoder),
             progress=progress,
         )
+        threads, _ = engine.one_image_counts(threads, 1)
         self.runner = engine.compile(network, threads=threads, isa=isa, progress=progress)
 
     def __repr__(self) -> str:

@@ -4,14 +4,62 @@ A byte stands for ``(byte - zero) * scale``. Loading takes two roundings at most
 integer (to even between two): no step is contracted, so NumPy repeats them bit for bit. bf16 is the upper half of a float32.
 """
 
+import struct
 from collections.abc import Callable, Mapping
 from typing import Literal
 
 from yolodsc.engine.codegen.ir_builder import IRBuilder
+from yolodsc.values import Value
 
 DType = Literal["f32", "bf16", "u8"]
 
 BYTES: Mapping[DType, int] = {"f32": 4, "bf16": 2, "u8": 1}
+
+
+def bits(number: float) -> int:
+    """A float32's bits, as arguments carry them."""
+    return int(struct.unpack("<I", struct.pack("<f", number))[0])
+
+
+class Element(Value):
+    """How the numbers of a tensor are stored.
+
+    Attributes
+    ----------
+    scale, zero_point
+        A byte stands for ``(byte - zero_point) * scale``.
+    """
+
+    dtype: DType = "f32"
+    scale: float = 1.0
+    zero_point: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of one number."""
+        return BYTES[self.dtype]
+
+    @property
+    def fill(self) -> int:
+        """The 32 bits that stand for zeros."""
+        return self.zero_point * 0x01010101
+
+    def absorbs(self, activation: str) -> bool:
+        """Whether rounding to bytes does what an activation does: bytes from 0 on clip at 0, and at 6 if 6 needs more than 255."""
+        if self.dtype != "u8" or self.zero_point != 0:
+            return False
+        return activation == "relu" or (activation == "relu6" and _single(6.0 * _single(1.0 / self.scale)) >= 255)
+
+    def read_as(self, operand: str) -> dict[str, int]:
+        """Arguments of a kernel that loads numbers through ``operand``."""
+        return {f"scale_{operand}": bits(self.scale), f"zero_{operand}": self.zero_point} if self.dtype == "u8" else {}
+
+    def written_as(self, operand: str) -> dict[str, int]:
+        """Arguments of a kernel that stores numbers through ``operand``."""
+        return self.read_as(operand) | {f"scale_{operand}": bits(1.0 / self.scale)} if self.dtype == "u8" else {}
+
+
+F32, BF16 = Element(), Element("bf16")
 
 MAGIC = 1.5 * 2**23
 """Adding it to a number of at most 255 leaves the nearest integer in the low bits."""
@@ -25,13 +73,21 @@ Store = Callable[..., None]
 """``store(value, pointer, offset=0)``."""
 
 
+def _single(number: float) -> float:
+    """``number`` rounded to float32."""
+    return float(struct.unpack("<f", struct.pack("<f", number))[0])
+
+
 def affine_arguments(**dtypes: DType) -> tuple[str, ...]:
     """Names of the arguments that describe the operands stored as bytes: ``scale_x``, ``zero_x`` for ``x="u8"``."""
     return tuple(f"{part}_{name}" for name, dtype in dtypes.items() if dtype == "u8" for part in ("scale", "zero"))
 
 
-def loader(c: IRBuilder, dtype: DType, affine: tuple[int, int] = (0, 0)) -> Load:
-    """Code that loads vectors; ``affine`` are the positions of the arguments scale (float32 bits) and zero point of bytes."""
+def loader(c: IRBuilder, dtype: DType, affine: tuple[int, int] | None = None) -> Load:
+    """Code that loads vectors; ``affine`` are the positions of the arguments scale (float32 bits) and zero point of bytes.
+
+    Without them, the bytes themselves are loaded as numbers.
+    """
     n, integers = c.lanes, f"<{c.lanes} x i32>"
     if dtype == "f32":
         return c.load
@@ -43,13 +99,14 @@ def loader(c: IRBuilder, dtype: DType, affine: tuple[int, int] = (0, 0)) -> Load
             return c.let(f"bitcast {integers} {wide} to {c.vector}")
 
         return upper
+
+    def number(pointer: str, offset: str | int = 0) -> str:
+        return real(c, c.let(f"zext <{n} x i8> {load_bytes(c, pointer, offset)} to {integers}"))
+
+    if affine is None:
+        return number
     scale, zero = c.float_argument(affine[0]), _float_zero(c, affine[1])
-
-    def real(pointer: str, offset: str | int = 0) -> str:
-        wide = c.let(f"zext <{n} x i8> {load_bytes(c, pointer, offset)} to {integers}")
-        return c.arith("fmul", c.arith("fsub", c.let(f"sitofp {integers} {wide} to {c.vector}"), zero), scale)
-
-    return real
+    return lambda pointer, offset=0: c.arith("fmul", c.arith("fsub", number(pointer, offset), zero), scale)
 
 
 def storer(c: IRBuilder, dtype: DType, affine: tuple[int, int] = (0, 0)) -> Store:
@@ -90,6 +147,16 @@ def quantizer(c: IRBuilder, affine: tuple[int, int]) -> Callable[[str], str]:
 def load_bytes(c: IRBuilder, pointer: str, offset: str | int = 0) -> str:
     """Load a vector of bytes."""
     return c.let(f"load <{c.lanes} x i8>, ptr {c.at(pointer, offset)}, align 1")
+
+
+def load_integers(c: IRBuilder, pointer: str, offset: str | int = 0) -> str:
+    """Load a vector of i32."""
+    return c.let(f"load <{c.lanes} x i32>, ptr {c.at(pointer, offset)}, align 4")
+
+
+def real(c: IRBuilder, integers: str) -> str:
+    """A vector of i32 as float32."""
+    return c.let(f"sitofp <{c.lanes} x i32> {integers} to {c.vector}")
 
 
 def store_bytes(c: IRBuilder, value: str, pointer: str, offset: str | int = 0) -> None:

@@ -14,6 +14,9 @@ from yolodsc.values import Value
 FMA, AMX = "fma", "amx"
 """Methods besides those of `DotKernel`: multiply-adds of float32, tile registers."""
 
+DEEP = 128
+"""Products of a sum of bytes from which AMX is faster than ``vpdpbusd``: below, moving sums to memory and back takes longer."""
+
 BLOCK = 16
 """Channels that one AMX instruction contracts: a whole block."""
 
@@ -41,10 +44,11 @@ class Coefficients(Value, eq=False):
     unit: Array | None = None
     zero_point: int = 0
 
-    def filters(self, first: int, last: int) -> Self:
-        """Output channels ``first`` to ``last`` - 1 only."""
-        unit = None if self.unit is None else self.unit[first:last]
-        return replace(self, kernel=self.kernel[first:last], bias=self.bias[first:last], unit=unit)
+    def filters(self, first: int, last: int | None, step: int = 1) -> Self:
+        """Output channels ``first`` to ``last`` - 1 only, or every ``step``-th of them."""
+        chosen = slice(first, last, step)
+        unit = None if self.unit is None else self.unit[chosen]
+        return replace(self, kernel=self.kernel[chosen], bias=self.bias[chosen], unit=unit)
 
     def start(self, method: str) -> NDArray[Any]:
         """What the sums begin with or get added, (F,): the bias without the share of the zero point; ``sdot`` reads bytes - 128."""
@@ -59,7 +63,13 @@ class Coefficients(Value, eq=False):
         if self.dtype == "f32":
             return FMA
         methods = isa.bf16 if self.dtype == "bf16" else isa.int8
-        return next(method for method in methods if method != AMX or set(lanes) == {BLOCK})
+        tiled = set(lanes) == {BLOCK} and (self.dtype == "bf16" or self._depth >= DEEP or len(methods) == 1)
+        return next(method for method in methods if method != AMX or tiled)
+
+    @property
+    def _depth(self) -> int:
+        """Products of a sum."""
+        return int(self.kernel[0].size)
 
 
 def channels_of_word(dtype: DType, method: str) -> int:

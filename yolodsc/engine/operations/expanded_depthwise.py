@@ -4,6 +4,7 @@ A few channels at a time are expanded into scratch memory, as float32, and convo
 is an operation of its own.
 """
 
+from yolodsc.engine.codegen.dtypes import F32
 from yolodsc.engine.operations.convolution import Pointwise
 from yolodsc.engine.operations.depthwise import DepthwiseFilters, depthwise_call
 from yolodsc.engine.operations.operation import (
@@ -16,7 +17,7 @@ from yolodsc.engine.operations.operation import (
     split,
 )
 from yolodsc.engine.operations.packing import tiles_text
-from yolodsc.engine.plan.layout import F32, Tensor, TensorView
+from yolodsc.engine.plan.layout import Tensor, TensorView
 from yolodsc.engine.runtime.program import ConstantPool, Task
 
 

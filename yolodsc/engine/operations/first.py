@@ -6,13 +6,14 @@ columns of the kernel, so three channels cost three channels (packed into blocks
 
 import numpy as np
 
+from yolodsc.engine.codegen.dtypes import bits
 from yolodsc.engine.codegen.kernels.elementwise import AffineKernel, ClearKernel
 from yolodsc.engine.codegen.tiles import tiles
 from yolodsc.engine.operations.coefficients import Coefficients
 from yolodsc.engine.operations.convolution import Geometry
 from yolodsc.engine.operations.operation import PRECISION_NAMES, Lowered, LoweringContext, Operation, halo_calls, split
 from yolodsc.engine.operations.packing import PackedProduct, pack
-from yolodsc.engine.plan.layout import SCRATCH, Buffer, PlanarTensor, Tensor, bits, tagged_address
+from yolodsc.engine.plan.layout import SCRATCH, Buffer, PlanarTensor, Tensor, tagged_address
 from yolodsc.engine.runtime.program import Call, ConstantPool, Task
 
 STRIP_BYTES = 96 * 1024

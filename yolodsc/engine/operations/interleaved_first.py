@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from yolodsc.engine.codegen.dtypes import Element
 from yolodsc.engine.codegen.kernels.copying import InterleaveKernel
 from yolodsc.engine.codegen.kernels.elementwise import ClearKernel
 from yolodsc.engine.codegen.tiles import tiles
@@ -17,7 +18,7 @@ from yolodsc.engine.operations.convolution import Geometry
 from yolodsc.engine.operations.first import STRIP_BYTES
 from yolodsc.engine.operations.operation import PRECISION_NAMES, Lowered, LoweringContext, Operation, halo_calls, split
 from yolodsc.engine.operations.packing import CHANNEL_GROUP, PackedProduct, pack
-from yolodsc.engine.plan.layout import SCRATCH, Buffer, Element, PlanarTensor, Tensor, tagged_address
+from yolodsc.engine.plan.layout import SCRATCH, Buffer, PlanarTensor, Tensor, tagged_address
 from yolodsc.engine.runtime.program import Call, Task
 
 

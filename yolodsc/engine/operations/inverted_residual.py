@@ -7,10 +7,11 @@ expanded tensor never exists.
 
 from collections.abc import Iterable
 
+from yolodsc.engine.codegen.dtypes import F32, Element
 from yolodsc.engine.codegen.kernels.depthwise import DepthwiseKernel
 from yolodsc.engine.codegen.kernels.elementwise import ClearKernel
 from yolodsc.engine.operations.convolution import Pointwise
-from yolodsc.engine.operations.depthwise import DepthwiseFilters, depthwise_call
+from yolodsc.engine.operations.depthwise import Addresses, DepthwiseFilters, depthwise_call
 from yolodsc.engine.operations.operation import (
     PRECISION_NAMES,
     Lowered,
@@ -21,7 +22,7 @@ from yolodsc.engine.operations.operation import (
     split,
 )
 from yolodsc.engine.operations.packing import PackedProduct, Residual, tiles_text
-from yolodsc.engine.plan.layout import F32, Buffer, Element, Halo, Tensor, TensorView, tensors_of, whole
+from yolodsc.engine.plan.layout import Buffer, Halo, Tensor, TensorView, tensors_of, whole
 from yolodsc.engine.runtime.program import Call, Task
 from yolodsc.values import Value
 
@@ -107,7 +108,7 @@ class _Rows(Value):
     op: InvertedResidual
     kernel: DepthwiseKernel
     elements: tuple[Element, Element]
-    arrays: tuple[tuple[int, int, tuple[int, int]], ...]
+    arrays: tuple[tuple[int, int, Addresses], ...]
     expansion: _Product | None
     projection: _Product | None
 

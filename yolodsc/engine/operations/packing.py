@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.engine.codegen.dtypes import DType
+from yolodsc.engine.codegen.dtypes import F32, DType, Element
 from yolodsc.engine.codegen.kernels.conv import ConvKernel
 from yolodsc.engine.codegen.tiles import Tile
 from yolodsc.engine.operations.coefficients import AMX, FMA, Coefficients, channels_of_word
-from yolodsc.engine.plan.layout import F32, Element, TensorView
+from yolodsc.engine.plan.layout import TensorView
 from yolodsc.engine.runtime.program import Call, ConstantPool
 from yolodsc.values import Value
 
@@ -102,7 +102,8 @@ class PackedProduct(Value):
 
     def _kernel(self, tile: Tile, element: Element, residual: Residual | None) -> ConvKernel:
         r: DType = residual.element.dtype if residual else "f32"
-        shape = (self.lanes, tile.vectors, tile.pixels, self.stride, self.unroll, self.activation, residual is not None)
+        activation = "linear" if residual is None and element.absorbs(self.activation) else self.activation
+        shape = (self.lanes, tile.vectors, tile.pixels, self.stride, self.unroll, activation, residual is not None)
         if self.method == FMA:
             return ConvKernel(*shape, element.dtype, r)
         from yolodsc.engine.codegen.kernels.dot import DotKernel

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 
 from yolodsc.arrays import Array
+from yolodsc.engine.codegen.dtypes import bits
 from yolodsc.engine.codegen.kernels.copying import LaneKernel
 from yolodsc.engine.codegen.kernels.elementwise import AffineKernel, ClearKernel
 from yolodsc.engine.operations.operation import MOVE, Lowered, LoweringContext, Operation, halo_calls, split
-from yolodsc.engine.plan.layout import Buffer, PlanarTensor, Tensor, TensorView, bits, tensors_of
+from yolodsc.engine.plan.layout import Buffer, PlanarTensor, Tensor, TensorView, tensors_of
 from yolodsc.engine.runtime.program import Call, Task
 from yolodsc.values import Value
 

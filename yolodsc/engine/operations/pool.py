@@ -3,12 +3,13 @@
 import itertools
 from typing import Literal
 
+from yolodsc.engine.codegen.dtypes import bits
 from yolodsc.engine.codegen.kernels.copying import UpsampleKernel
 from yolodsc.engine.codegen.kernels.elementwise import PairKernel
 from yolodsc.engine.codegen.kernels.pooling import AverageKernel, MaxpoolKernel, WindowKernel
 from yolodsc.engine.codegen.tiles import pixels
 from yolodsc.engine.operations.operation import Lowered, LoweringContext, TensorOperation, halo_calls, split
-from yolodsc.engine.plan.layout import Buffer, TensorView, bits, tensors_of
+from yolodsc.engine.plan.layout import Buffer, TensorView, tensors_of
 from yolodsc.engine.runtime.program import Call, Task
 from yolodsc.values import Value
 

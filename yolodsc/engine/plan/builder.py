@@ -4,16 +4,16 @@ Views and planar tensors of outputs are created when a reader asks for them; con
 layout.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from yolodsc.arrays import Shape
-from yolodsc.engine.codegen.dtypes import DType
+from yolodsc.arrays import Array, Shape
+from yolodsc.engine.codegen.dtypes import DType, Element
 from yolodsc.engine.operations.operation import Operation
 from yolodsc.engine.operations.planar import Pack, ReferenceOperation, Unpack
 from yolodsc.engine.operations.pool import Elementwise
 from yolodsc.engine.plan.graph import LayerGraph
-from yolodsc.engine.plan.layout import INPUT_BASE, Buffer, Element, PlanarTensor, Tensor, TensorView, whole
+from yolodsc.engine.plan.layout import INPUT_BASE, Buffer, PlanarTensor, Tensor, TensorView, whole
 from yolodsc.engine.plan.precision import PrecisionPlan
 from yolodsc.jit import Isa
 from yolodsc.network import INPUT_INDEX, Layer
@@ -112,8 +112,19 @@ class PlanBuilder:
         """Append a layer that runs on its reference implementation."""
         inputs = tuple(self.planar(source) for source in self.graph.sources(layer.index))
         y = PlanarTensor(layer.shape)
-        forward = partial(layer.forward, weights=self.network.weights[layer.index])
+        forward = self._byte_forward(layer) or partial(layer.forward, weights=self.network.weights[layer.index])
         self.add(ReferenceOperation(layer.type, (layer.index,), layer.multiply_adds(), inputs, y, forward), y)
+
+    def _byte_forward(self, layer: Layer) -> Callable[[Sequence[Array]], Array] | None:
+        """The reference of a layer of bytes without kernels, on the real values of its input; None for other layers."""
+        weights = self.precision.weights.get(layer.index)
+        if weights is None:
+            return None
+        from yolodsc.precision import TensorScale, int8_convolution, quantize
+
+        stored = self.precision.element(self.graph.sources(layer.index)[0])
+        scale = TensorScale(stored.scale, stored.zero_point)
+        return lambda inputs: int8_convolution(layer, weights, quantize(inputs[0], scale), scale)  # type: ignore[arg-type]
 
     def _shape(self, index: int) -> Shape:
         return self.network.input_shape if index == INPUT_INDEX else self.network.layers[index].shape

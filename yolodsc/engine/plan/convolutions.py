@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from yolodsc.arrays import Array
+from yolodsc.engine.codegen.dtypes import BF16
 from yolodsc.engine.operations.coefficients import AMX, Coefficients
 from yolodsc.engine.operations.convolution import Convolution, Geometry
 from yolodsc.engine.operations.first import FirstConvolution
@@ -14,7 +15,7 @@ from yolodsc.engine.operations.operation import Operation
 from yolodsc.engine.operations.winograd import Winograd, workspace_for, worthwhile
 from yolodsc.engine.plan.builder import PlanBuilder
 from yolodsc.engine.plan.graph import is_sum
-from yolodsc.engine.plan.layout import BF16, Tensor, TensorView, sliced, whole
+from yolodsc.engine.plan.layout import Tensor, TensorView, sliced, whole
 from yolodsc.network import ConvolutionalLayer, ShortcutLayer, folded
 
 

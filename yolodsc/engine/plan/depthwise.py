@@ -1,5 +1,7 @@
 """Planning of depthwise convolutions, fused with the pointwise layers and the shortcut around them that no other layer reads."""
 
+from yolodsc.engine.codegen.dtypes import Element
+from yolodsc.engine.operations.coefficients import Coefficients
 from yolodsc.engine.operations.convolution import Pointwise
 from yolodsc.engine.operations.depthwise import Depthwise, DepthwiseFilters
 from yolodsc.engine.operations.expanded_depthwise import ExpandedDepthwise
@@ -7,7 +9,7 @@ from yolodsc.engine.operations.inverted_residual import InvertedResidual
 from yolodsc.engine.plan.builder import PlanBuilder
 from yolodsc.engine.plan.convolutions import arrays_of, coefficients, geometry, residual_of
 from yolodsc.engine.plan.graph import is_fusable, is_pointwise
-from yolodsc.engine.plan.layout import Element, TensorView, whole
+from yolodsc.engine.plan.layout import TensorView, whole
 from yolodsc.network import INPUT_INDEX, ConvolutionalLayer
 
 SMALL = 20 * 20
@@ -39,6 +41,12 @@ def _projection(builder: PlanBuilder, layer: ConvolutionalLayer) -> Convolutiona
     reader = builder.graph.only_reader(layer.index)
     project = builder.network.layers[reader] if reader is not None else None
     return project if isinstance(project, ConvolutionalLayer) and is_pointwise(project) else None
+
+
+def _filters_of(view: TensorView, weights: Coefficients, layer: ConvolutionalLayer) -> DepthwiseFilters:
+    if weights.dtype == "u8":
+        return DepthwiseFilters.of_bytes(view, weights, geometry(layer), layer.activation)
+    return DepthwiseFilters.of(view, weights.kernel, weights.bias, geometry(layer), layer.activation)
 
 
 def _filters(builder: PlanBuilder, layer: ConvolutionalLayer, view: TensorView) -> DepthwiseFilters:
@@ -101,12 +109,12 @@ def _multiplied(builder: PlanBuilder, layer: ConvolutionalLayer) -> None:
     """A depthwise layer by itself; with a multiplier, one pass per filter of a channel, which permutes the channels."""
     x = builder.view(builder.graph.sources(layer.index)[0])
     times = layer.filters // layer.groups
-    kernel, bias = arrays_of(builder, layer)
+    weights = coefficients(builder, layer)
     y = builder.tensor(layer.index, layer.shape, times * len(x.blocks))
     described = (f"depthwise {layer.size}x{layer.size}", (layer.index,), layer.multiply_adds() // times)
     channels: list[int] = []
     for j in range(times):
-        filters = DepthwiseFilters.of(x, kernel[j::times], bias[j::times], geometry(layer), layer.activation)
+        filters = _filters_of(x, weights.filters(j, None, times), layer)
         builder.add(Depthwise(*described, x, y, filters, j * len(x.blocks)))
         channels += [c * times + j if c >= 0 else -1 for c in x.channels]
     builder.set_output(layer.index, whole(y, channels))

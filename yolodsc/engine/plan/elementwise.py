@@ -2,9 +2,10 @@
 
 from msgspec.structs import replace
 
+from yolodsc.engine.codegen.dtypes import F32
 from yolodsc.engine.operations.pool import Binary, Elementwise, GlobalAveragePool, Maxpool, Upsample, Windows
 from yolodsc.engine.plan.builder import PlanBuilder
-from yolodsc.engine.plan.layout import F32, Tensor, TensorView, joined, sliced, whole
+from yolodsc.engine.plan.layout import Tensor, TensorView, joined, sliced, whole
 from yolodsc.network import (
     ActivationLayer,
     AvgpoolLayer,

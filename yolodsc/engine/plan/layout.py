@@ -10,12 +10,11 @@ Addresses are tagged: the number of a base in the high 16 bits, a byte offset fr
 of bases, so one program serves any number of images, threads and streams.
 """
 
-import struct
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from yolodsc.arrays import Shape
-from yolodsc.engine.codegen.dtypes import BYTES, DType
+from yolodsc.engine.codegen.dtypes import F32, DType, Element
 from yolodsc.errors import EngineError
 from yolodsc.values import Value
 
@@ -52,46 +51,6 @@ class Halo(Value):
 
     def __bool__(self) -> bool:
         return bool(self.top or self.left or self.bottom or self.right)
-
-
-def bits(number: float) -> int:
-    """A float32's bits, as arguments carry them."""
-    return int(struct.unpack("<I", struct.pack("<f", number))[0])
-
-
-class Element(Value):
-    """How the numbers of a tensor are stored.
-
-    Attributes
-    ----------
-    scale, zero_point
-        A byte stands for ``(byte - zero_point) * scale``.
-    """
-
-    dtype: DType = "f32"
-    scale: float = 1.0
-    zero_point: int = 0
-
-    @property
-    def size(self) -> int:
-        """Bytes of one number."""
-        return BYTES[self.dtype]
-
-    @property
-    def fill(self) -> int:
-        """The 32 bits that stand for zeros."""
-        return self.zero_point * 0x01010101
-
-    def read_as(self, operand: str) -> dict[str, int]:
-        """Arguments of a kernel that loads numbers through ``operand``."""
-        return {f"scale_{operand}": bits(self.scale), f"zero_{operand}": self.zero_point} if self.dtype == "u8" else {}
-
-    def written_as(self, operand: str) -> dict[str, int]:
-        """Arguments of a kernel that stores numbers through ``operand``."""
-        return self.read_as(operand) | {f"scale_{operand}": bits(1.0 / self.scale)} if self.dtype == "u8" else {}
-
-
-F32, BF16 = Element(), Element("bf16")
 
 
 class Tensor(Value, eq=False):

@@ -1,16 +1,15 @@
 """The precision of each product and the storage of each tensor.
 
-In bf16 every convolution but the depthwise ones multiplies bf16, and tensors that blocked operations read are stored as bf16; what
-only heads and reference operations read stays float32. A quantization states both for int8. Without instructions for dot products
-of bf16, such layers run in float32.
+In bf16 every convolution but the depthwise ones multiplies bf16, and the tensors that they read are stored as bf16; what only
+depthwise layers, heads and reference operations read stays float32. A quantization states both for int8. Without instructions for
+dot products of bf16, such layers run in float32.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
-from yolodsc.engine.codegen.dtypes import DType
+from yolodsc.engine.codegen.dtypes import BF16, F32, DType, Element
 from yolodsc.engine.plan.graph import LayerGraph, is_convolution, is_depthwise
-from yolodsc.engine.plan.layout import BF16, F32, Element
 from yolodsc.jit import Isa
 from yolodsc.network import Layer, MaxpoolLayer, RouteLayer, UpsampleLayer
 from yolodsc.values import Value
@@ -58,7 +57,7 @@ def planned_precision(
         return PrecisionPlan()
     layers = graph.network.layers
     products: dict[int, DType] = {i: "bf16" for i in graph.needed if is_convolution(layers[i]) and not is_depthwise(layers[i])}
-    return PrecisionPlan(products, dict.fromkeys(_read_by_blocks(graph, reads_blocks), BF16))
+    return PrecisionPlan(products, dict.fromkeys(_read_by_products(graph, products, reads_blocks), BF16))
 
 
 def _quantized(isa: Isa, quantization: "Quantization") -> PrecisionPlan:
@@ -68,8 +67,8 @@ def _quantized(isa: Isa, quantization: "Quantization") -> PrecisionPlan:
     return PrecisionPlan(products, elements, quantization.weights)
 
 
-def _read_by_blocks(graph: LayerGraph, reads_blocks: Callable[[Layer], bool]) -> list[int]:
-    """Tensors that operations on blocks read, themselves or through layers that move numbers; such layers' inputs are alike."""
+def _read_by_products(graph: LayerGraph, products: Collection[int], reads_blocks: Callable[[Layer], bool]) -> list[int]:
+    """Tensors that products of bf16 read, themselves or through layers that move numbers; such layers' inputs are alike."""
     parent: dict[int, int] = {}
 
     def root(index: int) -> int:
@@ -86,7 +85,9 @@ def _read_by_blocks(graph: LayerGraph, reads_blocks: Callable[[Layer], bool]) ->
                 root(source)
             elif isinstance(layers[index], MOVING):
                 parent[root(source)] = root(index)
-            else:
+            elif index in products:
                 read.add(source)
+            else:
+                root(source)
     roots = {root(index) for index in read}
     return [index for index in list(parent) if root(index) in roots]

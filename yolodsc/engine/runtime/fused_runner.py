@@ -1,7 +1,7 @@
 """The fused runner: a compiled network with its buffers and threads."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from types import TracebackType
@@ -15,11 +15,12 @@ from yolodsc.engine.plan.layout import ARENA, CONSTANTS, INPUT_BASE, SCRATCH, Pl
 from yolodsc.engine.runtime.blas import single_threaded_blas
 from yolodsc.engine.runtime.compiled import CompiledNetwork, LinkedOperation, compiled
 from yolodsc.engine.runtime.entry import PlanEntry
+from yolodsc.engine.runtime.head_activation import Activation, compiled_activation, reference_activation
 from yolodsc.engine.runtime.program import Progress, aligned
 from yolodsc.engine.runtime.thread_pool import ThreadPool
 from yolodsc.errors import EngineError
 from yolodsc.jit import ForkLock, Isa
-from yolodsc.network import INPUT_INDEX, Network
+from yolodsc.network import INPUT_INDEX, Head, Network, YoloLayer
 
 if TYPE_CHECKING:
     from yolodsc.precision import Precision, Quantization
@@ -76,6 +77,18 @@ class FusedRunner:
         for number, image in enumerate(images):
             self._run(image, {index: array[number] for index, array in batch.items()})
         return batch
+
+    def run_into(self, image: Array, out: Mapping[int, Array]) -> None:
+        """See `Runner`."""
+        if image.shape != self.network.input_shape:
+            raise ValueError(f"image of shape {image.shape}; expected {tuple(self.network.input_shape)}")
+        self._run(image, out)
+
+    def activation(self, head: Head, x: Array, y: Array) -> Activation:
+        """See `Runner`."""
+        if isinstance(head, YoloLayer):
+            return compiled_activation(self.isa, head, x, y)
+        return reference_activation(head, x, y)
 
     def clone(self) -> Self:
         """Another runner of the same compiled network, with separate buffers and threads."""
@@ -135,7 +148,7 @@ class FusedRunner:
         self._bases = bases
         self._pool = ThreadPool(self.compiled.program, self.compiled.workers, bases)
 
-    def _run(self, image: Array, out: dict[int, Array]) -> None:
+    def _run(self, image: Array, out: Mapping[int, Array]) -> None:
         with self._lock.held(), self._hold():
             if self._process != os.getpid():
                 self._open()

@@ -4,7 +4,9 @@ The K input rows have separate addresses. They may be slots of a ring buffer tha
 which advance together. A row's vectors are loaded once and used by all taps of that row.
 """
 
-from yolodsc.engine.codegen.dtypes import BYTES, DType, Load, Store, affine_arguments, loader, storer
+from collections.abc import Callable
+
+from yolodsc.engine.codegen.dtypes import BYTES, DType, Load, affine_arguments, load_integers, loader, real, storer
 from yolodsc.engine.codegen.epilogue import ACTIVATIONS
 from yolodsc.engine.codegen.extent import Columns, Extent, tiled
 from yolodsc.engine.codegen.ir_builder import IRBuilder
@@ -18,6 +20,8 @@ class DepthwiseKernel(Value):
     ----------
     x, y
         Number formats of input and output.
+    integer
+        Whether bytes are multiplied by integers: exact in float32, bias and ``scales`` as for products of bytes.
     """
 
     lanes: int
@@ -28,6 +32,7 @@ class DepthwiseKernel(Value):
     activation: str
     x: DType = "f32"
     y: DType = "f32"
+    integer: bool = False
 
     gathers = False
     fixed = ("lanes", "size", "stride", "dilation", "pixels", "x_pixel", "y_pixel")
@@ -46,7 +51,8 @@ class DepthwiseKernel(Value):
     def arguments(self) -> tuple[str, ...]:
         """Names of the arguments, in the order of a call."""
         fixed = ("weights", "biases", "y", "blocks", "block_x", "block_y", "rows", "row_x", "row_y", "tiles", "tile_last")
-        return (*fixed, *affine_arguments(x=self.x, y=self.y), *(f"x{k}" for k in range(self.size)))
+        scales = ("scales",) if self.integer else ()
+        return (*fixed, *scales, *affine_arguments(x=self.x, y=self.y), *(f"x{k}" for k in range(self.size)))
 
     @staticmethod
     def extents(k: Columns, a: Columns) -> list[Extent]:
@@ -59,7 +65,7 @@ class DepthwiseKernel(Value):
         taps, x_walk = k["size"] ** 2 * width, ((blocks, a["block_x"]), (rows, a["row_x"]), tiles)
         return [
             Extent("weights", taps, ((blocks, taps),)),
-            Extent("biases", width, ((blocks, width),)),
+            *(Extent(name, width, ((blocks, width),)) for name in ("biases", "scales") if name in a),
             Extent(
                 "y", k["pixels"] * k["y_pixel"], ((blocks, a["block_y"]), (rows, a["row_y"]), tiles), y_first, y_last, writes=True
             ),
@@ -75,26 +81,42 @@ class DepthwiseKernel(Value):
         sources = [c.pointer(index[f"x{k}"]) for k in range(self.size)]
         width = self.lanes * 4
         x, y_ = ((index.get(f"scale_{n}", 0), index.get(f"zero_{n}", 0)) for n in "xy")
-        load, store = loader(c, self.x, x), storer(c, self.y, y_)
+        load = loader(c, self.x, None if self.integer else x)
+        store = storer(c, self.y, y_)
         with c.loop(g["blocks"], [("i64", "0"), ("ptr", weights), ("ptr", biases), ("ptr", y)]) as block:
             x0, w, b, y0 = block.carried
             taps = [c.load(w, k * width) for k in range(self.size**2)]
-            bias = c.load(b)
+            scales = c.at(c.pointer(index["scales"]), c.mul(block.index, width)) if self.integer else ""
+            start, finish = self._bias(c, b, scales)
             with c.loop(g["rows"], [("i64", x0), ("ptr", y0)]) as row:
                 x1, y1 = row.carried
                 with c.loop(g["tiles"]) as tile:
                     first = c.minimum(c.mul(tile.index, self.pixels), g["tile_last"])
                     at_x = c.add(x1, c.mul(first, self.stride * self.x_pixel))
                     at_y = c.at(y1, c.mul(first, self.y_pixel))
-                    self._tile(c, [c.at(s, at_x) for s in sources], taps, bias, at_y, load, store)
+                    sums = self._sums(c, [c.at(s, at_x) for s in sources], taps, start, load)
+                    for p, value in enumerate(sums):
+                        store(ACTIVATIONS[self.activation](c, finish(value)), at_y, p * self.y_pixel)
                 row.next(c.add(x1, g["row_x"]), c.at(y1, g["row_y"]))
             step = self.size**2 * width
             block.next(c.add(x0, g["block_x"]), c.at(w, step), c.at(b, width), c.at(y0, g["block_y"]))
         return c.text()
 
-    def _tile(self, c: IRBuilder, sources: list[str], taps: list[str], bias: str, y: str, load: Load, store: Store) -> None:
-        """Load, multiply, activate and store one tile."""
-        sums = [bias] * self.pixels
+    def _bias(self, c: IRBuilder, biases: str, scales: str) -> tuple[str, Callable[[str], str]]:
+        """What the sums of a block begin with, and code that makes a sum a real number."""
+        if not self.integer:
+            return c.load(biases), lambda total: total
+        bias, unit, kind = load_integers(c, biases), c.load(scales), f"<{c.lanes} x i32>"
+
+        def finish(total: str) -> str:
+            exact = c.let(f"fptosi {c.vector} {total} to {kind}")
+            return c.arith("fmul", real(c, c.let(f"add {kind} {exact}, {bias}")), unit)
+
+        return c.constant(0.0), finish
+
+    def _sums(self, c: IRBuilder, sources: list[str], taps: list[str], start: str, load: Load) -> list[str]:
+        """Load the inputs of one tile and sum their products."""
+        sums = [start] * self.pixels
         for ky, source in enumerate(sources):
             loaded: dict[int, str] = {}
             for kx in range(self.size):
@@ -103,5 +125,4 @@ class DepthwiseKernel(Value):
                     if column not in loaded:
                         loaded[column] = load(source, column * self.x_pixel)
                     sums[p] = c.fma(loaded[column], taps[ky * self.size + kx], sums[p])
-        for p, value in enumerate(sums):
-            store(ACTIVATIONS[self.activation](c, value), y, p * self.y_pixel)
+        return sums

@@ -9,7 +9,7 @@ the value of a unit.
 
 from collections.abc import Mapping
 
-from yolodsc.engine.codegen.dtypes import BYTES, DType
+from yolodsc.engine.codegen.dtypes import BYTES, DType, load_integers, real
 from yolodsc.engine.codegen.ir_builder import IRBuilder
 from yolodsc.engine.codegen.kernels.conv import ConvKernel
 
@@ -110,13 +110,3 @@ class DotKernel(ConvKernel):
             return c.call(c.vector, name, f"{c.vector} {total}", f"<8 x bfloat> {x}", f"<8 x bfloat> {w}")
         pairs = f"<{2 * n} x i16>"
         return c.let(f"add {integers} {total}, {c.call(integers, PMADDWD[n], f'{pairs} {x}', f'{pairs} {w}')}")
-
-
-def load_integers(c: IRBuilder, pointer: str, offset: str | int = 0) -> str:
-    """Load a vector of i32."""
-    return c.let(f"load <{c.lanes} x i32>, ptr {c.at(pointer, offset)}, align 4")
-
-
-def real(c: IRBuilder, sums: str) -> str:
-    """A vector of i32 as float32."""
-    return c.let(f"sitofp <{c.lanes} x i32> {sums} to {c.vector}")

@@ -11,9 +11,10 @@ configuration: the thread's table of bases holds the number of the present one. 
 from collections.abc import Mapping
 from typing import ClassVar
 
+from yolodsc.engine.codegen.dtypes import load_integers, real
 from yolodsc.engine.codegen.epilogue import ACTIVATIONS
 from yolodsc.engine.codegen.ir_builder import CONFIGURATION, IRBuilder
-from yolodsc.engine.codegen.kernels.dot import DotKernel, load_integers, real
+from yolodsc.engine.codegen.kernels.dot import DotKernel
 
 ROWS = 16
 """Rows of a tile register: pixels of an input, words of a row of weights."""
