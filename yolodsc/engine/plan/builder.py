@@ -45,6 +45,8 @@ class PlanBuilder:
         Vector length of each layer's tensor.
     precision
         Precision of each product, storage of each tensor.
+    image
+        The image, not rounded if it is stored as bytes.
     views, planars
         Outputs that exist so far, by layer.
     converted
@@ -57,7 +59,9 @@ class PlanBuilder:
         self.network, self.graph, self.isa, self.lanes, self.precision = graph.network, graph, isa, lanes, precision
         self.operations: list[Operation] = []
         self.views: dict[int, TensorView] = {}
-        self.planars: dict[int, PlanarTensor] = {INPUT_INDEX: PlanarTensor(self.network.input_shape, INPUT_BASE)}
+        self.image = PlanarTensor(self.network.input_shape, INPUT_BASE)
+        rounded = precision.element(INPUT_INDEX).dtype == "u8"
+        self.planars: dict[int, PlanarTensor] = {} if rounded else {INPUT_INDEX: self.image}
         self.emitted: set[int] = set()
         self.converted: dict[tuple[int, DType], TensorView] = {}
 
@@ -74,7 +78,7 @@ class PlanBuilder:
 
     def _stored(self, index: int) -> TensorView:
         if index not in self.views:
-            x = self.planars[index]
+            x = self.image if index == INPUT_INDEX else self.planars[index]
             y = self.tensor(index, x.shape)
             self.operations.append(Pack("pack", (index,), 0, x, y))
             self.views[index] = whole(y, x.shape.channels)
@@ -84,7 +88,7 @@ class PlanBuilder:
         """A layer's output as a planar tensor."""
         if index not in self.planars:
             y = PlanarTensor(self._shape(index))
-            self.operations.append(Unpack("unpack", (index,), 0, self.views[index], y))
+            self.operations.append(Unpack("unpack", (index,), 0, self._stored(index), y))
             self.planars[index] = y
         return self.planars[index]
 
@@ -113,6 +117,9 @@ class PlanBuilder:
         inputs = tuple(self.planar(source) for source in self.graph.sources(layer.index))
         y = PlanarTensor(layer.shape)
         forward = self._byte_forward(layer) or partial(layer.forward, weights=self.network.weights[layer.index])
+        stored = self.precision.element(layer.index)
+        if stored.dtype == "u8":
+            forward = partial(_rounded, forward, stored)
         self.add(ReferenceOperation(layer.type, (layer.index,), layer.multiply_adds(), inputs, y, forward), y)
 
     def _byte_forward(self, layer: Layer) -> Callable[[Sequence[Array]], Array] | None:
@@ -128,3 +135,11 @@ class PlanBuilder:
 
     def _shape(self, index: int) -> Shape:
         return self.network.input_shape if index == INPUT_INDEX else self.network.layers[index].shape
+
+
+def _rounded(forward: Callable[[Sequence[Array]], Array], stored: Element, inputs: Sequence[Array]) -> Array:
+    """What a layer computes, rounded to the bytes that its output is stored as."""
+    from yolodsc.precision import TensorScale, dequantize, quantize
+
+    scale = TensorScale(stored.scale, stored.zero_point)
+    return dequantize(quantize(forward(inputs), scale), scale)

@@ -16,7 +16,7 @@ from yolodsc.engine.operations.winograd import Winograd, workspace_for, worthwhi
 from yolodsc.engine.plan.builder import PlanBuilder
 from yolodsc.engine.plan.graph import is_sum
 from yolodsc.engine.plan.layout import Tensor, TensorView, sliced, whole
-from yolodsc.network import ConvolutionalLayer, ShortcutLayer, folded
+from yolodsc.network import INPUT_INDEX, ConvolutionalLayer, ShortcutLayer, folded
 
 
 def convolution(builder: PlanBuilder, layer: ConvolutionalLayer) -> None:
@@ -25,13 +25,14 @@ def convolution(builder: PlanBuilder, layer: ConvolutionalLayer) -> None:
         return _grouped(builder, layer)
     source = builder.graph.sources(layer.index)[0]
     few = layer.inputs[0].channels <= 4 and layer.dilation == 1 and layer.size <= 16
-    if few and source in builder.planars and source not in builder.views:
+    exact = builder.precision.product(layer.index) == "u8" or builder.precision.element(source).dtype != "u8"
+    if few and exact and source not in builder.views and (source == INPUT_INDEX or source in builder.planars):
         return _first(builder, layer, source)
     return _regular(builder, layer, source)
 
 
 def _first(builder: PlanBuilder, layer: ConvolutionalLayer, source: int) -> None:
-    x, y = builder.planars[source], builder.tensor(layer.index, layer.shape)
+    x, y = builder.image if source == INPUT_INDEX else builder.planars[source], builder.tensor(layer.index, layer.shape)
     described = (f"first {layer.size}x{layer.size}", (layer.index,), layer.multiply_adds())
     weights = coefficients(builder, layer)
     if weights.dtype == "f32":

@@ -9,10 +9,11 @@ before and writes the same numbers again, so there are no tail kernels.
 
 from collections.abc import Mapping
 
-from yolodsc.engine.codegen.dtypes import BYTES, DType, Load, Store, affine_arguments, loader, storer
+from yolodsc.engine.codegen.dtypes import BYTES, DType, Load, affine_arguments, loader
 from yolodsc.engine.codegen.epilogue import ACTIVATIONS
 from yolodsc.engine.codegen.extent import Columns, Extent, tiled
 from yolodsc.engine.codegen.ir_builder import IRBuilder
+from yolodsc.engine.codegen.packed_bytes import StoreRun, run_storer
 from yolodsc.values import Value
 
 NAMES = (
@@ -167,16 +168,16 @@ class ConvKernel(Value):
         load, store = self.ends(c, index)
         y, residual = at["y"], at.get("residual", "")
         for v in range(self.vectors):
+            values = []
             for p in range(self.pixels):
                 value = activate(c, sums[v * self.pixels + p])
-                if residual:
-                    value = c.arith("fadd", value, load(residual, p * self.r_pixel))
-                store(value, y, p * self.y_pixel)
+                values.append(c.arith("fadd", value, load(residual, p * self.r_pixel)) if residual else value)
+            store(values, y)
             if v + 1 < self.vectors:
                 y = c.at(y, g["block_y"])
                 residual = residual and c.at(residual, g["block_residual"])
 
-    def ends(self, c: IRBuilder, index: Mapping[str, int]) -> tuple[Load, Store]:
+    def ends(self, c: IRBuilder, index: Mapping[str, int]) -> tuple[Load, StoreRun]:
         """Code that loads the residual and stores the output."""
         y, r = ((index.get(f"scale_{n}", 0), index.get(f"zero_{n}", 0)) for n in "yr")
-        return loader(c, self.r if self.residual else "f32", r), storer(c, self.y, y)
+        return loader(c, self.r if self.residual else "f32", r), run_storer(c, self.y, y)

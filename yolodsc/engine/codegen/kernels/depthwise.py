@@ -6,10 +6,11 @@ which advance together. A row's vectors are loaded once and used by all taps of 
 
 from collections.abc import Callable
 
-from yolodsc.engine.codegen.dtypes import BYTES, DType, Load, affine_arguments, load_integers, loader, real, storer
+from yolodsc.engine.codegen.dtypes import BYTES, DType, Load, affine_arguments, load_integers, loader, real
 from yolodsc.engine.codegen.epilogue import ACTIVATIONS
 from yolodsc.engine.codegen.extent import Columns, Extent, tiled
 from yolodsc.engine.codegen.ir_builder import IRBuilder
+from yolodsc.engine.codegen.packed_bytes import run_storer
 from yolodsc.values import Value
 
 
@@ -82,7 +83,7 @@ class DepthwiseKernel(Value):
         width = self.lanes * 4
         x, y_ = ((index.get(f"scale_{n}", 0), index.get(f"zero_{n}", 0)) for n in "xy")
         load = loader(c, self.x, None if self.integer else x)
-        store = storer(c, self.y, y_)
+        store = run_storer(c, self.y, y_)
         with c.loop(g["blocks"], [("i64", "0"), ("ptr", weights), ("ptr", biases), ("ptr", y)]) as block:
             x0, w, b, y0 = block.carried
             taps = [c.load(w, k * width) for k in range(self.size**2)]
@@ -95,8 +96,7 @@ class DepthwiseKernel(Value):
                     at_x = c.add(x1, c.mul(first, self.stride * self.x_pixel))
                     at_y = c.at(y1, c.mul(first, self.y_pixel))
                     sums = self._sums(c, [c.at(s, at_x) for s in sources], taps, start, load)
-                    for p, value in enumerate(sums):
-                        store(ACTIVATIONS[self.activation](c, finish(value)), at_y, p * self.y_pixel)
+                    store([ACTIVATIONS[self.activation](c, finish(value)) for value in sums], at_y)
                 row.next(c.add(x1, g["row_x"]), c.at(y1, g["row_y"]))
             step = self.size**2 * width
             block.next(c.add(x0, g["block_x"]), c.at(w, step), c.at(b, width), c.at(y0, g["block_y"]))

@@ -106,11 +106,11 @@ class TiledKernel(DotKernel):
             carried = [("ptr", c.at("%sums", v * self.pixels * 64)), ("ptr", y), *([("ptr", residual)] if residual else [])]
             with c.loop(self.pixels // step, carried) as rows:
                 sums, y1, *r1 = rows.carried
+                values = []
                 for p in range(step):
                     value = activate(c, self._real(c, sums, p * 64, bias, unit))
-                    if residual:
-                        value = c.arith("fadd", value, load(r1[0], p * self.r_pixel))
-                    store(value, y1, p * self.y_pixel)
+                    values.append(c.arith("fadd", value, load(r1[0], p * self.r_pixel)) if residual else value)
+                store(values, y1)
                 rows.next(c.at(sums, step * 64), c.at(y1, step * self.y_pixel), *(c.at(r, step * self.r_pixel) for r in r1))
             if v + 1 < self.vectors:
                 y = c.at(y, g["block_y"])
