@@ -24,7 +24,7 @@ class PrecisionOptions(Value, kw_only=True):
     keep_agreement: Annotated[
         float,
         typer.Option(metavar="F1", help="Agreement (F1) with the detections in float32 for which sensitive layers run in bf16."),
-    ] = 0.985
+    ] = 0.99
     budget_ms: Annotated[
         float | None,
         typer.Option(metavar="MS", help="Milliseconds for each image on this machine; the most accurate network within them."),

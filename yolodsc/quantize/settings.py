@@ -27,8 +27,8 @@ class QuantizeSettings:
         Share of the images that nothing is fitted on.
     """
 
-    keep_agreement: float = 0.985
-    max_bf16_share: float = 0.5
+    keep_agreement: float = 0.99
+    max_bf16_share: float = 0.35
     budget_ms: float | None = None
     equalize: bool = True
     held_back: float = 0.1
