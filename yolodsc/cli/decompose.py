@@ -1,8 +1,5 @@
 """``yolodsc decompose``."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -11,9 +8,11 @@ import typer
 from yolodsc.cli import options
 from yolodsc.cli.network_files import class_list, model_files
 from yolodsc.cli.outputs import ensure_directory_possible, ensure_writable, save_network
+from yolodsc.cli.progress import fitting_progress
+from yolodsc.cli.signals import advice_on_interrupt
 from yolodsc.cli.tables.decomposition import decomposition_lines
-from yolodsc.cli.terminal import note, printable, say
-from yolodsc.decompose import DecomposeSettings, ProgressCallback, compare_networks, read_images, write_report
+from yolodsc.cli.terminal import note, say
+from yolodsc.decompose import DecomposeSettings, compare_networks, read_images, write_report
 from yolodsc.decompose import decompose as decompose_network
 from yolodsc.detection import image_paths, read_network
 from yolodsc.errors import OptionError
@@ -74,7 +73,7 @@ def decompose(
     original = read_network(files, profile=profile, size=size)
     class_list(files.names, original)
     calibration = read_images(original, image_paths([images]), count=count, seed=how.seed)
-    with _progress(quiet) as report:
+    with advice_on_interrupt(lambda: "nothing was written", quiet=quiet), fitting_progress(quiet) as report:
         result = decompose_network(original, calibration, settings, progress=report)
     save_network(result.network, out, stem, files.names)
     held_back = calibration[-max(len(calibration) // 10, 1) :]
@@ -93,19 +92,3 @@ def _numbers(text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.split(",") if part)
     except ValueError:
         raise OptionError(f"--keep {text}: expected layer numbers with commas, such as 0,12") from None
-
-
-@contextmanager
-def _progress(quiet: bool) -> Iterator[ProgressCallback]:
-    """A progress bar on a terminal, nothing elsewhere."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda what, share: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    columns = (BarColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=1.0)
-        yield lambda what, share: bar.update(task, description=printable(what), completed=share)

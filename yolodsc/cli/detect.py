@@ -15,6 +15,7 @@ from yolodsc.cli.detection_outputs import OutputOptions
 from yolodsc.cli.network_files import load_network, model_files, names_of, open_detector
 from yolodsc.cli.progress import progress
 from yolodsc.cli.run_totals import RunTotals
+from yolodsc.cli.signals import advice_on_interrupt
 from yolodsc.cli.tables.table import aligned
 from yolodsc.cli.terminal import note, say
 from yolodsc.detection import Detections, ImageResult, Sources, Writer, class_numbers, is_classifier, is_clip, sample_images
@@ -91,7 +92,7 @@ def detect(
     for error in paths.missing:
         note(str(error))
     totals = RunTotals()
-    with ExitStack() as stack:
+    with advice_on_interrupt(lambda: totals.kept(output.written(save)), quiet=quiet), ExitStack() as stack:
         window = _window(stack) if clips.show else None
         writers = output.writers(paths, save, tracks=clips.tracks)
         for writer in writers:

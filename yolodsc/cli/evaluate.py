@@ -69,22 +69,26 @@ class ReportOptions(Value, kw_only=True):
             require_matplotlib()
             make_folder(self.plots, error=OptionError)
 
-    def write(self, evaluation: Evaluation) -> None:
+    def write(self, evaluation: Evaluation, *, quiet: bool) -> None:
         """Write the files that are named."""
         if self.json is not None:
             content = dump_json(evaluation.to_json(), file=self.json, error=DatasetError)
-            write_text(self.json, content, error=DatasetError)
+            write_text(self.json, content, error=DatasetError, quiet=quiet)
         if self.csv is not None:
-            write_text(self.csv, csv_text(evaluation), error=DatasetError)
+            write_text(self.csv, csv_text(evaluation), error=DatasetError, quiet=quiet)
         if self.plots is not None:
             from yolodsc.evaluation import write_plots
 
             write_plots(self.plots, evaluation)
+            if not quiet:
+                note(f"wrote plots to {self.plots}/")
         if self.report is not None:
             from yolodsc.evaluation import evaluation_page, write_page
 
             page = evaluation_page(evaluation, comparison=self._comparison(evaluation), images=self.report_images)
-            note(f"wrote {write_page(self.report, page)}")
+            written = write_page(self.report, page)
+            if not quiet:
+                note(f"wrote {written}")
 
     def _earlier(self) -> EvaluationFile:
         from yolodsc.evaluation import read_evaluation
@@ -192,7 +196,7 @@ def _report(evaluation: Evaluation, output: ReportOptions, *, quiet: bool) -> No
         confusion=output.confusion,
         quiet=quiet or is_standard_output(output.json) or is_standard_output(output.csv),
     )
-    output.write(evaluation)
+    output.write(evaluation, quiet=quiet)
 
 
 def compared(first: EvaluationFile, second: EvaluationFile, *, a: str, b: str) -> dict[str, Any]:

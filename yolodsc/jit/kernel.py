@@ -21,6 +21,7 @@ from yolodsc.jit.cache.key import NUMBA_SETTINGS, file_digest
 from yolodsc.jit.forks import ForkLock
 from yolodsc.jit.machine import host_target
 from yolodsc.jit.machine_code import MachineCode, cached_code, code_key, compiled_code, load, symbol_of
+from yolodsc.jit.observation import compiling
 
 _LOCK = ForkLock(rank=1)
 
@@ -116,10 +117,11 @@ class Kernel:
         names = {"u1": "uint8", "i2": "int16", "i4": "int32", "i8": "int64", "f4": "float32"}
         kinds = [types.Array(getattr(types, names[kind]), axes, "C") if axes else types.int64 for kind, axes in self.parameters]
         options: dict[str, Any] = {"error_model": "numpy", "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-        compiled: Any = njit(types.int64(*kinds), **options)(self._function())
-        (result,) = compiled.overloads.values()
-        text = result.library.get_llvm_str().replace(result.fndesc.llvm_func_name, symbol_of(key))
-        return compiled_code(key, text, host_target())
+        with compiling():
+            compiled: Any = njit(types.int64(*kinds), **options)(self._function())
+            (result,) = compiled.overloads.values()
+            text = result.library.get_llvm_str().replace(result.fndesc.llvm_func_name, symbol_of(key))
+            return compiled_code(key, text, host_target())
 
 
 def _parameter(text: str) -> tuple[str, int]:
