@@ -13,7 +13,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "evaluate": (
         ("yolodsc evaluate --data obj.data --model mine/", "as Darknet's detector map; also data.yaml, COCO's JSON, directories"),
-        ("yolodsc evaluate --voc VOCdevkit/VOC2007 --set test --report out/", "the default network on VOC, with a page of its errors"),
+        ("yolodsc evaluate --voc VOCdevkit/VOC2007 --set test --report out/", "the default network, with a page of its errors"),
         ("yolodsc evaluate --gt labels/ --format yolo --images images/ --model mine/", "your network on YOLO labels"),
         ("yolodsc evaluate --compare a.json b.json", "two networks, with intervals"),
     ),
