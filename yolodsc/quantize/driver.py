@@ -23,11 +23,11 @@ from yolodsc.precision import (
     sources,
 )
 from yolodsc.quantize.agreement import Original
-from yolodsc.quantize.calibration import Moments, patch_moments, sample_tensors
+from yolodsc.quantize.calibration import PatchMoments, patch_moments, sample_tensors
 from yolodsc.quantize.channel_classes import channel_classes
 from yolodsc.quantize.equalization import equalizing_factors, scaled
-from yolodsc.quantize.layers import int8_weights, relative_error
-from yolodsc.quantize.scales import tensor_scales
+from yolodsc.quantize.fitting.layers import int8_weights, relative_error
+from yolodsc.quantize.fitting.scales import tensor_scales
 from yolodsc.quantize.selection import TensorError, allowed_prefix, ranked, shortest_prefix, tensor_errors, without
 from yolodsc.quantize.settings import QuantizedLayer, QuantizedNetwork, QuantizeSettings
 from yolodsc.quantize.time_model import milliseconds
@@ -74,13 +74,8 @@ def quantize(
         report("rounding weights", 0.3)
         moments = patch_moments(equalized, fitted, int8, scales, threads=settings.threads, seed=settings.seed)
         everything = _rounded(equalized, int8, moments, scales, settings.threads)
-        errors = tensor_errors(
-            equalized,
-            everything,
-            original,
-            _spread(len(fitted), SENSITIVITY_IMAGES),
-            lambda s: report("errors of tensors", 0.5 + 0.3 * s),
-        )
+        chosen_images = _evenly_spaced(len(fitted), SENSITIVITY_IMAGES)
+        errors = tensor_errors(equalized, everything, original, chosen_images, lambda s: report("errors of tensors", 0.5 + 0.3 * s))
         report("choosing precisions", 0.8)
         chosen = _chosen(equalized, everything, errors, original, settings)
         check_quantization(equalized, chosen)
@@ -100,7 +95,7 @@ def _scales(
 ) -> tuple[Network, dict[int, TensorScale]]:
     """The network, equalized if that lowers the error of its tensors, and their scales."""
     tensors = sorted({index for group in byte_tensors(network, int8) for index in group})
-    part = images[_spread(len(images), SAMPLE_IMAGES)]
+    part = images[_evenly_spaced(len(images), SAMPLE_IMAGES)]
     report("sampling tensors", 0.1)
     samples = sample_tensors(network, part, tensors, threads=settings.threads, seed=settings.seed)
     scales = tensor_scales(network, int8, samples)
@@ -114,7 +109,7 @@ def _scales(
     other = scaled(network, classes, factors)
     divided = {i: sample.divided(factors[classes.of[i]]) for i, sample in samples.items()}
     other_scales = tensor_scales(other, int8, divided)
-    chosen = _spread(len(images), SENSITIVITY_IMAGES)
+    chosen = _evenly_spaced(len(images), SENSITIVITY_IMAGES)
     before, after = (
         original.error(candidate, Quantization({}, found, {}), chosen, simulated=True)
         for candidate, found in ((network, scales), (other, other_scales))
@@ -123,7 +118,7 @@ def _scales(
 
 
 def _rounded(
-    network: Network, int8: Sequence[int], moments: Mapping[int, Moments], scales: Mapping[int, TensorScale], threads: int
+    network: Network, int8: Sequence[int], moments: Mapping[int, PatchMoments], scales: Mapping[int, TensorScale], threads: int
 ) -> Quantization:
     """All candidates in 8 bits."""
 
@@ -163,7 +158,7 @@ def _chosen(
 def _result(
     network: Network,
     index: int,
-    moments: Moments,
+    moments: PatchMoments,
     everything: Quantization,
     chosen: Quantization,
     errors: Sequence[TensorError],
@@ -192,6 +187,6 @@ def _provenance(images: int, settings: QuantizeSettings, equalized: bool, agreem
     return texts
 
 
-def _spread(count: int, chosen: int) -> list[int]:
-    """Numbers of ``chosen`` images, evenly spread over ``count``, or of all if there are fewer."""
+def _evenly_spaced(count: int, chosen: int) -> list[int]:
+    """Numbers of ``chosen`` images, at equal distances over ``count``, or of all if there are fewer."""
     return np.unique(np.linspace(0, count - 1, min(chosen, count)).astype(np.int64)).tolist()

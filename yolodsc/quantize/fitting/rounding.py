@@ -61,8 +61,7 @@ def descend(weights: Matrix, G: Matrix, scales: Matrix, levels: Matrix) -> None:
                 step = level - levels[f, i]
                 if step != 0 and (2 * gradient[i] + step * s * G[i, i]) * step < -1e-12 * s * G[i, i]:
                     levels[f, i] = level
-                    for j in range(count):
-                        gradient[j] += step * s * G[i, j]
+                    gradient += step * s * G[i]
                     changed = True
             if not changed:
                 break

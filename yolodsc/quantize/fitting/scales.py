@@ -9,7 +9,7 @@ from yolodsc.decompose import Matrix
 from yolodsc.network import ConvolutionalLayer, Network, folded
 from yolodsc.precision import TensorScale, byte_tensors, sources
 from yolodsc.quantize.calibration import TensorSample
-from yolodsc.quantize.ranges import best_scale
+from yolodsc.quantize.fitting.ranges import best_scale
 
 
 def tensor_scales(network: Network, int8: Sequence[int], samples: Mapping[int, TensorSample]) -> dict[int, TensorScale]:
@@ -25,13 +25,13 @@ def tensor_scales(network: Network, int8: Sequence[int], samples: Mapping[int, T
     for group in byte_tensors(network, int8):
         members = sorted(group)
         values = [samples[i].values for i in members]
-        weights = [_spread(importance[i], value) for i, value in zip(members, values, strict=True)]
+        weights = [_importance_of_values(importance[i], value) for i, value in zip(members, values, strict=True)]
         scale = best_scale(np.concatenate([v.ravel() for v in values]), np.concatenate(weights))
         scales |= dict.fromkeys(members, scale)
     return scales
 
 
-def _spread(importance: Matrix, values: Array) -> Matrix:
+def _importance_of_values(importance: Matrix, values: Array) -> Matrix:
     """Importance of every value (C, n), flattened; channels count equally where no layer reads the tensor itself."""
     each = importance if importance.any() else np.full(len(importance), 1 / len(importance))
     return (each[:, None] * (values != 0)).ravel()
