@@ -77,14 +77,12 @@ def read_image(
     """Decode a file, or the content of one, to RGB (``channels=3``) or grey (1).
 
     Alpha is dropped, 16 bits are cut to 8, and an animation gives its first frame. The grey of a JPEG is its luma plane, as in
-    stb_image; that of other files is a weighted sum of RGB.
+    stb_image; that of other files is a weighted sum of RGB. Errors call the image by ``name``, by default its path.
 
     Parameters
     ----------
     source
         A path, or the bytes of a file.
-    name
-        What errors call the image; by default the path.
     exif
         Turn the image as its EXIF orientation says. Darknet does not.
     decoder

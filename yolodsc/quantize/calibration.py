@@ -71,7 +71,8 @@ def sample_tensors(network: Network, images: Array, tensors: Sequence[int], *, t
                 count = min(max(SAMPLES // len(images) // len(x), 1), x.shape[1])
                 values[index].append(x[:, rng.integers(x.shape[1], size=count)])
                 extremes[index].append(np.maximum([x.max(axis=1), -x.min(axis=1)], 0))
-    return {i: TensorSample(np.concatenate(values[i], axis=1), *np.mean(extremes[i], axis=0, dtype=np.float32)) for i in tensors}
+    means = {index: np.stack(found).mean(axis=0) for index, found in extremes.items()}  # (2, C)
+    return {i: TensorSample(np.concatenate(values[i], axis=1), means[i][0], means[i][1]) for i in tensors}
 
 
 def patch_moments(

@@ -3,13 +3,14 @@
 import numpy as np
 
 from yolodsc.arrays import Array
+from yolodsc.decompose import Matrix
 from yolodsc.precision import MAX_LEVEL, TensorScale, scale_of_range
 
 BINS = 2048
 _SHARES = np.concatenate([np.linspace(0.2, 0.6, 9), np.linspace(0.62, 1.0, 20)])
 
 
-def best_scale(values: Array, importance: Array) -> TensorScale:
+def best_scale(values: Array, importance: Matrix) -> TensorScale:
     """Scale of a tensor with the least weighted squared error of its values.
 
     Parameters
