@@ -107,7 +107,7 @@ def test_without_a_source_the_extra_is_named(capsys: pytest.CaptureFixture[str],
     status = cli.run(["detect", *NETWORK])
 
     assert status == 2
-    assert "pip install 'yolodsc[demo]'" in capsys.readouterr().err
+    assert "needs scikit-image, which is not installed: pip install 'scikit-image>=0.24'" in capsys.readouterr().err
 
 
 def test_without_a_source_the_sample_photographs_are_saved(

@@ -7,11 +7,11 @@ import pytest
 
 from tests.engine.test_random_networks import BLOCKS
 from tests.networks import image, network
+from yolodsc.engine.codegen.kernels.worker import HelperKernel, LeadKernel, WorkerKernel
 from yolodsc.engine.operations.operation import LoweringContext
 from yolodsc.engine.plan.placement import placed
 from yolodsc.engine.plan.planner import planned
 from yolodsc.engine.runtime.program import kernels_of
-from yolodsc.engine.runtime.worker import HelperKernel, LeadKernel, WorkerKernel
 from yolodsc.jit.isa import Isa
 from yolodsc.precision import minmax_quantization
 

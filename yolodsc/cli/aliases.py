@@ -27,16 +27,15 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "-out": ("--json",),
     "--output": ("--save", "--out"),
     "-out_filename": ("--save",),
-    "-save_labels": ("--txt",),
-    "--save-txt": ("--txt",),
-    "--save-crop": ("--crops",),
-    "--save-json": ("--json",),
     "--batch-size": ("--batch",),
     "--lr0": ("--lr",),
     "--workers": ("--streams", "--threads"),
     "--name-file": ("--names",),
 }
 """Alias, and the options that it may stand for: the first that a subcommand has."""
+
+WITH_VALUE = {"-save_labels": "--txt DIR", "--save-txt": "--txt DIR", "--save-crop": "--crops DIR", "--save-json": "--json F"}
+"""Flags of others for what needs a value here."""
 
 POSITIONAL = frozenset({"--source", "-i", "--input"})
 """Options of others for what is an argument here, if the subcommand has arguments."""
@@ -90,7 +89,7 @@ def respelled(arguments: Sequence[str], known: Collection[str], *, positional: b
 
 def unknown(name: str, known: Collection[str], *, command: str) -> OptionError:
     """The error for an option that the subcommand does not have, with the nearest that it has."""
-    near = nearest(name, known)
+    near = WITH_VALUE.get(name) or nearest(name, known)
     hint = f"did you mean {near}?" if near else f"'yolodsc {command} -h' lists all options"
     return OptionError(f"{name}: no such option of yolodsc {command}; {hint}")
 

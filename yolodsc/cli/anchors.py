@@ -11,7 +11,7 @@ from yolodsc.cli.ground_truth import GroundTruthOptions
 from yolodsc.cli.network_files import model_files
 from yolodsc.cli.outputs import ensure_outputs_differ_from_inputs, is_standard_output, write_text
 from yolodsc.cli.tables.table import aligned
-from yolodsc.cli.terminal import note, say
+from yolodsc.cli.terminal import note, say, styled
 from yolodsc.darknet import profile_named, read_cfg
 from yolodsc.errors import DatasetError
 from yolodsc.evaluation import (
@@ -61,13 +61,13 @@ def anchors(
     own = measured_anchors(head[1], sizes) if head else None
     if plot is not None:
         draw_anchors(plot, found, sizes, width=width, height=height)
+        if not quiet:
+            note(f"wrote {plot}")
     if json is not None:
         content = {"width": width, "height": height, "boxes": len(sizes), **_content(found), "network": own and _content(own)}
-        write_text(json, dump_json(content, file=json, error=DatasetError, indent=1) + "\n", error=DatasetError)
+        write_text(json, dump_json(content, file=json, error=DatasetError, indent=1) + "\n", error=DatasetError, quiet=quiet)
     if not quiet and not is_standard_output(json):
         say(*_lines(found, own, cell=head[2] if head else (1.0, 1.0), boxes=len(sizes), size=f"{width}x{height}"))
-    if not quiet and (written := [str(path) for path in (plot, json) if path is not None and not is_standard_output(path)]):
-        note(f"wrote {' and '.join(written)}")
     return 0
 
 
@@ -100,7 +100,7 @@ def _lines(found: Anchors, own: Anchors | None, *, cell: tuple[float, float], bo
     form = "{:.2f},{:.2f}" if cell != (1.0, 1.0) else "{:.0f},{:.0f}"
     compared = f" (the network's own anchors: {100 * own.average_iou:.2f} %)" if own else ""
     return [
-        f"anchors = {',  '.join(form.format(*pair) for pair in numbers)}",
+        styled(f"anchors = {',  '.join(form.format(*pair) for pair in numbers)}", "bold"),
         f"average IoU {100 * found.average_iou:.2f} %{compared}; {boxes} boxes at {size}",
         "",
         *aligned(rows),

@@ -9,11 +9,14 @@ from yolodsc.cli import options
 from yolodsc.cli.network_files import class_list, model_files
 from yolodsc.cli.outputs import ensure_directory_possible, ensure_writable, save_network
 from yolodsc.cli.progress import fitting_progress
-from yolodsc.cli.terminal import say
-from yolodsc.decompose import DecomposeSettings, compare_networks, read_images, report_markdown, write_report
+from yolodsc.cli.signals import advice_on_interrupt
+from yolodsc.cli.tables.decomposition import decomposition_lines
+from yolodsc.cli.terminal import note, say
+from yolodsc.decompose import DecomposeSettings, compare_networks, read_images, write_report
 from yolodsc.decompose import decompose as decompose_network
 from yolodsc.detection import image_paths, read_network
 from yolodsc.errors import OptionError
+from yolodsc.evaluation import require_matplotlib
 from yolodsc.values import Value
 
 
@@ -28,7 +31,11 @@ class MethodOptions(Value, kw_only=True):
     ] = 1.0
     budget: Annotated[float, typer.Option(metavar="SHARE", help="Share of the multiplications that method auto may keep.")] = 0.25
     budget_ms: Annotated[
-        float | None, typer.Option(metavar="MS", help="Milliseconds for each image on this machine, as budget of method auto.")
+        float | None,
+        typer.Option(
+            metavar="MS",
+            help="Milliseconds for each image, on one thread or --threads N, as budget of method auto.",
+        ),
     ] = None
     keep: Annotated[str, typer.Option(metavar="0,12", help="Indices of layers to leave unchanged.")] = ""
     seed: Annotated[int, typer.Option(min=0, help="Seed of the sampled positions.")] = 0
@@ -55,21 +62,23 @@ def decompose(
         Path | None, typer.Option("--report", metavar="DIR", help="Write tables, JSON and a plot to this directory.")
     ] = None,
     profile: options.ProfileName = "alexeyab",
-    threads: options.Threads = 1,
+    threads: options.WorkThreads = None,
     quiet: options.Quiet = False,
 ) -> int:
     """Make the regular convolutions of a trained network separable."""
     files = model_files(network, options.ClassOptions(names=names))
-    threads, _ = options.cores(threads, quiet=quiet)
+    alone = threads is None and how.budget_ms is not None  # a budget in time is that of one thread, unless --threads says otherwise
+    threads, _ = options.cores(1 if alone else threads, quiet=quiet)
     settings = how.settings(threads)
     stem = name or f"{files.cfg.stem}-separable"
     ensure_writable(out, stem)
     if report_to is not None:
+        require_matplotlib()
         ensure_directory_possible(report_to)
     original = read_network(files, profile=profile, size=size)
     class_list(files.names, original)
     calibration = read_images(original, image_paths([images]), count=count, seed=how.seed)
-    with fitting_progress(quiet) as report:
+    with advice_on_interrupt(lambda: "nothing was written", quiet=quiet), fitting_progress(quiet) as report:
         result = decompose_network(original, calibration, settings, progress=report)
     save_network(result.network, out, stem, files.names)
     held_back = calibration[-max(len(calibration) // 10, 1) :]
@@ -77,7 +86,9 @@ def decompose(
     if report_to is not None:
         write_report(report_to, result, comparison)
     if not quiet:
-        say(*report_markdown(result, comparison).rstrip("\n").split("\n"))
+        say(*decomposition_lines(result, comparison))
+        reported = f", report to {report_to}/" if report_to is not None else ""
+        note(f"wrote {out / stem}.cfg and .weights{' and .names' if files.names else ''}{reported}")
     return 0
 
 

@@ -15,6 +15,7 @@ from yolodsc.cli.detection_outputs import OutputOptions
 from yolodsc.cli.network_files import load_network, model_files, names_of, open_detector
 from yolodsc.cli.progress import progress
 from yolodsc.cli.run_totals import RunTotals
+from yolodsc.cli.signals import advice_on_interrupt
 from yolodsc.cli.tables.table import aligned
 from yolodsc.cli.terminal import note, say
 from yolodsc.detection import Detections, ImageResult, Sources, Writer, class_numbers, is_classifier, is_clip, sample_images
@@ -69,10 +70,7 @@ def detect(
     files = model_files(network, labels)
     paths = Sources(sources or sample_images(), others=[path for path in (*files.paths, labels.data) if path], clips=True)
     output.ensure_writable(paths)
-    save = output.save
-    if not sources and save is None:
-        save = SAMPLE_FOLDER
-        note(f"no SOURCE given; sample photographs, saved with their boxes in {save}/")
+    save = output.save if sources or output.save else _sample_folder()
     loaded = load_network(files, loading)
     if is_classifier(loaded):
         output.ensure_none()
@@ -83,7 +81,7 @@ def detect(
         "detection": detection,
         "running": running,
         "quiet": quiet,
-        "one_image": paths.single,
+        "one_image": paths.single and not is_clip(next(iter(paths))),
     }
     detector = open_detector(files, data=labels.data, thresh=thresh, network=loaded, **common)
     if classes is not None:
@@ -94,7 +92,7 @@ def detect(
     for error in paths.missing:
         note(str(error))
     totals = RunTotals()
-    with ExitStack() as stack:
+    with advice_on_interrupt(lambda: totals.kept(output.written(save)), quiet=quiet), ExitStack() as stack:
         window = _window(stack) if clips.show else None
         writers = output.writers(paths, save, tracks=clips.tracks)
         for writer in writers:
@@ -113,6 +111,12 @@ def _classify(*given: Any, **options: Any) -> int:
     from yolodsc.cli.classify import classify
 
     return classify(*given, **options)
+
+
+def _sample_folder() -> Path:
+    """The folder of the annotated sample photographs, which a line announces."""
+    note(f"no SOURCE given; sample photographs, saved with their boxes in {SAMPLE_FOLDER}/")
+    return SAMPLE_FOLDER
 
 
 def _window(stack: ExitStack) -> "Window":
@@ -166,17 +170,23 @@ def _report(result: ImageResult, run: ClipRun) -> None:
         objects = f"{count} object{'' if count == 1 else 's'}"
         size = f"{result.detections.width}x{result.detections.height}"
         say(f"{result.path}: {size}, {objects}, {result.seconds * 1000:.0f} ms")
-        say(*(f"  {line}" for line in _boxes(result.detections)))
+        say(*_boxes(result.detections))
     if run.window is not None:
         run.window.show(result.detections.draw(result.image)[..., ::-1].copy(), until_key=True)
     return None
 
 
 def _boxes(detections: Detections) -> list[str]:
-    """A table of classes, scores and pixels."""
+    """A table of classes, scores and pixels; boxes are cut at the edges of the image."""
     if not len(detections):
         return []
     rows: list[tuple[str, ...]] = [("class", "score", "left", "top", "right", "bottom")]
+    limits = (detections.width, detections.height) * 2
     for name, score, box in zip(detections.class_names(), detections.scores, detections.boxes_xyxy, strict=True):
-        rows.append((name, f"{score:.3f}", *(f"{side:.0f}" for side in box)))
-    return aligned(rows, left=1)
+        rows.append((name, f"{score:.3f}", *(_inside(side, limit) for side, limit in zip(box, limits, strict=True))))
+    return aligned(rows, left=1, bold=(0, 1), indent=2)
+
+
+def _inside(side: float, limit: int) -> str:
+    """A coordinate in whole pixels, inside the image."""
+    return str(round(min(max(float(side), 0.0), limit)))

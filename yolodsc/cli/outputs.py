@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from yolodsc.cli.terminal import flush, standard_output
+from yolodsc.cli.terminal import flush, note, standard_output
 from yolodsc.errors import OptionError, YolodscError
 from yolodsc.files import exists, is_file, is_folder, nearest, resolved, write_bytes
 
@@ -53,10 +53,11 @@ def target(path: Path) -> "Path | TextIO":
     return standard_output() if is_standard_output(path) else path
 
 
-def write_text(path: Path, text: str, *, error: type[YolodscError] = OptionError) -> None:
-    """Write a file, or to standard output for ``-``."""
+def write_text(path: Path, text: str, *, error: type[YolodscError] = OptionError, quiet: bool = False) -> None:
+    """Write a file and say so, or write to standard output for ``-``."""
     if not is_standard_output(path):
-        return write_bytes(path, text.encode(errors="surrogateescape"), error=error)
+        write_bytes(path, text.encode(errors="surrogateescape"), error=error)
+        return None if quiet else note(f"wrote {path}")
     standard_output().write(text if text.endswith("\n") else f"{text}\n")
     return flush()
 

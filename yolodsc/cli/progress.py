@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from threading import Lock, Timer
 from time import perf_counter
 from typing import TypeVar
 
@@ -35,6 +36,41 @@ def progress(
         yield from bar.track(items, total=count)
 
 
+class Announcement:
+    """Prints one line once compilation by Numba has taken a second in all: an observer for `jit.observe_compilation`."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._depth, self._spent, self._start = 0, 0.0, 0.0
+        self._timer: Timer | None = None
+        self._announced = False
+
+    def begin(self) -> None:
+        """Print the line after what is left of the second, unless the compilation ends before."""
+        with self._lock:
+            self._depth += 1
+            if self._depth > 1 or self._announced:
+                return
+            self._start = perf_counter()
+            self._timer = Timer(max(1.0 - self._spent, 0.0), self._announce)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def end(self) -> None:
+        """Count the time of a compilation."""
+        with self._lock:
+            self._depth = max(self._depth - 1, 0)
+            if self._depth == 0 and self._timer is not None:
+                self._timer.cancel()
+                self._spent += perf_counter() - self._start
+
+    def _announce(self) -> None:
+        with self._lock:
+            first, self._announced = not self._announced, True
+        if first:
+            log("yolodsc: compiling kernels (first run on this machine)")
+
+
 class Compiling:
     """Progress callback for `engine.compile`: reports on standard error once compilation has taken a second."""
 
@@ -60,10 +96,10 @@ def fitting_progress(quiet: bool) -> Iterator[Callable[[str, float], None]]:
         yield lambda what, share: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    columns = (BarColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    columns = (BarColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn(), TimeRemainingColumn())
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=1.0)
         yield lambda what, share: bar.update(task, description=printable(what), completed=share)

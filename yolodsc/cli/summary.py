@@ -12,7 +12,7 @@ from yolodsc.cli.network_files import load_network, model_files
 from yolodsc.cli.outputs import ensure_outputs_differ_from_inputs, is_standard_output, write_text
 from yolodsc.cli.tables.plan import plan_json, plan_lines
 from yolodsc.cli.tables.table import aligned
-from yolodsc.cli.terminal import note, say
+from yolodsc.cli.terminal import note, say, styled
 from yolodsc.darknet import profile_named, read_cfg
 from yolodsc.detection import ModelFiles
 from yolodsc.engine import seconds_of, select_backend
@@ -97,7 +97,7 @@ def _lines(table: Summary) -> list[str]:
     saving = table.bflops / table.separable_bflops if table.separable_bflops else 1.0
     return [
         *lines,
-        f"total {table.bflops:.3f} BFLOPs, {table.parameters} parameters ({4 * table.parameters / 1e6:.2f} MB)",
+        styled(f"total {table.bflops:.3f} BFLOPs, {table.parameters} parameters ({4 * table.parameters / 1e6:.2f} MB)", "bold"),
         f"with separable convolutions {table.separable_bflops:.3f} BFLOPs ({saving:.2f} times fewer)",
     ]
 

@@ -8,6 +8,7 @@ import codecs
 import os
 import re
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TextIO, cast
 
@@ -18,6 +19,33 @@ _CONTROLS = re.compile(
     "\xad\u061c\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"  # direction, lines, invisible marks
     "\ud800-\udfff]"  # bytes of a file name that are no text
 )
+
+
+STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
+"""Codes of ECMA-48."""
+
+
+class Styled(str):
+    """A line with styles, which show on a terminal only.
+
+    Attributes
+    ----------
+    styles
+        Start, end and style of parts that do not overlap, in order.
+    """
+
+    styles: Sequence[tuple[int, int, str]]
+
+    def __new__(cls, text: str, styles: Sequence[tuple[int, int, str]] = ()) -> "Styled":
+        """A line with styled parts."""
+        line = super().__new__(cls, text)
+        line.styles = styles
+        return line
+
+
+def styled(text: str, style: str) -> Styled:
+    """A line in one style."""
+    return Styled(text, [(0, len(text), style)])
 
 
 def printable(text: str) -> str:
@@ -31,7 +59,7 @@ def say(*lines: str) -> None:
 
 
 def show(text: str) -> None:
-    """Print text of the program itself, whose escape codes are wanted."""
+    """Print text of the program itself; its escape codes are kept."""
     if sys.stdout is not None:
         sys.stdout.write(f"{text}\n")
 
@@ -88,7 +116,8 @@ def _write(stream: TextIO | None, *lines: str) -> None:
     if stream is None or not lines:
         return
     try:
-        stream.write("".join(f"{_encodable(line, stream)}\n" for line in lines))
+        colour = colours(stream)
+        stream.write("".join(f"{_rendered(line, stream, colour=colour)}\n" for line in lines))
         if stream is sys.stderr or stream.isatty():
             stream.flush()
     except BrokenPipeError:
@@ -97,6 +126,17 @@ def _write(stream: TextIO | None, *lines: str) -> None:
         if stream is sys.stdout:
             give_up_output()
             raise OptionError(f"standard output: cannot be written: {error.strerror}") from None
+
+
+def _rendered(line: str, stream: TextIO, *, colour: bool) -> str:
+    """The line, escaped, with its styles if it may be coloured."""
+    if not colour or not isinstance(line, Styled):
+        return _encodable(line, stream)
+    out, end = [], 0
+    for start, stop, style in line.styles:
+        out += [_encodable(line[end:start], stream), f"\x1b[{STYLES[style]}m", _encodable(line[start:stop], stream), "\x1b[0m"]
+        end = stop
+    return "".join([*out, _encodable(line[end:], stream)])
 
 
 def _encodable(line: str, stream: TextIO) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from io import StringIO
 
 from yolodsc.cli.tables.table import aligned
+from yolodsc.cli.terminal import styled
 from yolodsc.detection import text_cell
 from yolodsc.evaluation import CONFUSION_IOU, RESAMPLES, Difference, Evaluation, RuleResult
 
@@ -42,12 +43,15 @@ def verdict_lines(evaluation: Evaluation) -> list[str]:
     headline, found, truth = evaluation.headline, evaluation.totals, evaluation.dataset.ground_truth
     averaged = sum(result is not None and result.ap is not None for result in headline.classes)
     ignored = int((truth.difficult | truth.crowd).sum())
-    apart = f" and {ignored:,} difficult or crowd" if ignored else ""
+    aside = f" and {ignored:,} difficult or crowd" if ignored else ""
     counts = f"TP {found.true_positives:,}, FP {found.false_positives:,}, FN {found.false_negatives:,}"
     rates = f"precision {_percent(found.precision)}, recall {_percent(found.recall)}, F1 {_percent(found.f1)}"
     return [
-        f"{headline.rule.name}: mean AP {_percent(headline.mean_ap)} % of {averaged} classes ({headline.rule.program})",
-        f"{len(evaluation.dataset.ids):,} images, {found.objects:,} objects{apart}, {len(evaluation.detections):,} detections",
+        styled(
+            f"{headline.rule.name}: mean AP {_percent(headline.mean_ap)} % of {averaged} classes ({headline.rule.program})",
+            "bold",
+        ),
+        f"{len(evaluation.dataset.ids):,} images, {found.objects:,} objects{aside}, {len(evaluation.detections):,} detections",
         f"score > {evaluation.thresh:g}: {counts}; {rates} %",
     ]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from threading import Event
 from time import perf_counter
 
-from yolodsc.detection.video.frames import Frame, Report
+from yolodsc.detection.video.frames import Report, VideoFrame
 from yolodsc.detection.video.opencv import Capture, to_rgb
 from yolodsc.errors import ImageError
 from yolodsc.images import ImageArray
@@ -82,7 +82,7 @@ class CaptureSource:
         self._time_ms = -1.0
         self._start = perf_counter()
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Iterator[VideoFrame]:
         """Yield the frames, through as many connections as it takes."""
         try:
             while True:
@@ -98,7 +98,7 @@ class CaptureSource:
         """End the iteration before the next frame, and delays at once."""
         self._stopped.set()
 
-    def _frames(self) -> Iterator[Frame]:
+    def _frames(self) -> Iterator[VideoFrame]:
         """Yield the frames of one connection, until several cannot be read."""
         broken = 0
         while broken < _BROKEN and not self._stopped.is_set():
@@ -113,7 +113,7 @@ class CaptureSource:
             broken = self._attempt = 0
             self._number += 1
             if image is not None:
-                yield Frame(image, self._number, self._time())
+                yield VideoFrame(image, self._number, self._time())
 
     def _image(self) -> ImageArray | None:
         """The next frame as RGB; None if it cannot be read."""

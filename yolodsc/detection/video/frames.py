@@ -1,4 +1,4 @@
-"""`Frame` and the interface of everything that has frames."""
+"""`VideoFrame` and the interface of everything that has frames."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Frame:
+class VideoFrame:
     """A frame of a video.
 
     Attributes
@@ -52,7 +52,7 @@ class FrameSource(Protocol):
     live: bool
     failed: bool
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Iterator[VideoFrame]:
         """Yield the frames; an `ImageError` ends them."""
         ...
 

@@ -100,7 +100,7 @@ def to_rgb(frame: NDArray[Any]) -> ImageArray | None:
 
 
 class _Silence:
-    """OpenCV's log level while any thread wants silence; the last one restores it."""
+    """OpenCV's log level while any thread needs silence; the last one restores it."""
 
     def __init__(self) -> None:
         self._lock, self._threads, self._level = Lock(), 0, 0

@@ -3,14 +3,16 @@
 from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from queue import Empty, Full, Queue
 from threading import Event, Thread
 from time import perf_counter
 
+from msgspec.structs import replace
+
 from yolodsc.detection.detections import Detections
 from yolodsc.detection.pipeline import Pipeline
-from yolodsc.detection.video.frames import Frame, FrameSource
+from yolodsc.detection.video.frames import FrameSource, VideoFrame
 from yolodsc.images import from_array
 
 _WAITING = 4
@@ -37,7 +39,7 @@ class FrameResult:
         Time of the network and of everything after it, without reading and fitting.
     """
 
-    frame: Frame
+    frame: VideoFrame
     detections: Detections
     seconds: float
 
@@ -111,7 +113,7 @@ def _cancel(results: "Queue[Future[FrameResult] | None]") -> None:
                 future.cancel()
 
 
-def _processed(pipeline: Pipeline, frame: Frame, name: str) -> FrameResult:
+def _processed(pipeline: Pipeline, frame: VideoFrame, name: str) -> FrameResult:
     given = pipeline.reader.fit(from_array(frame.image, channels=pipeline.reader.network.input_shape.channels))
     start = perf_counter()
     detections = replace(pipeline.one(given, path=name), frame=frame.number, time_ms=frame.time_ms)

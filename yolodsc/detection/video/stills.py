@@ -9,7 +9,7 @@ from threading import Event
 
 import numpy as np
 
-from yolodsc.detection.video.frames import Frame
+from yolodsc.detection.video.frames import VideoFrame
 from yolodsc.errors import ImageError
 from yolodsc.images import ImageArray, open_image
 
@@ -49,7 +49,7 @@ class AnimationSource:
         self.count: int | None = -(-frames // vid_stride)
         self.fps = 1000 / median(durations) / vid_stride
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Iterator[VideoFrame]:
         """Yield the frames as they are shown, without transparency."""
         time_ms = 0.0
         with open_image(self.name) as image:
@@ -64,7 +64,7 @@ class AnimationSource:
                 if self._stopped.is_set():
                     return
                 if number % self._stride == 0:
-                    yield Frame(pixels, number + 1, time_ms)
+                    yield VideoFrame(pixels, number + 1, time_ms)
                 time_ms += _duration(image.info)
 
     def stop(self) -> None:
@@ -88,9 +88,9 @@ class DownloadedImage:
             except ImageError as error:
                 raise ImageError(str(error).replace(str(path), name)) from None
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Iterator[VideoFrame]:
         """Yield the image."""
-        yield Frame(self._image)
+        yield VideoFrame(self._image)
 
     def stop(self) -> None:
         """Do nothing: there is one frame."""

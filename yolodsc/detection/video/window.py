@@ -43,7 +43,7 @@ class Window:
         Raises
         ------
         WindowClosed
-            The user wants no more.
+            The user has ended the run.
         """
         self._cv2.imshow(TITLE, frame)
         while True:
