@@ -73,5 +73,5 @@ def nearest_weights(kernel: Array, bias: Array, *, input_scale: float) -> Int8We
 
 def weight_scales(scale: NDArray[np.float64], bias: Array, *, input_scale: float) -> Array:
     """Weight scales (F,), raised where the bias would not fit 32-bit sums: filters of zeros have any scale."""
-    lowest = np.maximum(np.abs(bias).astype(np.float64) / (_BIAS_LIMIT * input_scale), 1e-30 / min(input_scale, 1.0))
-    return np.maximum(scale, lowest).astype(np.float32)
+    minimum = np.maximum(np.abs(bias).astype(np.float64) / (_BIAS_LIMIT * input_scale), 1e-30 / min(input_scale, 1.0))
+    return np.maximum(scale, minimum).astype(np.float32)

@@ -6,7 +6,7 @@ from yolodsc.decompose import Matrix
 from yolodsc.network import ConvolutionalLayer, Network, folded_exactly
 from yolodsc.precision import Int8Weights, weight_scales
 from yolodsc.quantize.calibration import PatchMoments
-from yolodsc.quantize.fitting.rounding import rounded_filters
+from yolodsc.quantize.rounding import rounded_filters
 
 
 def int8_weights(network: Network, index: int, moments: PatchMoments, *, input_scale: float) -> Int8Weights:

@@ -1,1 +1,0 @@
-"""8-bit levels of tensors and weights: scales by least squared error, and rounding on the moments of patches."""
