@@ -16,6 +16,8 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("yolodsc evaluate --gt labels/ --format yolo --images images/ --model mine/", "your network on YOLO labels"),
         ("yolodsc evaluate --compare a.json b.json", "two networks, with intervals"),
     ),
+    "audit": (("yolodsc audit --data obj.data --report audit/", "doubtful labels first, with a page to look at them"),),
+    "quantize": (("yolodsc quantize --model mine/ --images photos/ --out int8/", "a network in bytes, from unlabelled images"),),
     "decompose": (
         (
             "yolodsc decompose --cfg n.cfg --weights n.weights --images photos/ --out small/ --budget .25",
