@@ -69,15 +69,21 @@ def convert(
     quantization = quantization_for("int8", model.network, weights or source, source) if int8 else None
     if size is not None:
         model = ModelFile.of(at_size(model.network, size))
+    model = _derived(model, partial=partial, separable=separable, batch_norm=batch_norm)
+    write_files(model, target, heads=(heads or Heads.activated).value, dynamic_batch=dynamic_batch, quantization=quantization)
+    note(f"wrote {' and '.join(map(str, write_model(target)))}")
+    return 0
+
+
+def _derived(model: ModelFile, *, partial: int | None, separable: bool, batch_norm: bool) -> ModelFile:
+    """The network in the requested form."""
     if partial is not None:
         model = ModelFile.of(first_layers(model.network, partial))
     if separable:
         model = ModelFile.of(fold_separable(model.network))
     if batch_norm:
         model = ModelFile.of(fold_batch_norm(model.network))
-    write_files(model, target, heads=(heads or Heads.activated).value, dynamic_batch=dynamic_batch, quantization=quantization)
-    note(f"wrote {' and '.join(map(str, write_model(target)))}")
-    return 0
+    return model
 
 
 def _resolved(source: Path, weights: Path | None) -> tuple[Path, Path | None]:

@@ -81,7 +81,7 @@ def detect(
         "detection": detection,
         "running": running,
         "quiet": quiet,
-        "one_image": paths.single,
+        "one_image": paths.single and not is_clip(next(iter(paths))),
     }
     detector = open_detector(files, data=labels.data, thresh=thresh, network=loaded, **common)
     if classes is not None:

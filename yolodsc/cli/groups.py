@@ -16,6 +16,7 @@ GROUP_TITLES = {
     "OutputOptions": "Output",
     "ReportOptions": "Output",
     "JournalOptions": "Output",
+    "AuditOptions": "Output",
     "ClipOptions": "Videos, cameras and streams",
     "GroundTruthOptions": "Ground truth",
     "ScoringOptions": "Scoring",

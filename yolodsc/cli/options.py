@@ -42,6 +42,10 @@ RunThreads = Annotated[
         show_default="all cores for one image, 1 for many",
     ),
 ]
+WorkThreads = Annotated[
+    int | None,
+    typer.Option("--threads", min=1, max=MAX_THREADS, metavar="N", help="Number of threads.", show_default="all cores"),
+]
 Streams = Annotated[
     int | None,
     typer.Option(

@@ -23,8 +23,8 @@ class PrecisionOptions(Value, kw_only=True):
 
     keep_agreement: Annotated[
         float,
-        typer.Option(metavar="F1", help="Agreement with the float32 detections for which sensitive layers stay in float32."),
-    ] = 0.98
+        typer.Option(metavar="F1", help="Agreement (F1) with the detections in float32 for which sensitive layers run in bf16."),
+    ] = 0.99
     budget_ms: Annotated[
         float | None,
         typer.Option(metavar="MS", help="Milliseconds for each image on this machine; the most accurate network within them."),

@@ -6,7 +6,7 @@ from time import perf_counter
 from yolodsc.cli.terminal import note
 from yolodsc.detection import ImageResult
 
-MOST_CLASSES = 6
+MAX_CLASSES = 6
 """Classes that are named; the others are counted together."""
 
 
@@ -57,7 +57,7 @@ class RunTotals:
         """Objects by class, the most frequent first."""
         total = sum(self._objects.values())
         counted = self._objects.most_common()
-        named = [f"{name} {count}" for name, count in counted[:MOST_CLASSES]]
-        others = sum(count for _, count in counted[MOST_CLASSES:])
+        named = [f"{name} {count}" for name, count in counted[:MAX_CLASSES]]
+        others = sum(count for _, count in counted[MAX_CLASSES:])
         classes = ", ".join([*named, *([f"other classes {others}"] if others else [])])
         return f"{total} object{'' if total == 1 else 's'}" + (f" ({classes})" if classes else "")

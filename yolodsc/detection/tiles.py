@@ -7,11 +7,12 @@ import re
 from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil
 from time import perf_counter
 
 import numpy as np
+from msgspec.structs import replace
 
 from yolodsc.arrays import Shape
 from yolodsc.detection.detections import Detections

@@ -138,7 +138,7 @@ def _rounded(
 def _chosen(
     network: Network, everything: Quantization, errors: Sequence[TensorError], original: Original, settings: QuantizeSettings
 ) -> Quantization:
-    """The quantization with the layers in float32 that the budget allows or the agreement needs."""
+    """The quantization with the layers in bf16 that the budget allows or the agreement needs."""
     sets = ranked(network, everything, errors)
     if settings.budget_ms is not None:
         budget = settings.budget_ms
@@ -156,7 +156,7 @@ def _chosen(
 
     if not network.heads:
         return everything
-    allowed = allowed_prefix(network, sets, everything.weights, settings.max_float_share)
+    allowed = allowed_prefix(network, sets, everything.weights, settings.max_bf16_share)
     return without(network, everything, shortest_prefix(sets, agrees, allowed))
 
 

@@ -3,10 +3,12 @@
 from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from queue import Empty, Full, Queue
 from threading import Event, Thread
 from time import perf_counter
+
+from msgspec.structs import replace
 
 from yolodsc.detection.detections import Detections
 from yolodsc.detection.pipeline import Pipeline
