@@ -10,7 +10,8 @@ from yolodsc.errors import DatasetError, OptionError
 from yolodsc.evaluation.datasets.comp4 import read_comp4, write_comp4
 from yolodsc.evaluation.datasets.dataset import InputReport
 from yolodsc.evaluation.datasets.formats import Format, read_detections, read_ground_truth
-from yolodsc.evaluation.datasets.text import label_path, mark_difficult, read_folder
+from yolodsc.evaluation.datasets.labels import label_path
+from yolodsc.evaluation.datasets.text import mark_difficult, read_folder
 from yolodsc.evaluation.datasets.voc import read_voc
 from yolodsc.evaluation.evaluation import evaluate
 from yolodsc.evaluation.metrics import score_detections
@@ -180,9 +181,9 @@ def test_an_unreadable_image_is_named_where_its_size_is_needed(yolo: Path) -> No
         evaluate(dataset, DetectionTable.empty(), [RULES["voc10"]])
 
 
-@pytest.mark.parametrize("line", ["1 .5 .5 .2", "1 .5 .5 .2 .4 .3 .3", "1 .5 .5 nan .4", "one .5 .5 wide .4"])
+@pytest.mark.parametrize("line", ["1 .5 .5 .2", "1 .5 .5 .2 .4 .3 .3 .1", "1 .5 .5 nan .4", "one .5 .5 wide .4"])
 def test_lines_that_are_no_labels_are_reported(yolo: Path, line: str) -> None:
-    """With file and number; polygons too."""
+    """With file and number."""
     (yolo / "labels/b.txt").write_text(f"1 .1 .1 .1 .1\n{line}\n")
     report = InputReport()
 

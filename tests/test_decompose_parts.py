@@ -32,7 +32,7 @@ def test_patches_times_weights_are_the_convolution(text: str) -> None:
     for i, target in convolutions(net).items():
         height, width = target.layer.shape[1:]
         rows, columns = (part.ravel() for part in np.mgrid[:height, :width])
-        X = patches.gather(seen[target.layer.sources[0]], target.layer, rows, columns)
+        X = patches.gather_patches(seen[target.layer.sources[0]], target.layer, rows, columns)
         linear = surgery.assemble(net, {}).layers[i].section.replaced(activation="linear")
         alone = first_layers(surgery.assemble(net, {}), i + 1)
         sections = (*alone.cfg.sections[:-1], linear)
@@ -46,7 +46,7 @@ def test_sample_positions_come_in_whole_pool_windows() -> None:
     net = network(CHAIN)
     layer = candidates(net)[0].layer
 
-    positions = patches.choose(net, layer, images=3, count=16, seed=0)
+    positions = patches.choose_positions(net, layer, images=3, count=16, seed=0)
 
     assert positions.window == 4
     windows = positions.rows.reshape(3, -1, 4) // 2

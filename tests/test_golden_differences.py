@@ -12,7 +12,6 @@ from tests.test_golden_micro import on_reference, same_boxes
 from yolodsc import engine
 from yolodsc.arrays import Array
 from yolodsc.detection.detector import Detector
-from yolodsc.errors import CfgError
 from yolodsc.images.image import Placement, letterboxed
 from yolodsc.network.layers.region import RegionLayer
 from yolodsc.network.network import Network
@@ -23,7 +22,7 @@ EXCEPTIONS = {
     "1x1_padding1": "Darknet reads beyond the input",
     "route_of_antialiased": "Darknet reads beyond the output of the layer that it routes",
     "shortcut_from_narrower": "Darknet reads beyond the output of the narrower layer",
-    "silu": "Darknet runs ReLU under this name; it is refused",
+    "silu": "Darknet runs ReLU under this name; swish is run",
 }
 """Cases that differ, as `docs/darknet.md` says."""
 
@@ -90,10 +89,24 @@ def test_exceptions_still_differ_and_say_so(name: str) -> None:
     assert any("Darknet" in note for note in load(name).notes)
 
 
-def test_silu_is_refused_with_both_meanings() -> None:
-    """Darknet's own boxes need relu, those of other programs swish."""
-    with pytest.raises(CfgError, match=r"silu\.cfg:13: .*activation=relu .*activation=swish"):
-        load("silu")
+def test_silu_is_swish_with_a_note_of_darknets_reading() -> None:
+    """The outputs are those of the same network with swish, not those of Darknet, which runs ReLU."""
+    silu = load("silu")
+    swish, relu = (
+        silu.with_sections(
+            [one.replaced(activation=name) if one.text("activation") == "silu" else one for one in silu.cfg.sections], silu.weights
+        )
+        for name in ("swish", "relu")
+    )
+    x = np.random.default_rng(0).random(silu.input_shape).astype(np.float32)
+
+    outputs = [network.forward(x)[-1] for network in (silu, swish, relu)]
+
+    np.testing.assert_array_equal(outputs[0], outputs[1])
+    assert (outputs[0] != outputs[2]).any()
+    (note,) = [note for note in silu.notes if "silu" in note]
+    assert note.endswith("Darknet does not know the name and runs ReLU: activation=relu gives Darknet's boxes")
+    assert "silu.cfg:13: [convolutional] activation=silu is run as swish" in note
 
 
 @pytest.mark.parametrize("name", ["route_comment_comma", "route_trailing_comma"])

@@ -28,7 +28,7 @@ def test_heads_and_boxes_equal_darknets(case: str, shared: Path) -> None:
         golden = dict(file)
 
     fitted, _ = fit(image, network.input_shape, profile=network.profile, geometry=geometry)
-    outputs = detector.runner(fitted)
+    outputs = detector.head_outputs(fitted)
 
     for index, output in outputs.items():
         expected = golden[f"layer{index:03d}"]

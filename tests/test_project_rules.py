@@ -73,6 +73,19 @@ def test_the_error_tree_is_drawn_at_the_top_of_its_file() -> None:
     assert all(kind.__name__ in (errors.__doc__ or "") for kind in classes)
 
 
+def test_advice_names_libraries_that_the_extras_install() -> None:
+    """Every extra that an error names has a library; those of pyproject.toml are the same."""
+    import tomllib
+
+    from yolodsc.errors import EXTRAS
+
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    named = {extra for path in SOURCES for extra in re.findall(r'MissingExtraError\("(\w+)"', path.read_text())}
+
+    assert named == set(EXTRAS)
+    assert all(EXTRAS[extra] in declared[extra] for extra in EXTRAS if extra in declared)
+
+
 def test_importing_the_package_imports_nothing_heavy() -> None:
     """Start-up stays short: NumPy, Numba, OpenCV, SciPy and Pillow come when they are used."""
     import subprocess

@@ -10,7 +10,8 @@ from tests.conftest import GOLDEN
 from yolodsc import cli
 from yolodsc.detection import sources
 from yolodsc.detection.outputs.naming import OutputNames
-from yolodsc.detection.sources import LONGEST_PATH, Sources
+from yolodsc.detection.source_lists import LONGEST_PATH
+from yolodsc.detection.sources import Sources
 from yolodsc.errors import OptionError
 from yolodsc.images.image import read_image
 

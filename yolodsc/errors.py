@@ -15,6 +15,17 @@ YolodscError
 └── MissingExtraError   an optional library that is not installed
 """
 
+EXTRAS = {
+    "demo": "scikit-image>=0.24",
+    "onnx": "onnx>=1.16",
+    "plots": "matplotlib>=3.8",
+    "safetensors": "safetensors>=0.4",
+    "supervision": "supervision>=0.20",
+    "tables": "pandas>=2.0",
+    "track": "trackers>=2.6",
+}
+"""Optional libraries, by the extra that stands for them in ``pyproject.toml``."""
+
 _BREAKS = str.maketrans({c: repr(c)[1:-1] for c in "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"})
 """The characters at which `str.splitlines` splits, and their escapes; names in files may contain any of them."""
 
@@ -74,7 +85,9 @@ class OptionError(YolodscError):
 
 
 class MissingExtraError(YolodscError):
-    """An optional library is missing; the message names the extra that installs it."""
+    """An optional library is missing; the message gives a command that installs it for a checkout and for a wheel alike."""
 
     def __init__(self, extra: str, *, needed_for: str) -> None:
-        super().__init__(f"{needed_for} needs the extra '{extra}': pip install 'yolodsc[{extra}]'")
+        library = EXTRAS[extra]
+        name = library.partition(">")[0]
+        super().__init__(f"{needed_for} needs {name}, which is not installed: pip install '{library}'")

@@ -1,6 +1,7 @@
 """Processes and inputs that several test files share."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -30,9 +31,13 @@ def run(*arguments: str, shell: str = "{}", **environment: str) -> subprocess.Co
     )
 
 
+USUAL = re.compile(r"yolodsc: (compiling kernels|wrote |\d+ images( \(\d+ failed\))?, \d+ object)")
+"""Lines of runs in which all goes well: what they wrote and how fast, and that a slow machine compiles kernels."""
+
+
 def remarks(text: str) -> str:
-    """What was said on standard error but for the line that a slow machine gets while kernels are compiled."""
-    return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("yolodsc: compiling kernels"))
+    """What was said on standard error but for the `USUAL` lines."""
+    return "".join(line for line in text.splitlines(keepends=True) if not USUAL.match(line))
 
 
 def complains(done: "subprocess.CompletedProcess[str]", text: str, *, status: int = 2) -> None:

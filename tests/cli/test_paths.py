@@ -63,7 +63,7 @@ def test_one_of_many_images_may_have_any_name(here: Path, capsys: pytest.Capture
 
     captured = capsys.readouterr()
     assert status == 1
-    assert captured.err.count("\n") == 3
+    assert remarks(captured.err).count("\n") == 3
     assert captured.out.startswith("a.png: 100x76")
 
 

@@ -191,5 +191,7 @@ def joined(draw: st.DrawFn, shape: Shape, before: list[Shape]) -> list[str]:
     ]
     excited = ["avgpool", f"convolutional filters={shape.channels} size=1 {_activated(draw)}"]
     excited.append(f"scale_channels from={-2 - draw(st.sampled_from(gates))} activation={draw(ACTIVATIONS)}")
-    choice = draw(st.integers(0, len(kinds)))
-    return excited if choice == len(kinds) else [kinds[choice]]
+    section = draw(st.sampled_from(["shift_channels", "control_channels"]))
+    learned = [f"implicit_add filters={shape.channels}", "route layers=-2", f"{section} from=-2 activation={draw(ACTIVATIONS)}"]
+    choice = draw(st.integers(0, len(kinds) + 1))
+    return ([[kind] for kind in kinds] + [excited, learned])[choice]

@@ -58,7 +58,7 @@ def test_warmup_compiles_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
     out = capsys.readouterr().out
     lines = [line for line in out.splitlines() if "kernels compiled" in line]
-    assert out.count("reading and resizing of images: ready") == 2
+    assert out.count("reading of images and decoding of boxes: ready") == 2
     assert statuses == [0, 0]
     assert len(lines) == 2
     assert ": 0 kernels compiled in " in lines[1]
@@ -74,7 +74,7 @@ def test_the_plan_covers_every_multiplication(name: str, tmp_path: Path, capsys:
 
     timed, table = capsys.readouterr().out.splitlines(), json.loads((tmp_path / "plan.json").read_text())
     assert status == 0
-    assert plan[0].split() == ["layers", "operation", "output", "layout", "tile", "MMAC", "KB"]
+    assert plan[0].split() == ["layers", "operation", "output", "precision", "layout", "tile", "MMAC", "KB"]
     assert timed[0].split()[-2:] == ["ms", "GFLOP/s"]
     assert len(plan) == len(timed) == len(table["plan"]) + 2
     assert plan[-1] == f"total {sum(entry['macs'] for entry in table['plan']) / 1e6:.2f} MMAC; 1 thread, {name} (asked for)"

@@ -186,7 +186,7 @@ def test_shared_weights_are_the_other_layers() -> None:
     ("options", "found"),
     [
         ("filters=8 groups=5", "groups=5 must divide 4 channels and 8 filters"),
-        ("activation=silu", "activation=silu: Darknet does not know it and runs ReLU"),
+        ("activation=silo", "activation=silo is unknown"),
         ("size=5 padding=0 dilation=4", "dilation=4 with size=5 and padding=0 spans more than"),
         ("size=20", "gives output"),
         ("antialiasing=3", "antialiasing=3"),

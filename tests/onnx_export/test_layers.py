@@ -57,6 +57,7 @@ CASES = {
     "sam": f"{CONV}\n{CONV}\nsam from=0 activation=logistic",
     "gates": f"{CONV}\navgpool\nscale_channels from=0 activation=leaky",
     "gates of pixels": f"{CONV}\nconvolutional filters=1 activation=logistic\nscale_channels from=0 scale_wh=1",
+    "shifts of channels": f"{CONV}\nimplicit_add filters=6\nroute layers=-2\nshift_channels from=1 activation=leaky",
     "normalization of an even size": f"{CONV}\nnormalization size=4 alpha=.1",
     "normalization wider than the map": f"{CONV}\nnormalization size=15 alpha=.1",
     "softmax with temperature": "softmax groups=3 temperature=.5",

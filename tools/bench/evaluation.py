@@ -1,4 +1,6 @@
-"""All nine rules on a million detections beside a plain ``voc_eval`` and pycocotools: ``python tools/bench/evaluation.py``.
+"""All nine rules on a million detections beside a plain ``voc_eval``, and ``coco`` beside three programs.
+
+``python tools/bench/evaluation.py``
 
 The detections are synthetic: 4,952 images, 20 classes, 2.4 objects an image, boxes scattered around objects and elsewhere.
 """
@@ -6,13 +8,20 @@ The detections are synthetic: 4,952 images, 20 classes, 2.4 objects an image, bo
 import argparse
 import contextlib
 import io
+import json
+import os
 import platform
+import tempfile
 from collections import defaultdict
+from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
 from time import perf_counter
+from typing import Any
 
 import numpy as np
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 
 from yolodsc.evaluation.metrics import score_detections
 from yolodsc.evaluation.metrics.rules import RULES
@@ -77,56 +86,102 @@ def plain_voc_eval(truth: GroundTruth, found: DetectionTable) -> float:
     return float(np.mean(aps))
 
 
-def pycocotools_figures(truth: GroundTruth, found: DetectionTable) -> float:
-    """``COCOeval`` from arrays to its twelve figures."""
+def coco_run(program: str, truth: GroundTruth, found: DetectionTable) -> Callable[[], list[float]]:
+    """A program's ``COCOeval``, from loaded ground truth and detections to its twelve figures; reading is not timed on any side."""
+    coco_of, eval_of = coco_classes(program)
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        path = Path(folder) / "ground_truth.json"
+        path.write_text(json.dumps(ground_truth_json(truth)))
+        ground = coco_of(str(path))
+        results = ground.loadRes(detection_rows(found))
+
+    def run() -> list[float]:
+        with contextlib.redirect_stdout(io.StringIO()):
+            evaluation = eval_of(ground, results, "bbox")
+            evaluation.evaluate()
+            evaluation.accumulate()
+            evaluation.summarize()
+        return [float(figure) for figure in evaluation.stats[:12]]
+
+    return run
+
+
+def coco_classes(program: str) -> tuple[Any, Any]:
+    """The classes of a program that stand for pycocotools' ``COCO`` and ``COCOeval``."""
+    if program == "pycocotools":
+        return import_module("pycocotools.coco").COCO, import_module("pycocotools.cocoeval").COCOeval
+    module = import_module(program.replace("-", "_"))
+    return module.COCO, getattr(module, "COCOeval_faster", None) or module.COCOeval
+
+
+def ground_truth_json(truth: GroundTruth) -> dict[str, Any]:
+    """COCO's file."""
     xywh = np.concatenate([truth.boxes_xyxy[:, :2], truth.boxes_xyxy[:, 2:] - truth.boxes_xyxy[:, :2]], axis=1)
-    ground = COCO()
-    ground.dataset = {
-        "images": [{"id": i} for i in range(IMAGES)],
-        "categories": [{"id": i} for i in range(CLASSES)],
+    return {
+        "images": [{"id": i, "file_name": f"{i}.jpg", "width": 500, "height": 500} for i in range(IMAGES)],
+        "categories": [{"id": i + 1, "name": str(i)} for i in range(CLASSES)],
         "annotations": [
-            {"id": i + 1, "image_id": int(p), "category_id": int(c), "bbox": b, "area": b[2] * b[3], "iscrowd": 0}
+            {"id": i + 1, "image_id": int(p), "category_id": int(c) + 1, "bbox": b, "area": b[2] * b[3], "iscrowd": 0}
             for i, (p, c, b) in enumerate(zip(truth.image, truth.class_id, xywh.tolist(), strict=True))
         ],
     }
-    ground.createIndex()
+
+
+def detection_rows(found: DetectionTable) -> Any:
+    """The array that ``loadRes`` reads: image, left, top, width, height, score, category."""
     boxes = np.concatenate([found.boxes_xyxy[:, :2], found.boxes_xyxy[:, 2:] - found.boxes_xyxy[:, :2]], axis=1)
-    rows = np.concatenate([found.image[:, None], boxes, found.score[:, None], found.class_id[:, None]], axis=1)
-    results = ground.loadRes(rows)
-    start = perf_counter()  # reading is not timed on either side
-    run = COCOeval(ground, results, "bbox")
-    run.evaluate()
-    run.accumulate()
-    run.summarize()
-    return perf_counter() - start
+    return np.concatenate([found.image[:, None], boxes, found.score[:, None], found.class_id[:, None] + 1], axis=1)
+
+
+def seconds(function: Callable[[], Any]) -> tuple[float, Any]:
+    """Time of a call, and what it returns."""
+    start = perf_counter()
+    value = function()
+    return perf_counter() - start, value
+
+
+def compare_coco(truth: GroundTruth, found: DetectionTable, programs: list[str], rounds: int) -> None:
+    """Print the times of the coco rule and of each program, run in turn ``rounds`` times (pycocotools once)."""
+    truth = GroundTruth.of(truth.image, truth.class_id, truth.boxes_xyxy)
+
+    def ours() -> list[float]:
+        return list(score_detections([RULES["coco"]], truth, found, classes=CLASSES, images=IMAGES)["coco"].figures.values())
+
+    for program in programs:
+        theirs = coco_run(program, truth, found)
+        turns = 1 if program == "pycocotools" else rounds
+        pairs = [(seconds(ours), seconds(theirs)) for _ in range(turns)]
+        mine, other = (median(pair[side][0] for pair in pairs) for side in (0, 1))
+        ratio = median(pair[1][0] / pair[0][0] for pair in pairs)
+        apart = np.abs(np.subtract(pairs[0][0][1], pairs[0][1][1])).max()
+        timed = f"{program} {version(program)} {other:6.2f} s   {ratio:6.2f} x"
+        print(f"coco {mine:6.2f} s   {timed}   largest difference of figures {apart:.0e}")
 
 
 def main() -> None:
     """Print seconds and ratios."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--detections", type=int, default=10**6)
-    truth, found = synthetic(parser.parse_args().detections)
-    none_difficult = GroundTruth.of(truth.image, truth.class_id, truth.boxes_xyxy)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--programs", default="hotcoco,faster-coco-eval,pycocotools", help="programs to compare the coco rule with")
+    options = parser.parse_args()
+    truth, found = synthetic(options.detections)
     score_detections(RULES.values(), truth, found[np.arange(10)], classes=CLASSES, images=IMAGES)  # compile
 
-    def timed(rules: list[str], objects: GroundTruth) -> tuple[float, dict]:  # type: ignore[type-arg]
-        start = perf_counter()
-        results = score_detections([RULES[name] for name in rules], objects, found, classes=CLASSES, images=IMAGES)
-        return perf_counter() - start, results
+    def scored(rules: list[str]) -> Any:
+        return score_detections([RULES[name] for name in rules], truth, found, classes=CLASSES, images=IMAGES)
 
-    every = min(timed(list(RULES), truth)[0] for _ in range(3))
-    voc, results = min((timed(["py-faster-rcnn"], truth) for _ in range(3)), key=lambda pair: pair[0])
-    coco = min(timed(["coco"], none_difficult)[0] for _ in range(3))
-    start = perf_counter()
-    mean = plain_voc_eval(truth, found)
-    plain = perf_counter() - start
-    with contextlib.redirect_stdout(io.StringIO()):
-        theirs = pycocotools_figures(none_difficult, found)
-    print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, NumPy {np.__version__}")
+    every = min(seconds(lambda: scored(list(RULES)))[0] for _ in range(3))
+    voc, results = min((seconds(lambda: scored(["py-faster-rcnn"])) for _ in range(3)), key=lambda pair: pair[0])
+    plain, mean = seconds(lambda: plain_voc_eval(truth, found))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    print(
+        f"{platform.processor() or platform.machine()}, {cores} cores, Python {platform.python_version()}, NumPy {np.__version__}"
+    )
     print(f"{len(found):,} detections, {IMAGES:,} images; same mean AP: {abs(mean - results['py-faster-rcnn'].mean_ap) < 1e-9}")
     print(f"all nine rules       {every:7.2f} s")
     print(f"one VOC rule         {voc:7.2f} s   plain voc_eval {plain:7.2f} s   {plain / voc:6.1f} x")
-    print(f"coco                 {coco:7.2f} s   pycocotools    {theirs:7.2f} s   {theirs / coco:6.1f} x")
+    compare_coco(truth, found, options.programs.split(","), options.rounds)
 
 
 if __name__ == "__main__":

@@ -30,11 +30,11 @@ from yolodsc.bench import (
     rounds_within,
 )
 from yolodsc.cli import options
+from yolodsc.cli.outputs import is_standard_output, write_text
 from yolodsc.cli.tables import bench as bench_table
 from yolodsc.cli.terminal import flush, note, say
 from yolodsc.detection import DEFAULT_MODEL
 from yolodsc.errors import OptionError
-from yolodsc.files import write_bytes
 from yolodsc.network import Network, at_size
 from yolodsc.schemas import dump_json
 from yolodsc.values import Value
@@ -73,12 +73,13 @@ class SubjectOptions(Value, kw_only=True):
 
 
 class Run(Value):
-    """Engines, numbers of threads and duration of a benchmark."""
+    """Engines, numbers of threads and duration of a benchmark; quiet if standard output is for JSON."""
 
     peers: tuple[str, ...]
     threads: tuple[int, ...]
     seconds: float
     streams: int
+    quiet: bool
 
 
 def bench(
@@ -94,15 +95,16 @@ def bench(
         int, typer.Option(min=0, metavar="N", help="Measure throughput with N images at the same time instead.", show_default=False)
     ] = 0,
     startup: Annotated[bool, typer.Option("--startup", help="Measure import, first and later starts, and memory instead.")] = False,
-    json: Annotated[Path | None, typer.Option(metavar="F", help="Write the machine and the results as JSON.")] = None,
+    json: Annotated[Path | None, typer.Option(metavar="F|-", help="Write the machine and the results as JSON.")] = None,
 ) -> int:
     """Time networks on this and other engines, in turn, each engine in a process of its own."""
     if ablation + startup + (streams > 0) > 1:
         raise OptionError("--ablation, --streams and --startup exclude each other; expected one of them")
-    run = Run(_peers(peers), _counts(threads), seconds, streams)
+    run = Run(_peers(peers), _counts(threads), seconds, streams, is_standard_output(json))
     networks = subject.networks()
     machine = describe_machine(run.threads)
-    say(bench_table.heading(machine))
+    if not run.quiet:
+        say(bench_table.heading(machine))
     if ablation:
         results = _ablations(networks, run)
     elif streams:
@@ -113,7 +115,7 @@ def bench(
         results = _comparisons(networks, run, machine)
     if json is not None:
         report = {"machine": machine.to_json(engine_versions([OUR_ENGINE, *run.peers])), "results": results}
-        write_bytes(json, dump_json(report, file=json, error=OptionError, indent=1).encode() + b"\n", error=OptionError)
+        write_text(json, dump_json(report, file=json, error=OptionError, indent=1) + "\n")
     return 0
 
 
@@ -126,7 +128,7 @@ def _comparisons(networks: Sequence[Named], run: Run, machine: Machine) -> Repor
                 results, missing = compare(
                     subject, run.peers, threads=count, rounds=rounds, seed=SEED, peak_gflops=machine.peak_gflops[count]
                 )
-                _print(bench_table.comparison(subject, results), missing)
+                _print(bench_table.comparison(subject, results), missing, run)
                 report += [result.to_json() for result in results]
     return report
 
@@ -135,7 +137,7 @@ def _ablations(networks: Sequence[Named], run: Run) -> Report:
     report: Report = []
     for name, network in networks:
         result = ablate(name, network, seconds=run.seconds, seed=SEED)
-        _print(bench_table.ablation(result), [])
+        _print(bench_table.ablation(result), [], run)
         report.append(asdict(result))
     return report
 
@@ -146,7 +148,7 @@ def _throughput(networks: Sequence[Named], run: Run) -> Report:
         with _subject(name, network) as subject:
             rounds = rounds_within(run.seconds, block=SECONDS)
             rates, missing = measure_throughput(subject, run.peers, streams=run.streams, rounds=rounds, seed=SEED)
-        _print(bench_table.throughput(rates), missing)
+        _print(bench_table.throughput(rates), missing, run)
         report += [rate.to_json() for rate in rates]
     return report
 
@@ -157,16 +159,17 @@ def _start_times(networks: Sequence[Named], run: Run) -> Report:
         with _subject(name, network) as subject:
             times = measure_start(subject)
             peaks, missing = measure_memory(subject, run.peers)
-        _print(bench_table.start_times(times, peaks), missing)
+        _print(bench_table.start_times(times, peaks), missing, run)
         report.append({**asdict(times), "peak_rss_mb": {peak.engine: peak.peak_rss_mb for peak in peaks}})
     return report
 
 
-def _print(lines: Sequence[str], missing: Sequence[MissingEngine]) -> None:
+def _print(lines: Sequence[str], missing: Sequence[MissingEngine], run: Run) -> None:
     for one in missing:
         note(f"{one.model}: {one.engine} takes no part: {one.reason}")
-    say("", *lines)
-    flush()
+    if not run.quiet:
+        say("", *lines)
+        flush()
 
 
 @contextmanager

@@ -1,8 +1,5 @@
 """``yolodsc decompose``."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -11,11 +8,15 @@ import typer
 from yolodsc.cli import options
 from yolodsc.cli.network_files import class_list, model_files
 from yolodsc.cli.outputs import ensure_directory_possible, ensure_writable, save_network
-from yolodsc.cli.terminal import printable, say
-from yolodsc.decompose import DecomposeSettings, ProgressCallback, compare_networks, read_images, report_markdown, write_report
+from yolodsc.cli.progress import fitting_progress
+from yolodsc.cli.signals import advice_on_interrupt
+from yolodsc.cli.tables.decomposition import decomposition_lines
+from yolodsc.cli.terminal import note, say
+from yolodsc.decompose import DecomposeSettings, compare_networks, read_images, write_report
 from yolodsc.decompose import decompose as decompose_network
 from yolodsc.detection import image_paths, read_network
 from yolodsc.errors import OptionError
+from yolodsc.evaluation import require_matplotlib
 from yolodsc.values import Value
 
 
@@ -67,11 +68,12 @@ def decompose(
     stem = name or f"{files.cfg.stem}-separable"
     ensure_writable(out, stem)
     if report_to is not None:
+        require_matplotlib()
         ensure_directory_possible(report_to)
     original = read_network(files, profile=profile, size=size)
     class_list(files.names, original)
     calibration = read_images(original, image_paths([images]), count=count, seed=how.seed)
-    with _progress(quiet) as report:
+    with advice_on_interrupt(lambda: "nothing was written", quiet=quiet), fitting_progress(quiet) as report:
         result = decompose_network(original, calibration, settings, progress=report)
     save_network(result.network, out, stem, files.names)
     held_back = calibration[-max(len(calibration) // 10, 1) :]
@@ -79,7 +81,9 @@ def decompose(
     if report_to is not None:
         write_report(report_to, result, comparison)
     if not quiet:
-        say(*report_markdown(result, comparison).rstrip("\n").split("\n"))
+        say(*decomposition_lines(result, comparison))
+        reported = f", report to {report_to}/" if report_to is not None else ""
+        note(f"wrote {out / stem}.cfg and .weights{' and .names' if files.names else ''}{reported}")
     return 0
 
 
@@ -88,19 +92,3 @@ def _numbers(text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.split(",") if part)
     except ValueError:
         raise OptionError(f"--keep {text}: expected layer numbers with commas, such as 0,12") from None
-
-
-@contextmanager
-def _progress(quiet: bool) -> Iterator[ProgressCallback]:
-    """A progress bar on a terminal, nothing elsewhere."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda what, share: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
-
-    columns = (BarColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=1.0)
-        yield lambda what, share: bar.update(task, description=printable(what), completed=share)

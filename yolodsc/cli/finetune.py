@@ -11,11 +11,11 @@ import typer
 from yolodsc.cli import options
 from yolodsc.cli.network_files import class_list
 from yolodsc.cli.outputs import ensure_writable, save_network
-from yolodsc.cli.signals import stop_gracefully
-from yolodsc.cli.terminal import log, say
+from yolodsc.cli.signals import advice_on_interrupt, stop_gracefully
+from yolodsc.cli.terminal import log, note, say
 from yolodsc.cli.training_options import AugmentationOptions, LossOptions, OptimizerOptions, training_settings
 from yolodsc.darknet import profile_named
-from yolodsc.detection import default_geometry, names_beside, reported_classes
+from yolodsc.detection import ModelFiles, default_geometry, read_network, reported_classes, resolve_model
 from yolodsc.errors import OptionError
 from yolodsc.evaluation import InputReport, read_voc
 from yolodsc.files import exists
@@ -33,27 +33,43 @@ from yolodsc.training import (
 )
 from yolodsc.values import Value
 
-Pair = tuple[Path, Path]
+NetworkWords = list[str]
+"""One word that names a network, or a .cfg and a .weights file."""
 
 
 class StartOptions(Value, kw_only=True):
     """The networks and images, and where training starts and its results go."""
 
-    student: Annotated[Pair, typer.Option(metavar="CFG WEIGHTS", help="Network to train.")]
+    student: Annotated[
+        NetworkWords, typer.Option(metavar="NETWORK", help="Network to train: a name, directory or file, or CFG WEIGHTS.")
+    ]
     images: Annotated[str, typer.Option(metavar="DIR|LIST", help="Directory or list of images to train on.")]
     out: Annotated[Path, typer.Option(metavar="DIR", help="Directory for the trained network, checkpoints and curves.")]
-    teacher: Annotated[Pair | None, typer.Option(metavar="CFG WEIGHTS", help="Network to learn from.")] = None
+    teacher: Annotated[
+        NetworkWords | None, typer.Option(metavar="NETWORK", help="Network to learn from, named as the student.")
+    ] = None
     labels: Annotated[bool, typer.Option("--labels", help="Learn from Darknet label files too.")] = False
     resume: Annotated[bool, typer.Option("--resume", help="Continue the interrupted training in --out.")] = False
-    scratch: Annotated[bool, typer.Option("--scratch", help="Start from random weights; WEIGHTS is not read.")] = False
+    scratch: Annotated[bool, typer.Option("--scratch", help="Start from random weights; the student's are not read.")] = False
 
     def ensure_consistent(self) -> None:
-        """Raise an `OptionError` if a pair lacks its weights, or if there is nothing to learn from."""
-        for option, pair in (("--student", self.student), ("--teacher", self.teacher)):
-            if pair is not None and str(pair[1]).startswith("--"):
-                raise OptionError(f"{option} {pair[0]}: expected CFG WEIGHTS, found {pair[1]} for the weights")
-        if self.teacher is None and not self.labels:
-            raise OptionError("nothing to learn from; expected --teacher CFG WEIGHTS, --labels, or both")
+        """Raise an `OptionError` if a network has more than two words, or if there is nothing to learn from."""
+        for option, words in (("--student", self.student), ("--teacher", self.teacher or [])):
+            if len(words) > 2:
+                raise OptionError(f"{option} {' '.join(words)}: expected one network, as NETWORK or CFG WEIGHTS")
+        if not self.teacher and not self.labels:
+            raise OptionError("nothing to learn from; expected --teacher NETWORK, --labels, or both")
+
+    @property
+    def student_files(self) -> ModelFiles:
+        """Files of the student; with ``--scratch`` the .cfg file needs no weights."""
+        alone = self.scratch and len(self.student) == 1 and self.student[0].lower().endswith(".cfg")
+        return _files([*self.student, *self.student] if alone else self.student, parameter="student")
+
+    @property
+    def teacher_files(self) -> ModelFiles | None:
+        """Files of the teacher."""
+        return _files(self.teacher, parameter="teacher") if self.teacher else None
 
 
 def finetune(
@@ -76,20 +92,27 @@ def finetune(
     start.ensure_consistent()
     settings = training_settings(training, loss, changes, size=size, labels=start.labels)
     threads, _ = options.cores(threads, quiet=quiet)
-    stem = name or f"{start.student[0].stem}-finetuned"
+    student, teacher = start.student_files, start.teacher_files
+    stem = name or f"{student.cfg.stem}-finetuned"
     _ensure_startable(start.out, stem, resume=start.resume)
-    learner = _learner(start.student, profile, scratch=start.scratch, seed=settings.seed)
-    known = names or names_beside(*start.student) or (names_beside(*start.teacher) if start.teacher else None)
+    learner = _learner(student, profile, scratch=start.scratch, seed=settings.seed)
+    known = names or student.names or (teacher.names if teacher else None)
     validation = _validation(val, class_list(known, learner), threads=threads)
     trainer = _trainer(start, learner, settings, profile=profile, threads=threads, quiet=quiet)
     try:
-        with _progress(trainer, quiet) as report, stop_gracefully(trainer.stop):
+        kept = f"step {{}} of {trainer.steps} is saved in {start.out}/; the same command with --resume continues"
+        with (
+            advice_on_interrupt(lambda: kept.format(trainer.step), quiet=quiet),
+            _progress(trainer, quiet) as report,
+            stop_gracefully(trainer.stop),
+        ):
             result = trainer.run(progress=report, validate=validation, about={"command": " ".join(sys.argv[1:])})
     finally:
         trainer.close()
     save_network(result.network, start.out, stem, known)
     if not quiet:
-        say(f"{start.out / stem}.cfg .weights: {_epoch_line(result.history.epochs[-1])}")
+        say(_epoch_line(result.history.epochs[-1]))
+        note(f"wrote {start.out / stem}.cfg and .weights{' and .names' if known else ''}, checkpoint and history to {start.out}/")
     return 0
 
 
@@ -106,7 +129,7 @@ def _trainer(
         settings,
         paths=paths,
         labels=objects,
-        teacher=Network.load(*start.teacher, profile=profile_named(profile)) if start.teacher else None,
+        teacher=read_network(start.teacher_files, profile=profile) if start.teacher_files else None,
         geometry=default_geometry(learner),
         folder=start.out,
         threads=threads,
@@ -114,12 +137,25 @@ def _trainer(
     )
 
 
-def _learner(files: Pair, profile: str, *, scratch: bool, seed: int) -> Network:
+def _files(words: NetworkWords, *, parameter: str) -> ModelFiles:
+    """The files of a network that one word names, or two."""
+    try:
+        return resolve_model(*words)
+    except OptionError as error:
+        raise OptionError(str(error).replace("model=", f"--{parameter} ", 1)) from None
+
+
+def _learner(files: ModelFiles, profile: str, *, scratch: bool, seed: int) -> Network:
     from yolodsc.darknet import read_cfg
 
-    if scratch:
-        return initialize_weights(Network.build(read_cfg(files[0]), profile=profile_named(profile)), seed=seed)
-    return Network.load(*files, profile=profile_named(profile))
+    if not scratch:
+        return read_network(files, profile=profile)
+    built = (
+        read_network(files, profile=profile)
+        if files.archive
+        else Network.build(read_cfg(files.cfg), profile=profile_named(profile))
+    )
+    return initialize_weights(built, seed=seed)
 
 
 def _ensure_startable(out: Path, stem: str, *, resume: bool) -> None:

@@ -1,9 +1,31 @@
 """Groups of options: a parameter whose type is a dataclass stands for one option for each of its fields."""
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import fields, is_dataclass
 from inspect import Parameter, signature
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_args, get_type_hints
+
+GROUP_TITLES = {
+    "NetworkOptions": "Network",
+    "ClassOptions": "Network",
+    "LoadingOptions": "Network",
+    "SubjectOptions": "Network",
+    "DetectionOptions": "Detection",
+    "RunningOptions": "Speed",
+    "OutputOptions": "Output",
+    "ReportOptions": "Output",
+    "JournalOptions": "Output",
+    "ClipOptions": "Videos, cameras and streams",
+    "GroundTruthOptions": "Ground truth",
+    "ScoringOptions": "Scoring",
+    "MethodOptions": "Method",
+    "StartOptions": "Networks and images",
+    "OptimizerOptions": "Optimizer",
+    "LossOptions": "Loss",
+    "AugmentationOptions": "Augmentation",
+}
+"""Titles in the help, by dataclass; options of several may share one."""
 
 
 def expand_groups(command: Callable[..., int]) -> Callable[..., int]:
@@ -32,7 +54,20 @@ def _fields(kind: type[Any]) -> list[Parameter]:
     """Fields of a dataclass as parameters: their types, names and defaults."""
     hints = get_type_hints(kind, include_extras=True)
     defaults = signature(kind).parameters
+    title = GROUP_TITLES.get(kind.__name__)
     return [
-        Parameter(field.name, Parameter.KEYWORD_ONLY, default=defaults[field.name].default, annotation=hints[field.name])
+        Parameter(
+            field.name, Parameter.KEYWORD_ONLY, default=defaults[field.name].default, annotation=_in_group(hints[field.name], title)
+        )
         for field in fields(kind)
     ]
+
+
+def _in_group(annotation: Any, title: str | None) -> Any:
+    """The annotation with the title under which the help lists the option, unless it has one."""
+    declared, info, *others = get_args(annotation)
+    if title is None or info.rich_help_panel is not None:
+        return annotation
+    titled = copy(info)
+    titled.rich_help_panel = title
+    return Annotated[(declared, titled, *others)]

@@ -21,7 +21,7 @@ EXTRAS = ("scikit-image", "matplotlib", "onnx", "safetensors")
 
 def info(isa: options.Isa = None) -> int:
     """Print versions, processor, the active backend and why it was chosen, caches and threads: what a bug report should contain."""
-    say(*aligned([*_versions(), *_kernels(isa), *_threads()], left=2))
+    say(*aligned([*_versions(), *_kernels(isa), *_threads()], left=2, heading=False))
     return 0
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from yolodsc.cli.options import ClassOptions, DetectionOptions, LoadingOptions, NetworkOptions, RunningOptions, cores
 from yolodsc.cli.progress import Compiling
 from yolodsc.darknet import profile_named, read_names
-from yolodsc.detection import DEFAULT_MODEL, ModelFiles, names_beside, read_network, resolve_model
+from yolodsc.detection import DEFAULT_MODEL, ModelFiles, names_beside, quantization_of, read_network, resolve_model
 from yolodsc.errors import OptionError
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def open_detector(
     running: RunningOptions,
     quiet: bool,
     network: "Network | None" = None,
+    one_image: bool = False,
 ) -> "Detector":
     """The detector that the options of `detect` and `evaluate` describe; logs progress if its kernels take long to compile.
 
@@ -64,10 +65,13 @@ def open_detector(
     ----------
     network
         The network of the files, if it is loaded already.
+    one_image
+        Whether all cores work on one image, unless the options say otherwise.
     """
     from yolodsc.detection import Detector
 
-    threads, streams = cores(running.threads, running.streams, quiet=quiet)
+    alone = one_image and running.threads is None and running.streams is None
+    threads, streams = cores(running.threads, 1 if alone else running.streams, quiet=quiet)
     network = network or load_network(files, loading)
     return Detector(
         network,
@@ -82,6 +86,8 @@ def open_detector(
         threads=threads,
         streams=streams,
         isa=running.isa,
+        precision=running.precision,
+        quantization=quantization_of(files, network, running.precision),
         progress=None if quiet else Compiling(),
     )
 

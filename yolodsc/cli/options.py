@@ -27,9 +27,27 @@ Partial = Annotated[bool, typer.Option("--partial", help="Accept weights files t
 AllowNonfinite = Annotated[bool, typer.Option("--allow-nonfinite", help="Accept weights that are NaN or infinite.")]
 
 Threads = Annotated[int, typer.Option("--threads", min=1, max=MAX_THREADS, metavar="N", help="Number of threads for each image.")]
+RunThreads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        min=1,
+        max=MAX_THREADS,
+        metavar="N",
+        help="Number of threads for each image.",
+        show_default="all cores for one image, 1 for many",
+    ),
+]
 Streams = Annotated[
-    int,
-    typer.Option("--streams", min=1, max=MAX_THREADS, metavar="N", help="Number of images that are processed at the same time."),
+    int | None,
+    typer.Option(
+        "--streams",
+        min=1,
+        max=MAX_THREADS,
+        metavar="N",
+        help="Number of images that are processed at the same time.",
+        show_default="as many as fill the cores",
+    ),
 ]
 Isa = Annotated[
     str | None,
@@ -38,6 +56,14 @@ Isa = Annotated[
         metavar="I",
         help="Instruction set: avx512, avx2, sse or neon; none selects FastDSC.",
         show_default="the best that the processor has",
+    ),
+]
+PrecisionName = Annotated[
+    str,
+    typer.Option(
+        "--precision",
+        metavar="P",
+        help="Precision of the network: f32, bf16, int8 (with a quantization, see `yolodsc quantize`) or auto (the fastest).",
     ),
 ]
 NmsThresh = Annotated[
@@ -134,19 +160,20 @@ class DetectionOptions(Value, kw_only=True):
 
 
 class RunningOptions(Value, kw_only=True):
-    """Options of the engine."""
+    """Options of the engine; None selects what uses all cores."""
 
-    threads: Threads = 1
-    streams: Streams = 1
+    threads: RunThreads = None
+    streams: Streams = None
     isa: Isa = None
+    precision: PrecisionName = "f32"
 
 
-def cores(threads: int, streams: int = 1, *, quiet: bool = False) -> tuple[int, int]:
+def cores(threads: int | None, streams: int | None = 1, *, quiet: bool = False) -> tuple[int, int]:
     """Limit ``--threads`` and ``--streams`` to the cores of this process; log a line for each that is reduced."""
-    from yolodsc.engine import capped_at_cores
+    from yolodsc.engine import default_counts
 
-    capped = capped_at_cores(threads, streams)
-    for option, given, used in zip(("--threads", "--streams"), (threads, streams), capped, strict=True):
-        if used < given and not quiet:
+    chosen = default_counts(threads, streams)
+    for option, given, used in zip(("--threads", "--streams"), (threads, streams), chosen, strict=True):
+        if given is not None and used < given and not quiet:
             note(f"{option} {given}: {used} used, which fills the cores of this process")
-    return capped
+    return chosen

@@ -9,16 +9,16 @@ import typer
 from yolodsc import engine
 from yolodsc.cli import options
 from yolodsc.cli.network_files import load_network, model_files
-from yolodsc.cli.outputs import ensure_outputs_differ_from_inputs
+from yolodsc.cli.outputs import ensure_outputs_differ_from_inputs, is_standard_output, write_text
 from yolodsc.cli.tables.plan import plan_json, plan_lines
 from yolodsc.cli.tables.table import aligned
-from yolodsc.cli.terminal import note, say
+from yolodsc.cli.terminal import note, say, styled
 from yolodsc.darknet import profile_named, read_cfg
 from yolodsc.detection import ModelFiles
 from yolodsc.engine import seconds_of, select_backend
 from yolodsc.errors import OptionError
-from yolodsc.files import write_bytes
 from yolodsc.network import Network, Summary, SummaryRow, at_size, summarise
+from yolodsc.precision import Quantization, quantization_for
 from yolodsc.schemas import dump_json
 
 ROUNDS = 50
@@ -33,11 +33,14 @@ def summary(
     time: Annotated[bool, typer.Option("--time", help="Time each operation; implies --plan.")] = False,
     threads: options.Threads = 1,
     isa: options.Isa = None,
-    json: Annotated[Path | None, typer.Option(metavar="F", help="Write the table as JSON.")] = None,
+    precision: options.PrecisionName = "f32",
+    json: Annotated[Path | None, typer.Option(metavar="F|-", help="Write the table as JSON.")] = None,
 ) -> int:
     """List the layers of a network with their cost and the cost of separable convolutions, or the plan of the engine."""
     if isa is not None and not (plan or time):
         raise OptionError("--isa goes with --plan")
+    if precision != "f32" and not (plan or time):
+        raise OptionError("--precision goes with --plan")
     alone = network.weights is None and network.model is None
     source = network.cfg if network.cfg is not None and alone else model_files(network)
     ensure_outputs_differ_from_inputs({"--json": json}, (source,) if isinstance(source, Path) else source.paths)
@@ -45,22 +48,30 @@ def summary(
     for remark in loaded.notes:
         note(remark)
     if plan or time:
-        return _plan(loaded, time=time, threads=threads, isa=isa, json=json)
+        files = (source,) if isinstance(source, Path) else (source.weights, source.cfg)
+        running = options.RunningOptions(threads=threads, isa=isa, precision=precision)
+        return _plan(loaded, quantization_for(precision, loaded, *files), running, time=time, json=json)
     table = summarise(loaded)
     if json is not None:
         _write(json, table.to_json())
-    say(*_lines(table))
+    if not is_standard_output(json):
+        say(*_lines(table))
     return 0
 
 
-def _plan(network: Network, *, time: bool, threads: int, isa: str | None, json: Path | None) -> int:
+def _plan(
+    network: Network, quantization: Quantization | None, running: options.RunningOptions, *, time: bool, json: Path | None
+) -> int:
     """Print the operations that the engine runs instead of the layers."""
-    backend = select_backend(isa)
-    with engine.compile(network, threads=threads, isa=isa) as runner:
+    threads, backend = running.threads or 1, select_backend(running.isa)
+    compiled = engine.compile(network, threads=threads, isa=running.isa, precision=running.precision, quantization=quantization)
+    with compiled as runner:
         entries, x = runner.entries(), np.zeros(network.input_shape, np.float32)
         seconds, whole = seconds_of(entries, lambda: runner(x), rounds=ROUNDS) if time else (None, 0.0)
     if json is not None:
         _write(json, {"isa": backend.name, "threads": threads, "plan": plan_json(entries, seconds)})
+    if is_standard_output(json):
+        return 0
     say(*plan_lines(entries, seconds))
     macs = sum(entry.macs for entry in entries)
     taken = f", {whole * 1000:.2f} ms an image, {2e-9 * macs / whole:.1f} GFLOP/s" if time else ""
@@ -70,7 +81,7 @@ def _plan(network: Network, *, time: bool, threads: int, isa: str | None, json: 
 
 
 def _write(path: Path, table: Any) -> None:
-    write_bytes(path, dump_json(table, file=path, error=OptionError, indent=1).encode() + b"\n", error=OptionError)
+    write_text(path, dump_json(table, file=path, error=OptionError, indent=1) + "\n")
 
 
 def _load(source: Path | ModelFiles, loading: options.LoadingOptions) -> Network:
@@ -86,7 +97,7 @@ def _lines(table: Summary) -> list[str]:
     saving = table.bflops / table.separable_bflops if table.separable_bflops else 1.0
     return [
         *lines,
-        f"total {table.bflops:.3f} BFLOPs, {table.parameters} parameters ({4 * table.parameters / 1e6:.2f} MB)",
+        styled(f"total {table.bflops:.3f} BFLOPs, {table.parameters} parameters ({4 * table.parameters / 1e6:.2f} MB)", "bold"),
         f"with separable convolutions {table.separable_bflops:.3f} BFLOPs ({saving:.2f} times fewer)",
     ]
 

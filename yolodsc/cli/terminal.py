@@ -4,11 +4,13 @@ Names of files and classes are untrusted: they may hold escape codes that hide l
 the direction of writing. They are shown as in Python literals; files that the program writes keep the original text.
 """
 
+import codecs
 import os
 import re
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import TextIO
+from typing import TextIO, cast
 
 from yolodsc.errors import OptionError
 
@@ -19,6 +21,33 @@ _CONTROLS = re.compile(
 )
 
 
+STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
+"""Codes of ECMA-48."""
+
+
+class Styled(str):
+    """A line with styles, which show on a terminal only.
+
+    Attributes
+    ----------
+    styles
+        Start, end and style of parts that do not overlap, in order.
+    """
+
+    styles: Sequence[tuple[int, int, str]]
+
+    def __new__(cls, text: str, styles: Sequence[tuple[int, int, str]] = ()) -> "Styled":
+        """A line with styled parts."""
+        line = super().__new__(cls, text)
+        line.styles = styles
+        return line
+
+
+def styled(text: str, style: str) -> Styled:
+    """A line in one style."""
+    return Styled(text, [(0, len(text), style)])
+
+
 def printable(text: str) -> str:
     r"""The text in one line, controls as ``\x1b``, ``\n`` or ``\u202e``, undecodable bytes of file names as ``\xff``."""
     return _CONTROLS.sub(lambda found: _escaped(found[0]), text)
@@ -27,6 +56,25 @@ def printable(text: str) -> str:
 def say(*lines: str) -> None:
     """Print results on standard output."""
     _write(sys.stdout, *lines)
+
+
+def show(text: str) -> None:
+    """Print text of the program itself; its escape codes are kept."""
+    if sys.stdout is not None:
+        sys.stdout.write(f"{text}\n")
+
+
+def colours(stream: TextIO | None) -> bool:
+    """Whether output may be coloured: on a terminal, unless ``NO_COLOR`` is set (no-color.org) or the terminal is dumb."""
+    if stream is None or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()
+
+
+def standard_output() -> TextIO:
+    """Standard output for data: UTF-8 whatever the terminal's encoding, without translation of line ends."""
+    buffer = getattr(sys.stdout, "buffer", None)
+    return sys.stdout if buffer is None else cast(TextIO, codecs.getwriter("utf-8")(buffer, "surrogateescape"))
 
 
 def note(text: str) -> None:
@@ -68,7 +116,8 @@ def _write(stream: TextIO | None, *lines: str) -> None:
     if stream is None or not lines:
         return
     try:
-        stream.write("".join(f"{_encodable(line, stream)}\n" for line in lines))
+        colour = colours(stream)
+        stream.write("".join(f"{_rendered(line, stream, colour=colour)}\n" for line in lines))
         if stream is sys.stderr or stream.isatty():
             stream.flush()
     except BrokenPipeError:
@@ -77,6 +126,17 @@ def _write(stream: TextIO | None, *lines: str) -> None:
         if stream is sys.stdout:
             give_up_output()
             raise OptionError(f"standard output: cannot be written: {error.strerror}") from None
+
+
+def _rendered(line: str, stream: TextIO, *, colour: bool) -> str:
+    """The line, escaped, with its styles if it may be coloured."""
+    if not colour or not isinstance(line, Styled):
+        return _encodable(line, stream)
+    out, end = [], 0
+    for start, stop, style in line.styles:
+        out += [_encodable(line[end:start], stream), f"\x1b[{STYLES[style]}m", _encodable(line[start:stop], stream), "\x1b[0m"]
+        end = stop
+    return "".join([*out, _encodable(line[end:], stream)])
 
 
 def _encodable(line: str, stream: TextIO) -> str:

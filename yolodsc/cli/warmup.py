@@ -1,6 +1,5 @@
 """``yolodsc warmup``."""
 
-import os
 from time import perf_counter
 from typing import Annotated
 
@@ -12,10 +11,11 @@ from yolodsc.cli import options
 from yolodsc.cli.network_files import load_network, model_files
 from yolodsc.cli.progress import Compiling
 from yolodsc.cli.terminal import say
-from yolodsc.detection import ModelFiles, bundled_models, resolve_model
+from yolodsc.detection import DECODING_KERNELS, ModelFiles, bundled_models, resolve_model
 from yolodsc.engine import select_backend
 from yolodsc.images import READING_KERNELS
 from yolodsc.jit import cache_directory, compiler_for, distrust_reason
+from yolodsc.precision import quantization_for
 
 
 def warmup(
@@ -29,25 +29,31 @@ def warmup(
         ),
     ] = None,
     isa: options.Isa = None,
+    precision: options.PrecisionName = "f32",
     quiet: options.Quiet = False,
 ) -> int:
-    """Compile the kernels that first runs need: of image reading, and of a network (all shipped networks if none is named)."""
-    counts = [threads] if threads else sorted({1, os.cpu_count() or 1})
+    """Compile the kernels of first runs: of reading images, decoding boxes, and a network (all shipped ones if none is named)."""
+    counts = [threads] if threads else sorted({1, engine.available_cores()})
     for files in _files(network):
         loaded = load_network(files, loading)
+        quantization = quantization_for(precision, loaded, files.weights, files.cfg)
         start, before = perf_counter(), _compiled(isa)
         for count in counts:
-            with engine.compile(loaded, threads=count, isa=isa, progress=None if quiet else Compiling()) as runner:
+            progress = None if quiet else Compiling()
+            runner = engine.compile(
+                loaded, threads=count, isa=isa, progress=progress, precision=precision, quantization=quantization
+            )
+            with runner:
                 runner(np.zeros(loaded.input_shape, np.float32))
         if not quiet:
             kernels = _compiled(isa) - before
             kept = f"not kept: {reason}" if (reason := distrust_reason()) else f"kept in {cache_directory()}"
             say(f"{files.cfg}: {kernels} kernels compiled in {perf_counter() - start:.1f} s, {kept}")
     start = perf_counter()
-    for kernel in READING_KERNELS:
+    for kernel in (*READING_KERNELS, *DECODING_KERNELS):
         kernel.load()
     if not quiet:
-        say(f"reading and resizing of images: ready after {perf_counter() - start:.1f} s")
+        say(f"reading of images and decoding of boxes: ready after {perf_counter() - start:.1f} s")
     return 0
 
 

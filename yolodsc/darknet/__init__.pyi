@@ -3,6 +3,7 @@ from .cfg import Option as Option
 from .cfg import Section as Section
 from .cfg import parse_cfg as parse_cfg
 from .cfg import read_cfg as read_cfg
+from .names import read_data as read_data
 from .names import read_data_names as read_data_names
 from .names import read_names as read_names
 from .names import require_class_count as require_class_count

@@ -37,7 +37,7 @@ def separation_errors(
     if index not in targets:
         raise DecompositionError(f"layer {index}: {_why(network, index)}")
     target = targets[index]
-    positions = patches.choose(network, target.layer, images=len(images), count=count, seed=seed)
+    positions = patches.choose_positions(network, target.layer, images=len(images), count=count, seed=seed)
     X = samples.inputs(network, target, target.layer.sources[0], positions, images, threads=threads)
     Y = samples.apply(target, X)
     cut = (len(images) - max(1, len(images) // 10)) * positions.rows.shape[1]

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from yolodsc import engine
@@ -14,15 +16,18 @@ from yolodsc.detection.calls.results import with_images
 from yolodsc.detection.calls.selection import CallOptions, SelectivePostprocessor, checked_thresholds
 from yolodsc.detection.classes import ClassSelection, class_numbers, listed_names, reported_classes
 from yolodsc.detection.detections import Detections
-from yolodsc.detection.model_files import ModelFiles, names_beside, read_network
+from yolodsc.detection.model_files import ModelFiles, names_beside, quantization_of, read_network
 from yolodsc.detection.network_input import chosen_decoder, default_geometry
 from yolodsc.detection.pipeline import ImageResult, Pipeline
+from yolodsc.detection.postprocess import HeadDecoding
 from yolodsc.errors import OptionError
-from yolodsc.images import Geometry, Placement
+from yolodsc.images import Geometry, ImageArray, Placement
 from yolodsc.network import InputSize, Network
 
 if TYPE_CHECKING:
     from yolodsc.detection.tiles import Tiling
+    from yolodsc.detection.video.stream import Source
+    from yolodsc.precision import Quantization
 
 
 class Detector:
@@ -49,10 +54,12 @@ class Detector:
         libjpeg-turbo; ``auto`` is ``darknet`` for the profiles ``alexeyab`` and ``pjreddie``, ``fast`` for ``opencv``. Files that
         the ``darknet`` decoder does not support are read by the other one.
     threads
-        Threads for one image; limited to the cores that the process may use.
+        Threads for one image; limited to the cores that the process may use. By default all cores for a call, one for `many`; with
+        ``streams``, as many as these leave.
     streams
-        Images that `many` processes at the same time; limited so that all threads together do not exceed the cores.
-    isa
+        Images that `many` processes at the same time; limited so that all threads together do not exceed the cores. By default as
+        many as fill the cores.
+    isa, precision, quantization
         As for `engine.compile`.
     progress
         Called with the number of compiled kernels and their total while kernels are compiled: those of the network at once, those
@@ -83,12 +90,14 @@ class Detector:
         bgr: bool = False,
         exif: bool | None = None,
         decoder: str = "auto",
-        threads: int = 1,
-        streams: int = 1,
+        threads: int | None = None,
+        streams: int | None = None,
         isa: str | None = None,
         progress: Callable[[int, int], None] | None = None,
         tiles: str | tuple[int, int] | None = None,
         tile_overlap: float = 0.2,
+        precision: str = "f32",
+        quantization: "Quantization | None" = None,
     ) -> None:
         checked_thresholds(thresh=thresh, nms=nms_thresh, nms_name="nms_thresh")
         profile, count = network.profile, reported_classes(network)
@@ -106,8 +115,21 @@ class Detector:
             decoder=chosen_decoder(network, decoder),
             progress=progress,
         )
-        self.runner = engine.compile(network, threads=threads, streams=streams, isa=isa, progress=progress)
-        self.threads, self.streams = self.runner.threads, self.runner.streams
+        self.decoding = HeadDecoding(network)
+        self._compile = partial(
+            engine.compile,
+            network,
+            outputs=self.decoding.outputs,
+            isa=isa,
+            progress=progress,
+            precision=precision,
+            quantization=quantization,
+        )
+        self._lock = Lock()
+        alone, (many_threads, self.streams) = engine.one_image_counts(threads, streams), engine.default_counts(threads, streams)
+        self.runner = self._compile(threads=alone[0], streams=alone[1])
+        self.threads = self.runner.threads
+        self._many_runner = self.runner if alone == (many_threads, self.streams) else None
 
     @classmethod
     def from_files(
@@ -121,6 +143,7 @@ class Detector:
         partial: bool = False,
         allow_nonfinite: bool = False,
         size: InputSize | None = None,
+        precision: str = "f32",
         **options: Any,
     ) -> Self:
         """Load a detector from files.
@@ -137,29 +160,41 @@ class Detector:
             As for `Network.load`.
         size
             Input size to run the network at, a side or (width, height); by default that of the cfg. See `network.at_size`.
+        precision
+            As for the class; ``int8`` and ``auto`` use the quantization beside the files, ``NAME.quant.npz``.
         **options
             As for the class.
         """
         files = ModelFiles(Path(cfg), Path(weights), None)
         network = read_network(files, profile=profile, partial=partial, allow_nonfinite=allow_nonfinite, size=size)
+        if options.get("quantization") is None:
+            options["quantization"] = quantization_of(files, network, precision)
         beside = None if data else names_beside(files.cfg, files.weights)
-        return cls(network, listed_names(network, names or beside, data=data), **options)
+        return cls(network, listed_names(network, names or beside, data=data), precision=precision, **options)
 
     def __repr__(self) -> str:
         name = Path(self.network.cfg.file).name
         return f"Detector({name}: {len(self.names)} classes, input {self.network.input_shape}, profile {self.network.profile.name})"
 
     @property
-    def pipeline(self) -> Pipeline:
-        """The pipeline from files to detections, with the present thresholds and classes."""
-        return self._pipeline(self._postprocessor())
+    def many_runner(self) -> engine.Runner:
+        """The runner of many images, compiled at its first use unless it is ``runner``, that of a call."""
+        with self._lock:
+            if self._many_runner is None:
+                self._many_runner = self._compile(threads=1, streams=self.streams)
+            return self._many_runner
 
-    def _pipeline(self, post: SelectivePostprocessor) -> Pipeline:
+    @property
+    def pipeline(self) -> Pipeline:
+        """The pipeline from many files to detections, with the present thresholds and classes."""
+        return self._pipeline(self._postprocessor(), self.many_runner)
+
+    def _pipeline(self, post: SelectivePostprocessor, runner: engine.Runner) -> Pipeline:
         if self.tiling is not None:
             from yolodsc.detection.tiles import TiledPipeline
 
-            return TiledPipeline(self.reader, self.runner, post, self.tiling)
-        return Pipeline(self.reader, self.runner, post)
+            return TiledPipeline(self.reader, self.many_runner, self.decoding, post, self.tiling)
+        return Pipeline(self.reader, runner, self.decoding, post)
 
     def __call__(self, image: ImageInput, *, bgr: bool | None = None, **options: Unpack[CallOptions]) -> Detections:
         """Detect objects in one image.
@@ -192,7 +227,7 @@ class Detector:
         post = self._postprocessor(**options)
         entry = in_memory(image, bgr=self.bgr if bgr is None else bgr)
         given = self.reader.read(entry)
-        return replace(self._pipeline(post).one(given, path=shown_path(entry)), image=given.image)
+        return replace(self._pipeline(post, self.runner).one(given, path=shown_path(entry)), image=given.image)
 
     def many(
         self, images: Iterable[ImageInput], *, bgr: bool | None = None, **options: Unpack[CallOptions]
@@ -212,12 +247,25 @@ class Detector:
         """
         post = self._postprocessor(**options)
         entries = named_entries(images, bgr=self.bgr if bgr is None else bgr)
-        return with_images(self._pipeline(post).many(entries))
+        return with_images(self._pipeline(post, self.many_runner).many(entries))
+
+    def head_outputs(self, x: Array) -> dict[int, Array]:
+        """Return the outputs (C, H, W) of the heads by layer index for an input (C, H, W) of the network."""
+        return self.decoding.head_outputs(self.runner, self.runner(x))
+
+    def stream(self, source: "Source", **options: Any) -> Generator[tuple[ImageArray, Detections]]:
+        """Yield the frames of a video, a camera or a stream, in RGB, and their detections; see `video.stream.stream`.
+
+        ``options`` are ``vid_stride``, ``max_frames``, ``track``, ``reconnects`` and ``report``.
+        """
+        from yolodsc.detection.video.stream import stream
+
+        return stream(self.pipeline, source, **options)
 
     def detections(
         self, outputs: dict[int, Array], placement: Placement, *, width: int, height: int, path: str | None = None
     ) -> Detections:
-        """Return the detections that the heads' outputs (C, H, W), by layer index, contain.
+        """Return the detections that the heads' outputs (C, H, W), by layer index, contain; see `head_outputs`.
 
         Parameters
         ----------
@@ -234,6 +282,8 @@ class Detector:
     def close(self) -> None:
         """Release the runner's threads and memory; leaving a ``with`` block does so too."""
         self.runner.close()
+        if self._many_runner is not None:
+            self._many_runner.close()
 
     def __enter__(self) -> Self:
         return self

@@ -3,16 +3,19 @@
 from collections.abc import Callable, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from yolodsc.darknet import ALEXEYAB, Profile
 from yolodsc.detection.classes import ClassSelection, listed_names
 from yolodsc.detection.classification.classifier import Classifier, ClassifierGeometry
 from yolodsc.detection.detector import Detector
-from yolodsc.detection.model_files import DEFAULT_MODEL, read_network, resolve_model
+from yolodsc.detection.model_files import DEFAULT_MODEL, quantization_of, read_network, resolve_model
 from yolodsc.errors import OptionError
 from yolodsc.images import Geometry
 from yolodsc.network import InputSize, Network, at_size
+
+if TYPE_CHECKING:
+    from yolodsc.precision import Quantization
 
 FileName = str | PathLike[str]
 
@@ -38,6 +41,8 @@ class DetectorOptions(RunOptions, total=False):
     streams: int
     tiles: str | tuple[int, int] | None
     tile_overlap: float
+    precision: str
+    quantization: "Quantization | None"
 
 
 class ClassifierOptions(RunOptions, total=False):
@@ -79,7 +84,8 @@ def load(
         Input size to run the network at, a side or (width, height); by default that of the cfg.
     **options
         Options of `Detector`: ``thresh``, ``nms_thresh``, ``classes``, ``geometry``, ``bgr``, ``exif``, ``decoder``, ``tiles``,
-        ``tile_overlap``, ``threads``, ``streams``, ``isa``, ``progress``.
+        ``tile_overlap``, ``precision``, ``threads``, ``streams``, ``isa``, ``progress``. With ``int8`` or ``auto``, the
+        quantization is the file ``NAME.quant.npz`` beside the network, unless ``quantization`` is given.
 
     Raises
     ------
@@ -98,6 +104,8 @@ def load(
         model, weights, names=names, data=data, profile=profile, partial=partial, allow_nonfinite=allow_nonfinite
     )
     network = at_size(network, size)
+    if options.get("quantization") is None and not isinstance(model, Network):
+        options["quantization"] = quantization_of(resolve_model(model, weights), network, options.get("precision", "f32"))
     return Detector(network, listed, **options)
 
 

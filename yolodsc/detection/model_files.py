@@ -11,6 +11,7 @@ from yolodsc.values import Value
 
 if TYPE_CHECKING:
     from yolodsc.network import InputSize, Network
+    from yolodsc.precision import Quantization
 
 _PACKAGE = Path(__file__).parents[1]
 _INSTALLED = _PACKAGE / "shipped"
@@ -107,6 +108,15 @@ def read_network(
     from yolodsc.convert import read_model
 
     return at_size(read_model(files.cfg, profile=profile, allow_nonfinite=allow_nonfinite).network, size)
+
+
+def quantization_of(files: ModelFiles, network: "Network", precision: str) -> "Quantization | None":
+    """Return the quantization beside the files if the precision uses one; errors are those of `precision.quantization_for`."""
+    if precision not in ("int8", "auto"):
+        return None
+    from yolodsc.precision import quantization_for
+
+    return quantization_for(precision, network, files.weights, files.cfg)
 
 
 def bundled_models() -> list[str]:

@@ -55,13 +55,15 @@ class InputReader(Value, kw_only=True):
     decoder: Decoder
     progress: Callable[[int, int], None] | None = None
 
-    def read(self, path: str | Path, *, ticket: Ticket | None = None) -> NetworkInput:
+    def read(self, path: str | Path, *, ticket: Ticket | None = None, out: Array | None = None) -> NetworkInput:
         """Read and fit a file.
 
         Parameters
         ----------
         ticket
             Admits the bytes of the image and of the input before the image is decoded.
+        out
+            Where to write the network's input: float32 in C order, of its shape; a new array unless given.
 
         Raises
         ------
@@ -78,12 +80,12 @@ class InputReader(Value, kw_only=True):
             admit=None if ticket is None else lambda size: ticket.admit(size + input_bytes),
             progress=self.progress,
         )
-        return self.fit(image, start=start)
+        return self.fit(image, start=start, out=out)
 
-    def fit(self, image: ImageArray, *, start: float | None = None) -> NetworkInput:
-        """Fit an image (H, W, C); ``start`` is the time at which its reading began."""
+    def fit(self, image: ImageArray, *, start: float | None = None, out: Array | None = None) -> NetworkInput:
+        """Fit an image (H, W, C), into ``out`` if given; ``start`` is the time at which its reading began."""
         start = perf_counter() if start is None else start
-        x, placement = fit(image, self.network.input_shape, profile=self.network.profile, geometry=self.geometry)
+        x, placement = fit(image, self.network.input_shape, profile=self.network.profile, geometry=self.geometry, out=out)
         return NetworkInput(image, x, placement, perf_counter() - start)
 
 

@@ -5,22 +5,18 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from time import perf_counter
 
-from yolodsc.arrays import Array
 from yolodsc.detection.detections import Detections
 from yolodsc.detection.network_input import InputReader, NetworkInput
-from yolodsc.detection.postprocess import Postprocessor
+from yolodsc.detection.postprocess import HeadDecoding, Maps, Postprocessor
 from yolodsc.detection.read_ahead import Ticket, in_order
-from yolodsc.engine import Runner
+from yolodsc.engine import Runner, available_cores
 from yolodsc.errors import ImageError, YolodscError
 from yolodsc.images import ImageArray
 from yolodsc.network import Candidates
 from yolodsc.values import Value
 
 READ_AHEAD = 4
-"""Images that are read ahead of the network, beyond those in it; fewer if they are large (`read_ahead.MAX_BYTES`)."""
-
-READERS = 2
-"""Minimum number of threads that read images."""
+"""Images that are processed ahead of the caller, beyond those in work; fewer if they are large (`read_ahead.MAX_BYTES`)."""
 
 
 class StageSeconds(Value):
@@ -60,7 +56,7 @@ class ImageResult(Value, eq=False):
 
 
 class Pipeline(Value, eq=False):
-    """A network between its reader and its postprocessor.
+    """A network between its reader and its postprocessor; several threads may use it.
 
     Attributes
     ----------
@@ -68,59 +64,58 @@ class Pipeline(Value, eq=False):
         Makes the network's input.
     runner
         Runs the network.
+    decoding
+        Decodes the network's outputs.
     postprocessor
-        Makes detections of the network's outputs.
+        Thresholds and classes of the detections.
     """
 
     reader: InputReader
     runner: Runner
+    decoding: HeadDecoding
     postprocessor: Postprocessor
 
     def one(self, given: NetworkInput, *, path: str | None = None) -> Detections:
         """Return the detections of one image."""
-        outputs = self.runner(given.x)
-        return self._detected(given, outputs, path)[0]
+        with self.decoding.maps() as maps:
+            self.runner.run_into(given.x, maps.outputs)
+            return self._detected(given, maps, path)[0]
 
     def many(self, paths: Iterable[str]) -> Generator[ImageResult]:
         """Return the results of many files in their order.
 
-        Threads of their own read images ahead, run the network on as many images as it has streams, and decode its outputs; all of
-        them overlap with the caller's work. A file that cannot be read gives a result with an error.
+        Each of a few threads takes one image from its file to its detections, so that reading, the network, decoding and the
+        caller's work overlap. A file that cannot be read gives a result with an error.
         """
-        streams = self.runner.streams
-        with (
-            ThreadPoolExecutor(max(READERS, streams), "read") as readers,
-            ThreadPoolExecutor(streams, "network") as workers,
-            ThreadPoolExecutor(1, "post") as finisher,
-        ):
+        workers = self._workers
+        with ThreadPoolExecutor(workers, "image") as pool:
 
-            def begin(path: str, ticket: Ticket) -> "Future[Future[ImageResult]]":
-                return workers.submit(self._run, path, readers.submit(self._read, path, ticket), finisher)
+            def begin(path: str, ticket: Ticket) -> "Future[ImageResult]":
+                return pool.submit(self._process, path, ticket)
 
-            with closing(in_order(paths, begin, depth=READ_AHEAD + streams)) as results:
-                for result in results:
-                    yield result.result()
+            with closing(in_order(paths, begin, depth=READ_AHEAD + workers)) as results:
+                yield from results
 
-    def _read(self, path: str, ticket: Ticket) -> NetworkInput:
-        with ticket:
-            return self.reader.read(path, ticket=ticket)
+    @property
+    def _workers(self) -> int:
+        """One thread for each stream, and one more to read images if the network's threads leave it a core, or need several."""
+        runner = self.runner
+        return runner.streams + (runner.threads > 1 or runner.streams < available_cores())
 
-    def _run(self, path: str, reading: "Future[NetworkInput]", finisher: ThreadPoolExecutor) -> "Future[ImageResult]":
-        try:
-            given = reading.result()
-        except ImageError as error:
-            return finisher.submit(ImageResult, path, error=error)
-        start = perf_counter()
-        outputs = self.runner(given.x)
-        return finisher.submit(self._finished, path, given, outputs, perf_counter() - start)
-
-    def _finished(self, path: str, given: NetworkInput, outputs: dict[int, Array], network_seconds: float) -> ImageResult:
-        start = perf_counter()
-        detections, candidates = self._detected(given, outputs, path)
-        stages = StageSeconds(given.seconds, network_seconds, perf_counter() - start)
+    def _process(self, path: str, ticket: Ticket) -> ImageResult:
+        with self.decoding.maps() as maps:
+            try:
+                with ticket:
+                    given = self.reader.read(path, ticket=ticket, out=maps.x)
+            except ImageError as error:
+                return ImageResult(path, error=error)
+            start = perf_counter()
+            self.runner.run_into(given.x, maps.outputs)
+            middle = perf_counter()
+            detections, candidates = self._detected(given, maps, path)
+            stages = StageSeconds(given.seconds, middle - start, perf_counter() - middle)
         return ImageResult(path, detections, candidates, given.image, stages=stages)
 
-    def _detected(self, given: NetworkInput, outputs: dict[int, Array], path: str | None) -> tuple[Detections, Candidates]:
+    def _detected(self, given: NetworkInput, maps: Maps, path: str | None) -> tuple[Detections, Candidates]:
         height, width = given.image.shape[:2]
-        candidates = self.postprocessor.candidates(outputs, given.placement, width=width, height=height)
-        return self.postprocessor.detections(candidates, width=width, height=height, path=path), candidates
+        return self.decoding(self.runner, maps, self.postprocessor, given.placement, width=width, height=height, path=path)

@@ -1,15 +1,14 @@
-"""Image sources: files, directories, glob patterns, lists of paths and standard input."""
+"""Sources of images and videos: files, directories, glob patterns, lists of paths and standard input."""
 
-import codecs
 import glob
 import importlib.util
 import os
-import sys
-from collections.abc import Iterable, Iterator
-from io import IOBase
-from itertools import chain, count, takewhile
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
+from yolodsc.detection.source_lists import listed_paths, standard_lines
+from yolodsc.detection.video.kinds import VIDEO_EXTENSIONS, is_clip, is_no_file
 from yolodsc.errors import MissingExtraError, OptionError
 from yolodsc.files import exists, is_file, is_folder, resolved
 
@@ -20,12 +19,6 @@ IMAGE_EXTENSIONS = frozenset(
 
 
 _Identity = tuple[int, int]
-
-Lines = Iterable[str | bytes]
-"""Lines of a list; bytes if they come from a file."""
-
-LONGEST_PATH = 2**16
-"""Maximum characters of a line of a list; reading stops at longer lines."""
 
 
 class Sources:
@@ -40,19 +33,32 @@ class Sources:
         An image, a directory, a pattern (``*``, ``?``, ``**``), a ``.txt`` file of paths, or ``-`` for paths on standard input.
     others
         Further files that the run reads, for `reads`.
+    clips
+        Accept videos, cameras and URLs too; directories contribute their videos.
 
     Raises
     ------
     OptionError
-        A source names nothing; a list that names nothing raises it when its turn comes.
+        No source names anything; a list that names nothing raises it when its turn comes.
+
+    Attributes
+    ----------
+    missing
+        Errors of the sources that name nothing, if others name something.
     """
 
     def __init__(
-        self, sources: Iterable[str], *, others: Iterable[str | Path] = (), standard_input: Iterable[str] | None = None
+        self,
+        sources: Iterable[str],
+        *,
+        others: Iterable[str | Path] = (),
+        standard_input: Iterable[str] | None = None,
+        clips: bool = False,
     ) -> None:
         sources = tuple(sources)
         self._standard_input = standard_input
-        self._parts = [(source, _expanded(source)) for source in sources]
+        extensions = IMAGE_EXTENSIONS | VIDEO_EXTENSIONS if clips else IMAGE_EXTENSIONS
+        self._parts, self.missing = _all_expanded(sources, lambda source: _paths_of(source, extensions, clips=clips))
         self._others = (*others, *_files_among(sources))
         self._found: dict[Path, frozenset[_Identity]] = {}
         self.endless = "-" in sources
@@ -60,8 +66,8 @@ class Sources:
     def __iter__(self) -> Iterator[str]:
         for source, paths in self._parts:
             if source == "-":
-                yield from _listed(
-                    _standard_input() if self._standard_input is None else self._standard_input, origin="standard input"
+                yield from listed_paths(
+                    standard_lines() if self._standard_input is None else self._standard_input, origin="standard input"
                 )
             else:
                 yield from _list_file(source) if paths is None else paths
@@ -69,6 +75,15 @@ class Sources:
     def count(self) -> int | None:
         """Return the number of paths; None if standard input is a source."""
         return None if self.endless else sum(1 for _ in self)
+
+    @property
+    def single(self) -> bool:
+        """Whether the sources are one path, which no list names."""
+        return [len(paths or ()) for _, paths in self._parts] == [1]
+
+    def has_clips(self) -> bool:
+        """Whether a source is a video, a camera or a URL; standard input is not considered."""
+        return any(is_clip(path) for path in self._listed())
 
     def reads(self, path: Path) -> bool:
         """Whether this run reads a file, under this or another name; standard input is not considered."""
@@ -90,20 +105,28 @@ class Sources:
         """Yield the paths that lie in a folder, and links, which may lead there, at the cost of one system call a folder."""
         target = resolved(folder)
         links: dict[str, frozenset[str] | None] = {}  # by folder as written; None is the one that is searched for
+        for path in self._listed():
+            above, _, name = path.rpartition("/")
+            if above not in links:
+                location = Path(f"{above}/" if above or path.startswith("/") else ".")
+                links[above] = None if resolved(location) == target else _links(location)
+            known = links[above]
+            if known is None or name in known:
+                yield path
+
+    def _listed(self) -> Iterator[str]:
+        """Yield all paths but those of standard input."""
         for source, paths in self._parts:
-            for path in () if source == "-" else _list_file(source) if paths is None else paths:
-                above, _, name = path.rpartition("/")
-                if above not in links:
-                    location = Path(f"{above}/" if above or path.startswith("/") else ".")
-                    links[above] = None if resolved(location) == target else _links(location)
-                known = links[above]
-                if known is None or name in known:
-                    yield path
+            if source != "-":
+                yield from _list_file(source) if paths is None else paths
 
 
 def image_paths(sources: Iterable[str], *, standard_input: Iterable[str] | None = None) -> list[str]:
-    """Return all paths of `Sources`."""
-    return list(Sources(sources, standard_input=standard_input))
+    """Return all paths of `Sources`; an `OptionError` if one of the sources names nothing."""
+    found = Sources(sources, standard_input=standard_input)
+    if found.missing:
+        raise found.missing[0]
+    return list(found)
 
 
 def _links(folder: Path) -> frozenset[str]:
@@ -145,12 +168,32 @@ def sample_images() -> list[str]:
     return [str(path) for path in paths]
 
 
-def _expanded(source: str) -> list[str] | None:
+def _all_expanded(
+    sources: Iterable[str], expanded: Callable[[str], list[str] | None]
+) -> tuple[list[tuple[str, list[str] | None]], tuple[OptionError, ...]]:
+    """Return each source with its paths, and the errors of those that name nothing; raise the first if all of them do."""
+    parts, missing = [], []
+    for source in sources:
+        try:
+            parts.append((source, expanded(source)))
+        except OptionError as error:
+            missing.append(error)
+    if missing and not parts:
+        raise missing[0]
+    return parts, tuple(missing)
+
+
+def _paths_of(source: str, extensions: frozenset[str], *, clips: bool) -> list[str] | None:
+    """Return the paths of a source: a camera or a URL stands for itself."""
+    return [source] if clips and is_no_file(source) else _expanded(source, extensions)
+
+
+def _expanded(source: str, extensions: frozenset[str]) -> list[str] | None:
     """Return the paths of a source; None for lists, which are read during the iteration."""
     if source == "-" or (Path(source).suffix.lower() == ".txt" and is_file(source)):
         return None
     if source and is_folder(source):
-        return _in_directory(Path(source))
+        return _in_directory(Path(source), extensions)
     if not exists(source) and glob.has_magic(source):
         matches = sorted(p for p in glob.glob(source, recursive=True) if not is_folder(p))  # noqa: PTH207
         if not matches:
@@ -164,14 +207,9 @@ def _expanded(source: str) -> list[str] | None:
 def _list_file(source: str) -> Iterator[str]:
     try:
         with Path(source).open("rb") as lines:
-            yield from _listed(lines, origin=source)
+            yield from listed_paths(lines, origin=source)
     except OSError as error:
         raise OptionError(f"{source}: cannot be read: {error.strerror or error}") from None
-
-
-def _standard_input() -> Lines:
-    """Return the lines of standard input, as bytes if possible: file names are bytes and need not match the stream's encoding."""
-    return getattr(sys.stdin, "buffer", None) or sys.stdin or ()
 
 
 def _missing(source: str) -> str:
@@ -186,36 +224,12 @@ def _missing(source: str) -> str:
     return "no such file or directory"
 
 
-def _in_directory(path: Path) -> list[str]:
+def _in_directory(path: Path, extensions: frozenset[str]) -> list[str]:
     try:
-        images = sorted(str(p) for p in path.iterdir() if p.suffix.lower() in IMAGE_EXTENSIONS and is_file(p))
+        images = sorted(str(p) for p in path.iterdir() if p.suffix.lower() in extensions and is_file(p))
     except OSError as error:
         raise OptionError(f"{path}: cannot be read: {error.strerror}") from None
     if not images:
-        raise OptionError(f"{path}: no images in this directory")
+        kinds = "images or videos" if extensions > IMAGE_EXTENSIONS else "images"
+        raise OptionError(f"{path}: no {kinds} in this directory")
     return images
-
-
-def _listed(lines: Lines, *, origin: str) -> Iterator[str]:
-    """Yield the paths of a list; raise an `OptionError` if it is damaged or empty."""
-    count = 0
-    try:
-        for number, raw in enumerate(_bounded(lines)):
-            line = os.fsdecode(raw.removeprefix(codecs.BOM_UTF8) if number == 0 else raw) if isinstance(raw, bytes) else raw
-            if "\0" in line or len(line) >= LONGEST_PATH:
-                limit = f"NUL bytes or lines of {LONGEST_PATH} characters"
-                raise OptionError(f"{origin}: has {limit}; expected a list of paths, one a line")
-            if line.strip():
-                count += 1
-                yield line.strip("\r\n")
-    except OSError as error:
-        raise OptionError(f"{origin}: cannot be read: {error.strerror}") from None
-    if not count:
-        raise OptionError(f"{origin}: no paths in this list")
-
-
-def _bounded(lines: Lines) -> Lines:
-    """Return the lines of a stream, each cut to `LONGEST_PATH`."""
-    if not isinstance(lines, IOBase):
-        return lines
-    return takewhile(len, (lines.readline(LONGEST_PATH) for _ in count()))

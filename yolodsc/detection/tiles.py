@@ -164,12 +164,13 @@ class TiledPipeline(Pipeline, eq=False):
         pixels = view.of(given.image)
         fitted = given if whole else self.reader.fit(np.ascontiguousarray(pixels))
         read = 0.0 if whole else fitted.seconds
-        start = perf_counter()
-        outputs = self.runner(fitted.x)
-        between = perf_counter()
         height, width = pixels.shape[:2]
-        found = self.postprocessor.candidates(outputs, fitted.placement, width=width, height=height)
-        return found, StageSeconds(read, between - start, perf_counter() - between)
+        with self.decoding.maps() as maps:
+            start = perf_counter()
+            self.runner.run_into(fitted.x, maps.outputs)
+            between = perf_counter()
+            found = self.decoding.candidates(self.runner, maps, self.postprocessor, fitted.placement, width=width, height=height)
+            return found, StageSeconds(read, between - start, perf_counter() - between)
 
 
 def _count(length: int, side: int, overlap: float) -> int:

@@ -3,8 +3,12 @@ from .fastdsc.piecewise_linear import add_bias_and_activate as add_bias_and_acti
 from .fastdsc.runner import FastDscRunner as FastDscRunner
 from .plan.arena import shared_offsets as shared_offsets
 from .runtime.blas import single_threaded_blas as single_threaded_blas
+from .runtime.cores import available_cores as available_cores
 from .runtime.cores import capped_at_cores as capped_at_cores
+from .runtime.cores import default_counts as default_counts
+from .runtime.cores import one_image_counts as one_image_counts
 from .runtime.entry import PlanEntry as PlanEntry
 from .runtime.entry import seconds_of as seconds_of
+from .runtime.head_activation import Activation as Activation
 from .runtime.runner import Runner as Runner
 from .selection import select_backend as select_backend

@@ -4,12 +4,14 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from yolodsc.engine.runtime.runner import Runner
+from yolodsc.errors import OptionError
 from yolodsc.network import Network
 
 if TYPE_CHECKING:
     from yolodsc.engine.fastdsc.runner import FastDscRunner
     from yolodsc.engine.runtime.fused_runner import FusedRunner
     from yolodsc.jit import Isa
+    from yolodsc.precision import Precision, Quantization
 
 
 def compile(  # noqa: A001
@@ -20,6 +22,8 @@ def compile(  # noqa: A001
     isa: str | None = None,
     streams: int = 1,
     progress: Callable[[int, int], None] | None = None,
+    precision: str = "f32",
+    quantization: "Quantization | None" = None,
 ) -> Runner:
     """Compile a network for repeated runs: fused kernels if this machine supports them, else FastDSC.
 
@@ -37,11 +41,18 @@ def compile(  # noqa: A001
         one thread per core.
     progress
         Called with (done, total) while kernels are compiled that are not in the cache.
+    precision
+        ``f32``; ``bf16``: products of bf16 that are summed in float32, where the processor has instructions for them; ``int8``:
+        what ``quantization`` says; ``auto``: int8 with a quantization, else bf16. FastDSC computes in float32.
+    quantization
+        Made by ``yolodsc quantize``.
 
     Raises
     ------
     OptionError
-        If this machine cannot run ``isa``.
+        If this machine cannot run ``isa``, or ``int8`` has no quantization.
+    QuantizationError
+        If the quantization does not fit the network.
     EngineError
         If the network is too large to address.
     """
@@ -50,9 +61,14 @@ def compile(  # noqa: A001
 
     if outputs is None:
         outputs = [head.index for head in network.heads] or [network.output]
+    chosen = _chosen_precision(network, precision, quantization)
     threads, streams = capped_at_cores(threads, streams)
     selected = select_backend(isa).isa
-    first = _fused(network, threads, outputs, selected, progress) if selected else _fastdsc(network, threads, outputs)
+    if selected:
+        bytes_ = quantization if chosen == "int8" else None
+        first: FusedRunner | FastDscRunner = _fused(network, threads, outputs, selected, progress, chosen, bytes_)
+    else:
+        first = _fastdsc(network, threads, outputs)
     if streams == 1:
         return first
     from yolodsc.engine.runtime.streams import Streams
@@ -60,12 +76,38 @@ def compile(  # noqa: A001
     return Streams([first, *(first.clone() for _ in range(streams - 1))])
 
 
+def _chosen_precision(network: Network, precision: str, quantization: "Quantization | None") -> "Precision":
+    """The precision of an option, which is validated together with the quantization."""
+    if precision == "f32":
+        return "f32"
+    if precision not in ("bf16", "int8", "auto"):
+        raise OptionError(f"precision={precision}: expected f32, bf16, int8 or auto", parameter="precision")
+    if precision == "bf16" or (precision == "auto" and quantization is None):
+        return "bf16"
+    if quantization is None:
+        raise OptionError(
+            f"precision=int8: {network.cfg.file} has no quantization; expected one made by yolodsc quantize", parameter="precision"
+        )
+    from yolodsc.precision import check_quantization
+
+    check_quantization(network, quantization)
+    return "int8"
+
+
 def _fused(
-    network: Network, threads: int, outputs: Sequence[int], isa: "Isa", progress: Callable[[int, int], None] | None
+    network: Network,
+    threads: int,
+    outputs: Sequence[int],
+    isa: "Isa",
+    progress: Callable[[int, int], None] | None,
+    precision: "Precision",
+    quantization: "Quantization | None",
 ) -> "FusedRunner":
     from yolodsc.engine.runtime.fused_runner import FusedRunner
 
-    return FusedRunner(network, threads=threads, outputs=outputs, isa=isa, progress=progress)
+    return FusedRunner(
+        network, threads=threads, outputs=outputs, isa=isa, progress=progress, precision=precision, quantization=quantization
+    )
 
 
 def _fastdsc(network: Network, threads: int, outputs: Sequence[int]) -> "FastDscRunner":

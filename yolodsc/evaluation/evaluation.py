@@ -10,8 +10,11 @@ from yolodsc.evaluation.datasets.dataset import Dataset
 from yolodsc.evaluation.errors.breakdown import Breakdown, breakdown
 from yolodsc.evaluation.metrics import score_detections
 from yolodsc.evaluation.metrics.rules import Rule
-from yolodsc.evaluation.metrics.score import RuleResult
+from yolodsc.evaluation.metrics.score import ClassResult, RuleResult
 from yolodsc.evaluation.metrics.tables import DetectionTable
+from yolodsc.evaluation.verdict.calibration import Calibration, calibration
+from yolodsc.evaluation.verdict.confusion import Confusion, confusion
+from yolodsc.evaluation.verdict.totals import DetectionTotals, totals
 from yolodsc.files import replacing
 from yolodsc.schemas import dump_json
 
@@ -24,9 +27,11 @@ class Evaluation:
     ----------
     dataset, detections
     results
-        By the rules' names.
+        By the rules' names; the first rule is the headline.
     errors
         TIDE's breakdown.
+    confusion
+        Above ``thresh``.
     thresh
         Score above which TP, FP, precision and recall are counted.
     missing
@@ -41,18 +46,42 @@ class Evaluation:
     detections: DetectionTable
     results: dict[str, RuleResult]
     errors: Breakdown
+    confusion: Confusion
     thresh: float
     missing: frozenset[int] = frozenset()
     notes: tuple[str, ...] = ()
     speed: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def headline(self) -> RuleResult:
+        """The result of the first rule."""
+        return next(iter(self.results.values()))
+
+    @property
+    def totals(self) -> DetectionTotals:
+        """Counts over all classes by the headline rule."""
+        return totals(self.headline)
+
+    @property
+    def calibration(self) -> Calibration:
+        """Calibration of the detections by the headline rule."""
+        return calibration(self.headline, thresh=self.thresh)
+
+    def to_json_class(self, number: int) -> dict[str, Any]:
+        """The figures of one class by the headline rule; empty for a class that was not evaluated."""
+        found = self.headline.classes[number]
+        return {} if found is None else _class_json(found)
+
     def to_json(self) -> dict[str, Any]:
         """The content of the JSON file: rules, and per class what a paired comparison needs."""
         names = self.dataset.names
-        first = next(iter(self.results.values()))
+        first = self.headline
         return {
+            "headline": {"rule": first.rule.name, "mean_ap": first.mean_ap, **self.totals.to_json()},
             "rules": {name: _rule_json(result, names) for name, result in self.results.items()},
             "errors": self.errors.to_json(),
+            "confusion": {"names": list(names), **self.confusion.to_json()},
+            "calibration": self.calibration.to_json(),
             "missing": [names[i] for i in sorted(self.missing)],
             "pictures": list(self.dataset.ids),
             "thresh": self.thresh,
@@ -62,19 +91,23 @@ class Evaluation:
         }
 
 
+def _class_json(found: ClassResult) -> dict[str, Any]:
+    return {
+        "ap": found.ap,
+        "positives": found.positives,
+        "detections": found.detections,
+        "tp": found.true_positives,
+        "fp": found.false_positives,
+        "precision": found.precision,
+        "recall": found.recall,
+        "best_f1": found.best_f1,
+        "best_f1_score": found.best_f1_score,
+    }
+
+
 def _rule_json(result: RuleResult, names: Sequence[str]) -> dict[str, Any]:
     classes = {
-        name: {
-            "ap": class_result.ap,
-            "positives": class_result.positives,
-            "detections": class_result.detections,
-            "tp": class_result.true_positives,
-            "fp": class_result.false_positives,
-            "precision": class_result.precision,
-            "recall": class_result.recall,
-            "best_f1": class_result.best_f1,
-            "best_f1_score": class_result.best_f1_score,
-        }
+        name: _class_json(class_result)
         for name, class_result in zip(names, result.classes, strict=True)
         if class_result is not None
     }
@@ -119,8 +152,10 @@ def evaluate(
     results = score_detections(
         chosen, dataset.ground_truth, detections, classes=classes, images=images, missing=missing, thresh=thresh
     )
-    errors = breakdown(dataset.ground_truth, detections.clipped(), classes=classes)
-    return Evaluation(dataset, detections, results, errors, thresh, missing, tuple(remarks), speed or {})
+    clipped = detections.clipped()
+    errors = breakdown(dataset.ground_truth, clipped, classes=classes)
+    confused = confusion(dataset.ground_truth, clipped, classes=classes, thresh=thresh)
+    return Evaluation(dataset, detections, results, errors, confused, thresh, missing, tuple(remarks), speed or {})
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -20,14 +20,17 @@ from yolodsc.network import Candidates
 
 
 def with_network_classes(dataset: Dataset, names: Sequence[str], report: InputReport) -> Dataset:
-    """Return the dataset with a network's classes first; report classes that only the dataset has."""
+    """Return the dataset with a network's classes first; report classes that only the dataset has.
+
+    A `DatasetError` if they have no class in common.
+    """
     labelled = [dataset.names[c] for c in np.unique(dataset.ground_truth.class_id)]
     unknown = [name for name in labelled if name not in names]
     if unknown and len(unknown) == len(labelled):
-        report.problem(
+        raise DatasetError(
             f"no object of the dataset ({_some(labelled)}) is of a class of the network ({_some(names)}); are the names its own?"
         )
-    elif unknown:
+    if unknown:
         report.note(f"the network does not know {_some(unknown)}: never found")
     return dataset.with_names(names)
 

@@ -15,10 +15,11 @@ from yolodsc.darknet import Profile
 from yolodsc.errors import ImageError
 from yolodsc.files import replacing
 from yolodsc.images import preprocess
-from yolodsc.images.conversion import ImageArray, from_pillow
-from yolodsc.images.jpeg import KERNELS, decode_jpeg, read_jpeg
-from yolodsc.images.limits import open_image
+from yolodsc.images.conversion import ImageArray, from_pillow, transposed
+from yolodsc.images.jpeg import KERNELS, decode_jpeg, jpeg_content
+from yolodsc.images.limits import image_name, open_image
 from yolodsc.images.preprocess import planar, reference, resized
+from yolodsc.images.turbo import decode_turbo
 from yolodsc.values import Value
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Placement(Value):
 
 
 Decoder = Literal["darknet", "fast"]
-"""JPEG decoders: ``darknet`` gives the pixels of stb_image, which Darknet uses; ``fast`` is libjpeg-turbo, through Pillow."""
+"""JPEG decoders: ``darknet`` gives the pixels of stb_image, which Darknet uses; ``fast`` is libjpeg-turbo."""
 
 DECODERS: tuple[Decoder, ...] = ("darknet", "fast")
 
@@ -98,10 +99,8 @@ def read_image(
     ImageError
         The file is missing, no image, damaged, or beyond the limits of `images.limits`.
     """
-    name = name or (f"image of {len(source)} bytes" if isinstance(source, bytes) else str(source))
-    pixels = None
-    if decoder == "darknet" or channels == 1:
-        pixels = _jpeg(source, channels=channels, admit=admit, progress=progress)
+    name = image_name(source, name)
+    pixels = _jpeg(source, stb=decoder == "darknet" or channels == 1, channels=channels, admit=admit, progress=progress)
     if pixels is not None and not exif:
         return pixels
     try:
@@ -110,7 +109,7 @@ def read_image(
                 return _turned(pixels, image)
             if admit:
                 admit(image.width * image.height * channels)
-            return from_pillow(_transposed(image) if exif else image, channels=channels)
+            return from_pillow(transposed(image) if exif else image, channels=channels)
     except (ImageError, MemoryError, CancelledError):
         raise
     except Exception as error:  # decoders raise errors of any class
@@ -118,12 +117,20 @@ def read_image(
 
 
 def _jpeg(
-    source: str | Path | bytes, *, channels: int, admit: Callable[[int], None] | None, progress: Callable[[int, int], None] | None
+    source: str | Path | bytes,
+    *,
+    stb: bool,
+    channels: int,
+    admit: Callable[[int], None] | None,
+    progress: Callable[[int, int], None] | None,
 ) -> ImageArray | None:
-    """What the ``darknet`` decoder makes of a file or of its content."""
-    if isinstance(source, bytes):
-        return decode_jpeg(source, channels=channels, admit=admit, progress=progress)
-    return read_jpeg(Path(source), channels=channels, admit=admit, progress=progress)
+    """What a JPEG decoder, that of stb_image or libjpeg-turbo, makes of a file or of its content."""
+    content = source if isinstance(source, bytes) else jpeg_content(Path(source))
+    if content is None:
+        return None
+    if stb:
+        return decode_jpeg(content, channels=channels, admit=admit, progress=progress)
+    return decode_turbo(content, admit=admit)
 
 
 def _reason(error: Exception) -> str:
@@ -136,13 +143,6 @@ def _reason(error: Exception) -> str:
         return "cannot be read as an image: unknown format"
     lines = [getattr(error, "strerror", None), *str(error).splitlines()[:1], type(error).__name__]
     return f"cannot be read as an image: {next(filter(None, lines))}"
-
-
-def _transposed(image: "Image.Image") -> "Image.Image":
-    """Turn an image as its EXIF orientation says."""
-    from PIL import ImageOps
-
-    return ImageOps.exif_transpose(image)
 
 
 def _turned(pixels: ImageArray, image: "Image.Image") -> ImageArray:

@@ -43,7 +43,7 @@ def open_image(source: str | Path | bytes, *, name: str | None = None) -> Iterat
         The file is a device or pipe, is longer than `MAX_BYTES`, or exceeds one of the limits above. Errors of Pillow are passed
         on.
     """
-    name = name or (f"image of {len(source)} bytes" if isinstance(source, bytes) else str(source))
+    name = image_name(source, name)
     if isinstance(source, bytes):
         if len(source) > MAX_BYTES:
             raise ImageError(f"{name}: {len(source)} bytes; expected at most {MAX_BYTES}")
@@ -58,6 +58,11 @@ def open_image(source: str | Path | bytes, *, name: str | None = None) -> Iterat
             if image.format in ("JPEG", "MPO") and (scans := _scans(source)) > (allowed := scans_allowed(width * height)):
                 raise ImageError(f"{name}: a JPEG of {scans} scans; at most {allowed} are read at {width}x{height} pixels")
             yield image
+
+
+def image_name(source: str | Path | bytes, name: str | None) -> str:
+    """Return what errors call an image: its name, its path, or its length."""
+    return name or (f"image of {len(source)} bytes" if isinstance(source, bytes) else str(source))
 
 
 def _recognised(source: str | Path | bytes) -> "Image.Image":

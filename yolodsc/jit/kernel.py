@@ -9,7 +9,7 @@ import ctypes
 import os
 import sys
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,8 +21,12 @@ from yolodsc.jit.cache.key import NUMBA_SETTINGS, file_digest
 from yolodsc.jit.forks import ForkLock
 from yolodsc.jit.machine import host_target
 from yolodsc.jit.machine_code import MachineCode, cached_code, code_key, compiled_code, load, symbol_of
+from yolodsc.jit.observation import compiling
 
 _LOCK = ForkLock(rank=1)
+
+_MAX_WORDS = 128
+"""Maximum number of parts of the arguments. All are always passed: a function does not see those beyond its own."""
 
 
 class Kernel:
@@ -45,10 +49,22 @@ class Kernel:
 
     def __call__(self, *arguments: Any) -> int:
         """Run the function; a TypeError for an array of another type, number of axes or order than was declared."""
+        self._check(arguments)
+        return (self._run or self.load())(*arguments)
+
+    def bound(self, *arguments: Any) -> Callable[[], int]:
+        """The function with its arguments: calls take a few microseconds, and one thread at a time may make them.
+
+        A call sees the present contents of the arrays, which stay alive. Errors are those of a call.
+        """
+        self._check(arguments)
+        run = self._run or self.load()
+        return run.bound(*arguments) if isinstance(run, _MachineFunction) else partial(run, *arguments)
+
+    def _check(self, arguments: tuple[Any, ...]) -> None:
         for (kind, axes), value in zip(self.parameters, arguments, strict=True):
             if axes and not (value.dtype == kind and value.ndim == axes and value.flags.c_contiguous):
                 raise TypeError(f"{self.name}: array of {value.dtype} {value.shape}; expected {kind} with {axes} axes in C order")
-        return (self._run or self.load())(*arguments)
 
     def load(self) -> Callable[..., int]:
         """Load the function from the cache, or compile it.
@@ -81,7 +97,7 @@ class Kernel:
     def _by_address(self) -> Callable[..., int]:
         try:
             key = self._key()
-            return _callable(load([cached_code(key) or self._compiled(key)])[0])
+            return _MachineFunction(load([cached_code(key) or self._compiled(key)])[0])
         except (RuntimeError, AttributeError, OSError):  # an llvmlite that does not know our IR, no memory for code
             return self._by_numba()
 
@@ -101,10 +117,11 @@ class Kernel:
         names = {"u1": "uint8", "i2": "int16", "i4": "int32", "i8": "int64", "f4": "float32"}
         kinds = [types.Array(getattr(types, names[kind]), axes, "C") if axes else types.int64 for kind, axes in self.parameters]
         options: dict[str, Any] = {"error_model": "numpy", "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-        compiled: Any = njit(types.int64(*kinds), **options)(self._function())
-        (result,) = compiled.overloads.values()
-        text = result.library.get_llvm_str().replace(result.fndesc.llvm_func_name, symbol_of(key))
-        return compiled_code(key, text, host_target())
+        with compiling():
+            compiled: Any = njit(types.int64(*kinds), **options)(self._function())
+            (result,) = compiled.overloads.values()
+            text = result.library.get_llvm_str().replace(result.fndesc.llvm_func_name, symbol_of(key))
+            return compiled_code(key, text, host_target())
 
 
 def _parameter(text: str) -> tuple[str, int]:
@@ -128,20 +145,53 @@ def _numba_version() -> str:
     return file_digest(stated) if stated and stated.is_file() else ""
 
 
-def _callable(address: int) -> Callable[..., int]:
-    """Wrap machine code in Numba's calling convention: arrays are passed in parts, the result through a pointer."""
-    function = ctypes.CFUNCTYPE(ctypes.c_int32)(address)
+class _MachineFunction:
+    """Machine code in Numba's calling convention: arrays are passed in parts, the result through a pointer."""
 
-    def run(*arguments: Any) -> int:
-        result = ctypes.c_int64()
-        words: list[Any] = [ctypes.byref(result), None]
+    def __init__(self, address: int) -> None:
+        self.address = address
+
+    def __call__(self, *arguments: Any) -> int:
+        return self.bound(*arguments)()
+
+    def bound(self, *arguments: Any) -> Callable[[], int]:
+        """See `Kernel.bound`."""
+        call, address, result = _trampoline(), self.address, ctypes.c_int64()
+        numbers = [ctypes.addressof(result), 0]
         for value in arguments:
             if isinstance(value, np.ndarray):
-                numbers = value.size, value.itemsize, value.ctypes.data, *value.shape, *value.strides
-                words += [None, None, *map(ctypes.c_int64, numbers)]
+                numbers += 0, 0, value.size, value.itemsize, value.ctypes.data, *value.shape, *value.strides
             else:
-                words.append(ctypes.c_int64(value))
-        function(*words)
-        return result.value
+                numbers.append(value)
+        words = (ctypes.c_int64 * _MAX_WORDS)(*numbers)
+        at = ctypes.addressof(words)
 
-    return run
+        def run(kept: tuple[Any, ...] = (words, arguments)) -> int:
+            del kept  # the default argument keeps the memory alive
+            call(address, at)
+            return result.value
+
+        return run
+
+
+@cache
+def _trampoline() -> Callable[[int, int], int]:
+    """Return the function that calls the code at an address with `_MAX_WORDS` integers or pointers from another address.
+
+    `ctypes` converts each argument of a call in turn, which takes ten microseconds for a hundred of them. With two arguments a call
+    takes half a microsecond.
+    """
+    text = _trampoline_text()
+    key = code_key(host_target(), text)
+    code = cached_code(key) or compiled_code(key, text.replace("@KERNEL(", f"@{symbol_of(key)}("), host_target())
+    return ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p)(load([code])[0])
+
+
+def _trampoline_text() -> str:
+    """LLVM IR of the trampoline."""
+    lines = ["define i32 @KERNEL(ptr %function, ptr %words) {", "entry:"]
+    for number in range(_MAX_WORDS):
+        lines.append(f"  %p{number} = getelementptr i64, ptr %words, i64 {number}")
+        lines.append(f"  %w{number} = load i64, ptr %p{number}, align 8")
+    words = ", ".join(f"i64 %w{number}" for number in range(_MAX_WORDS))
+    return "\n".join([*lines, f"  %result = call i32 %function({words})", "  ret i32 %result", "}", ""])

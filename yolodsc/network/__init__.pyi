@@ -1,11 +1,14 @@
 from .boxes import Candidates as Candidates
+from .boxes import NmsKind as NmsKind
 from .boxes import concatenated as concatenated
 from .boxes import drop_nonfinite as drop_nonfinite
 from .boxes import iou as iou
 from .boxes import nms as nms
+from .boxes import nms_exponent as nms_exponent
 from .boxes import to_xywh as to_xywh
 from .boxes import to_xyxy as to_xyxy
 from .class_tree import ClassTree as ClassTree
+from .class_tree import softmax as softmax
 from .dependencies import reachable as reachable
 from .finite import require_finite as require_finite
 from .folding import folded as folded
@@ -39,6 +42,7 @@ from .layers.reorg3d import Reorg3dLayer as Reorg3dLayer
 from .layers.route import RouteLayer as RouteLayer
 from .layers.sam import SamLayer as SamLayer
 from .layers.scale_channels import ScaleChannelsLayer as ScaleChannelsLayer
+from .layers.shift_channels import ShiftChannelsLayer as ShiftChannelsLayer
 from .layers.shortcut import ShortcutLayer as ShortcutLayer
 from .layers.softmax import SoftmaxLayer as SoftmaxLayer
 from .layers.upsample import UpsampleLayer as UpsampleLayer

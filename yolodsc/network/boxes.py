@@ -149,15 +149,15 @@ def _suppressed_compiled(boxes: Array, rows: np.ndarray, *, kind: NmsKind, thres
     from yolodsc.network.suppression import kept
 
     ranked = boxes[rows]
-    return rows[~kept(ranked, _low(ranked), _high(ranked), thresh=thresh, exponent=_exponent(kind, beta))]
+    return rows[~kept(ranked, _low(ranked), _high(ranked), thresh=thresh, exponent=nms_exponent(kind, beta))]
 
 
 def _overlap(box: Array, others: Array, *, kind: NmsKind, beta: float) -> Array:
-    exponent = _exponent(kind, beta)
+    exponent = nms_exponent(kind, beta)
     return iou(box, others) if exponent is None else diou(box, others, exponent=exponent)
 
 
-def _exponent(kind: NmsKind, beta: float) -> float | None:
+def nms_exponent(kind: NmsKind, beta: float) -> float | None:
     """The exponent of the distance in the overlap; None if it is not used. Numbers of a cfg have single precision."""
     return {"greedynms": GREEDY_EXPONENT, "diounms": float(np.float32(beta))}.get(kind)
 

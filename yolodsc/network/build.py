@@ -10,6 +10,7 @@ from yolodsc.darknet import Cfg, Profile, Section
 from yolodsc.errors import CfgError
 from yolodsc.network.layer import MAX_LAYER_OUTPUTS, MAX_WORKING, Layer, Preceding
 from yolodsc.network.layers import LAYER_TYPES, UNSUPPORTED_TYPES
+from yolodsc.network.layers.activation import foreign_activation
 from yolodsc.network.layers.convolutional import ConvolutionalLayer
 from yolodsc.values import Value
 
@@ -70,6 +71,7 @@ def build_layers(cfg: Cfg, profile: Profile) -> BuiltLayers:
     for layer in layers:
         notes += tuple(layer.section.unused(ignored=layer.training | _LAYER_TRAINING))
         notes += tuple(str(layer.section.error(remark)) for remark in layer.remarks(layers))
+        notes += tuple(str(layer.section.error(remark, key="activation")) for remark in foreign_activation(layer.section))
     return BuiltLayers(tuple(layers), input_shape, letter_box, notes)
 
 

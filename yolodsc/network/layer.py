@@ -182,6 +182,10 @@ class Head(Layer, kw_only=True):
         """Number of classes that `decode` returns; fewer than ``classes`` if a ``map`` selects some."""
         return self.classes
 
+    def activated(self, entries: Array) -> Array:
+        """The activations of `forward` on boxes (anchors, entries, ...), for heads with anchors."""
+        raise NotImplementedError
+
     def decode(self, output: Array, *, input_shape: Shape, thresh: float) -> Candidates:
         """Boxes of one image from the output of this layer (C, H, W).
 

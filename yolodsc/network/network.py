@@ -59,7 +59,7 @@ class Network(Value, eq=False):
     @classmethod
     def load(
         cls,
-        cfg: str | Path,
+        cfg: str | Path | Cfg,
         weights: str | Path,
         *,
         profile: str | Profile = ALEXEYAB,
@@ -70,6 +70,8 @@ class Network(Value, eq=False):
 
         Parameters
         ----------
+        cfg
+            A file, or sections that are read already.
         profile
             A profile or its name: ``alexeyab``, ``pjreddie`` or ``opencv``.
         partial
@@ -82,7 +84,7 @@ class Network(Value, eq=False):
         CfgError, WeightsError
         """
         profile = profile_named(profile)
-        blueprint = cls._blueprint(read_cfg(cfg), profile)
+        blueprint = cls._blueprint(cfg if isinstance(cfg, Cfg) else read_cfg(cfg), profile)
         file = read_weights(weights, blueprint.layers, partial=partial)
         if not allow_nonfinite:
             require_finite(str(weights), blueprint.layers, file.arrays, profile)

@@ -3,6 +3,7 @@ from .arithmetic import dequantize as dequantize
 from .arithmetic import fma as fma
 from .arithmetic import quantize as quantize
 from .arithmetic import round_bf16 as round_bf16
+from .beside import quantization_for as quantization_for
 from .file import digest as digest
 from .file import read_quantization as read_quantization
 from .file import write_quantization as write_quantization
@@ -27,6 +28,7 @@ from .quantization import Precision as Precision
 from .quantization import Quantization as Quantization
 from .quantization import TensorScale as TensorScale
 from .tensors import byte_tensors as byte_tensors
+from .tensors import is_alias as is_alias
 from .tensors import is_quantizable as is_quantizable
 from .tensors import passes_bytes as passes_bytes
 from .tensors import sources as sources

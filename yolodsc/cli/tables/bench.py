@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from yolodsc.bench import Ablation, AblationRow, Machine, Memory, Result, StartTime, Subject, Throughput
 from yolodsc.cli.tables.table import aligned
+from yolodsc.cli.terminal import styled
 
 
 def heading(machine: Machine) -> str:
@@ -29,7 +30,10 @@ def comparison(subject: Subject, results: Sequence[Result]) -> list[str]:
         )
         for result in results
     ]
-    return [title, *aligned([("", "precision", "median ms", "min ms", "ratio", "of peak", "difference"), *cells], left=2)]
+    return [
+        styled(title, "bold"),
+        *aligned([("", "precision", "median ms", "min ms", "ratio", "of peak", "difference"), *cells], left=2, bold=(2, 4)),
+    ]
 
 
 def ablation(result: Ablation) -> list[str]:
@@ -58,7 +62,10 @@ def _cells(row: AblationRow) -> tuple[str, ...]:
 def throughput(rates: Sequence[Throughput]) -> list[str]:
     """Throughput; the ratio is ours divided by theirs, so that values above 1 mean that ours is faster, as in `comparison`."""
     cells = [(rate.engine, rate.precision, f"{rate.images_per_second:.1f}", f"{rate.ratio:.2f}") for rate in rates]
-    return [f"{rates[0].model}, {rates[0].streams} streams", *aligned([("", "precision", "images/s", "ratio"), *cells], left=2)]
+    return [
+        f"{rates[0].model}, {rates[0].streams} streams",
+        *aligned([("", "precision", "images/s", "ratio"), *cells], left=2, bold=(2,)),
+    ]
 
 
 def start_times(times: StartTime, peaks: Sequence[Memory]) -> list[str]:
@@ -69,7 +76,7 @@ def start_times(times: StartTime, peaks: Sequence[Memory]) -> list[str]:
         ("later detect, whole process", f"{times.warm_s:.2f} s"),
         *((f"memory, {peak.engine}", f"{peak.peak_rss_mb:.0f} MiB") for peak in peaks),
     ]
-    return [times.model, *aligned(cells, left=1)]
+    return [times.model, *aligned(cells, left=1, heading=False, bold=(1,))]
 
 
 def _threads(count: int) -> str:

@@ -9,12 +9,12 @@ from yolodsc.engine import PlanEntry
 
 def plan_lines(entries: Sequence[PlanEntry], seconds: Sequence[float] | None) -> list[str]:
     """A heading and one line for each operation."""
-    heading: tuple[str, ...] = ("layers", "operation", "output", "layout", "tile", "MMAC", "KB")
+    heading: tuple[str, ...] = ("layers", "operation", "output", "precision", "layout", "tile", "MMAC", "KB")
     rows = [_cells(entry) for entry in entries]
     if seconds is not None:
         heading = (*heading, "ms", "GFLOP/s")
         rows = [(*row, *_times(entry, s)) for row, entry, s in zip(rows, entries, seconds, strict=True)]
-    return [*aligned([heading, *rows], left=5)]
+    return [*aligned([heading, *rows], left=6)]
 
 
 def plan_json(entries: Sequence[PlanEntry], seconds: Sequence[float] | None) -> list[dict[str, Any]]:
@@ -24,6 +24,7 @@ def plan_json(entries: Sequence[PlanEntry], seconds: Sequence[float] | None) -> 
             "operation": entry.name,
             "layers": list(entry.layers),
             "output": list(entry.shape),
+            "precision": entry.precision,
             "layout": entry.layout,
             "tile": entry.tile,
             "macs": entry.macs,
@@ -38,7 +39,7 @@ def _cells(entry: PlanEntry) -> tuple[str, ...]:
     channels, height, width = entry.shape
     macs = f"{entry.macs / 1e6:.2f}" if entry.macs else ""
     output = f"{width}x{height}x{channels}"
-    return (_ranges(entry.layers), entry.name, output, entry.layout, entry.tile, macs, f"{entry.bytes / 1024:.0f}")
+    return (_ranges(entry.layers), entry.name, output, entry.precision, entry.layout, entry.tile, macs, f"{entry.bytes / 1024:.0f}")
 
 
 def _times(entry: PlanEntry, seconds: float) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Arithmetic on feature maps: ``[shortcut] [sam] [scale_channels] [activation] [normalization] [softmax]``."""
+"""Arithmetic on feature maps: ``[shortcut] [sam] [scale_channels] [shift_channels] [activation] [normalization] [softmax]``."""
 
 from collections.abc import Sequence
 
@@ -13,6 +13,7 @@ from yolodsc.network import (
     NormalizationLayer,
     SamLayer,
     ScaleChannelsLayer,
+    ShiftChannelsLayer,
     ShortcutLayer,
     SoftmaxLayer,
     Weights,
@@ -32,6 +33,11 @@ def product(graph: Graph, layer: SamLayer | ScaleChannelsLayer, inputs: Sequence
     """The input times the gates or the other input."""
     gates, x = inputs
     return activated(graph, graph.add("Mul", x, gates), layer.activation)
+
+
+def shifted(graph: Graph, layer: ShiftChannelsLayer, inputs: Sequence[str], weights: Weights) -> str:
+    """The input plus one value for each channel."""
+    return activated(graph, graph.add("Add", *inputs), layer.activation)
 
 
 def activation(graph: Graph, layer: ActivationLayer, inputs: Sequence[str], weights: Weights) -> str:

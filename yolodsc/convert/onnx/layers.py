@@ -28,6 +28,7 @@ LAYERS: dict[str, Write] = {
     "empty": data_movement.identity,
     "implicit": data_movement.implicit,
     "shortcut": arithmetic.shortcut,
+    "shift_channels": arithmetic.shifted,
     "sam": arithmetic.product,
     "scale_channels": arithmetic.product,
     "activation": arithmetic.activation,

@@ -24,7 +24,7 @@ class SamplePositions:
     window: int
 
 
-def choose(network: Network, layer: ConvolutionalLayer, *, images: int, count: int, seed: int) -> SamplePositions:
+def choose_positions(network: Network, layer: ConvolutionalLayer, *, images: int, count: int, seed: int) -> SamplePositions:
     """Draw about ``count`` positions per image without repetition; whole windows if only a 2x2 max pool reads the layer.
 
     The positions depend on seed, layer and image number only.
@@ -50,7 +50,7 @@ def pooled(network: Network, layer: ConvolutionalLayer) -> bool:
     return plain and halved and shape.height % 2 == shape.width % 2 == 0
 
 
-def gather(x: Array, layer: ConvolutionalLayer, rows: Ints, columns: Ints) -> Array:
+def gather_patches(x: Array, layer: ConvolutionalLayer, rows: Ints, columns: Ints) -> Array:
     """Patches (M, C K K), channel-major, of the layer's input ``x`` (C, H, W) for output pixels (M,) and (M,)."""
     offsets = np.arange(layer.size) * layer.dilation - layer.padding * layer.dilation
     y = rows[:, None] * layer.stride_y + offsets  # (M, K)

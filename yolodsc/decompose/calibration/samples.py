@@ -50,12 +50,16 @@ def of_original(
     network: Network, targets: Mapping[int, DecompositionTarget], images: Array, *, count: int, seed: int, threads: int
 ) -> dict[int, OriginalSamples]:
     """Sample positions and outputs of every target."""
-    positions = {i: patches.choose(network, t.layer, images=len(images), count=count, seed=seed) for i, t in targets.items()}
+    positions = {
+        i: patches.choose_positions(network, t.layer, images=len(images), count=count, seed=seed) for i, t in targets.items()
+    }
     parts: dict[int, list[Array]] = {i: [] for i in targets}
     sources = [t.layer.sources[0] for t in targets.values()]
     for n, outputs in run(network, images, sources, threads=threads):
         for i, target in targets.items():
-            X = patches.gather(outputs[target.layer.sources[0]], target.layer, positions[i].rows[n], positions[i].columns[n])
+            X = patches.gather_patches(
+                outputs[target.layer.sources[0]], target.layer, positions[i].rows[n], positions[i].columns[n]
+            )
             parts[i].append(apply(target, X))
     return {i: OriginalSamples(positions[i], np.concatenate(parts[i])) for i in targets}
 
@@ -73,7 +77,7 @@ def inputs(
     """Input patches (images M, C K K) of a convolution, whose input is layer ``source`` of the network."""
     found = run(network, images, [source], threads=threads)
     return np.concatenate(
-        [patches.gather(outputs[source], target.layer, positions.rows[n], positions.columns[n]) for n, outputs in found]
+        [patches.gather_patches(outputs[source], target.layer, positions.rows[n], positions.columns[n]) for n, outputs in found]
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from yolodsc.arrays import Array
 from yolodsc.detection.network_input import InputReader, NetworkInput
 from yolodsc.errors import ImageError
 from yolodsc.images import ImageArray, from_array, from_pillow, from_tensor, read_image
@@ -85,15 +86,15 @@ class InMemory(str):
 class ImageInputReader(InputReader, kw_only=True):
     """Reads files as its base class does, and images of every other kind."""
 
-    def read(self, path: Any, *, ticket: "Ticket | None" = None) -> NetworkInput:
+    def read(self, path: Any, *, ticket: "Ticket | None" = None, out: Array | None = None) -> NetworkInput:
         """Read and fit a file or an `InMemory` image; an `ImageError` if it cannot be used."""
         if not isinstance(path, InMemory):
-            return InputReader.read(self, path, ticket=ticket)
+            return InputReader.read(self, path, ticket=ticket, out=out)
         start = perf_counter()
         image = self.pixels(path.content, name=str(path), bgr=path.bgr)
         if ticket is not None:
             ticket.admit(image.nbytes + 4 * self.network.input_shape.size)
-        return self.fit(image, start=start)
+        return self.fit(image, start=start, out=out)
 
     def pixels(self, image: Any, *, name: str, bgr: bool) -> ImageArray:
         """Return an image of any kind but a path as (H, W, C) bytes, RGB or grey as the network reads."""

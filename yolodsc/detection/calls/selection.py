@@ -49,7 +49,16 @@ class SelectivePostprocessor(Postprocessor, kw_only=True):
         """Suppress overlapping candidates and return the rest in pixels."""
         if self.agnostic:
             candidates = self._across_classes(candidates)
-        found = Postprocessor.detections(self, candidates, width=width, height=height, path=path)
+        return Postprocessor.detections(self, candidates, width=width, height=height, path=path)
+
+    @property
+    def usual(self) -> bool:
+        """Whether suppression is that of the base class."""
+        return not self.agnostic
+
+    def reported(self, detections: Detections) -> Detections:
+        """The best detections of the classes to report."""
+        found = Postprocessor.reported(self, detections)
         return found if self.max_detections is None else found[: self.max_detections]
 
     def _across_classes(self, candidates: Candidates) -> Candidates:

@@ -1,7 +1,6 @@
 """`Classifier`: images in, `Classification` out."""
 
 from collections.abc import Callable, Generator, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from types import TracebackType
@@ -22,8 +21,7 @@ _DEFAULT: dict[str, ClassifierGeometry] = {"alexeyab": "crop", "pjreddie": "lett
 """How each program fits images (``classifier.c: predict_classifier``); OpenCV leaves it to the caller."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClassifierReader(ImageInputReader):
+class ClassifierReader(ImageInputReader, kw_only=True):
     """Fits images as classifiers expect them.
 
     Attributes
@@ -34,13 +32,13 @@ class ClassifierReader(ImageInputReader):
 
     crop: bool
 
-    def fit(self, image: ImageArray, *, start: float | None = None) -> NetworkInput:
-        """Fit an image (H, W, C); ``start`` is the time at which its reading began."""
+    def fit(self, image: ImageArray, *, start: float | None = None, out: Array | None = None) -> NetworkInput:
+        """Fit an image (H, W, C), into ``out`` if given and not cropped; ``start`` is the time at which its reading began."""
         start = perf_counter() if start is None else start
         shape, profile = self.network.input_shape, self.network.profile
         if self.crop:
             return NetworkInput(image, fit_centre(image, shape, profile=profile), Placement(), perf_counter() - start)
-        x, placement = fit(image, shape, profile=profile, geometry=self.geometry)
+        x, placement = fit(image, shape, profile=profile, geometry=self.geometry, out=out)
         return NetworkInput(image, x, placement, perf_counter() - start)
 
 
@@ -74,7 +72,7 @@ class Classifier:
         bgr: bool = False,
         exif: bool | None = None,
         decoder: str = "auto",
-        threads: int = 1,
+        threads: int | None = None,
         isa: str | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
@@ -91,6 +89,7 @@ class Classifier:
             decoder=chosen_decoder(network, decoder),
             progress=progress,
         )
+        threads, _ = engine.one_image_counts(threads, 1)
         self.runner = engine.compile(network, threads=threads, isa=isa, progress=progress)
 
     def __repr__(self) -> str:

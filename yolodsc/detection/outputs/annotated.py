@@ -5,6 +5,7 @@ from pathlib import Path
 
 from yolodsc.detection.detections import Detections
 from yolodsc.detection.outputs.naming import OutputNames
+from yolodsc.detection.video.kinds import file_name
 from yolodsc.images import WRITABLE_EXTENSIONS, ImageArray, write_image
 
 
@@ -16,9 +17,13 @@ class AnnotatedWriter:
 
     def add(self, detections: Detections, image: ImageArray) -> None:
         """One file."""
-        suffix = Path(detections.path or "").suffix
+        suffix = Path(file_name(detections.path or "")).suffix
         kept = suffix if suffix.lower() in WRITABLE_EXTENSIONS else ".png"
         write_image(self._names.path(detections.path, suffix=kept), detections.draw(image))
+
+    def video_path(self, source: str) -> Path:
+        """Return the path for the annotated video of a source."""
+        return self._names.path(source, suffix=".mp4")
 
     def close(self) -> None:
         """Nothing is left open."""

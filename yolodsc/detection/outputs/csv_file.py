@@ -1,14 +1,10 @@
 """CSV with one line for each detection, in pixels."""
 
 import csv
-import sys
-from contextlib import ExitStack, suppress
-from pathlib import Path
 
 from yolodsc.detection.detections import Detections
 from yolodsc.detection.outputs.cells import text_cell
-from yolodsc.errors import ImageError
-from yolodsc.files import replacing
+from yolodsc.detection.outputs.text_output import Target, TextOutput
 from yolodsc.images import ImageArray
 
 COLUMNS = ("path", "class", "score", "xmin", "ymin", "xmax", "ymax")
@@ -19,17 +15,17 @@ class CsvWriter:
 
     Parameters
     ----------
-    path
-        The file.
+    target
+        The file, or a stream.
     frames, tracks
         Add the columns ``frame`` and ``track_id``, which stay empty for images and for detections without a track. Without the
         column ``frame``, the number of a frame follows the path: ``clip.mp4#17``.
     """
 
-    def __init__(self, path: str | Path, *, frames: bool = False, tracks: bool = False) -> None:
+    def __init__(self, target: Target, *, frames: bool = False, tracks: bool = False) -> None:
         self._frames, self._tracks = frames, tracks
-        self._stack = ExitStack()
-        self._rows = csv.writer(self._stack.enter_context(replacing(path, error=ImageError, mode="w")))
+        self._output = TextOutput(target)
+        self._rows = csv.writer(self._output)
         self._rows.writerow((*COLUMNS, *["frame"] * frames, *["track_id"] * tracks))
 
     def add(self, detections: Detections, image: ImageArray) -> None:
@@ -39,19 +35,14 @@ class CsvWriter:
         path = text_cell((detections.path or "") + (f"#{frame}" if frame and not self._frames else ""))
         tracks = detections.track_ids if detections.track_ids is not None else [-1] * len(detections)
         rows = zip(detections.class_names(), detections.scores, detections.boxes_xyxy, tracks, strict=True)
-        try:
-            for name, score, box, track in rows:
-                more = [*[frame] * self._frames, *["" if track < 0 else str(track)] * self._tracks]
-                self._rows.writerow([path, text_cell(name), f"{score:.6f}", *(f"{side:.2f}" for side in box), *more])
-        except OSError:  # the file may end within a row: it goes, and the error names it
-            self._stack.__exit__(*sys.exc_info())
-            raise
+        for name, score, box, track in rows:
+            more = [*[frame] * self._frames, *["" if track < 0 else str(track)] * self._tracks]
+            self._rows.writerow([path, text_cell(name), f"{score:.6f}", *(f"{side:.2f}" for side in box), *more])
 
     def close(self) -> None:
         """Finish the file."""
-        self._stack.close()
+        self._output.close()
 
     def abandon(self) -> None:
         """Discard the file; an existing file stays unchanged."""
-        with suppress(ImageError), self._stack:
-            raise ImageError
+        self._output.abandon()

@@ -1,12 +1,8 @@
 """JSON in the schema of ``darknet detector test -out``, with escaped strings."""
 
-import sys
-from contextlib import ExitStack, suppress
-from pathlib import Path
-
 from yolodsc.detection.detections import Detections
+from yolodsc.detection.outputs.text_output import Target, TextOutput
 from yolodsc.errors import ImageError
-from yolodsc.files import replacing
 from yolodsc.images import ImageArray
 from yolodsc.schemas import dump_json
 
@@ -14,10 +10,9 @@ from yolodsc.schemas import dump_json
 class JsonWriter:
     """Writes a list of frames, each as soon as it is added."""
 
-    def __init__(self, path: str | Path) -> None:
-        self._path, self._stack = path, ExitStack()
-        self._file = self._stack.enter_context(replacing(path, error=ImageError, mode="w"))
-        self._file.write("[")
+    def __init__(self, target: Target) -> None:
+        self._output = TextOutput(target)
+        self._output.write("[")
         self._frames = 0
 
     def add(self, detections: Detections, image: ImageArray) -> None:
@@ -26,20 +21,15 @@ class JsonWriter:
         separator = ",\n" if self._frames else "\n"
         self._frames += 1
         frame_id = self._frames if detections.frame is None else detections.frame
-        frame = dump_json(detections.to_darknet(frame_id=frame_id), file=self._path, error=ImageError, indent=1)
-        try:
-            self._file.write(separator + frame)
-        except OSError:  # the file may end within a frame: it goes, and the error names it
-            self._stack.__exit__(*sys.exc_info())
-            raise
+        frame = dump_json(detections.to_darknet(frame_id=frame_id), file=self._output.name, error=ImageError, indent=1)
+        self._output.write(separator + frame)
 
     def close(self) -> None:
         """End the list and finish the file."""
-        if not self._file.closed:
-            self._file.write("\n]\n")
-        self._stack.close()
+        if not self._output.closed:
+            self._output.write("\n]\n")
+        self._output.close()
 
     def abandon(self) -> None:
         """Discard the file; an existing file stays unchanged."""
-        with suppress(ImageError), self._stack:
-            raise ImageError
+        self._output.abandon()

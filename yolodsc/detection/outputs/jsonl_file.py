@@ -1,13 +1,10 @@
 """JSON Lines: one object a line for each image or frame."""
 
-import sys
-from contextlib import ExitStack, suppress
-from pathlib import Path
-from typing import IO, Any, TextIO
+from typing import Any
 
 from yolodsc.detection.detections import Detections
+from yolodsc.detection.outputs.text_output import Target, TextOutput
 from yolodsc.errors import ImageError
-from yolodsc.files import replacing
 from yolodsc.images import ImageArray
 from yolodsc.schemas import dump_json
 
@@ -17,37 +14,25 @@ class JsonlWriter:
 
     Parameters
     ----------
-    out
+    target
         A path, which is replaced when the writer is closed; or a text stream, such as standard output, which stays open.
     """
 
-    def __init__(self, out: str | Path | TextIO) -> None:
-        self._stack = ExitStack()
-        if isinstance(out, str | Path):
-            self._name = str(out)
-            self._file: IO[str] = self._stack.enter_context(replacing(out, error=ImageError, mode="w"))
-        else:
-            self._name, self._file = getattr(out, "name", "stream"), out
+    def __init__(self, target: Target) -> None:
+        self._output = TextOutput(target)
 
     def add(self, detections: Detections, image: ImageArray) -> None:
-        """One line, complete and flushed, so that a reader of the stream sees it at once."""
+        """One line; a reader of a stream sees it at once."""
         del image
-        line = dump_json(record(detections), file=self._name, error=ImageError)
-        try:
-            self._file.write(line + "\n")
-            self._file.flush()
-        except OSError:  # the file may end within a line: it goes, and the error names it
-            self._stack.__exit__(*sys.exc_info())
-            raise
+        self._output.write(dump_json(record(detections), file=self._output.name, error=ImageError) + "\n")
 
     def close(self) -> None:
         """Finish the file; a stream stays open."""
-        self._stack.close()
+        self._output.close()
 
     def abandon(self) -> None:
         """Discard the file; an existing file stays unchanged."""
-        with suppress(ImageError), self._stack:
-            raise ImageError
+        self._output.abandon()
 
 
 def record(detections: Detections) -> dict[str, Any]:

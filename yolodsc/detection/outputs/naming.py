@@ -5,6 +5,7 @@ from pathlib import Path
 
 from yolodsc import files
 from yolodsc.detection.detections import Detections
+from yolodsc.detection.video.kinds import file_name
 from yolodsc.errors import ImageError
 
 
@@ -26,7 +27,7 @@ class OutputNames:
 
     def path(self, source: str | None, *, suffix: str, addition: str = "") -> Path:
         """Return a path for an output of ``source``: its stem, ``addition`` and ``suffix``, numbered if the name is taken."""
-        stem = f"{Path(source).stem if source else 'picture'}{addition}"
+        stem = f"{Path(file_name(source)).stem if source else 'picture'}{addition}"
         first = f"{stem}{suffix}"
         number = self._numbers.get(first, 1)
         while True:

@@ -10,6 +10,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import reduce
 
+CONFIGURATION = 7
+"""Position in a thread's table of bases of the number of its tile configuration (AMX); 0: none."""
+
 
 class Loop:
     """A loop under construction: ``index`` and ``carried`` are the values of this iteration, `next` sets those of the next one."""
@@ -195,13 +198,34 @@ class IRBuilder:
         bits = self.let(f"trunc i64 {self.argument(index)} to i32")
         return self.broadcast(self.let(f"bitcast i32 {bits} to float"))
 
+    def integer_argument(self, index: int) -> str:
+        """Load the low half of argument number ``index``, an i32, into every lane."""
+        return self.broadcast_integer(self.let(f"trunc i64 {self.argument(index)} to i32"))
+
+    def broadcast_integer(self, number: str) -> str:
+        """Copy a scalar i32 to every lane."""
+        kind = f"<{self.lanes} x i32>"
+        first = self.let(f"insertelement {kind} undef, i32 {number}, i32 0")
+        return self.let(f"shufflevector {kind} {first}, {kind} undef, <{self.lanes} x i32> zeroinitializer")
+
+    def call(self, result: str, function: str, *arguments: str) -> str:
+        """Call a function of LLVM; ``arguments`` are types and values. Return the name of the result, if there is one."""
+        kinds = ", ".join(argument[: argument.rindex(" ")] for argument in arguments)
+        self.declared.add(f"declare {result} @{function}({kinds})")
+        text = f"call {result} @{function}({', '.join(arguments)})"
+        if result == "void":
+            self.do(text)
+            return ""
+        return self.let(text)
+
     def text(self) -> str:
         """Return the module."""
         body = "\n".join(self.lines)
+        declared = "".join(f"{line}\n" for line in sorted(self.declared))
         v, n = self.vector, self.lanes
         return (
             f"declare {v} @llvm.fmuladd.v{n}f32({v}, {v}, {v})\n"
             "declare i64 @llvm.smin.i64(i64, i64)\ndeclare i64 @llvm.smax.i64(i64, i64)\n"
-            f"define void @{self.name}({self.signature}) #0 {{\nentry:\n{body}\n  ret void\n}}\n"
+            f"{declared}define void @{self.name}({self.signature}) #0 {{\nentry:\n{body}\n  ret void\n}}\n"
             'attributes #0 = { nounwind "min-legal-vector-width"="512" "prefer-vector-width"="512" "frame-pointer"="none" }\n'
         )

@@ -1,6 +1,6 @@
 """The FastDSC runner: a list of steps over buffers that are allocated once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -12,8 +12,9 @@ from yolodsc.engine.fastdsc.matmul import MatmulPool, Step
 from yolodsc.engine.plan.graph import is_pool
 from yolodsc.engine.runtime.blas import single_threaded_blas
 from yolodsc.engine.runtime.entry import PlanEntry
+from yolodsc.engine.runtime.head_activation import Activation, reference_activation
 from yolodsc.jit import ForkLock
-from yolodsc.network import INPUT_INDEX, MAX_WORKING, ConvolutionalLayer, Layer, MaxpoolLayer, Network, Weights, reachable
+from yolodsc.network import INPUT_INDEX, MAX_WORKING, ConvolutionalLayer, Head, Layer, MaxpoolLayer, Network, Weights, reachable
 
 
 class FastDscRunner:
@@ -58,6 +59,15 @@ class FastDscRunner:
             else np.empty((0, *self.network.layers[index].shape), np.float32)
             for index in self._outputs
         }
+
+    def run_into(self, image: Array, out: Mapping[int, Array]) -> None:
+        """See `Runner`."""
+        for index, array in self._run(image).items():
+            out[index][:] = array
+
+    def activation(self, head: Head, x: Array, y: Array) -> Activation:
+        """See `Runner`."""
+        return reference_activation(head, x, y)
 
     def steps(self) -> list[tuple[int, Step]]:
         """Return the index of each layer that runs and its step, in order, to be timed one by one."""

@@ -5,10 +5,18 @@ Pointwise layers between tensors without halos run over the whole tensor as one 
 
 from collections.abc import Iterable
 
-from yolodsc.arrays import Array
 from yolodsc.engine.codegen.tiles import Tile, tiles
-from yolodsc.engine.operations.operation import Lowered, LoweringContext, TensorOperation, halo_calls, split, strips
-from yolodsc.engine.operations.packing import CHANNEL_GROUP, PackedProduct, contraction, pack, segment_table
+from yolodsc.engine.operations.coefficients import Coefficients, channel_group
+from yolodsc.engine.operations.operation import (
+    PRECISION_NAMES,
+    Lowered,
+    LoweringContext,
+    TensorOperation,
+    halo_calls,
+    split,
+    strips,
+)
+from yolodsc.engine.operations.packing import CHANNEL_GROUP, PackedProduct, Residual, contraction, pack, segment_table
 from yolodsc.engine.plan.layout import Buffer, Halo, Tensor, TensorView, tensors_of
 from yolodsc.engine.runtime.program import ConstantPool, Task
 from yolodsc.values import Value
@@ -59,18 +67,20 @@ class Convolution(TensorOperation, eq=False):
 
     Attributes
     ----------
-    kernel, bias
-        (F, C, K, K) and (F,), batch norm folded in.
     blocks
         First and last + 1 output block; (0, 0): all.
     """
 
-    kernel: Array
-    bias: Array
+    weights: Coefficients
     geometry: Geometry
     activation: str
     residual: TensorView | None = None
     blocks: tuple[int, int] = (0, 0)
+
+    @property
+    def precision(self) -> str:
+        """Of the products."""
+        return PRECISION_NAMES[self.weights.dtype]
 
     @property
     def reads(self) -> tuple[Buffer, ...]:
@@ -89,7 +99,7 @@ class Convolution(TensorOperation, eq=False):
         """Tasks by rows, or by output channels if the weights are larger than the input."""
         constants = context.constant_pool()
         first, last = self._blocks
-        if self.kernel.nbytes <= self._input_bytes() or context.threads == 1:
+        if self.weights.kernel.nbytes <= self._input_bytes() or context.threads == 1:
             tasks, chosen = self._tasks(context, constants, first, last, context.parts(self.macs, self.y.height))
             return Lowered((tasks,), constants, tiles=self._text(chosen))
         tasks = []
@@ -111,16 +121,18 @@ class Convolution(TensorOperation, eq=False):
         """Tasks for output blocks ``first`` to ``last`` - 1, and their tiles."""
         n, y, x = self.y.lanes, self.y, self.x
         begin = (first - self._blocks[0]) * n
-        kernel, bias = self.kernel[begin : begin + (last - first) * n], self.bias[begin : begin + (last - first) * n]
+        weights = self.weights.filters(begin, begin + (last - first) * n)
         flattened = self._flattened()
         rows, width = (1, y.height * y.width) if flattened else (y.height, y.width)
         g = self.geometry
-        chosen = tiles(context.isa, n, last - first, width)
+        method = weights.method(context.isa, x.lanes, n)
+        unroll = channel_group(method, CHANNEL_GROUP)
+        chosen = tiles(context.isa, n, last - first, width, method)
         product = pack(
-            constants, contraction(x, kernel), bias, chosen,
-            lanes=n, stride=g.stride_x * x.lanes * 4, unroll=CHANNEL_GROUP, activation=self.activation, width=width,
+            constants, weights, lambda kernel: contraction(x, kernel, unroll), chosen,
+            lanes=n, stride=g.stride_x * x.pixel, unroll=unroll, activation=self.activation, width=width, method=method,
         )  # fmt: skip
-        chunk = _Chunk(first, last, product, segment_table(constants, x, g.taps()))
+        chunk = _Chunk(first, last, product, segment_table(constants, x, g.taps(), unroll))
         if flattened:
             return self._flattened_tasks(chunk, width, parts), chosen
         row_bytes = x.blocks[0][0].row * len(x.blocks) * g.stride_y
@@ -132,7 +144,7 @@ class Convolution(TensorOperation, eq=False):
         return chunk.product.calls(
             x=x.at(0, a * g.stride_y - g.leading, -g.leading), table=chunk.table[0], segments=chunk.table[1],
             y=y.at(chunk.first, a), block_y=y.block, rows=b - a, row_x=x.blocks[0][0].row * g.stride_y, row_y=y.row,
-            residual=self._residual(chunk.first, a, 0),
+            residual=self._residual(chunk.first, a, 0), element=y.element,
         )  # fmt: skip
 
     def _flattened_tasks(self, chunk: _Chunk, width: int, parts: int) -> list[Task]:
@@ -140,27 +152,28 @@ class Convolution(TensorOperation, eq=False):
         x, y = self.x, self.y
         pixels = max(part.tile.pixels for part in chunk.product.parts)
         tasks: list[Task] = []
-        for a, b in strips(-(-width // pixels), pixels * x.lanes * 4 * len(x.blocks), parts):
+        for a, b in strips(-(-width // pixels), pixels * x.pixel * len(x.blocks), parts):
             end = min(b * pixels, width)
             start = min(a * pixels, end - pixels)
             tasks.append(
                 chunk.product.calls(
-                    x=x.at() + start * x.lanes * 4,
+                    x=x.at() + start * x.pixel,
                     table=chunk.table[0],
                     segments=chunk.table[1],
                     y=y.at(chunk.first) + start * y.pixel,
                     block_y=y.block,
                     width=end - start,
                     residual=self._residual(chunk.first, 0, start),
+                    element=y.element,
                 )
             )
         return tasks
 
-    def _residual(self, first: int, row: int, pixel: int) -> tuple[int, int, int] | None:
+    def _residual(self, first: int, row: int, pixel: int) -> Residual | None:
         if self.residual is None:
             return None
         tensor, _ = self.residual.blocks[0]
-        return self.residual.at(first, row) + pixel * tensor.pixel, tensor.block, tensor.row
+        return Residual(self.residual.at(first, row) + pixel * tensor.pixel, tensor.block, tensor.row, tensor.element)
 
     def _flattened(self) -> bool:
         """Whether all tensors are one row of pixels each."""
@@ -169,27 +182,29 @@ class Convolution(TensorOperation, eq=False):
 
     def _input_bytes(self) -> int:
         height, width = self.x.shape
-        return height * width * self.x.lanes * 4 * len(self.x.blocks)
+        return height * width * self.x.pixel * len(self.x.blocks)
 
 
 class Pointwise(Value, eq=False):
     """A 1x1 layer that is part of a fused operation: kernel (F, C, 1, 1), bias (F,)."""
 
-    kernel: Array
-    bias: Array
+    weights: Coefficients
     activation: str
 
     def packed(
         self, context: LoweringContext, constants: ConstantPool, x: TensorView, *, lanes: int, width: int
     ) -> tuple[PackedProduct, tuple[int, int]]:
         """The product over rows of ``width`` pixels of a view, and its table."""
-        blocks = -(-len(self.kernel) // lanes)
+        blocks = -(-len(self.weights.kernel) // lanes)
+        method = self.weights.method(context.isa, x.lanes, lanes)
+        unroll = channel_group(method, CHANNEL_GROUP)
+        chosen = tiles(context.isa, lanes, blocks, width, method)
         product = pack(
-            constants, contraction(x, self.kernel), self.bias, tiles(context.isa, lanes, blocks, width),
-            lanes=lanes, stride=x.lanes * 4, unroll=CHANNEL_GROUP, activation=self.activation, width=width,
+            constants, self.weights, lambda kernel: contraction(x, kernel, unroll), chosen,
+            lanes=lanes, stride=x.pixel, unroll=unroll, activation=self.activation, width=width, method=method,
         )  # fmt: skip
-        return product, segment_table(constants, x, [(0, 0)])
+        return product, segment_table(constants, x, [(0, 0)], unroll)
 
     def channels(self, first: int, last: int) -> "Pointwise":
         """Output channels ``first`` to ``last`` - 1 only."""
-        return Pointwise(self.kernel[first:last], self.bias[first:last], self.activation)
+        return Pointwise(self.weights.filters(first, last), self.activation)

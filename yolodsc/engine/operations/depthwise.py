@@ -1,12 +1,16 @@
 """Depthwise convolutions by themselves, and the parts that fused operations share with them."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from yolodsc.arrays import Array
+from yolodsc.engine.codegen.dtypes import F32, Element
 from yolodsc.engine.codegen.kernels.depthwise import DepthwiseKernel
 from yolodsc.engine.codegen.tiles import pixels
+from yolodsc.engine.operations.coefficients import Coefficients
 from yolodsc.engine.operations.convolution import Geometry
 from yolodsc.engine.operations.operation import Lowered, LoweringContext, TensorOperation, halo_calls, split
 from yolodsc.engine.plan.layout import Halo, Tensor, TensorView
@@ -17,32 +21,55 @@ TILE_PIXELS = 10
 """Pixels of a depthwise tile: with 9 taps in registers, 10 sums and a row of inputs still fit 32."""
 
 
+Addresses = dict[str, int]
+"""Arguments of a depthwise kernel that point to constants."""
+
+
 class DepthwiseFilters(Value, eq=False):
-    """A depthwise layer: filters of each lane of its input, bias, activation."""
+    """A depthwise layer: filters of each lane of its input, bias, activation.
+
+    ``unit`` is the value of 1 in the sums of a layer of bytes, whose filters are integers and whose bias is int32.
+    """
 
     kernel: Array  # (lanes of the view, K, K)
-    bias: Array  # (lanes of the view,)
+    bias: NDArray[Any]  # (lanes of the view,)
     geometry: Geometry
     activation: str
+    unit: Array | None = None  # (lanes of the view,)
 
     @classmethod
     def of(cls, view: TensorView, kernel: Array, bias: Array, geometry: Geometry, activation: str) -> "DepthwiseFilters":
         """A depthwise layer's arrays (C, 1, K, K), (C,), one row for each lane of its input."""
-        order = np.array(view.channels)
-        by_lane = np.where((order >= 0)[:, None, None], kernel[np.maximum(order, 0), 0], np.float32(0))
-        return cls(by_lane, np.where(order >= 0, bias[np.maximum(order, 0)], np.float32(0)), geometry, activation)
+        return cls(_by_lane(view, kernel[:, 0]), _by_lane(view, bias), geometry, activation)
 
-    def kernel_for(self, lanes: int, width: int, registers: int) -> DepthwiseKernel:
-        """The kernel for rows of ``width`` outputs."""
+    @classmethod
+    def of_bytes(cls, view: TensorView, weights: Coefficients, geometry: Geometry, activation: str) -> "DepthwiseFilters":
+        """The same for products of bytes: sums of a window are exact in float32."""
+        assert weights.unit is not None
+        kernel, bias = weights.kernel[:, 0].astype(np.float32), weights.start("fma")
+        return cls(_by_lane(view, kernel), _by_lane(view, bias), geometry, activation, _by_lane(view, weights.unit))
+
+    def kernel_for(self, lanes: int, width: int, registers: int, x: Element = F32, y: Element = F32) -> DepthwiseKernel:
+        """The kernel for rows of ``width`` outputs, from elements ``x`` to elements ``y``."""
         g = self.geometry
         limit = TILE_PIXELS if registers == 32 else 5
-        return DepthwiseKernel(lanes, g.size, g.stride_x, g.dilation, pixels(width, limit), self.activation)
+        activation = "linear" if y.absorbs(self.activation) else self.activation
+        shape = (lanes, g.size, g.stride_x, g.dilation, pixels(width, limit), activation)
+        return DepthwiseKernel(*shape, x.dtype, y.dtype, self.unit is not None)
 
-    def packed(self, constants: ConstantPool, lanes: int, first: int, last: int) -> tuple[int, int]:
-        """Addresses of weights ``[block][K * K][lanes]`` and biases of blocks ``first`` to ``last`` - 1."""
+    def packed(self, constants: ConstantPool, lanes: int, first: int, last: int) -> Addresses:
+        """Addresses of weights ``[block][K * K][lanes]``, biases and units of blocks ``first`` to ``last`` - 1."""
         chosen = slice(first * lanes, last * lanes)
         taps = self.kernel[chosen].reshape(last - first, lanes, -1).transpose(0, 2, 1)
-        return constants.add(taps), constants.add(self.bias[chosen])
+        arrays = {"weights": constants.add(taps), "biases": constants.add(self.bias[chosen])}
+        return arrays if self.unit is None else arrays | {"scales": constants.add(self.unit[chosen])}
+
+
+def _by_lane(view: TensorView, array: NDArray[Any]) -> NDArray[Any]:
+    """One entry of ``array`` (C, ...) for each lane of a view, zeros for lanes without a channel."""
+    out = array[np.maximum(np.array(view.channels), 0)]
+    out[np.array(view.channels) < 0] = 0
+    return out
 
 
 class Depthwise(TensorOperation, eq=False):
@@ -59,7 +86,7 @@ class Depthwise(TensorOperation, eq=False):
         """Tasks of runs of blocks times strips of rows."""
         constants = context.constant_pool()
         x, y, n = self.x, self.y, self.x.lanes
-        kernel = self.filters.kernel_for(n, y.width, context.isa.registers)
+        kernel = self.filters.kernel_for(n, y.width, context.isa.registers, x.element, y.element)
         blocks = len(x.blocks)
         parts = context.parts(self.macs * 3, y.height * blocks)
         across = min(parts, blocks)
@@ -72,7 +99,7 @@ class Depthwise(TensorOperation, eq=False):
                 tasks.append([self._call(kernel, arrays, first, last, top, end), *halo_calls(y, top, end, written)])
         return Lowered((tasks,), constants, tiles=f"{kernel.pixels}x{n}")
 
-    def _call(self, kernel: DepthwiseKernel, arrays: tuple[int, int], first: int, last: int, top: int, end: int) -> Call:
+    def _call(self, kernel: DepthwiseKernel, arrays: Addresses, first: int, last: int, top: int, end: int) -> Call:
         """Blocks ``first`` to ``last`` - 1, rows ``top`` to ``end`` - 1."""
         g, x, y = self.filters.geometry, self.x, self.y
         tensor, _ = x.blocks[first]
@@ -80,12 +107,13 @@ class Depthwise(TensorOperation, eq=False):
         return depthwise_call(
             kernel, arrays, sources, y.at(self.first_block + first, top), width=y.width, blocks=last - first,
             block_x=tensor.block, block_y=y.block, rows=end - top, row_x=tensor.row * g.stride_y, row_y=y.row,
+            elements=(x.element, y.element),
         )  # fmt: skip
 
 
 def depthwise_call(
     kernel: DepthwiseKernel,
-    arrays: tuple[int, int],
+    arrays: Addresses,
     sources: list[int],
     y: int,
     *,
@@ -96,10 +124,15 @@ def depthwise_call(
     rows: int = 1,
     row_x: int = 0,
     row_y: int = 0,
+    elements: tuple[Element, Element] = (F32, F32),
 ) -> Call:
-    """One call of a depthwise kernel; ``sources`` are the addresses of the K rows that the first output row reads."""
+    """One call of a depthwise kernel; ``sources`` are the addresses of the K rows that the first output row reads.
+
+    ``elements`` are those of input and output.
+    """
     fixed = {
-        "weights": arrays[0], "biases": arrays[1], "y": y, "blocks": blocks, "block_x": block_x, "block_y": block_y,
+        **arrays, "y": y, "blocks": blocks, "block_x": block_x, "block_y": block_y,
         "rows": rows, "row_x": row_x, "row_y": row_y, "tiles": -(-width // kernel.pixels), "tile_last": width - kernel.pixels,
     }  # fmt: skip
+    fixed |= elements[0].read_as("x") | elements[1].written_as("y")
     return Call(kernel, fixed | {f"x{k}": source for k, source in enumerate(sources)})

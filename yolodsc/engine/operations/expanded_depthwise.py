@@ -1,12 +1,21 @@
 """An expansion and the depthwise convolution after it, for small tensors.
 
-A few channels at a time are expanded into scratch memory and convolved there, in the first-level cache. The projection is an
-operation of its own.
+A few channels at a time are expanded into scratch memory, as float32, and convolved there, in the first-level cache. The projection
+is an operation of its own.
 """
 
+from yolodsc.engine.codegen.dtypes import F32
 from yolodsc.engine.operations.convolution import Pointwise
 from yolodsc.engine.operations.depthwise import DepthwiseFilters, depthwise_call
-from yolodsc.engine.operations.operation import Lowered, LoweringContext, TensorOperation, halo_calls, in_scratch, split
+from yolodsc.engine.operations.operation import (
+    PRECISION_NAMES,
+    Lowered,
+    LoweringContext,
+    TensorOperation,
+    halo_calls,
+    in_scratch,
+    split,
+)
 from yolodsc.engine.operations.packing import tiles_text
 from yolodsc.engine.plan.layout import Tensor, TensorView
 from yolodsc.engine.runtime.program import ConstantPool, Task
@@ -17,6 +26,11 @@ class ExpandedDepthwise(TensorOperation, eq=False):
 
     expand: Pointwise
     filters: DepthwiseFilters
+
+    @property
+    def precision(self) -> str:
+        """Of the expansion's products."""
+        return PRECISION_NAMES[self.expand.weights.dtype]
 
     def strided_views(self) -> tuple[TensorView, ...]:
         """The input."""
@@ -39,7 +53,7 @@ class ExpandedDepthwise(TensorOperation, eq=False):
         height, width = x.shape
         (wide,), scratch = in_scratch(Tensor(height, width, n, last - first, g.halo(height, width, y.height, y.width)))
         product, table = self.expand.channels(first * n, last * n).packed(context, constants, x, lanes=n, width=width)
-        kernel = self.filters.kernel_for(n, y.width, context.isa.registers)
+        kernel = self.filters.kernel_for(n, y.width, context.isa.registers, F32, y.element)
         calls = halo_calls(wide, 0, height)
         calls += product.calls(
             x=x.at(), table=table[0], segments=table[1], y=wide.at(), block_y=wide.block,
@@ -60,6 +74,7 @@ class ExpandedDepthwise(TensorOperation, eq=False):
                 rows=y.height,
                 row_x=wide.row * g.stride_y,
                 row_y=y.row,
+                elements=(F32, y.element),
             )
         )
         return calls + halo_calls(y, 0, y.height, (first, last)), scratch, f"{tiles_text(product)} {kernel.pixels}x{n}"

@@ -6,13 +6,13 @@ columns of the kernel, so three channels cost three channels (packed into blocks
 
 import numpy as np
 
-from yolodsc.arrays import Array
+from yolodsc.engine.codegen.dtypes import bits
 from yolodsc.engine.codegen.kernels.elementwise import AffineKernel, ClearKernel
 from yolodsc.engine.codegen.tiles import tiles
+from yolodsc.engine.operations.coefficients import Coefficients
 from yolodsc.engine.operations.convolution import Geometry
-from yolodsc.engine.operations.operation import Lowered, LoweringContext, Operation, halo_calls, split
+from yolodsc.engine.operations.operation import PRECISION_NAMES, Lowered, LoweringContext, Operation, halo_calls, split
 from yolodsc.engine.operations.packing import PackedProduct, pack
-from yolodsc.engine.operations.pool import bits
 from yolodsc.engine.plan.layout import SCRATCH, Buffer, PlanarTensor, Tensor, tagged_address
 from yolodsc.engine.runtime.program import Call, ConstantPool, Task
 
@@ -21,14 +21,18 @@ STRIP_BYTES = 96 * 1024
 
 
 class FirstConvolution(Operation, eq=False):
-    """A regular convolution of a planar tensor with few channels; ``kernel`` (F, C, K, K), ``bias`` (F,)."""
+    """A regular convolution of a planar tensor with few channels, in float32."""
 
     x: PlanarTensor
     y: Tensor
-    kernel: Array
-    bias: Array
+    weights: Coefficients
     geometry: Geometry
     activation: str
+
+    @property
+    def precision(self) -> str:
+        """Of the products."""
+        return PRECISION_NAMES[self.weights.dtype]
 
     @property
     def reads(self) -> tuple[Buffer, ...]:
@@ -45,10 +49,9 @@ class FirstConvolution(Operation, eq=False):
         constants = context.constant_pool()
         y, g = self.y, self.geometry
         channels = self.x.shape.channels
-        matrix = self.kernel.transpose(1, 2, 3, 0).reshape(channels * g.size * g.size, -1)
         chosen = tiles(context.isa, y.lanes, y.blocks, y.width)
         product = pack(
-            constants, matrix, self.bias, chosen,
+            constants, self.weights, lambda kernel: kernel.transpose(1, 2, 3, 0).reshape(channels * g.size * g.size, -1), chosen,
             lanes=y.lanes, stride=4 * g.stride_x, unroll=g.size, activation=self.activation, width=y.width,
         )  # fmt: skip
         limit = max(1, STRIP_BYTES // (channels * g.stride_y * self._row))
@@ -84,7 +87,7 @@ class FirstConvolution(Operation, eq=False):
             calls.append(self._copied(top, first, last, rows))
         calls += product.calls(
             x=tagged_address(SCRATCH, 0), table=table, segments=len(entries), y=y.at(0, a), block_y=y.block,
-            rows=b - a, row_x=row * g.stride_y, row_y=y.row,
+            rows=b - a, row_x=row * g.stride_y, row_y=y.row, element=y.element,
         )  # fmt: skip
         return calls + halo_calls(y, a, b)
 

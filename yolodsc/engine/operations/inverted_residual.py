@@ -7,25 +7,44 @@ expanded tensor never exists.
 
 from collections.abc import Iterable
 
+from yolodsc.engine.codegen.dtypes import F32, Element
 from yolodsc.engine.codegen.kernels.depthwise import DepthwiseKernel
 from yolodsc.engine.codegen.kernels.elementwise import ClearKernel
 from yolodsc.engine.operations.convolution import Pointwise
-from yolodsc.engine.operations.depthwise import DepthwiseFilters, depthwise_call
-from yolodsc.engine.operations.operation import Lowered, LoweringContext, TensorOperation, halo_calls, in_scratch, split
-from yolodsc.engine.operations.packing import PackedProduct, tiles_text
+from yolodsc.engine.operations.depthwise import Addresses, DepthwiseFilters, depthwise_call
+from yolodsc.engine.operations.operation import (
+    PRECISION_NAMES,
+    Lowered,
+    LoweringContext,
+    TensorOperation,
+    halo_calls,
+    in_scratch,
+    split,
+)
+from yolodsc.engine.operations.packing import PackedProduct, Residual, tiles_text
 from yolodsc.engine.plan.layout import Buffer, Halo, Tensor, TensorView, tensors_of, whole
 from yolodsc.engine.runtime.program import Call, Task
 from yolodsc.values import Value
 
 
 class InvertedResidual(TensorOperation, eq=False):
-    """[expand] depthwise [project [+ residual]], by strips of rows; ``wide`` is the view that the expansion would have."""
+    """[expand] depthwise [project [+ residual]], by strips of rows; ``wide`` is the view that the expansion would have.
+
+    The ring is float32; ``middle`` says how the rows that the projection reads are stored.
+    """
 
     wide: TensorView
     expand: Pointwise | None
     filters: DepthwiseFilters
     project: Pointwise | None
     residual: TensorView | None
+    middle: Element = F32
+
+    @property
+    def precision(self) -> str:
+        """Of the pointwise products."""
+        dtypes = {part.weights.dtype for part in (self.expand, self.project) if part}
+        return "+".join(sorted(PRECISION_NAMES[dtype] for dtype in dtypes)) or "f32"
 
     @property
     def reads(self) -> tuple[Buffer, ...]:
@@ -53,9 +72,10 @@ def _lowered(op: InvertedResidual, context: LoweringContext, strips: list[tuple[
     lanes, blocks = wide.lanes, len(wide.blocks)
     halo = g.halo(*op.x.shape, op.y.height, op.y.width)
     ring = Tensor(g.size, width, lanes, blocks, Halo(0, halo.left, 0, halo.right))
-    middle = Tensor(1, op.y.width, lanes, blocks)
+    middle = Tensor(1, op.y.width, lanes, blocks, element=op.middle)
     needed, scratch = in_scratch(*([ring] if op.expand else []), *([middle] if op.project else []))
-    kernel = op.filters.kernel_for(lanes, op.y.width, context.isa.registers)
+    elements = (F32 if op.expand else op.x.element, op.middle if op.project else op.y.element)
+    kernel = op.filters.kernel_for(lanes, op.y.width, context.isa.registers, *elements)
     runs = [(0, blocks)] if op.expand else list(op.x.runs())
     arrays = tuple((first, count, op.filters.packed(constants, lanes, first, first + count)) for first, count in runs)
     text = f"{kernel.pixels}x{lanes}"
@@ -67,7 +87,7 @@ def _lowered(op: InvertedResidual, context: LoweringContext, strips: list[tuple[
         view = whole(needed[-1], wide.channels)
         projection = _Product(needed[-1], *op.project.packed(context, constants, view, lanes=op.y.lanes, width=op.y.width))
         text += f" {tiles_text(projection.product)}"
-    rows = _Rows(op, kernel, arrays, expansion, projection)
+    rows = _Rows(op, kernel, elements, arrays, expansion, projection)
     return Lowered(([rows.task(a, b) for a, b in strips],), constants, scratch, text)
 
 
@@ -80,11 +100,15 @@ class _Product(Value):
 
 
 class _Rows(Value):
-    """Writes the calls of rows; ``arrays`` has (first block, blocks, addresses of weights and biases)."""
+    """Writes the calls of rows; ``arrays`` has (first block, blocks, addresses of weights and biases).
+
+    ``elements`` are those that the depthwise convolution reads and writes.
+    """
 
     op: InvertedResidual
     kernel: DepthwiseKernel
-    arrays: tuple[tuple[int, int, tuple[int, int]], ...]
+    elements: tuple[Element, Element]
+    arrays: tuple[tuple[int, int, Addresses], ...]
     expansion: _Product | None
     projection: _Product | None
 
@@ -137,6 +161,7 @@ class _Rows(Value):
                     blocks=count,
                     block_x=block_x,
                     block_y=out.block,
+                    elements=self.elements,
                 )
             )
         return calls
@@ -144,7 +169,13 @@ class _Rows(Value):
     def _projected(self, projection: _Product, y: int) -> list[Call]:
         """Output row ``y`` from the middle row."""
         op, (table, segments) = self.op, projection.table
-        residual = (op.residual.at(0, y), op.residual.blocks[0][0].block, 0) if op.residual else None
+        residual = Residual(op.residual.at(0, y), op.residual.blocks[0][0].block, 0, op.residual.element) if op.residual else None
         return projection.product.calls(
-            x=projection.tensor.at(), table=table, segments=segments, y=op.y.at(0, y), block_y=op.y.block, residual=residual
+            x=projection.tensor.at(),
+            table=table,
+            segments=segments,
+            y=op.y.at(0, y),
+            block_y=op.y.block,
+            residual=residual,
+            element=op.y.element,
         )

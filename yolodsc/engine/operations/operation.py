@@ -5,6 +5,7 @@ from typing import Self
 
 from msgspec.structs import replace
 
+from yolodsc.engine.codegen.dtypes import DType
 from yolodsc.engine.codegen.kernels.elementwise import ClearKernel
 from yolodsc.engine.plan.layout import SCRATCH, Buffer, Halo, Tensor, TensorView, with_buffers
 from yolodsc.engine.runtime.program import Call, ConstantPool, Task
@@ -13,6 +14,8 @@ from yolodsc.values import Value
 
 TASK_MACS = 100_000
 """Smallest work of a task: about 2 us; taking a task costs 0.1."""
+
+PRECISION_NAMES: Mapping[DType, str] = {"f32": "f32", "bf16": "bf16", "u8": "int8"}
 
 MOVE = 16
 """Multiply-adds in the time that a number takes from one layout to another."""
@@ -77,6 +80,11 @@ class Operation(Value, eq=False):
     name: str
     layers: tuple[int, ...]
     macs: int
+
+    @property
+    def precision(self) -> str:
+        """Precision of its products; of an operation without products, of the numbers that it writes."""
+        return PRECISION_NAMES[self.writes[0].element.dtype]
 
     @property
     def reads(self) -> tuple[Buffer, ...]:
@@ -154,7 +162,7 @@ def halo_calls(tensor: Tensor, first: int, last: int, blocks: tuple[int, int] | 
     def clear(y: int, x: int, rows: int, pixels: int) -> None:
         if rows > 0 and pixels > 0:
             area = {"y": tensor.at(start, y, x), "blocks": end - start, "block_y": tensor.block, "rows": rows, "row_y": full}
-            calls.append(Call(ClearKernel(tensor.lanes), {**area, "vectors": pixels}))
+            calls.append(Call(ClearKernel(tensor.pixel // 4), {**area, "vectors": pixels, "value": tensor.element.fill}))
 
     clear(first, -halo.left, last - first, halo.left)
     clear(first, tensor.width, last - first, halo.right)

@@ -4,13 +4,16 @@ Input lanes that hold no channel of the layer get rows of zeros, so concatenatio
 Aligned addresses are worth 8 % (measured with all arrays shifted by 4 bytes).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from yolodsc.arrays import Array
+from yolodsc.engine.codegen.dtypes import F32, DType, Element
 from yolodsc.engine.codegen.kernels.conv import ConvKernel
 from yolodsc.engine.codegen.tiles import Tile
+from yolodsc.engine.operations.coefficients import AMX, FMA, Coefficients, channels_of_word
 from yolodsc.engine.plan.layout import TensorView
 from yolodsc.engine.runtime.program import Call, ConstantPool
 from yolodsc.values import Value
@@ -26,6 +29,16 @@ class Part(Value):
     weights: int
     biases: int
     group_bytes: int
+    scales: int = 0
+
+
+class Residual(Value):
+    """What is added after the activation: address, bytes from block to block and from row to row."""
+
+    address: int
+    block: int
+    row: int
+    element: Element = F32
 
 
 class PackedProduct(Value):
@@ -39,6 +52,8 @@ class PackedProduct(Value):
         Bytes between inputs of neighbouring output pixels.
     width
         Output pixels in a row, as the tiles were chosen.
+    x, method
+        Number format of the input; the instruction, as in `DotKernel`.
     """
 
     parts: tuple[Part, ...]
@@ -47,6 +62,8 @@ class PackedProduct(Value):
     unroll: int
     activation: str
     width: int
+    x: DType = "f32"
+    method: str = FMA
 
     def calls(
         self,
@@ -60,34 +77,47 @@ class PackedProduct(Value):
         row_x: int = 0,
         row_y: int = 0,
         width: int = 0,
-        residual: tuple[int, int, int] | None = None,
+        residual: Residual | None = None,
+        element: Element = F32,
     ) -> list[Call]:
-        """Calls over ``rows`` rows; ``residual`` is (address, block bytes, row bytes) of what is added after the activation."""
+        """Calls over ``rows`` rows that store numbers as ``element``."""
         width = width or self.width
         calls = []
         for part in self.parts:
             tile = part.tile
-            kernel = ConvKernel(
-                self.lanes, tile.vectors, tile.pixels, self.stride, self.unroll, self.activation, residual is not None
-            )
             arguments = {
                 "x": x, "weights": part.weights, "biases": part.biases, "y": y + tile.first * block_y,
                 "table": table, "segments": segments, "groups": tile.groups, "group_weights": part.group_bytes,
                 "group_y": tile.vectors * block_y, "block_y": block_y, "rows": rows, "row_x": row_x, "row_y": row_y,
-                "tiles": -(-width // tile.pixels), "tile_last": width - tile.pixels,
+                "tiles": -(-width // tile.pixels), "tile_last": width - tile.pixels, **element.written_as("y"),
             }  # fmt: skip
+            if self.x == "u8":
+                arguments["scales"] = part.scales
             if residual is not None:
-                address, block_r, row_r = residual
-                arguments |= {"residual": address + tile.first * block_r, "group_residual": tile.vectors * block_r}
-                arguments |= {"block_residual": block_r, "row_residual": row_r}
-            calls.append(Call(kernel, arguments))
+                first = residual.address + tile.first * residual.block
+                arguments |= {"residual": first, "group_residual": tile.vectors * residual.block}
+                arguments |= {"block_residual": residual.block, "row_residual": residual.row, **residual.element.read_as("r")}
+            calls.append(Call(self._kernel(tile, element, residual), arguments))
         return calls
+
+    def _kernel(self, tile: Tile, element: Element, residual: Residual | None) -> ConvKernel:
+        r: DType = residual.element.dtype if residual else "f32"
+        activation = "linear" if residual is None and element.absorbs(self.activation) else self.activation
+        shape = (self.lanes, tile.vectors, tile.pixels, self.stride, self.unroll, activation, residual is not None)
+        if self.method == FMA:
+            return ConvKernel(*shape, element.dtype, r)
+        from yolodsc.engine.codegen.kernels.dot import DotKernel
+        from yolodsc.engine.codegen.kernels.tiled import TiledKernel
+
+        if self.method == AMX:
+            return TiledKernel(*shape, element.dtype, r, self.x)
+        return DotKernel(*shape, element.dtype, r, self.x, self.method)
 
 
 def pack(
     constants: ConstantPool,
-    matrix: Array,
-    bias: Array | None,
+    weights: Coefficients,
+    rows: Callable[[NDArray[Any]], NDArray[Any]],
     tiles: Sequence[Tile],
     *,
     lanes: int,
@@ -95,46 +125,66 @@ def pack(
     unroll: int,
     activation: str,
     width: int,
+    method: str = FMA,
 ) -> PackedProduct:
-    """Pack ``matrix`` (K in the order of the segments, F) and ``bias`` (F,) for the tiles."""
+    """Pack weights for the tiles; ``rows`` turns the kernel (F, C, K, K) into a matrix (K in the order of the segments, F)."""
     blocks = max(tile.first + tile.groups * tile.vectors for tile in tiles)
+    matrix = rows(weights.kernel)
     depth, filters = matrix.shape
-    padded = np.zeros((depth, blocks * lanes), np.float32)
+    padded = np.zeros((depth, blocks * lanes), matrix.dtype)
     padded[:, :filters] = matrix
-    biases = np.zeros(blocks * lanes, np.float32)
-    if bias is not None:
-        biases[:filters] = bias
-    start = constants.add(biases)
+    padded, q = (padded, 1) if method == FMA else (_stored(padded), channels_of_word(weights.dtype, method))
+    start = constants.add(_lanes(weights.start(method), blocks * lanes))
+    units = constants.add(_lanes(weights.unit, blocks * lanes)) if weights.unit is not None else 0
     parts = []
     for tile in tiles:
-        wide = tile.vectors * lanes
-        columns = padded[:, tile.first * lanes : tile.first * lanes + tile.groups * wide]
-        packed = columns.reshape(depth, tile.groups, wide).transpose(1, 0, 2)  # (groups, K, vectors * lanes)
-        parts.append(Part(tile, constants.add(packed), start + tile.first * lanes * 4, depth * wide * 4))
-    return PackedProduct(tuple(parts), lanes, stride, unroll, activation, width)
+        wide, first = tile.vectors * lanes, tile.first * lanes
+        columns = padded[:, first : first + tile.groups * wide].reshape(depth // q, q, tile.groups, wide)
+        packed = columns.transpose(2, 0, 3, 1)  # (groups, K / q, vectors * lanes, q)
+        scales = units + first * 4 if weights.unit is not None else 0
+        parts.append(Part(tile, constants.add(packed), start + first * 4, depth * wide * padded.itemsize, scales))
+    return PackedProduct(tuple(parts), lanes, stride, unroll, activation, width, weights.dtype, method)
 
 
-def channel_groups(view: TensorView) -> list[int]:
-    """For each block of a view, how many groups of `CHANNEL_GROUP` lanes must be read."""
-    return [-(-view.used(b) // CHANNEL_GROUP) for b in range(len(view.blocks))]
+def _stored(matrix: NDArray[Any]) -> NDArray[Any]:
+    """Weights as kernels read them: bytes, or the upper halves of float32."""
+    if matrix.dtype == np.int8:
+        return matrix
+    from yolodsc.precision import round_bf16
+
+    return (round_bf16(matrix).view(np.uint32) >> 16).astype(np.uint16)
 
 
-def contraction(view: TensorView, kernel: Array) -> Array:
+def _lanes(array: NDArray[Any], count: int) -> NDArray[Any]:
+    """``array`` with zeros for the lanes beyond its last number."""
+    out = np.zeros(count, array.dtype)
+    out[: len(array)] = array
+    return out
+
+
+def channel_groups(view: TensorView, unroll: int = CHANNEL_GROUP) -> list[int]:
+    """For each block of a view, how many groups of ``unroll`` lanes must be read."""
+    return [-(-view.used(b) // unroll) for b in range(len(view.blocks))]
+
+
+def contraction(view: TensorView, kernel: NDArray[Any], unroll: int = CHANNEL_GROUP) -> NDArray[Any]:
     """A kernel (F, C, KH, KW) as (taps * lanes read, F), rows of lanes without a channel are zero."""
     filters, channels = kernel.shape[:2]
     taps = kernel.reshape(filters, channels, -1).transpose(2, 1, 0)  # (taps, C, F)
     n = view.lanes
-    order = [c for b, g in enumerate(channel_groups(view)) for c in view.channels[b * n : b * n + g * CHANNEL_GROUP]]
+    order = [c for b, g in enumerate(channel_groups(view, unroll)) for c in view.channels[b * n : b * n + g * unroll]]
     if order != list(range(channels)):
-        with_zero = np.concatenate([taps, np.zeros((len(taps), 1, filters), np.float32)], axis=1)
+        with_zero = np.concatenate([taps, np.zeros((len(taps), 1, filters), kernel.dtype)], axis=1)
         taps = with_zero[:, order]
     return np.ascontiguousarray(taps).reshape(-1, filters)
 
 
-def segment_table(constants: ConstantPool, view: TensorView, taps: Sequence[tuple[int, int]]) -> tuple[int, int]:
+def segment_table(
+    constants: ConstantPool, view: TensorView, taps: Sequence[tuple[int, int]], unroll: int = CHANNEL_GROUP
+) -> tuple[int, int]:
     """Table of (byte offset from the view's first pixel, channel groups) for taps at (rows, columns); its address and length."""
     origin = view.at()
-    counts = channel_groups(view)
+    counts = channel_groups(view, unroll)
     rows = [(view.at(b, y, x) - origin, count) for y, x in taps for b, count in enumerate(counts) if count]
     return constants.add(np.array(rows, np.int64)), len(rows)
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 
 from yolodsc.arrays import Array
+from yolodsc.engine.codegen.dtypes import bits
 from yolodsc.engine.codegen.kernels.copying import LaneKernel
 from yolodsc.engine.codegen.kernels.elementwise import AffineKernel, ClearKernel
 from yolodsc.engine.operations.operation import MOVE, Lowered, LoweringContext, Operation, halo_calls, split
-from yolodsc.engine.operations.pool import bits
 from yolodsc.engine.plan.layout import Buffer, PlanarTensor, Tensor, TensorView, tensors_of
 from yolodsc.engine.runtime.program import Call, Task
 from yolodsc.values import Value
@@ -36,12 +36,12 @@ class Pack(Operation, eq=False):
             calls: list[Call] = []
             if channels % y.lanes:
                 last = {"y": y.at(y.blocks - 1, a), "blocks": 1, "rows": b - a, "row_y": y.row, "vectors": width}
-                calls.append(Call(ClearKernel(y.lanes), last))
+                calls.append(Call(ClearKernel(y.pixel // 4), last | {"value": y.element.fill}))
             for channel in range(channels):
                 block, lane = divmod(channel, y.lanes)
-                ends = {"x": self.x.at(channel, a), "y": y.at(block, a) + 4 * lane, "channels": 1, "rows": b - a}
-                walk = {"row_x": width * 4, "row_y": y.row, "pixels": width, "pixel_x": 4, "pixel_y": y.pixel}
-                calls.append(Call(LaneKernel(), ends | walk))
+                ends = {"x": self.x.at(channel, a), "y": y.at(block, a) + y.element.size * lane, "channels": 1}
+                walk = {"row_x": width * 4, "row_y": y.row, "pixels": width, "pixel_x": 4, "pixel_y": y.pixel, "rows": b - a}
+                calls.append(Call(LaneKernel(y=y.element.dtype), ends | walk | y.element.written_as("y")))
             tasks.append(calls + halo_calls(y, a, b))
         return Lowered((tasks,), context.constant_pool())
 
@@ -72,9 +72,10 @@ class Unpack(Operation, eq=False):
             for channel in range(a, b):
                 block, lane = positions[channel]
                 tensor, _ = self.x.blocks[block]
-                ends = {"x": self.x.at(block) + 4 * lane, "y": self.y.at(channel), "channels": 1, "rows": height}
+                element = tensor.element
+                ends = {"x": self.x.at(block) + element.size * lane, "y": self.y.at(channel), "channels": 1, "rows": height}
                 walk = {"row_x": tensor.row, "row_y": width * 4, "pixels": width, "pixel_x": tensor.pixel, "pixel_y": 4}
-                calls.append(Call(LaneKernel(), ends | walk))
+                calls.append(Call(LaneKernel(x=element.dtype), ends | walk | element.read_as("x")))
             tasks.append(calls)
         return Lowered((tasks,), context.constant_pool())
 

@@ -1,9 +1,9 @@
 """Pools, sums, products, upsampling: one pass over a tensor each."""
 
 import itertools
-import struct
 from typing import Literal
 
+from yolodsc.engine.codegen.dtypes import bits
 from yolodsc.engine.codegen.kernels.copying import UpsampleKernel
 from yolodsc.engine.codegen.kernels.elementwise import PairKernel
 from yolodsc.engine.codegen.kernels.pooling import AverageKernel, MaxpoolKernel, WindowKernel
@@ -17,11 +17,6 @@ PASS = 8
 """Multiply-adds in the time in which a number is read and written."""
 
 Binary = Literal["add", "multiply", "gate", "copy"]
-
-
-def bits(number: float) -> int:
-    """A float32's bits, as arguments carry them."""
-    return int(struct.unpack("<I", struct.pack("<f", number))[0])
 
 
 def pieces(context: LoweringContext, view: TensorView, rows: int, work: int) -> list[tuple[int, int, int, int]]:
@@ -79,7 +74,7 @@ class Maxpool(TensorOperation, eq=False):
     def _inner(self, first: int, count: int, top: int, end: int, width: int) -> Call:
         x, y, w = self.x, self.y, self.windows
         tensor = x.blocks[first][0]
-        kernel = MaxpoolKernel(y.lanes, w.size, w.stride_x, pixels(width, 4))
+        kernel = MaxpoolKernel(y.lanes, w.size, w.stride_x, pixels(width, 4), y.element.dtype)
         ends = {"x": x.at(first, top * w.stride_y), "y": y.at(first, top), "blocks": count, "block_x": tensor.block}
         strides = {"block_y": y.block, "rows": end - top, "row_x": tensor.row, "step_x": tensor.row * w.stride_y, "row_y": y.row}
         return Call(kernel, ends | strides | {"tiles": -(-width // kernel.pixels), "tile_last": width - kernel.pixels})
@@ -93,7 +88,7 @@ class Maxpool(TensorOperation, eq=False):
             "height": height, "width": width, "size_y": w.size, "size_x": w.size, "stride_y": w.stride_y,
             "stride_x": w.stride_x, "shift_y": w.shift, "shift_x": w.shift,
         }  # fmt: skip
-        return Call(WindowKernel(y.lanes), arguments)
+        return Call(WindowKernel(y.lanes, y.element.dtype), arguments)
 
 
 class Elementwise(TensorOperation, eq=False):
@@ -111,7 +106,8 @@ class Elementwise(TensorOperation, eq=False):
     def lower(self, context: LoweringContext) -> Lowered:
         """Tasks of runs of blocks times strips of rows."""
         y = self.y
-        kernel = PairKernel(y.lanes, self.operation, self.activation)
+        r = self.r.dtype if self.r else "f32"
+        kernel = PairKernel(y.lanes, self.operation, self.activation, self.x.dtype, r, y.element.dtype)
         work = y.height * y.width * y.blocks * y.lanes * PASS
         tasks: list[Task] = []
         for first, count, top, end in pieces(context, self.x, y.height, work):
@@ -133,11 +129,13 @@ class Elementwise(TensorOperation, eq=False):
         arguments = {
             "x": x.at(first, top), "y": y.at(first, top), "blocks": count, "block_x": tensor.block, "block_y": y.block,
             "rows": end - top, "row_x": tensor.row, "row_y": y.row, "pixels": y.width,
+            **x.element.read_as("x"), **y.element.written_as("y"),
         }  # fmt: skip
         if r is not None:
             other = r.blocks[first][0]
             gate = self.operation == "gate"
             arguments |= {"r": r.at(first, 0 if gate else top), "block_r": other.block, "row_r": 0 if gate else other.row}
+            arguments |= r.element.read_as("r")
         return Call(kernel, arguments)
 
 
@@ -155,7 +153,7 @@ class Upsample(TensorOperation, eq=False):
             tensor = x.blocks[first][0]
             ends = {"x": x.at(first, top), "y": y.at(first, top * s), "blocks": count, "block_x": tensor.block, "block_y": y.block}
             walk = {"rows": end - top, "row_x": tensor.row, "row_y": y.row, "pixels": width}
-            call = Call(UpsampleKernel(y.lanes, s), ends | walk)
+            call = Call(UpsampleKernel(y.pixel // 4, s), ends | walk)
             tasks.append([call, *halo_calls(y, top * s, end * s, (first, first + count))])
         return Lowered((tasks,), context.constant_pool())
 
@@ -174,6 +172,7 @@ class GlobalAveragePool(TensorOperation, eq=False):
                 tensor = x.blocks[first + a][0]
                 ends = {"x": x.at(first + a), "y": y.at(first + a), "blocks": b - a, "block_x": tensor.block, "block_y": y.block}
                 walk = {"rows": height, "row_x": tensor.row, "pixels": width, "scale": bits(1 / (height * width))}
+                walk |= x.element.read_as("x") | y.element.written_as("y")
                 halo = halo_calls(y, 0, 1, (first + a, first + b))
-                tasks.append([Call(AverageKernel(y.lanes), ends | walk), *halo])
+                tasks.append([Call(AverageKernel(y.lanes, x.dtype, y.element.dtype), ends | walk), *halo])
         return Lowered((tasks,), context.constant_pool())

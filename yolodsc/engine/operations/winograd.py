@@ -12,6 +12,7 @@ import numpy as np
 from yolodsc.arrays import Array, Shape
 from yolodsc.engine.codegen.kernels.winograd import WinogradInput, WinogradOutput, transformed
 from yolodsc.engine.codegen.tiles import tiles
+from yolodsc.engine.operations.coefficients import Coefficients
 from yolodsc.engine.operations.operation import Lowered, LoweringContext, TensorOperation, halo_calls, split
 from yolodsc.engine.operations.packing import CHANNEL_GROUP, PackedProduct, channel_groups, contraction, pack
 from yolodsc.engine.plan.layout import SCRATCH, Buffer, Halo, PlanarTensor, Tensor, TensorView, tagged_address
@@ -78,6 +79,11 @@ class Winograd(TensorOperation, eq=False):
     padding: int
     activation: str
     workspace: PlanarTensor | None
+
+    @property
+    def precision(self) -> str:
+        """Of the products."""
+        return "f32"
 
     @property
     def writes(self) -> tuple[Buffer, ...]:
@@ -170,10 +176,10 @@ class Winograd(TensorOperation, eq=False):
         chosen = tiles(context.isa, n, last - first, width)
         biases = np.zeros(self.y.blocks * n, np.float32)
         biases[: len(self.bias)] = self.bias
-        address = constants.add(biases)
+        address, none = constants.add(biases), np.zeros(0, np.float32)
         products = [
             pack(
-                constants, contraction(x, u[:, :, None, None]), None, chosen,
+                constants, Coefficients(u[:, :, None, None], none), lambda kernel: contraction(x, kernel), chosen,
                 lanes=n, stride=x.lanes * 4, unroll=CHANNEL_GROUP, activation="linear", width=width,
             )
             for u in transformed(self.kernel[first * n : last * n])
@@ -197,12 +203,12 @@ class Winograd(TensorOperation, eq=False):
                 ends = {"x": corner, "v": strip.v + a * across, "blocks": b - a, "block_x": tensor.block, "block_v": across}
                 walk = {"tile_rows": strip.bottom - strip.top, "tile_row_x": 4 * tensor.row, "row_x": tensor.row}
                 rest = {"tiles": strip.right - strip.left, "position_v": len(x.blocks) * across}
-                calls.append(Call(WinogradInput(x.lanes), ends | walk | rest))
+                calls.append(Call(WinogradInput(x.lanes, x.dtype), ends | walk | rest))
         return calls
 
     def _multiplied(self, packed: _Products, strip: _Strip, position: int, table: tuple[int, int]) -> list[Call]:
         """One of the 36 products."""
-        across_x, across_y = strip.tiles * self.x.lanes * 4, strip.tiles * self.y.pixel
+        across_x, across_y = strip.tiles * self.x.lanes * 4, strip.tiles * self.y.lanes * 4
         return packed.products[position].calls(
             x=strip.v + position * len(self.x.blocks) * across_x, table=table[0], segments=table[1],
             y=strip.m + (position * self.y.blocks + packed.first) * across_y, block_y=across_y, width=strip.tiles,
@@ -211,16 +217,18 @@ class Winograd(TensorOperation, eq=False):
     def _restored(self, packed: _Products, strip: _Strip, first: int, last: int) -> list[Call]:
         """Sums to pixels, for blocks ``first`` to ``last`` - 1 of the output."""
         y = self.y
-        across = strip.tiles * y.pixel
-        ends = {"m": strip.m + first * across, "biases": packed.biases + first * y.pixel, "blocks": last - first}
+        across = strip.tiles * y.lanes * 4
+        ends = {"m": strip.m + first * across, "biases": packed.biases + first * y.lanes * 4, "blocks": last - first}
         out = {"y": y.at(first, 4 * strip.top, 4 * strip.left), "block_m": across, "block_y": y.block, "row_y": y.row}
         walk = {"tile_rows": strip.bottom - strip.top, "tile_row_y": 4 * y.row, "tiles": strip.right - strip.left}
-        return [Call(WinogradOutput(y.lanes, self.activation), ends | out | walk | {"position_m": y.blocks * across})]
+        walk |= y.element.written_as("y")
+        kernel = WinogradOutput(y.lanes, self.activation, y.element.dtype)
+        return [Call(kernel, ends | out | walk | {"position_m": y.blocks * across})]
 
 
 def tile_bytes(x: TensorView, y: Tensor) -> tuple[int, int]:
     """Bytes of one tile's transformed pixels, and of its sums."""
-    return 36 * len(x.blocks) * x.lanes * 4, 36 * y.blocks * y.pixel
+    return 36 * len(x.blocks) * x.lanes * 4, 36 * y.blocks * y.lanes * 4
 
 
 def workspace_for(x: TensorView, y: Tensor) -> PlanarTensor | None:

@@ -1,15 +1,22 @@
 """Planning of regular, grouped and first convolutions, with the shortcut that they can add."""
 
+from typing import Any
+
 import numpy as np
+from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from yolodsc.arrays import Array
+from yolodsc.engine.codegen.dtypes import BF16
+from yolodsc.engine.operations.coefficients import AMX, Coefficients
 from yolodsc.engine.operations.convolution import Convolution, Geometry
 from yolodsc.engine.operations.first import FirstConvolution
+from yolodsc.engine.operations.operation import Operation
 from yolodsc.engine.operations.winograd import Winograd, workspace_for, worthwhile
 from yolodsc.engine.plan.builder import PlanBuilder
 from yolodsc.engine.plan.graph import is_sum
-from yolodsc.engine.plan.layout import TensorView, sliced, whole
-from yolodsc.network import ConvolutionalLayer, ShortcutLayer, folded
+from yolodsc.engine.plan.layout import Tensor, TensorView, sliced, whole
+from yolodsc.network import INPUT_INDEX, ConvolutionalLayer, ShortcutLayer, folded
 
 
 def convolution(builder: PlanBuilder, layer: ConvolutionalLayer) -> None:
@@ -18,38 +25,58 @@ def convolution(builder: PlanBuilder, layer: ConvolutionalLayer) -> None:
         return _grouped(builder, layer)
     source = builder.graph.sources(layer.index)[0]
     few = layer.inputs[0].channels <= 4 and layer.dilation == 1 and layer.size <= 16
-    if few and source in builder.planars and source not in builder.views:
+    exact = builder.precision.product(layer.index) == "u8" or builder.precision.element(source).dtype != "u8"
+    if few and exact and source not in builder.views and (source == INPUT_INDEX or source in builder.planars):
         return _first(builder, layer, source)
     return _regular(builder, layer, source)
 
 
 def _first(builder: PlanBuilder, layer: ConvolutionalLayer, source: int) -> None:
-    x, y = builder.planars[source], builder.tensor(layer.index, layer.shape)
+    x, y = builder.image if source == INPUT_INDEX else builder.planars[source], builder.tensor(layer.index, layer.shape)
     described = (f"first {layer.size}x{layer.size}", (layer.index,), layer.multiply_adds())
-    operation = FirstConvolution(*described, x, y, *arrays_of(builder, layer), geometry(layer), layer.activation)
+    weights = coefficients(builder, layer)
+    if weights.dtype == "f32":
+        operation: Operation = FirstConvolution(*described, x, y, weights, geometry(layer), layer.activation)
+    else:
+        element = builder.precision.element(source) if weights.dtype == "u8" else BF16
+        from yolodsc.engine.operations.interleaved_first import InterleavedFirst
+
+        operation = InterleavedFirst(*described, x, y, element, weights, geometry(layer), layer.activation)
     builder.add(operation, whole(y, layer.filters))
 
 
 def _regular(builder: PlanBuilder, layer: ConvolutionalLayer, source: int) -> None:
-    x, y = builder.view(source), builder.tensor(layer.index, layer.shape)
-    kernel, bias = arrays_of(builder, layer)
+    y = builder.tensor(layer.index, layer.shape)
     macs, out = layer.multiply_adds(), whole(y, layer.filters)
-    plain = (layer.size, layer.stride_x, layer.stride_y, layer.dilation) == (3, 1, 1, 1)
-    if plain and layer.padding <= 1 and worthwhile(layer.inputs[0].channels, layer.filters, *layer.shape[1:]):
-        arguments = (kernel, bias, layer.padding, layer.activation, workspace_for(x, y))
-        return builder.add(Winograd("winograd 3x3", (layer.index,), macs, x, y, *arguments), out)
+    if _through_winograd(builder, layer, y):
+        x = builder.view(source, None if builder.view(source).dtype == "bf16" else "f32")
+        transformed = (*arrays_of(builder, layer), layer.padding, layer.activation, workspace_for(x, y))
+        return builder.add(Winograd("winograd 3x3", (layer.index,), macs, x, y, *transformed), out)
+    weights = coefficients(builder, layer)
+    x = builder.view(source, weights.dtype)
     shortcut, residual = residual_of(builder, layer.index, out)
     layers = (layer.index, *([shortcut] if shortcut is not None else []))
+    y = builder.tensor(layers[-1], layer.shape)
     name = f"conv {layer.size}x{layer.size}"
-    return builder.add(Convolution(name, layers, macs, x, y, kernel, bias, geometry(layer), layer.activation, residual), out)
+    arguments = (weights, geometry(layer), layer.activation, residual)
+    return builder.add(Convolution(name, layers, macs, x, y, *arguments), whole(y, layer.filters))
+
+
+def _through_winograd(builder: PlanBuilder, layer: ConvolutionalLayer, y: Tensor) -> bool:
+    """Whether Winograd's method in float32 is faster than the direct one in the layer's precision."""
+    plain = (layer.size, layer.stride_x, layer.stride_y, layer.dilation) == (3, 1, 1, 1) and layer.padding <= 1
+    product = builder.precision.product(layer.index)
+    if product == "u8" or (product == "bf16" and AMX in builder.isa.bf16):
+        return False
+    return plain and worthwhile(layer.inputs[0].channels, layer.filters, *layer.shape[1:])
 
 
 def _grouped(builder: PlanBuilder, layer: ConvolutionalLayer) -> None:
     """A group at a time; if groups do not fill blocks, a block at a time, with zeros between the groups that it contains."""
     lanes, each, inputs = builder.lanes[layer.index], layer.filters // layer.groups, layer.inputs[0].channels // layer.groups
-    source = builder.view(builder.graph.sources(layer.index)[0])
+    weights = coefficients(builder, layer)
+    source = builder.view(builder.graph.sources(layer.index)[0], weights.dtype)
     y = builder.tensor(layer.index, layer.shape)
-    kernel, bias = arrays_of(builder, layer)
     step = each // lanes if each % lanes == 0 else 1
     for block in range(0, y.blocks, step):
         filters = slice(block * lanes, min((block + step) * lanes, layer.filters))
@@ -57,17 +84,18 @@ def _grouped(builder: PlanBuilder, layer: ConvolutionalLayer) -> None:
         x = sliced(source, first * inputs, (last - first) * inputs)
         macs = layer.multiply_adds() // layer.filters * (filters.stop - filters.start)
         groups = f"group {first}" if last - first == 1 else f"groups {first}-{last - 1}"
-        dense = _diagonal(kernel[filters], filters.start, each)
-        arguments = (dense, bias[filters], geometry(layer), layer.activation, None, (block, block + step))
+        part = weights.filters(filters.start, filters.stop)
+        dense = replace(part, kernel=_diagonal(part.kernel, filters.start, each))
+        arguments = (dense, geometry(layer), layer.activation, None, (block, block + step))
         builder.add(Convolution(f"conv {layer.size}x{layer.size} {groups}", (layer.index,), macs, x, y, *arguments))
     builder.set_output(layer.index, whole(y, layer.filters))
 
 
-def _diagonal(kernel: Array, first: int, each: int) -> Array:
+def _diagonal(kernel: NDArray[Any], first: int, each: int) -> NDArray[Any]:
     """Filters (F, C, K, K) from number ``first`` on, ``each`` a group, as one group: (F, groups * C, K, K) with zeros between."""
     count, channels, *size = kernel.shape
     group = (first + np.arange(count)) // each - first // each
-    out = np.zeros((count, int(group[-1]) + 1, channels, *size), np.float32)
+    out = np.zeros((count, int(group[-1]) + 1, channels, *size), kernel.dtype)
     out[np.arange(count), group] = kernel
     return out.reshape(count, -1, *size)
 
@@ -90,6 +118,19 @@ def residual_of(builder: PlanBuilder, index: int, out: TensorView) -> tuple[int 
 def arrays_of(builder: PlanBuilder, layer: ConvolutionalLayer) -> tuple[Array, Array]:
     """Kernel and bias, batch norm folded in."""
     return folded(layer, builder.network.weights[layer.index])
+
+
+def coefficients(builder: PlanBuilder, layer: ConvolutionalLayer) -> Coefficients:
+    """Weights and bias of a layer in the precision of its products."""
+    dtype = builder.precision.product(layer.index)
+    if dtype != "u8":
+        return Coefficients(*arrays_of(builder, layer), dtype)
+    from yolodsc.precision import TensorScale, integer_bias, multipliers
+
+    weights = builder.precision.weights[layer.index]
+    element = builder.precision.element(builder.graph.sources(layer.index)[0])
+    scale = TensorScale(element.scale, element.zero_point)
+    return Coefficients(weights.weights, integer_bias(weights, scale), dtype, multipliers(weights, scale), element.zero_point)
 
 
 def geometry(layer: ConvolutionalLayer) -> Geometry:

@@ -1,11 +1,13 @@
 """Planning of depthwise convolutions, fused with the pointwise layers and the shortcut around them that no other layer reads."""
 
+from yolodsc.engine.codegen.dtypes import Element
+from yolodsc.engine.operations.coefficients import Coefficients
 from yolodsc.engine.operations.convolution import Pointwise
 from yolodsc.engine.operations.depthwise import Depthwise, DepthwiseFilters
 from yolodsc.engine.operations.expanded_depthwise import ExpandedDepthwise
 from yolodsc.engine.operations.inverted_residual import InvertedResidual
 from yolodsc.engine.plan.builder import PlanBuilder
-from yolodsc.engine.plan.convolutions import arrays_of, geometry, residual_of
+from yolodsc.engine.plan.convolutions import arrays_of, coefficients, geometry, residual_of
 from yolodsc.engine.plan.graph import is_fusable, is_pointwise
 from yolodsc.engine.plan.layout import TensorView, whole
 from yolodsc.network import INPUT_INDEX, ConvolutionalLayer
@@ -16,7 +18,7 @@ SMALL = 20 * 20
 
 def depthwise(builder: PlanBuilder, layer: ConvolutionalLayer) -> None:
     """Add a depthwise layer with the layers around it that can be fused."""
-    if not is_fusable(layer):
+    if not is_fusable(layer) or builder.precision.product(layer.index) == "u8":
         return _multiplied(builder, layer)
     expand = _expansion(builder, layer)
     project = _projection(builder, layer)
@@ -41,6 +43,12 @@ def _projection(builder: PlanBuilder, layer: ConvolutionalLayer) -> Convolutiona
     return project if isinstance(project, ConvolutionalLayer) and is_pointwise(project) else None
 
 
+def _filters_of(view: TensorView, weights: Coefficients, layer: ConvolutionalLayer) -> DepthwiseFilters:
+    if weights.dtype == "u8":
+        return DepthwiseFilters.of_bytes(view, weights, geometry(layer), layer.activation)
+    return DepthwiseFilters.of(view, weights.kernel, weights.bias, geometry(layer), layer.activation)
+
+
 def _filters(builder: PlanBuilder, layer: ConvolutionalLayer, view: TensorView) -> DepthwiseFilters:
     return DepthwiseFilters.of(view, *arrays_of(builder, layer), geometry(layer), layer.activation)
 
@@ -51,15 +59,16 @@ def _wide(builder: PlanBuilder, layer: ConvolutionalLayer) -> TensorView:
 
 
 def _pointwise(builder: PlanBuilder, layer: ConvolutionalLayer) -> Pointwise:
-    return Pointwise(*arrays_of(builder, layer), layer.activation)
+    return Pointwise(coefficients(builder, layer), layer.activation)
 
 
 def _expanded(builder: PlanBuilder, layer: ConvolutionalLayer, expand: ConvolutionalLayer) -> None:
-    x = builder.view(builder.graph.sources(expand.index)[0])
+    part = _pointwise(builder, expand)
+    x = builder.view(builder.graph.sources(expand.index)[0], part.weights.dtype)
     wide, y = _wide(builder, expand), builder.tensor(layer.index, layer.shape)
     macs = expand.multiply_adds() + layer.multiply_adds()
     described = (f"expand + depthwise {layer.size}x{layer.size}", (expand.index, layer.index), macs)
-    parts = (_pointwise(builder, expand), _filters(builder, layer, wide))
+    parts = (part, _filters(builder, layer, wide))
     builder.add(ExpandedDepthwise(*described, x, y, *parts), whole(y, layer.filters))
 
 
@@ -67,12 +76,16 @@ def _inverted_residual(
     builder: PlanBuilder, layer: ConvolutionalLayer, expand: ConvolutionalLayer | None, project: ConvolutionalLayer | None
 ) -> None:
     first = expand or layer
-    x = builder.view(builder.graph.sources(first.index)[0])
+    expansion, projection = (_pointwise(builder, member) if member else None for member in (expand, project))
+    x = builder.view(builder.graph.sources(first.index)[0], expansion.weights.dtype if expansion else None)
     wide = _wide(builder, expand) if expand else x
     if project:
         y = builder.tensor(project.index, project.shape)
         out = whole(y, project.filters)
         shortcut, residual = residual_of(builder, project.index, out)
+        if shortcut is not None:
+            y = builder.tensor(shortcut, project.shape)
+            out = whole(y, project.filters)
     else:
         y = builder.tensor(layer.index, layer.shape, len(wide.blocks))
         out = whole(y, wide.channels)
@@ -81,25 +94,27 @@ def _inverted_residual(
     layers = tuple(dict.fromkeys(members))
     macs = sum(builder.network.layers[index].multiply_adds() for index in layers)
     name = " + ".join(["expand"] * bool(expand) + [f"depthwise {layer.size}x{layer.size}"] + ["project"] * bool(project))
-    parts = (
-        _pointwise(builder, expand) if expand else None,
-        _filters(builder, layer, wide),
-        _pointwise(builder, project) if project else None,
-        residual,
-    )
+    middle = _middle(builder, layer, projection)
+    parts = (expansion, _filters(builder, layer, wide), projection, residual, middle)
     builder.add(InvertedResidual(name, layers, macs, x, y, wide, *parts), out)
+
+
+def _middle(builder: PlanBuilder, layer: ConvolutionalLayer, projection: Pointwise | None) -> Element:
+    """How the output of a fused depthwise layer is stored for the projection."""
+    stored = builder.precision.element(layer.index)
+    return stored if stored.dtype == "u8" or projection is None else Element(projection.weights.dtype)
 
 
 def _multiplied(builder: PlanBuilder, layer: ConvolutionalLayer) -> None:
     """A depthwise layer by itself; with a multiplier, one pass per filter of a channel, which permutes the channels."""
     x = builder.view(builder.graph.sources(layer.index)[0])
     times = layer.filters // layer.groups
-    kernel, bias = arrays_of(builder, layer)
+    weights = coefficients(builder, layer)
     y = builder.tensor(layer.index, layer.shape, times * len(x.blocks))
     described = (f"depthwise {layer.size}x{layer.size}", (layer.index,), layer.multiply_adds() // times)
     channels: list[int] = []
     for j in range(times):
-        filters = DepthwiseFilters.of(x, kernel[j::times], bias[j::times], geometry(layer), layer.activation)
+        filters = _filters_of(x, weights.filters(j, None, times), layer)
         builder.add(Depthwise(*described, x, y, filters, j * len(x.blocks)))
         channels += [c * times + j if c >= 0 else -1 for c in x.channels]
     builder.set_output(layer.index, whole(y, channels))

@@ -1,5 +1,8 @@
 """Planning of layers that work channel by channel: pools, sums, products, activations, upsampling, concatenation."""
 
+from msgspec.structs import replace
+
+from yolodsc.engine.codegen.dtypes import F32
 from yolodsc.engine.operations.pool import Binary, Elementwise, GlobalAveragePool, Maxpool, Upsample, Windows
 from yolodsc.engine.plan.builder import PlanBuilder
 from yolodsc.engine.plan.layout import Tensor, TensorView, joined, sliced, whole
@@ -18,7 +21,8 @@ from yolodsc.network import (
 
 def route(builder: PlanBuilder, layer: RouteLayer) -> None:
     """Concatenate views; no operation."""
-    views = [builder.view(source) for source in builder.graph.sources(layer.index)]
+    dtype = builder.precision.element(layer.index).dtype
+    views = [builder.view(source, dtype) for source in builder.graph.sources(layer.index)]
     if layer.groups > 1:
         counts = [shape.channels // layer.groups for shape in layer.inputs]
         views = [sliced(view, layer.group_id * n, n) for view, n in zip(views, counts, strict=True)]
@@ -27,14 +31,14 @@ def route(builder: PlanBuilder, layer: RouteLayer) -> None:
 
 def maxpool(builder: PlanBuilder, layer: MaxpoolLayer) -> None:
     """Add a maxpool."""
-    x, y = _tensors(builder, layer)
+    x, y = _alike(builder, layer)
     windows = Windows(layer.size, layer.stride_y, layer.stride_x, layer.padding // 2)
     builder.add(Maxpool("maxpool", (layer.index,), 0, x, y, windows), whole(y, x.channels))
 
 
 def upsample(builder: PlanBuilder, layer: UpsampleLayer) -> None:
     """Add an upsampling."""
-    x, y = _tensors(builder, layer)
+    x, y = _alike(builder, layer)
     builder.add(Upsample("upsample", (layer.index,), 0, x, y, layer.stride), whole(y, x.channels))
 
 
@@ -59,6 +63,7 @@ def shortcut(builder: PlanBuilder, layer: ShortcutLayer) -> None:
     total = views[0]
     for number, view in enumerate(views[1:], 2):
         y = builder.tensor(layer.index, layer.shape, len(total.blocks))
+        y = y if number == len(views) or y.element.dtype != "u8" else replace(y, element=F32)
         last = layer.activation if number == len(views) else "linear"
         builder.add(Elementwise("shortcut", (layer.index,), 0, total, y, view, "add", last))
         total = whole(y, total.channels)
@@ -87,4 +92,10 @@ def _product(builder: PlanBuilder, layer: ScaleChannelsLayer | SamLayer, operati
 def _tensors(builder: PlanBuilder, layer: Layer) -> tuple[TensorView, Tensor]:
     """The input, and a new tensor with the same channels in the same lanes."""
     x = builder.view(builder.graph.sources(layer.index)[0])
+    return x, builder.tensor(layer.index, layer.shape, len(x.blocks))
+
+
+def _alike(builder: PlanBuilder, layer: Layer) -> tuple[TensorView, Tensor]:
+    """The input and a new tensor, both stored as the output is."""
+    x = builder.view(builder.graph.sources(layer.index)[0], builder.precision.element(layer.index).dtype)
     return x, builder.tensor(layer.index, layer.shape, len(x.blocks))

@@ -4,7 +4,7 @@ Nothing here depends on memory. A layer without kernels runs on its reference im
 and never correctness.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from yolodsc.engine.codegen.epilogue import ACTIVATIONS
 from yolodsc.engine.codegen.tiles import lanes_for
@@ -33,10 +33,13 @@ class LayerGraph:
         For each index the layers that read it.
     kept
         Indices of outputs: they cannot disappear in a fused operation.
+    stored
+        Indices of tensors that must be stored as bytes: their rounding cannot disappear either.
     """
 
-    def __init__(self, network: Network, outputs: Sequence[int]) -> None:
+    def __init__(self, network: Network, outputs: Sequence[int], stored: Collection[int] = ()) -> None:
         self.network = network
+        self.stored = frozenset(stored)
         indices = reachable(network.layers, outputs)
         self._alias: dict[int, int] = {}
         for index in indices:
@@ -66,6 +69,8 @@ class LayerGraph:
         """Whether the depthwise layer that is the only reader of a pointwise one will emit both."""
         reader = self.only_reader(index)
         layers = self.network.layers
+        if index in self.stored:
+            return False
         return reader is not None and is_pointwise(layers[index]) and is_fusable(layers[reader])
 
     def lanes(self, isa: Isa, keeps_lanes: Callable[[Layer], bool]) -> dict[int, int]:

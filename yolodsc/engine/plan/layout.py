@@ -16,6 +16,7 @@ from typing import Any
 from msgspec.structs import force_setattr
 
 from yolodsc.arrays import Shape
+from yolodsc.engine.codegen.dtypes import F32, DType, Element
 from yolodsc.errors import EngineError
 from yolodsc.values import Value
 
@@ -72,6 +73,7 @@ class Tensor(Value, eq=False):
     halo: Halo = Halo()
     base: int = ARENA
     offset: int = 0
+    element: Element = F32
     pixel: int = 0
     row: int = 0
     block: int = 0
@@ -79,7 +81,7 @@ class Tensor(Value, eq=False):
 
     def __post_init__(self) -> None:
         """Compute what follows from the other fields, once for the thousands of addresses that a plan asks for."""
-        halo, pixel = self.halo, self.lanes * 4
+        halo, pixel = self.halo, self.lanes * self.element.size
         row = (halo.left + self.width + halo.right) * pixel
         block = (halo.top + self.height + halo.bottom) * row
         block += -block % LINE
@@ -106,6 +108,11 @@ class PlanarTensor(Value, eq=False):
     offset: int = 0
 
     @property
+    def element(self) -> Element:
+        """Planar tensors hold float32."""
+        return F32
+
+    @property
     def size(self) -> int:
         """Bytes."""
         return self.shape.size * 4
@@ -125,7 +132,7 @@ class TensorView(Value):
     Attributes
     ----------
     blocks
-        (tensor, block number) in order; all tensors have the same height, width and lanes.
+        (tensor, block number) in order; all tensors have the same height, width, lanes and elements.
     channels
         The layer's channel in each lane of each block, -1 for lanes of no channel of the layer.
     """
@@ -137,6 +144,21 @@ class TensorView(Value):
     def lanes(self) -> int:
         """Channels in a block."""
         return self.blocks[0][0].lanes
+
+    @property
+    def element(self) -> Element:
+        """How the numbers are stored."""
+        return self.blocks[0][0].element
+
+    @property
+    def dtype(self) -> DType:
+        """Number format of the tensors."""
+        return self.element.dtype
+
+    @property
+    def pixel(self) -> int:
+        """Bytes of one pixel of one block."""
+        return self.blocks[0][0].pixel
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:

@@ -102,3 +102,9 @@ def keeps_lanes(layer: Layer) -> bool:
     """Whether inputs and output of a layer have the same vector length."""
     rule = RULES.get(type(layer))
     return rule is not None and rule.keeps_lanes(layer)
+
+
+def reads_blocks(layer: Layer) -> bool:
+    """Whether a layer has kernels that read blocked tensors."""
+    rule = RULES.get(type(layer))
+    return rule is not None and rule.supports(layer) and not isinstance(layer, YoloLayer)

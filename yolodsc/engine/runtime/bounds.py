@@ -119,7 +119,7 @@ class _Group(Value):
         a = dict(self.a)
         if table is not None:
             totals = np.add.reduceat(table.last - table.first, table.starts)
-            a["table_channel_groups"] = totals[table.number] / (4 * self.k["unroll"])
+            a["table_channel_groups"] = totals[table.number] / self.k["group_bytes"]
         for extent in self.kind.extents(self.k, a):
             if extent.gathers and table is not None:
                 self._gathering(extent, table)
@@ -169,16 +169,16 @@ def _gathered(group: _Group, constants: NDArray[np.uint8]) -> _SegmentTable:
     k, a = group.k, group.a
     group.one(Extent("table", a["segments"] * 16, ((a["segments"], 0 * a["segments"]),)))
     keys: dict[tuple[float, float, float], int] = {}
-    calls = (column.tolist() for column in (a["table"], a["segments"], k["unroll"]))
+    calls = (column.tolist() for column in (a["table"], a["segments"], k["group_bytes"]))
     number = [keys.setdefault(key, len(keys)) for key in zip(*calls, strict=True)]
-    offsets, counts, unrolls = np.array(list(keys)).T
+    offsets, counts, sizes = np.array(list(keys)).T
     rows, table = _runs(offsets.astype(np.int64) // 16, counts.astype(np.int64))
     pairs = constants.view(np.int64).reshape(-1, 2)[rows].astype(np.float64)  # (rows, 2) byte offset, channel groups
     if not (pairs[:, 1] >= 1).all():
         raise EngineError(f"{group.limits.regions[0].name} a segment without channels: an error of yolodsc, please report it")
     lengths = np.cumsum(counts).astype(np.int64)
     starts = lengths - counts.astype(np.int64)
-    last = pairs[:, 0] + pairs[:, 1] * 4 * unrolls[table]
+    last = pairs[:, 0] + pairs[:, 1] * sizes[table]
     return _SegmentTable(pairs[:, 0], last, starts, counts.astype(np.int64), np.array(number))
 
 

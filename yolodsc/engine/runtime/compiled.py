@@ -1,11 +1,13 @@
 """Compiling a network: plan, halos, arena, lowering, linking; each step takes values and returns new ones."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from yolodsc.engine.codegen.kernels.worker import HelperKernel, LeadKernel, WorkerKernel
+from yolodsc.engine.operations.coefficients import AMX
 from yolodsc.engine.operations.operation import Lowered, LoweringContext, Operation
 from yolodsc.engine.operations.planar import ReferenceOperation
 from yolodsc.engine.plan.layout import ARENA, CONSTANTS, SCRATCH, PlanarTensor, Tensor, tagged_address
@@ -14,9 +16,12 @@ from yolodsc.engine.plan.planner import planned
 from yolodsc.engine.runtime.bounds import Regions, check
 from yolodsc.engine.runtime.program import Constants, Program, Progress, Task, kernels_of, link
 from yolodsc.errors import EngineError
-from yolodsc.jit import Isa, compiler_for
+from yolodsc.jit import Isa, compiler_for, permitted
 from yolodsc.network import Network
 from yolodsc.values import Value
+
+if TYPE_CHECKING:
+    from yolodsc.precision import Precision, Quantization
 
 
 class LinkedOperation(Value):
@@ -26,6 +31,8 @@ class LinkedOperation(Value):
     ----------
     name, layers, macs
         As in `Operation`.
+    precision
+        Of its products; of an operation without products, of the numbers that it writes.
     layout
         Of the output: ``c16``, blocks of 16 channels; ``planar``.
     tiles
@@ -41,6 +48,7 @@ class LinkedOperation(Value):
     name: str
     layers: tuple[int, ...]
     macs: int
+    precision: str
     layout: str
     tiles: str
     bytes: int
@@ -69,10 +77,18 @@ class CompiledNetwork(Value):
 
 
 def compiled(
-    network: Network, *, threads: int, outputs: Sequence[int], isa: Isa, progress: Progress | None = None
+    network: Network,
+    *,
+    threads: int,
+    outputs: Sequence[int],
+    isa: Isa,
+    progress: Progress | None = None,
+    precision: "Precision" = "f32",
+    quantization: "Quantization | None" = None,
 ) -> CompiledNetwork:
     """Plan, lay out, lower, compile, link and check a network."""
-    placement = placed(planned(network, outputs, isa), file=str(network.cfg.file))
+    isa = isa if precision == "f32" else permitted(isa)
+    placement = placed(planned(network, outputs, isa, precision, quantization), file=str(network.cfg.file))
     outputs_, arena, pending = placement.plan.outputs, placement.arena, list(placement.plan.operations)
     del placement  # the operations in `pending` are the only ones that hold weights
     constants = Constants()
@@ -86,7 +102,8 @@ def compiled(
         regions += [_regions(network, operation, lowered, arena)] * len(lowered.phases)
         scratch = max(scratch, lowered.scratch)
         constants.take(lowered.constants)
-    workers = (WorkerKernel(), LeadKernel(), HelperKernel())
+    tiled = AMX in (*isa.bf16, *isa.int8) and precision != "f32"
+    workers = (WorkerKernel(tiled), LeadKernel(tiled), HelperKernel(tiled))
     addresses = compiler_for(isa).load([*kernels_of(phases), *workers], progress)
     program = link(phases, addresses)
     phases.clear()  # calls take more memory than the linked program
@@ -113,6 +130,7 @@ def _linked(operation: Operation, lowered: Lowered, first_phase: int) -> LinkedO
         name=operation.name,
         layers=operation.layers,
         macs=operation.macs,
+        precision=operation.precision,
         layout=f"c{out.lanes}" if isinstance(out, Tensor) else "planar",
         tiles=lowered.tiles,
         bytes=sum(buffer.size for buffer in (*operation.reads, *operation.writes)) + lowered.constants.size,

@@ -24,6 +24,8 @@ class PlanEntry(Value, kw_only=True):
         Multiplications with accumulation.
     bytes
         Read and written, weights included.
+    precision
+        Of its products; of an operation without products, of the numbers that it writes.
     run
         Runs it once more on the data of the last call.
     """
@@ -36,6 +38,7 @@ class PlanEntry(Value, kw_only=True):
     macs: int
     bytes: int
     run: Callable[[], None]
+    precision: str = "f32"
 
 
 def seconds_of(entries: Sequence[PlanEntry], whole: Callable[[], object], *, rounds: int) -> tuple[list[float], float]:

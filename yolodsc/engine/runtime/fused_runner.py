@@ -1,25 +1,29 @@
 """The fused runner: a compiled network with its buffers and threads."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from yolodsc.arrays import Array
+from yolodsc.arrays import Array, Shape
 from yolodsc.engine.operations.planar import ReferenceOperation
 from yolodsc.engine.plan.layout import ARENA, CONSTANTS, INPUT_BASE, SCRATCH, PlanarTensor
 from yolodsc.engine.runtime.blas import single_threaded_blas
 from yolodsc.engine.runtime.compiled import CompiledNetwork, LinkedOperation, compiled
 from yolodsc.engine.runtime.entry import PlanEntry
+from yolodsc.engine.runtime.head_activation import Activation, compiled_activation, reference_activation
 from yolodsc.engine.runtime.program import Progress, aligned
 from yolodsc.engine.runtime.thread_pool import ThreadPool
 from yolodsc.errors import EngineError
 from yolodsc.jit import ForkLock, Isa
-from yolodsc.network import Network
+from yolodsc.network import INPUT_INDEX, Head, Network, YoloLayer
+
+if TYPE_CHECKING:
+    from yolodsc.precision import Precision, Quantization
 
 
 class FusedRunner:
@@ -36,13 +40,23 @@ class FusedRunner:
         isa: Isa,
         progress: Progress | None = None,
         shared: CompiledNetwork | None = None,
+        precision: "Precision" = "f32",
+        quantization: "Quantization | None" = None,
     ) -> None:
-        """``shared``: what another runner of the same network, threads and outputs compiled."""
+        """``shared``: what another runner of the same network, threads, outputs and precision compiled."""
         self.network = network
         self.threads = max(1, threads)
         self.isa = isa
         self.outputs = tuple(outputs)
-        self.compiled = shared or compiled(network, threads=self.threads, outputs=outputs, isa=isa, progress=progress)
+        self.compiled = shared or compiled(
+            network,
+            threads=self.threads,
+            outputs=outputs,
+            isa=isa,
+            progress=progress,
+            precision=precision,
+            quantization=quantization,
+        )
         self._lock = ForkLock()
         self._process = 0
         self._image: Array = np.zeros(network.input_shape, np.float32)
@@ -64,6 +78,18 @@ class FusedRunner:
             self._run(image, {index: array[number] for index, array in batch.items()})
         return batch
 
+    def run_into(self, image: Array, out: Mapping[int, Array]) -> None:
+        """See `Runner`."""
+        if image.shape != self.network.input_shape:
+            raise ValueError(f"image of shape {image.shape}; expected {tuple(self.network.input_shape)}")
+        self._run(image, out)
+
+    def activation(self, head: Head, x: Array, y: Array) -> Activation:
+        """See `Runner`."""
+        if isinstance(head, YoloLayer):
+            return compiled_activation(self.isa, head, x, y)
+        return reference_activation(head, x, y)
+
     def clone(self) -> Self:
         """Another runner of the same compiled network, with separate buffers and threads."""
         return type(self)(self.network, threads=self.threads, outputs=self.outputs, isa=self.isa, shared=self.compiled)
@@ -74,15 +100,20 @@ class FusedRunner:
             PlanEntry(
                 name=operation.name,
                 layers=operation.layers,
-                shape=self.network.layers[operation.layers[-1]].shape if operation.layers else self.network.input_shape,
+                shape=self._shape(operation),
                 layout=operation.layout,
                 tile=operation.tiles,
                 macs=operation.macs,
+                precision=operation.precision,
                 bytes=operation.bytes,
                 run=partial(self._repeat, operation),
             )
             for operation in self.compiled.operations
         ]
+
+    def _shape(self, operation: LinkedOperation) -> Shape:
+        index = operation.layers[-1] if operation.layers else INPUT_INDEX
+        return self.network.input_shape if index == INPUT_INDEX else self.network.layers[index].shape
 
     def close(self) -> None:
         """Release threads and memory."""
@@ -117,7 +148,7 @@ class FusedRunner:
         self._bases = bases
         self._pool = ThreadPool(self.compiled.program, self.compiled.workers, bases)
 
-    def _run(self, image: Array, out: dict[int, Array]) -> None:
+    def _run(self, image: Array, out: Mapping[int, Array]) -> None:
         with self._lock.held(), self._hold():
             if self._process != os.getpid():
                 self._open()

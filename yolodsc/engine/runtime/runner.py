@@ -1,10 +1,13 @@
 """`Runner`: what every backend returns for a network."""
 
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Protocol, Self
 
 from yolodsc.arrays import Array
 from yolodsc.engine.runtime.entry import PlanEntry
+from yolodsc.engine.runtime.head_activation import Activation
+from yolodsc.network import Head
 
 
 class Runner(Protocol):
@@ -23,6 +26,17 @@ class Runner(Protocol):
         """Outputs by layer index for (C, H, W), each of its layer's shape; for (N, C, H, W) with N in front.
 
         The arrays are new; the caller may modify them.
+        """
+        ...
+
+    def run_into(self, image: Array, out: Mapping[int, Array]) -> None:
+        """Write the outputs for one image (C, H, W) into arrays of the layers' shapes."""
+        ...
+
+    def activation(self, head: Head, x: Array, y: Array) -> Activation:
+        """The function that writes the activations of the first boxes of ``x`` (entries, N) into ``y``.
+
+        The bits are those that the head's output has in this backend. ``head`` must be based on anchors, N a multiple of 16.
         """
         ...
 

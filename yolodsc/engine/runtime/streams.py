@@ -4,7 +4,7 @@ On many images, streams of one thread each are faster than one stream of as many
 phase. Program, kernels and weights are shared; each stream has a separate arena and scratch memory (nano: 2.7 MB).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from queue import SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -14,7 +14,9 @@ from yolodsc.jit import at_child
 
 if TYPE_CHECKING:
     from yolodsc.engine.runtime.entry import PlanEntry
+    from yolodsc.engine.runtime.head_activation import Activation
     from yolodsc.engine.runtime.runner import Runner
+    from yolodsc.network import Head
 
 
 class Streams:
@@ -34,6 +36,19 @@ class Streams:
             return runner(images)
         finally:
             idle.put(runner)
+
+    def run_into(self, image: Array, out: Mapping[int, Array]) -> None:
+        """See `Runner`."""
+        idle = self._idle
+        runner = idle.get()
+        try:
+            runner.run_into(image, out)
+        finally:
+            idle.put(runner)
+
+    def activation(self, head: "Head", x: Array, y: Array) -> "Activation":
+        """See `Runner`."""
+        return self._runners[0].activation(head, x, y)
 
     def entries(self) -> list["PlanEntry"]:
         """The plan, which all streams share."""

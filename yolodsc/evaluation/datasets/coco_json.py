@@ -12,7 +12,7 @@ from yolodsc.evaluation.datasets.coco_schema import CocoDetection, Image, coco_g
 from yolodsc.evaluation.datasets.darknet_schema import DarknetFrame, darknet_frames, is_darknet
 from yolodsc.evaluation.datasets.dataset import Dataset, DetectionRows, InputReport
 from yolodsc.evaluation.metrics.tables import GroundTruth
-from yolodsc.files import MAX_DATA_BYTES, text_of
+from yolodsc.files import MAX_DATA_BYTES, is_file, text_of
 from yolodsc.schemas import parse_json
 
 _LONE_BACKSLASH = re.compile(r'\\(?!["\\/])')
@@ -48,7 +48,8 @@ def read_coco(path: Path, report: InputReport, *, images: Path | None = None) ->
         np.array([_number(entry.area) for entry in rows], np.float64),
     )
     sizes = np.array([(_number(entry.width), _number(entry.height)) for entry in entries], np.float64).reshape(-1, 2)
-    paths = None if images is None else _paths(images, entries, path)
+    folder = images or _folder_of(entries, path)
+    paths = None if folder is None else _paths(folder, entries, path)
     return Dataset(
         tuple(categories.values()), tuple(str(entry.id) for entry in entries), ground_truth, sizes, paths, categories=categories
     )
@@ -56,6 +57,15 @@ def read_coco(path: Path, report: InputReport, *, images: Path | None = None) ->
 
 def _number(given: float | None) -> float:
     return np.nan if given is None else given
+
+
+def _folder_of(images: Sequence[Image], path: Path) -> Path | None:
+    """The folder of the images where COCO, Roboflow and others keep it; None if the first image is in none of them."""
+    split = path.stem.rsplit("_", 1)[-1]  # instances_val2017.json
+    beside, above = path.parent, path.parent.parent
+    candidates = (beside, beside / "images", above, above / "images", above / split, above / "images" / split, beside / split)
+    first = images[0].file_name or ""
+    return next((folder for folder in candidates if first and is_file(folder / first)), None)
 
 
 def _paths(folder: Path, images: Sequence[Image], path: Path) -> tuple[Path, ...]:

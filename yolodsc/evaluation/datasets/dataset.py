@@ -117,6 +117,8 @@ def to_table(dataset: Dataset, rows: DetectionRows, report: InputReport) -> Dete
     if not numbers.all():
         report.problem(f"{np.count_nonzero(~numbers)} detections with scores or boxes that are no numbers: left out")
     kept = (image >= 0) & (class_id >= 0) & numbers
+    if len(kept) and not kept.any():
+        raise DatasetError(f"none of {len(kept)} detections can be used: {report.notes[-1] if report.notes else 'no numbers'}")
     limits = dataset.limits if rows.open else None
     return DetectionTable(image[kept], class_id[kept], rows.score[kept], rows.boxes_xyxy[kept], limits)
 

@@ -10,40 +10,15 @@ import numpy as np
 from yolodsc.darknet import read_names
 from yolodsc.errors import DatasetError
 from yolodsc.evaluation.datasets.dataset import Dataset, DetectionRows, InputReport, ground_truth_of, image_sizes, images_in
+from yolodsc.evaluation.datasets.labels import labels_of, listed_images
 from yolodsc.evaluation.metrics.tables import Doubles
-from yolodsc.files import exists, is_file, text_of
+from yolodsc.files import is_file, text_of
 from yolodsc.schemas import MAX_FINITE
 
 MAX_DIGITS = 9
 """Of a class number; longer ones are names."""
 Format = Literal["yolo", "cartucho", "rafael"]
 Corners = Literal["auto", "xywh", "xyxy"]
-_CUT = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".tiff")
-_FOLDERS = tuple((f"/images/{part}/", f"/labels/{part}/") for part in ("train2017", "val2017", "train2014", "val2014"))
-
-
-def label_path(image: str) -> Path:
-    """Where Darknet looks for the labels of an image (``utils.c: replace_image_to_label``)."""
-    text = image.strip().replace("\\", "/")
-    for image_folder, label_folder in (*_FOLDERS, ("/JPEGImages/", "/labels/")):
-        text = text.replace(image_folder, label_folder, 1)
-    path = Path(text)
-    return path.with_suffix(".txt") if path.suffix.lower() in _CUT else Path(text + ".txt")
-
-
-def label_file(image: str) -> Path | None:
-    """An image's label file: where Darknet looks, or in ``labels`` beside a folder ``images``; None where there is none.
-
-    Of endings that Darknet does not know (``.webp``), ``a.webp.txt`` comes before ``a.txt``.
-    """
-    usual = label_path(image)
-    candidates = [usual, usual.with_name(Path(image.replace("\\", "/")).stem + ".txt")]
-    for candidate in tuple(candidates):
-        parts = candidate.parts
-        if "images" in parts[:-1]:
-            last = len(parts) - 1 - parts[::-1].index("images")
-            candidates.append(Path(*parts[:last], "labels", *parts[last + 1 :]))
-    return next((candidate for candidate in candidates if is_file(candidate)), None)
 
 
 def read_folder(
@@ -56,13 +31,36 @@ def read_folder(
     images: Path | None = None,
 ) -> Dataset:
     """Ground truth: a folder of label files, or (``yolo``) a list of images; ``images`` says where the images lie."""
-    paths = _listed(source) if is_file(source) else None
-    files = _labels_of(paths) if paths else _label_files(source)
+    if is_file(source):
+        return read_labelled(listed_images(source), form, report, names=names, corners=corners)
+    files = _label_files(source)
+    paths = _beside(source, _ids(files), images) if form == "yolo" or images else None
+    return _read(files, paths, form, report, names=tuple(names) or _names_of(source), corners=corners)
+
+
+def read_labelled(
+    images: Sequence[Path], form: Format, report: InputReport, *, names: Sequence[str] = (), corners: Corners = "auto"
+) -> Dataset:
+    """Ground truth of images, from the label file of each; an image without one has no objects, which is reported."""
+    files = labels_of(images)
+    missing = [file for file in files if not is_file(file)]
+    if missing:
+        report.problem(f"{missing[0]}: no such file; {len(missing)} of {len(files)} images are taken as images without objects")
+    return _read(files, tuple(images), form, report, names=names, corners=corners)
+
+
+def _read(
+    files: Sequence[Path],
+    paths: tuple[Path, ...] | None,
+    form: Format,
+    report: InputReport,
+    *,
+    names: Sequence[str],
+    corners: Corners,
+) -> Dataset:
     ids = _ids(paths or files)
-    if paths is None and (form == "yolo" or images):
-        paths = _beside(source, ids, images)
     sizes = np.full((len(ids), 2), np.nan) if paths is None else image_sizes(paths)
-    known = tuple(names) or _names_of(source)
+    known = tuple(names)
     rows = _labelled(files, form, report, names=known, corners=corners, sizes=sizes)
     classes = known + tuple(sorted({row[1] for row in rows} - set(known), key=_natural))
     ground_truth = ground_truth_of([(image, classes.index(name), box, difficult) for image, name, box, difficult in rows])
@@ -73,7 +71,7 @@ def read_folder(
 
 def mark_difficult(dataset: Dataset, listed: Path, report: InputReport) -> Dataset:
     """The dataset with the objects of Darknet's ``difficult=`` list: the images in the same order, with labels of their own."""
-    files = _labels_of(_listed(listed))
+    files = labels_of(listed_images(listed))
     if len(files) != len(dataset.ids):
         raise DatasetError(f"{listed}: {len(files)} images; expected the {len(dataset.ids)} of the ground truth, in its order")
     rows = _labelled(files, "yolo", report, names=dataset.names, corners="auto", sizes=dataset.sizes)
@@ -113,26 +111,6 @@ def _labelled(
     return [(entry[0], _named(entry[1], names), box, entry[3]) for entry, box in zip(entries, boxes, strict=True)]
 
 
-def _listed(source: Path) -> tuple[Path, ...]:
-    """The images of a list, one a line; relative ones as they stand, or beside the list."""
-    lines = text_of(source, error=DatasetError, errors="surrogateescape").splitlines()
-    if any("\0" in line for line in lines):
-        raise DatasetError(f"{source}: has NUL bytes; expected a list of paths, one a line")
-    paths = [Path(line.strip().replace("\\", "/")) for line in lines if line.strip()]
-    if not paths:
-        raise DatasetError(f"{source}: empty; expected one image a line")
-    return tuple(path if path.is_absolute() or exists(path) else source.parent / path for path in paths)
-
-
-def _labels_of(images: Sequence[Path]) -> list[Path]:
-    """The label files of images, those that are missing where Darknet looks for them; a `DatasetError` for none at all."""
-    files = [label_file(str(image)) for image in images]
-    candidates = [label_path(str(image)) for image in images]
-    if not any(files):
-        raise DatasetError(f"no label files of {len(files)} images; looked for {candidates[0]} first")
-    return [file or expected for file, expected in zip(files, candidates, strict=True)]
-
-
 def _label_files(folder: Path) -> list[Path]:
     listed = (path for path in folder.glob("*.txt") if path.name not in {"classes.txt", "train.txt", "test.txt"})
     files = sorted(path for path in listed if is_file(path))
@@ -156,26 +134,44 @@ def _names_of(source: Path) -> tuple[str, ...]:
 def _lines(path: Path, columns: int, form: Format, report: InputReport) -> Iterator[tuple[str, list[float], bool]]:
     """Class, numbers and the word ``difficult`` of each line; class names may have blanks, YOLO's numbers don't."""
     if not is_file(path):
-        report.problem(f"{path}: no such file; taken as an image without objects")
         return
-    lines = text_of(path, error=DatasetError).splitlines()
-    for number, line in enumerate(lines, 1):
+    scored = 0
+    for number, line in enumerate(text_of(path, error=DatasetError).splitlines(), 1):
         words = line.replace(",", " ").split()
         if not words:
             continue
         difficult = words[-1] == "difficult"
         words = words[:-1] if difficult else words
         try:
-            numbers = [float(word) for word in words[-columns:]]
-            if (
-                len(words) <= columns
-                or (form == "yolo" and len(words) > columns + 1)
-                or not all(abs(n) <= MAX_FINITE for n in numbers)
-            ):
-                raise ValueError
-            yield " ".join(words[:-columns]), numbers, difficult
+            label, numbers = _yolo_line(words, columns) if form == "yolo" else _line(words, columns)
         except ValueError:
             report.problem(f"{path.name}:{number}: {line.strip()[:40]!r} is no class and {columns} numbers; skipped")
+            continue
+        scored += form == "yolo" and columns == 4 and len(words) == 6
+        yield label, numbers, difficult
+    if scored:
+        report.note(f"{path.name}: {scored} lines have a sixth column, which is not part of ground truth (a score); ignored")
+
+
+def _line(words: Sequence[str], columns: int) -> tuple[str, list[float]]:
+    """Class name and the last ``columns`` words as numbers; a `ValueError` unless the line has them."""
+    numbers = [float(word) for word in words[-columns:]]
+    if len(words) <= columns or not all(abs(n) <= MAX_FINITE for n in numbers):
+        raise ValueError
+    return " ".join(words[:-columns]), numbers
+
+
+def _yolo_line(words: Sequence[str], columns: int) -> tuple[str, list[float]]:
+    """The same for YOLO: a score after the box is left aside in ground truth, and a polygon stands for its bounding box."""
+    if columns == 4 and len(words) == 6:
+        words = words[:5]
+    if columns == 4 and len(words) >= 7 and len(words) % 2:
+        label, points = _line(words, len(words) - 1)
+        left, right, top, bottom = min(points[0::2]), max(points[0::2]), min(points[1::2]), max(points[1::2])
+        return label, [(left + right) / 2, (top + bottom) / 2, right - left, bottom - top]
+    if len(words) != columns + 1:
+        raise ValueError
+    return _line(words, columns)
 
 
 def _corners(numbers: Doubles, form: Format, corners: Corners, sizes: Doubles, what: str, report: InputReport) -> Doubles:

@@ -64,7 +64,10 @@ def _mean(values: Doubles) -> float:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Groups:
-    """Detections that count, by class and image, best first: rows, ranks in their group, keys ``class * images + image`` (n,)."""
+    """The detections that count, by class and image, best first.
+
+    Shapes: rows, ranks in the group and keys ``class * images + image`` (n,).
+    """
 
     rows: Ints
     rank: Ints

@@ -98,10 +98,9 @@ def right_by_rank(outcomes: NDArray[np.uint8], class_id: Ints, rank: Ints, limit
     """
     ranges, steps = outcomes.shape[0], outcomes.shape[1]
     counts = np.zeros((len(limits), ranges, steps, classes), np.int64)
-    for a in range(ranges):
-        for t in range(steps):
-            for j in range(outcomes.shape[2]):
-                if outcomes[a, t, j] == RIGHT:
-                    for limit in range(len(limits)):
-                        counts[limit, a, t, class_id[j]] += rank[j] < limits[limit]
+    for a, t in np.ndindex(ranges, steps):
+        for j in range(outcomes.shape[2]):
+            if outcomes[a, t, j] == RIGHT:
+                for limit in range(len(limits)):
+                    counts[limit, a, t, class_id[j]] += rank[j] < limits[limit]
     return counts

@@ -44,7 +44,7 @@ def best_overlap(
 def coco_iou(
     x1: float, y1: float, x2: float, y2: float, area: float, objects: Doubles, o: int, crowd: bool
 ) -> float:  # pragma: no cover
-    """IoU of a detection with row ``o`` of ``objects`` (M, 4) (``maskApi.c: bbIou``); for a crowd, relative to the detection."""
+    """IoU with row ``o`` of ``objects`` (M, 4), relative to the detection alone if that is a crowd (``maskApi.c: bbIou``)."""
     width = min(x2, objects[o, 2]) - max(x1, objects[o, 0])
     height = min(y2, objects[o, 3]) - max(y1, objects[o, 1])
     if width <= 0.0 or height <= 0.0:

@@ -4,6 +4,7 @@ Programs report results that differ by 2 to 17 points for the same detections. E
 nothing else in the package knows the name of a rule.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -152,6 +153,13 @@ def rules_named(names: str) -> tuple[Rule, ...]:
     if unknown or not requested:
         raise OptionError(f"rules {names}: {unknown or 'nothing'} is no rule; expected some of {', '.join(RULES)}")
     return tuple(RULES[name] for name in dict.fromkeys(requested))
+
+
+def with_headline(rules: Sequence[Rule], name: str) -> tuple[Rule, ...]:
+    """The rules with the one of this name first; it is added if it is not among them."""
+    if name not in RULES:
+        raise OptionError(f"rule={name}: expected one of {', '.join(RULES)}", parameter="rule")
+    return (next((rule for rule in rules if rule.name == name), RULES[name]), *(rule for rule in rules if rule.name != name))
 
 
 def adjust_rule(rule: Rule, *, iou: float | None = None, difficult: Literal["drop", "list"] = "drop") -> Rule:

@@ -18,7 +18,7 @@ from yolodsc.images.jpeg.kernels import KERNELS, Progress
 from yolodsc.images.jpeg.markers import Component, Frame, Scan, parse
 from yolodsc.jit import Kernel
 
-__all__ = ["KERNELS", "decode_jpeg", "read_jpeg"]
+__all__ = ["KERNELS", "Admit", "decode_jpeg", "jpeg_content", "read_jpeg"]
 
 MAX_BYTES = 2**28
 """Maximum bytes of a file; no JPEG of `markers.MAX_PIXELS` pixels is longer."""
@@ -33,6 +33,12 @@ def read_jpeg(
     path: Path, *, channels: int = 3, admit: Admit | None = None, progress: Progress | None = None
 ) -> NDArray[np.uint8] | None:
     """Decode a file as `decode_jpeg` does; return None also if the file cannot be read."""
+    content = jpeg_content(path)
+    return None if content is None else decode_jpeg(content, channels=channels, admit=admit, progress=progress)
+
+
+def jpeg_content(path: Path) -> bytes | None:
+    """Return the content of a JPEG file; None for other files, and for those that cannot be read or are too long."""
     try:
         if not is_file(path) or path.stat().st_size > MAX_BYTES:
             return None
@@ -40,10 +46,9 @@ def read_jpeg(
             if file.read(2) != START:
                 return None
             file.seek(0)
-            content = file.read()
+            return file.read()
     except OSError:
         return None
-    return decode_jpeg(content, channels=channels, admit=admit, progress=progress)
 
 
 def decode_jpeg(

@@ -2,6 +2,7 @@
 
 import re
 import struct
+from functools import lru_cache
 from itertools import accumulate
 
 import numpy as np
@@ -155,23 +156,12 @@ class _Parser:
             raise ValueError
 
     def _tables(self, body: bytes) -> None:
-        while body:
-            wide, number = body[0] >> 4, body[0] & 15
-            table = np.empty(64, np.int32)
-            table[ZIGZAG] = np.frombuffer(body, ">u2" if wide else np.uint8, 64, 1)
-            self.quantisation[number] = table
-            body = body[1 + 64 * (1 + bool(wide)) :]
+        self.quantisation |= _quantisation_tables(body)
 
     def _codes(self, body: bytes) -> None:
-        while body:
-            number = (body[0] >> 4) * 4 + (body[0] & 15)
-            counts, total = body[1:17], sum(body[1:17])
-            used = accumulate(count << (15 - i) for i, count in enumerate(counts))
-            if (body[0] & 15) > 3 or total > 256 or len(body) < 17 + total or max(used) > 1 << 16:
-                raise ValueError
-            self.counts[number] = np.frombuffer(counts, np.uint8)
-            self.symbols[number, :total] = np.frombuffer(body, np.uint8, total, 17)
-            body = body[17 + total :]
+        for number, counts, symbols in _huffman_tables(body):
+            self.counts[number] = counts
+            self.symbols[number, : len(symbols)] = symbols
 
     def _scan(self, body: bytes, start: int) -> int:
         """Record a scan and return the position of the next marker."""
@@ -205,7 +195,42 @@ class _Parser:
         return stop
 
 
+@lru_cache(maxsize=64)
+def _quantisation_tables(body: bytes) -> dict[int, NDArray[np.int32]]:
+    """Tables by number. Files of one camera or program have equal segments, so results are kept."""
+    tables: dict[int, NDArray[np.int32]] = {}
+    while body:
+        wide, number = body[0] >> 4, body[0] & 15
+        table = np.empty(64, np.int32)
+        table[ZIGZAG] = np.frombuffer(body, ">u2" if wide else np.uint8, 64, 1)
+        table.flags.writeable = False
+        tables[number] = table
+        body = body[1 + 64 * (1 + bool(wide)) :]
+    return tables
+
+
+@lru_cache(maxsize=64)
+def _huffman_tables(body: bytes) -> tuple[tuple[int, NDArray[np.uint8], NDArray[np.uint8]], ...]:
+    """Number, numbers of codes by length (16,), and symbols of each table of a segment."""
+    tables = []
+    while body:
+        number = (body[0] >> 4) * 4 + (body[0] & 15)
+        counts, total = body[1:17], sum(body[1:17])
+        used = accumulate(count << (15 - i) for i, count in enumerate(counts))
+        if (body[0] & 15) > 3 or number > 7 or total > 256 or len(body) < 17 + total or max(used) > 1 << 16:
+            raise ValueError
+        tables.append((number, np.frombuffer(counts, np.uint8), np.frombuffer(body, np.uint8, total, 17)))
+        body = body[17 + total :]
+    return tuple(tables)
+
+
 def _frame(kind: int, body: bytes) -> Frame:
+    return Frame(kind == _PROGRESSIVE, *_geometry(body))
+
+
+@lru_cache(maxsize=64)
+def _geometry(body: bytes) -> tuple[int, int, int, int, int, int, tuple[Component, ...]]:
+    """Width, height, largest sampling factors, units across and down, and the components."""
     precision, height, width, count = struct.unpack_from(">BHHB", body)
     parts = [(body[6 + 3 * i], body[7 + 3 * i] >> 4, body[7 + 3 * i] & 15, body[8 + 3 * i]) for i in range(count)]
     if precision != 8 or not height or not width or height * width > MAX_PIXELS or count not in (1, 3):
@@ -220,4 +245,4 @@ def _frame(kind: int, body: bytes) -> Frame:
         size = -(-width * component_h // h), -(-height * component_v // v)
         components.append(Component(number, component_h, component_v, table, *size, *blocks, offset))
         offset += blocks[0] * blocks[1]
-    return Frame(kind == _PROGRESSIVE, width, height, h, v, units_x, units_y, tuple(components))
+    return width, height, h, v, units_x, units_y, tuple(components)

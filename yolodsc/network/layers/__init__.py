@@ -24,6 +24,7 @@ from yolodsc.network.layers.reorg3d import Reorg3dLayer
 from yolodsc.network.layers.route import RouteLayer
 from yolodsc.network.layers.sam import SamLayer
 from yolodsc.network.layers.scale_channels import ScaleChannelsLayer
+from yolodsc.network.layers.shift_channels import ShiftChannelsLayer
 from yolodsc.network.layers.shortcut import ShortcutLayer
 from yolodsc.network.layers.softmax import SoftmaxLayer
 from yolodsc.network.layers.upsample import UpsampleLayer
@@ -39,11 +40,14 @@ LAYER_TYPES: dict[str, type[Layer]] = {
     "avgpool": AvgpoolLayer,
     "avg": AvgpoolLayer,
     "route": RouteLayer,
+    "route_lhalf": RouteLayer,
     "shortcut": ShortcutLayer,
     "upsample": UpsampleLayer,
     "reorg": ReorgLayer,
     "reorg3d": Reorg3dLayer,
     "scale_channels": ScaleChannelsLayer,
+    "control_channels": ScaleChannelsLayer,
+    "shift_channels": ShiftChannelsLayer,
     "sam": SamLayer,
     "dropout": DropoutLayer,
     "batchnorm": BatchnormLayer,
@@ -58,6 +62,8 @@ LAYER_TYPES: dict[str, type[Layer]] = {
     "normalization": NormalizationLayer,
     "lrn": NormalizationLayer,
     "implicit": ImplicitLayer,
+    "implicit_add": ImplicitLayer,
+    "implicit_mul": ImplicitLayer,
     "empty": EmptyLayer,
     "silence": EmptyLayer,
     "blank": EmptyLayer,
@@ -66,7 +72,7 @@ LAYER_TYPES: dict[str, type[Layer]] = {
     "region": RegionLayer,
     "detection": DetectionLayer,
 }
-"""Section names, Darknet's aliases included (``parser.c: string_to_layer_type``)."""
+"""Section names, Darknet's aliases included (``parser.c: string_to_layer_type``), and those of yolor's PyTorch program."""
 
 UNSUPPORTED_TYPES = frozenset("rnn gru lstm crnn conv_lstm history contrastive deconvolutional deconv iseg l2norm logistic".split())
 """Sections of Darknet that are not supported."""

@@ -1,6 +1,6 @@
 """``[activation]``: an activation as a separate layer (``activation_layer.c``)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import ClassVar, Self
 
 from yolodsc.arrays import Array
@@ -13,16 +13,21 @@ FOREIGN_NAMES = {"silu": "swish"}
 
 
 def named_activation(section: Section, default: str) -> str:
-    """The activation of a section.
+    """The activation of a section, by Darknet's name.
 
-    Darknet runs ReLU under a name that it does not know (``activations.c: get_activation``), so a network with such a name means
-    one function in Darknet and another elsewhere. A `CfgError` names both alternatives.
+    Darknet runs ReLU under a name that it does not know (``activations.c: get_activation``). Cfg files of yolov7 and yolor contain
+    ``silu`` and were trained with swish, so swish is run; `foreign_activation` gives the remark.
     """
-    name = section.text("activation", default)
+    name = section.text("activation", default) or default
+    return FOREIGN_NAMES[name] if name in FOREIGN_NAMES else section.choice("activation", default, ACTIVATION_NAMES)
+
+
+def foreign_activation(section: Section) -> Iterator[str]:
+    """A remark if the activation has a name of other programs."""
+    name = section.text("activation") or ""
     if name in FOREIGN_NAMES:
-        choice = f"expected activation=relu for Darknet's boxes or activation={FOREIGN_NAMES[name]} for those of other programs"
-        raise section.error(f"activation={name}: Darknet does not know it and runs ReLU; {choice}", key="activation")
-    return section.choice("activation", default, ACTIVATION_NAMES)
+        meaning = f"activation={name} is run as {FOREIGN_NAMES[name]}, as in the programs that train with it"
+        yield f"{meaning}; Darknet does not know the name and runs ReLU: activation=relu gives Darknet's boxes"
 
 
 class ActivationLayer(Layer, kw_only=True):

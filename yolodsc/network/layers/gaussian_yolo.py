@@ -30,6 +30,11 @@ class GaussianYoloLayer(AnchorHead, kw_only=True):
 
     yolo_point: str
 
+    @property
+    def point_offset(self) -> float:
+        """Offset from the predicted point to the centre, in box sizes."""
+        return _POINTS[self.yolo_point]
+
     @classmethod
     def build(cls, section: Section, preceding: Preceding) -> Self:
         """Darknet: ``parser.c: parse_gaussian_yolo``."""
@@ -38,11 +43,14 @@ class GaussianYoloLayer(AnchorHead, kw_only=True):
 
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
         """Darknet: ``forward_gaussian_yolo_layer``: logistic of all but the means of w and h; x and y scaled."""
-        raw = self.entries(inputs[0])  # (anchors, 9 + classes, H, W)
-        out = logistic(raw)
-        out[:, [4, 6]] = raw[:, [4, 6]]
+        return self.activated(self.entries(inputs[0])).reshape(self.shape)
+
+    def activated(self, entries: Array) -> Array:
+        """The activations of boxes (anchors, 9 + classes, ...)."""
+        out = logistic(entries)
+        out[:, [4, 6]] = entries[:, [4, 6]]
         out[:, [0, 2]] = self.stretched(out[:, [0, 2]])
-        return out.reshape(self.shape)
+        return out
 
     def decode(self, output: Array, *, input_shape: Shape, thresh: float) -> Candidates:
         """Darknet: ``get_gaussian_yolo_box``, ``get_gaussian_yolo_detections``."""
@@ -51,7 +59,7 @@ class GaussianYoloLayer(AnchorHead, kw_only=True):
         with np.errstate(over="ignore"):
             sizes = np.exp(found[:, [4, 6]]) * self.anchor_sizes(anchors, input_shape)
         points = centres(found[:, [0, 2]], rows, columns, self.shape)
-        boxes = np.concatenate([points + np.float32(_POINTS[self.yolo_point]) * sizes, sizes], axis=1)
+        boxes = np.concatenate([points + np.float32(self.point_offset) * sizes, sizes], axis=1)
         certainty = 1 - found[:, [1, 3, 5, 7]].mean(axis=1)
         scores = class_scores(found[:, 8], found[:, 9:] * certainty[:, None], thresh)
         return Candidates(boxes, found[:, 8], scores)

@@ -9,7 +9,7 @@ from yolodsc.network.layer import Layer, Preceding, Weights
 
 
 class ImplicitLayer(Layer, kw_only=True):
-    """The output is the weights, (filters, atoms, 1)."""
+    """The output is the weights, (filters, atoms, 1); ``[implicit_add]`` and ``[implicit_mul]`` of yolor are the same section."""
 
     type: ClassVar[str] = "implicit"
     training: ClassVar[frozenset[str]] = frozenset({"mean", "std"})

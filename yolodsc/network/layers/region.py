@@ -90,11 +90,15 @@ class RegionLayer(Head, kw_only=True):
 
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
         """Darknet: ``forward_region_layer`` of AlexeyAB: x and y stay raw until they are decoded."""
-        out = inputs[0].reshape(len(self.anchors), -1, *self.shape[1:]).copy()
+        return self.activated(inputs[0].reshape(len(self.anchors), -1, *self.shape[1:])).reshape(self.shape)
+
+    def activated(self, entries: Array) -> Array:
+        """The activations of boxes (anchors, coords + 1 + classes, ...), without those of x and y."""
+        out = entries.copy()
         first, last = self.objectness + 1, self.objectness + 1 + self.classes
         if not self.background:
             out[:, first - 1] = logistic(out[:, first - 1])
-        for anchor in out:  # (coords + 1 + classes, H, W)
+        for anchor in out:  # (coords + 1 + classes, ...)
             if self.tree:
                 anchor[first:last] = self.tree.softmax(anchor[first:last])
             elif self.softmax:
@@ -102,7 +106,7 @@ class RegionLayer(Head, kw_only=True):
                 anchor[start:last] = softmax(anchor[start:last])
             elif self.profile.region_scores == "logistic":
                 anchor[first:last] = logistic(anchor[first:last])
-        return out.reshape(self.shape)
+        return out
 
     def decode(self, output: Array, *, input_shape: Shape, thresh: float) -> Candidates:
         """Darknet: ``get_region_box``, ``custom_get_region_detections``."""

@@ -21,12 +21,12 @@ class RouteLayer(Layer, kw_only=True):
 
     @classmethod
     def build(cls, section: Section, preceding: Preceding) -> Self:
-        """Darknet: ``parser.c: parse_route``."""
+        """Darknet: ``parser.c: parse_route``. ``[route_lhalf]`` of yolor is the first of two groups."""
         listed = section.layer_indices("layers")
         if not listed:
             raise section.error("names no layers; expected layers=…")
         sources = tuple(preceding.resolve(section, "layers", index) for index in listed)
-        groups = section.integer("groups", 1, minimum=1)
+        groups = section.integer("groups", 2 if section.type == "route_lhalf" else 1, minimum=1)
         group_id = section.integer("group_id", 0, minimum=0)
         if group_id >= groups:
             raise section.error(f"group_id={group_id} of groups={groups}; expected 0 to {groups - 1}", key="group_id")

@@ -11,7 +11,7 @@ from yolodsc.network.reference.activations import activate
 
 
 class ScaleChannelsLayer(Layer, kw_only=True):
-    """The layer ``from`` times the gates from the layer before.
+    """The layer ``from`` times the gates from the layer before; ``[control_channels]`` of yolor exchanges the two.
 
     Attributes
     ----------
@@ -32,13 +32,14 @@ class ScaleChannelsLayer(Layer, kw_only=True):
         if not section.has("from"):
             raise section.error("names no layer; expected from=…")
         source = preceding.resolve(section, "from", section.integer("from", 0))
-        shape, gates = preceding.shape(source), preceding.input
+        sources = (source, preceding.previous) if section.type == "control_channels" else (preceding.previous, source)
+        gates, shape = map(preceding.shape, sources)
         scale_wh = section.flag("scale_wh")
         expected = (1, *shape[1:]) if scale_wh else (shape.channels, 1, 1)
         if gates != expected:
             raise section.error(f"gates of {gates} for an input of {shape}; expected {'x'.join(map(str, expected))}")
         return cls(
-            **preceding.fields(section, shape, sources=(preceding.previous, source)),
+            **preceding.fields(section, shape, sources=sources),
             scale_wh=scale_wh,
             activation=named_activation(section, "linear"),
         )

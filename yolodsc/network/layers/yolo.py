@@ -128,11 +128,15 @@ class YoloLayer(AnchorHead, kw_only=True):
 
     def forward(self, inputs: Sequence[Array], weights: Weights) -> Array:
         """Darknet: ``forward_yolo_layer``: logistic of all entries but the sizes, then the scaling of x and y."""
-        out = self.entries(inputs[0]).copy()  # (anchors, 5 + classes, H, W)
+        return self.activated(self.entries(inputs[0])).reshape(self.shape)
+
+    def activated(self, entries: Array) -> Array:
+        """The activations of boxes (anchors, 5 + classes, ...)."""
+        out = entries.copy()
         if not self.new_coords:
             out[:, :2], out[:, 4:] = logistic(out[:, :2]), logistic(out[:, 4:])
         out[:, :2] = self.stretched(out[:, :2])
-        return out.reshape(self.shape)
+        return out
 
     def decode(self, output: Array, *, input_shape: Shape, thresh: float) -> Candidates:
         """Darknet: ``get_yolo_box``, ``get_yolo_detections``."""

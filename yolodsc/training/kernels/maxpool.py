@@ -15,14 +15,14 @@ def forward(x: Array, window: PoolingWindow, out: Array) -> None:
     (height, width), (out_height, out_width) = x.shape[2:], out.shape[2:]
     planes, rows = x.reshape(-1, height, width), out.reshape(-1, out_width)
     for r in range(len(rows)):
-        plane, top = planes[r // out_height], r % out_height * stride_y - padding
+        pixels, top = planes[r // out_height], r % out_height * stride_y - padding
         lines = range(max(top, 0), min(top + size, height))
         for j in range(out_width):
             left = j * stride_x - padding
             best = np.finfo(np.float32).min
             for v in lines:
                 for u in range(max(left, 0), min(left + size, width)):
-                    best = max(best, plane[v, u])
+                    best = max(best, pixels[v, u])
             rows[r, j] = best
 
 

@@ -8,22 +8,50 @@ from typing import Literal
 
 import numpy as np
 
+from yolodsc.engine.codegen.dtypes import BYTES, DType, Load, Store, affine_arguments, loader, storer
 from yolodsc.engine.codegen.epilogue import ACTIVATIONS
 from yolodsc.engine.codegen.extent import ONE, Columns, Extent, tiled
 from yolodsc.engine.codegen.generated import GeneratedKernel
 from yolodsc.engine.codegen.ir_builder import IRBuilder
 
+PAIR_NAMES = ("x", "r", "y", "blocks", "block_x", "block_r", "block_y", "rows", "row_x", "row_r", "row_y", "pixels")
+
 
 class PairKernel(GeneratedKernel):
-    """``y = activation(x + r)`` or ``activation(x * r)``; for ``gate``, r has one vector per block (squeeze and excite)."""
+    """``y = activation(x + r)`` or ``activation(x * r)``; for ``gate``, r has one vector per block (squeeze and excite).
+
+    Every operand has its number format, so that ``copy`` converts.
+    """
 
     lanes: int
     operation: Literal["add", "multiply", "gate", "copy"]
     activation: str
+    x: DType = "f32"
+    r: DType = "f32"
+    y: DType = "f32"
 
-    arguments = ("x", "r", "y", "blocks", "block_x", "block_r", "block_y", "rows", "row_x", "row_r", "row_y", "pixels")
     gathers = False
-    fixed = ("lanes", "pair", "gated")
+    fixed = ("lanes", "pair", "gated", "x_pixel", "r_pixel", "y_pixel")
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Names of the arguments, in the order of a call."""
+        return (*PAIR_NAMES, *affine_arguments(x=self.x, r=self.r, y=self.y))
+
+    @property
+    def x_pixel(self) -> int:
+        """Bytes of a pixel of one block of ``x``."""
+        return self.lanes * BYTES[self.x]
+
+    @property
+    def r_pixel(self) -> int:
+        """Bytes of a pixel of one block of ``r``."""
+        return self.lanes * BYTES[self.r]
+
+    @property
+    def y_pixel(self) -> int:
+        """Bytes of a pixel of one block of ``y``."""
+        return self.lanes * BYTES[self.y]
 
     @property
     def pair(self) -> bool:
@@ -38,45 +66,53 @@ class PairKernel(GeneratedKernel):
     @staticmethod
     def extents(k: Columns, a: Columns) -> list[Extent]:
         """Return what calls read and write."""
-        width, blocks, rows, pixels = k["lanes"] * 4, a["blocks"], a["rows"], a["pixels"]
-        row = (pixels, width)
-        r_walk = ((blocks, a["block_r"]), (rows, a["row_r"] * k["pair"]), (pixels, width * k["pair"]))
+        blocks, rows, pixels = a["blocks"], a["rows"], a["pixels"]
+        x, r, y = (k[f"{name}_pixel"] for name in "xry")
+        r_walk = ((blocks, a["block_r"]), (rows, a["row_r"] * k["pair"]), (pixels, r * k["pair"]))
         return [
-            Extent("x", width, ((blocks, a["block_x"]), (rows, a["row_x"]), row)),
-            Extent("r", width * np.maximum(k["pair"], k["gated"]), r_walk),
-            Extent("y", width, ((blocks, a["block_y"]), (rows, a["row_y"]), row), writes=True),
+            Extent("x", x, ((blocks, a["block_x"]), (rows, a["row_x"]), (pixels, x))),
+            Extent("r", r * np.maximum(k["pair"], k["gated"]), r_walk),
+            Extent("y", y, ((blocks, a["block_y"]), (rows, a["row_y"]), (pixels, y)), writes=True),
         ]
 
     def emit(self, name: str) -> str:
         """Return the LLVM IR of the kernel."""
         c = IRBuilder(name, self.lanes)
-        width = self.lanes * 4
+        load_x, load_r, store = self._ends(c)
         x, y = c.pointer(0), c.pointer(2)
         r = c.pointer(1) if self.operation != "copy" else x
         blocks, block_x, block_r, block_y, rows, row_x, row_r, row_y, pixels = (c.argument(i) for i in range(3, 12))
         with c.loop(blocks, [("ptr", x), ("ptr", r), ("ptr", y)]) as block:
             x0, r0, y0 = block.carried
-            gate = c.load(r0) if self.gated else ""
+            gate = load_r(r0) if self.gated else ""
             with c.loop(rows, [("ptr", x0), ("ptr", r0), ("ptr", y0)]) as row:
                 x1, r1, y1 = row.carried
-                with c.loop(pixels, [("i64", "0")]) as pixel:
-                    value = c.load(x1, pixel.carried[0])
-                    other = c.load(r1, pixel.carried[0]) if self.pair else gate
+                with c.loop(pixels, [("ptr", x1), ("ptr", r1), ("ptr", y1)]) as pixel:
+                    x2, r2, y2 = pixel.carried
+                    value = load_x(x2)
                     if self.operation != "copy":
-                        value = c.arith("fadd" if self.operation == "add" else "fmul", value, other)
-                    c.store(ACTIVATIONS[self.activation](c, value), y1, pixel.carried[0])
-                    pixel.next(c.add(pixel.carried[0], width))
+                        value = c.arith("fadd" if self.operation == "add" else "fmul", value, load_r(r2) if self.pair else gate)
+                    store(ACTIVATIONS[self.activation](c, value), y2)
+                    pixel.next(c.at(x2, self.x_pixel), c.at(r2, self.r_pixel), c.at(y2, self.y_pixel))
                 row.next(c.at(x1, row_x), c.at(r1, row_r), c.at(y1, row_y))
             block.next(c.at(x0, block_x), c.at(r0, block_r), c.at(y0, block_y))
         return c.text()
 
+    def _ends(self, c: IRBuilder) -> tuple[Load, Load, Store]:
+        index = {argument: number for number, argument in enumerate(self.arguments)}
+        x, r, y = ((index.get(f"scale_{n}", 0), index.get(f"zero_{n}", 0)) for n in "xry")
+        return loader(c, self.x, x), loader(c, self.r, r), storer(c, self.y, y)
+
 
 class ClearKernel(GeneratedKernel):
-    """Zeros for ``blocks`` x ``rows`` x ``vectors``: the halo that a k x k convolution reads."""
+    """Zeros for ``blocks`` x ``rows`` x ``vectors``: the halo that a k x k convolution reads.
+
+    A vector has ``lanes`` x 4 bytes, whatever the number format; the low 32 bits of ``value`` are what zeros are stored as.
+    """
 
     lanes: int
 
-    arguments = ("y", "blocks", "block_y", "rows", "row_y", "vectors")
+    arguments = ("y", "blocks", "block_y", "rows", "row_y", "vectors", "value")
     gathers = False
     fixed = ("lanes",)
 
@@ -92,10 +128,11 @@ class ClearKernel(GeneratedKernel):
         c = IRBuilder(name, self.lanes)
         y = c.pointer(0)
         blocks, block_y, rows, row_y, vectors = (c.argument(i) for i in range(1, 6))
+        value = c.float_argument(6)
         with c.loop(blocks, [("ptr", y)]) as block:
             with c.loop(rows, [("ptr", block.carried[0])]) as row:
                 with c.loop(vectors, [("ptr", row.carried[0])]) as vector:
-                    c.store(c.constant(0.0), vector.carried[0])
+                    c.store(value, vector.carried[0])
                     vector.next(c.at(vector.carried[0], self.lanes * 4))
                 row.next(c.at(row.carried[0], row_y))
             block.next(c.at(block.carried[0], block_y))

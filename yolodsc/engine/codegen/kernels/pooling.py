@@ -1,10 +1,11 @@
 """Pooling kernels: maxima of windows, means of channels."""
 
 import math
-from functools import reduce
+from functools import partial, reduce
 
 import numpy as np
 
+from yolodsc.engine.codegen.dtypes import BYTES, DType, Store, affine_arguments, load_bytes, loader, store_bytes, storer
 from yolodsc.engine.codegen.extent import Column, Columns, Extent, tiled
 from yolodsc.engine.codegen.generated import GeneratedKernel
 from yolodsc.engine.codegen.ir_builder import IRBuilder
@@ -16,21 +17,40 @@ def _clipped(first: Column, count: Column, stride: Column, shift: Column, size: 
     return np.maximum(start, 0), np.maximum(np.maximum(end, 0) + 1, np.minimum(end + size, side))
 
 
+AVERAGE_NAMES = ("x", "y", "blocks", "block_x", "block_y", "rows", "row_x", "pixels", "scale")
+
+
 class AverageKernel(GeneratedKernel):
     """The mean of each channel: one vector per block. Rows are summed first, which keeps the error of long sums small."""
 
     lanes: int
+    x: DType = "f32"
+    y: DType = "f32"
 
-    arguments = ("x", "y", "blocks", "block_x", "block_y", "rows", "row_x", "pixels", "scale")
     gathers = False
-    fixed = ("lanes",)
+    fixed = ("lanes", "x_pixel", "y_pixel")
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Names of the arguments, in the order of a call."""
+        return (*AVERAGE_NAMES, *affine_arguments(x=self.x, y=self.y))
+
+    @property
+    def x_pixel(self) -> int:
+        """Bytes of a pixel of one block of the input."""
+        return self.lanes * BYTES[self.x]
+
+    @property
+    def y_pixel(self) -> int:
+        """Bytes of a pixel of one block of the output."""
+        return self.lanes * BYTES[self.y]
 
     @staticmethod
     def extents(k: Columns, a: Columns) -> list[Extent]:
         """Return what calls read and write."""
-        width, blocks = k["lanes"] * 4, a["blocks"]
-        x_walk = ((blocks, a["block_x"]), (a["rows"], a["row_x"]), (a["pixels"], width))
-        return [Extent("x", width, x_walk), Extent("y", width, ((blocks, a["block_y"]),), writes=True)]
+        x, y, blocks = k["x_pixel"], k["y_pixel"], a["blocks"]
+        x_walk = ((blocks, a["block_x"]), (a["rows"], a["row_x"]), (a["pixels"], x))
+        return [Extent("x", x, x_walk), Extent("y", y, ((blocks, a["block_y"]),), writes=True)]
 
     def emit(self, name: str) -> str:
         """Return the LLVM IR of the kernel; ``scale`` is 1 / (rows * pixels)."""
@@ -38,15 +58,18 @@ class AverageKernel(GeneratedKernel):
         x, y = c.pointer(0), c.pointer(1)
         blocks, block_x, block_y, rows, row_x, pixels = (c.argument(i) for i in range(2, 8))
         scale, zero = c.float_argument(8), c.constant(0.0)
+        index = {argument: number for number, argument in enumerate(self.arguments)}
+        x_affine, y_affine = ((index.get(f"scale_{n}", 0), index.get(f"zero_{n}", 0)) for n in "xy")
+        load, store = loader(c, self.x, x_affine), storer(c, self.y, y_affine)
         with c.loop(blocks, [("ptr", x), ("ptr", y)]) as block:
             x0, y0 = block.carried
             with c.loop(rows, [("ptr", x0), (c.vector, zero)]) as row:
                 x1, total = row.carried
                 with c.loop(pixels, [("ptr", x1), (c.vector, zero)]) as pixel:
                     x2, part = pixel.carried
-                    pixel.next(c.at(x2, self.lanes * 4), c.arith("fadd", part, c.load(x2)))
+                    pixel.next(c.at(x2, self.x_pixel), c.arith("fadd", part, load(x2)))
                 row.next(c.at(x1, row_x), c.arith("fadd", total, pixel.carried[1]))
-            c.store(c.arith("fmul", row.carried[1], scale), y0)
+            store(c.arith("fmul", row.carried[1], scale), y0)
             block.next(c.at(x0, block_x), c.at(y0, block_y))
         return c.text()
 
@@ -55,18 +78,24 @@ class WindowKernel(GeneratedKernel):
     """Maxima of windows clipped at the edges of the tensor (any size, stride and shift; no window may be empty)."""
 
     lanes: int
+    dtype: DType = "f32"
 
     arguments = (
         "x", "y", "blocks", "block_x", "block_y", "row_x", "row_y", "first_row", "rows", "first_column", "columns",
         "height", "width", "size_y", "size_x", "stride_y", "stride_x", "shift_y", "shift_x",
     )  # fmt: skip
     gathers = False
-    fixed = ("lanes",)
+    fixed = ("pixel",)
+
+    @property
+    def pixel(self) -> int:
+        """Bytes of a pixel of one block."""
+        return self.lanes * BYTES[self.dtype]
 
     @staticmethod
     def extents(k: Columns, a: Columns) -> list[Extent]:
         """Return what calls read and write; an empty window still reads one pixel."""
-        width, blocks, walk = k["lanes"] * 4, a["blocks"], (a["blocks"], a["block_x"])
+        width, blocks, walk = k["pixel"], a["blocks"], (a["blocks"], a["block_x"])
         top, bottom = _clipped(a["first_row"], a["rows"], a["stride_y"], a["shift_y"], a["size_y"], a["height"])
         left, right = _clipped(a["first_column"], a["columns"], a["stride_x"], a["shift_x"], a["size_x"], a["width"])
         first, last = top * a["row_x"] + left * width, (bottom - 1) * a["row_x"] + (right - 1) * width
@@ -76,7 +105,7 @@ class WindowKernel(GeneratedKernel):
     def emit(self, name: str) -> str:
         """Return the LLVM IR of the kernel; ``y`` points to the pixel (first_row, first_column)."""
         c = IRBuilder(name, self.lanes)
-        width = self.lanes * 4
+        width = self.pixel
         x, y = c.pointer(0), c.pointer(1)
         g = {n: c.argument(i) for i, n in enumerate(self.arguments) if i > 1}
         with c.loop(g["blocks"], [("ptr", x), ("ptr", y)]) as block:
@@ -87,7 +116,7 @@ class WindowKernel(GeneratedKernel):
                 with c.loop(g["columns"], [("ptr", row.carried[0])]) as column:
                     left, wide = self._window(c, column.index, g, "first_column", "_x", "width")
                     corner = c.at(above, c.mul(left, width))
-                    c.store(self._window_maximum(c, corner, tall, wide, g["row_x"]), column.carried[0])
+                    self._window_maximum(c, corner, column.carried[0], tall, wide, g["row_x"])
                     column.next(c.at(column.carried[0], width))
                 row.next(c.at(row.carried[0], g["row_y"]))
             block.next(c.at(x0, g["block_x"]), c.at(y0, g["block_y"]))
@@ -99,20 +128,33 @@ class WindowKernel(GeneratedKernel):
         low, high = c.maximum(start, 0), c.minimum(c.add(start, g["size" + axis]), g[side])
         return low, c.sub(high, low)
 
-    def _window_maximum(self, c: IRBuilder, corner: str, tall: str, wide: str, row_x: str) -> str:
-        """Return the maximum of a window; NaN, which no maximum keeps, is tracked in parallel at no cost in time."""
+    def _window_maximum(self, c: IRBuilder, corner: str, y: str, tall: str, wide: str, row_x: str) -> None:
+        """Store the maximum of a window."""
+        if self.dtype == "u8":
+            return self._byte_maximum(c, corner, y, tall, wide, row_x)
+        load = loader(c, self.dtype)
         kind, bits = c.vector, f"<{c.lanes} x i32>"
+        # NaN, which no maximum keeps, is tracked in parallel at no cost in time
         with c.loop(tall, [("ptr", corner), (kind, c.constant(-math.inf)), (bits, c.integers(0))]) as down:
             x1, *so_far = down.carried
             with c.loop(wide, [("ptr", x1), (kind, so_far[0]), (bits, so_far[1])]) as right:
                 x2, best, nan = right.carried
-                value = c.load(x2)
+                value = load(x2)
                 mask = c.let(f"sext <{c.lanes} x i1> {c.nan_mask(value)} to {bits}")
-                right.next(c.at(x2, self.lanes * 4), c.vector_maximum(best, value), c.let(f"or {bits} {nan}, {mask}"))
+                right.next(c.at(x2, self.pixel), c.vector_maximum(best, value), c.let(f"or {bits} {nan}, {mask}"))
             down.next(c.at(x1, row_x), *right.carried[1:])
         _, best, nan = down.carried
         whole = c.let(f"or {bits} {nan}, {c.let(f'bitcast {kind} {best} to {bits}')}")
-        return c.let(f"bitcast {bits} {whole} to {kind}")
+        return storer(c, self.dtype)(c.let(f"bitcast {bits} {whole} to {kind}"), y)
+
+    def _byte_maximum(self, c: IRBuilder, corner: str, y: str, tall: str, wide: str, row_x: str) -> None:
+        kind = f"<{c.lanes} x i8>"
+        with c.loop(tall, [("ptr", corner), (kind, "zeroinitializer")]) as down:
+            with c.loop(wide, [("ptr", down.carried[0]), (kind, down.carried[1])]) as right:
+                x2, best = right.carried
+                right.next(c.at(x2, self.pixel), byte_maximum(c, best, load_bytes(c, x2)))
+            down.next(c.at(down.carried[0], row_x), right.carried[1])
+        store_bytes(c, down.carried[1], y)
 
 
 class MaxpoolKernel(GeneratedKernel):
@@ -122,15 +164,21 @@ class MaxpoolKernel(GeneratedKernel):
     size: int
     stride: int
     pixels: int
+    dtype: DType = "f32"
 
     arguments = ("x", "y", "blocks", "block_x", "block_y", "rows", "row_x", "step_x", "row_y", "tiles", "tile_last")
     gathers = False
-    fixed = ("lanes", "size", "stride", "pixels")
+    fixed = ("pixel", "size", "stride", "pixels")
+
+    @property
+    def pixel(self) -> int:
+        """Bytes of a pixel of one block."""
+        return self.lanes * BYTES[self.dtype]
 
     @staticmethod
     def extents(k: Columns, a: Columns) -> list[Extent]:
         """Return what calls read and write."""
-        width, blocks, rows, tiles = k["lanes"] * 4, a["blocks"], a["rows"], (a["tiles"], 0 * k["lanes"])
+        width, blocks, rows, tiles = k["pixel"], a["blocks"], a["rows"], (a["tiles"], 0 * k["pixel"])
         x_shift, y_shift = tiled(a["tile_last"], k["stride"] * width), tiled(a["tile_last"], width)
         columns = (k["pixels"] - 1) * k["stride"] + k["size"]
         x_walk = ((blocks, a["block_x"]), (rows, a["step_x"]), (k["size"], a["row_x"]), tiles)
@@ -140,7 +188,7 @@ class MaxpoolKernel(GeneratedKernel):
     def emit(self, name: str) -> str:
         """Return the LLVM IR of the kernel; ``step_x`` is ``stride`` rows."""
         c = IRBuilder(name, self.lanes)
-        width = self.lanes * 4
+        width = self.pixel
         x, y = c.pointer(0), c.pointer(1)
         blocks, block_x, block_y, rows, row_x, step_x, row_y, tiles, last = (c.argument(i) for i in range(2, 11))
         with c.loop(blocks, [("ptr", x), ("ptr", y)]) as block:
@@ -155,14 +203,26 @@ class MaxpoolKernel(GeneratedKernel):
         return c.text()
 
     def _tile(self, c: IRBuilder, x: str, row_x: str, y: str) -> None:
-        width = self.lanes * 4
+        width = self.pixel
+        load, store = loader(c, self.dtype) if self.dtype != "u8" else partial(load_bytes, c), self._store(c)
         columns: list[list[str]] = [[] for _ in range((self.pixels - 1) * self.stride + self.size)]
         for _ in range(self.size):
             for k, column in enumerate(columns):
-                column.append(c.load(x, k * width))
+                column.append(load(x, k * width))
             x = c.at(x, row_x)
-        maxima, nan = [reduce(c.vector_maximum, column) for column in columns], [c.nan_mask(*column) for column in columns]
+        maximum = c.vector_maximum if self.dtype != "u8" else partial(byte_maximum, c)
+        maxima = [reduce(maximum, column) for column in columns]
+        nan = [c.nan_mask(*column) for column in columns] if self.dtype != "u8" else []
         for p in range(self.pixels):
             window = slice(p * self.stride, p * self.stride + self.size)
-            best = c.select(reduce(c.mask_or, nan[window]), c.constant(math.nan), reduce(c.vector_maximum, maxima[window]))
-            c.store(best, y, p * width)
+            best = reduce(maximum, maxima[window])
+            store(c.select(reduce(c.mask_or, nan[window]), c.constant(math.nan), best) if nan else best, y, p * width)
+
+    def _store(self, c: IRBuilder) -> Store:
+        return storer(c, self.dtype) if self.dtype != "u8" else partial(store_bytes, c)
+
+
+def byte_maximum(c: IRBuilder, a: str, b: str) -> str:
+    """Maximum of two vectors of bytes."""
+    kind = f"<{c.lanes} x i8>"
+    return c.let(f"select <{c.lanes} x i1> {c.let(f'icmp ugt {kind} {a}, {b}')}, {kind} {a}, {kind} {b}")

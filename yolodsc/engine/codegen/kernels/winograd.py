@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolodsc.arrays import Array
+from yolodsc.engine.codegen.dtypes import BYTES, DType, affine_arguments, loader, storer
 from yolodsc.engine.codegen.epilogue import ACTIVATIONS
 from yolodsc.engine.codegen.extent import ONE, Columns, Extent
 from yolodsc.engine.codegen.generated import GeneratedKernel
@@ -78,22 +79,31 @@ def _output_transform(c: IRBuilder, m: list[str]) -> list[str]:
     ]
 
 
+OUTPUT_NAMES = ("m", "biases", "y", "blocks", "block_m", "block_y", "tile_rows", "tile_row_y", "row_y", "tiles", "position_m")
+
+
 class WinogradInput(GeneratedKernel):
-    """Input transform: 6x6 pixels, 4 apart, to 36 numbers."""
+    """Input transform: 6x6 pixels, 4 apart, to 36 numbers; ``x`` is float32 or bf16."""
 
     lanes: int
+    x: DType = "f32"
 
     arguments = ("x", "v", "blocks", "block_x", "block_v", "tile_rows", "tile_row_x", "row_x", "tiles", "position_v")
     gathers = False
-    fixed = ("lanes",)
+    fixed = ("lanes", "x_pixel")
+
+    @property
+    def x_pixel(self) -> int:
+        """Bytes of a pixel of the input."""
+        return self.lanes * BYTES[self.x]
 
     @staticmethod
     def extents(k: Columns, a: Columns) -> list[Extent]:
         """Return what calls read and write."""
-        width, blocks, tile_rows = k["lanes"] * 4, a["blocks"], a["tile_rows"]
-        x_walk = ((blocks, a["block_x"]), (tile_rows, a["tile_row_x"]), (6 * ONE, a["row_x"]), (a["tiles"], 4 * width))
+        width, pixel, blocks, tile_rows = k["lanes"] * 4, k["x_pixel"], a["blocks"], a["tile_rows"]
+        x_walk = ((blocks, a["block_x"]), (tile_rows, a["tile_row_x"]), (6 * ONE, a["row_x"]), (a["tiles"], 4 * pixel))
         v_walk = ((blocks, a["block_v"]), (tile_rows, a["tiles"] * width), (a["tiles"], width), (36 * ONE, a["position_v"]))
-        return [Extent("x", 6 * width, x_walk), Extent("v", width, v_walk, writes=True)]
+        return [Extent("x", 6 * pixel, x_walk), Extent("v", width, v_walk, writes=True)]
 
     def emit(self, name: str) -> str:
         """Return the LLVM IR of the kernel; ``x`` points to the top left pixel of the first tile, halo included."""
@@ -108,16 +118,16 @@ class WinogradInput(GeneratedKernel):
                 with c.loop(tiles, [("ptr", x1), ("ptr", v1)]) as tile:
                     x2, v2 = tile.carried
                     self._tile(c, x2, v2, row_x, position)
-                    tile.next(c.at(x2, 4 * width), c.at(v2, width))
+                    tile.next(c.at(x2, 4 * self.x_pixel), c.at(v2, width))
                 row.next(c.at(x1, tile_row_x), tile.carried[1])
             block.next(c.at(x0, block_x), c.at(v0, block_v))
         return c.text()
 
     def _tile(self, c: IRBuilder, x: str, v: str, row_x: str, position: str) -> None:
         """Transform one tile."""
-        rows = []
+        load, rows = loader(c, self.x), []
         for _ in range(6):
-            rows.append(_input_transform(c, [c.load(x, k * self.lanes * 4) for k in range(6)]))
+            rows.append(_input_transform(c, [load(x, k * self.x_pixel) for k in range(6)]))
             x = c.at(x, row_x)
         columns = [_input_transform(c, [rows[i][j] for i in range(6)]) for j in range(6)]
         for i in range(6):
@@ -127,25 +137,35 @@ class WinogradInput(GeneratedKernel):
 
 
 class WinogradOutput(GeneratedKernel):
-    """Output transform: 36 sums to 4x4 pixels, with bias and activation."""
+    """Output transform: 36 sums to 4x4 pixels, with bias and activation; ``y`` has any number format."""
 
     lanes: int
     activation: str
+    y: DType = "f32"
 
-    arguments = ("m", "biases", "y", "blocks", "block_m", "block_y", "tile_rows", "tile_row_y", "row_y", "tiles", "position_m")
     gathers = False
-    fixed = ("lanes",)
+    fixed = ("lanes", "y_pixel")
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Names of the arguments, in the order of a call."""
+        return (*OUTPUT_NAMES, *affine_arguments(y=self.y))
+
+    @property
+    def y_pixel(self) -> int:
+        """Bytes of a pixel of the output."""
+        return self.lanes * BYTES[self.y]
 
     @staticmethod
     def extents(k: Columns, a: Columns) -> list[Extent]:
         """Return what calls read and write."""
         width, blocks, tile_rows = k["lanes"] * 4, a["blocks"], a["tile_rows"]
         m_walk = ((blocks, a["block_m"]), (tile_rows, a["tiles"] * width), (a["tiles"], width), (36 * ONE, a["position_m"]))
-        y_walk = ((blocks, a["block_y"]), (tile_rows, a["tile_row_y"]), (4 * ONE, a["row_y"]), (a["tiles"], 4 * width))
+        y_walk = ((blocks, a["block_y"]), (tile_rows, a["tile_row_y"]), (4 * ONE, a["row_y"]), (a["tiles"], 4 * k["y_pixel"]))
         return [
             Extent("m", width, m_walk),
             Extent("biases", width, ((blocks, width),)),
-            Extent("y", 4 * width, y_walk, writes=True),
+            Extent("y", 4 * k["y_pixel"], y_walk, writes=True),
         ]
 
     def emit(self, name: str) -> str:
@@ -162,7 +182,7 @@ class WinogradOutput(GeneratedKernel):
                 with c.loop(tiles, [("ptr", m1), ("ptr", y1)]) as tile:
                     m2, y2 = tile.carried
                     self._tile(c, m2, bias, y2, position, row_y)
-                    tile.next(c.at(m2, width), c.at(y2, 4 * width))
+                    tile.next(c.at(m2, width), c.at(y2, 4 * self.y_pixel))
                 row.next(tile.carried[0], c.at(y1, tile_row_y))
             block.next(c.at(m0, block_m), c.at(b, width), c.at(y0, block_y))
         return c.text()
@@ -177,8 +197,9 @@ class WinogradOutput(GeneratedKernel):
                 m = c.at(m, position)
             rows.append(_output_transform(c, sums))
         columns = [_output_transform(c, [rows[i][j] for i in range(6)]) for j in range(4)]
+        store = storer(c, self.y, (len(OUTPUT_NAMES), len(OUTPUT_NAMES) + 1))
         for i in range(4):
             for j in range(4):
                 value = c.arith("fadd", columns[j][i], bias)
-                c.store(ACTIVATIONS[self.activation](c, value), y, j * self.lanes * 4)
+                store(ACTIVATIONS[self.activation](c, value), y, j * self.y_pixel)
             y = c.at(y, row_y)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 
 from yolodsc.engine.codegen.generated import GeneratedKernel
-from yolodsc.engine.codegen.ir_builder import IRBuilder
+from yolodsc.engine.codegen.ir_builder import CONFIGURATION, IRBuilder
 
 SPINS = 100
 """Pauses before a waiting thread yields its core."""
@@ -24,16 +24,24 @@ STATE = ("phases", "tasks", "words", "sync", "first", "last", "yield", "epoch", 
 
 
 class WorkerKernel(GeneratedKernel):
-    """``worker(state, bases)`` runs phases first..last of the state, alone."""
+    """``worker(state, bases)`` runs phases first..last of the state, alone.
+
+    Attributes
+    ----------
+    tiled
+        Whether kernels use AMX: its registers are released at the end, as other code expects them.
+    """
+
+    tiled: bool = False
 
     def emit(self, name: str) -> str:
         """LLVM IR of the worker."""
         c = IRBuilder(name, 4, signature="ptr %state, ptr %bases")
-        _work(c)
+        _work(c, self.tiled)
         return _declare(c)
 
 
-class LeadKernel(GeneratedKernel):
+class LeadKernel(WorkerKernel):
     """Opens an epoch, works through it, closes it, and returns when all helpers have left."""
 
     def emit(self, name: str) -> str:
@@ -42,7 +50,7 @@ class LeadKernel(GeneratedKernel):
         running, inside = _field(c, "running"), _field(c, "inside")
         _atomic_add(c, _field(c, "epoch"), 1)
         _atomic_add(c, running, 1)
-        _work(c)
+        _work(c, self.tiled)
         _atomic_add(c, running, -1)
         over = c.label("over")
         _wait(c, lambda: c.let(f"icmp eq i64 {_atomic_load(c, inside)}, 0"), over)
@@ -50,7 +58,7 @@ class LeadKernel(GeneratedKernel):
         return _declare(c)
 
 
-class HelperKernel(GeneratedKernel):
+class HelperKernel(WorkerKernel):
     """Polls ``PATIENCE`` times for work of a new epoch, then returns."""
 
     def emit(self, name: str) -> str:
@@ -80,7 +88,7 @@ class HelperKernel(GeneratedKernel):
         c.do(f"br i1 {sure}, label %{work}, label %{leave}")
         c.begin(work)
         c.do(f"store i64 {current}, ptr %last_epoch, align 8")
-        _work(c)
+        _work(c, self.tiled)
         c.do(f"br label %{leave}")
         c.begin(leave)
         _atomic_add(c, inside, -1)
@@ -130,8 +138,11 @@ def _relax(c: IRBuilder, waited: str) -> None:
     c.begin(on)
 
 
-def _work(c: IRBuilder) -> None:
+def _work(c: IRBuilder, tiled: bool) -> None:
     """The loop over phases."""
+    configuration = c.at("%bases", 8 * CONFIGURATION)
+    if tiled:
+        c.do(f"store i64 0, ptr {configuration}, align 8")
     phases, tasks, words, sync = (c.let(f"load ptr, ptr {_field(c, n)}, align 8") for n in ("phases", "tasks", "words", "sync"))
     first, last = (c.integer(_field(c, n)) for n in ("first", "last"))
     with c.loop(c.sub(last, first)) as phase:
@@ -159,6 +170,8 @@ def _work(c: IRBuilder) -> None:
         c.begin(wait)
         _wait(c, partial(_full, c, done, count), over)
         c.begin(over)
+    if tiled:
+        c.call("void", "llvm.x86.tilerelease")
 
 
 def _full(c: IRBuilder, done: str, count: str) -> str:

@@ -1,0 +1,82 @@
+"""[shift_channels] and the other sections of yolor, in their PyTorch reading."""
+
+import numpy as np
+import pytest
+
+from tests.networks import image, last, network
+from yolodsc.engine import compile
+from yolodsc.errors import CfgError
+
+
+def test_adds_one_value_to_each_channel() -> None:
+    """``ShiftChannel``: the layer ``from``, repeated over all pixels, plus the layer before."""
+    net = network(
+        "convolutional filters=4 activation=linear\nimplicit_add filters=4\nroute layers=0\nshift_channels from=1 activation=leaky"
+    )
+    x = image(net)
+
+    outputs = net.forward(x)
+
+    total = outputs[0] + net.weights[1]["weights"]
+    np.testing.assert_array_equal(outputs[3], np.where(total > 0, total, np.float32(0.1) * total))
+
+
+def test_control_channels_multiplies_each_channel() -> None:
+    """``ControlChannel``: the values come from the layer ``from``, as opposed to [scale_channels]."""
+    net = network("convolutional filters=4 activation=linear\nimplicit_mul filters=4\nroute layers=0\ncontrol_channels from=1")
+
+    outputs = net.forward(image(net))
+
+    np.testing.assert_array_equal(outputs[3], outputs[0] * net.weights[1]["weights"])
+
+
+@pytest.mark.parametrize("kind", ["implicit_add", "implicit_mul"])
+def test_implicit_sections_put_out_their_weights(kind: str) -> None:
+    """``ImplicitA`` and ``ImplicitM``: one value for each filter, whatever the image."""
+    net = network(f"{kind} filters=6")
+
+    np.testing.assert_array_equal(last(net, image(net)), net.weights[0]["weights"])
+    assert net.layers[0].shape == (6, 1, 1)
+
+
+def test_route_lhalf_takes_the_first_half_of_the_channels_of_each_layer() -> None:
+    """``FeatureConcat_l``."""
+    net = network("convolutional filters=4 activation=linear\nconvolutional filters=6 activation=linear\nroute_lhalf layers=-1,0")
+
+    outputs = net.forward(image(net))
+
+    np.testing.assert_array_equal(outputs[2], np.concatenate([outputs[1][:3], outputs[0][:2]]))
+
+
+def test_the_engine_runs_them() -> None:
+    """A network in the manner of yolor equals the reference on every backend."""
+    net = network(
+        """
+        convolutional filters=8 size=3 pad=1 batch_normalize=1 activation=silu
+        implicit_add filters=8
+        route layers=0
+        shift_channels from=1
+        convolutional filters=8 size=3 pad=1 activation=swish
+        implicit_mul filters=8
+        route layers=-2
+        control_channels from=5 activation=linear
+        route_lhalf layers=-1
+        convolutional filters=4 size=1 activation=linear
+        """,
+        height=16,
+        width=16,
+    )
+    x = image(net)
+
+    for isa in (None, "none"):
+        with compile(net, isa=isa) as runner:
+            np.testing.assert_allclose(runner(x)[9], last(net, x), atol=2e-5)
+
+
+@pytest.mark.parametrize("section", ["shift_channels", "control_channels"])
+def test_values_of_another_shape_are_refused(section: str) -> None:
+    """The section is named, and what it expects."""
+    with pytest.raises(CfgError, match=rf"\[{section}\] .*expected 3x1x1"):
+        network(f"convolutional filters=4\nroute layers=-1\nconvolutional filters=3\n{section} from=0")
+    with pytest.raises(CfgError, match=rf"\[{section}\] names no layer"):
+        network(f"convolutional filters=4\n{section}")

@@ -1,0 +1,1 @@
+"""Videos, cameras, streams and tracking."""

@@ -1,0 +1,1 @@
+"""Tracking: numbers of objects through a video, their trails, and counts."""

@@ -1,0 +1,1 @@
+"""Videos, cameras and streams: frames in, detections, annotated videos and windows out."""

@@ -1,0 +1,136 @@
+"""The first convolution in bf16 or bytes: pixels of four channels.
+
+A strip of rows is rounded into scratch memory with its halo, the channels of a pixel side by side, filled up to four. There a
+segment is one row of the kernel: K neighbouring pixels are 4 K channels in sequence. AMX contracts four pixels at a time.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from yolodsc.engine.codegen.dtypes import Element
+from yolodsc.engine.codegen.kernels.copying import InterleaveKernel
+from yolodsc.engine.codegen.kernels.elementwise import ClearKernel
+from yolodsc.engine.codegen.tiles import tiles
+from yolodsc.engine.operations.coefficients import BLOCK, Coefficients, channel_group
+from yolodsc.engine.operations.convolution import Geometry
+from yolodsc.engine.operations.first import STRIP_BYTES
+from yolodsc.engine.operations.operation import PRECISION_NAMES, Lowered, LoweringContext, Operation, halo_calls, split
+from yolodsc.engine.operations.packing import CHANNEL_GROUP, PackedProduct, pack
+from yolodsc.engine.plan.layout import SCRATCH, Buffer, PlanarTensor, Tensor, tagged_address
+from yolodsc.engine.runtime.program import Call, Task
+
+
+class InterleavedFirst(Operation, eq=False):
+    """A convolution of a planar tensor of up to four channels; ``element`` says how the strip is stored."""
+
+    x: PlanarTensor
+    y: Tensor
+    element: Element
+    weights: Coefficients
+    geometry: Geometry
+    activation: str
+
+    @property
+    def reads(self) -> tuple[Buffer, ...]:
+        """The image."""
+        return (self.x,)
+
+    @property
+    def writes(self) -> tuple[Buffer, ...]:
+        """The output."""
+        return (self.y,)
+
+    @property
+    def precision(self) -> str:
+        """Of the products."""
+        return PRECISION_NAMES[self.weights.dtype]
+
+    def lower(self, context: LoweringContext) -> Lowered:
+        """One task per strip of rows."""
+        constants = context.constant_pool()
+        y, g = self.y, self.geometry
+        method = self.weights.method(context.isa, BLOCK, y.lanes)
+        unroll = channel_group(method, CHANNEL_GROUP)
+        chosen = tiles(context.isa, y.lanes, y.blocks, y.width, method)
+        product = pack(
+            constants, self.weights, lambda kernel: _interleaved(kernel, unroll), chosen,
+            lanes=y.lanes, stride=self._pixel * g.stride_x, unroll=unroll, activation=self.activation, width=y.width, method=method,
+        )  # fmt: skip
+        limit = max(1, STRIP_BYTES // (g.stride_y * self._row))
+        parts = max(-(-y.height // limit), context.parts(self.macs, y.height))
+        strips = list(split(y.height, parts))
+        groups = -(-g.size * CHANNEL_GROUP // unroll)
+        table = constants.add(np.array([(k * self._row, groups) for k in range(g.size)], np.int64))
+        tasks = [self._task(product, table, a, b) for a, b in strips]
+        scratch = max(self._rows(a, b) * self._row for a, b in strips)
+        return Lowered((tasks,), constants, scratch, " ".join(f"{t.pixels}x{t.vectors}x{y.lanes}" for t in chosen))
+
+    @property
+    def _pixel(self) -> int:
+        """Bytes of a pixel of the strip."""
+        return CHANNEL_GROUP * self.element.size
+
+    @property
+    def _row(self) -> int:
+        """Bytes of a row of the strip: AMX reads up to three pixels beyond the last window."""
+        _, height, width = self.x.shape
+        halo = self.geometry.halo(height, width, self.y.height, self.y.width)
+        row = (halo.left + width + halo.right + 3) * self._pixel
+        return row + -row % 64 + 64
+
+    def _rows(self, a: int, b: int) -> int:
+        """Rows of the strip for output rows ``a`` to ``b`` - 1."""
+        return (b - a - 1) * self.geometry.stride_y + self.geometry.size
+
+    def _task(self, product: PackedProduct, table: int, a: int, b: int) -> Task:
+        """Output rows ``a`` to ``b`` - 1."""
+        y, g, row = self.y, self.geometry, self._row
+        height = self.x.shape.height
+        top, rows = a * g.stride_y - g.leading, self._rows(a, b)
+        first, last = (min(max(edge, 0), height) for edge in (top, top + rows))
+        calls = self._cleared(top, first, last, rows)
+        if last > first:
+            calls.append(self._rounded(top, first, last))
+        calls += product.calls(
+            x=tagged_address(SCRATCH, 0), table=table, segments=g.size, y=y.at(0, a), block_y=y.block,
+            rows=b - a, row_x=row * g.stride_y, row_y=y.row, element=y.element,
+        )  # fmt: skip
+        return calls + halo_calls(y, a, b)
+
+    def _cleared(self, top: int, first: int, last: int, rows: int) -> list[Call]:
+        """Zeros around image rows ``first`` to ``last`` - 1 in a strip of ``rows`` rows that begins with image row ``top``."""
+        g, row, pixel = self.geometry, self._row, self._pixel
+        width = self.x.shape.width
+        above, below = (min(max(edge - top, 0), rows) for edge in (first, last))
+        columns = row // pixel
+        calls = []
+        for y, x, tall, wide in (
+            (0, 0, rows, g.leading),
+            (0, g.leading + width, rows, columns - g.leading - width),
+            (0, 0, above, columns),
+            (below, 0, rows - below, columns),
+        ):
+            if tall > 0 and wide > 0:
+                area = {"y": tagged_address(SCRATCH, y * row + x * pixel), "blocks": 1, "rows": tall, "row_y": row, "vectors": wide}
+                calls.append(Call(ClearKernel(pixel // 4), area | {"value": self.element.fill}))
+        return calls
+
+    def _rounded(self, top: int, first: int, last: int) -> Call:
+        """Image rows ``first`` to ``last`` - 1 to their position in the strip."""
+        channels, height, width = self.x.shape
+        kernel = InterleaveKernel(max(n for n in (16, 8, 4, 1) if n <= min(width, self.y.lanes)), channels, self.element.dtype)
+        corner = (first - top) * self._row + self.geometry.leading * self._pixel
+        ends = {"x": self.x.at(0, first), "y": tagged_address(SCRATCH, corner), "channel_x": height * width * 4}
+        walk = {"rows": last - first, "row_x": width * 4, "row_y": self._row, "pixels": width}
+        return Call(kernel, ends | walk | self.element.written_as("y"))
+
+
+def _interleaved(kernel: NDArray[Any], unroll: int) -> NDArray[Any]:
+    """A kernel (F, C, K, K) as (K rows * channels of a row, F): C filled up to 4, the row to a multiple of ``unroll``."""
+    filters, channels, size, _ = kernel.shape
+    pixels = -(-size * CHANNEL_GROUP // unroll) * unroll // CHANNEL_GROUP
+    out = np.zeros((size, pixels, CHANNEL_GROUP, filters), kernel.dtype)
+    out[:, :size, :channels] = kernel.transpose(2, 3, 1, 0)
+    return out.reshape(-1, filters)

@@ -1,0 +1,1 @@
+"""Ground truth that a network contradicts: missing, misplaced, mislabelled and unsupported labels."""
