@@ -198,8 +198,10 @@ LOOPS: dict[str, Callable[[Task], Loop]] = {
     "onnxruntime": onnxruntime,
     "opencv": opencv,
 }
-"""Loops by name. ``limit`` is what decoding and the network alone allow on all cores; ``yolodsc-before`` is another tree of yolodsc, which
-the environment variable PIPELINE_YOLODSC_BEFORE names."""
+"""Loops by name. ``limit`` is what decoding and the network alone allow on all cores.
+
+``yolodsc-before`` is another tree of yolodsc, which the environment variable PIPELINE_YOLODSC_BEFORE names.
+"""
 
 
 def image_files(folder: Path, count: int) -> list[str]:
