@@ -21,12 +21,36 @@ from yolodsc.cli.terminal import note, say
 from yolodsc.detection import Detections, ImageResult, Sources, Writer, class_numbers, is_classifier, is_clip, sample_images
 from yolodsc.errors import OptionError
 from yolodsc.files import is_file
+from yolodsc.values import Value
 
 if TYPE_CHECKING:
-    from yolodsc.detection import Window
+    from yolodsc.detection import Detector, Window
 
 SAMPLE_FOLDER = Path("detections")
 """Where images with boxes are saved if neither SOURCE nor ``--save`` is given."""
+
+
+class SelectionOptions(Value, kw_only=True):
+    """What is reported of each image."""
+
+    thresh: Annotated[
+        float | None,
+        typer.Option(
+            "--thresh",
+            min=0.0,
+            max=1.0,
+            help="Smallest score to report.",
+            rich_help_panel="Detection",
+            show_default="the profile's, 0.25",
+        ),
+    ] = None
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B", help="Names or numbers of the classes to report.", rich_help_panel="Detection", show_default="all"
+        ),
+    ] = None
+    top: Annotated[int, typer.Option(min=1, metavar="N", help="Number of classes that a classifier reports.")] = 5
 
 
 def detect(
@@ -40,25 +64,8 @@ def detect(
     ] = None,
     network: options.NetworkOptions,
     labels: options.ClassOptions,
-    thresh: Annotated[
-        float | None,
-        typer.Option(
-            "--thresh",
-            min=0.0,
-            max=1.0,
-            help="Smallest score to report.",
-            rich_help_panel="Detection",
-            show_default="the profile's, 0.25",
-        ),
-    ] = None,
+    reported: SelectionOptions,
     detection: options.DetectionOptions,
-    classes: Annotated[
-        str | None,
-        typer.Option(
-            metavar="A,B", help="Names or numbers of the classes to report.", rich_help_panel="Detection", show_default="all"
-        ),
-    ] = None,
-    top: Annotated[int, typer.Option(min=1, metavar="N", help="Number of classes that a classifier reports.")] = 5,
     loading: options.LoadingOptions,
     running: options.RunningOptions,
     clips: ClipOptions,
@@ -75,22 +82,29 @@ def detect(
     if is_classifier(loaded):
         output.ensure_none()
         names = names_of(files, loaded, data=labels.data)
-        return _classify(loaded, names, paths, top=top, detection=detection, running=running, quiet=quiet)
-    common: dict[str, Any] = {
-        "loading": loading,
-        "detection": detection,
-        "running": running,
-        "quiet": quiet,
-        "one_image": paths.single and not is_clip(next(iter(paths))),
-    }
-    detector = open_detector(files, data=labels.data, thresh=thresh, network=loaded, **common)
-    if classes is not None:
-        detector.classes = class_numbers(detector.names, classes)
-    if not quiet:
-        for remark in detector.network.notes:
-            note(remark)
-    for error in paths.missing:
-        note(str(error))
+        return _classify(loaded, names, paths, top=reported.top, detection=detection, running=running, quiet=quiet)
+    detector = open_detector(
+        files,
+        data=labels.data,
+        thresh=reported.thresh,
+        network=loaded,
+        loading=loading,
+        detection=detection,
+        running=running,
+        quiet=quiet,
+        one_image=paths.single and not is_clip(next(iter(paths))),
+    )
+    if reported.classes is not None:
+        detector.classes = class_numbers(detector.names, reported.classes)
+    for remark in (*(() if quiet else detector.network.notes), *paths.missing):
+        note(str(remark))
+    return _detect(detector, paths, clips, output, save, quiet=quiet)
+
+
+def _detect(
+    detector: "Detector", paths: Sources, clips: ClipOptions, output: OutputOptions, save: Path | None, *, quiet: bool
+) -> int:
+    """Run the detector, write the results and report the totals; the exit status."""
     totals = RunTotals()
     with advice_on_interrupt(lambda: totals.kept(output.written(save)), quiet=quiet), ExitStack() as stack:
         window = _window(stack) if clips.show else None
