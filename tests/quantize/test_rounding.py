@@ -7,8 +7,8 @@ from tests.networks import image, network
 from yolodsc.precision import dequantize, quantize, scale_of_range
 from yolodsc.quantize.channel_classes import channel_classes
 from yolodsc.quantize.equalization import scaled
-from yolodsc.quantize.ranges import best_scale
 from yolodsc.quantize.rounding import best_scales, descend, rounded_filters
+from yolodsc.quantize.scales import best_scale
 
 
 def correlated(random: np.random.Generator, count: int) -> np.ndarray:

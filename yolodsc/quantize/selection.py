@@ -7,9 +7,12 @@ layers for any budget is a prefix of the layers in descending order of error rem
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from yolodsc.errors import QuantizationError
 from yolodsc.network import Network
 from yolodsc.precision import Precision, Quantization, byte_tensors, sources
 from yolodsc.quantize.agreement import Original
+from yolodsc.quantize.settings import QuantizeSettings
+from yolodsc.quantize.time_model import milliseconds
 
 BYTES_PER_MAC = 40.0
 """Cost of an element that is stored in more than a byte, in multiply-adds."""
@@ -21,6 +24,31 @@ class TensorError:
 
     tensors: frozenset[int]
     error: float
+
+
+def mixed_precision(
+    network: Network, everything: Quantization, errors: Sequence[TensorError], original: Original, settings: QuantizeSettings
+) -> Quantization:
+    """The quantization with the layers in bf16 that the budget allows or the agreement needs."""
+    sets = ranked(network, everything, errors)
+    if settings.budget_ms is not None:
+        budget = settings.budget_ms
+
+        def too_slow(layers: frozenset[int]) -> bool:
+            return milliseconds(network, without(network, everything, layers), threads=settings.threads) > budget
+
+        if too_slow(frozenset()):
+            raise QuantizationError(f"budget_ms={budget:g}: the network takes more with all layers in int8")
+        slow = [number for number in range(1, len(sets) + 1) if too_slow(frozenset().union(*sets[:number]))][:1]
+        return without(network, everything, frozenset().union(*sets[: slow[0] - 1 if slow else len(sets)]))
+
+    def agrees(layers: frozenset[int]) -> bool:
+        return original.f1(original.agreement(network, without(network, everything, layers))) >= settings.keep_agreement
+
+    if not network.heads:
+        return everything
+    allowed = allowed_prefix(network, sets, everything.weights, settings.max_bf16_share)
+    return without(network, everything, shortest_prefix(sets, agrees, allowed))
 
 
 def tensor_errors(
