@@ -1,4 +1,3 @@
-from .amx import permitted as permitted
 from .cache.key import file_digest as file_digest
 from .cache.observation import observe_compilation as observe_compilation
 from .cache.store import cache_directory as cache_directory
