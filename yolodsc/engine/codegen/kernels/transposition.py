@@ -63,7 +63,7 @@ class TransposeKernel(GeneratedKernel):
 
 
 def _transposed(c: IRBuilder, rows: list[str]) -> list[str]:
-    """Return the columns of a square: halves, then quarters, and so on change places."""
+    """Return the columns of a square: exchanges halves, then quarters, and so on."""
     rows, n, distance = list(rows), c.lanes, c.lanes // 2
     while distance:
         for i in (i for i in range(n) if not i & distance):
