@@ -1,6 +1,6 @@
 """Small objects in large images: the network sees the whole image and overlapping tiles of it, and suppression merges the boxes.
 
-`Tiling` turns one image into views and the candidates of the views into those of the image; `TiledPipeline` runs the views.
+`TileGrid` turns one image into views and the candidates of the views into those of the image; `TiledPipeline` runs the views.
 """
 
 import re
@@ -51,7 +51,7 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class Tiling:
+class TileGrid:
     """Rows and columns of tiles, or None for as many as the image's size suggests.
 
     Attributes
@@ -66,7 +66,7 @@ class Tiling:
     overlap: float = 0.2
 
     @classmethod
-    def of(cls, tiles: str | tuple[int, int], overlap: float = 0.2) -> "Tiling":
+    def of(cls, tiles: str | tuple[int, int], overlap: float = 0.2) -> "TileGrid":
         """Return the tiling for ``auto``, ``2x3`` (rows x columns) or a pair of numbers.
 
         Raises
@@ -120,7 +120,7 @@ class TiledPipeline(Pipeline, eq=False):
         The views.
     """
 
-    tiling: Tiling
+    tiling: TileGrid
 
     def one(self, given: NetworkInput, *, path: str | None = None) -> Detections:
         """Return the detections of one image."""

@@ -15,7 +15,7 @@ from yolodsc.darknet import Profile
 from yolodsc.errors import ImageError
 from yolodsc.files import replacing
 from yolodsc.images import preprocess
-from yolodsc.images.conversion import ImageArray, from_pillow
+from yolodsc.images.conversion import ImageArray, from_pillow, transposed
 from yolodsc.images.jpeg import KERNELS, decode_jpeg, jpeg_content
 from yolodsc.images.limits import image_name, open_image
 from yolodsc.images.preprocess import planar, reference, resized
@@ -59,9 +59,8 @@ class Placement(Value):
 
 
 Decoder = Literal["darknet", "fast"]
-"""JPEG decoders: ``darknet`` gives the pixels of stb_image, which Darknet uses; ``fast`` is libjpeg-turbo."""
-
 DECODERS: tuple[Decoder, ...] = ("darknet", "fast")
+"""JPEG decoders: ``darknet`` gives the pixels of stb_image, which Darknet uses; ``fast`` is libjpeg-turbo."""
 
 
 def read_image(
@@ -76,8 +75,8 @@ def read_image(
 ) -> ImageArray:
     """Decode a file, or the content of one, to RGB (``channels=3``) or grey (1).
 
-    Alpha is dropped, 16 bits are cut to 8, and an animation gives its first frame. The grey of a JPEG is its luma plane, as in
-    stb_image; that of other files is a weighted sum of RGB. Errors call the image by ``name``, by default its path.
+    Alpha is dropped, 16 bits are cut to 8, and an animation gives its first frame. The grey of a JPEG is its luma plane as in
+    stb_image, that of other files a weighted sum of RGB. Errors name the image by ``name``, by default its path.
 
     Parameters
     ----------
@@ -107,7 +106,7 @@ def read_image(
                 return _turned(pixels, image)
             if admit:
                 admit(image.width * image.height * channels)
-            return from_pillow(_transposed(image) if exif else image, channels=channels)
+            return from_pillow(transposed(image) if exif else image, channels=channels)
     except (ImageError, MemoryError, CancelledError):
         raise
     except Exception as error:  # decoders raise errors of any class
@@ -141,13 +140,6 @@ def _reason(error: Exception) -> str:
         return "cannot be read as an image: unknown format"
     lines = [getattr(error, "strerror", None), *str(error).splitlines()[:1], type(error).__name__]
     return f"cannot be read as an image: {next(filter(None, lines))}"
-
-
-def _transposed(image: "Image.Image") -> "Image.Image":
-    """Turn an image as its EXIF orientation says."""
-    from PIL import ImageOps
-
-    return ImageOps.exif_transpose(image)
 
 
 def _turned(pixels: ImageArray, image: "Image.Image") -> ImageArray:

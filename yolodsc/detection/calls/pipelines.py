@@ -13,11 +13,11 @@ from yolodsc.detection.postprocess import HeadDecoding, Postprocessor
 from yolodsc.engine import Runner
 
 if TYPE_CHECKING:
-    from yolodsc.detection.tiles import Tiling
+    from yolodsc.detection.tiles import TileGrid
 
 
 def pipeline_of(
-    reader: InputReader, runner: Runner, decoding: HeadDecoding, post: Postprocessor, tiling: "Tiling | None"
+    reader: InputReader, runner: Runner, decoding: HeadDecoding, post: Postprocessor, tiling: "TileGrid | None"
 ) -> Pipeline:
     """Return the pipeline from files to detections."""
     if tiling is None:
@@ -27,13 +27,13 @@ def pipeline_of(
     return TiledPipeline(reader, runner, decoding, post, tiling)
 
 
-def tiling_of(tiles: str | tuple[int, int] | None, overlap: float) -> "Tiling | None":
+def tiling_of(tiles: str | tuple[int, int] | None, overlap: float) -> "TileGrid | None":
     """Return the tiling of the options; imported only if there is one."""
     if tiles is None:
         return None
-    from yolodsc.detection.tiles import Tiling
+    from yolodsc.detection.tiles import TileGrid
 
-    return Tiling.of(tiles, overlap)
+    return TileGrid.of(tiles, overlap)
 
 
 def with_images(results: Generator[ImageResult]) -> Generator[ImageResult]:
