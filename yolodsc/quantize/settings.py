@@ -28,7 +28,7 @@ class QuantizeSettings:
     """
 
     keep_agreement: float = 0.99
-    max_bf16_share: float = 0.35
+    max_bf16_share: float = 0.5
     budget_ms: float | None = None
     equalize: bool = True
     held_back: float = 0.1
