@@ -1,13 +1,13 @@
 """Networks to benchmark, as files in a folder that all engines can read."""
 
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 
 import numpy as np
 
 from yolodsc.arrays import Array, Shape
 from yolodsc.bench.job import Job
+from yolodsc.bench.random_weights import random_weights
 from yolodsc.darknet import read_cfg
 from yolodsc.detection import read_network, resolve_model
 from yolodsc.errors import YolodscError
@@ -77,11 +77,9 @@ def named_network(model: str) -> tuple[str, Network]:
 
 
 def random_network(cfg: Path, *, seed: int = SEED) -> tuple[str, Network]:
-    """Name and network of a .cfg file, with random weights: speed does not depend on finite values."""
+    """Name and network of a .cfg file, with random weights of `random_weights`."""
     network = Network.build(read_cfg(cfg))
-    rng = np.random.default_rng(seed)
-    weights = [{name: _random(rng, name, array) for name, array in arrays.items()} for arrays in network.weights]
-    return cfg.stem, network.with_weights(weights)
+    return cfg.stem, random_weights(network, benchmark_image(network.input_shape), seed=seed)
 
 
 def benchmark_image(shape: Shape, *, seed: int = SEED) -> Array:
@@ -101,16 +99,6 @@ def head_inputs(network: Network) -> tuple[int, ...]:
 def required_layers(network: Network, outputs: tuple[int, ...]) -> list[Layer]:
     """The layers that the outputs depend on, in order."""
     return [network.layers[index] for index in reachable(network.layers, outputs)]
-
-
-def _random(rng: np.random.Generator, name: str, array: Array) -> Array:
-    """Variances and scales near 1, small biases, weights as in He 2015 eq. 10, which keeps the magnitude of feature maps."""
-    if name == "rolling_variance":
-        return rng.uniform(0.5, 1.5, array.shape).astype(np.float32)
-    if name == "scales":
-        return rng.uniform(0.8, 1.2, array.shape).astype(np.float32)
-    deviation = 0.1 if array.ndim < 2 else (2 / prod(array.shape[1:])) ** 0.5
-    return (deviation * rng.standard_normal(array.shape)).astype(np.float32)
 
 
 def _export(network: Network, job: Job, quantization: Quantization | None) -> str:

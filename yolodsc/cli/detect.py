@@ -30,41 +30,34 @@ SAMPLE_FOLDER = Path("detections")
 """Where images with boxes are saved if neither SOURCE nor ``--save`` is given."""
 
 
+SourceArguments = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="SOURCE…",
+        help="Images, videos, directories, globs, a .txt list, - for a list on stdin, the number of a camera, or URLs.",
+    ),
+]
+
+
 class SelectionOptions(Value, kw_only=True):
-    """What is reported of each image."""
+    """What is reported."""
 
     thresh: Annotated[
         float | None,
-        typer.Option(
-            "--thresh",
-            min=0.0,
-            max=1.0,
-            help="Smallest score to report.",
-            rich_help_panel="Detection",
-            show_default="the profile's, 0.25",
-        ),
+        typer.Option("--thresh", min=0.0, max=1.0, help="Smallest score to report.", show_default="the profile's, 0.25"),
     ] = None
     classes: Annotated[
-        str | None,
-        typer.Option(
-            metavar="A,B", help="Names or numbers of the classes to report.", rich_help_panel="Detection", show_default="all"
-        ),
+        str | None, typer.Option(metavar="A,B", help="Names or numbers of the classes to report.", show_default="all")
     ] = None
     top: Annotated[int, typer.Option(min=1, metavar="N", help="Number of classes that a classifier reports.")] = 5
 
 
 def detect(
     *,
-    sources: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="SOURCE…",
-            help="Images, videos, directories, globs, a .txt list, - for a list on stdin, the number of a camera, or URLs.",
-        ),
-    ] = None,
+    sources: SourceArguments = None,
     network: options.NetworkOptions,
     labels: options.ClassOptions,
-    reported: SelectionOptions,
+    selection: SelectionOptions,
     detection: options.DetectionOptions,
     loading: options.LoadingOptions,
     running: options.RunningOptions,
@@ -82,29 +75,29 @@ def detect(
     if is_classifier(loaded):
         output.ensure_none()
         names = names_of(files, loaded, data=labels.data)
-        return _classify(loaded, names, paths, top=reported.top, detection=detection, running=running, quiet=quiet)
-    detector = open_detector(
-        files,
-        data=labels.data,
-        thresh=reported.thresh,
-        network=loaded,
-        loading=loading,
-        detection=detection,
-        running=running,
-        quiet=quiet,
-        one_image=paths.single and not is_clip(next(iter(paths))),
-    )
-    if reported.classes is not None:
-        detector.classes = class_numbers(detector.names, reported.classes)
-    for remark in (*(() if quiet else detector.network.notes), *paths.missing):
-        note(str(remark))
+        return _classify(loaded, names, paths, top=selection.top, detection=detection, running=running, quiet=quiet)
+    common: dict[str, Any] = {
+        "loading": loading,
+        "detection": detection,
+        "running": running,
+        "quiet": quiet,
+        "one_image": paths.single and not is_clip(next(iter(paths))),
+    }
+    detector = open_detector(files, data=labels.data, thresh=selection.thresh, network=loaded, **common)
+    if selection.classes is not None:
+        detector.classes = class_numbers(detector.names, selection.classes)
+    if not quiet:
+        for remark in detector.network.notes:
+            note(remark)
     return _detect(detector, paths, clips, output, save, quiet=quiet)
 
 
 def _detect(
     detector: "Detector", paths: Sources, clips: ClipOptions, output: OutputOptions, save: Path | None, *, quiet: bool
 ) -> int:
-    """Run the detector, write the results and report the totals; the exit status."""
+    """Run over all sources and write; the exit status."""
+    for error in paths.missing:
+        note(str(error))
     totals = RunTotals()
     with advice_on_interrupt(lambda: totals.kept(output.written(save)), quiet=quiet), ExitStack() as stack:
         window = _window(stack) if clips.show else None

@@ -21,6 +21,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("yolodsc audit --data obj.data --model mine/ --report out/", "labels that the network contradicts, on a page"),
         ("yolodsc audit --voc VOCdevkit/VOC2007 --set test --csv suspects.csv", "all of them as a table"),
     ),
+    "quantize": (("yolodsc quantize --model mine/ --images photos/ --out int8/", "a network in bytes, from unlabelled images"),),
     "decompose": (
         (
             "yolodsc decompose --cfg n.cfg --weights n.weights --images photos/ --out small/ --budget .25",

@@ -11,6 +11,7 @@ GROUP_TITLES = {
     "ClassOptions": "Network",
     "LoadingOptions": "Network",
     "SubjectOptions": "Network",
+    "SelectionOptions": "Detection",
     "DetectionOptions": "Detection",
     "RunningOptions": "Speed",
     "OutputOptions": "Output",

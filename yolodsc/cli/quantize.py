@@ -29,7 +29,9 @@ class PrecisionOptions(Value, kw_only=True):
         float | None,
         typer.Option(metavar="MS", help="Milliseconds for each image on this machine; the most accurate network within them."),
     ] = None
-    no_equalization: Annotated[bool, typer.Option(help="Leave the weights of the .weights file as they are.")] = False
+    no_equalization: Annotated[
+        bool, typer.Option("--no-equalization", help="Leave the weights of the .weights file as they are.")
+    ] = False
     seed: Annotated[int, typer.Option(min=0, help="Seed of the sampled positions.")] = 0
 
     def settings(self, threads: int) -> QuantizeSettings:

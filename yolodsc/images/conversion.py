@@ -15,6 +15,13 @@ ImageArray = NDArray[np.uint8]
 """(H, W, C) with C = 1 or 3, RGB."""
 
 
+def transposed(image: "Image.Image") -> "Image.Image":
+    """Turn an image as its EXIF orientation says."""
+    from PIL import ImageOps
+
+    return ImageOps.exif_transpose(image)
+
+
 def from_pillow(image: "Image.Image", *, channels: int = 3) -> ImageArray:
     """Return a Pillow image of any mode as (H, W, channels) bytes."""
     if channels not in (1, 3):

@@ -15,7 +15,7 @@ from yolodsc.darknet import Profile
 from yolodsc.errors import ImageError
 from yolodsc.files import replacing
 from yolodsc.images import preprocess
-from yolodsc.images.conversion import ImageArray, from_pillow
+from yolodsc.images.conversion import ImageArray, from_pillow, transposed
 from yolodsc.images.jpeg import KERNELS, decode_jpeg, jpeg_content
 from yolodsc.images.limits import image_name, open_image
 from yolodsc.images.preprocess import planar, reference, resized
@@ -106,7 +106,7 @@ def read_image(
                 return _turned(pixels, image)
             if admit:
                 admit(image.width * image.height * channels)
-            return from_pillow(_transposed(image) if exif else image, channels=channels)
+            return from_pillow(transposed(image) if exif else image, channels=channels)
     except (ImageError, MemoryError, CancelledError):
         raise
     except Exception as error:  # decoders raise errors of any class
@@ -140,13 +140,6 @@ def _reason(error: Exception) -> str:
         return "cannot be read as an image: unknown format"
     lines = [getattr(error, "strerror", None), *str(error).splitlines()[:1], type(error).__name__]
     return f"cannot be read as an image: {next(filter(None, lines))}"
-
-
-def _transposed(image: "Image.Image") -> "Image.Image":
-    """Turn an image as its EXIF orientation says."""
-    from PIL import ImageOps
-
-    return ImageOps.exif_transpose(image)
 
 
 def _turned(pixels: ImageArray, image: "Image.Image") -> ImageArray:

@@ -1,4 +1,6 @@
+from .amx import permitted as permitted
 from .cache.key import file_digest as file_digest
+from .cache.observation import observe_compilation as observe_compilation
 from .cache.store import cache_directory as cache_directory
 from .cache.store import contents as contents
 from .cache.store import distrust_reason as distrust_reason
@@ -14,7 +16,6 @@ from .isa import select_isa as select_isa
 from .kernel import Kernel as Kernel
 from .lanes import Lanes as Lanes
 from .numba_cache import njit as njit
-from .observation import observe_compilation as observe_compilation
 from .words import instruction as instruction
 from .words import pointer as pointer
 from .words import put as put

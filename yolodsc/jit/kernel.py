@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 
 from yolodsc.jit.cache.key import NUMBA_SETTINGS, file_digest
+from yolodsc.jit.cache.observation import compiling
 from yolodsc.jit.forks import ForkLock
 from yolodsc.jit.machine import host_target
 from yolodsc.jit.machine_code import MachineCode, cached_code, code_key, compiled_code, load, symbol_of
-from yolodsc.jit.observation import compiling
 
 _LOCK = ForkLock(rank=1)
 

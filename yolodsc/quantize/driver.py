@@ -174,5 +174,5 @@ def _provenance(images: int, settings: QuantizeSettings, equalized: bool, agreem
 
 
 def _evenly(count: int, chosen: int) -> list[int]:
-    """Numbers of ``chosen`` images, evenly spread over ``count``, or of all if there are fewer."""
+    """Numbers of ``chosen`` images, evenly distributed over ``count``, or of all if there are fewer."""
     return np.unique(np.linspace(0, count - 1, min(chosen, count)).astype(np.int64)).tolist()

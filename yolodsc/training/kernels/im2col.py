@@ -27,71 +27,71 @@ def _inside(start: int, stride: int, side: int, count: int) -> tuple[int, int]:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _gather_row(source: Array, left: int, stride: int, inside: tuple[int, int], row: Array) -> None:
-    """Fill (OW,) with every ``stride``-th pixel of (W,) from ``left``, 0 outside."""
-    first, last = inside
-    for j in range(first):
-        row[j] = 0
-    for j in range(last, len(row)):
-        row[j] = 0
-    pixels, target = source[first * stride + left :], row[first:]
-    if stride == 1:
-        for j in range(last - first):
-            target[j] = pixels[j]
-    else:
-        for j in range(last - first):
-            target[j] = pixels[j * stride]
+def _gather_tap(x: Array, geometry: ConvolutionGeometry, tap: int, rows: tuple[int, int], columns: Array) -> None:
+    """Fill (R, OW) from (n, H, W): what one tap reads, 0 outside; ``rows``: the first output row, and how many an image has."""
+    size, stride_y, stride, padding, dilation = geometry
+    top, left = tap // size * dilation - padding, tap % size * dilation - padding
+    first, last = _inside(left, stride, x.shape[2], columns.shape[1])
+    image, line = divmod(rows[0], rows[1])
+    for r in range(len(columns)):
+        row, y = columns[r], line * stride_y + top
+        if 0 <= y < x.shape[1]:
+            for j in range(first):
+                row[j] = 0
+            for j in range(last, len(row)):
+                row[j] = 0
+            pixels, target = x[image, y, first * stride + left :], row[first:]
+            if stride == 1:
+                for j in range(last - first):
+                    target[j] = pixels[j]
+            elif stride == 2:  # LLVM writes vector code only for a constant stride
+                for j in range(last - first):
+                    target[j] = pixels[2 * j]
+            else:
+                for j in range(last - first):
+                    target[j] = pixels[j * stride]
+        else:
+            for j in range(len(row)):
+                row[j] = 0
+        image, line = (image, line + 1) if line + 1 < rows[1] else (image + 1, 0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _scatter_row(row: Array, left: int, stride: int, inside: tuple[int, int], target: Array) -> None:
-    """Add (OW,) to every ``stride``-th pixel of (W,) from ``left``."""
-    first, last = inside
-    source, pixels = row[first:], target[first * stride + left :]
-    if stride == 1:
-        for j in range(last - first):
-            pixels[j] += source[j]
-    else:
-        for j in range(last - first):
-            pixels[j * stride] += source[j]
+def _scatter_tap(columns: Array, geometry: ConvolutionGeometry, tap: int, rows: tuple[int, int], x: Array) -> None:
+    """The transpose of `_gather_tap`: add (R, OW) to (n, H, W)."""
+    size, stride_y, stride, padding, dilation = geometry
+    top, left = tap // size * dilation - padding, tap % size * dilation - padding
+    first, last = _inside(left, stride, x.shape[2], columns.shape[1])
+    image, line = divmod(rows[0], rows[1])
+    for r in range(len(columns)):
+        y = line * stride_y + top
+        if 0 <= y < x.shape[1]:
+            source, pixels = columns[r, first:], x[image, y, first * stride + left :]
+            if stride == 1:
+                for j in range(last - first):
+                    pixels[j] += source[j]
+            else:
+                for j in range(last - first):
+                    pixels[j * stride] += source[j]
+        image, line = (image, line + 1) if line + 1 < rows[1] else (image + 1, 0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _gather(x: Array, geometry: ConvolutionGeometry, first_row: int, out_height: int, columns: Array) -> None:
     """Fill (C, K, K, R, OW) from (C, n, H, W): what each tap reads, 0 outside the feature map."""
-    size, stride_y, stride_x, padding, dilation = geometry
-    height, width = x.shape[2:]
-    rows, out_width = columns.shape[3:]
-    for k in range(x.shape[0] * size * size):
-        c, ky, kx = k // (size * size), k // size % size, k % size
-        left = kx * dilation - padding
-        inside = _inside(left, stride_x, width, out_width)
-        image, line = divmod(first_row, out_height)
-        for r in range(rows):
-            row, y = columns[c, ky, kx, r], line * stride_y + ky * dilation - padding
-            if 0 <= y < height:
-                _gather_row(x[c, image, y], left, stride_x, inside, row)
-            else:
-                row[:] = 0
-            image, line = (image, line + 1) if line + 1 < out_height else (image + 1, 0)
+    size = geometry[0]
+    for c in range(x.shape[0]):
+        for tap in range(size * size):
+            _gather_tap(x[c], geometry, tap, (first_row, out_height), columns[c, tap // size, tap % size])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _scatter(columns: Array, geometry: ConvolutionGeometry, first_row: int, out_height: int, x: Array) -> None:
     """The transpose of `_gather`: add (C, K, K, R, OW) to (C, n, H, W)."""
-    size, stride_y, stride_x, padding, dilation = geometry
-    height, width = x.shape[2:]
-    rows, out_width = columns.shape[3:]
-    for k in range(x.shape[0] * size * size):
-        c, ky, kx = k // (size * size), k // size % size, k % size
-        left = kx * dilation - padding
-        inside = _inside(left, stride_x, width, out_width)
-        image, line = divmod(first_row, out_height)
-        for r in range(rows):
-            y = line * stride_y + ky * dilation - padding
-            if 0 <= y < height:
-                _scatter_row(columns[c, ky, kx, r], left, stride_x, inside, x[c, image, y])
-            image, line = (image, line + 1) if line + 1 < out_height else (image + 1, 0)
+    size = geometry[0]
+    for c in range(x.shape[0]):
+        for tap in range(size * size):
+            _scatter_tap(columns[c, tap // size, tap % size], geometry, tap, (first_row, out_height), x[c])
 
 
 @plain_arguments

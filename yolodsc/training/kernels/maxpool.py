@@ -7,30 +7,23 @@ from yolodsc.jit import njit
 from yolodsc.training.kernels.arguments import PoolingWindow, plain_arguments
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _maximum(x: Array, rows: tuple[int, int], columns: tuple[int, int]) -> np.float32:
-    """Return the largest pixel of a part of (H, W)."""
-    best = np.finfo(np.float32).min
-    for v in range(rows[0], rows[1]):
-        for u in range(columns[0], columns[1]):
-            best = max(best, x[v, u])
-    return best
-
-
 @plain_arguments
 @njit(cache=True, nogil=True, error_model="numpy")
 def forward(x: Array, window: PoolingWindow, out: Array) -> None:
     """Fill (C, n, OH, OW) from (C, n, H, W); pixels outside the feature map do not count."""
-    window = PoolingWindow(*window)
-    height, width = x.shape[2:]
-    planes, pooled = x.reshape(-1, height, width), out.reshape(-1, out.shape[2], out.shape[3])
-    for p in range(len(planes)):
-        for i in range(out.shape[2]):
-            top = i * window.stride_y - window.padding
-            rows = max(top, 0), min(top + window.size, height)
-            for j in range(out.shape[3]):
-                left = j * window.stride_x - window.padding
-                pooled[p, i, j] = _maximum(planes[p], rows, (max(left, 0), min(left + window.size, width)))
+    size, stride_y, stride_x, padding = window
+    (height, width), (out_height, out_width) = x.shape[2:], out.shape[2:]
+    planes, rows = x.reshape(-1, height, width), out.reshape(-1, out_width)
+    for r in range(len(rows)):
+        pixels, top = planes[r // out_height], r % out_height * stride_y - padding
+        lines = range(max(top, 0), min(top + size, height))
+        for j in range(out_width):
+            left = j * stride_x - padding
+            best = np.finfo(np.float32).min
+            for v in lines:
+                for u in range(max(left, 0), min(left + size, width)):
+                    best = max(best, pixels[v, u])
+            rows[r, j] = best
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -41,7 +41,7 @@ class WorkerKernel(GeneratedKernel):
         return _declare(c)
 
 
-class LeadKernel(GeneratedKernel):
+class LeadKernel(WorkerKernel):
     """Opens an epoch, works through it, closes it, and returns when all helpers have left."""
 
     tiled: bool = False
@@ -60,7 +60,7 @@ class LeadKernel(GeneratedKernel):
         return _declare(c)
 
 
-class HelperKernel(GeneratedKernel):
+class HelperKernel(WorkerKernel):
     """Polls ``PATIENCE`` times for work of a new epoch, then returns."""
 
     tiled: bool = False
