@@ -139,10 +139,11 @@ def test_missing_class_file_is_left_out_of_the_mean(shared, official, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("network", ["mobilenetv2-yolov3-nano-voc", "yololite-voc-trial3-bn"])
 def test_darknets_own_map_is_reproduced(network, shared, tmp_path):
-    """``detector map`` on 979 images: AP, TP and FP of every class, the mean and the average IoU, to the last digit printed."""
+    """``detector map`` on 979 images: AP, TP and FP of every class, totals, mean and average IoU, to the last digit printed."""
     place = ("--voc", shared / "data/voc/VOCdevkit/VOC2007", "--set", "test", "--model", shared / "data/models" / network)
 
-    rules = evaluated(tmp_path, *place, "--threads", 2, "--rules", "darknet,darknet-11")["rules"]
+    content = evaluated(tmp_path, *place, "--threads", 2, "--rules", "darknet,darknet-11")
+    rules, totals = content["rules"], content["headline"]
 
     for rule, points in (("darknet", 0), ("darknet-11", 11)):
         text = (shared / f"data/golden/voc_map/{network}_{points}.txt").read_text()
@@ -150,4 +151,6 @@ def test_darknets_own_map_is_reproduced(network, shared, tmp_path):
         found = rules[rule]["classes"]
         assert [(name, f"{100 * c['ap']:.2f}", str(c["tp"]), str(c["fp"])) for name, c in found.items()] == printed
         assert f"= {rules[rule]['mean_ap']:.6f}, or" in text
+        assert "precision = {precision:.2f}, recall = {recall:.2f}, F1-score = {f1:.2f}".format(**totals) in text
+        assert "TP = {tp}, FP = {fp}, FN = {fn},".format(**totals) in text
         assert f"average IoU = {100 * rules[rule]['average_iou']:.2f} %" in text

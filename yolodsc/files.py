@@ -9,7 +9,6 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from secrets import token_hex
 from typing import IO
 
 from yolodsc.errors import YolodscError
@@ -95,7 +94,7 @@ def replacing(path: str | Path, *, error: type[YolodscError], mode: str = "wb") 
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         # the name is known before the file exists, so that a signal cannot leave a file that nobody removes
-        beside = path.parent / f".{path.name[:40]}.{token_hex(8)}"
+        beside = path.parent / f".{path.name[:40]}.{os.urandom(8).hex()}"
         try:
             with _opened(beside, mode.replace("w", "x")) as file:
                 yield file

@@ -36,7 +36,7 @@ def made(tmp_path: Path, layers: str = BLOCKS) -> Subject:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", [name for name in PEERS if name not in ("opencv", "openvino-default")])
+@pytest.mark.parametrize("engine", [name for name in PEERS if name not in ("opencv", "openvino", "ncnn-bf16")])
 def test_an_engine_computes_what_ours_computes(engine: str, tmp_path: Path) -> None:
     """Batch norm is folded with Darknet's epsilon for every engine."""
     pytest.importorskip(find_engine(engine).distribution)
@@ -55,7 +55,7 @@ def test_openvino_by_default_reports_the_precision_that_it_selects(tmp_path: Pat
     openvino = pytest.importorskip("openvino")
     chosen = openvino.Core().get_property("CPU", "INFERENCE_PRECISION_HINT").get_type_name()
 
-    results, missing = compare(made(tmp_path), ["openvino-default"], threads=1, rounds=1, seed=0, peak_gflops=None)
+    results, missing = compare(made(tmp_path), ["openvino"], threads=1, rounds=1, seed=0, peak_gflops=None)
 
     assert not missing
     assert results[1].precision == chosen
@@ -103,7 +103,9 @@ def test_ncnn_counts_layers_and_blobs_as_its_format_requires(tmp_path: Path) -> 
 def test_every_engine_is_found_by_name() -> None:
     """Unknown names give an error that lists the engines."""
     assert all(find_engine(name).__name__ == kind for name, (_, kind) in ENGINES.items())
-    with pytest.raises(OptionError, match=r"peers=tflite: expected some of .*, openvino, openvino-default, ncnn, torch"):
+    with pytest.raises(
+        OptionError, match=r"peers=tflite: expected some of .*, openvino, openvino-f32, openvino-int8, ncnn, ncnn-bf16, torch"
+    ):
         find_engine("tflite")
 
 

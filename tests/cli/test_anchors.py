@@ -107,7 +107,7 @@ def test_the_command_prints_a_line_for_the_cfg(labelled: Path, capsys: pytest.Ca
     np.testing.assert_allclose(np.array(pairs, float), found["anchors"], atol=0.5)
     assert f"average IoU {100 * found['average_iou']:.2f} % (the network's own anchors: " in captured.out
     assert found["network"]["average_iou"] < found["average_iou"]
-    assert captured.err == "yolodsc: wrote p.png and o.json\n"
+    assert captured.err == "yolodsc: wrote p.png\nyolodsc: wrote o.json\n"
     assert (labelled / "p.png").read_bytes().startswith(b"\x89PNG")
 
 

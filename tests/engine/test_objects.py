@@ -163,7 +163,7 @@ def test_a_cache_that_cannot_be_written_costs_time_only(isa: Isa, folder: Path, 
     def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.EROFS, "Read-only file system")
 
-    monkeypatch.setattr(trust, "token_hex", refuse)
+    monkeypatch.setattr(trust.os, "replace", refuse)
     compiler = Compiler(isa)
 
     assert (result(compiler, Stores(1)), result(compiler, Stores(2))) == (1, 2)

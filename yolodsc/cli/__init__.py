@@ -18,9 +18,13 @@ from yolodsc.cli.aliases import COMMAND_ALIASES, nearest
 from yolodsc.cli.command import HELP_OPTIONS, Subcommand
 from yolodsc.cli.conversion import PlainHelp, with_plain_conversion
 from yolodsc.cli.groups import expand_groups
+from yolodsc.cli.progress import Announcement
 from yolodsc.errors import OptionError
+from yolodsc.jit import observe_compilation
 
-COMMANDS = tuple("detect evaluate decompose separate finetune anchors convert summary bench warmup info completion".split())
+COMMANDS = tuple(
+    "detect evaluate audit decompose separate quantize finetune anchors convert summary bench warmup info completion".split()
+)
 """Subcommands in the order of ``--help``; ``yolodsc.cli.NAME`` holds the function ``NAME``."""
 
 COMPLETION_VARIABLE = "_YOLODSC_COMPLETE"
@@ -93,6 +97,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit status."""
     try:
         _ensure_no_nul(arguments)
+        observe_compilation(None if "--quiet" in arguments else Announcement())
         status = _invoked(arguments)
         terminal.flush()
         return status

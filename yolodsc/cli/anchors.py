@@ -61,13 +61,13 @@ def anchors(
     own = measured_anchors(head[1], sizes) if head else None
     if plot is not None:
         draw_anchors(plot, found, sizes, width=width, height=height)
+        if not quiet:
+            note(f"wrote {plot}")
     if json is not None:
         content = {"width": width, "height": height, "boxes": len(sizes), **_content(found), "network": own and _content(own)}
-        write_text(json, dump_json(content, file=json, error=DatasetError, indent=1) + "\n", error=DatasetError)
+        write_text(json, dump_json(content, file=json, error=DatasetError, indent=1) + "\n", error=DatasetError, quiet=quiet)
     if not quiet and not is_standard_output(json):
         say(*_lines(found, own, cell=head[2] if head else (1.0, 1.0), boxes=len(sizes), size=f"{width}x{height}"))
-    if not quiet and (written := [str(path) for path in (plot, json) if path is not None and not is_standard_output(path)]):
-        note(f"wrote {' and '.join(written)}")
     return 0
 
 

@@ -14,6 +14,7 @@ from yolodsc.detection import resolve_model
 from yolodsc.errors import OptionError
 from yolodsc.files import exists, is_file
 from yolodsc.network import at_size
+from yolodsc.precision import quantization_for
 
 
 class Heads(StrEnum):
@@ -52,25 +53,37 @@ def convert(
     dynamic_batch: Annotated[
         bool, typer.Option("--dynamic-batch", help="Let an ONNX file take any number of images at once.")
     ] = False,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Write an ONNX file with 8-bit weights, from the quantization beside the network.")
+    ] = False,
     profile: options.ProfileName = "alexeyab",
     allow_nonfinite: options.AllowNonfinite = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
 ) -> int:
     """Write a network in another format or form."""
-    _ensure_writable(target, heads=heads, dynamic_batch=dynamic_batch, force=force)
+    _ensure_writable(target, heads=heads, dynamic_batch=dynamic_batch, int8=int8, force=force)
     source, weights = _resolved(source, weights)
+    if int8 and (partial is not None or separable or batch_norm):
+        raise OptionError("--int8 is of the network as it was quantized; expected no option that changes its layers")
     model = read_model(source, weights=weights, profile=profile_named(profile), allow_nonfinite=allow_nonfinite)
+    quantization = quantization_for("int8", model.network, weights or source, source) if int8 else None
     if size is not None:
         model = ModelFile.of(at_size(model.network, size))
+    model = _derived(model, partial=partial, separable=separable, batch_norm=batch_norm)
+    write_files(model, target, heads=(heads or Heads.activated).value, dynamic_batch=dynamic_batch, quantization=quantization)
+    note(f"wrote {' and '.join(map(str, write_model(target)))}")
+    return 0
+
+
+def _derived(model: ModelFile, *, partial: int | None, separable: bool, batch_norm: bool) -> ModelFile:
+    """The network in the requested form."""
     if partial is not None:
         model = ModelFile.of(first_layers(model.network, partial))
     if separable:
         model = ModelFile.of(fold_separable(model.network))
     if batch_norm:
         model = ModelFile.of(fold_batch_norm(model.network))
-    write_files(model, target, heads=(heads or Heads.activated).value, dynamic_batch=dynamic_batch)
-    note(f"wrote {' and '.join(map(str, write_model(target)))}")
-    return 0
+    return model
 
 
 def _resolved(source: Path, weights: Path | None) -> tuple[Path, Path | None]:
@@ -84,10 +97,11 @@ def _resolved(source: Path, weights: Path | None) -> tuple[Path, Path | None]:
     return files.cfg, None if files.archive else files.weights
 
 
-def _ensure_writable(target: Path, *, heads: Heads | None, dynamic_batch: bool, force: bool) -> None:
+def _ensure_writable(target: Path, *, heads: Heads | None, dynamic_batch: bool, int8: bool, force: bool) -> None:
     """Raise an `OptionError` if a file would be overwritten without ``--force``, or if options of ONNX go with another format."""
     for path in write_model(target):
         if exists(path) and not force:
             raise OptionError(f"{path} is there already; expected another name, or --force")
-    if target.suffix.lower() != ".onnx" and (heads or dynamic_batch):
-        raise OptionError(f"--{'heads' if heads else 'dynamic-batch'} goes with an .onnx file; found {target}")
+    if target.suffix.lower() != ".onnx" and (heads or dynamic_batch or int8):
+        name = "heads" if heads else "dynamic-batch" if dynamic_batch else "int8"
+        raise OptionError(f"--{name} goes with an .onnx file; found {target}")

@@ -1,8 +1,5 @@
 """``yolodsc decompose``."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -11,9 +8,11 @@ import typer
 from yolodsc.cli import options
 from yolodsc.cli.network_files import class_list, model_files
 from yolodsc.cli.outputs import ensure_directory_possible, ensure_writable, save_network
+from yolodsc.cli.progress import fitting_progress
+from yolodsc.cli.signals import advice_on_interrupt
 from yolodsc.cli.tables.decomposition import decomposition_lines
-from yolodsc.cli.terminal import note, printable, say
-from yolodsc.decompose import DecomposeSettings, ProgressCallback, compare_networks, read_images, write_report
+from yolodsc.cli.terminal import note, say
+from yolodsc.decompose import DecomposeSettings, compare_networks, read_images, write_report
 from yolodsc.decompose import decompose as decompose_network
 from yolodsc.detection import image_paths, read_network
 from yolodsc.errors import OptionError
@@ -32,7 +31,11 @@ class MethodOptions(Value, kw_only=True):
     ] = 1.0
     budget: Annotated[float, typer.Option(metavar="SHARE", help="Share of the multiplications that method auto may keep.")] = 0.25
     budget_ms: Annotated[
-        float | None, typer.Option(metavar="MS", help="Milliseconds for each image on this machine, as budget of method auto.")
+        float | None,
+        typer.Option(
+            metavar="MS",
+            help="Milliseconds for each image, on one thread or --threads N, as budget of method auto.",
+        ),
     ] = None
     keep: Annotated[str, typer.Option(metavar="0,12", help="Indices of layers to leave unchanged.")] = ""
     seed: Annotated[int, typer.Option(min=0, help="Seed of the sampled positions.")] = 0
@@ -59,12 +62,13 @@ def decompose(
         Path | None, typer.Option("--report", metavar="DIR", help="Write tables, JSON and a plot to this directory.")
     ] = None,
     profile: options.ProfileName = "alexeyab",
-    threads: options.Threads = 1,
+    threads: options.WorkThreads = None,
     quiet: options.Quiet = False,
 ) -> int:
     """Make the regular convolutions of a trained network separable."""
     files = model_files(network, options.ClassOptions(names=names))
-    threads, _ = options.cores(threads, quiet=quiet)
+    alone = threads is None and how.budget_ms is not None  # a budget in time is that of one thread, unless --threads says otherwise
+    threads, _ = options.cores(1 if alone else threads, quiet=quiet)
     settings = how.settings(threads)
     stem = name or f"{files.cfg.stem}-separable"
     ensure_writable(out, stem)
@@ -74,7 +78,7 @@ def decompose(
     original = read_network(files, profile=profile, size=size)
     class_list(files.names, original)
     calibration = read_images(original, image_paths([images]), count=count, seed=how.seed)
-    with _progress(quiet) as report:
+    with advice_on_interrupt(lambda: "nothing was written", quiet=quiet), fitting_progress(quiet) as report:
         result = decompose_network(original, calibration, settings, progress=report)
     save_network(result.network, out, stem, files.names)
     held_back = calibration[-max(len(calibration) // 10, 1) :]
@@ -93,19 +97,3 @@ def _numbers(text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.split(",") if part)
     except ValueError:
         raise OptionError(f"--keep {text}: expected layer numbers with commas, such as 0,12") from None
-
-
-@contextmanager
-def _progress(quiet: bool) -> Iterator[ProgressCallback]:
-    """A progress bar on a terminal, nothing elsewhere."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda what, share: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    columns = (BarColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=1.0)
-        yield lambda what, share: bar.update(task, description=printable(what), completed=share)

@@ -26,6 +26,7 @@ class OutputOptions(Value, kw_only=True):
     score: Annotated[bool, typer.Option("--score/--no-score", help="Write scores to label files.")] = True
     xml: Annotated[Path | None, typer.Option(metavar="DIR", help="Write VOC annotations (XML).")] = None
     crops: Annotated[Path | None, typer.Option(metavar="DIR", help="Write each detected object as an image.")] = None
+    report: Annotated[Path | None, typer.Option(metavar="DIR", help="Write a page with the images and their boxes.")] = None
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing label files and annotations.")] = False
 
     @property
@@ -65,6 +66,10 @@ class OutputOptions(Value, kw_only=True):
             writers.append(VocWriter(self.xml, reads=reads, overwrite=self.overwrite))
         if self.crops is not None:
             writers.append(CropWriter(self.crops, reads=reads))
+        if self.report is not None:
+            from yolodsc.evaluation import ReportWriter
+
+            writers.append(ReportWriter(self.report))
         if self.csv is not None:
             writers.append(CsvWriter(target(self.csv), frames=sources.has_clips(), tracks=tracks))
         return [*writers, *self._json_writers()]
@@ -78,14 +83,20 @@ class OutputOptions(Value, kw_only=True):
 
     def ensure_none(self) -> None:
         """Raise an `OptionError` if any file is named: results of classifiers are only printed."""
-        folders = {"--save": self.save, "--txt": self.txt, "--xml": self.xml, "--crops": self.crops}
+        folders = {"--save": self.save, "--txt": self.txt, "--xml": self.xml, "--crops": self.crops, "--report": self.report}
         for option, path in {**self.files, **folders}.items():
             if path is not None:
                 raise OptionError(f"{option} is for detectors; this network is a classifier, whose classes are printed")
 
     def written(self, save: Path | None) -> str:
         """What the run wrote, in words; empty if it wrote nothing."""
-        folders = {"annotated copies": save, "labels": self.txt, "annotations": self.xml, "crops": self.crops}
+        folders = {
+            "annotated copies": save,
+            "labels": self.txt,
+            "annotations": self.xml,
+            "crops": self.crops,
+            "a page": self.report,
+        }
         parts = [f"{what} to {folder}/" for what, folder in folders.items() if folder is not None]
         files = [str(path) for path in self.files.values() if path is not None and not is_standard_output(path)]
         return ", ".join([*parts, *([f"detections to {' and '.join(files)}"] if files else [])])

@@ -1,7 +1,7 @@
 """``yolodsc evaluate``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,6 +17,7 @@ from yolodsc.evaluation import (
     Dataset,
     DetectionTable,
     Evaluation,
+    EvaluationFile,
     Rule,
     adjust_rule,
     load_json,
@@ -42,6 +43,13 @@ class ReportOptions(Value, kw_only=True):
     json: Annotated[Path | None, typer.Option(metavar="F|-", help="Write the evaluation as JSON.")] = None
     csv: Annotated[Path | None, typer.Option(metavar="F|-", help="Write one line for each rule and class as CSV.")] = None
     plots: Annotated[Path | None, typer.Option(metavar="DIR", help="Write curves as PNG and JSON files.")] = None
+    report: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write a page with tables, curves and the images with most errors.")
+    ] = None
+    report_images: Annotated[int, typer.Option(min=0, metavar="N", help="Number of images on the page.")] = 200
+    baseline: Annotated[Path | None, typer.Option(metavar="F", help="Earlier --json to compare with on the page of --report.")] = (
+        None
+    )
     confusion: Annotated[bool, typer.Option("--confusion", help="Print the confusion matrix.")] = False
 
     def ensure_writable(self) -> None:
@@ -49,23 +57,56 @@ class ReportOptions(Value, kw_only=True):
         for option, path in (("--json", self.json), ("--csv", self.csv)):
             if path is not None and is_folder(path):
                 raise OptionError(f"{option} {path}: is a directory; expected a file")
+        if self.baseline is not None and self.report is None:
+            raise OptionError("--baseline F is compared on the page of --report DIR; expected both")
+        if self.report is not None:
+            make_folder(self.report, error=OptionError)
         if self.plots is not None:
             from yolodsc.evaluation import require_matplotlib
 
             require_matplotlib()
             make_folder(self.plots, error=OptionError)
 
-    def write(self, evaluation: Evaluation) -> None:
+    def write(self, evaluation: Evaluation, *, quiet: bool) -> None:
         """Write the files that are named."""
         if self.json is not None:
             content = dump_json(evaluation.to_json(), file=self.json, error=DatasetError)
-            write_text(self.json, content, error=DatasetError)
+            write_text(self.json, content, error=DatasetError, quiet=quiet)
         if self.csv is not None:
-            write_text(self.csv, csv_text(evaluation), error=DatasetError)
+            write_text(self.csv, csv_text(evaluation), error=DatasetError, quiet=quiet)
         if self.plots is not None:
             from yolodsc.evaluation import write_plots
 
             write_plots(self.plots, evaluation)
+            if not quiet:
+                note(f"wrote plots to {self.plots}/")
+        if self.report is not None:
+            from yolodsc.evaluation import evaluation_page, write_page
+
+            page = evaluation_page(evaluation, comparison=self._comparison(evaluation), images=self.report_images)
+            written = write_page(self.report, page)
+            if not quiet:
+                note(f"wrote {written}")
+
+    def ensure_comparable(self, rule: str) -> None:
+        """Raise an `OptionError` if the baseline was written with another headline rule."""
+        if self.baseline is not None and (earlier := self._earlier().matches.rule) != rule:
+            raise OptionError(f"--baseline {self.baseline}: holds the matches of {earlier}; expected --rule {earlier}")
+
+    def _earlier(self) -> EvaluationFile:
+        from yolodsc.evaluation import read_evaluation
+
+        path = self.baseline or Path()
+        return read_evaluation(load_json(path), file=path)
+
+    def _comparison(self, evaluation: Evaluation) -> dict[str, Any] | None:
+        """The earlier run against this one."""
+        if self.baseline is None:
+            return None
+        from yolodsc.evaluation import read_evaluation
+
+        this = read_evaluation(evaluation.to_json(), file="this run")
+        return compared(self._earlier(), this, a=self.baseline.stem, b="this run")
 
 
 class ScoringOptions(Value, kw_only=True):
@@ -126,7 +167,7 @@ def evaluate(
 ) -> int:
     """Score a network, or detections from files, by the evaluation rules in common use."""
     if compare is not None:
-        return _compare(*compare, rule=scoring.rule)
+        return _compare(*compare, rule=scoring.rule, report=output.report)
     run = DetectionRun(
         detections=scoring.detections,
         network=network,
@@ -142,6 +183,7 @@ def evaluate(
     ground_truth.ensure_present()
     output.ensure_writable()
     rules = scoring.selected_rules(ground_truth)
+    output.ensure_comparable(rules[0].name)
     found = dataset_detections(ground_truth, run, {"--json": output.json, "--csv": output.csv})
     dataset, detections, missing = scoring.restrict(found)
     evaluation = evaluate_detections(
@@ -158,11 +200,18 @@ def _report(evaluation: Evaluation, output: ReportOptions, *, quiet: bool) -> No
         confusion=output.confusion,
         quiet=quiet or is_standard_output(output.json) or is_standard_output(output.csv),
     )
-    output.write(evaluation)
+    output.write(evaluation, quiet=quiet)
 
 
-def _compare(a: Path, b: Path, *, rule: str | None) -> int:
-    from yolodsc.evaluation import compare, read_evaluation
+def compared(first: EvaluationFile, second: EvaluationFile, *, a: str, b: str) -> dict[str, Any]:
+    """What a page shows of two runs."""
+    from yolodsc.evaluation import compare, comparison_content
+
+    return comparison_content(compare(first, second), rule=first.matches.rule, images=len(first.images), a=a, b=b)
+
+
+def _compare(a: Path, b: Path, *, rule: str | None, report: Path | None) -> int:
+    from yolodsc.evaluation import compare, comparison_page, read_evaluation, write_page
 
     first, second = (read_evaluation(load_json(path), file=path) for path in (a, b))
     if rule is not None and rule != first.matches.rule:
@@ -171,6 +220,9 @@ def _compare(a: Path, b: Path, *, rule: str | None) -> int:
         )
     differences = compare(first, second)
     say(*comparison_lines(differences, rule=first.matches.rule, images=len(first.images)))
+    if report is not None:
+        names = {"a": a.stem, "b": b.stem} if a.stem != b.stem else {"a": str(a), "b": str(b)}
+        note(f"wrote {write_page(report, comparison_page(compared(first, second, **names)))}")
     return 0
 
 

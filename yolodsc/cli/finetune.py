@@ -11,8 +11,8 @@ import typer
 from yolodsc.cli import options
 from yolodsc.cli.network_files import class_list
 from yolodsc.cli.outputs import ensure_writable, save_network
-from yolodsc.cli.signals import stop_gracefully
-from yolodsc.cli.terminal import log, say
+from yolodsc.cli.signals import advice_on_interrupt, stop_gracefully
+from yolodsc.cli.terminal import log, note, say
 from yolodsc.cli.training_options import AugmentationOptions, LossOptions, OptimizerOptions, training_settings
 from yolodsc.darknet import profile_named
 from yolodsc.detection import ModelFiles, default_geometry, read_network, reported_classes, resolve_model
@@ -85,7 +85,7 @@ def finetune(
     names: options.NamesFile = None,
     val: Annotated[str | None, typer.Option(metavar="VOC:SET", help="Image set to score after every epoch.")] = None,
     profile: options.ProfileName = "alexeyab",
-    threads: options.Threads = 1,
+    threads: options.WorkThreads = None,
     quiet: options.Quiet = False,
 ) -> int:
     """Train a network further, from a teacher, from labels, or both."""
@@ -100,13 +100,19 @@ def finetune(
     validation = _validation(val, class_list(known, learner), threads=threads)
     trainer = _trainer(start, learner, settings, profile=profile, threads=threads, quiet=quiet)
     try:
-        with _progress(trainer, quiet) as report, stop_gracefully(trainer.stop):
+        kept = f"step {{}} of {trainer.steps} is saved in {start.out}/; the same command with --resume continues"
+        with (
+            advice_on_interrupt(lambda: kept.format(trainer.step), quiet=quiet),
+            _progress(trainer, quiet) as report,
+            stop_gracefully(trainer.stop),
+        ):
             result = trainer.run(progress=report, validate=validation, about={"command": " ".join(sys.argv[1:])})
     finally:
         trainer.close()
     save_network(result.network, start.out, stem, known)
     if not quiet:
-        say(f"{start.out / stem}.cfg .weights: {_epoch_line(result.history.epochs[-1])}")
+        say(_epoch_line(result.history.epochs[-1]))
+        note(f"wrote {start.out / stem}.cfg and .weights{' and .names' if known else ''}, checkpoint and history to {start.out}/")
     return 0
 
 

@@ -12,6 +12,7 @@ from yolodsc.cli.network_files import model_files, open_detector
 from yolodsc.cli.options import DetectionOptions, LoadingOptions, NetworkOptions, RunningOptions
 from yolodsc.cli.outputs import ensure_outputs_differ_from_inputs
 from yolodsc.cli.progress import progress
+from yolodsc.cli.signals import advice_on_interrupt
 from yolodsc.detection import Detector, ModelFiles, class_names
 from yolodsc.errors import DatasetError, OptionError
 from yolodsc.evaluation import (
@@ -130,10 +131,14 @@ class RunJournal:
 
 def run_network(dataset: Dataset, detector: Detector, journal: RunJournal | None, *, quiet: bool) -> list[ImageDetections]:
     """Run the network over the images, in their order."""
+    kept = "--save-detections DIR makes runs that can be resumed"
+    if journal is not None:
+        kept = f"the detections so far are in {journal.folder}/; the same command with --resume continues"
     try:
-        if journal is None:
-            return list(progress(run_inference(dataset, detector), total=len(dataset.ids), quiet=quiet))
-        return _run_with_journal(dataset, detector, journal, quiet=quiet)
+        with advice_on_interrupt(lambda: kept, quiet=quiet):
+            if journal is None:
+                return list(progress(run_inference(dataset, detector), total=len(dataset.ids), quiet=quiet))
+            return _run_with_journal(dataset, detector, journal, quiet=quiet)
     finally:
         detector.close()
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from yolodsc.cli.terminal import flush, standard_output
+from yolodsc.cli.terminal import flush, note, standard_output
 from yolodsc.errors import OptionError, YolodscError
 from yolodsc.files import exists, is_file, is_folder, nearest, resolved, write_bytes
 
@@ -53,10 +53,11 @@ def target(path: Path) -> "Path | TextIO":
     return standard_output() if is_standard_output(path) else path
 
 
-def write_text(path: Path, text: str, *, error: type[YolodscError] = OptionError) -> None:
-    """Write a file, or to standard output for ``-``."""
+def write_text(path: Path, text: str, *, error: type[YolodscError] = OptionError, quiet: bool = False) -> None:
+    """Write a file and say so, or write to standard output for ``-``."""
     if not is_standard_output(path):
-        return write_bytes(path, text.encode(errors="surrogateescape"), error=error)
+        write_bytes(path, text.encode(errors="surrogateescape"), error=error)
+        return None if quiet else note(f"wrote {path}")
     standard_output().write(text if text.endswith("\n") else f"{text}\n")
     return flush()
 
@@ -67,10 +68,10 @@ def ensure_directory_possible(path: Path) -> None:
         raise OptionError(f"{path}: {ancestor} is a file; expected a directory")
 
 
-def ensure_writable(out: Path, stem: str) -> None:
-    """Raise an `OptionError` if writing a network and its names to a directory would overwrite a file."""
+def ensure_writable(out: Path, stem: str, *endings: str) -> None:
+    """Raise an `OptionError` if writing a network, its names and files with more endings would overwrite a file."""
     ensure_directory_possible(out)
-    for ending in ("cfg", "weights", "names"):
+    for ending in ("cfg", "weights", "names", *endings):
         if exists(out / f"{stem}.{ending}"):
             raise OptionError(f"{out / stem}.{ending} is there already; expected another --out or --name")
 

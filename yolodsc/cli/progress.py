@@ -2,10 +2,12 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from threading import Event, Lock, Timer
 from time import perf_counter
 from typing import TypeVar
 
-from yolodsc.cli.terminal import log, status
+from yolodsc.cli.terminal import log, printable, status
 
 Item = TypeVar("Item")
 
@@ -34,6 +36,44 @@ def progress(
         yield from bar.track(items, total=count)
 
 
+_ANNOUNCED = Event()
+"""Set once a line has said that kernels are compiled; a command says so once."""
+
+
+class Announcement:
+    """Prints one line once compilation by Numba has taken a second in all: an observer for `jit.observe_compilation`."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._depth, self._spent, self._start = 0, 0.0, 0.0
+        self._timer: Timer | None = None
+        _ANNOUNCED.clear()
+
+    def begin(self) -> None:
+        """Print the line after what is left of the second, unless the compilation ends before."""
+        with self._lock:
+            self._depth += 1
+            if self._depth > 1 or _ANNOUNCED.is_set():
+                return
+            self._start = perf_counter()
+            self._timer = Timer(max(1.0 - self._spent, 0.0), self._announce)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def end(self) -> None:
+        """Count the time of a compilation."""
+        with self._lock:
+            self._depth = max(self._depth - 1, 0)
+            if self._depth == 0 and self._timer is not None:
+                self._timer.cancel()
+                self._spent += perf_counter() - self._start
+
+    def _announce(self) -> None:
+        if not _ANNOUNCED.is_set():
+            _ANNOUNCED.set()
+            log("yolodsc: compiling kernels (first run on this machine)")
+
+
 class Compiling:
     """Progress callback for `engine.compile`: reports on standard error once compilation has taken a second."""
 
@@ -46,7 +86,24 @@ class Compiling:
         if perf_counter() - self.start < 1 and not self.reported:
             return
         terminal = sys.stderr.isatty()
-        if terminal or not self.reported:
+        if terminal or not (self.reported or _ANNOUNCED.is_set()):
             line = f"yolodsc: compiling kernels (first run on this machine) {done}/{total}"
             status(line, last=done >= total) if terminal else log(line)
         self.reported = True
+        _ANNOUNCED.set()
+
+
+@contextmanager
+def fitting_progress(quiet: bool) -> Iterator[Callable[[str, float], None]]:
+    """A progress bar of a description and a share on a terminal, nothing elsewhere."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda what, share: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (BarColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=1.0)
+        yield lambda what, share: bar.update(task, description=printable(what), completed=share)

@@ -6,7 +6,7 @@ from time import perf_counter
 from yolodsc.cli.terminal import note
 from yolodsc.detection import ImageResult
 
-MOST_CLASSES = 6
+MAX_CLASSES = 6
 """Classes that are named; the others are counted together."""
 
 
@@ -34,6 +34,11 @@ class RunTotals:
         """Count a video, a camera or a stream, which reports what it found itself."""
         self.failed += not succeeded
 
+    def kept(self, written: str) -> str:
+        """What an interrupted run leaves."""
+        images = f"{self.images} image{'' if self.images == 1 else 's'} done"
+        return f"{images}; wrote {written}" if written else images
+
     def report(self, *, written: str) -> None:
         """Print a line about more than one image, and what was written."""
         if self.images > 1:
@@ -52,7 +57,7 @@ class RunTotals:
         """Objects by class, the most frequent first."""
         total = sum(self._objects.values())
         counted = self._objects.most_common()
-        named = [f"{name} {count}" for name, count in counted[:MOST_CLASSES]]
-        others = sum(count for _, count in counted[MOST_CLASSES:])
+        named = [f"{name} {count}" for name, count in counted[:MAX_CLASSES]]
+        others = sum(count for _, count in counted[MAX_CLASSES:])
         classes = ", ".join([*named, *([f"other classes {others}"] if others else [])])
         return f"{total} object{'' if total == 1 else 's'}" + (f" ({classes})" if classes else "")

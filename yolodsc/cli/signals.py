@@ -57,6 +57,19 @@ def stop_gracefully(stop: Callable[[], Any]) -> Iterator[None]:
         restore()
 
 
+@contextmanager
+def advice_on_interrupt(advice: Callable[[], str], *, quiet: bool = False) -> Iterator[None]:
+    """Print what is kept, and how to go on, if a signal ends the block."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not quiet:
+            from yolodsc.cli.terminal import note  # a signal may arrive before the rest is imported
+
+            note(f"interrupted; {advice()}")
+        raise
+
+
 def _first(number: int, frame: object) -> None:
     for known in SIGNALS:
         if signal.getsignal(known) is _first:

@@ -42,6 +42,7 @@ OPTIONS = {
     "ranks": "--ranks",
     "rate": "--lr",
     "resume": "--resume",
+    "rule": "--rule",
     "rules": "--rules",
     "saturation": "--saturation",
     "schedule": "--schedule",

@@ -30,16 +30,16 @@ class Styled(str):
 
     Attributes
     ----------
-    spans
+    styles
         Start, end and style of parts that do not overlap, in order.
     """
 
-    spans: Sequence[tuple[int, int, str]]
+    styles: Sequence[tuple[int, int, str]]
 
-    def __new__(cls, text: str, spans: Sequence[tuple[int, int, str]] = ()) -> "Styled":
+    def __new__(cls, text: str, styles: Sequence[tuple[int, int, str]] = ()) -> "Styled":
         """A line with styled parts."""
         line = super().__new__(cls, text)
-        line.spans = spans
+        line.styles = styles
         return line
 
 
@@ -59,7 +59,7 @@ def say(*lines: str) -> None:
 
 
 def show(text: str) -> None:
-    """Print text of the program itself, whose escape codes are wanted."""
+    """Print text of the program itself; its escape codes are kept."""
     if sys.stdout is not None:
         sys.stdout.write(f"{text}\n")
 
@@ -133,7 +133,7 @@ def _rendered(line: str, stream: TextIO, *, colour: bool) -> str:
     if not colour or not isinstance(line, Styled):
         return _encodable(line, stream)
     out, end = [], 0
-    for start, stop, style in line.spans:
+    for start, stop, style in line.styles:
         out += [_encodable(line[end:start], stream), f"\x1b[{STYLES[style]}m", _encodable(line[start:stop], stream), "\x1b[0m"]
         end = stop
     return "".join([*out, _encodable(line[end:], stream)])

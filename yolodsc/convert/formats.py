@@ -10,6 +10,7 @@ from yolodsc.darknet import ALEXEYAB, Profile
 from yolodsc.errors import ConversionError
 from yolodsc.files import replacing, write_bytes
 from yolodsc.network import Network, require_finite, write_weights
+from yolodsc.precision import Quantization
 
 READABLE = (".cfg", ".weights", ".npz", ".safetensors")
 WRITABLE = (*READABLE, ".onnx")
@@ -70,10 +71,18 @@ def write_model(path: str | Path) -> tuple[Path, ...]:
     return (path,)
 
 
-def write_files(model: ModelFile, path: str | Path, *, heads: Heads = "activated", dynamic_batch: bool = False) -> None:
+def write_files(
+    model: ModelFile,
+    path: str | Path,
+    *,
+    heads: Heads = "activated",
+    dynamic_batch: bool = False,
+    quantization: Quantization | None = None,
+) -> None:
     """Write a network in the format of the path's suffix, replacing existing files atomically.
 
-    For ``.cfg`` or ``.weights`` both files are written. ``heads`` and ``dynamic_batch`` are parameters of `export_onnx`.
+    For ``.cfg`` or ``.weights`` both files are written. ``heads``, ``dynamic_batch`` and ``quantization`` are parameters of
+    `export_onnx`.
 
     Raises
     ------
@@ -85,7 +94,7 @@ def write_files(model: ModelFile, path: str | Path, *, heads: Heads = "activated
     path = Path(path)
     ending = _ending(path, WRITABLE)
     if ending == ".onnx":
-        export_onnx(model.network, path, heads=heads, dynamic_batch=dynamic_batch)
+        export_onnx(model.network, path, heads=heads, dynamic_batch=dynamic_batch, quantization=quantization)
     elif ending in (".cfg", ".weights"):
         _write_pair(model, *write_model(path))
     else:

@@ -1,6 +1,9 @@
+from .agreement import agreed_detections as agreed_detections
+from .agreement import f1_of as f1_of
 from .calibration.images import read_images as read_images
 from .calibration.patches import choose_positions as choose_positions
 from .calibration.patches import gather_patches as gather_patches
+from .calibration.samples import output_error as output_error
 from .driver import decompose as decompose
 from .factor.gram import Matrix as Matrix
 from .report import Comparison as Comparison

@@ -7,14 +7,13 @@ import numpy as np
 
 from yolodsc import engine
 from yolodsc.arrays import Array
+from yolodsc.decompose.agreement import agreed_detections, f1_of
 from yolodsc.decompose.search.time_model import Timer
 from yolodsc.decompose.settings import Decomposition
 from yolodsc.errors import MissingExtraError, WeightsError
 from yolodsc.files import replacing
-from yolodsc.network import Candidates, Network, concatenated, iou, nms
+from yolodsc.network import Candidates, Network
 from yolodsc.schemas import dump_json, replace_nonfinite
-
-AGREED_SCORE, AGREED_OVERLAP = 0.25, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,33 +104,9 @@ def _draw(path: Path, result: Decomposition) -> None:
 
 def _agreement(original: Network, decomposed: Network, images: Array, threads: int) -> float:
     expected, found = (_detections(network, images, threads) for network in (original, decomposed))
-    hits = sum(_matched(a, b) for a, b in zip(expected, found, strict=True))
-    total = sum(int(np.count_nonzero(c.probabilities)) for c in (*expected, *found))
-    return 2 * hits / total if total else 1.0
+    return f1_of(expected, found)
 
 
 def _detections(network: Network, images: Array, threads: int) -> list[Candidates]:
-    out = []
     with engine.compile(network, threads=threads) as runner:
-        for image in images:
-            outputs = runner(image)
-            parts = [h.decode(outputs[h.index], input_shape=network.input_shape, thresh=AGREED_SCORE) for h in network.heads]
-            out.append(nms(concatenated(parts), kind="default", thresh=network.profile.nms_thresh))
-    return out
-
-
-def _matched(expected: Candidates, found: Candidates) -> int:
-    """Pairs of the same class with IoU over .5, matched greedily in decreasing order of score."""
-    hits = 0
-    for k in range(expected.probabilities.shape[1]):
-        unmatched = list(np.flatnonzero(expected.probabilities[:, k]))
-        rows = np.flatnonzero(found.probabilities[:, k])
-        for row in rows[np.argsort(-found.probabilities[rows, k], kind="stable")]:
-            if not unmatched:
-                break
-            overlaps = iou(found.boxes_xywh[row], expected.boxes_xywh[unmatched])
-            best = int(overlaps.argmax())
-            if overlaps[best] > AGREED_OVERLAP:
-                hits += 1
-                unmatched.pop(best)
-    return hits
+        return [agreed_detections(network, runner(image)) for image in images]

@@ -10,7 +10,7 @@ from yolodsc.evaluation.datasets.dataset import Dataset
 from yolodsc.evaluation.errors.breakdown import Breakdown, breakdown
 from yolodsc.evaluation.metrics import score_detections
 from yolodsc.evaluation.metrics.rules import Rule
-from yolodsc.evaluation.metrics.score import RuleResult
+from yolodsc.evaluation.metrics.score import ClassResult, RuleResult
 from yolodsc.evaluation.metrics.tables import DetectionTable
 from yolodsc.evaluation.verdict.calibration import Calibration, calibration
 from yolodsc.evaluation.verdict.confusion import Confusion, confusion
@@ -67,6 +67,11 @@ class Evaluation:
         """Calibration of the detections by the headline rule."""
         return calibration(self.headline, thresh=self.thresh)
 
+    def to_json_class(self, number: int) -> dict[str, Any]:
+        """The figures of one class by the headline rule; empty for a class that was not evaluated."""
+        found = self.headline.classes[number]
+        return {} if found is None else _class_json(found)
+
     def to_json(self) -> dict[str, Any]:
         """The content of the JSON file: rules, and per class what a paired comparison needs."""
         names = self.dataset.names
@@ -86,19 +91,23 @@ class Evaluation:
         }
 
 
+def _class_json(found: ClassResult) -> dict[str, Any]:
+    return {
+        "ap": found.ap,
+        "positives": found.positives,
+        "detections": found.detections,
+        "tp": found.true_positives,
+        "fp": found.false_positives,
+        "precision": found.precision,
+        "recall": found.recall,
+        "best_f1": found.best_f1,
+        "best_f1_score": found.best_f1_score,
+    }
+
+
 def _rule_json(result: RuleResult, names: Sequence[str]) -> dict[str, Any]:
     classes = {
-        name: {
-            "ap": class_result.ap,
-            "positives": class_result.positives,
-            "detections": class_result.detections,
-            "tp": class_result.true_positives,
-            "fp": class_result.false_positives,
-            "precision": class_result.precision,
-            "recall": class_result.recall,
-            "best_f1": class_result.best_f1,
-            "best_f1_score": class_result.best_f1_score,
-        }
+        name: _class_json(class_result)
         for name, class_result in zip(names, result.classes, strict=True)
         if class_result is not None
     }

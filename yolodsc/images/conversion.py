@@ -1,19 +1,21 @@
 """Images in memory, of Pillow, NumPy and PyTorch, as (H, W, C) bytes."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from yolodsc.errors import ImageError
 from yolodsc.images.preprocess import grey
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 ImageArray = NDArray[np.uint8]
 """(H, W, C) with C = 1 or 3, RGB."""
 
 
-def from_pillow(image: Image.Image, *, channels: int = 3) -> ImageArray:
+def from_pillow(image: "Image.Image", *, channels: int = 3) -> ImageArray:
     """Return a Pillow image of any mode as (H, W, channels) bytes."""
     if channels not in (1, 3):
         raise ImageError(f"the network reads {channels} channels; images give 1 or 3")

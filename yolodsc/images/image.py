@@ -6,10 +6,9 @@ An image is (H, W, C) uint8, RGB or grey, until `fit` makes the planar float32 (
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from yolodsc.arrays import Array, Shape
 from yolodsc.darknet import Profile
@@ -22,6 +21,9 @@ from yolodsc.images.limits import image_name, open_image
 from yolodsc.images.preprocess import planar, reference, resized
 from yolodsc.images.turbo import decode_turbo
 from yolodsc.values import Value
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 Geometry = Literal["stretch", "letterbox"]
 
@@ -57,9 +59,8 @@ class Placement(Value):
 
 
 Decoder = Literal["darknet", "fast"]
-"""JPEG decoders: ``darknet`` gives the pixels of stb_image, which Darknet uses; ``fast`` is libjpeg-turbo."""
-
 DECODERS: tuple[Decoder, ...] = ("darknet", "fast")
+"""JPEG decoders: ``darknet`` gives the pixels of stb_image, which Darknet uses; ``fast`` is libjpeg-turbo."""
 
 
 def read_image(
@@ -74,15 +75,13 @@ def read_image(
 ) -> ImageArray:
     """Decode a file, or the content of one, to RGB (``channels=3``) or grey (1).
 
-    Alpha is dropped, 16 bits are cut to 8, and an animation gives its first frame. The grey of a JPEG is its luma plane, as in
-    stb_image; that of other files is a weighted sum of RGB.
+    Alpha is dropped, 16 bits are cut to 8, and an animation gives its first frame. The grey of a JPEG is its luma plane as in
+    stb_image, that of other files a weighted sum of RGB. Errors name the image by ``name``, by default its path.
 
     Parameters
     ----------
     source
         A path, or the bytes of a file.
-    name
-        What errors call the image; by default the path.
     exif
         Turn the image as its EXIF orientation says. Darknet does not.
     decoder
@@ -107,7 +106,7 @@ def read_image(
                 return _turned(pixels, image)
             if admit:
                 admit(image.width * image.height * channels)
-            return from_pillow(ImageOps.exif_transpose(image) if exif else image, channels=channels)
+            return from_pillow(_transposed(image) if exif else image, channels=channels)
     except (ImageError, MemoryError, CancelledError):
         raise
     except Exception as error:  # decoders raise errors of any class
@@ -135,14 +134,25 @@ def _reason(error: Exception) -> str:
     """Return the first line of the message of Pillow or the system."""
     if isinstance(error, FileNotFoundError):
         return "no such file"
+    from PIL import UnidentifiedImageError
+
     if isinstance(error, UnidentifiedImageError):
         return "cannot be read as an image: unknown format"
     lines = [getattr(error, "strerror", None), *str(error).splitlines()[:1], type(error).__name__]
     return f"cannot be read as an image: {next(filter(None, lines))}"
 
 
-def _turned(pixels: ImageArray, image: Image.Image) -> ImageArray:
+def _transposed(image: "Image.Image") -> "Image.Image":
+    """Turn an image as its EXIF orientation says."""
+    from PIL import ImageOps
+
+    return ImageOps.exif_transpose(image)
+
+
+def _turned(pixels: ImageArray, image: "Image.Image") -> ImageArray:
     """Return pixels (H, W, C) turned as the EXIF orientation of their file says."""
+    from PIL import ExifTags, Image, ImageOps
+
     exif = image.getexif()
     if exif.get(ExifTags.Base.Orientation, 1) == 1:
         return pixels
@@ -232,6 +242,8 @@ def write_image(path: str | Path, image: ImageArray) -> None:
     ending = Path(path).suffix.lower()
     if ending not in WRITABLE_EXTENSIONS:
         raise ImageError(f"{path}: unknown ending; expected one of {' '.join(sorted(WRITABLE_EXTENSIONS))}")
+    from PIL import Image
+
     encoder = Image.fromarray(image[..., 0] if image.shape[2] == 1 else np.ascontiguousarray(image))
     form = Image.registered_extensions()[ending]
     options = {"quality": 92} if form in ("JPEG", "WEBP") else {}

@@ -4,21 +4,21 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-_WIDE_FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "arial.ttf", "Arial Unicode.ttf")
-"""Fonts of common systems with more than ASCII."""
+from yolodsc.images.fonts import Font, readable
 
 _SMALLEST = 6.0
 """Minimum size of text in pixels."""
 
 Colour = tuple[int, int, int]
-_Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 @lru_cache(maxsize=512)
 def label_image(text: str, *, colour: Colour, size: float, width: int) -> NDArray[np.uint8]:
     """Text on a plate as a read-only array (H, W, 3), in black or white, whichever is easier to read.
+
+    Scripts that no font of the system has are transliterated.
 
     Parameters
     ----------
@@ -27,10 +27,10 @@ def label_image(text: str, *, colour: Colour, size: float, width: int) -> NDArra
     size
         Size of the font in pixels; reduced, but not below 6 pixels, to fit the plate into ``width`` pixels.
     """
-    font = _font(text, size)
+    text, font = readable(text, size)
     wide = _plate_size(text, font)[0]
     if wide > width:
-        font = _font(text, max(_SMALLEST, size * width / wide))
+        text, font = readable(text, max(_SMALLEST, size * width / wide))
     columns, rows, padding, corner = *_plate_size(text, font), _padding(text, font), _bounds(text, font)
     plate = Image.new("RGB", (columns, rows), colour)
     luminance = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
@@ -39,33 +39,17 @@ def label_image(text: str, *, colour: Colour, size: float, width: int) -> NDArra
     return np.asarray(plate)
 
 
-@lru_cache(maxsize=32)
-def _ascii_font(size: float) -> _Font:
-    return ImageFont.load_default(size=size)
-
-
-def _font(text: str, size: float) -> _Font:
-    """Return Pillow's font for ASCII, or for other text a font of the system if there is one."""
-    if not text.isascii():
-        for name in _WIDE_FONTS:
-            try:
-                return ImageFont.truetype(name, size)
-            except OSError:  # not on this system
-                continue
-    return _ascii_font(size)
-
-
-def _bounds(text: str, font: _Font) -> tuple[float, float, float, float]:
+def _bounds(text: str, font: Font) -> tuple[float, float, float, float]:
     left, top, right, bottom = font.getbbox(text)
     return left, top, right, bottom
 
 
-def _padding(text: str, font: _Font) -> float:
+def _padding(text: str, font: Font) -> float:
     _, top, _, bottom = _bounds(text, font)
     return max(1.0, (bottom - top) / 5)
 
 
-def _plate_size(text: str, font: _Font) -> tuple[int, int]:
+def _plate_size(text: str, font: Font) -> tuple[int, int]:
     """Width and height of a label with its padding."""
     left, top, right, bottom = _bounds(text, font)
     padding = _padding(text, font)

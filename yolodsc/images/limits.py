@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-
-from PIL import Image, UnidentifiedImageError
+from typing import TYPE_CHECKING
 
 from yolodsc.errors import ImageError
 from yolodsc.files import regular_size
 from yolodsc.images.jpeg.markers import MAX_PIXELS, scans_allowed
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 MAX_SIDE = 2**16 - 1
 """The longest side, that of a JPEG: a strip one pixel wide would take many times its pixels, since every row costs."""
@@ -25,7 +27,7 @@ _CHUNK = 2**20
 
 
 @contextmanager
-def open_image(source: str | Path | bytes, *, name: str | None = None) -> Iterator[Image.Image]:
+def open_image(source: str | Path | bytes, *, name: str | None = None) -> Iterator["Image.Image"]:
     """Open an image and read its header; the pixels are not decoded.
 
     Parameters
@@ -63,7 +65,9 @@ def image_name(source: str | Path | bytes, name: str | None) -> str:
     return name or (f"image of {len(source)} bytes" if isinstance(source, bytes) else str(source))
 
 
-def _recognised(source: str | Path | bytes) -> Image.Image:
+def _recognised(source: str | Path | bytes) -> "Image.Image":
+    from PIL import Image, UnidentifiedImageError
+
     Image.preinit()  # the common formats; the others take longer to import, and only where none of these fits
     try:
         return Image.open(BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)

@@ -1,7 +1,7 @@
 """Kernels that are written as LLVM IR: one compiler per instruction set turns them into addresses.
 
 LLVM's code generator runs on hand-written SSA with no optimiser before it. The code is kept in the cache, one small file per
-kernel. Its key covers the kernel's text, so a changed generator never reads an old file.
+kernel. Its key covers the kernel's text, or what determines the text, so a changed generator never reads an old file.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,11 +11,14 @@ from typing import Any, Protocol
 from yolodsc.jit.forks import ForkLock
 from yolodsc.jit.isa import Isa
 from yolodsc.jit.machine import Target
-from yolodsc.jit.machine_code import MachineCode, cached_code, code_key, compiled_code, load, symbol_of
+from yolodsc.jit.machine_code import MachineCode, cached_code, cached_codes, code_key, compiled_code, load, symbol_of
 
 
 class IRKernel(Protocol):
-    """A kernel that writes itself as LLVM IR. It is hashable: equal descriptions are the same kernel."""
+    """A kernel that writes itself as LLVM IR. It is hashable: equal descriptions are the same kernel.
+
+    A kernel may have a method ``description``, whose result (with a `repr`) determines its IR. It stands for the text in the key.
+    """
 
     def emit(self, name: str) -> str:
         """LLVM IR of the function ``name``."""
@@ -51,20 +54,24 @@ class Compiler:
         """
         with self.lock.held():
             missing = [k for k in dict.fromkeys(kernels) if k not in self.addresses]
+            keys = [self._key(kernel) for kernel in missing]
             codes: list[MachineCode] = []
-            for number, kernel in enumerate(missing):
+            for number, (kernel, key, code) in enumerate(zip(missing, keys, cached_codes(keys), strict=True)):
                 if progress is not None:
                     progress(number, len(missing))
-                codes.append(self._code(kernel))
+                codes.append(code or self._code(kernel, key))
             if missing and progress is not None:
                 progress(len(missing), len(missing))
             self.addresses.update(zip(missing, load(codes), strict=True))
             return {kernel: self.addresses[kernel] for kernel in kernels}
 
-    def _code(self, kernel: IRKernel) -> MachineCode:
-        text = kernel.emit("KERNEL")
-        key = code_key(self.target, text)
+    def _key(self, kernel: IRKernel) -> str:
+        described = getattr(kernel, "description", None)
+        return code_key(self.target, kernel.emit("KERNEL") if described is None else described())
+
+    def _code(self, kernel: IRKernel, key: str) -> MachineCode:
+        """The code of a kernel that the cache did not have a moment ago."""
         if (code := cached_code(key)) is not None:
             return code
         self.compiled += 1
-        return compiled_code(key, text.replace("@KERNEL(", f"@{symbol_of(key)}("), self.target)
+        return compiled_code(key, kernel.emit(symbol_of(key)), self.target)

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from yolodsc.jit.cache.key import NUMBA_SETTINGS, file_digest
+from yolodsc.jit.cache.observation import compiling
 from yolodsc.jit.forks import ForkLock
 from yolodsc.jit.machine import host_target
 from yolodsc.jit.machine_code import MachineCode, cached_code, code_key, compiled_code, load, symbol_of
@@ -96,7 +97,7 @@ class Kernel:
     def _by_address(self) -> Callable[..., int]:
         try:
             key = self._key()
-            return _MachineFunction(load([cached_code(key) or self._compiled(key)])[0])
+            return _MachineFunction(load([cached_code(key) or self._compiled(key)])[0], _trampoline())
         except (RuntimeError, AttributeError, OSError):  # an llvmlite that does not know our IR, no memory for code
             return self._by_numba()
 
@@ -116,10 +117,11 @@ class Kernel:
         names = {"u1": "uint8", "i2": "int16", "i4": "int32", "i8": "int64", "f4": "float32"}
         kinds = [types.Array(getattr(types, names[kind]), axes, "C") if axes else types.int64 for kind, axes in self.parameters]
         options: dict[str, Any] = {"error_model": "numpy", "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-        compiled: Any = njit(types.int64(*kinds), **options)(self._function())
-        (result,) = compiled.overloads.values()
-        text = result.library.get_llvm_str().replace(result.fndesc.llvm_func_name, symbol_of(key))
-        return compiled_code(key, text, host_target())
+        with compiling():
+            compiled: Any = njit(types.int64(*kinds), **options)(self._function())
+            (result,) = compiled.overloads.values()
+            text = result.library.get_llvm_str().replace(result.fndesc.llvm_func_name, symbol_of(key))
+            return compiled_code(key, text, host_target())
 
 
 def _parameter(text: str) -> tuple[str, int]:
@@ -146,15 +148,15 @@ def _numba_version() -> str:
 class _MachineFunction:
     """Machine code in Numba's calling convention: arrays are passed in parts, the result through a pointer."""
 
-    def __init__(self, address: int) -> None:
-        self.address = address
+    def __init__(self, address: int, call: Callable[[int, int], int]) -> None:
+        self.address, self.call = address, call
 
     def __call__(self, *arguments: Any) -> int:
         return self.bound(*arguments)()
 
     def bound(self, *arguments: Any) -> Callable[[], int]:
         """See `Kernel.bound`."""
-        call, address, result = _trampoline(), self.address, ctypes.c_int64()
+        call, address, result = self.call, self.address, ctypes.c_int64()
         numbers = [ctypes.addressof(result), 0]
         for value in arguments:
             if isinstance(value, np.ndarray):

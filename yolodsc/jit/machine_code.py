@@ -8,7 +8,7 @@ compiles a kernel runs the same code as later ones.
 from collections.abc import Sequence
 
 from yolodsc.jit.cache.key import cache_key
-from yolodsc.jit.cache.store import load_cached, store_cached
+from yolodsc.jit.cache.store import load_entries, store_cached
 from yolodsc.jit.executable_memory import executable
 from yolodsc.jit.flat_binary import flattened
 from yolodsc.jit.machine import Target, linked, object_code
@@ -80,7 +80,15 @@ def symbol_of(key: str) -> str:
 
 def cached_code(key: str) -> MachineCode | None:
     """Code from the cache; None if there is none that can be trusted."""
-    data = load_cached(f"{key}.o")
+    return cached_codes([key])[0]
+
+
+def cached_codes(keys: Sequence[str]) -> list[MachineCode | None]:
+    """Codes from the cache, as `cached_code` returns them; the folder is checked once."""
+    return [_code(key, data) for key, data in zip(keys, load_entries([f"{key}.o" for key in keys]), strict=True)]
+
+
+def _code(key: str, data: bytes | None) -> MachineCode | None:
     if data is None or data[: len(FLAT)] not in (FLAT, OBJECT):
         return None
     return MachineCode(symbol_of(key), data[: len(FLAT)], data[len(FLAT) :])

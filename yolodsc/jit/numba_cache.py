@@ -22,6 +22,7 @@ from numba.core.dispatcher import Dispatcher
 from numba.core.serialize import dumps
 
 from yolodsc.jit.cache.key import NUMBA_SETTINGS, cache_key, file_digest
+from yolodsc.jit.cache.observation import begin_compilation, end_compilation
 from yolodsc.jit.cache.store import load_cached, store_cached
 from yolodsc.jit.numba_pipeline import SelfContainedCompiler
 
@@ -65,10 +66,14 @@ class OverloadCache(caching._Cache):
         target_context.refresh()
         data = load_cached(self._name(sig, target_context.codegen())) if self.enabled else None
         rebuild: Any = compiler.CompileResult._rebuild
-        return None if data is None else rebuild(target_context, *pickle.loads(data))
+        if data is None:  # Numba compiles the function and saves the overload
+            begin_compilation()
+            return None
+        return rebuild(target_context, *pickle.loads(data))
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Store an overload, unless it holds addresses of this process."""
+        end_compilation()
         pickled: Any = dumps
         if self.enabled and not data.library.has_dynamic_globals and all(loop.can_cache for loop in data.lifted):
             store_cached(self._name(sig, data.codegen), pickled(data._reduce()))

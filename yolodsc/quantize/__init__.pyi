@@ -1,0 +1,9 @@
+from .driver import quantize as quantize
+from .report import QuantizedCost as QuantizedCost
+from .report import quantization_markdown as quantization_markdown
+from .report import quantized_cost as quantized_cost
+from .report import write_quantization_report as write_quantization_report
+from .settings import QuantizedLayer as QuantizedLayer
+from .settings import QuantizedNetwork as QuantizedNetwork
+from .settings import QuantizeSettings as QuantizeSettings
+from .time_model import milliseconds as milliseconds

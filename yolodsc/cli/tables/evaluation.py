@@ -43,7 +43,7 @@ def verdict_lines(evaluation: Evaluation) -> list[str]:
     headline, found, truth = evaluation.headline, evaluation.totals, evaluation.dataset.ground_truth
     averaged = sum(result is not None and result.ap is not None for result in headline.classes)
     ignored = int((truth.difficult | truth.crowd).sum())
-    apart = f" and {ignored:,} difficult or crowd" if ignored else ""
+    aside = f" and {ignored:,} difficult or crowd" if ignored else ""
     counts = f"TP {found.true_positives:,}, FP {found.false_positives:,}, FN {found.false_negatives:,}"
     rates = f"precision {_percent(found.precision)}, recall {_percent(found.recall)}, F1 {_percent(found.f1)}"
     return [
@@ -51,7 +51,7 @@ def verdict_lines(evaluation: Evaluation) -> list[str]:
             f"{headline.rule.name}: mean AP {_percent(headline.mean_ap)} % of {averaged} classes ({headline.rule.program})",
             "bold",
         ),
-        f"{len(evaluation.dataset.ids):,} images, {found.objects:,} objects{apart}, {len(evaluation.detections):,} detections",
+        f"{len(evaluation.dataset.ids):,} images, {found.objects:,} objects{aside}, {len(evaluation.detections):,} detections",
         f"score > {evaluation.thresh:g}: {counts}; {rates} %",
     ]
 

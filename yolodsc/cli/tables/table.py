@@ -81,12 +81,12 @@ def _padded(cell: str, width: int, *, to_the_left: bool) -> str:
 
 def _line(parts: Sequence[tuple[str, bool]], indent: int, *, heading: bool) -> Styled:
     """One line, and the characters of it that are styled."""
-    text, spans = " " * indent, []
+    text, styles = " " * indent, []
     for number, (cell, bold) in enumerate(parts):
         start = len(text) + (len(GAP) if number else 0)
         text += (GAP if number else "") + cell
         if bold and not heading:
-            spans.append((start, len(text), "bold"))
+            styles.append((start, len(text), "bold"))
     if heading:
-        spans = [(0, len(text), "dim")]
-    return Styled(text.rstrip(), spans)
+        styles = [(0, len(text), "dim")]
+    return Styled(text.rstrip(), styles)

@@ -43,13 +43,14 @@ def _multiplied(graph: Graph, product: Product, x: str, kernel: Array, biases: s
         x = _rearranged(graph, product, x)
         weights = graph.constant(kernel.reshape(product.filters, -1, 1, 1), "weights")
         return graph.add("Conv", x, weights, biases, kernel_shape=[1, 1], group=product.groups)
-    geometry = _geometry(product)
+    geometry = geometry_of(product)
     if product.padding_value and product.halo:
         x, geometry = _padded(graph, geometry, x, product.padding_value)
     return convolved(graph, x, graph.constant(kernel, "weights"), biases, geometry, groups=product.groups)
 
 
-def _geometry(product: Product) -> WindowGeometry:
+def geometry_of(product: Product) -> WindowGeometry:
+    """The windows of a convolution."""
     return WindowGeometry(
         input_shape=product.input,
         shape=product.shape,
@@ -85,7 +86,7 @@ def _rearranged(graph: Graph, product: Product, x: str) -> str:
 def _columns(graph: Graph, product: Product, x: str) -> str:
     """Columns (N, C K K, H', W') by a convolution with unit kernels."""
     channels, count = product.input.channels, product.input.channels * product.size**2
-    geometry = replace(_geometry(product), shape=Shape(count, *product.columns))
+    geometry = replace(geometry_of(product), shape=Shape(count, *product.columns))
     units, biases = (
         graph.constant(_units(channels, product.size), "units"),
         graph.constant(np.zeros(count, np.float32), "no_biases"),

@@ -6,9 +6,11 @@ from typing import Any, Literal
 
 from yolodsc.convert.onnx.graph import INPUT, Graph
 from yolodsc.convert.onnx.layers import LAYERS
+from yolodsc.convert.onnx.quantized import quantized_convolution, rounded
 from yolodsc.errors import ConversionError, MissingExtraError
 from yolodsc.files import write_bytes
-from yolodsc.network import INPUT_INDEX, Head, Network, reachable
+from yolodsc.network import INPUT_INDEX, ConvolutionalLayer, Head, Layer, Network, Weights, reachable
+from yolodsc.precision import Quantization, check_quantization, sources
 
 OPSET = 13
 """Version of the ONNX operator set; runtimes since 2021 support it."""
@@ -26,6 +28,7 @@ def export_onnx(
     outputs: Sequence[int] | None = None,
     heads: Heads = "activated",
     dynamic_batch: bool = False,
+    quantization: Quantization | None = None,
 ) -> None:
     """Write a network as an ONNX model.
 
@@ -39,9 +42,14 @@ def export_onnx(
         ``activated``: the outputs of the engine, after logistic or softmax. ``raw``: the inputs of the heads.
     dynamic_batch
         Whether the model accepts any N; else N is 1.
+    quantization
+        Write its int8 layers with 8-bit weights, and round the tensors that it stores in bytes (QuantizeLinear and
+        DequantizeLinear); layers in bf16 are written in float32.
 
     Raises
     ------
+    QuantizationError
+        The quantization does not fit the network.
     ConversionError
         A layer cannot be expressed, an output does not exist, the weights exceed 2 GiB, or the path cannot be written.
     MissingExtraError
@@ -50,16 +58,35 @@ def export_onnx(
     chosen = _chosen(network, outputs)
     graph = Graph()
     needed = reachable(network.layers, chosen)
-    names = {INPUT_INDEX: INPUT}
+    if quantization is not None:
+        check_quantization(network, quantization)
+    names = {INPUT_INDEX: _stored(graph, quantization, INPUT_INDEX, INPUT)}
     for layer, weights in zip(network.layers, network.weights, strict=True):
         if layer.index not in needed:
             continue
         graph.layer = f"layer_{layer.index}"
         inputs = [names[source] for source in layer.sources]
         raw = heads == "raw" and isinstance(layer, Head)
-        output = inputs[0] if raw else LAYERS[layer.type](graph, layer, inputs, weights)
+        output = inputs[0] if raw else _written(graph, network, quantization, layer, inputs, weights)
         names[layer.index] = _named(graph, output, graph.layer, is_output=layer.index in chosen)
     write_bytes(path, _serialised(network, graph, chosen, dynamic_batch=dynamic_batch), error=ConversionError)
+
+
+def _written(
+    graph: Graph, network: Network, quantization: Quantization | None, layer: Layer, inputs: Sequence[str], weights: Weights
+) -> str:
+    """A layer's nodes, with the rounding of what is stored in bytes; returns the name of the output."""
+    if quantization is not None and isinstance(layer, ConvolutionalLayer) and layer.index in quantization.weights:
+        scale = quantization.scales[sources(network, layer.index)[0]]
+        output = quantized_convolution(graph, layer, inputs[0], quantization.weights[layer.index], scale)
+    else:
+        output = LAYERS[layer.type](graph, layer, inputs, weights)
+    return _stored(graph, quantization, layer.index, output)
+
+
+def _stored(graph: Graph, quantization: Quantization | None, index: int, output: str) -> str:
+    scale = quantization.scales.get(index) if quantization is not None else None
+    return output if scale is None else rounded(graph, output, scale)
 
 
 def _chosen(network: Network, outputs: Sequence[int] | None) -> list[int]:

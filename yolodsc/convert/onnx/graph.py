@@ -15,7 +15,7 @@ from yolodsc.arrays import Array
 INPUT = "picture"
 """Name of the model's input."""
 
-Constant = Array | NDArray[np.int64]
+Constant = Array | NDArray[np.integer[Any]]
 
 
 @dataclass(slots=True)

@@ -3,9 +3,10 @@
 from collections import deque
 from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from itertools import count
 from time import perf_counter
+
+from msgspec.structs import replace
 
 from yolodsc.detection.detections import Detections
 from yolodsc.detection.pipeline import Pipeline

@@ -171,10 +171,12 @@ def contraction(view: TensorView, kernel: NDArray[Any], unroll: int = CHANNEL_GR
     """A kernel (F, C, KH, KW) as (taps * lanes read, F), rows of lanes without a channel are zero."""
     filters, channels = kernel.shape[:2]
     taps = kernel.reshape(filters, channels, -1).transpose(2, 1, 0)  # (taps, C, F)
-    with_zero = np.concatenate([taps, np.zeros((len(taps), 1, filters), kernel.dtype)], axis=1)
     n = view.lanes
     order = [c for b, g in enumerate(channel_groups(view, unroll)) for c in view.channels[b * n : b * n + g * unroll]]
-    return np.ascontiguousarray(with_zero[:, order]).reshape(-1, filters)
+    if order != list(range(channels)):
+        with_zero = np.concatenate([taps, np.zeros((len(taps), 1, filters), kernel.dtype)], axis=1)
+        taps = with_zero[:, order]
+    return np.ascontiguousarray(taps).reshape(-1, filters)
 
 
 def segment_table(

@@ -13,6 +13,8 @@ of bases, so one program serves any number of images, threads and streams.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import force_setattr
+
 from yolodsc.arrays import Shape
 from yolodsc.engine.codegen.dtypes import F32, DType, Element
 from yolodsc.errors import EngineError
@@ -54,7 +56,15 @@ class Halo(Value):
 
 
 class Tensor(Value, eq=False):
-    """A blocked feature map. The plan creates it without halo and offset; `placement` replaces it by a copy that has both."""
+    """A blocked feature map. The plan creates it without halo and offset; `placement` replaces it by a copy that has both.
+
+    Attributes
+    ----------
+    pixel, row, block
+        Bytes of one pixel of one block, from one row to the next, and from one block to the next, which is never a multiple of
+        4096, where loads would wait for unrelated stores. They and `origin`, the offset of pixel (0, 0) of the first block, follow
+        from the other fields, whatever they are given as.
+    """
 
     height: int
     width: int
@@ -64,23 +74,21 @@ class Tensor(Value, eq=False):
     base: int = ARENA
     offset: int = 0
     element: Element = F32
+    pixel: int = 0
+    row: int = 0
+    block: int = 0
+    origin: int = 0
 
-    @property
-    def pixel(self) -> int:
-        """Bytes of one pixel of one block."""
-        return self.lanes * self.element.size
-
-    @property
-    def row(self) -> int:
-        """Bytes from one row to the next."""
-        return (self.halo.left + self.width + self.halo.right) * self.pixel
-
-    @property
-    def block(self) -> int:
-        """Bytes from one block to the next; never a multiple of 4096, where loads would wait for unrelated stores."""
-        size = (self.halo.top + self.height + self.halo.bottom) * self.row
-        size += -size % LINE
-        return size + LINE if size % PAGE == 0 else size
+    def __post_init__(self) -> None:
+        """Compute what follows from the other fields, once for the thousands of addresses that a plan asks for."""
+        halo, pixel = self.halo, self.lanes * self.element.size
+        row = (halo.left + self.width + halo.right) * pixel
+        block = (halo.top + self.height + halo.bottom) * row
+        block += -block % LINE
+        force_setattr(self, "pixel", pixel)
+        force_setattr(self, "row", row)
+        force_setattr(self, "block", block + LINE if block % PAGE == 0 else block)
+        force_setattr(self, "origin", self.offset + halo.top * row + halo.left * pixel)
 
     @property
     def size(self) -> int:
@@ -89,8 +97,7 @@ class Tensor(Value, eq=False):
 
     def at(self, block: int = 0, y: int = 0, x: int = 0) -> int:
         """Tagged address of a pixel; rows and columns of the halo are negative or beyond the last."""
-        pixels = (self.halo.top + y) * self.row + (self.halo.left + x) * self.pixel
-        return tagged_address(self.base, self.offset + block * self.block + pixels)
+        return tagged_address(self.base, self.origin + block * self.block + y * self.row + x * self.pixel)
 
 
 class PlanarTensor(Value, eq=False):
@@ -166,7 +173,7 @@ class TensorView(Value):
     def used(self, block: int) -> int:
         """How many lanes of a block must be read, from the first."""
         lanes = self.channels[block * self.lanes : (block + 1) * self.lanes]
-        return max((lane + 1 for lane, channel in enumerate(lanes) if channel >= 0), default=0)
+        return next((lane for lane in range(len(lanes), 0, -1) if lanes[lane - 1] >= 0), 0)
 
     def runs(self) -> Iterator[tuple[int, int]]:
         """(first, count) of consecutive blocks of one tensor."""

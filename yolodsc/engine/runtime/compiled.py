@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from yolodsc.engine.codegen.kernels.worker import HelperKernel, LeadKernel, WorkerKernel
 from yolodsc.engine.operations.coefficients import AMX
 from yolodsc.engine.operations.operation import Lowered, LoweringContext, Operation
 from yolodsc.engine.operations.planar import ReferenceOperation
@@ -14,7 +15,6 @@ from yolodsc.engine.plan.placement import placed
 from yolodsc.engine.plan.planner import planned
 from yolodsc.engine.runtime.bounds import Regions, check
 from yolodsc.engine.runtime.program import Constants, Program, Progress, Task, kernels_of, link
-from yolodsc.engine.runtime.worker import HelperKernel, LeadKernel, WorkerKernel
 from yolodsc.errors import EngineError
 from yolodsc.jit import Isa, compiler_for, permitted
 from yolodsc.network import Network

@@ -1,7 +1,6 @@
 """A plan for display: one entry per operation, and how long each takes."""
 
 from collections.abc import Callable, Sequence
-from statistics import median
 from time import perf_counter
 
 from yolodsc.arrays import Shape
@@ -44,6 +43,8 @@ class PlanEntry(Value, kw_only=True):
 
 def seconds_of(entries: Sequence[PlanEntry], whole: Callable[[], object], *, rounds: int) -> tuple[list[float], float]:
     """Seconds of each operation by itself and of a ``whole`` call: medians over ``rounds``, each of which runs all in order."""
+    from statistics import median
+
     taken: list[list[float]] = [[] for _ in range(len(entries) + 1)]
     runs = [*(entry.run for entry in entries), whole]
     whole()

@@ -6,6 +6,7 @@ Threads take tasks; a phase begins when all tasks of the previous one are done.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -27,11 +28,18 @@ class Call(Value):
     kernel: Any
     arguments: Mapping[str, int]
 
-    def encoded(self, address: int) -> list[int]:
-        """The call in a program: address of the kernel, number of words, arguments."""
-        names = self.kernel.arguments
-        assert not self.arguments.keys() - set(names), self.arguments.keys() - set(names)
-        return [address, len(names) + 2, *(self.arguments.get(name, 0) for name in names)]
+
+class _Encoding(Value, eq=False):
+    """How calls of one kernel are written: address of the kernel, number of words, arguments in the order of ``names``."""
+
+    address: int
+    names: tuple[str, ...]
+    known: frozenset[str]
+
+    def words(self, arguments: Mapping[str, int]) -> list[int]:
+        """A call in a program."""
+        assert arguments.keys() <= self.known, arguments.keys() - self.known
+        return [self.address, len(self.names) + 2, *map(arguments.get, self.names, repeat(0))]
 
 
 Task = list[Call]
@@ -111,7 +119,7 @@ class Program(Value):
     tasks
         (tasks, 2): index of the first word, calls.
     words
-        Calls as `Call.encoded` writes them.
+        Calls: address of the kernel, number of words, arguments in the kernel's order.
     calls
         (calls,) index of the first word of each call.
     """
@@ -128,13 +136,19 @@ def link(phases: Sequence[Sequence[Task]], addresses: Mapping[Any, int]) -> Prog
     tasks: list[tuple[int, int]] = []
     words: list[int] = []
     calls: list[int] = []
+    encodings: dict[Any, _Encoding] = {}
     for phase in phases:
         table.append((len(tasks), len(phase)))
         for task in phase:
             tasks.append((len(words), len(task)))
             for call in task:
                 calls.append(len(words))
-                words += call.encoded(addresses[call.kernel])
+                kernel = call.kernel
+                encoding = encodings.get(kernel)
+                if encoding is None:
+                    names = tuple(kernel.arguments)
+                    encoding = encodings[kernel] = _Encoding(addresses[kernel], names, frozenset(names))
+                words += encoding.words(call.arguments)
     shaped = ((table, (-1, 2)), (tasks, (-1, 2)), (words, -1), (calls, -1))
     return Program(*(np.array(rows, np.int64).reshape(shape) for rows, shape in shaped))
 

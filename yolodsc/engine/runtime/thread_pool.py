@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from yolodsc.engine.codegen.kernels.worker import STATE
 from yolodsc.engine.runtime.program import Program, aligned
-from yolodsc.engine.runtime.worker import STATE
 
 
 def _yield_address() -> int:

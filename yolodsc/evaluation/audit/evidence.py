@@ -1,9 +1,10 @@
 """What the detections of a network say about each label, and which detections no label explains.
 
-The three faults and their evidence follow ObjectLab (Tkachenko, Thyagarajan and Mueller, "ObjectLab: Automated Diagnosis of Mislabeled
-Images in Object Detection Data", 2023): overlooked, badly located and swapped labels.
+The three faults and their evidence follow ObjectLab (Tkachenko, Thyagarajan and Mueller, "ObjectLab: Automated Diagnosis of
+Mislabeled Images in Object Detection Data", 2023): overlooked, badly located and swapped labels.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,7 @@ MATCH_IOU = 0.5
 """Overlap at which a detection of the same class agrees with a label."""
 AGREE = (0.4, 0.65)
 """Overlaps between which agreement grows from none to full."""
-APART = (0.25, 0.5)
+MOVED_IOU = (0.25, 0.5)
 """Overlaps between which evidence for another position falls from full to none."""
 NEAR_IOU, NEIGHBOUR_IOU = 0.05, 0.3
 """Overlap at which a detection may stand for a misplaced label, and at which it may repeat one that is right."""
@@ -56,7 +57,7 @@ class LabelEvidence:
 class ImageEvidence:
     """Evidence of one image; `states` says of each detection whether a label agrees with it or explains it otherwise."""
 
-    columns: list[tuple[float, ...]]
+    columns: Sequence[tuple[float, ...]]
     states: Ints
 
 
@@ -89,7 +90,7 @@ def _image_evidence(labels: GroundTruth, found: DetectionTable, rows: Ints, foun
     support = (score * same * _rising(iou, AGREE)).max(axis=0, initial=0.0)
     nearest = np.zeros(iou.shape, bool)  # the label of its class that each detection overlaps most
     nearest[np.arange(len(found)), (iou * same).argmax(axis=1)] = True
-    moved = score * (same & nearest & ~elsewhere & (iou > NEAR_IOU)) * (1 - _rising(iou, APART))
+    moved = score * (same & nearest & ~elsewhere & (iou > NEAR_IOU)) * (1 - _rising(iou, MOVED_IOU))
     swapped = score * (~same & ~elsewhere) * _rising(iou, AGREE)
     sides = labels.boxes_xyxy[:, 2:] - labels.boxes_xyxy[:, :2]
     size = np.sqrt(np.maximum(sides.prod(axis=1), 1e-9) / area)

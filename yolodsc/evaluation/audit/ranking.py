@@ -1,8 +1,8 @@
 """Labels and unlabelled detections by how likely the ground truth is at fault.
 
-How far the network is to be believed is read off the given labels themselves, as in confident learning (Northcutt, Jiang and Chuang,
-"Confident Learning: Estimating Uncertainty in Dataset Labels", 2021): how often it agrees with labels of the same size, and how often a
-detection of the same score agrees with a label.
+The given labels themselves show how reliable the network is, as in confident learning (Northcutt, Jiang and Chuang, "Confident
+Learning: Estimating Uncertainty in Dataset Labels", 2021): how often it agrees with labels of the same size, how often a detection
+of the same score agrees with a label, and which classes it confuses.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ FaultName = Literal["missing", "misplaced", "mislabelled", "unsupported"]
 FAULTS: tuple[FaultName, ...] = ("missing", "misplaced", "mislabelled", "unsupported")
 MIN_SCORE = 0.05
 """Smallest score of a detection that may be a missing label."""
-PRIOR = 0.2
+PRIOR = 0.3
 """Share of faulty labels that the estimates assume; it weighs the kinds of fault against each other."""
 MOVED, SWAPPED = 0.8, 0.9
 """Weight of full evidence for another position or class."""
@@ -69,7 +69,7 @@ class Audit:
     suspects: Sequence[Suspect]
 
 
-def audit(dataset: Dataset, detections: DetectionTable) -> Audit:
+def audit_labels(dataset: Dataset, detections: DetectionTable) -> Audit:
     """Rank every label that is not difficult, and every detection that no label explains.
 
     Parameters
@@ -104,7 +104,7 @@ def _label_suspects(dataset: Dataset, detections: DetectionTable, labels: LabelE
 
 
 def _rarity(dataset: Dataset, detections: DetectionTable, labels: LabelEvidence) -> Doubles:
-    """Weight of each pair of labelled and detected class (M,): pairs that the network confuses often tell little of a label."""
+    """Weight of each pair of labelled and detected class (M,): pairs that the network confuses often say little about a label."""
     given, classes = dataset.ground_truth.class_id[labels.rows], len(dataset.names)
     found = np.append(detections.class_id, 0)[labels.swapped_by]
     counted = labels.swapped > STRONG
@@ -117,14 +117,14 @@ def _index(row: int) -> int | None:
 
 
 def _missing(detections: DetectionTable, states: Ints, *, classes: int) -> list[Suspect]:
-    """Detections without label: the share of detections of this score that agree with labels tells how many are objects."""
+    """Detections without label: the share of detections of this score that agree with labels shows how many are objects."""
     counted = detections.score > MIN_SCORE
     odds = _log_odds(detections.score)
     rows = np.flatnonzero(counted & (states == UNLABELLED))
     right = _density(odds[counted & (states == AGREES)], odds[rows])
     unlabelled = _density(odds[rows], odds[rows])
     believed = _class_precision(detections, states, classes)[detections.class_id[rows]]
-    suspicion = np.minimum(PRIOR * right / np.maximum(unlabelled, 1e-9) * believed, 0.99)
+    suspicion = 1 - np.exp(-PRIOR * right / np.maximum(unlabelled, 1e-9) * believed)
     return [
         Suspect("missing", float(value), int(detections.image[row]), None, int(row))
         for row, value in zip(rows, suspicion, strict=True)

@@ -87,8 +87,9 @@ def read_yaml(path: Path, report: InputReport, *, chosen: str | None = None, nam
     splits = content.splits()
     split = _selected(chosen, tuple(splits), path)
     root = _root(path, content.path)
+    known = tuple(names) or content.class_names(path)
     images = tuple(image for entry in splits[split] for image in _images_at(root, path.parent, entry))
-    return _read_split(_Split(split, images, tuple(names) or content.class_names(path)), path, report, chosen)
+    return _read_split(_Split(split, images, known), path, report, chosen)
 
 
 def yaml_content(path: Path) -> UltralyticsYaml:

@@ -15,7 +15,7 @@ from yolodsc.evaluation.metrics.tables import DetectionTable, Doubles, Flags, Gr
 
 KINDS = ("classification", "localisation", "both", "duplicate", "background", "missed")
 CLASSIFICATION, LOCALISATION, BOTH, DUPLICATE, BACKGROUND = 2, 3, 4, 5, 6
-RIGHT = 1
+RIGHT, IGNORED = 1, 7
 FOREGROUND_IOU, BACKGROUND_IOU, PER_IMAGE = 0.5, 0.1, 100
 
 
@@ -30,6 +30,35 @@ class Breakdown:
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         return {"mean_ap": self.mean_ap, "counts": self.counts, "costs": self.costs}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DetectionKinds:
+    """What each detection is, and what finds each object.
+
+    Attributes
+    ----------
+    kinds : (N,) int64
+        `RIGHT`, `CLASSIFICATION` and so on; `IGNORED` for detections of difficult objects and for those after the first 100 of an
+        image.
+    found : (M,) float64
+        Score of the detection that finds each object; -1 for objects that none finds.
+    """
+
+    kinds: Ints
+    found: Doubles
+
+
+def detection_kinds(ground_truth: GroundTruth, detections: DetectionTable, *, classes: int) -> DetectionKinds:
+    """The kind of every detection, in the order given, and the score at which every object is found."""
+    ordinary = ~(ground_truth.difficult | ground_truth.crowd)
+    table = _classified(ground_truth, ground_truth[ordinary], detections, classes)
+    kinds = np.full(len(detections), IGNORED, np.int64)
+    kinds[table.rows] = np.where(table.ignored & (table.kinds != RIGHT), IGNORED, table.kinds)
+    found = np.full(len(ground_truth), -1.0)
+    right = table.kinds == RIGHT
+    found[np.flatnonzero(ordinary)[table.objects[right]]] = table.score[right]
+    return DetectionKinds(kinds, found)
 
 
 def breakdown(ground_truth: GroundTruth, detections: DetectionTable, *, classes: int) -> Breakdown:
@@ -56,6 +85,8 @@ def breakdown(ground_truth: GroundTruth, detections: DetectionTable, *, classes:
 class _ClassifiedDetections:
     """Detections by image and score, with their kinds, whether they are ignored and the objects they point at (-1: none).
 
+    ``rows`` are those of the detections as they were given.
+
     ``object_classes`` and ``used`` describe the objects: their classes, and whether a detection found them.
     """
 
@@ -67,6 +98,7 @@ class _ClassifiedDetections:
     object_classes: Ints
     used: Flags
     classes: int
+    rows: Ints
 
     def mean_ap(self, right: Flags, kept: Flags) -> float:
         """Mean over the classes with objects or detections."""
@@ -146,4 +178,4 @@ def _classified(
     in_order = np.zeros(len(ordinary), bool)
     in_order[by_image] = used
     columns = detections.class_id[rows], detections.score[rows], kinds, left_out, np.append(by_image, -1)[at]
-    return _ClassifiedDetections(*columns, ordinary.class_id, in_order, classes)
+    return _ClassifiedDetections(*columns, ordinary.class_id, in_order, classes, rows)

@@ -14,10 +14,11 @@ have written it (`trust`). The digest in front of an entry protects against dama
 import contextlib
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from yolodsc.errors import OptionError
-from yolodsc.jit.cache.trust import can_be_made, private_folder, read_private, write_private
+from yolodsc.jit.cache.trust import Folder, can_be_made, private_folder, read_private, write_private
 
 MAGIC = b"yolodsc3"
 
@@ -62,12 +63,25 @@ def contents() -> list[int]:
 
 def load_cached(name: str) -> bytes | None:
     """Return the entry of a name; None if it is missing, damaged or not trusted."""
+    return load_entries([name])[0]
+
+
+def load_entries(names: Sequence[str]) -> list[bytes | None]:
+    """Return the entries of several names as `load_cached` does; the folder and its parents are checked once."""
     try:
         with private_folder(cache_directory()) as folder:
-            data = read_private(folder, name)
+            return [_entry(folder, name) for name in names]
+    except OSError:
+        return [None] * len(names)
+
+
+def _entry(folder: Folder, name: str) -> bytes | None:
+    try:
+        data = read_private(folder, name)
     except OSError:
         return None
-    head, content = data[: len(_head(name, b""))], data[len(_head(name, b"")) :]
+    length = len(MAGIC) + 2 + len(name.encode()) + hashlib.sha256().digest_size
+    head, content = data[:length], data[length:]
     return content if head == _head(name, content) else None
 
 

@@ -9,7 +9,6 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from secrets import token_hex
 
 from yolodsc.values import Value
 
@@ -104,7 +103,7 @@ def read_private(folder: Folder, name: str) -> bytes:
 
 def write_private(folder: Folder, name: str, data: bytes) -> None:
     """Write a file for the user alone; it appears whole or not at all."""
-    temporary = f".{token_hex(16)}"
+    temporary = f".{os.urandom(16).hex()}"
     try:
         descriptor = os.open(folder.at(temporary), os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FILE, 0o600, dir_fd=folder.descriptor)
         with os.fdopen(descriptor, "wb") as file:

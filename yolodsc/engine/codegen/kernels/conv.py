@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from yolodsc.engine.codegen.dtypes import BYTES, DType, Load, affine_arguments, loader
 from yolodsc.engine.codegen.epilogue import ACTIVATIONS
 from yolodsc.engine.codegen.extent import Columns, Extent, tiled
+from yolodsc.engine.codegen.generated import GeneratedKernel
 from yolodsc.engine.codegen.ir_builder import IRBuilder
 from yolodsc.engine.codegen.packed_bytes import StoreRun, run_storer
-from yolodsc.values import Value
 
 NAMES = (
     "x", "weights", "biases", "y", "residual", "table",
@@ -27,7 +27,7 @@ ROWS = ("y", "residual")
 """Addresses that advance from row to row."""
 
 
-class ConvKernel(Value):
+class ConvKernel(GeneratedKernel):
     """A convolution kernel: the attributes are fixed when it is compiled, the rest are arguments.
 
     Attributes

@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 from yolodsc.engine.codegen.dtypes import BYTES, DType, affine_arguments, loader, quantizer, storer
 from yolodsc.engine.codegen.extent import ONE, Columns, Extent, tiled
+from yolodsc.engine.codegen.generated import GeneratedKernel
 from yolodsc.engine.codegen.ir_builder import IRBuilder
-from yolodsc.values import Value
 
 LANE_NAMES = ("x", "y", "channels", "channel_x", "channel_y", "rows", "row_x", "row_y", "pixels", "pixel_x", "pixel_y")
 
 
-class LaneKernel(Value):
+class LaneKernel(GeneratedKernel):
     """Channels from one layout to another: pixels ``pixel_x`` bytes apart to pixels ``pixel_y`` bytes apart, converted."""
 
     lanes: int = 1
@@ -63,7 +63,7 @@ class LaneKernel(Value):
         return c.text()
 
 
-class UpsampleKernel(Value):
+class UpsampleKernel(GeneratedKernel):
     """Nearest-neighbour upsampling: every pixel becomes ``factor`` x ``factor`` pixels; a pixel has ``lanes`` x 4 bytes."""
 
     lanes: int
@@ -108,7 +108,7 @@ class UpsampleKernel(Value):
             y = c.at(y, row_y)
 
 
-class InterleaveKernel(Value):
+class InterleaveKernel(GeneratedKernel):
     """Up to four planar float32 channels to pixels of four numbers; the last vector of a row overlaps the one before."""
 
     lanes: int

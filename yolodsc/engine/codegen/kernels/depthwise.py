@@ -9,12 +9,12 @@ from collections.abc import Callable
 from yolodsc.engine.codegen.dtypes import BYTES, DType, Load, affine_arguments, load_integers, loader, real
 from yolodsc.engine.codegen.epilogue import ACTIVATIONS
 from yolodsc.engine.codegen.extent import Columns, Extent, tiled
+from yolodsc.engine.codegen.generated import GeneratedKernel
 from yolodsc.engine.codegen.ir_builder import IRBuilder
 from yolodsc.engine.codegen.packed_bytes import run_storer
-from yolodsc.values import Value
 
 
-class DepthwiseKernel(Value):
+class DepthwiseKernel(GeneratedKernel):
     """Depthwise K x K over blocks of ``lanes`` channels in float32; weights lie as ``[block][K * K][lanes]``.
 
     Attributes

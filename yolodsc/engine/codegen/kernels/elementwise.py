@@ -11,13 +11,13 @@ import numpy as np
 from yolodsc.engine.codegen.dtypes import BYTES, DType, Load, Store, affine_arguments, loader, storer
 from yolodsc.engine.codegen.epilogue import ACTIVATIONS
 from yolodsc.engine.codegen.extent import ONE, Columns, Extent, tiled
+from yolodsc.engine.codegen.generated import GeneratedKernel
 from yolodsc.engine.codegen.ir_builder import IRBuilder
-from yolodsc.values import Value
 
 PAIR_NAMES = ("x", "r", "y", "blocks", "block_x", "block_r", "block_y", "rows", "row_x", "row_r", "row_y", "pixels")
 
 
-class PairKernel(Value):
+class PairKernel(GeneratedKernel):
     """``y = activation(x + r)`` or ``activation(x * r)``; for ``gate``, r has one vector per block (squeeze and excite).
 
     Every operand has its number format, so that ``copy`` converts.
@@ -104,7 +104,7 @@ class PairKernel(Value):
         return loader(c, self.x, x), loader(c, self.r, r), storer(c, self.y, y)
 
 
-class ClearKernel(Value):
+class ClearKernel(GeneratedKernel):
     """Zeros for ``blocks`` x ``rows`` x ``vectors``: the halo that a k x k convolution reads.
 
     A vector has ``lanes`` x 4 bytes, whatever the number format; the low 32 bits of ``value`` are what zeros are stored as.
@@ -139,7 +139,7 @@ class ClearKernel(Value):
         return c.text()
 
 
-class AffineKernel(Value):
+class AffineKernel(GeneratedKernel):
     """``y = activation(x) * scale + shift`` over the rows of planar tensors; the last vector of a row overlaps the one before."""
 
     lanes: int

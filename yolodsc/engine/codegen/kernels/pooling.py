@@ -7,8 +7,8 @@ import numpy as np
 
 from yolodsc.engine.codegen.dtypes import BYTES, DType, Store, affine_arguments, load_bytes, loader, store_bytes, storer
 from yolodsc.engine.codegen.extent import Column, Columns, Extent, tiled
+from yolodsc.engine.codegen.generated import GeneratedKernel
 from yolodsc.engine.codegen.ir_builder import IRBuilder
-from yolodsc.values import Value
 
 
 def _clipped(first: Column, count: Column, stride: Column, shift: Column, size: Column, side: Column) -> tuple[Column, Column]:
@@ -20,7 +20,7 @@ def _clipped(first: Column, count: Column, stride: Column, shift: Column, size: 
 AVERAGE_NAMES = ("x", "y", "blocks", "block_x", "block_y", "rows", "row_x", "pixels", "scale")
 
 
-class AverageKernel(Value):
+class AverageKernel(GeneratedKernel):
     """The mean of each channel: one vector per block. Rows are summed first, which keeps the error of long sums small."""
 
     lanes: int
@@ -74,7 +74,7 @@ class AverageKernel(Value):
         return c.text()
 
 
-class WindowKernel(Value):
+class WindowKernel(GeneratedKernel):
     """Maxima of windows clipped at the edges of the tensor (any size, stride and shift; no window may be empty)."""
 
     lanes: int
@@ -157,7 +157,7 @@ class WindowKernel(Value):
         store_bytes(c, down.carried[1], y)
 
 
-class MaxpoolKernel(Value):
+class MaxpoolKernel(GeneratedKernel):
     """Maxima of ``size`` x ``size`` windows inside the tensor, ``pixels`` windows at a time."""
 
     lanes: int

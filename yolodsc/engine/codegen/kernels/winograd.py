@@ -15,8 +15,8 @@ from yolodsc.arrays import Array
 from yolodsc.engine.codegen.dtypes import BYTES, DType, affine_arguments, loader, storer
 from yolodsc.engine.codegen.epilogue import ACTIVATIONS
 from yolodsc.engine.codegen.extent import ONE, Columns, Extent
+from yolodsc.engine.codegen.generated import GeneratedKernel
 from yolodsc.engine.codegen.ir_builder import IRBuilder
-from yolodsc.values import Value
 
 NEAR, FAR = 2 / 3, 3 / 2
 """The points but 0 and infinity are these and their negatives; their product is 1, which saves a multiplication."""
@@ -82,7 +82,7 @@ def _output_transform(c: IRBuilder, m: list[str]) -> list[str]:
 OUTPUT_NAMES = ("m", "biases", "y", "blocks", "block_m", "block_y", "tile_rows", "tile_row_y", "row_y", "tiles", "position_m")
 
 
-class WinogradInput(Value):
+class WinogradInput(GeneratedKernel):
     """Input transform: 6x6 pixels, 4 apart, to 36 numbers; ``x`` is float32 or bf16."""
 
     lanes: int
@@ -136,7 +136,7 @@ class WinogradInput(Value):
                 v = c.at(v, position)
 
 
-class WinogradOutput(Value):
+class WinogradOutput(GeneratedKernel):
     """Output transform: 36 sums to 4x4 pixels, with bias and activation; ``y`` has any number format."""
 
     lanes: int

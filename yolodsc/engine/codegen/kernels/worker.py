@@ -11,8 +11,8 @@ import platform
 from collections.abc import Callable
 from functools import partial
 
+from yolodsc.engine.codegen.generated import GeneratedKernel
 from yolodsc.engine.codegen.ir_builder import CONFIGURATION, IRBuilder
-from yolodsc.values import Value
 
 SPINS = 100
 """Pauses before a waiting thread yields its core."""
@@ -23,7 +23,7 @@ PATIENCE = 3000
 STATE = ("phases", "tasks", "words", "sync", "first", "last", "yield", "epoch", "running", "inside")
 
 
-class WorkerKernel(Value):
+class WorkerKernel(GeneratedKernel):
     """``worker(state, bases)`` runs phases first..last of the state, alone.
 
     Attributes
@@ -41,8 +41,10 @@ class WorkerKernel(Value):
         return _declare(c)
 
 
-class LeadKernel(WorkerKernel):
+class LeadKernel(GeneratedKernel):
     """Opens an epoch, works through it, closes it, and returns when all helpers have left."""
+
+    tiled: bool = False
 
     def emit(self, name: str) -> str:
         """LLVM IR of the caller's part."""
@@ -58,8 +60,10 @@ class LeadKernel(WorkerKernel):
         return _declare(c)
 
 
-class HelperKernel(WorkerKernel):
+class HelperKernel(GeneratedKernel):
     """Polls ``PATIENCE`` times for work of a new epoch, then returns."""
+
+    tiled: bool = False
 
     def emit(self, name: str) -> str:
         """LLVM IR of the helper."""

@@ -1,0 +1,1 @@
+"""Tests of datasets, verdict, reports and audits."""

@@ -1,0 +1,178 @@
+"""`quantize`: from a network and unlabelled images to a quantized network."""
+
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+import yolodsc
+from yolodsc.arrays import Array
+from yolodsc.decompose import ProgressCallback
+from yolodsc.errors import QuantizationError
+from yolodsc.network import Network
+from yolodsc.precision import (
+    Int8Weights,
+    Quantization,
+    TensorScale,
+    byte_tensors,
+    check_quantization,
+    int8_candidates,
+    sources,
+)
+from yolodsc.quantize.agreement import Original
+from yolodsc.quantize.calibration import PatchMoments, patch_moments, sample_tensors
+from yolodsc.quantize.channel_classes import channel_classes
+from yolodsc.quantize.equalization import equalizing_factors, scaled
+from yolodsc.quantize.layers import int8_weights, relative_error
+from yolodsc.quantize.scales import tensor_scales
+from yolodsc.quantize.selection import TensorError, mixed_precision, tensor_errors
+from yolodsc.quantize.settings import QuantizedLayer, QuantizedNetwork, QuantizeSettings
+
+SAMPLE_IMAGES = 64
+"""Images on which ranges are searched."""
+
+SENSITIVITY_IMAGES = 8
+"""Images on which the error of every tensor is measured."""
+
+EQUALIZED_GAIN = 0.97
+"""Equalization is kept if it lowers the error of the tensors to this share."""
+
+
+def quantize(
+    network: Network, images: Array, settings: QuantizeSettings, *, progress: ProgressCallback | None = None
+) -> QuantizedNetwork:
+    """Quantize a network to int8.
+
+    Parameters
+    ----------
+    images : (N, C, H, W)
+        Unlabelled images as the network reads them; nothing is fitted on the last share ``settings.held_back`` of them.
+    progress
+        Called at every stage with its description and the share of the work that is done.
+
+    Raises
+    ------
+    QuantizationError
+        No layer can run in int8, or there are too few images.
+    """
+    begin, report = time.perf_counter(), progress or (lambda what, share: None)
+    int8 = int8_candidates(network)
+    if not int8:
+        raise QuantizationError(f"{network.cfg.file}: nothing to quantize: no convolution with a sum over channels")
+    if len(images) < 2:
+        raise QuantizationError(f"{len(images)} images; expected at least 2, better 300")
+    held = max(1, round(len(images) * settings.held_back))
+    with threadpool_limits(1, user_api="blas"):
+        report("running the original network", 0.0)
+        original = Original(network, images, threads=settings.threads)
+        result = _quantized(network, int8, images[: len(images) - held], original, settings, report)
+        found = original.agreement(result.network, result.quantization)
+        last = slice(len(images) - held, None)
+        error = original.error(result.network, result.quantization, range(len(images))[last])
+    report("done", 1.0)
+    agreement = (original.f1(found), original.f1(found, last)) if network.heads else None
+    provenance = _provenance(len(images), settings, result.equalized, agreement)
+    return replace(
+        result,
+        quantization=replace(result.quantization, provenance=provenance),
+        output_error=error,
+        agreement=agreement,
+        seconds=time.perf_counter() - begin,
+    )
+
+
+def _quantized(
+    network: Network, int8: Sequence[int], images: Array, original: Original, settings: QuantizeSettings, report: ProgressCallback
+) -> QuantizedNetwork:
+    """The quantized network; errors and agreement are still to be measured."""
+    equalized, scales = _scales(network, int8, images, original, settings, report)
+    report("rounding weights", 0.3)
+    moments = patch_moments(equalized, images, int8, scales, threads=settings.threads, seed=settings.seed)
+    everything = _rounded(equalized, int8, moments, scales, settings.threads)
+    chosen_images = _evenly(len(images), SENSITIVITY_IMAGES)
+    errors = tensor_errors(equalized, everything, original, chosen_images, lambda s: report("errors of tensors", 0.5 + 0.3 * s))
+    report("choosing precisions", 0.8)
+    chosen = mixed_precision(equalized, everything, errors, original, settings)
+    check_quantization(equalized, chosen)
+    layers = tuple(_result(equalized, i, moments[i], everything, chosen, errors) for i in int8)
+    return QuantizedNetwork(equalized, chosen, layers, 0.0, None, equalized is not network, settings, 0.0)
+
+
+def _scales(
+    network: Network, int8: Sequence[int], images: Array, original: Original, settings: QuantizeSettings, report: ProgressCallback
+) -> tuple[Network, dict[int, TensorScale]]:
+    """The network, equalized if that lowers the error of its tensors, and their scales."""
+    tensors = sorted({index for group in byte_tensors(network, int8) for index in group})
+    part = images[_evenly(len(images), SAMPLE_IMAGES)]
+    report("sampling tensors", 0.1)
+    samples = sample_tensors(network, part, tensors, threads=settings.threads, seed=settings.seed)
+    scales = tensor_scales(network, int8, samples)
+    if not settings.equalize:
+        return network, scales
+    report("equalization", 0.2)
+    classes = channel_classes(network)
+    factors = equalizing_factors(network, classes, int8, samples)
+    if np.all(factors == 1):
+        return network, scales
+    other = scaled(network, classes, factors)
+    divided = {i: sample.divided(factors[classes.of[i]]) for i, sample in samples.items()}
+    other_scales = tensor_scales(other, int8, divided)
+    chosen = _evenly(len(images), SENSITIVITY_IMAGES)
+    before, after = (
+        original.error(candidate, Quantization({}, found, {}), chosen, simulated=True)
+        for candidate, found in ((network, scales), (other, other_scales))
+    )
+    return (other, other_scales) if after < EQUALIZED_GAIN * before else (network, scales)
+
+
+def _rounded(
+    network: Network, int8: Sequence[int], moments: Mapping[int, PatchMoments], scales: Mapping[int, TensorScale], threads: int
+) -> Quantization:
+    """All candidates in 8 bits."""
+
+    def weights(index: int) -> Int8Weights:
+        return int8_weights(network, index, moments[index], input_scale=scales[sources(network, index)[0]].scale)
+
+    with ThreadPoolExecutor(threads, thread_name_prefix="quantize") as pool:
+        found = dict(zip(int8, pool.map(weights, int8), strict=True))
+    return Quantization(dict.fromkeys(int8, "int8"), scales, found)
+
+
+def _result(
+    network: Network,
+    index: int,
+    moments: PatchMoments,
+    everything: Quantization,
+    chosen: Quantization,
+    errors: Sequence[TensorError],
+) -> QuantizedLayer:
+    source = sources(network, index)[0]
+    input_error = next(e.error for e in errors if source in e.tensors)
+    in_int8 = index in chosen.weights
+    weight_error = relative_error(network, index, moments, everything.weights[index]) if in_int8 else 0.0
+    return QuantizedLayer(index, chosen.precision(index), network.layers[index].multiply_adds(), weight_error, input_error)
+
+
+def _provenance(images: int, settings: QuantizeSettings, equalized: bool, agreement: tuple[float, float] | None) -> dict[str, str]:
+    texts = {
+        "made_by": f"yolodsc {yolodsc.__version__}",
+        "images": str(images),
+        "seed": str(settings.seed),
+        "equalized": str(int(equalized)),
+    }
+    if settings.budget_ms is not None:
+        texts["budget_ms"] = f"{settings.budget_ms:g}"
+    else:
+        texts["keep_agreement"] = f"{settings.keep_agreement:g}"
+    if agreement is not None:
+        texts["agreement"] = f"{agreement[0]:.4f}"
+        texts["agreement_held_back"] = f"{agreement[1]:.4f}"
+    return texts
+
+
+def _evenly(count: int, chosen: int) -> list[int]:
+    """Numbers of ``chosen`` images, evenly spread over ``count``, or of all if there are fewer."""
+    return np.unique(np.linspace(0, count - 1, min(chosen, count)).astype(np.int64)).tolist()
