@@ -41,11 +41,7 @@ def test_plain_values_are_converted_as_typer_converts_them(
     (tmp_path / "a").touch()
     (tmp_path / "7").mkdir()
     changed = [one for one in command.params if hasattr(one.process_value, "args")]
-<<<<<<< HEAD
     assert changed or name == "completion"  # whose only argument is a choice, which Typer converts
-=======
-    assert changed or name != "detect"
->>>>>>> startup
     for parameter in changed:
         for value in LISTS if parameter.nargs == -1 or parameter.multiple else VALUES:
             by_typer = parameter.process_value.args[1]
