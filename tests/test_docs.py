@@ -141,6 +141,18 @@ def test_the_check_of_commands_sees_them(help_text: Any) -> None:
     assert help_text("no-such-command") is None
 
 
+def test_the_gain_of_tiles_is_the_measured_one() -> None:
+    """AP by two rules and images a second, with and without tiles."""
+    found: dict[str, dict[str, list[float]]] = {}
+    name = ""
+    for row in rows(ROOT / "docs/detect.md"):
+        if len(row) == 5 and re.fullmatch(r"[\d.]+", row[4]):
+            name = row[0] or name
+            found.setdefault(name, {})[row[1]] = [float(cell) for cell in row[2:]]
+
+    assert found == FIGURES["tiles"]
+
+
 @pytest.mark.parametrize("figure", FIGURES["quoted"], ids=lambda figure: figure["name"])
 def test_quoted_figures_agree(figure: dict[str, str]) -> None:
     """Pages that quote a figure of ``docs/figures.json`` quote it as it stands there, and at least one page quotes it."""
@@ -215,7 +227,7 @@ def test_the_page_on_speed_has_openvinos_default() -> None:
 def test_the_drawing_has_every_package_and_only_arrows_down() -> None:
     """``docs/architecture.svg`` follows the packages of the tree."""
     drawing = text(ROOT / "docs/architecture.svg")
-    named = set(re.findall(r">([a-z, ]+)</text>", drawing))
+    named = set(re.findall(r">([a-z0-9, ]+)</text>", drawing))
     packages = {path.parent.name for path in (ROOT / "yolodsc").glob("*/__init__.py")}
 
     assert packages <= named

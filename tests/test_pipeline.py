@@ -1,5 +1,6 @@
 """The detection pipeline: the JPEG decoder as a parameter, and one path for detection and evaluation."""
 
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ from tests.conftest import GOLDEN
 from yolodsc.darknet.profile import PROFILES
 from yolodsc.detection.detections import Detections
 from yolodsc.detection.detector import Detector
+from yolodsc.detection.postprocess import HeadDecoding
+from yolodsc.engine.runtime import cores
 from yolodsc.errors import ImageError, OptionError
 from yolodsc.evaluation.datasets.dataset import Dataset, InputReport
 from yolodsc.evaluation.datasets.formats import Format, read_ground_truth
@@ -139,14 +142,14 @@ def test_evaluation_and_detection_find_the_same(photograph: Path) -> None:
 
 
 def test_evaluation_decodes_once(photograph: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each head, for each image."""
+    """The boxes of each image."""
     detect, calls = detector(), []
-    decode = type(detect.network.heads[0]).decode
-    monkeypatch.setattr(type(detect.network.heads[0]), "decode", lambda *a, **k: calls.append(1) or decode(*a, **k))
+    decode = HeadDecoding.candidates
+    monkeypatch.setattr(HeadDecoding, "candidates", lambda *a, **k: calls.append(1) or decode(*a, **k))
 
     list(run_inference(dataset_of(photograph), detect))
 
-    assert len(calls) == len(detect.network.heads)
+    assert calls == [1]
     detect.close()
 
 
@@ -239,3 +242,73 @@ def test_journals_that_do_not_name_the_decoder_are_continued(settings: dict[str,
     other = {"darknet": "fast", "fast": "darknet"}[decoder]
     with pytest.raises(Exception, match=f'decoder: "{decoder}", now "{other}"'):
         resume_journal(path, {**settings, "decoder": other})
+
+
+def test_default_detectors_use_all_cores(photograph: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call gives all threads to one image, `many` one thread to each of as many images; the boxes are those of one thread."""
+    monkeypatch.setattr(cores, "available_cores", lambda: 2)
+    single, default = detector(threads=1, streams=1), detector()
+
+    (result,) = default.many([str(photograph)])
+
+    assert (default.runner.threads, default.runner.streams) == (2, 1)
+    assert (default.many_runner.threads, default.many_runner.streams) == (1, 2)
+    assert single.many_runner is single.runner
+    assert result.detections is not None
+    assert same(result.detections, single(photograph))
+    assert same(default(photograph), single(photograph))
+    single.close()
+    default.close()
+
+
+@pytest.mark.parametrize(("threads", "streams", "one", "many"), [
+    (None, None, (6, 1), (1, 6)),
+    (2, None, (2, 3), (2, 3)),
+    (None, 2, (3, 2), (3, 2)),
+    (None, 1, (6, 1), (6, 1)),
+    (1, 1, (1, 1), (1, 1)),
+    (4, 4, (4, 1), (4, 1)),
+    (99, 99, (6, 1), (6, 1)),
+])  # fmt: skip
+def test_missing_counts_fill_the_cores(
+    threads: int | None, streams: int | None, one: tuple[int, int], many: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Threads and streams together never exceed them."""
+    monkeypatch.setattr(cores, "available_cores", lambda: 6)
+
+    assert cores.one_image_counts(threads, streams) == one
+    assert cores.default_counts(threads, streams) == many
+
+
+@pytest.mark.parametrize(("files", "expected"), [
+    ({"cpu.max": "150000 100000\n"}, 2),
+    ({"cpu.max": "max 100000\n"}, 0),
+    ({"cpu.cfs_quota_us": "100000\n", "cpu.cfs_period_us": "100000\n"}, 1),
+    ({"cpu.cfs_quota_us": "-1\n", "cpu.cfs_period_us": "100000\n"}, 0),
+    ({"cpu.max": "damaged\n"}, 0),
+    ({}, 0),
+])  # fmt: skip
+def test_quotas_of_control_groups_limit_the_cores(
+    files: dict[str, str], expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parts of a core count as one; without a quota the affinity mask counts."""
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(cores, "CGROUP", tmp_path)
+
+    assert cores.quota.__wrapped__() == expected
+
+
+def test_results_keep_the_order_of_the_files(photograph: Path, tmp_path: Path) -> None:
+    """Whichever image is ready first; images that cannot be read are reported at their position."""
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"nothing")
+    small = tmp_path / "small.png"
+    Image.new("RGB", (8, 8)).save(small)
+    paths = [str(path) for path in (photograph, small, bad, small, photograph) * 6]
+
+    with closing(detector(streams=2)) as detect:
+        results = list(detect.many(paths))
+
+    assert [result.path for result in results] == paths
+    assert [result.error is not None for result in results] == [path == str(bad) for path in paths]

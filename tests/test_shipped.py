@@ -11,6 +11,7 @@ from yolodsc.detection.model_files import DEFAULT_MODEL, bundled_models, resolve
 from yolodsc.detection.sources import sample_images
 from yolodsc.errors import OptionError
 from yolodsc.network.network import Network
+from yolodsc.precision import read_quantization
 
 VOC = "aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person".split()
 
@@ -28,6 +29,21 @@ def test_a_shipped_network_is_small_and_whole(name: str) -> None:
     assert regular == []
     assert len(detector.names) == 20
     assert set(VOC) < set(detector.names)
+
+
+@pytest.mark.parametrize("name", bundled_models())
+def test_a_shipped_network_has_a_quantization(name: str) -> None:
+    """It belongs to the weights that are shipped, most layers are in int8, and it is a quarter of their size or less."""
+    files = resolve_model(name)
+    network = Network.load(files.cfg, files.weights)
+    path = files.weights.with_name(f"{name}.quant.npz")
+
+    quantization = read_quantization(path, network)
+
+    precisions = list(quantization.layers.values())
+    assert precisions.count("int8") > len(precisions) / 2
+    assert float(quantization.provenance["agreement"]) > 0.96
+    assert path.stat().st_size < files.weights.stat().st_size / 4
 
 
 def test_a_folder_of_the_same_name_does_not_hide_a_shipped_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

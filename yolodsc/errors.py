@@ -20,8 +20,8 @@ EXTRAS = {
     "onnx": "onnx>=1.16",
     "plots": "matplotlib>=3.8",
     "safetensors": "safetensors>=0.4",
-    "supervision": "supervision>=0.20",
-    "tables": "pandas>=2.0",
+    "supervision": "supervision>=0.22",
+    "tables": "pandas>=2",
     "track": "trackers>=2.6",
 }
 """Optional libraries, by the extra that stands for them in ``pyproject.toml``."""

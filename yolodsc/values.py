@@ -5,18 +5,24 @@ times as fast. With more than a hundred such classes, dataclasses were a fifth o
 """
 
 import dataclasses
+from functools import cache
 from typing import Any, ClassVar, dataclass_transform
 
 import msgspec
 
 
 class _DataclassFields:
-    """The fields of a class as `dataclasses` describes them, made when they are asked for."""
+    """The fields of a class as `dataclasses` describes them, made when they are first asked for."""
 
     def __get__(self, instance: object, owner: Any) -> dict[str, dataclasses.Field[Any]]:
-        described: Any = dataclasses.make_dataclass(owner.__name__, owner.__struct_fields__)
-        fields: dict[str, dataclasses.Field[Any]] = described.__dataclass_fields__
-        return fields
+        return _described(owner)
+
+
+@cache
+def _described(owner: Any) -> dict[str, dataclasses.Field[Any]]:
+    described: Any = dataclasses.make_dataclass(owner.__name__, owner.__struct_fields__)
+    fields: dict[str, dataclasses.Field[Any]] = described.__dataclass_fields__
+    return fields
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))

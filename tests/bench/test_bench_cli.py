@@ -57,7 +57,7 @@ def test_a_comparison_prints_a_table_and_writes_the_documented_json(
     assert [line.split()[0] for line in lines[4:6]] == ["yolodsc", "onnxruntime"]
     assert set(written) == {"machine", "results"}
     assert {"cpu", "cores", "isa", "peak_gflops", "load", "system", "python", "versions"} == set(written["machine"])
-    keys = ["model", "engine", "threads", "precision", "median_ms", "min_ms", "ratio", "max_relative_difference"]
+    keys = ["model", "engine", "threads", "precision", "median_ms", "min_ms", "ratio", "max_relative_difference", "agreement"]
     assert all(list(result) == keys for result in written["results"])
     assert [(r["engine"], r["threads"]) for r in written["results"]] == [
         ("yolodsc", 1), ("onnxruntime", 1), ("yolodsc", 2), ("onnxruntime", 2)
@@ -131,7 +131,7 @@ def test_a_start_is_timed_with_separate_caches(tmp_path: Path, monkeypatch: pyte
         (["--model", "DIR", "--threads", "0"], "--threads 0: expected numbers from 1, with commas between them"),
         (
             ["--model", "DIR", "--peers", "tflite"],
-            "--peers tflite: expected some of opencv, onnxruntime, openvino,",
+            "--peers tflite: expected some of opencv, onnxruntime, onnxruntime-int8, openvino,",
         ),
         (["--model", "DIR", "--ablation", "--startup"], "--ablation, --streams and --startup exclude each other; expected one of"),
         (["--model", "DIR", "--cfg", "x.cfg"], "--model and --cfg/--weights name several networks; expected one of them"),

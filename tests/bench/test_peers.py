@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from tests.networks import network
-from yolodsc.bench.peers import ENGINES, PEERS, find_engine
+from yolodsc.bench.peers import ENGINES, find_engine
 from yolodsc.bench.peers.ncnn_model import write
-from yolodsc.bench.subject import Subject, benchmark_subject
+from yolodsc.bench.subject import Subject, benchmark_image, benchmark_subject
 from yolodsc.bench.timing import compare
 from yolodsc.errors import OptionError
+from yolodsc.precision import minmax_quantization
 
 BLOCKS = """
 convolutional filters=8 size=3 stride=2 pad=1 batch_normalize=1 activation=leaky
@@ -36,7 +37,7 @@ def made(tmp_path: Path, layers: str = BLOCKS) -> Subject:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", [name for name in PEERS if name not in ("opencv", "openvino-default")])
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino-f32", "ncnn", "torch"])
 def test_an_engine_computes_what_ours_computes(engine: str, tmp_path: Path) -> None:
     """Batch norm is folded with Darknet's epsilon for every engine."""
     pytest.importorskip(find_engine(engine).distribution)
@@ -50,12 +51,31 @@ def test_an_engine_computes_what_ours_computes(engine: str, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("engine", ["onnxruntime-int8", "openvino-int8"])
+def test_int8_engines_read_our_quantization(engine: str, tmp_path: Path) -> None:
+    """Ours in int8 and the peer differ from float32 by the quantization, and the ratio is between the two."""
+    pytest.importorskip(find_engine(engine).distribution)
+    net = network(BLOCKS, height=16, width=16)
+    quantization = minmax_quantization(net, [benchmark_image(net.input_shape)])
+    subject = benchmark_subject("small", net, tmp_path, quantization=quantization)
+
+    options = {"threads": 1, "rounds": 1, "seed": 0, "peak_gflops": None, "precisions": ("f32", "int8")}
+    results, missing = compare(subject, [engine], **options)
+
+    assert not missing
+    assert [result.engine for result in results] == ["yolodsc", "yolodsc-int8", engine]
+    assert [result.precision for result in results] == ["f32", "int8", "int8"]
+    assert results[1].ratio == 1
+    assert all(1e-4 < result.max_relative_difference < 0.2 for result in results[1:])
+
+
+@pytest.mark.slow
 def test_openvino_by_default_reports_the_precision_that_it_selects(tmp_path: Path) -> None:
     """The label is the precision that OpenVINO selects for this processor, and the size of the difference agrees with it."""
     openvino = pytest.importorskip("openvino")
     chosen = openvino.Core().get_property("CPU", "INFERENCE_PRECISION_HINT").get_type_name()
 
-    results, missing = compare(made(tmp_path), ["openvino-default"], threads=1, rounds=1, seed=0, peak_gflops=None)
+    results, missing = compare(made(tmp_path), ["openvino"], threads=1, rounds=1, seed=0, peak_gflops=None)
 
     assert not missing
     assert results[1].precision == chosen
@@ -103,7 +123,9 @@ def test_ncnn_counts_layers_and_blobs_as_its_format_requires(tmp_path: Path) -> 
 def test_every_engine_is_found_by_name() -> None:
     """Unknown names give an error that lists the engines."""
     assert all(find_engine(name).__name__ == kind for name, (_, kind) in ENGINES.items())
-    with pytest.raises(OptionError, match=r"peers=tflite: expected some of .*, openvino, openvino-default, ncnn, torch"):
+    with pytest.raises(
+        OptionError, match=r"peers=tflite: expected some of .*, openvino, openvino-f32, openvino-int8, ncnn, ncnn-bf16, torch"
+    ):
         find_engine("tflite")
 
 

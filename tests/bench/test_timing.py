@@ -34,7 +34,18 @@ def test_outputs_that_cannot_be_compared_differ_infinitely(theirs: np.ndarray) -
 
 def test_a_job_reads_what_it_wrote() -> None:
     """The command line of a worker contains the whole job."""
-    job = Job(engine="ncnn", cfg="a b.cfg", weights="w", onnx="o", image="/p/x.npy", outputs=(3, 5), threads=4, streams=2)
+    job = Job(
+        engine="ncnn",
+        cfg="a b.cfg",
+        weights="w",
+        onnx="o",
+        quantization="q",
+        onnx_int8="i",
+        image="/p/x.npy",
+        outputs=(3, 5),
+        threads=4,
+        streams=2,
+    )
 
     assert Job.from_json(job.to_json()) == job
     assert job.beside(".log") == Path("/p/ncnn-4-2.log")

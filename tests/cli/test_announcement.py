@@ -7,7 +7,7 @@ import pytest
 
 from tests.cli.support import run
 from yolodsc.cli.progress import Announcement
-from yolodsc.jit.observation import compiling, observe_compilation
+from yolodsc.jit.cache.observation import compiling, observe_compilation
 
 LINE = "yolodsc: compiling kernels (first run on this machine)\n"
 

@@ -41,7 +41,7 @@ def test_plain_values_are_converted_as_typer_converts_them(
     (tmp_path / "a").touch()
     (tmp_path / "7").mkdir()
     changed = [one for one in command.params if hasattr(one.process_value, "args")]
-    assert changed or name != "detect"
+    assert changed or name == "completion"  # whose only argument is a choice, which Typer converts
     for parameter in changed:
         for value in LISTS if parameter.nargs == -1 or parameter.multiple else VALUES:
             by_typer = parameter.process_value.args[1]

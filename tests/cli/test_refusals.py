@@ -44,8 +44,8 @@ from yolodsc import cli
         (["detect", "{a}", *NETWORK, "--crops", "{a}"], "cannot be a directory"),
         (["detect", "{a}", *NETWORK, "--json", "/"], "/: cannot be written: is a directory"),
         (["detect", "", *NETWORK], "no such file"),
-        (["detect", "--bogus"], "No such option"),
-        (["bogus"], "No such command"),
+        (["detect", "--bogus"], "--bogus: no such option of yolodsc detect"),
+        (["bogus"], "bogus: no such command"),
         (["summary", "--cfg", "none.cfg"], "none.cfg: cannot be read"),
     ],
 )

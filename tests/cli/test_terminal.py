@@ -57,11 +57,13 @@ def test_names_of_files_and_classes_are_escaped_on_the_terminal_only(here: Path,
 
 
 def test_one_file_prints() -> None:
-    """So that nothing reaches a terminal without being escaped."""
+    """So that nothing reaches a terminal without being escaped; the console of the help keeps what it prints."""
     sources = {path: path.read_text() for path in PACKAGE.rglob("*.py")}
 
     printing = {
-        path.name for path, text in sources.items() if re.search(r"\bprint\(|\.write\(.*std|std(out|err)\.write|echo\(", text)
+        path.name
+        for path, text in sources.items()
+        if re.search(r"(?<!console\.)\bprint\(|\.write\(.*std|std(out|err)\.write|echo\(", text)
     }
 
     assert printing == {"__main__.py", "terminal.py"}  # the former where memory is out before anything is there

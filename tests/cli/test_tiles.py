@@ -10,7 +10,7 @@ import yolodsc
 from tests.cli.support import NETWORK, STEM
 from yolodsc import cli
 from yolodsc.arrays import Shape
-from yolodsc.detection.tiles import Tiling, View, merged
+from yolodsc.detection.tiles import TileGrid, View, merged
 from yolodsc.errors import OptionError
 from yolodsc.images.image import write_image
 from yolodsc.network import Candidates
@@ -35,7 +35,7 @@ def test_tiles_cover_the_image_and_overlap(size: tuple[int, int], overlap: float
     """Every pixel is seen by a tile; neighbours have the share in common, to a pixel; the first view is the whole image."""
     image = photograph(*size)
 
-    whole, *tiles = Tiling((2, 3), overlap).views(image, INPUT)
+    whole, *tiles = TileGrid((2, 3), overlap).views(image, INPUT)
 
     seen = np.zeros(size, int)
     for tile in tiles:
@@ -54,7 +54,7 @@ def test_tiles_cover_the_image_and_overlap(size: tuple[int, int], overlap: float
 )
 def test_auto_takes_tiles_that_are_reduced_threefold_at_most(size: tuple[int, int], grid: tuple[int, int]) -> None:
     """And no tiles where the whole image is not reduced more."""
-    tiles = Tiling.of("auto").views(np.zeros((*size, 3), np.uint8), INPUT)[1:]
+    tiles = TileGrid.of("auto").views(np.zeros((*size, 3), np.uint8), INPUT)[1:]
 
     assert len(tiles) == (grid[0] * grid[1] if grid != (1, 1) else 0)
     assert all(tile.right - tile.left <= 961 and tile.bottom - tile.top <= 961 for tile in tiles)
@@ -83,7 +83,7 @@ def test_boxes_that_an_edge_inside_the_image_cuts_off_are_left_to_the_neighbours
 def test_other_tilings_are_refused(tiles: str, overlap: float) -> None:
     """With the parameter at fault."""
     with pytest.raises(OptionError, match=r"^tile(s|_overlap)=.*expected") as caught:
-        Tiling.of(tiles, overlap)
+        TileGrid.of(tiles, overlap)
 
     assert caught.value.parameter in ("tiles", "tile_overlap")
 

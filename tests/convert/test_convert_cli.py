@@ -82,7 +82,7 @@ def test_options_of_onnx_go_with_onnx(options: list[str], tmp_path: Path, capsys
 def test_formats_are_known_by_their_endings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Other extensions are refused before anything is read."""
     assert "x.pt: expected a file that ends in" in complaint([tmp_path / "nowhere.cfg", tmp_path / "x.pt"], capsys)
-    assert "x.onnx: expected a file that ends in" in complaint([tmp_path / "x.onnx", tmp_path / "x.npz"], capsys)
+    assert ".cfg, .weights, .npz or .safetensors file" in complaint([tmp_path / "x.onnx", tmp_path / "x.npz"], capsys)
 
 
 def test_a_layer_that_onnx_cannot_express_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

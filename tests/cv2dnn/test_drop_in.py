@@ -1,5 +1,6 @@
 """Scripts for OpenCV 4 run with one import changed, and mistakes are reported; no OpenCV 4 is needed."""
 
+import json
 import re
 import subprocess
 import sys
@@ -178,6 +179,16 @@ def test_files_that_are_no_darknet_network_are_refused(tmp_path: Path) -> None:
         model.detect(np.zeros((8, 12, 3), np.uint8))
     with pytest.raises(OptionError, match="input size not specified"):
         cv2dnn.DetectionModel(*written("yolo", tmp_path)).detect(np.zeros((8, 12, 3), np.uint8))
+
+
+def test_the_page_has_the_measured_ratios() -> None:
+    """Those of ``docs/figures.json``, network by network, all of them above 1."""
+    figures = json.loads((ROOT / "docs/figures.json").read_text(encoding="utf-8"))["opencv_script"]
+    page = (ROOT / "docs/opencv.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([\w.-]+), \d+ \| ([\d.]+) \| ([\d.]+) \|$", page, re.MULTILINE)
+
+    assert {name: {"network": float(network), "script": float(script)} for name, network, script in rows} == figures
+    assert all(ratio > 1 for one in figures.values() for ratio in one.values())
 
 
 def test_a_cfg_alone_is_a_network(tmp_path: Path) -> None:

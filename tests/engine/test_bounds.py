@@ -118,7 +118,7 @@ WRONG = {
     "ClearKernel": "y blocks rows vectors",
     "ConvKernel": "x weights biases y residual table segments groups rows tile_last",
     "DepthwiseKernel": "x0 x1 x2 weights biases y blocks rows tile_last",
-    "LaneKernel": "x y rows pixels",
+    "TransposeKernel": "x y rows pixels",
     "MaxpoolKernel": "x y blocks rows tile_last",
     "PairKernel": "x r y blocks rows pixels",
     "AffineKernel": "x y channels rows floats",

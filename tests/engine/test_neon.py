@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from tests.engine.test_random_networks import BLOCKS
-from tests.networks import network
+from tests.networks import image, network
 from yolodsc.engine.codegen.kernels.worker import HelperKernel, LeadKernel, WorkerKernel
 from yolodsc.engine.operations.operation import LoweringContext
 from yolodsc.engine.plan.placement import placed
 from yolodsc.engine.plan.planner import planned
 from yolodsc.engine.runtime.program import kernels_of
 from yolodsc.jit.isa import Isa
+from yolodsc.precision import minmax_quantization
 
 TRIPLE = "aarch64-unknown-linux-gnu"
 NEON = Isa("neon", "neoverse-n1", "", 32, ((4, 1.0),))
@@ -59,3 +60,32 @@ def test_kernels_compile_for_neon_without_calls_and_spills(machine: Any, monkeyp
             assert "fmla" in operations, kind
             assert not [line for line in lines if "Spill" in line], kind
     assert len(made) > 15
+
+
+LOW = Isa("neon", "neoverse-v1", "", 32, ((4, 1.0),), ("bfdot",), ("sdot",))
+
+
+@pytest.mark.parametrize(("precision", "instruction"), [("bf16", "bfdot"), ("int8", "sdot")])
+def test_kernels_in_low_precision_compile_for_neon(precision: str, instruction: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dot products are single instructions, and nothing calls a library."""
+    llvm = pytest.importorskip("llvmlite.binding")
+    try:
+        target = llvm.Target.from_triple(TRIPLE)
+    except RuntimeError as reason:
+        pytest.skip(f"this LLVM has no ARM: {reason}")
+    machine = target.create_target_machine(cpu=LOW.cpu, features="", opt=3, reloc="pic", codemodel="small")
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    made = network(f"convolutional filters=8 size=3 stride=2 pad=1 activation=leaky\n{BLOCKS.strip()}", height=96, width=100)
+    quantization = minmax_quantization(made, [image(made)]) if precision == "int8" else None
+    plan = placed(planned(made, [made.output], LOW, precision, quantization), file="test.cfg").plan
+    phases = [phase for operation in plan.operations for phase in operation.lower(LoweringContext(LOW, 2)).phases]
+
+    operations: list[str] = []
+    for kernel in kernels_of(phases):
+        module = llvm.parse_assembly(kernel.emit("kernel"))
+        module.triple = TRIPLE
+        lines = machine.emit_assembly(module).splitlines()
+        operations += [line.split()[0] for line in lines if line.startswith("\t") and not line.startswith("\t.")]
+
+    assert instruction in operations
+    assert "bl" not in operations

@@ -23,7 +23,7 @@ WRONG = {
     "DepthwiseKernel": "x0 x1 x2 weights biases y blocks rows tile_last",
     "DotKernel": "x weights biases y table segments groups rows tile_last",
     "InterleaveKernel": "x y rows row_x pixels",
-    "LaneKernel": "x y rows pixels",
+    "TransposeKernel": "x y rows pixels",
     "MaxpoolKernel": "x y blocks rows tile_last",
     "PairKernel": "x y blocks rows pixels",
     "WindowKernel": "x y blocks rows first_row columns first_column height",

@@ -226,7 +226,7 @@ def test_the_command_writes_a_page_and_says_where(tmp_path: Path, capsys: pytest
         x, y = 30 / 200, 30 / 100
         (tmp_path / f"labels/{i}.txt").write_text(f"{i} {x} {y} .2 .4\n")
         (tmp_path / f"found/{i}.txt").write_text(f"{i} {x} {y} .2 .4 .9\n")
-    command = ["evaluate", "--data", str(tmp_path), "--detections", str(tmp_path / "found"), "--format", "yolo", "--quiet"]
+    command = ["evaluate", "--data", str(tmp_path), "--detections", str(tmp_path / "found"), "--format", "yolo"]
 
     assert run([*command, "--json", str(tmp_path / "a.json"), "--report", str(tmp_path / "page")]) == 0
     assert (
@@ -234,10 +234,13 @@ def test_the_command_writes_a_page_and_says_where(tmp_path: Path, capsys: pytest
     )
     assert run([*command, "--baseline", str(tmp_path / "a.json")]) == 2
     assert run([*command, "--baseline", str(tmp_path / "none.json"), "--report", str(tmp_path / "third")]) == 2
+    other_rule = ["--baseline", str(tmp_path / "a.json"), "--rule", "coco", "--report", str(tmp_path / "third")]
+    assert run([*command, *other_rule]) == 2
 
     assert (tmp_path / "page/index.html").read_text().count("data:image/jpeg") == 3
     assert (tmp_path / "second/index.html").read_text().count("data:image/jpeg") == 1
     assert not (tmp_path / "third/index.html").exists()
     said = capsys.readouterr().err.splitlines()
-    assert said[0] == f"yolodsc: wrote {tmp_path / 'page/index.html'}"
-    assert "--baseline F is compared on the page of --report DIR" in said[2]
+    assert f"yolodsc: wrote {tmp_path / 'page/index.html'}" in said
+    assert "--baseline F is compared on the page of --report DIR" in said[-3]
+    assert "holds the matches of voc07; expected --rule voc07" in said[-1]

@@ -164,7 +164,7 @@ def test_messages_of_libraries_stay_off_the_terminal(clip: Path, tmp_path: Path)
     (tmp_path / "a.mp4").write_bytes(b"no video")
 
     damaged = run("detect", str(tmp_path / "a.mp4"), *LOW)
-    written = run("detect", str(clip), *LOW, "--save", str(tmp_path / "out"))
+    written = run("detect", str(clip), *LOW, "--save", str(tmp_path / "out"), "--quiet")
 
     complains(damaged, "a.mp4: cannot be opened", status=1)
     assert (written.returncode, written.stderr) == (0, "")

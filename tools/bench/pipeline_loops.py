@@ -189,6 +189,7 @@ def _suppressed(boxes: Floats, scores: Floats, classes: NDArray[np.int64], task:
 
 LOOPS: dict[str, Callable[[Task], Loop]] = {
     "yolodsc": yolodsc,
+    "yolodsc-before": yolodsc,
     "yolodsc-fast": lambda task: yolodsc(task, decoder="fast"),
     "limit": decoding_and_network,
     "limit-fast": lambda task: decoding_and_network(task, decoder="fast"),
@@ -197,7 +198,10 @@ LOOPS: dict[str, Callable[[Task], Loop]] = {
     "onnxruntime": onnxruntime,
     "opencv": opencv,
 }
-"""Loops by name. ``limit`` is what decoding and the network alone allow on all cores."""
+"""Loops by name. ``limit`` is what decoding and the network alone allow on all cores.
+
+``yolodsc-before`` is another tree of yolodsc, which the environment variable PIPELINE_YOLODSC_BEFORE names.
+"""
 
 
 def image_files(folder: Path, count: int) -> list[str]:

@@ -3,7 +3,9 @@ from .ablation import AblationRow as AblationRow
 from .ablation import ablate as ablate
 from .machine import Machine as Machine
 from .machine import describe_machine as describe_machine
+from .peers import OURS as OURS
 from .peers import PEERS as PEERS
+from .peers import READ_INT8 as READ_INT8
 from .peers import engine_versions as engine_versions
 from .peers import find_engine as find_engine
 from .startup import Memory as Memory
@@ -14,6 +16,7 @@ from .streams import SECONDS as SECONDS
 from .streams import Throughput as Throughput
 from .streams import measure_throughput as measure_throughput
 from .subject import Subject as Subject
+from .subject import benchmark_quantization as benchmark_quantization
 from .subject import benchmark_subject as benchmark_subject
 from .subject import named_network as named_network
 from .subject import random_network as random_network

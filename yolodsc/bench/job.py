@@ -18,6 +18,8 @@ class Job:
     ----------
     cfg, weights, onnx
         Paths of the network, for Darknet's readers and for the others. Batch norm is folded in ``onnx``.
+    quantization, onnx_int8
+        Paths of its quantization and of the network with 8-bit weights in ONNX.
     image
         Path of a ``.npy`` with the input, (C, H, W) float32.
     outputs
@@ -30,6 +32,8 @@ class Job:
     cfg: str
     weights: str
     onnx: str
+    quantization: str
+    onnx_int8: str
     image: str
     outputs: tuple[int, ...]
     threads: int = 1

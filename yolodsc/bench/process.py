@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -60,6 +61,12 @@ class Worker:
         """Flattened feature maps, in the order of the job's outputs."""
         with np.load(self.job.beside(".npz")) as file:
             return [file[name].ravel() for name in file.files]
+
+    def outputs_on(self, path: Path) -> list[Array]:
+        """Feature maps (N, …) on images (N, C, H, W) in a ``.npy`` file, in the order of the job's outputs."""
+        self._ask({"images": str(path)})
+        with np.load(self.job.beside("-images.npz")) as file:
+            return [file[name] for name in file.files]
 
     def close(self) -> None:
         """End the process."""

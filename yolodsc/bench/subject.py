@@ -1,17 +1,18 @@
 """Networks to benchmark, as files in a folder that all engines can read."""
 
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 
 import numpy as np
 
 from yolodsc.arrays import Array, Shape
 from yolodsc.bench.job import Job
+from yolodsc.bench.random_weights import random_weights
 from yolodsc.darknet import read_cfg
 from yolodsc.detection import read_network, resolve_model
 from yolodsc.errors import YolodscError
 from yolodsc.network import Layer, Network, reachable
+from yolodsc.precision import Quantization, minmax_quantization, quantization_for, write_quantization
 
 SEED = 2018
 
@@ -37,21 +38,36 @@ class Subject:
     onnx_error: str
 
 
-def benchmark_subject(name: str, network: Network, folder: Path) -> Subject:
-    """Write a network and an input image into ``folder``, an existing directory."""
+def benchmark_subject(name: str, network: Network, folder: Path, *, quantization: Quantization | None = None) -> Subject:
+    """Write a network and an input image into ``folder``, an existing directory; with a quantization, its files too."""
     outputs = head_inputs(network)
     job = Job(
         engine="",
         cfg=str(folder / "network.cfg"),
         weights=str(folder / "network.weights"),
         onnx=str(folder / "network.onnx"),
+        quantization=str(folder / "network.quant.npz") if quantization else "",
+        onnx_int8=str(folder / "network-int8.onnx") if quantization else "",
         image=str(folder / "image.npy"),
         outputs=outputs,
     )
     network.save(job.cfg, job.weights)
     np.save(job.image, benchmark_image(network.input_shape))
+    if quantization:
+        write_quantization(job.quantization, network, quantization)
     multiply_adds = sum(layer.multiply_adds() for layer in required_layers(network, outputs))
-    return Subject(name, network, job, multiply_adds, _export(network, job))
+    return Subject(name, network, job, multiply_adds, _export(network, job, quantization))
+
+
+def benchmark_quantization(network: Network, *files: Path) -> tuple[Quantization, bool]:
+    """The quantization beside the files of a network, and True; without one, that of the extremes on the input, and False.
+
+    The speed of both is the same, as long as no layer is in bf16; the accuracy is not.
+    """
+    found = quantization_for("auto", network, *files) if files else None
+    if found is not None:
+        return found, True
+    return minmax_quantization(network, [benchmark_image(network.input_shape)]), False
 
 
 def named_network(model: str) -> tuple[str, Network]:
@@ -61,11 +77,9 @@ def named_network(model: str) -> tuple[str, Network]:
 
 
 def random_network(cfg: Path, *, seed: int = SEED) -> tuple[str, Network]:
-    """Name and network of a .cfg file, with random weights: speed does not depend on finite values."""
+    """Name and network of a .cfg file, with random weights of `random_weights`."""
     network = Network.build(read_cfg(cfg))
-    rng = np.random.default_rng(seed)
-    weights = [{name: _random(rng, name, array) for name, array in arrays.items()} for arrays in network.weights]
-    return cfg.stem, network.with_weights(weights)
+    return cfg.stem, random_weights(network, benchmark_image(network.input_shape), seed=seed)
 
 
 def benchmark_image(shape: Shape, *, seed: int = SEED) -> Array:
@@ -87,21 +101,13 @@ def required_layers(network: Network, outputs: tuple[int, ...]) -> list[Layer]:
     return [network.layers[index] for index in reachable(network.layers, outputs)]
 
 
-def _random(rng: np.random.Generator, name: str, array: Array) -> Array:
-    """Variances and scales near 1, small biases, weights as in He 2015 eq. 10, which keeps the magnitude of feature maps."""
-    if name == "rolling_variance":
-        return rng.uniform(0.5, 1.5, array.shape).astype(np.float32)
-    if name == "scales":
-        return rng.uniform(0.8, 1.2, array.shape).astype(np.float32)
-    deviation = 0.1 if array.ndim < 2 else (2 / prod(array.shape[1:])) ** 0.5
-    return (deviation * rng.standard_normal(array.shape)).astype(np.float32)
-
-
-def _export(network: Network, job: Job) -> str:
+def _export(network: Network, job: Job, quantization: Quantization | None) -> str:
     from yolodsc.bench.onnx_file import export
 
     try:
         export(network, job.onnx, outputs=job.outputs)
+        if quantization:
+            export(network, job.onnx_int8, outputs=job.outputs, quantization=quantization)
     except YolodscError as error:
         return str(error)
     return ""

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from yolodsc.arrays import Array
-from yolodsc.bench.peers import READ_ONNX
+from yolodsc.bench.agreement import agreements
+from yolodsc.bench.peers import OURS, READ_INT8, READ_ONNX
 from yolodsc.bench.process import EngineUnavailableError, Worker
 from yolodsc.bench.subject import Subject
 
@@ -33,11 +34,13 @@ class Result:
     precision
         Type of numbers that the engine computes with, such as ``f32`` or ``bf16``.
     ratio
-        Its median divided by ours.
+        Its median divided by ours: in the same precision if it is measured, else in the first that is.
     fraction_of_peak
         Share of the machine's peak rate with as many threads, counting direct convolutions; None if the peak is unknown.
     max_relative_difference
         Largest difference from our feature maps, relative to the largest magnitude of each.
+    agreement
+        F1 of its detections against ours in the first precision, on given images; None without images or heads.
     """
 
     model: str
@@ -49,6 +52,7 @@ class Result:
     ratio: float
     fraction_of_peak: float | None
     max_relative_difference: float
+    agreement: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The entry of a report, without the fraction of peak, which follows from the machine; infinity becomes null."""
@@ -66,13 +70,31 @@ class MissingEngine:
 
 
 def compare(
-    subject: Subject, engines: Sequence[str], *, threads: int, rounds: int, seed: int, peak_gflops: float | None
+    subject: Subject,
+    engines: Sequence[str],
+    *,
+    threads: int,
+    rounds: int,
+    seed: int,
+    peak_gflops: float | None,
+    precisions: Sequence[str] = ("f32",),
+    images: Array | None = None,
 ) -> tuple[list[Result], list[MissingEngine]]:
-    """Time our engine and others on one network: results (ours first), and the engines that are missing."""
+    """Time our engine and others on one network: results (ours first), and the engines that are missing.
+
+    Parameters
+    ----------
+    precisions
+        Those of our engine; differences and agreement are relative to the first.
+    images : (N, C, H, W)
+        On which detections are compared.
+    """
+    first = OURS[precisions[0]]
     with ExitStack() as stack:
-        workers, missing = start_workers(subject, [OUR_ENGINE, *engines], stack, threads=threads)
+        workers, missing = start_workers(subject, [*(OURS[p] for p in precisions), *engines], stack, threads=threads)
         times = interleaved(workers, rounds=rounds, seed=seed)
-        ours = workers[OUR_ENGINE].outputs()
+        ours = workers[first].outputs()
+        f1 = agreements(subject, workers, first, images) if images is not None and subject.network.heads else {}
         results = []
         for name, blocks in times.items():
             typical = _median(blocks)
@@ -84,9 +106,10 @@ def compare(
                 precision=workers[name].precision,
                 median_ms=typical,
                 min_ms=min(min(block) for block in blocks),
-                ratio=typical / _median(times[OUR_ENGINE]),
+                ratio=typical / _median(times.get(OURS.get(workers[name].precision, first), times[first])),
                 fraction_of_peak=rate / peak_gflops if peak_gflops else None,
                 max_relative_difference=relative_difference(workers[name].outputs(), ours),
+                agreement=f1.get(name),
             )
             results.append(result)
         return results, missing
@@ -102,9 +125,11 @@ def start_workers(
         try:
             if subject.onnx_error and name in READ_ONNX:
                 raise EngineUnavailableError(subject.onnx_error)
+            if name in READ_INT8 and not subject.job.quantization:
+                raise EngineUnavailableError("the network has no convolution that int8 can run")
             workers[name] = stack.enter_context(Worker(replace(subject.job, engine=name, threads=threads, streams=streams)))
         except EngineUnavailableError as error:
-            if name == OUR_ENGINE:
+            if name in OURS.values():
                 raise
             missing.append(MissingEngine(model=subject.name, engine=name, reason=str(error)))
     return workers, missing

@@ -52,8 +52,17 @@ def main(job: Job) -> None:
         command = json.loads(line)
         if "runs" in command:
             answer({"milliseconds": measure_times(sessions[0], image, runs=command["runs"])})
+        elif "images" in command:
+            answer({"images": save_outputs(sessions[0], np.load(command["images"]), job.beside("-images.npz"))})
         else:
             answer({"images_per_second": measure_rate(sessions, image, seconds=command["seconds"])})
+
+
+def save_outputs(session: Engine, images: Array, path: Path) -> int:
+    """Write the feature maps (N, …) on images (N, C, H, W); returns N."""
+    found = [[np.array(output) for output in session(np.ascontiguousarray(image))] for image in images]
+    np.savez(path, *(np.stack(outputs) for outputs in zip(*found, strict=True)))
+    return len(images)
 
 
 def measure_times(session: Engine, image: Array, *, runs: int) -> list[float]:

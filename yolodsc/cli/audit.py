@@ -9,15 +9,43 @@ import typer
 from yolodsc.cli import options
 from yolodsc.cli.ground_truth import GroundTruthOptions
 from yolodsc.cli.inference import DetectionRun, JournalOptions, dataset_detections
+from yolodsc.cli.outputs import is_standard_output, write_text
 from yolodsc.cli.tables.table import aligned
 from yolodsc.cli.terminal import note, say
 from yolodsc.errors import DatasetError, OptionError
 from yolodsc.evaluation import Audit, Suspect, audit_labels
 from yolodsc.files import folder as make_folder
-from yolodsc.files import is_folder, write_bytes
+from yolodsc.files import is_folder
+from yolodsc.values import Value
 
 AUDIT_THRESH = 0.005
 """Smallest score of detections: low ones tell objects that are hard to see from labels where there is nothing."""
+
+
+class AuditOptions(Value, kw_only=True):
+    """What is printed and written."""
+
+    csv: Annotated[Path | None, typer.Option(metavar="F|-", help="Write all suspects as CSV, most suspicious first.")] = None
+    report: Annotated[Path | None, typer.Option(metavar="DIR", help="Write a page with the images of the first suspects.")] = None
+    top: Annotated[int, typer.Option(min=0, metavar="N", help="Number of suspects that are printed.")] = 20
+
+    def ensure_writable(self) -> None:
+        """Raise an error, before anything runs, for an output that cannot be written at the end."""
+        if self.csv is not None and is_folder(self.csv):
+            raise OptionError(f"--csv {self.csv}: is a directory; expected a file")
+        if self.report is not None:
+            make_folder(self.report, error=OptionError)
+
+    def write(self, result: Audit, *, quiet: bool) -> None:
+        """Write the files that are named."""
+        from yolodsc.evaluation import audit_csv, audit_page, write_page
+
+        if self.csv is not None:
+            write_text(self.csv, audit_csv(result), error=DatasetError, quiet=quiet)
+        if self.report is not None:
+            written = write_page(self.report, audit_page(result))
+            if not quiet:
+                note(f"wrote {written}")
 
 
 def audit(
@@ -32,15 +60,12 @@ def audit(
     loading: options.LoadingOptions,
     running: options.RunningOptions,
     journal: JournalOptions,
-    csv: Annotated[Path | None, typer.Option(metavar="F", help="Write all suspects as CSV, most suspicious first.")] = None,
-    report: Annotated[Path | None, typer.Option(metavar="DIR", help="Write a page with the images of the first suspects.")] = None,
-    top: Annotated[int, typer.Option(min=0, metavar="N", help="Number of suspects that are printed.")] = 20,
+    output: AuditOptions,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse faulty annotations and detections.")] = False,
     quiet: options.Quiet = False,
 ) -> int:
     """Rank labels that a network contradicts: missing, misplaced, mislabelled and unsupported ones."""
-    if csv is not None and is_folder(csv):
-        raise OptionError(f"--csv {csv}: is a directory; expected a file")
+    output.ensure_writable()
     run = DetectionRun(
         detections=detections,
         network=network,
@@ -54,27 +79,14 @@ def audit(
     )
     run.ensure_consistent()
     ground_truth.ensure_present()
-    if report is not None:
-        make_folder(report, error=OptionError)
-    found = dataset_detections(ground_truth, run, {"--csv": csv})
+    found = dataset_detections(ground_truth, run, {"--csv": output.csv})
     result = audit_labels(found.dataset, found.detections)
     for remark in found.notes[:20]:
         note(remark)
-    if not quiet:
-        say(*_lines(result, top))
-    _write(result, csv, report)
+    if not quiet and not is_standard_output(output.csv):
+        say(*_lines(result, output.top))
+    output.write(result, quiet=quiet)
     return 1 if found.failed else 0
-
-
-def _write(result: Audit, csv: Path | None, report: Path | None) -> None:
-    """Write the files that are named, and print where they are."""
-    from yolodsc.evaluation import audit_csv, audit_page, write_page
-
-    if csv is not None:
-        write_bytes(csv, audit_csv(result).encode("utf-8", "surrogateescape"), error=DatasetError)
-        note(f"wrote {len(result.suspects):,} suspects to {csv}")
-    if report is not None:
-        note(f"wrote {write_page(report, audit_page(result))}")
 
 
 def _lines(result: Audit, top: int) -> list[str]:

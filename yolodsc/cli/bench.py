@@ -11,12 +11,15 @@ import typer
 
 from yolodsc.bench import (
     OUR_ENGINE,
+    OURS,
     PEERS,
+    READ_INT8,
     SECONDS,
     Machine,
     MissingEngine,
     Subject,
     ablate,
+    benchmark_quantization,
     benchmark_subject,
     compare,
     describe_machine,
@@ -33,16 +36,21 @@ from yolodsc.cli import options
 from yolodsc.cli.outputs import is_standard_output, write_text
 from yolodsc.cli.tables import bench as bench_table
 from yolodsc.cli.terminal import flush, note, say
-from yolodsc.detection import DEFAULT_MODEL
+from yolodsc.decompose import read_images
+from yolodsc.detection import DEFAULT_MODEL, image_paths, resolve_model
 from yolodsc.errors import OptionError
 from yolodsc.network import Network, at_size
+from yolodsc.precision import int8_candidates
 from yolodsc.schemas import dump_json
 from yolodsc.values import Value
 
-Named = tuple[str, Network]
+Named = tuple[str, Network, tuple[Path, ...]]
+"""Name of a network, the network, and its files."""
+
 Report = list[dict[str, Any]]
 
 SEED = 2018
+MAX_IMAGES = 100
 
 
 class SubjectOptions(Value, kw_only=True):
@@ -60,16 +68,18 @@ class SubjectOptions(Value, kw_only=True):
 
     def networks(self) -> list[Named]:
         """Names and networks, at the size that is chosen."""
-        return [(name, at_size(network, self.size)) for name, network in self._named()]
+        return [(name, at_size(network, self.size), files) for name, network, files in self._named()]
 
     def _named(self) -> list[Named]:
         if self.cfg is None and self.weights is None:
-            return [named_network(name) for name in self.model or [DEFAULT_MODEL]]
+            return [(*named_network(name), resolve_model(name).paths) for name in self.model or [DEFAULT_MODEL]]
         if self.model:
             raise OptionError("--model and --cfg/--weights name several networks; expected one of them")
         if self.cfg is None:
             raise OptionError("--cfg is missing; --weights goes with it")
-        return [random_network(self.cfg) if self.weights is None else (self.cfg.stem, Network.load(self.cfg, self.weights))]
+        if self.weights is None:
+            return [(*random_network(self.cfg), ())]
+        return [(self.cfg.stem, Network.load(self.cfg, self.weights), (self.weights, self.cfg))]
 
 
 class Run(Value):
@@ -80,6 +90,13 @@ class Run(Value):
     seconds: float
     streams: int
     quiet: bool
+    precisions: tuple[str, ...] = ("f32",)
+    images: str | None = None
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """All engines, ours in each precision first."""
+        return (*(OURS[precision] for precision in self.precisions), *self.peers)
 
 
 def bench(
@@ -88,6 +105,12 @@ def bench(
     peers: Annotated[str, typer.Option(metavar="A,B", help="Engines to compare with.")] = ",".join(PEERS),
     threads: Annotated[str, typer.Option(metavar="N,M", help="Numbers of threads, with a comparison for each.")] = "1",
     seconds: Annotated[float, typer.Option(min=0.0, metavar="S", help="Approximate time for each engine, in seconds.")] = 2.0,
+    precision: Annotated[
+        str, typer.Option(metavar="P,Q", help="Precisions of this engine: f32, bf16, int8; the first is the reference.")
+    ] = "f32",
+    images: Annotated[
+        str | None, typer.Option(metavar="DIR|LIST", help="Images on which to compare detections (F1), at most 100.")
+    ] = None,
     ablation: Annotated[
         bool, typer.Option("--ablation", help="Compare DSC, FastDSC and the fused engine layer by layer instead.")
     ] = False,
@@ -100,7 +123,7 @@ def bench(
     """Time networks on this and other engines, in turn, each engine in a process of its own."""
     if ablation + startup + (streams > 0) > 1:
         raise OptionError("--ablation, --streams and --startup exclude each other; expected one of them")
-    run = Run(_peers(peers), _counts(threads), seconds, streams, is_standard_output(json))
+    run = Run(_peers(peers), _counts(threads), seconds, streams, is_standard_output(json), _precisions(precision), images)
     networks = subject.networks()
     machine = describe_machine(run.threads)
     if not run.quiet:
@@ -121,12 +144,20 @@ def bench(
 
 def _comparisons(networks: Sequence[Named], run: Run, machine: Machine) -> Report:
     report: Report = []
-    for name, network in networks:
-        with _subject(name, network) as subject:
+    for name, network, files in networks:
+        calibration = None if run.images is None else read_images(network, image_paths([run.images]), count=MAX_IMAGES, seed=SEED)
+        with _subject(name, network, run, files) as subject:
             for count in run.threads:
                 rounds = rounds_within(run.seconds)
                 results, missing = compare(
-                    subject, run.peers, threads=count, rounds=rounds, seed=SEED, peak_gflops=machine.peak_gflops[count]
+                    subject,
+                    run.peers,
+                    threads=count,
+                    rounds=rounds,
+                    seed=SEED,
+                    peak_gflops=machine.peak_gflops[count],
+                    precisions=run.precisions,
+                    images=calibration,
                 )
                 _print(bench_table.comparison(subject, results), missing, run)
                 report += [result.to_json() for result in results]
@@ -135,7 +166,7 @@ def _comparisons(networks: Sequence[Named], run: Run, machine: Machine) -> Repor
 
 def _ablations(networks: Sequence[Named], run: Run) -> Report:
     report: Report = []
-    for name, network in networks:
+    for name, network, _ in networks:
         result = ablate(name, network, seconds=run.seconds, seed=SEED)
         _print(bench_table.ablation(result), [], run)
         report.append(asdict(result))
@@ -144,8 +175,8 @@ def _ablations(networks: Sequence[Named], run: Run) -> Report:
 
 def _throughput(networks: Sequence[Named], run: Run) -> Report:
     report: Report = []
-    for name, network in networks:
-        with _subject(name, network) as subject:
+    for name, network, files in networks:
+        with _subject(name, network, run, files) as subject:
             rounds = rounds_within(run.seconds, block=SECONDS)
             rates, missing = measure_throughput(subject, run.peers, streams=run.streams, rounds=rounds, seed=SEED)
         _print(bench_table.throughput(rates), missing, run)
@@ -155,8 +186,8 @@ def _throughput(networks: Sequence[Named], run: Run) -> Report:
 
 def _start_times(networks: Sequence[Named], run: Run) -> Report:
     report: Report = []
-    for name, network in networks:
-        with _subject(name, network) as subject:
+    for name, network, files in networks:
+        with _subject(name, network, run, files) as subject:
             times = measure_start(subject)
             peaks, missing = measure_memory(subject, run.peers)
         _print(bench_table.start_times(times, peaks), missing, run)
@@ -173,9 +204,14 @@ def _print(lines: Sequence[str], missing: Sequence[MissingEngine], run: Run) -> 
 
 
 @contextmanager
-def _subject(name: str, network: Network) -> Iterator[Subject]:
+def _subject(name: str, network: Network, run: Run, files: Sequence[Path]) -> Iterator[Subject]:
+    quantization = None
+    if int8_candidates(network) and set(run.engines) & set(READ_INT8):
+        quantization, calibrated = benchmark_quantization(network, *files)
+        if not calibrated:
+            note(f"{name}: has no quantization (see yolodsc quantize); int8 uses the extremes of one image, which is inaccurate")
     with TemporaryDirectory() as folder:
-        yield benchmark_subject(name, network, Path(folder))
+        yield benchmark_subject(name, network, Path(folder), quantization=quantization)
 
 
 def _peers(text: str) -> tuple[str, ...]:
@@ -183,7 +219,14 @@ def _peers(text: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     for name in names:
         find_engine(name)
-    return tuple(name for name in names if name != OUR_ENGINE)
+    return tuple(name for name in names if name not in OURS.values())
+
+
+def _precisions(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    if not all(name in OURS for name in names):
+        raise OptionError(f"--precision {text}: expected some of {', '.join(OURS)}, with commas between them")
+    return names
 
 
 def _counts(text: str) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ import typer
 
 from yolodsc.cli import options
 from yolodsc.cli.terminal import note
-from yolodsc.convert import ModelFile, first_layers, fold_batch_norm, fold_separable, read_model, write_files, write_model
+from yolodsc.convert import READABLE, ModelFile, first_layers, fold_batch_norm, fold_separable, read_model, write_files, write_model
 from yolodsc.darknet import profile_named
 from yolodsc.detection import resolve_model
 from yolodsc.errors import OptionError
@@ -88,7 +88,7 @@ def _derived(model: ModelFile, *, partial: int | None, separable: bool, batch_no
 
 def _resolved(source: Path, weights: Path | None) -> tuple[Path, Path | None]:
     """The file to read, and its weights if they are in another place: those of a shipped network or a directory if one is named."""
-    if weights is not None or is_file(source):
+    if weights is not None or is_file(source) or source.suffix.lower() in READABLE:
         return source, weights
     try:
         files = resolve_model(str(source))

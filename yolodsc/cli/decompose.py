@@ -31,7 +31,11 @@ class MethodOptions(Value, kw_only=True):
     ] = 1.0
     budget: Annotated[float, typer.Option(metavar="SHARE", help="Share of the multiplications that method auto may keep.")] = 0.25
     budget_ms: Annotated[
-        float | None, typer.Option(metavar="MS", help="Milliseconds for each image on this machine, as budget of method auto.")
+        float | None,
+        typer.Option(
+            metavar="MS",
+            help="Milliseconds for each image, on one thread or --threads N, as budget of method auto.",
+        ),
     ] = None
     keep: Annotated[str, typer.Option(metavar="0,12", help="Indices of layers to leave unchanged.")] = ""
     seed: Annotated[int, typer.Option(min=0, help="Seed of the sampled positions.")] = 0
@@ -58,12 +62,13 @@ def decompose(
         Path | None, typer.Option("--report", metavar="DIR", help="Write tables, JSON and a plot to this directory.")
     ] = None,
     profile: options.ProfileName = "alexeyab",
-    threads: options.Threads = 1,
+    threads: options.WorkThreads = None,
     quiet: options.Quiet = False,
 ) -> int:
     """Make the regular convolutions of a trained network separable."""
     files = model_files(network, options.ClassOptions(names=names))
-    threads, _ = options.cores(threads, quiet=quiet)
+    alone = threads is None and how.budget_ms is not None  # a budget in time is that of one thread, unless --threads says otherwise
+    threads, _ = options.cores(1 if alone else threads, quiet=quiet)
     settings = how.settings(threads)
     stem = name or f"{files.cfg.stem}-separable"
     ensure_writable(out, stem)

@@ -21,44 +21,44 @@ from yolodsc.cli.terminal import note, say
 from yolodsc.detection import Detections, ImageResult, Sources, Writer, class_numbers, is_classifier, is_clip, sample_images
 from yolodsc.errors import OptionError
 from yolodsc.files import is_file
+from yolodsc.values import Value
 
 if TYPE_CHECKING:
-    from yolodsc.detection import Window
+    from yolodsc.detection import Detector, Window
 
 SAMPLE_FOLDER = Path("detections")
 """Where images with boxes are saved if neither SOURCE nor ``--save`` is given."""
 
 
-def detect(
-    *,
-    sources: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="SOURCE…",
-            help="Images, videos, directories, globs, a .txt list, - for a list on stdin, the number of a camera, or URLs.",
-        ),
-    ] = None,
-    network: options.NetworkOptions,
-    labels: options.ClassOptions,
+SourceArguments = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="SOURCE…",
+        help="Images, videos, directories, globs, a .txt list, - for a list on stdin, the number of a camera, or URLs.",
+    ),
+]
+
+
+class SelectionOptions(Value, kw_only=True):
+    """What is reported."""
+
     thresh: Annotated[
         float | None,
-        typer.Option(
-            "--thresh",
-            min=0.0,
-            max=1.0,
-            help="Smallest score to report.",
-            rich_help_panel="Detection",
-            show_default="the profile's, 0.25",
-        ),
-    ] = None,
-    detection: options.DetectionOptions,
+        typer.Option("--thresh", min=0.0, max=1.0, help="Smallest score to report.", show_default="the profile's, 0.25"),
+    ] = None
     classes: Annotated[
-        str | None,
-        typer.Option(
-            metavar="A,B", help="Names or numbers of the classes to report.", rich_help_panel="Detection", show_default="all"
-        ),
-    ] = None,
-    top: Annotated[int, typer.Option(min=1, metavar="N", help="Number of classes that a classifier reports.")] = 5,
+        str | None, typer.Option(metavar="A,B", help="Names or numbers of the classes to report.", show_default="all")
+    ] = None
+    top: Annotated[int, typer.Option(min=1, metavar="N", help="Number of classes that a classifier reports.")] = 5
+
+
+def detect(
+    *,
+    sources: SourceArguments = None,
+    network: options.NetworkOptions,
+    labels: options.ClassOptions,
+    selection: SelectionOptions,
+    detection: options.DetectionOptions,
     loading: options.LoadingOptions,
     running: options.RunningOptions,
     clips: ClipOptions,
@@ -75,20 +75,27 @@ def detect(
     if is_classifier(loaded):
         output.ensure_none()
         names = names_of(files, loaded, data=labels.data)
-        return _classify(loaded, names, paths, top=top, detection=detection, running=running, quiet=quiet)
+        return _classify(loaded, names, paths, top=selection.top, detection=detection, running=running, quiet=quiet)
     common: dict[str, Any] = {
         "loading": loading,
         "detection": detection,
         "running": running,
         "quiet": quiet,
-        "one_image": paths.single,
+        "one_image": paths.single and not is_clip(next(iter(paths))),
     }
-    detector = open_detector(files, data=labels.data, thresh=thresh, network=loaded, **common)
-    if classes is not None:
-        detector.classes = class_numbers(detector.names, classes)
+    detector = open_detector(files, data=labels.data, thresh=selection.thresh, network=loaded, **common)
+    if selection.classes is not None:
+        detector.classes = class_numbers(detector.names, selection.classes)
     if not quiet:
         for remark in detector.network.notes:
             note(remark)
+    return _detect(detector, paths, clips, output, save, quiet=quiet)
+
+
+def _detect(
+    detector: "Detector", paths: Sources, clips: ClipOptions, output: OutputOptions, save: Path | None, *, quiet: bool
+) -> int:
+    """Run over all sources and write; the exit status."""
     for error in paths.missing:
         note(str(error))
     totals = RunTotals()

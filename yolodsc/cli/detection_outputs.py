@@ -90,7 +90,13 @@ class OutputOptions(Value, kw_only=True):
 
     def written(self, save: Path | None) -> str:
         """What the run wrote, in words; empty if it wrote nothing."""
-        folders = {"images": save, "labels": self.txt, "annotations": self.xml, "crops": self.crops, "a page": self.report}
+        folders = {
+            "annotated copies": save,
+            "labels": self.txt,
+            "annotations": self.xml,
+            "crops": self.crops,
+            "a page": self.report,
+        }
         parts = [f"{what} to {folder}/" for what, folder in folders.items() if folder is not None]
         files = [str(path) for path in self.files.values() if path is not None and not is_standard_output(path)]
         return ", ".join([*parts, *([f"detections to {' and '.join(files)}"] if files else [])])

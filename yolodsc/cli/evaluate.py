@@ -57,10 +57,8 @@ class ReportOptions(Value, kw_only=True):
         for option, path in (("--json", self.json), ("--csv", self.csv)):
             if path is not None and is_folder(path):
                 raise OptionError(f"{option} {path}: is a directory; expected a file")
-        if self.baseline is not None:
-            if self.report is None:
-                raise OptionError("--baseline F is compared on the page of --report DIR; expected both")
-            self._earlier()
+        if self.baseline is not None and self.report is None:
+            raise OptionError("--baseline F is compared on the page of --report DIR; expected both")
         if self.report is not None:
             make_folder(self.report, error=OptionError)
         if self.plots is not None:
@@ -89,6 +87,11 @@ class ReportOptions(Value, kw_only=True):
             written = write_page(self.report, page)
             if not quiet:
                 note(f"wrote {written}")
+
+    def ensure_comparable(self, rule: str) -> None:
+        """Raise an `OptionError` if the baseline was written with another headline rule."""
+        if self.baseline is not None and (earlier := self._earlier().matches.rule) != rule:
+            raise OptionError(f"--baseline {self.baseline}: holds the matches of {earlier}; expected --rule {earlier}")
 
     def _earlier(self) -> EvaluationFile:
         from yolodsc.evaluation import read_evaluation
@@ -180,6 +183,7 @@ def evaluate(
     ground_truth.ensure_present()
     output.ensure_writable()
     rules = scoring.selected_rules(ground_truth)
+    output.ensure_comparable(rules[0].name)
     found = dataset_detections(ground_truth, run, {"--json": output.json, "--csv": output.csv})
     dataset, detections, missing = scoring.restrict(found)
     evaluation = evaluate_detections(

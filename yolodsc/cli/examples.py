@@ -12,10 +12,16 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("yolodsc detect clip.mp4 --save out/ --track", "a video, with numbered objects"),
     ),
     "evaluate": (
-        ("yolodsc evaluate --voc VOCdevkit/VOC2007 --set test", "the default network on VOC"),
+        ("yolodsc evaluate --data obj.data --model mine/", "as Darknet's detector map; also data.yaml, COCO's JSON, directories"),
+        ("yolodsc evaluate --voc VOCdevkit/VOC2007 --set test --report out/", "the default network, with a page of its errors"),
         ("yolodsc evaluate --gt labels/ --format yolo --images images/ --model mine/", "your network on YOLO labels"),
         ("yolodsc evaluate --compare a.json b.json", "two networks, with intervals"),
     ),
+    "audit": (
+        ("yolodsc audit --data obj.data --model mine/ --report out/", "labels that the network contradicts, on a page"),
+        ("yolodsc audit --voc VOCdevkit/VOC2007 --set test --csv suspects.csv", "all of them as a table"),
+    ),
+    "quantize": (("yolodsc quantize --model mine/ --images photos/ --out int8/", "a network in bytes, from unlabelled images"),),
     "decompose": (
         (
             "yolodsc decompose --cfg n.cfg --weights n.weights --images photos/ --out small/ --budget .25",

@@ -85,7 +85,7 @@ def finetune(
     names: options.NamesFile = None,
     val: Annotated[str | None, typer.Option(metavar="VOC:SET", help="Image set to score after every epoch.")] = None,
     profile: options.ProfileName = "alexeyab",
-    threads: options.Threads = 1,
+    threads: options.WorkThreads = None,
     quiet: options.Quiet = False,
 ) -> int:
     """Train a network further, from a teacher, from labels, or both."""

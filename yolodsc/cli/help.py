@@ -99,8 +99,8 @@ def _section(console: Console, title: str, rows: list[tuple[Text, str]]) -> None
     console.print(Text(f"\n{title}", "bold"))
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column(width=2)
-    table.add_column(max_width=28, style="cyan")
-    table.add_column()
+    table.add_column(max_width=28, style="cyan", overflow="fold")
+    table.add_column(overflow="fold")
     for name, text in rows:
         table.add_row("", name, text)
     console.print(table)

@@ -14,7 +14,11 @@ MAX_THREADS = 1024
 
 Model = Annotated[
     str | None,
-    typer.Option(metavar="NAME|DIR", help="Name of a shipped network, or directory of one network.", show_default=DEFAULT_MODEL),
+    typer.Option(
+        metavar="NETWORK",
+        help="Name of a shipped network; a directory of one; or a .cfg, .weights, .npz or .safetensors file.",
+        show_default=DEFAULT_MODEL,
+    ),
 ]
 CfgFile = Annotated[Path | None, typer.Option("--cfg", metavar="F", help="The .cfg file of the network.")]
 WeightsFile = Annotated[Path | None, typer.Option("--weights", metavar="F", help="The .weights file of the network.")]
@@ -37,6 +41,10 @@ RunThreads = Annotated[
         help="Number of threads for each image.",
         show_default="all cores for one image, 1 for many",
     ),
+]
+WorkThreads = Annotated[
+    int | None,
+    typer.Option("--threads", min=1, max=MAX_THREADS, metavar="N", help="Number of threads.", show_default="all cores"),
 ]
 Streams = Annotated[
     int | None,

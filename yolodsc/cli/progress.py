@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from threading import Lock, Timer
+from threading import Event, Lock, Timer
 from time import perf_counter
 from typing import TypeVar
 
@@ -36,6 +36,10 @@ def progress(
         yield from bar.track(items, total=count)
 
 
+_ANNOUNCED = Event()
+"""Set once a line has said that kernels are compiled; a command says so once."""
+
+
 class Announcement:
     """Prints one line once compilation by Numba has taken a second in all: an observer for `jit.observe_compilation`."""
 
@@ -43,13 +47,13 @@ class Announcement:
         self._lock = Lock()
         self._depth, self._spent, self._start = 0, 0.0, 0.0
         self._timer: Timer | None = None
-        self._announced = False
+        _ANNOUNCED.clear()
 
     def begin(self) -> None:
         """Print the line after what is left of the second, unless the compilation ends before."""
         with self._lock:
             self._depth += 1
-            if self._depth > 1 or self._announced:
+            if self._depth > 1 or _ANNOUNCED.is_set():
                 return
             self._start = perf_counter()
             self._timer = Timer(max(1.0 - self._spent, 0.0), self._announce)
@@ -65,9 +69,8 @@ class Announcement:
                 self._spent += perf_counter() - self._start
 
     def _announce(self) -> None:
-        with self._lock:
-            first, self._announced = not self._announced, True
-        if first:
+        if not _ANNOUNCED.is_set():
+            _ANNOUNCED.set()
             log("yolodsc: compiling kernels (first run on this machine)")
 
 
@@ -83,10 +86,11 @@ class Compiling:
         if perf_counter() - self.start < 1 and not self.reported:
             return
         terminal = sys.stderr.isatty()
-        if terminal or not self.reported:
+        if terminal or not (self.reported or _ANNOUNCED.is_set()):
             line = f"yolodsc: compiling kernels (first run on this machine) {done}/{total}"
             status(line, last=done >= total) if terminal else log(line)
         self.reported = True
+        _ANNOUNCED.set()
 
 
 @contextmanager

@@ -23,13 +23,15 @@ class PrecisionOptions(Value, kw_only=True):
 
     keep_agreement: Annotated[
         float,
-        typer.Option(metavar="F1", help="Agreement with the float32 detections for which sensitive layers stay in float32."),
-    ] = 0.98
+        typer.Option(metavar="F1", help="Agreement (F1) with the detections in float32 for which sensitive layers run in bf16."),
+    ] = 0.99
     budget_ms: Annotated[
         float | None,
         typer.Option(metavar="MS", help="Milliseconds for each image on this machine; the most accurate network within them."),
     ] = None
-    no_equalization: Annotated[bool, typer.Option(help="Leave the weights of the .weights file as they are.")] = False
+    no_equalization: Annotated[
+        bool, typer.Option("--no-equalization", help="Leave the weights of the .weights file as they are.")
+    ] = False
     seed: Annotated[int, typer.Option(min=0, help="Seed of the sampled positions.")] = 0
 
     def settings(self, threads: int) -> QuantizeSettings:

@@ -24,12 +24,12 @@ def separate(
     ranks: Annotated[str, typer.Option(metavar="1,2,3", help="Ranks to try: filters for each channel.")] = "1,2,3",
     seed: Annotated[int, typer.Option(min=0, help="Seed of the sampled positions.")] = 0,
     profile: options.ProfileName = "alexeyab",
-    threads: options.Threads = 1,
+    threads: options.WorkThreads = None,
 ) -> int:
     """Print the relative error of one layer by method and rank."""
     files = model_files(network)
     loaded = read_network(files, profile=profile)
-    numbers = _ranks(ranks)
+    numbers, (threads, _) = _ranks(ranks), options.cores(threads)
     calibration = read_images(loaded, image_paths([images]), count=count, seed=seed)
     rows = separation_errors(loaded, layer, calibration, ranks=numbers, seed=seed, threads=threads)
     table = [("method", "rank", "MMAC", "calibration", "held back")]

@@ -1,4 +1,5 @@
 from .batch_norm import fold_batch_norm as fold_batch_norm
+from .formats import READABLE as READABLE
 from .formats import ModelFile as ModelFile
 from .formats import read_model as read_model
 from .formats import write_files as write_files

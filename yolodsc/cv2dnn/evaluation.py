@@ -1,9 +1,10 @@
 """Outputs of OpenCV's layers, from runners of the network and of parts of it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec.structs import replace
 
 from yolodsc import engine
 from yolodsc.arrays import Array, Shape

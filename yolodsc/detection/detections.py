@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 import numpy as np
 from msgspec.structs import replace
@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from yolodsc.arrays import Array, Ints
 from yolodsc.detection.classes import ClassSelection, selected_classes
-from yolodsc.detection.results.detection import Detection
 from yolodsc.errors import ImageError
 from yolodsc.network import Candidates, to_xywh, to_xyxy
 from yolodsc.values import Value
+
+if TYPE_CHECKING:
+    from yolodsc.detection.results.detection import Detection
 
 TableLibrary = Literal["pandas", "polars"]
 
@@ -85,14 +87,14 @@ class Detections(Value, eq=False):
     def __len__(self) -> int:
         return len(self.scores)
 
-    def __iter__(self) -> Iterator[Detection]:
+    def __iter__(self) -> Iterator["Detection"]:
         return map(self._at, range(len(self)))
 
     @overload
-    def __getitem__(self, rows: int | np.integer[Any]) -> Detection: ...
+    def __getitem__(self, rows: int | np.integer[Any]) -> "Detection": ...
     @overload
     def __getitem__(self, rows: Rows) -> Self: ...
-    def __getitem__(self, rows: int | np.integer[Any] | Rows) -> Detection | Self:
+    def __getitem__(self, rows: int | np.integer[Any] | Rows) -> "Detection | Self":
         """One object by its index, or the same image's detections of several rows."""
         if isinstance(rows, int | np.integer):
             return self._at(int(rows))
@@ -163,18 +165,7 @@ class Detections(Value, eq=False):
         return written(csv_text(self), path)
 
     def to_dataframe(self, library: TableLibrary | None = None) -> Any:
-        """A table with columns ``class_id, name, score, xmin, ymin, xmax, ymax``.
-
-        Parameters
-        ----------
-        library
-            ``pandas`` or ``polars``; by default the first that is installed.
-
-        Raises
-        ------
-        MissingExtraError
-            The library is not installed.
-        """
+        """A table of pandas or polars, by default of the first that is installed: ``class_id, name, score, xmin, …, ymax``."""
         from yolodsc.detection.results.export import table
 
         return table(self, library)
@@ -206,10 +197,7 @@ class Detections(Value, eq=False):
     def plot(self, *, bgr: bool = False) -> NDArray[np.uint8]:
         """The image with boxes, names and scores on it, (H, W, 3) in RGB order; in BGR order, as OpenCV expects, with ``bgr``.
 
-        Raises
-        ------
-        ImageError
-            The detections have no image: they come from `without_image` or were not made by a `Detector`.
+        An `ImageError` is raised if the detections have no image, as those of `without_image`.
         """
         drawn = self.draw(self._own_image())
         return np.ascontiguousarray(drawn[..., ::-1]) if bgr else drawn
@@ -250,10 +238,12 @@ class Detections(Value, eq=False):
             raise ImageError("image=None: these detections keep no image; expected draw(image), or detections of a Detector")
         return self.image
 
-    def _at(self, row: int) -> Detection:
+    def _at(self, row: int) -> "Detection":
+        from yolodsc.detection.results.detection import Detection
+
         if not -len(self) <= row < len(self):
             raise IndexError(f"detection {row} of {len(self)}")
         class_id = int(self.class_ids[row])
         left, top, right, bottom = map(float, self.boxes_xyxy[row])
-        track_id = None if self.track_ids is None else int(self.track_ids[row])
+        track_id = None if self.track_ids is None or self.track_ids[row] < 0 else int(self.track_ids[row])
         return Detection(class_id, self.names[class_id], float(self.scores[row]), (left, top, right, bottom), track_id)

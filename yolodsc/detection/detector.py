@@ -1,31 +1,30 @@
 """`Detector`: images in, `Detections` out."""
 
 from collections.abc import Callable, Generator, Iterable, Sequence
-from dataclasses import replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Self, Unpack
+
+from msgspec.structs import replace
 
 from yolodsc import engine
 from yolodsc.arrays import Array
 from yolodsc.darknet import ALEXEYAB, Profile
 from yolodsc.detection.calls.image_input import ImageInput, ImageInputReader, in_memory, named_entries, shown_path
-from yolodsc.detection.calls.results import with_images
-from yolodsc.detection.calls.selection import CallOptions, SelectivePostprocessor, checked_thresholds
+from yolodsc.detection.calls.pipelines import pipeline_of, tiling_of, with_images
+from yolodsc.detection.calls.runners import DetectorRunners
+from yolodsc.detection.calls.selection import CallOptions, SelectivePostprocessor, checked_thresholds, postprocessor
 from yolodsc.detection.classes import ClassSelection, class_numbers, listed_names, reported_classes
 from yolodsc.detection.detections import Detections
 from yolodsc.detection.model_files import ModelFiles, names_beside, quantization_of, read_network
 from yolodsc.detection.network_input import chosen_decoder, default_geometry
 from yolodsc.detection.pipeline import ImageResult, Pipeline
 from yolodsc.detection.postprocess import HeadDecoding
-from yolodsc.errors import OptionError
 from yolodsc.images import Geometry, ImageArray, Placement
 from yolodsc.network import InputSize, Network
 
 if TYPE_CHECKING:
-    from yolodsc.detection.tiles import Tiling
     from yolodsc.detection.video.stream import Source
     from yolodsc.precision import Quantization
 
@@ -37,14 +36,12 @@ class Detector:
     ----------
     network
         Must have a head; `Classifier` runs classifiers.
-    names
-        One for every class; class numbers if omitted.
+    names, classes
+        Names of all classes, by default their numbers; the classes to report, by name or number, by default all.
     thresh, nms_thresh
         Minimum score and maximum overlap, both strict; by default those of the profile.
     geometry
         How images are fitted; by default as profile and cfg say.
-    classes
-        Report only these classes, given by name or number.
     bgr
         Arrays are in BGR order, as ``cv2.imread`` returns them.
     exif
@@ -72,10 +69,8 @@ class Detector:
 
     Raises
     ------
-    OptionError
-        A threshold lies outside 0..1, a class is unknown, or the decoder is unknown.
-    CfgError
-        The network has no head.
+    OptionError, CfgError
+        A threshold lies outside 0..1, or a class or the decoder is unknown; the network has no head.
     """
 
     def __init__(
@@ -107,7 +102,7 @@ class Detector:
         self.nms_thresh = profile.nms_thresh if nms_thresh is None else nms_thresh
         self.classes = None if classes is None else class_numbers(self.names, classes)
         self.bgr = bgr
-        self.tiling = _tiling(tiles, tile_overlap)
+        self.tiling = tiling_of(tiles, tile_overlap)
         self.reader = ImageInputReader(
             network=network,
             geometry=geometry or default_geometry(network),
@@ -116,20 +111,12 @@ class Detector:
             progress=progress,
         )
         self.decoding = HeadDecoding(network)
-        self._compile = partial(
-            engine.compile,
-            network,
-            outputs=self.decoding.outputs,
-            isa=isa,
-            progress=progress,
-            precision=precision,
-            quantization=quantization,
+        running: dict[str, Any] = {"isa": isa, "progress": progress, "precision": precision, "quantization": quantization}
+        self._runners = DetectorRunners(
+            partial(engine.compile, network, outputs=self.decoding.outputs, **running), threads, streams
         )
-        self._lock = Lock()
-        alone, (many_threads, self.streams) = engine.one_image_counts(threads, streams), engine.default_counts(threads, streams)
-        self.runner = self._compile(threads=alone[0], streams=alone[1])
+        self.runner, self.streams = self._runners.one, self._runners.streams
         self.threads = self.runner.threads
-        self._many_runner = self.runner if alone == (many_threads, self.streams) else None
 
     @classmethod
     def from_files(
@@ -146,24 +133,10 @@ class Detector:
         precision: str = "f32",
         **options: Any,
     ) -> Self:
-        """Load a detector from files.
+        """Load a detector from a pair of files, or from a ``.npz`` or ``.safetensors`` file that is named twice.
 
-        Parameters
-        ----------
-        cfg, weights
-            A pair of files, or the same ``.npz`` or ``.safetensors`` file twice.
-        names
-            File of class names, or the names; by default a ``.names`` file beside ``cfg`` or ``weights``.
-        data
-            A ``.data`` file that points to the names, if ``names`` is omitted.
-        profile, partial, allow_nonfinite
-            As for `Network.load`.
-        size
-            Input size to run the network at, a side or (width, height); by default that of the cfg. See `network.at_size`.
-        precision
-            As for the class; ``int8`` and ``auto`` use the quantization beside the files, ``NAME.quant.npz``.
-        **options
-            As for the class.
+        The parameters are those of `load`. Without ``names`` and ``data``, the names are those of a ``.names`` file beside the
+        files. The precisions ``int8`` and ``auto`` use the quantization beside them, ``NAME.quant.npz``.
         """
         files = ModelFiles(Path(cfg), Path(weights), None)
         network = read_network(files, profile=profile, partial=partial, allow_nonfinite=allow_nonfinite, size=size)
@@ -179,10 +152,7 @@ class Detector:
     @property
     def many_runner(self) -> engine.Runner:
         """The runner of many images, compiled at its first use unless it is ``runner``, that of a call."""
-        with self._lock:
-            if self._many_runner is None:
-                self._many_runner = self._compile(threads=1, streams=self.streams)
-            return self._many_runner
+        return self._runners.many
 
     @property
     def pipeline(self) -> Pipeline:
@@ -191,10 +161,8 @@ class Detector:
 
     def _pipeline(self, post: SelectivePostprocessor, runner: engine.Runner) -> Pipeline:
         if self.tiling is not None:
-            from yolodsc.detection.tiles import TiledPipeline
-
-            return TiledPipeline(self.reader, self.many_runner, self.decoding, post, self.tiling)
-        return Pipeline(self.reader, runner, self.decoding, post)
+            runner = self.many_runner
+        return pipeline_of(self.reader, runner, self.decoding, post, self.tiling)
 
     def __call__(self, image: ImageInput, *, bgr: bool | None = None, **options: Unpack[CallOptions]) -> Detections:
         """Detect objects in one image.
@@ -219,10 +187,8 @@ class Detector:
 
         Raises
         ------
-        ImageError
-            The image cannot be read, or the array has another type or shape.
-        OptionError
-            A threshold or class is invalid.
+        ImageError, OptionError
+            The image cannot be read, or the array has another type or shape; a threshold or class is invalid.
         """
         post = self._postprocessor(**options)
         entry = in_memory(image, bgr=self.bgr if bgr is None else bgr)
@@ -238,12 +204,7 @@ class Detector:
         of detections. Images may come from an endless iterator. Each result and its detections keep their image: to keep the
         detections of many images, keep ``result.detections.without_image()``.
 
-        Parameters
-        ----------
-        images
-            Images as for a call; arrays and tensors of four axes are batches, (N, H, W, C) and (N, C, H, W).
-        bgr, **options
-            As for a call.
+        Images and options are those of a call; arrays and tensors of four axes are batches, (N, H, W, C) and (N, C, H, W).
         """
         post = self._postprocessor(**options)
         entries = named_entries(images, bgr=self.bgr if bgr is None else bgr)
@@ -265,25 +226,17 @@ class Detector:
     def detections(
         self, outputs: dict[int, Array], placement: Placement, *, width: int, height: int, path: str | None = None
     ) -> Detections:
-        """Return the detections that the heads' outputs (C, H, W), by layer index, contain; see `head_outputs`.
+        """Return the detections in the heads' outputs (C, H, W), by layer index; see `head_outputs`.
 
-        Parameters
-        ----------
-        placement
-            Position of the image in the network's input, from `images.fit`.
-        width, height
-            Size of the image in pixels.
+        ``placement`` is that of `images.fit`, ``width`` and ``height`` are the size of the image in pixels.
         """
         post = self._postprocessor()
-        return post.detections(
-            post.candidates(outputs, placement, width=width, height=height), width=width, height=height, path=path
-        )
+        candidates = post.candidates(outputs, placement, width=width, height=height)
+        return post.detections(candidates, width=width, height=height, path=path)
 
     def close(self) -> None:
         """Release the runner's threads and memory; leaving a ``with`` block does so too."""
-        self.runner.close()
-        if self._many_runner is not None:
-            self._many_runner.close()
+        self._runners.close()
 
     def __enter__(self) -> Self:
         return self
@@ -291,34 +244,7 @@ class Detector:
     def __exit__(self, *raised: object) -> None:
         self.close()
 
-    def _postprocessor(
-        self,
-        *,
-        thresh: float | None = None,
-        nms: float | None = None,
-        classes: ClassSelection | None = None,
-        max_detections: int | None = None,
-        agnostic: bool = False,
-    ) -> SelectivePostprocessor:
-        """The postprocessor of one call."""
-        checked_thresholds(thresh=thresh, nms=nms)
-        if max_detections is not None and max_detections < 0:
-            raise OptionError(f"max_detections={max_detections}: expected 0 or more", parameter="max_detections")
-        return SelectivePostprocessor(
-            network=self.network,
-            names=self.names,
-            thresh=self.thresh if thresh is None else thresh,
-            nms_thresh=self.nms_thresh if nms is None else nms,
-            classes=self.classes if classes is None else class_numbers(self.names, classes),
-            max_detections=max_detections,
-            agnostic=agnostic,
-        )
-
-
-def _tiling(tiles: str | tuple[int, int] | None, overlap: float) -> "Tiling | None":
-    """Return the tiling of the options; imported only if there is one."""
-    if tiles is None:
-        return None
-    from yolodsc.detection.tiles import Tiling
-
-    return Tiling.of(tiles, overlap)
+    def _postprocessor(self, **options: Unpack[CallOptions]) -> SelectivePostprocessor:
+        """The postprocessor of one call; options that are None or missing are those of the detector."""
+        defaults: CallOptions = {"thresh": self.thresh, "nms": self.nms_thresh, "classes": self.classes}
+        return postprocessor(self.network, self.names, options, defaults=defaults)

@@ -26,7 +26,7 @@ class RunOptions(TypedDict, total=False):
     bgr: bool
     exif: bool | None
     decoder: str
-    threads: int
+    threads: int | None
     isa: str | None
     progress: Callable[[int, int], None] | None
 
@@ -38,7 +38,7 @@ class DetectorOptions(RunOptions, total=False):
     nms_thresh: float | None
     geometry: Geometry | None
     classes: ClassSelection | None
-    streams: int
+    streams: int | None
     tiles: str | tuple[int, int] | None
     tile_overlap: float
     precision: str
@@ -72,16 +72,12 @@ def load(
         stem unless ``weights`` is given; a ``.npz`` or ``.safetensors`` file of ``yolodsc convert``; or a `Network`.
     weights
         The ``.weights`` file of a ``.cfg`` file.
-    names
-        File of class names, or the names; by default the ``.names`` file beside the network.
-    data
-        A ``.data`` file that points to the names, if ``names`` is omitted.
+    names, data
+        File of class names, or the names; or a ``.data`` file that points to them; by default the ``.names`` file beside it.
     profile
         Program to reproduce: ``alexeyab``, ``pjreddie`` or ``opencv``, or a `Profile`.
-    partial, allow_nonfinite
-        As for `Network.load`.
-    size
-        Input size to run the network at, a side or (width, height); by default that of the cfg.
+    partial, allow_nonfinite, size
+        As for `Network.load`; input size to run the network at, a side or (width, height), by default that of the cfg.
     **options
         Options of `Detector`: ``thresh``, ``nms_thresh``, ``classes``, ``geometry``, ``bgr``, ``exif``, ``decoder``, ``tiles``,
         ``tile_overlap``, ``precision``, ``threads``, ``streams``, ``isa``, ``progress``. With ``int8`` or ``auto``, the
@@ -89,10 +85,8 @@ def load(
 
     Raises
     ------
-    OptionError
-        The model names nothing, or an option is invalid.
-    CfgError, WeightsError, ConversionError, DatasetError
-        A file cannot be used. A classifier has no head and is a `CfgError`: `load_classifier` loads it.
+    YolodscError
+        The model names nothing, an option is invalid, a file cannot be used, or the network is a classifier.
 
     Examples
     --------

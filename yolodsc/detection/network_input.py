@@ -1,11 +1,14 @@
 """Image files as the network's input: read, convert and fit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from time import perf_counter
 
 from yolodsc.arrays import Array
-from yolodsc.detection.read_ahead import Ticket
+from yolodsc.detection.read_ahead import Ticket, in_order
+from yolodsc.engine import available_cores
 from yolodsc.errors import OptionError
 from yolodsc.images import DECODERS, Decoder, Geometry, ImageArray, Placement, fit, read_image
 from yolodsc.network import Network
@@ -81,6 +84,26 @@ class InputReader(Value, kw_only=True):
             progress=self.progress,
         )
         return self.fit(image, start=start, out=out)
+
+    def read_many(self, paths: Iterable[str]) -> Generator[NetworkInput]:
+        """Read and fit many files with a thread for each core, and yield them in their order.
+
+        Raises
+        ------
+        ImageError
+            A file cannot be read; inputs of the files before it have been yielded.
+        """
+        threads = available_cores()
+
+        def read(path: str, ticket: Ticket) -> NetworkInput:
+            with ticket:
+                return self.read(path, ticket=ticket)
+
+        with (
+            ThreadPoolExecutor(threads, "read") as pool,
+            closing(in_order(paths, lambda path, ticket: pool.submit(read, path, ticket), depth=2 * threads)) as inputs,
+        ):
+            yield from inputs
 
     def fit(self, image: ImageArray, *, start: float | None = None, out: Array | None = None) -> NetworkInput:
         """Fit an image (H, W, C), into ``out`` if given; ``start`` is the time at which its reading began."""

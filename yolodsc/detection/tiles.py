@@ -1,17 +1,18 @@
 """Small objects in large images: the network sees the whole image and overlapping tiles of it, and suppression merges the boxes.
 
-`Tiling` turns one image into views and the candidates of the views into those of the image; `TiledPipeline` runs the views.
+`TileGrid` turns one image into views and the candidates of the views into those of the image; `TiledPipeline` runs the views.
 """
 
 import re
 from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil
 from time import perf_counter
 
 import numpy as np
+from msgspec.structs import replace
 
 from yolodsc.arrays import Shape
 from yolodsc.detection.detections import Detections
@@ -50,7 +51,7 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class Tiling:
+class TileGrid:
     """Rows and columns of tiles, or None for as many as the image's size suggests.
 
     Attributes
@@ -65,7 +66,7 @@ class Tiling:
     overlap: float = 0.2
 
     @classmethod
-    def of(cls, tiles: str | tuple[int, int], overlap: float = 0.2) -> "Tiling":
+    def of(cls, tiles: str | tuple[int, int], overlap: float = 0.2) -> "TileGrid":
         """Return the tiling for ``auto``, ``2x3`` (rows x columns) or a pair of numbers.
 
         Raises
@@ -119,7 +120,7 @@ class TiledPipeline(Pipeline, eq=False):
         The views.
     """
 
-    tiling: Tiling
+    tiling: TileGrid
 
     def one(self, given: NetworkInput, *, path: str | None = None) -> Detections:
         """Return the detections of one image."""

@@ -32,13 +32,11 @@ def compile(  # noqa: A001
     threads
         Maximum number of threads per call; limited by the number of cores of this process.
     outputs
-        Layers whose outputs are returned; by default the heads, or the network's output if it has none.
+        Layers whose outputs are returned; by default the heads, or the network's output.
     isa
-        Instruction set of the kernels, one of `yolodsc.jit.available_isas`, or ``"none"`` for FastDSC; by default YOLODSC_ISA
-        or the best one.
+        One of `yolodsc.jit.available_isas`, or ``"none"`` for FastDSC; by default YOLODSC_ISA or the best one.
     streams
-        Maximum number of concurrent calls, each with ``threads`` threads and separate buffers; all of them together use at most
-        one thread per core.
+        Maximum number of concurrent calls, each with its threads and buffers; together at most one thread per core.
     progress
         Called with (done, total) while kernels are compiled that are not in the cache.
     precision
@@ -49,12 +47,10 @@ def compile(  # noqa: A001
 
     Raises
     ------
-    OptionError
-        If this machine cannot run ``isa``, or ``int8`` has no quantization.
-    QuantizationError
-        If the quantization does not fit the network.
+    OptionError, QuantizationError
+        This machine cannot run ``isa``; ``int8`` has no quantization, or one that does not fit the network.
     EngineError
-        If the network is too large to address.
+        The network is too large to address.
     """
     from yolodsc.engine.runtime.cores import capped_at_cores
     from yolodsc.engine.selection import select_backend
@@ -63,12 +59,13 @@ def compile(  # noqa: A001
         outputs = [head.index for head in network.heads] or [network.output]
     chosen = _chosen_precision(network, precision, quantization)
     threads, streams = capped_at_cores(threads, streams)
-    selected = select_backend(isa).isa
-    if selected:
-        bytes_ = quantization if chosen == "int8" else None
-        first: FusedRunner | FastDscRunner = _fused(network, threads, outputs, selected, progress, chosen, bytes_)
-    else:
-        first = _fastdsc(network, threads, outputs)
+    if selected := select_backend(isa).isa:
+        return _streamed(_fused(network, threads, outputs, selected, progress, chosen, quantization), streams)
+    return _streamed(_fastdsc(network, threads, outputs), streams)
+
+
+def _streamed(first: "FusedRunner | FastDscRunner", streams: int) -> Runner:
+    """A runner and clones of it for concurrent calls."""
     if streams == 1:
         return first
     from yolodsc.engine.runtime.streams import Streams
@@ -105,6 +102,7 @@ def _fused(
 ) -> "FusedRunner":
     from yolodsc.engine.runtime.fused_runner import FusedRunner
 
+    quantization = quantization if precision == "int8" else None
     return FusedRunner(
         network, threads=threads, outputs=outputs, isa=isa, progress=progress, precision=precision, quantization=quantization
     )

@@ -59,9 +59,8 @@ class Placement(Value):
 
 
 Decoder = Literal["darknet", "fast"]
-"""JPEG decoders: ``darknet`` gives the pixels of stb_image, which Darknet uses; ``fast`` is libjpeg-turbo."""
-
 DECODERS: tuple[Decoder, ...] = ("darknet", "fast")
+"""JPEG decoders: ``darknet`` gives the pixels of stb_image, which Darknet uses; ``fast`` is libjpeg-turbo."""
 
 
 def read_image(
@@ -76,15 +75,13 @@ def read_image(
 ) -> ImageArray:
     """Decode a file, or the content of one, to RGB (``channels=3``) or grey (1).
 
-    Alpha is dropped, 16 bits are cut to 8, and an animation gives its first frame. The grey of a JPEG is its luma plane, as in
-    stb_image; that of other files is a weighted sum of RGB.
+    Alpha is dropped, 16 bits are cut to 8, and an animation gives its first frame. The grey of a JPEG is its luma plane as in
+    stb_image, that of other files a weighted sum of RGB. Errors name the image by ``name``, by default its path.
 
     Parameters
     ----------
     source
         A path, or the bytes of a file.
-    name
-        What errors call the image; by default the path.
     exif
         Turn the image as its EXIF orientation says. Darknet does not.
     decoder

@@ -1,5 +1,5 @@
-from .amx import permitted as permitted
 from .cache.key import file_digest as file_digest
+from .cache.observation import observe_compilation as observe_compilation
 from .cache.store import cache_directory as cache_directory
 from .cache.store import contents as contents
 from .cache.store import distrust_reason as distrust_reason
@@ -9,11 +9,12 @@ from .forks import at_child as at_child
 from .host import host_description as host_description
 from .isa import Isa as Isa
 from .isa import available_isas as available_isas
+from .isa import narrowed as narrowed
+from .isa import permitted as permitted
 from .isa import select_isa as select_isa
 from .kernel import Kernel as Kernel
 from .lanes import Lanes as Lanes
 from .numba_cache import njit as njit
-from .observation import observe_compilation as observe_compilation
 from .words import instruction as instruction
 from .words import pointer as pointer
 from .words import put as put

@@ -7,12 +7,20 @@ multiply-add per cycle, so vectors of 8 suit 8 or 24 channels better; an Intel s
 ``lane_cost`` holds these costs per vector.
 """
 
+import ctypes
 import platform
+import sys
 from functools import cache
+
+from msgspec.structs import replace
 
 from yolodsc.errors import OptionError
 from yolodsc.jit.host import host_description
 from yolodsc.values import Value
+
+AMX = "amx"
+ARCH_PRCTL, REQUEST_PERMISSION, TILE_DATA = 158, 0x1023, 18
+"""The system call by which a process of Linux asks for the state of the tile registers."""
 
 AMD = ("znver", "bdver", "btver")
 
@@ -107,3 +115,31 @@ def select_isa(name: str | None = None) -> Isa | None:
     if name not in known:
         raise OptionError(f"isa={name}: expected {', '.join([*known, 'none'])} on this machine", parameter="isa")
     return known[name]
+
+
+def permitted(isa: Isa) -> Isa:
+    """``isa`` with AMX if this process may use it: asks the system once. Child processes inherit the permission."""
+    if AMX not in (*isa.bf16, *isa.int8) or _requested():
+        return isa
+    bf16 = tuple(method for method in isa.bf16 if method != AMX) if isa.cpu.startswith(AMD) else ()
+    return replace(isa, bf16=bf16, int8=tuple(method for method in isa.int8 if method != AMX))
+
+
+@cache
+def _requested() -> bool:
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        return False
+    try:
+        return bool(ctypes.CDLL(None).syscall(ARCH_PRCTL, REQUEST_PERMISSION, TILE_DATA) == 0)
+    except (OSError, AttributeError):
+        return False
+
+
+def narrowed(isa: Isa) -> Isa:
+    """``isa`` with a preference for short vectors where long ones would be half empty.
+
+    In bytes the depthwise convolutions and the roundings between products take most of the time, and their cost is that of the
+    vectors, empty lanes included: yolo-fastest-1.1, whose large tensors have 4 and 8 channels, gains 7 %.
+    """
+    preference = {16: 1.0, 8: 0.9, 4: 0.85}
+    return replace(isa, lane_cost=tuple((lanes, min(cost, preference[lanes])) for lanes, cost in isa.lane_cost))

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 
 from yolodsc.jit.cache.key import NUMBA_SETTINGS, file_digest
+from yolodsc.jit.cache.observation import compiling
 from yolodsc.jit.forks import ForkLock
 from yolodsc.jit.machine import host_target
 from yolodsc.jit.machine_code import MachineCode, cached_code, code_key, compiled_code, load, symbol_of
-from yolodsc.jit.observation import compiling
 
 _LOCK = ForkLock(rank=1)
 
@@ -97,7 +97,7 @@ class Kernel:
     def _by_address(self) -> Callable[..., int]:
         try:
             key = self._key()
-            return _MachineFunction(load([cached_code(key) or self._compiled(key)])[0])
+            return _MachineFunction(load([cached_code(key) or self._compiled(key)])[0], _trampoline())
         except (RuntimeError, AttributeError, OSError):  # an llvmlite that does not know our IR, no memory for code
             return self._by_numba()
 
@@ -148,15 +148,15 @@ def _numba_version() -> str:
 class _MachineFunction:
     """Machine code in Numba's calling convention: arrays are passed in parts, the result through a pointer."""
 
-    def __init__(self, address: int) -> None:
-        self.address = address
+    def __init__(self, address: int, call: Callable[[int, int], int]) -> None:
+        self.address, self.call = address, call
 
     def __call__(self, *arguments: Any) -> int:
         return self.bound(*arguments)()
 
     def bound(self, *arguments: Any) -> Callable[[], int]:
         """See `Kernel.bound`."""
-        call, address, result = _trampoline(), self.address, ctypes.c_int64()
+        call, address, result = self.call, self.address, ctypes.c_int64()
         numbers = [ctypes.addressof(result), 0]
         for value in arguments:
             if isinstance(value, np.ndarray):

@@ -22,9 +22,9 @@ from numba.core.dispatcher import Dispatcher
 from numba.core.serialize import dumps
 
 from yolodsc.jit.cache.key import NUMBA_SETTINGS, cache_key, file_digest
+from yolodsc.jit.cache.observation import begin_compilation, end_compilation
 from yolodsc.jit.cache.store import load_cached, store_cached
 from yolodsc.jit.numba_pipeline import SelfContainedCompiler
-from yolodsc.jit.observation import begin_compilation, end_compilation
 
 
 def njit(*, cache: bool = False, **options: Any) -> Callable[[Callable[..., Any]], Any]:

@@ -10,7 +10,7 @@ from yolodsc.network import ConvolutionalLayer, Network, folded
 from yolodsc.precision.quantization import MAX_LEVEL, MAX_WEIGHT, Int8Weights, Precision, Quantization, TensorScale
 from yolodsc.precision.tensors import byte_tensors, is_quantizable, sources
 
-_LEAST_RANGE = 1e-6
+_MIN_RANGE = 1e-6
 _BIAS_LIMIT = 2.0**29
 """Magnitude of a bias in units of the products that leaves the 32-bit sums enough room."""
 
@@ -59,7 +59,7 @@ def quantization_of_ranges(network: Network, int8: Collection[int], ranges: Mapp
 def scale_of_range(low: float, high: float) -> TensorScale:
     """Scale and zero point of a range, which is extended to contain 0: 0 itself is exact."""
     low, high = min(low, 0.0), max(high, 0.0)
-    scale = np.float32(max((high - low) / MAX_LEVEL, _LEAST_RANGE))
+    scale = np.float32(max((high - low) / MAX_LEVEL, _MIN_RANGE))
     return TensorScale(float(scale), int(np.clip(np.rint(-low / float(scale)), 0, MAX_LEVEL)))
 
 
@@ -73,5 +73,5 @@ def nearest_weights(kernel: Array, bias: Array, *, input_scale: float) -> Int8We
 
 def weight_scales(scale: NDArray[np.float64], bias: Array, *, input_scale: float) -> Array:
     """Weight scales (F,), raised where the bias would not fit 32-bit sums: filters of zeros have any scale."""
-    least = np.maximum(np.abs(bias).astype(np.float64) / (_BIAS_LIMIT * input_scale), 1e-30 / min(input_scale, 1.0))
-    return np.maximum(scale, least).astype(np.float32)
+    minimum = np.maximum(np.abs(bias).astype(np.float64) / (_BIAS_LIMIT * input_scale), 1e-30 / min(input_scale, 1.0))
+    return np.maximum(scale, minimum).astype(np.float32)

@@ -130,8 +130,8 @@ def _products(layer: ConvolutionalLayer, x: NDArray[Any], kernel: NDArray[Any]) 
 def _windows(layer: ConvolutionalLayer, x: NDArray[Any]) -> NDArray[Any]:
     """A view (C, K, K, OH, OW) of the input (C, H, W) with zeros around it."""
     _, height, width = layer.shape
-    reach, halo = (layer.size - 1) * layer.dilation + 1, layer.padding * layer.dilation
-    rows, columns = (height - 1) * layer.stride_y + reach, (width - 1) * layer.stride_x + reach
+    extent, halo = (layer.size - 1) * layer.dilation + 1, layer.padding * layer.dilation
+    rows, columns = (height - 1) * layer.stride_y + extent, (width - 1) * layer.stride_x + extent
     below, right = max(rows - x.shape[1] - halo, 0), max(columns - x.shape[2] - halo, 0)
     padded = np.pad(x, ((0, 0), (halo, below), (halo, right)))
     at_c, at_y, at_x = padded.strides

@@ -12,8 +12,8 @@ from yolodsc.precision.oracle import multipliers
 from yolodsc.precision.quantization import MAX_LEVEL, MAX_WEIGHT, PRECISIONS, Int8Weights, Quantization
 from yolodsc.precision.tensors import is_alias, is_quantizable, passes_bytes, sources
 
-_LEAST_SCALE = float(np.finfo(np.float32).tiny)
-_GREATEST_SCALE = 1 / _LEAST_SCALE
+_MIN_SCALE = float(np.finfo(np.float32).tiny)
+_MAX_SCALE = 1 / _MIN_SCALE
 
 
 def check_quantization(network: Network, quantization: Quantization, *, file: str = "quantization") -> None:
@@ -40,8 +40,8 @@ def _check_scales(network: Network, quantization: Quantization, file: str) -> No
         at = f"tensor {index}"
         if not INPUT_INDEX <= index < len(network.layers):
             _refuse(file, at, "a scale", f"a tensor from {INPUT_INDEX} to {len(network.layers) - 1}")
-        if not _LEAST_SCALE <= scale.scale <= _GREATEST_SCALE or np.float32(scale.scale) != scale.scale:
-            _refuse(file, at, f"scale {scale.scale:g}", f"a float32 from {_LEAST_SCALE:.3g} to {_GREATEST_SCALE:.3g}")
+        if not _MIN_SCALE <= scale.scale <= _MAX_SCALE or np.float32(scale.scale) != scale.scale:
+            _refuse(file, at, f"scale {scale.scale:g}", f"a float32 from {_MIN_SCALE:.3g} to {_MAX_SCALE:.3g}")
         if not 0 <= scale.zero_point <= MAX_LEVEL:
             _refuse(file, at, f"zero point {scale.zero_point}", f"0 to {MAX_LEVEL}")
         if index >= 0 and is_alias(network.layers[index]):
@@ -72,14 +72,14 @@ def _check_weights(network: Network, quantization: Quantization, index: int, fil
             _refuse(file, f"{at}.{name}", found, expected)
     if weights.weights.min(initial=0) < -MAX_WEIGHT:
         _refuse(file, f"{at}.weights", str(weights.weights.min()), f"-{MAX_WEIGHT} to {MAX_WEIGHT}")
-    if not (np.isfinite(weights.scale).all() and (weights.scale >= _LEAST_SCALE).all()):
-        _refuse(file, f"{at}.weight_scale", "a scale that is not positive and finite", f"{_LEAST_SCALE:.3g} or more")
+    if not (np.isfinite(weights.scale).all() and (weights.scale >= _MIN_SCALE).all()):
+        _refuse(file, f"{at}.weight_scale", "a scale that is not positive and finite", f"{_MIN_SCALE:.3g} or more")
     if not np.isfinite(weights.bias).all():
         _refuse(file, f"{at}.bias", "a number that is not finite", "finite numbers")
     with np.errstate(over="ignore"):
         unit = multipliers(weights, scale)
-    if not (np.isfinite(unit).all() and (unit >= _LEAST_SCALE).all()):
-        _refuse(file, f"{at}.weight_scale", "a product with the input's scale beyond float32", f"{_LEAST_SCALE:.3g} or more")
+    if not (np.isfinite(unit).all() and (unit >= _MIN_SCALE).all()):
+        _refuse(file, f"{at}.weight_scale", "a product with the input's scale beyond float32", f"{_MIN_SCALE:.3g} or more")
     magnitudes = np.abs(weights.weights.astype(np.int64)).sum(axis=(1, 2, 3))
     if (_bias_bound(weights, scale.scale) + MAX_LEVEL * magnitudes >= 2**31).any():
         _refuse(file, at, "sums beyond 32 bits", "a larger scale, a smaller bias or smaller weights")

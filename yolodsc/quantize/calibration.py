@@ -50,7 +50,7 @@ class TensorSample:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Moments:
+class PatchMoments:
     """Mean (g, K) and covariance (g, K, K) of the patches of every group of a convolution."""
 
     mean: Matrix
@@ -77,8 +77,8 @@ def sample_tensors(network: Network, images: Array, tensors: Sequence[int], *, t
 
 def patch_moments(
     network: Network, images: Array, layers: Sequence[int], scales: Mapping[int, TensorScale], *, threads: int, seed: int
-) -> dict[int, Moments]:
-    """Moments of the input patches of convolutions, the inputs being rounded to their levels."""
+) -> dict[int, PatchMoments]:
+    """PatchMoments of the input patches of convolutions, the inputs being rounded to their levels."""
     convolutions = {i: layer for i in layers if isinstance(layer := network.layers[i], ConvolutionalLayer)}
     read = {i: sources(network, i)[0] for i in convolutions}
     drawn = {
@@ -99,9 +99,9 @@ def patch_moments(
 def _rows(layer: ConvolutionalLayer, images: int) -> int:
     """Patches of each image."""
     columns = layer.inputs[0].channels // layer.groups * layer.size**2
-    least = MIN_ROWS_PER_COLUMN * columns / images
-    most = MAX_MOMENT_WORK / (columns**2 * layer.groups * images)
-    return int(max(min(max(least, 24), most), 4))
+    minimum = MIN_ROWS_PER_COLUMN * columns / images
+    maximum = MAX_MOMENT_WORK / (columns**2 * layer.groups * images)
+    return int(max(min(max(minimum, 24), maximum), 4))
 
 
 class _Sums:
@@ -118,6 +118,6 @@ class _Sums:
         self._second += parts.transpose(0, 2, 1) @ parts
         self._rows += len(X)
 
-    def moments(self) -> Moments:
+    def moments(self) -> PatchMoments:
         mean = self._first / self._rows
-        return Moments(mean, self._second / self._rows - mean[:, :, None] * mean[:, None, :])
+        return PatchMoments(mean, self._second / self._rows - mean[:, :, None] * mean[:, None, :])

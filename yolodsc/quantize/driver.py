@@ -23,14 +23,13 @@ from yolodsc.precision import (
     sources,
 )
 from yolodsc.quantize.agreement import Original
-from yolodsc.quantize.calibration import Moments, patch_moments, sample_tensors
+from yolodsc.quantize.calibration import PatchMoments, patch_moments, sample_tensors
 from yolodsc.quantize.channel_classes import channel_classes
 from yolodsc.quantize.equalization import equalizing_factors, scaled
 from yolodsc.quantize.layers import int8_weights, relative_error
 from yolodsc.quantize.scales import tensor_scales
-from yolodsc.quantize.selection import TensorError, allowed_prefix, ranked, shortest_prefix, tensor_errors, without
+from yolodsc.quantize.selection import TensorError, mixed_precision, tensor_errors
 from yolodsc.quantize.settings import QuantizedLayer, QuantizedNetwork, QuantizeSettings
-from yolodsc.quantize.time_model import milliseconds
 
 SAMPLE_IMAGES = 64
 """Images on which ranges are searched."""
@@ -66,33 +65,40 @@ def quantize(
     if len(images) < 2:
         raise QuantizationError(f"{len(images)} images; expected at least 2, better 300")
     held = max(1, round(len(images) * settings.held_back))
-    fitted = images[: len(images) - held]
     with threadpool_limits(1, user_api="blas"):
         report("running the original network", 0.0)
         original = Original(network, images, threads=settings.threads)
-        equalized, scales = _scales(network, int8, fitted, original, settings, report)
-        report("rounding weights", 0.3)
-        moments = patch_moments(equalized, fitted, int8, scales, threads=settings.threads, seed=settings.seed)
-        everything = _rounded(equalized, int8, moments, scales, settings.threads)
-        errors = tensor_errors(
-            equalized,
-            everything,
-            original,
-            _spread(len(fitted), SENSITIVITY_IMAGES),
-            lambda s: report("errors of tensors", 0.5 + 0.3 * s),
-        )
-        report("choosing precisions", 0.8)
-        chosen = _chosen(equalized, everything, errors, original, settings)
-        check_quantization(equalized, chosen)
+        result = _quantized(network, int8, images[: len(images) - held], original, settings, report)
+        found = original.agreement(result.network, result.quantization)
         last = slice(len(images) - held, None)
-        found = original.agreement(equalized, chosen) if network.heads else None
-        agreement = None if found is None else (original.f1(found), original.f1(found, last))
-        error = original.error(equalized, chosen, range(len(images))[last])
+        error = original.error(result.network, result.quantization, range(len(images))[last])
     report("done", 1.0)
+    agreement = (original.f1(found), original.f1(found, last)) if network.heads else None
+    provenance = _provenance(len(images), settings, result.equalized, agreement)
+    return replace(
+        result,
+        quantization=replace(result.quantization, provenance=provenance),
+        output_error=error,
+        agreement=agreement,
+        seconds=time.perf_counter() - begin,
+    )
+
+
+def _quantized(
+    network: Network, int8: Sequence[int], images: Array, original: Original, settings: QuantizeSettings, report: ProgressCallback
+) -> QuantizedNetwork:
+    """The quantized network; errors and agreement are still to be measured."""
+    equalized, scales = _scales(network, int8, images, original, settings, report)
+    report("rounding weights", 0.3)
+    moments = patch_moments(equalized, images, int8, scales, threads=settings.threads, seed=settings.seed)
+    everything = _rounded(equalized, int8, moments, scales, settings.threads)
+    chosen_images = _evenly(len(images), SENSITIVITY_IMAGES)
+    errors = tensor_errors(equalized, everything, original, chosen_images, lambda s: report("errors of tensors", 0.5 + 0.3 * s))
+    report("choosing precisions", 0.8)
+    chosen = mixed_precision(equalized, everything, errors, original, settings)
+    check_quantization(equalized, chosen)
     layers = tuple(_result(equalized, i, moments[i], everything, chosen, errors) for i in int8)
-    is_equalized = equalized is not network
-    chosen = replace(chosen, provenance=_provenance(len(images), settings, is_equalized, agreement))
-    return QuantizedNetwork(equalized, chosen, layers, error, agreement, is_equalized, settings, time.perf_counter() - begin)
+    return QuantizedNetwork(equalized, chosen, layers, 0.0, None, equalized is not network, settings, 0.0)
 
 
 def _scales(
@@ -100,7 +106,7 @@ def _scales(
 ) -> tuple[Network, dict[int, TensorScale]]:
     """The network, equalized if that lowers the error of its tensors, and their scales."""
     tensors = sorted({index for group in byte_tensors(network, int8) for index in group})
-    part = images[_spread(len(images), SAMPLE_IMAGES)]
+    part = images[_evenly(len(images), SAMPLE_IMAGES)]
     report("sampling tensors", 0.1)
     samples = sample_tensors(network, part, tensors, threads=settings.threads, seed=settings.seed)
     scales = tensor_scales(network, int8, samples)
@@ -114,7 +120,7 @@ def _scales(
     other = scaled(network, classes, factors)
     divided = {i: sample.divided(factors[classes.of[i]]) for i, sample in samples.items()}
     other_scales = tensor_scales(other, int8, divided)
-    chosen = _spread(len(images), SENSITIVITY_IMAGES)
+    chosen = _evenly(len(images), SENSITIVITY_IMAGES)
     before, after = (
         original.error(candidate, Quantization({}, found, {}), chosen, simulated=True)
         for candidate, found in ((network, scales), (other, other_scales))
@@ -123,7 +129,7 @@ def _scales(
 
 
 def _rounded(
-    network: Network, int8: Sequence[int], moments: Mapping[int, Moments], scales: Mapping[int, TensorScale], threads: int
+    network: Network, int8: Sequence[int], moments: Mapping[int, PatchMoments], scales: Mapping[int, TensorScale], threads: int
 ) -> Quantization:
     """All candidates in 8 bits."""
 
@@ -135,35 +141,10 @@ def _rounded(
     return Quantization(dict.fromkeys(int8, "int8"), scales, found)
 
 
-def _chosen(
-    network: Network, everything: Quantization, errors: Sequence[TensorError], original: Original, settings: QuantizeSettings
-) -> Quantization:
-    """The quantization with the layers in float32 that the budget allows or the agreement needs."""
-    sets = ranked(network, everything, errors)
-    if settings.budget_ms is not None:
-        budget = settings.budget_ms
-
-        def too_slow(layers: frozenset[int]) -> bool:
-            return milliseconds(network, without(network, everything, layers), threads=settings.threads) > budget
-
-        if too_slow(frozenset()):
-            raise QuantizationError(f"budget_ms={budget:g}: the network takes more with all layers in int8")
-        slow = [number for number in range(1, len(sets) + 1) if too_slow(frozenset().union(*sets[:number]))][:1]
-        return without(network, everything, frozenset().union(*sets[: slow[0] - 1 if slow else len(sets)]))
-
-    def agrees(layers: frozenset[int]) -> bool:
-        return original.f1(original.agreement(network, without(network, everything, layers))) >= settings.keep_agreement
-
-    if not network.heads:
-        return everything
-    allowed = allowed_prefix(network, sets, everything.weights, settings.max_float_share)
-    return without(network, everything, shortest_prefix(sets, agrees, allowed))
-
-
 def _result(
     network: Network,
     index: int,
-    moments: Moments,
+    moments: PatchMoments,
     everything: Quantization,
     chosen: Quantization,
     errors: Sequence[TensorError],
@@ -192,6 +173,6 @@ def _provenance(images: int, settings: QuantizeSettings, equalized: bool, agreem
     return texts
 
 
-def _spread(count: int, chosen: int) -> list[int]:
-    """Numbers of ``chosen`` images, evenly spread over ``count``, or of all if there are fewer."""
+def _evenly(count: int, chosen: int) -> list[int]:
+    """Numbers of ``chosen`` images, evenly distributed over ``count``, or of all if there are fewer."""
     return np.unique(np.linspace(0, count - 1, min(chosen, count)).astype(np.int64)).tolist()

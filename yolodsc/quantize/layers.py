@@ -5,11 +5,11 @@ import numpy as np
 from yolodsc.decompose import Matrix
 from yolodsc.network import ConvolutionalLayer, Network, folded_exactly
 from yolodsc.precision import Int8Weights, weight_scales
-from yolodsc.quantize.calibration import Moments
+from yolodsc.quantize.calibration import PatchMoments
 from yolodsc.quantize.rounding import rounded_filters
 
 
-def int8_weights(network: Network, index: int, moments: Moments, *, input_scale: float) -> Int8Weights:
+def int8_weights(network: Network, index: int, moments: PatchMoments, *, input_scale: float) -> Int8Weights:
     """Weights rounded on the covariance of the patches; the bias keeps the mean of every output channel."""
     layer = network.layers[index]
     assert isinstance(layer, ConvolutionalLayer)
@@ -27,7 +27,7 @@ def int8_weights(network: Network, index: int, moments: Moments, *, input_scale:
     return Int8Weights(np.concatenate(levels).reshape(shape), np.concatenate(scales), np.concatenate(biases).astype(np.float32))
 
 
-def relative_error(network: Network, index: int, moments: Moments, weights: Int8Weights) -> float:
+def relative_error(network: Network, index: int, moments: PatchMoments, weights: Int8Weights) -> float:
     """||Y - Y'|| / ||Y - mean|| of a layer's outputs before the activation, by the rounding of its weights."""
     layer = network.layers[index]
     assert isinstance(layer, ConvolutionalLayer)

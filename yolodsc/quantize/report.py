@@ -37,8 +37,9 @@ def quantized_cost(original: Network, result: QuantizedNetwork, *, threads: int)
         for layer, arrays in zip(original.layers, original.weights, strict=True)
         if "weights" in arrays
     }
+    bf16 = {index: 2 for index, precision in result.quantization.layers.items() if precision == "bf16"}
     before = 4 * sum(sizes.values())
-    after = sum(size * (1 if index in result.quantization.weights else 4) for index, size in sizes.items())
+    after = sum(size * (1 if index in result.quantization.weights else bf16.get(index, 4)) for index, size in sizes.items())
     if engine.select_backend(None).isa is None:
         return QuantizedCost((before, after), None)
     pairs = [
@@ -92,7 +93,7 @@ def _rows(cost: QuantizedCost) -> list[str]:
 
 
 def _draw(path: Path, result: QuantizedNetwork) -> None:
-    """Draw both errors of every layer; layers in float32 are grey."""
+    """Draw both errors of every layer; layers in bf16 are grey."""
     try:
         from matplotlib.figure import Figure
     except ImportError:

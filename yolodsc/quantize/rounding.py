@@ -46,23 +46,26 @@ def best_scales(weights: Matrix, G: Matrix, floor: Matrix) -> Array:
     return np.array(scales)[best, np.arange(len(weights))].astype(np.float32)
 
 
+@njit(inline="always")
+def _sweep(G: Matrix, s: float, levels: Matrix, gradient: Matrix) -> bool:
+    """Set every integer of one filter (K,) to the best one given the others; returns whether any changed."""
+    changed = False
+    for i in range(len(levels)):
+        level = min(max(np.rint(levels[i] - gradient[i] / (G[i, i] * s)), -127.0), 127.0)
+        step = level - levels[i]
+        if step != 0 and (2 * gradient[i] + step * s * G[i, i]) * step < -1e-12 * s * G[i, i]:
+            levels[i] = level
+            gradient += (step * s) * G[i]
+            changed = True
+    return changed
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def descend(weights: Matrix, G: Matrix, scales: Matrix, levels: Matrix) -> None:
     """Improve integers ``levels`` (F, K) in place, one weight at a time."""
-    filters, count = weights.shape
-    for f in range(filters):
+    for f in range(len(weights)):
         s = scales[f]
         gradient = G @ (levels[f] * s - weights[f])  # half of the derivative of the error
         for _ in range(SWEEPS):
-            changed = False
-            for i in range(count):
-                target = levels[f, i] - gradient[i] / (G[i, i] * s)
-                level = min(max(np.rint(target), -127.0), 127.0)
-                step = level - levels[f, i]
-                if step != 0 and (2 * gradient[i] + step * s * G[i, i]) * step < -1e-12 * s * G[i, i]:
-                    levels[f, i] = level
-                    for j in range(count):
-                        gradient[j] += step * s * G[i, j]
-                    changed = True
-            if not changed:
+            if not _sweep(G, s, levels[f], gradient):
                 break

@@ -1,4 +1,4 @@
-"""Mixed precision: which layers stay in float32, by the error that each tensor of bytes causes at the heads.
+"""Mixed precision: which layers run in bf16 instead of int8, by the error that each tensor of bytes causes at the heads.
 
 The squared errors of single tensors nearly add up (rss .149 where all together give .153, Yolo-Fastest 1.1), so the best set of
 layers for any budget is a prefix of the layers in descending order of error removed per unit of cost.
@@ -7,12 +7,15 @@ layers for any budget is a prefix of the layers in descending order of error rem
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from yolodsc.errors import QuantizationError
 from yolodsc.network import Network
-from yolodsc.precision import Quantization, byte_tensors, sources
+from yolodsc.precision import Precision, Quantization, byte_tensors, sources
 from yolodsc.quantize.agreement import Original
+from yolodsc.quantize.settings import QuantizeSettings
+from yolodsc.quantize.time_model import milliseconds
 
 BYTES_PER_MAC = 40.0
-"""Cost of an element that is stored in float32 instead of bytes, in multiply-adds."""
+"""Cost of an element that is stored in more than a byte, in multiply-adds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,31 @@ class TensorError:
 
     tensors: frozenset[int]
     error: float
+
+
+def mixed_precision(
+    network: Network, everything: Quantization, errors: Sequence[TensorError], original: Original, settings: QuantizeSettings
+) -> Quantization:
+    """The quantization with the layers in bf16 that the budget allows or the agreement needs."""
+    sets = ranked(network, everything, errors)
+    if settings.budget_ms is not None:
+        budget = settings.budget_ms
+
+        def too_slow(layers: frozenset[int]) -> bool:
+            return milliseconds(network, without(network, everything, layers), threads=settings.threads) > budget
+
+        if too_slow(frozenset()):
+            raise QuantizationError(f"budget_ms={budget:g}: the network takes more with all layers in int8")
+        slow = [number for number in range(1, len(sets) + 1) if too_slow(frozenset().union(*sets[:number]))][:1]
+        return without(network, everything, frozenset().union(*sets[: slow[0] - 1 if slow else len(sets)]))
+
+    def agrees(layers: frozenset[int]) -> bool:
+        return original.f1(original.agreement(network, without(network, everything, layers))) >= settings.keep_agreement
+
+    if not network.heads:
+        return everything
+    allowed = allowed_prefix(network, sets, everything.weights, settings.max_bf16_share)
+    return without(network, everything, shortest_prefix(sets, agrees, allowed))
 
 
 def tensor_errors(
@@ -36,7 +64,7 @@ def tensor_errors(
 
 
 def ranked(network: Network, quantization: Quantization, errors: Sequence[TensorError]) -> list[frozenset[int]]:
-    """Sets of layers to keep in float32: in each, those that read one group of tensors; the most rewarding first."""
+    """Sets of layers to run in bf16: in each, those that read one group of tensors; the most rewarding first."""
     readers: dict[frozenset[int], frozenset[int]] = {}
     for error in errors:
         readers[error.tensors] = frozenset(i for i in quantization.weights if sources(network, i)[0] in error.tensors)
@@ -45,11 +73,12 @@ def ranked(network: Network, quantization: Quantization, errors: Sequence[Tensor
 
 
 def without(network: Network, quantization: Quantization, layers: frozenset[int]) -> Quantization:
-    """The same quantization with some layers in float32; tensors that no int8 layer reads are stored in float32."""
+    """The same quantization with some layers in bf16; tensors that no int8 layer reads are not stored in bytes."""
     weights = {index: arrays for index, arrays in quantization.weights.items() if index not in layers}
     needed = {index for group in byte_tensors(network, list(weights)) for index in group}
     scales = {index: scale for index, scale in quantization.scales.items() if index in needed}
-    return replace(quantization, layers=dict.fromkeys(weights, "int8"), scales=scales, weights=weights)
+    precisions: dict[int, Precision] = {index: "int8" if index in weights else "bf16" for index in quantization.weights}
+    return replace(quantization, layers=precisions, scales=scales, weights=weights)
 
 
 def shortest_prefix(sets: Sequence[frozenset[int]], enough: Callable[[frozenset[int]], bool], allowed: int) -> frozenset[int]:
@@ -75,5 +104,5 @@ def _union(sets: Sequence[frozenset[int]]) -> frozenset[int]:
 
 
 def _cost(network: Network, layers: frozenset[int]) -> float:
-    """Multiply-adds of layers, and their inputs, which are read in float32."""
+    """Multiply-adds of layers, and their inputs, which are no bytes."""
     return sum(network.layers[i].multiply_adds() + BYTES_PER_MAC * network.layers[i].inputs[0].size for i in layers) + 1.0

@@ -15,20 +15,20 @@ class QuantizeSettings:
     Attributes
     ----------
     keep_agreement
-        F1 of the detections against those in float32 that is aimed at: layers that cost accuracy stay in float32 until it is
-        reached, as far as ``max_float_share`` allows.
-    max_float_share
-        Maximum share of the multiplications that may stay in float32 for the sake of agreement, depthwise layers not counted.
+        F1 of the detections against those in float32 that is aimed at: layers that cost accuracy run in bf16 until it is reached,
+        as far as ``max_bf16_share`` allows.
+    max_bf16_share
+        Maximum share of the multiplications in bf16 for the sake of agreement, depthwise layers not counted.
     budget_ms
-        Instead of ``keep_agreement``: milliseconds for one image on this machine. Layers stay in float32 as long as they fit.
+        Instead of ``keep_agreement``: milliseconds for one image on this machine. Layers run in bf16 as long as they fit.
     equalize
         Try cross-layer equalization; it is kept if it lowers the output error.
     held_back
         Share of the images that nothing is fitted on.
     """
 
-    keep_agreement: float = 0.98
-    max_float_share: float = 0.15
+    keep_agreement: float = 0.99
+    max_bf16_share: float = 0.5
     budget_ms: float | None = None
     equalize: bool = True
     held_back: float = 0.1
@@ -38,8 +38,8 @@ class QuantizeSettings:
     def __post_init__(self) -> None:
         if not 0 <= self.keep_agreement <= 1:
             raise QuantizationError(f"keep_agreement={self.keep_agreement:g}: expected 0 to 1")
-        if not 0 <= self.max_float_share <= 1:
-            raise QuantizationError(f"max_float_share={self.max_float_share:g}: expected 0 to 1")
+        if not 0 <= self.max_bf16_share <= 1:
+            raise QuantizationError(f"max_bf16_share={self.max_bf16_share:g}: expected 0 to 1")
         if self.budget_ms is not None and not 0 < self.budget_ms < inf:
             raise QuantizationError(f"budget_ms={self.budget_ms:g}: expected more than 0")
 
@@ -53,7 +53,7 @@ class QuantizedLayer:
     precision
         What it runs in.
     weight_error
-        ||Y - Y'|| / ||Y - mean|| of its outputs before the activation, by the rounding of the weights; 0 in float32.
+        ||Y - Y'|| / ||Y - mean|| of its outputs before the activation, by the rounding of the weights; 0 in bf16.
     input_error
         Error at the heads if only the tensor that the layer reads is rounded to bytes.
     """

@@ -8,21 +8,32 @@ from yolodsc.errors import OptionError
 
 ENGINES = {
     "yolodsc": ("yolodsc", "Yolodsc"),
+    "yolodsc-bf16": ("yolodsc", "YolodscBf16"),
+    "yolodsc-int8": ("yolodsc", "YolodscInt8"),
     "opencv": ("opencv", "OpenCV"),
     "onnxruntime": ("onnxruntime", "OnnxRuntime"),
+    "onnxruntime-int8": ("onnxruntime", "OnnxRuntimeInt8"),
     "openvino": ("openvino", "OpenVino"),
-    "openvino-default": ("openvino", "OpenVinoDefault"),
+    "openvino-f32": ("openvino", "OpenVinoF32"),
+    "openvino-int8": ("openvino", "OpenVinoInt8"),
     "ncnn": ("ncnn", "Ncnn"),
+    "ncnn-bf16": ("ncnn", "NcnnBf16"),
     "torch": ("torch", "Torch"),
 }
 """Name on the command line; module in this package and class."""
 
-PEERS = tuple(name for name in ENGINES if name != "yolodsc")
+OURS = {"f32": "yolodsc", "bf16": "yolodsc-bf16", "int8": "yolodsc-int8"}
+"""This package's engine by precision."""
 
-READ_ONNX = ("onnxruntime", "openvino", "openvino-default")
+PEERS = tuple(name for name in ENGINES if name not in OURS.values())
+
+READ_ONNX = ("onnxruntime", "onnxruntime-int8", "openvino", "openvino-f32", "openvino-int8")
 """Engines that need an ONNX file."""
 
-__all__ = ["ENGINES", "PEERS", "READ_ONNX", "Engine", "engine_versions", "find_engine"]
+READ_INT8 = ("yolodsc-int8", "onnxruntime-int8", "openvino-int8")
+"""Engines that need a quantization."""
+
+__all__ = ["ENGINES", "OURS", "PEERS", "READ_INT8", "READ_ONNX", "Engine", "engine_versions", "find_engine"]
 
 
 def find_engine(name: str) -> type[Engine]:

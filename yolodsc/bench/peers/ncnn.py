@@ -1,4 +1,4 @@
-"""ncnn in float32, on a network that `ncnn_model` writes for it."""
+"""ncnn in float32 or with bf16 storage, on a network that `ncnn_model` writes for it."""
 
 from importlib import import_module
 from typing import Any
@@ -16,6 +16,7 @@ class Ncnn(Engine):
     """One net; an extractor an image, as its examples do."""
 
     distribution = "ncnn"
+    bf16 = False
 
     def __init__(self, job: Job) -> None:
         self.library: Any = import_module("ncnn")
@@ -26,7 +27,7 @@ class Ncnn(Engine):
         options.num_threads = job.threads
         for half in ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic", "use_bf16_storage", "use_bf16_packed"):
             if hasattr(options, half):
-                setattr(options, half, False)
+                setattr(options, half, self.bf16 and "bf16" in half)
         if self.net.load_param(str(param)) or self.net.load_model(str(binary)):
             raise ValueError("ncnn cannot load the network")
         self.names = [output(index) for index in job.outputs]
@@ -36,3 +37,10 @@ class Ncnn(Engine):
         extractor = self.net.create_extractor()
         extractor.input(INPUT, self.library.Mat(image))
         return [np.array(extractor.extract(name)[1]) for name in self.names]
+
+
+class NcnnBf16(Ncnn):
+    """One net whose weights and feature maps are stored as bf16."""
+
+    precision = "bf16"
+    bf16 = True

@@ -1,7 +1,7 @@
 """OpenVINO on the CPU: its latency mode for one image, its throughput mode for streams.
 
-`OpenVino` computes in float32, as all other peers do. `OpenVinoDefault` leaves the precision to OpenVINO, which computes in
-bfloat16 or float16 on processors that have instructions for it.
+`OpenVino` leaves the precision to OpenVINO, which computes in bfloat16 or float16 on processors that have instructions for it.
+`OpenVinoF32` computes in float32. `OpenVinoInt8` reads the network with the 8-bit weights and scales of our quantization.
 """
 
 from collections.abc import Mapping
@@ -14,10 +14,10 @@ from yolodsc.bench.peers.engine import Engine
 
 
 class OpenVino(Engine):
-    """One request of a compiled model, in float32."""
+    """One request of a compiled model, in the precision that OpenVINO selects."""
 
     distribution = "openvino"
-    hints: ClassVar[Mapping[str, Any]] = {"INFERENCE_PRECISION_HINT": "f32"}
+    hints: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, job: Job, compiled: Any = None) -> None:
         self.library: Any = import_module("openvino")
@@ -44,10 +44,28 @@ class OpenVino(Engine):
     @classmethod
     def _compiled(cls, job: Job, options: Mapping[str, Any]) -> Any:
         core = import_module("openvino").Core()
-        return core.compile_model(job.onnx, "CPU", {**options, **cls.hints})
+        return core.compile_model(cls.file(job), "CPU", {**options, **cls.hints})
+
+    @classmethod
+    def file(cls, job: Job) -> str:
+        """The model."""
+        return job.onnx
 
 
-class OpenVinoDefault(OpenVino):
-    """One request of a compiled model, in the precision that OpenVINO selects."""
+class OpenVinoF32(OpenVino):
+    """One request of a compiled model, in float32."""
 
-    hints: ClassVar[Mapping[str, Any]] = {}
+    hints: ClassVar[Mapping[str, Any]] = {"INFERENCE_PRECISION_HINT": "f32"}
+
+
+class OpenVinoInt8(OpenVino):
+    """One request of a model of 8-bit weights; layers that are not quantized have the precision that OpenVINO selects."""
+
+    def __init__(self, job: Job, compiled: Any = None) -> None:
+        super().__init__(job, compiled)
+        self.precision = "int8"
+
+    @classmethod
+    def file(cls, job: Job) -> str:
+        """The model with 8-bit weights."""
+        return job.onnx_int8

@@ -27,12 +27,13 @@ def comparison(subject: Subject, results: Sequence[Result]) -> list[str]:
             f"{result.ratio:.2f}",
             "" if result.fraction_of_peak is None else f"{100 * result.fraction_of_peak:.0f} %",
             f"{result.max_relative_difference:.0e}",
+            "" if result.agreement is None else f"{result.agreement:.3f}",
         )
         for result in results
     ]
     return [
         styled(title, "bold"),
-        *aligned([("", "precision", "median ms", "min ms", "ratio", "of peak", "difference"), *cells], left=2, bold=(2, 4)),
+        *aligned([("", "precision", "median ms", "min ms", "ratio", "of peak", "difference", "F1"), *cells], left=2, bold=(2, 4)),
     ]
 
 

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from yolodsc.arrays import Array
-from yolodsc.detection import default_geometry
+from yolodsc.detection import InputReader, default_geometry
 from yolodsc.errors import DecompositionError
-from yolodsc.images import fit, read_image
 from yolodsc.network import Network
 
 
@@ -19,9 +18,8 @@ def read_images(network: Network, paths: Sequence[str], *, count: int, seed: int
     if not paths:
         raise DecompositionError("no calibration images; expected at least 2, better 300")
     order = np.random.default_rng(seed).permutation(len(paths))[:count]
-    return np.stack([_fitted(network, paths[i]) for i in order])
-
-
-def _fitted(network: Network, path: str) -> Array:
-    image = read_image(path, channels=network.input_shape.channels)
-    return fit(image, network.input_shape, profile=network.profile, geometry=default_geometry(network))[0]
+    reader = InputReader(network=network, geometry=default_geometry(network), exif=False, decoder="fast")
+    images = np.empty((len(order), *network.input_shape), np.float32)
+    for image, given in zip(images, reader.read_many(paths[i] for i in order), strict=True):
+        image[:] = given.x
+    return images

@@ -1,6 +1,7 @@
 """Running networks over the calibration images, and sampling their outputs."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,11 +40,15 @@ def run(network: Network, images: Array, outputs: Sequence[int], *, threads: int
     if not indices:
         yield from ((n, {-1: image}) for n, image in enumerate(images))
         return
-    with engine.compile(first_layers(network, indices[-1] + 1), threads=threads, outputs=indices) as runner:
+    first = first_layers(network, indices[-1] + 1)
+    with (
+        engine.compile(first, threads=1, streams=threads, outputs=indices) as runner,
+        ThreadPoolExecutor(runner.streams, "calibration") as pool,
+    ):
         for begin in range(0, len(images), BATCH):
-            found = runner(images[begin : begin + BATCH])
-            for k, image in enumerate(images[begin : begin + BATCH]):
-                yield begin + k, {-1: image} | {index: found[index][k] for index in indices}
+            for n, found in enumerate(pool.map(runner, images[begin : begin + BATCH]), start=begin):
+                image: dict[int, Array] = {-1: images[n]}
+                yield n, image | found
 
 
 def of_original(

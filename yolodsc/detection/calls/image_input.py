@@ -16,6 +16,33 @@ from yolodsc.images import ImageArray, from_array, from_pillow, from_tensor, rea
 if TYPE_CHECKING:
     from yolodsc.detection.read_ahead import Ticket
 
+    class BinaryFile(Protocol):
+        """A file that is open for reading bytes."""
+
+        def read(self, size: int, /) -> bytes:
+            """Read at most ``size`` bytes."""
+            ...
+
+    class PillowImage(Protocol):
+        """An image of Pillow."""
+
+        def getexif(self) -> Any:
+            """Return its EXIF data."""
+            ...
+
+    class TensorLike(Protocol):
+        """A tensor of PyTorch."""
+
+        def detach(self) -> Any:
+            """Return the tensor without its history."""
+            ...
+
+    class ArrayLike(Protocol):
+        """An object that NumPy converts to an array."""
+
+        def __array__(self) -> NDArray[Any]: ...
+
+
 MAX_BYTES = 2**28
 """Maximum bytes of an image that is downloaded or read from a file object."""
 
@@ -23,36 +50,6 @@ SECONDS = 30.0
 """How long a server may be silent."""
 
 ADDRESSES = ("http://", "https://")
-
-
-class BinaryFile(Protocol):
-    """A file that is open for reading bytes."""
-
-    def read(self, size: int, /) -> bytes:
-        """Read at most ``size`` bytes."""
-        ...
-
-
-class PillowImage(Protocol):
-    """An image of Pillow."""
-
-    def getexif(self) -> Any:
-        """Return its EXIF data."""
-        ...
-
-
-class TensorLike(Protocol):
-    """A tensor of PyTorch."""
-
-    def detach(self) -> Any:
-        """Return the tensor without its history."""
-        ...
-
-
-class ArrayLike(Protocol):
-    """An object that NumPy converts to an array."""
-
-    def __array__(self) -> NDArray[Any]: ...
 
 
 ImageInput: TypeAlias = (

@@ -1,17 +1,17 @@
 """Options of one call of a detector, and the postprocessor that follows them."""
 
 from collections.abc import Collection
-from dataclasses import replace
 from typing import TypedDict
 
 import numpy as np
+from msgspec.structs import replace
 
 from yolodsc.arrays import Array
-from yolodsc.detection.classes import ClassSelection
+from yolodsc.detection.classes import ClassSelection, class_numbers
 from yolodsc.detection.detections import Detections
 from yolodsc.detection.postprocess import Postprocessor
 from yolodsc.errors import OptionError
-from yolodsc.network import Candidates
+from yolodsc.network import Candidates, Network
 
 
 class CallOptions(TypedDict, total=False):
@@ -29,6 +29,37 @@ def checked_thresholds(*, thresh: float | None, nms: float | None, nms_name: str
     for name, value in (("thresh", thresh), (nms_name, nms)):
         if value is not None and not 0 <= value <= 1:
             raise OptionError(f"{name}={value:g}: expected 0 to 1", parameter=name)
+
+
+def postprocessor(
+    network: Network, names: tuple[str, ...], options: CallOptions, *, defaults: CallOptions
+) -> "SelectivePostprocessor":
+    """Return the postprocessor of one call; ``defaults`` has the thresholds and classes of the detector.
+
+    Raises
+    ------
+    OptionError
+        A threshold, class or number is invalid.
+    """
+    thresh, nms, classes = options.get("thresh"), options.get("nms"), options.get("classes")
+    limit = options.get("max_detections")
+    checked_thresholds(thresh=thresh, nms=nms)
+    if limit is not None and limit < 0:
+        raise OptionError(f"max_detections={limit}: expected 0 or more", parameter="max_detections")
+    chosen = defaults.get("classes") if classes is None else classes
+    return SelectivePostprocessor(
+        network=network,
+        names=names,
+        thresh=_first(thresh, defaults.get("thresh")),
+        nms_thresh=_first(nms, defaults.get("nms")),
+        classes=None if chosen is None else class_numbers(names, chosen),
+        max_detections=limit,
+        agnostic=options.get("agnostic", False),
+    )
+
+
+def _first(value: float | None, default: float | None) -> float:
+    return value if value is not None else (default or 0.0)
 
 
 class SelectivePostprocessor(Postprocessor, kw_only=True):

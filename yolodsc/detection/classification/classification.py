@@ -1,17 +1,16 @@
 """`Classification`: the class probabilities of one image."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from yolodsc.arrays import Array
+from yolodsc.values import Value
 
 
-@dataclass(frozen=True, slots=True)
-class ClassScore:
+class ClassScore(Value):
     """One class and its probability."""
 
     class_id: int
@@ -19,8 +18,7 @@ class ClassScore:
     score: float
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Classification:
+class Classification(Value, eq=False):
     """Probabilities of all classes of one image; a list of `ClassScore`, best first.
 
     Attributes
@@ -38,7 +36,7 @@ class Classification:
     probabilities: Array
     names: tuple[str, ...]
     path: str | None = None
-    image: NDArray[np.uint8] | None = field(default=None, kw_only=True)
+    image: NDArray[np.uint8] | None = None
 
     def __len__(self) -> int:
         return len(self.probabilities)

@@ -55,21 +55,9 @@ def _listed(row: int, first: int, probabilities: Floats, rows: Ints, classes: In
 
 
 def boxed(
-    active: Floats,
-    factors: Floats,
-    cells: Ints,
-    anchors: Ints,
-    head: Ints,
-    sizes: Floats,
-    numbers: Floats,
-    state: Ints,
-    boxes: Floats,
-    objectness: Floats,
-    probabilities: Floats,
-    rows: Ints,
-    classes: Ints,
-    scores: Floats,
-) -> int:  # pragma: no cover
+    active: Floats, factors: Floats, cells: Ints, anchors: Ints, head: Ints, sizes: Floats, numbers: Floats, state: Ints,
+    boxes: Floats, objectness: Floats, probabilities: Floats, rows: Ints, classes: Ints, scores: Floats,
+) -> int:  # pragma: no cover  # fmt: skip
     """Append the boxes of a head whose objectness exceeds the threshold, and their class scores.
 
     Parameters

@@ -10,7 +10,7 @@ from yolodsc.arrays import Array
 from yolodsc.detection.detections import Detections
 from yolodsc.detection.postprocess.heads import HeadLayout, layouts
 from yolodsc.detection.postprocess.reference import Postprocessor, suppression_kind
-from yolodsc.detection.postprocess.workspace import DECODING_KERNELS, UNDECIDED, Workspace
+from yolodsc.detection.postprocess.workspace import DECODING_KERNELS, UNDECIDED, DecodingBuffers
 from yolodsc.engine import Runner
 from yolodsc.images import Placement
 from yolodsc.network import Candidates, Network, nms_exponent
@@ -38,7 +38,7 @@ class Maps:
     def __init__(self, network: Network, indices: tuple[int, ...]) -> None:
         self.x = np.empty(network.input_shape, np.float32)
         self.outputs = {index: np.empty(network.layers[index].shape, np.float32) for index in indices}
-        self.space: Workspace | None = None
+        self.space: DecodingBuffers | None = None
 
 
 class HeadDecoding:
@@ -96,10 +96,10 @@ class HeadDecoding:
     ) -> Candidates:
         """Boxes relative to an image of ``width`` x ``height`` pixels, before suppression."""
         if maps.space is None and self._compiled:
-            maps.space = Workspace(self.heads, runner, maps.outputs, exponent=self._exponent or 0)
+            maps.space = DecodingBuffers(self.heads, runner, maps.outputs, exponent=self._exponent or 0)
         if (space := maps.space) is None:
             return post.candidates(self.head_outputs(runner, maps.outputs), placement, width=width, height=height)
-        rows = space.decode(placement, thresh=post.least, width=width, height=height)
+        rows = space.decode(placement, thresh=post.min_score, width=width, height=height)
         return Candidates(space.boxes_xywh[:rows].copy(), space.objectness[:rows].copy(), space.probabilities[:rows].copy())
 
     @property

@@ -33,7 +33,7 @@ class Postprocessor(Value, kw_only=True):
     classes: Collection[int] | None = None
 
     @property
-    def least(self) -> float:
+    def min_score(self) -> float:
         """Minimum score of candidates: the threshold, or the floor of the profile."""
         return max(self.thresh, self.network.profile.score_floor)
 
@@ -45,8 +45,9 @@ class Postprocessor(Value, kw_only=True):
         outputs
             Outputs (C, H, W) by layer index.
         """
+        shape, thresh = self.network.input_shape, self.min_score
         decoded = [
-            _relative(head.decode(outputs[head.index], input_shape=self.network.input_shape, thresh=self.least), head, placement)
+            _relative(head.decode(outputs[head.index], input_shape=shape, thresh=thresh), head, placement)
             for head in self.network.heads
         ]
         return drop_nonfinite(concatenated(decoded), width=width, height=height)

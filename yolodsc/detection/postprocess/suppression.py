@@ -81,21 +81,9 @@ def _suppresses(boxes: Floats, better: int, other: int, exponent: int, thresh: n
 
 
 def suppressed(
-    order: Ints,
-    state: Ints,
-    rows: Ints,
-    classes: Ints,
-    scores: Floats,
-    boxes: Floats,
-    objectness: Floats,
-    exponent: int,
-    numbers: Floats,
-    last: Ints,
-    previous: Ints,
-    out_boxes: Floats,
-    out_numbers: Floats,
-    out_ids: Ints,
-) -> int:  # pragma: no cover
+    order: Ints, state: Ints, rows: Ints, classes: Ints, scores: Floats, boxes: Floats, objectness: Floats, exponent: int,
+    numbers: Floats, last: Ints, previous: Ints, out_boxes: Floats, out_numbers: Floats, out_ids: Ints,
+) -> int:  # pragma: no cover  # fmt: skip
     """Write the entries that no better entry of their class suppresses, best first; their number, or `UNDECIDED`.
 
     Parameters

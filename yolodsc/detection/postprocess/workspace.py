@@ -29,7 +29,7 @@ _STEP = 16
 """Boxes are activated in multiples of it: the longest vector of any instruction set."""
 
 
-class Workspace:
+class DecodingBuffers:
     """Buffers for the candidates of one image at a time; large enough for all boxes, though memory is used only for those found.
 
     Attributes
@@ -89,7 +89,7 @@ class Workspace:
 class _Head:
     """One head's part of a workspace."""
 
-    def __init__(self, layout: HeadLayout, space: Workspace, runner: Runner) -> None:
+    def __init__(self, layout: HeadLayout, space: DecodingBuffers, runner: Runner) -> None:
         head, boxes = layout.head, layout.boxes + -layout.boxes % _STEP
         self.layout, self.thresh, self.limit = layout, -1.0, np.zeros(1, np.float32)
         columns, self.active = (np.empty((layout.entries, boxes), np.float32) for _ in range(2))

@@ -1,11 +1,11 @@
 """`Detection`: one detected object."""
 
-from dataclasses import dataclass
 from typing import Any
 
+from yolodsc.values import Value
 
-@dataclass(frozen=True, slots=True)
-class Detection:
+
+class Detection(Value):
     """One object: a row of `Detections`, as plain Python values.
 
     Attributes

@@ -5,9 +5,9 @@ Detection Box): boxes above the threshold are matched first, and boxes of low sc
 """
 
 import importlib.util
-from dataclasses import replace
 
 import numpy as np
+from msgspec.structs import replace
 
 from yolodsc.arrays import Ints
 from yolodsc.detection.detections import Detections

@@ -65,8 +65,8 @@ def _tiled_options(blocks: int, width: int) -> Iterator[tuple[Tile, ...]]:
         groups, rest = divmod(blocks, vectors)
         heights = (1, 2) if vectors <= 2 else (1,)
         for height in heights:
-            most = min(16, width // height)
-            for rows in range(most, max(1, most // 2) - 1, -1):
+            maximum = min(16, width // height)
+            for rows in range(maximum, max(1, maximum // 2) - 1, -1):
                 found = [Tile(0, groups, vectors, rows * height)]
                 if rest:
                     found.append(Tile(groups * vectors, 1, rest, rows * height))

@@ -6,6 +6,7 @@ from yolodsc.arrays import Array
 from yolodsc.engine.codegen.dtypes import bits
 from yolodsc.engine.codegen.kernels.copying import LaneKernel
 from yolodsc.engine.codegen.kernels.elementwise import AffineKernel, ClearKernel
+from yolodsc.engine.codegen.kernels.transposition import TransposeKernel
 from yolodsc.engine.operations.operation import MOVE, Lowered, LoweringContext, Operation, halo_calls, split
 from yolodsc.engine.plan.layout import Buffer, PlanarTensor, Tensor, TensorView, tensors_of
 from yolodsc.engine.runtime.program import Call, Task
@@ -65,6 +66,8 @@ class Unpack(Operation, eq=False):
     def lower(self, context: LoweringContext) -> Lowered:
         """Tasks of channel ranges."""
         channels, height, width = self.y.shape
+        if tuple(self.x.channels[:channels]) == tuple(range(channels)) and self._row[1] >= self.x.lanes:
+            return self._transposed(context)
         positions = {c: divmod(k, self.x.lanes) for k, c in enumerate(self.x.channels) if c >= 0}
         tasks: list[Task] = []
         for a, b in split(channels, context.parts(self.y.shape.size * MOVE, channels)):
@@ -76,6 +79,28 @@ class Unpack(Operation, eq=False):
                 ends = {"x": self.x.at(block) + element.size * lane, "y": self.y.at(channel), "channels": 1, "rows": height}
                 walk = {"row_x": tensor.row, "row_y": width * 4, "pixels": width, "pixel_x": tensor.pixel, "pixel_y": 4}
                 calls.append(Call(LaneKernel(x=element.dtype), ends | walk | element.read_as("x")))
+            tasks.append(calls)
+        return Lowered((tasks,), context.constant_pool())
+
+    @property
+    def _row(self) -> tuple[int, int]:
+        """Rows and pixels of a row; tensors without halos are one row."""
+        _, height, width = self.y.shape
+        return (height, width) if any(tensor.halo for tensor in self.x.tensors) else (1, height * width)
+
+    def _transposed(self, context: LoweringContext) -> Lowered:
+        """Tasks of block ranges, if channels are in order and a row holds a square of pixels."""
+        channels, height, width = self.y.shape
+        x, n, (rows, pixels) = self.x, self.x.lanes, self._row
+        blocks = -(-channels // n)
+        tasks: list[Task] = []
+        for a, b in split(blocks, context.parts(self.y.shape.size * MOVE, blocks)):
+            calls = []
+            for block in range(a, b):
+                kernel = TransposeKernel(n, min(n, channels - block * n), x.dtype)
+                ends = {"x": x.at(block), "y": self.y.at(block * n), "channel_y": height * width * 4, "rows": rows}
+                walk = {"row_x": x.blocks[block][0].row, "row_y": width * 4, "pixels": pixels}
+                calls.append(Call(kernel, ends | walk | x.blocks[block][0].element.read_as("x")))
             tasks.append(calls)
         return Lowered((tasks,), context.constant_pool())
 

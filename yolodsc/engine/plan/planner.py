@@ -11,7 +11,7 @@ from yolodsc.engine.plan.builder import Plan, PlanBuilder
 from yolodsc.engine.plan.graph import LayerGraph
 from yolodsc.engine.plan.precision import planned_precision
 from yolodsc.engine.plan.rules import emit, keeps_lanes, reads_blocks
-from yolodsc.jit import Isa
+from yolodsc.jit import Isa, narrowed
 from yolodsc.network import Network
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def planned(
 ) -> Plan:
     """The plan of a network for one instruction set; its tensors have neither halos nor offsets yet."""
     graph = LayerGraph(network, outputs, quantization.scales if quantization else ())
-    lanes = graph.lanes(isa, keeps_lanes)
+    lanes = graph.lanes(narrowed(isa) if quantization else isa, keeps_lanes)
     builder = PlanBuilder(graph, isa, lanes, planned_precision(graph, isa, precision, quantization, reads_blocks))
     for index in graph.needed:
         if index not in builder.emitted and not graph.deferred(index):

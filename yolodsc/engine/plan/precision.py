@@ -50,7 +50,7 @@ class PrecisionPlan(Value):
 def planned_precision(
     graph: LayerGraph, isa: Isa, precision: "Precision", quantization: "Quantization | None", reads_blocks: Callable[[Layer], bool]
 ) -> PrecisionPlan:
-    """The plan for a network; ``reads_blocks`` says which layers have kernels that read blocked tensors."""
+    """The plan for a network; ``reads_blocks`` says whether a layer has kernels that read blocked tensors."""
     if quantization is not None:
         return _quantized(isa, quantization)
     if precision == "f32" or not isa.bf16:

@@ -104,7 +104,7 @@ def _label_suspects(dataset: Dataset, detections: DetectionTable, labels: LabelE
 
 
 def _rarity(dataset: Dataset, detections: DetectionTable, labels: LabelEvidence) -> Doubles:
-    """Weight of each pair of labelled and detected class (M,): pairs that the network confuses often tell little of a label."""
+    """Weight of each pair of labelled and detected class (M,): pairs that the network confuses often say little about a label."""
     given, classes = dataset.ground_truth.class_id[labels.rows], len(dataset.names)
     found = np.append(detections.class_id, 0)[labels.swapped_by]
     counted = labels.swapped > STRONG
@@ -117,7 +117,7 @@ def _index(row: int) -> int | None:
 
 
 def _missing(detections: DetectionTable, states: Ints, *, classes: int) -> list[Suspect]:
-    """Detections without label: the share of detections of this score that agree with labels estimates how many are objects."""
+    """Detections without label: the share of detections of this score that agree with labels shows how many are objects."""
     counted = detections.score > MIN_SCORE
     odds = _log_odds(detections.score)
     rows = np.flatnonzero(counted & (states == UNLABELLED))

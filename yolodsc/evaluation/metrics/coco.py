@@ -195,7 +195,9 @@ def _recall(class_id: Ints, candidates: _Candidates, positives: Ints, rule: Rule
 
     rows, rank = candidates.groups.rows, candidates.groups.rank
     limits = np.array([1, 10, rule.per_image or len(class_id) + 1], np.int64)
-    counts = right_by_rank(candidates.outcomes, class_id[rows], rank, limits, positives.shape[1])
+    areas, steps, found = candidates.outcomes.shape
+    flattened = candidates.outcomes.reshape(areas * steps, found)
+    counts = right_by_rank(flattened, class_id[rows], rank, limits, positives.shape[1]).reshape(3, areas, steps, -1)
     objects = np.broadcast_to(positives[:, None, :], counts.shape)  # (A, 1, C)
     recall = np.full(counts.shape, np.nan)
     np.divide(counts, objects, out=recall, where=objects > 0)

@@ -92,15 +92,14 @@ def precision_at(
 
 @njit(cache=True, nogil=True)
 def right_by_rank(outcomes: NDArray[np.uint8], class_id: Ints, rank: Ints, limits: Ints, classes: int) -> Ints:  # pragma: no cover
-    """Right candidates of each class among the first ``limits`` (L,) detections of an image: (L, A, T, C).
+    """Right candidates of each class among the first ``limits`` (L,) detections of an image: (L, K, C).
 
-    Shapes: outcomes (A, T, M), class_id and rank (M,).
+    Shapes: outcomes (K, M), class_id and rank (M,).
     """
-    ranges, steps = outcomes.shape[0], outcomes.shape[1]
-    counts = np.zeros((len(limits), ranges, steps, classes), np.int64)
-    for a, t in np.ndindex(ranges, steps):
-        for j in range(outcomes.shape[2]):
-            if outcomes[a, t, j] == RIGHT:
+    counts = np.zeros((len(limits), len(outcomes), classes), np.int64)
+    for k in range(len(outcomes)):
+        for j in range(outcomes.shape[1]):
+            if outcomes[k, j] == RIGHT:
                 for limit in range(len(limits)):
-                    counts[limit, a, t, class_id[j]] += rank[j] < limits[limit]
+                    counts[limit, k, class_id[j]] += rank[j] < limits[limit]
     return counts

@@ -20,7 +20,7 @@ class Validation:
 
     def __call__(self, network: Network) -> float:
         """Return the mean AP, 0..1; 0 if no class has objects."""
-        detector = Detector(network, self.names, thresh=THRESH, threads=self.threads)
+        detector = Detector(network, self.names, thresh=THRESH, threads=1, streams=self.threads)
         try:
             found = detection_table(self.dataset, list(run_inference(self.dataset, detector)))
         finally:

@@ -44,6 +44,8 @@ class WorkerKernel(GeneratedKernel):
 class LeadKernel(WorkerKernel):
     """Opens an epoch, works through it, closes it, and returns when all helpers have left."""
 
+    tiled: bool = False
+
     def emit(self, name: str) -> str:
         """LLVM IR of the caller's part."""
         c = IRBuilder(name, 4, signature="ptr %state, ptr %bases")
@@ -60,6 +62,8 @@ class LeadKernel(WorkerKernel):
 
 class HelperKernel(WorkerKernel):
     """Polls ``PATIENCE`` times for work of a new epoch, then returns."""
+
+    tiled: bool = False
 
     def emit(self, name: str) -> str:
         """LLVM IR of the helper."""

@@ -105,7 +105,7 @@ function errorBars({ costs, counts }) {
   return table([
     { title: "error", value: (row) => row, show: (row) => el("span", {}, el("span", { class: "badge", style: `background:${color(row)}`, text: row })) },
     { title: "AP lost", value: (row) => costs[row], show: (row) => el("span", {}, percent(costs[row]),
-      el("span", { class: "bargraph", style: `width:${(9 * costs[row]) / largest}rem;background:${color(row)}` })) },
+      el("span", { class: "track" }, el("span", { class: "bargraph", style: `width:${(5 * costs[row]) / largest}rem;background:${color(row)}` }))) },
     { title: "count", value: (row) => counts[row], show: (row) => number(counts[row]) },
   ], Object.keys(costs));
 }

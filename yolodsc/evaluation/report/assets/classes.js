@@ -22,7 +22,7 @@ function classesSection() {
   const absent = data.absent.length ? ` No objects of ${data.absent.slice(0, 12).join(", ")}${data.absent.length > 12 ? ` and ${data.absent.length - 12} more` : ""}.` : "";
   section("classes", "Classes", `By ${data.verdict.rule}, score above ${data.thresh}. A click on a heading sorts.${absent}`, el("div", { class: "panel" }, table([
     { title: "class", value: (row) => row.name, show: (row) => row.name },
-    { title: "AP", value: (row) => row.ap, show: (row) => el("span", {}, percent(row.ap), el("span", { class: "bargraph", style: `width:${5 * (row.ap || 0)}rem` })) },
+    { title: "AP", value: (row) => row.ap, show: (row) => el("span", {}, percent(row.ap), el("span", { class: "track" }, el("span", { class: "bargraph", style: `width:${5 * (row.ap || 0)}rem` }))) },
     { title: "objects", value: (row) => row.positives, show: (row) => number(row.positives) },
     { title: "TP", value: (row) => row.tp, show: (row) => number(row.tp) },
     { title: "FP", value: (row) => row.fp, show: (row) => number(row.fp) },

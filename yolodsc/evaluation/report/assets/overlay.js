@@ -4,10 +4,10 @@
 const KINDS = ["right", "classification", "localisation", "both", "duplicate", "background", "ignored"];
 
 /* Boxes: {box: [left, top, width, height] relative, color, dashed, label}. Window: relative part that is shown. */
-function overlay(image, boxes, { labels = true, window: part = [0, 0, 1, 1] } = {}) {
+function overlay(image, boxes, { labels = true, window: part = [0, 0, 1, 1], scale = 1 } = {}) {
   const width = image.width || 400, height = image.height || 300;
   const [left, top, w, h] = [part[0] * width, part[1] * height, part[2] * width, part[3] * height];
-  const unit = Math.max(w / 400, h / 300);
+  const unit = Math.max(w / 400, h / 300) * scale;
   const root = svg("svg", { viewBox: `${left} ${top} ${w} ${h}`, role: "img", "aria-label": image.id, preserveAspectRatio: "xMidYMid meet" });
   if (image.src && image.src.startsWith("data:image/")) root.append(svg("image", { href: image.src, x: 0, y: 0, width, height, preserveAspectRatio: "none" }));
   for (const { box, color: stroke, dashed, label } of boxes) {
@@ -49,7 +49,7 @@ function view(image, boxes, title, lists) {
     el("h3", { text: heading }),
     el("ul", {}, items.map((item) => el("li", {}, el("i", { style: `background:${item.color}` }), item.text))),
   ]);
-  dialog.replaceChildren(el("div", { class: "viewer" }, overlay(image, boxes), el("aside", {}, el("h3", { text: title }), parts)), close);
+  dialog.replaceChildren(el("div", { class: "viewer" }, overlay(image, boxes, { scale: 0.42 }), el("aside", {}, el("h3", { text: title }), parts), close));
   dialog.onclick = (event) => { if (event.target === dialog) dialog.close(); };
   dialog.showModal();
 }
