@@ -132,6 +132,21 @@ def test_batches_are_images(detector: yolodsc.Detector, path: str, image: NDArra
     assert [result.detections.path for result in results if result.detections] == [None] * 4 + [path] + [None] * 2
 
 
+@pytest.mark.parametrize("images", ["photos", b"bytes", Path("photos"), np.zeros((4, 5, 3), np.uint8)])
+def test_many_refuses_one_image(detector: yolodsc.Detector, images: Any) -> None:
+    """Instead of the characters of a path, or the rows of an array."""
+    with pytest.raises(ImageError, match="images: one image or folder; expected several images"):
+        detector.many(images)
+
+
+def test_results_of_many_are_short_in_a_console(detector: yolodsc.Detector, path: str) -> None:
+    """The detections or the error, without arrays."""
+    found, failed = detector.many([path, "missing.jpg"])
+
+    assert repr(found) == f"ImageResult({found.detections!r})"
+    assert repr(failed) == "ImageResult(missing.jpg: no such file)"
+
+
 def test_one_bad_image_of_many_is_an_error_of_its_own(detector: yolodsc.Detector, path: str) -> None:
     """The others go on; the error says which."""
     first, second, third = detector.many([b"no image", np.zeros((2, 2), np.float32), path])

@@ -118,6 +118,16 @@ def test_errors_of_load_speak_python(arguments: dict[str, Any], message: str) ->
     assert "--" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("name", "hint"), [("net.onnx", "; .onnx files are written, not read"), ("net.pt", "")])
+def test_a_file_of_another_format_is_refused(tmp_path: Path, name: str, hint: str) -> None:
+    """As what it is, not as a file that is missing."""
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(OptionError) as caught:
+        yolodsc.load(tmp_path / name)
+    assert str(caught.value).partition(": ")[2].startswith("not a file of a network; expected a name")
+    assert str(caught.value).endswith(f".safetensors file{hint}")
+
+
 def test_half_a_pair_and_weights_of_an_archive_are_refused(files: Path, tmp_path: Path) -> None:
     """The error names the file that is missing."""
     shutil.copy(files / "net.cfg", tmp_path / "alone.cfg")

@@ -117,3 +117,22 @@ def test_a_dataset_without_boxes_is_refused(here: Path, capsys: pytest.CaptureFi
 
     assert cli.run(["anchors", "--gt", ".", "--format", "yolo"]) == 2
     assert capsys.readouterr().err == "yolodsc: .: no object in the labels of 1 images\n"
+
+
+def test_training_images_of_a_data_file_count_as_in_calc_anchors(labelled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Unless `--set valid` is given, or the file has none; another list is an error."""
+    (labelled / "valid.txt").write_text("l0.png\n")
+    (labelled / "obj.names").write_text("cat\ndog\n")
+    (labelled / "obj.data").write_text("classes = 2\ntrain = list.txt\nvalid = valid.txt\nnames = obj.names\n")
+    (labelled / "scored.data").write_text("classes = 2\nvalid = valid.txt\nnames = obj.names\n")
+    words = ["anchors", "--count", "2", "--data"]
+
+    for arguments in (["obj.data"], ["obj.data", "--set", "valid"], ["obj.data", "--set", "train"], ["scored.data"]):
+        assert cli.run([*words, *arguments]) == 0
+    boxes = [line.split("; ")[1].split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("average IoU")]
+    assert boxes == ["8", "2", "8", "2"]
+    assert cli.run([*words, "scored.data", "--set", "train"]) == 2
+    assert cli.run([*words, "obj.data", "--set", "test"]) == 2
+    errors = capsys.readouterr().err.splitlines()
+    assert errors[0] == "yolodsc: scored.data: no train=; expected the path of a list of images"
+    assert errors[1] == "yolodsc: obj.data: no list test; expected one of valid, train"

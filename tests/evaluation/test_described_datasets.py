@@ -8,6 +8,7 @@ import pytest
 
 from tests.test_datasets import annotation, thing
 from yolodsc.cli import run
+from yolodsc.cli.ground_truth import GroundTruthOptions
 from yolodsc.errors import DatasetError
 from yolodsc.evaluation.datasets.dataset import Dataset, InputReport
 from yolodsc.evaluation.datasets.formats import Format, read_dataset, read_ground_truth, require_objects
@@ -77,6 +78,19 @@ def test_a_data_file_without_valid_is_an_error(darknet: Path) -> None:
     darknet.write_text(text.replace("data/test.txt", "data/nothing.txt"))
     with pytest.raises(DatasetError, match=r"obj\.data: valid=data/nothing\.txt: no such file"):
         read(darknet)
+
+
+def test_the_training_images_of_a_data_file_can_be_selected(darknet: Path) -> None:
+    """With `--set train`; difficult= belongs to the images of valid=."""
+    (darknet.parent / "train.txt").write_text((darknet.parent / "test.txt").read_text().splitlines()[0] + "\n")
+    darknet.write_text(darknet.read_text() + "difficult = nothing.txt\n")
+
+    dataset, notes = read(darknet, "train")
+
+    assert dataset.ids == ("a",)
+    assert notes == []
+    assert GroundTruthOptions(data=darknet).difficult_treatment == "list"
+    assert GroundTruthOptions(data=darknet, image_set="train").difficult_treatment == "drop"
 
 
 def test_evaluate_scores_a_data_file_as_detector_map(darknet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

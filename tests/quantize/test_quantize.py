@@ -133,8 +133,11 @@ def test_the_command_writes_a_network_that_detect_runs_in_int8(
 
     assert run([*command, "--report", str(out / "report")]) == 0
 
-    printed = capsys.readouterr().out
-    assert "Detections that agree" in printed
+    printed = capsys.readouterr()
+    assert printed.out.startswith("layer  precision  MMAC")
+    assert "\ndetections that agree (F1" in printed.out
+    stem = out / "tiny-int8"
+    assert printed.err.endswith(f"wrote {stem}.cfg, .weights, .names and .quant.npz, report to {out / 'report'}/\n")
     assert {path.name for path in out.iterdir()} == {f"tiny-int8.{e}" for e in ("cfg", "weights", "names", "quant.npz")} | {
         "report"
     }

@@ -32,7 +32,7 @@ DEFAULT_COUNT, DEFAULT_SIZE = 9, "416"
 def anchors(
     *,
     ground_truth: GroundTruthOptions,
-    network: options.NetworkOptions,
+    network: options.ComparedNetworkOptions,
     count: Annotated[
         int | None, typer.Option(min=1, max=1000, metavar="K", help="Number of anchors.", show_default="the network's, or 9")
     ] = None,
@@ -55,7 +55,7 @@ def anchors(
     head = _head(network, size)
     width, height = parse_size(size or (head[0] if head else DEFAULT_SIZE))
     report = InputReport()
-    dataset = ground_truth.read(report)
+    dataset = ground_truth.for_training.read(report)
     sizes = box_sizes(dataset, width=width, height=height, letterbox=letterbox)
     found = fit_anchors(sizes, count or (len(head[1]) if head else DEFAULT_COUNT), seed=seed)
     own = measured_anchors(head[1], sizes) if head else None

@@ -52,10 +52,13 @@ def audit(
     *,
     ground_truth: GroundTruthOptions,
     detections: Annotated[
-        Path | None, typer.Option(metavar="DIR|F", help="Use these detections instead of running a network.")
+        Path | None,
+        typer.Option(metavar="DIR|F", help="Use these detections instead of running a network.", rich_help_panel="Detection"),
     ] = None,
     network: options.NetworkOptions,
-    thresh: Annotated[float, typer.Option(min=0.0, max=1.0, help="Smallest score of detections that are used.")] = AUDIT_THRESH,
+    thresh: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Smallest score of detections that are used.", rich_help_panel="Detection")
+    ] = AUDIT_THRESH,
     detection: options.DetectionOptions,
     loading: options.LoadingOptions,
     running: options.RunningOptions,

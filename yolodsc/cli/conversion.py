@@ -23,9 +23,11 @@ class PlainHelp:
     """A command whose ``--help`` is False where it is not given, which takes no conversion; None would be converted."""
 
     def get_help_option(self, ctx: Any) -> Any:
-        """The option ``--help``."""
+        """The option ``--help``; its spellings come from a set, whose order differs from run to run."""
         base: Any = super()
         option = base.get_help_option(ctx)
+        if option is not None:
+            option.opts.sort(key=len)
         if option is not None and not isinstance(option.process_value, partial):
             option.process_value = partial(_flag, option.process_value)
         return option

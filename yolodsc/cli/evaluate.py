@@ -154,14 +154,18 @@ def evaluate(
     ground_truth: GroundTruthOptions,
     scoring: ScoringOptions,
     network: options.NetworkOptions,
-    thresh: Annotated[float, typer.Option(min=0.0, max=1.0, help="Smallest score of detections that are scored.")] = MAP_THRESH,
+    thresh: Annotated[
+        float,
+        typer.Option(min=0.0, max=1.0, help="Smallest score of detections that are scored.", rich_help_panel="Detection"),
+    ] = MAP_THRESH,
     detection: options.DetectionOptions,
     loading: options.LoadingOptions,
     running: options.RunningOptions,
     output: ReportOptions,
     journal: JournalOptions,
     compare: Annotated[
-        tuple[Path, Path] | None, typer.Option(metavar="A B", help="Compare two files that --json has written.")
+        tuple[Path, Path] | None,
+        typer.Option(metavar="A B", help="Compare two files that --json has written.", rich_help_panel="Scoring"),
     ] = None,
     quiet: options.Quiet = False,
 ) -> int:

@@ -1,9 +1,10 @@
 """Options that name the ground truth of an evaluation."""
 
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal, Self, cast
 
 import typer
+from msgspec.structs import replace
 
 from yolodsc.cli.options import ClassOptions, NamesFile
 from yolodsc.darknet import read_data_names, read_names
@@ -15,6 +16,7 @@ from yolodsc.evaluation import (
     Format,
     FormatName,
     InputReport,
+    has_training_list,
     image_set_file,
     lists_difficult,
     mark_difficult,
@@ -48,7 +50,12 @@ class GroundTruthOptions(Value, kw_only=True):
     voc: Annotated[Path | None, typer.Option(metavar="DIR", help="VOC tree, such as VOCdevkit/VOC2007.")] = None
     image_set: Annotated[
         str | None,
-        typer.Option("--set", metavar="NAME|F", help="Image set or split, or file of image ids.", show_default="test; YAML: val"),
+        typer.Option(
+            "--set",
+            metavar="NAME|F",
+            help="Image set or split, or file of image ids.",
+            show_default="test; YAML: val; .data: valid",
+        ),
     ] = None
     gt: Annotated[Path | None, typer.Option(metavar="DIR|F", help="Ground truth in the format that --format names.")] = None
     form: Annotated[
@@ -109,7 +116,7 @@ class GroundTruthOptions(Value, kw_only=True):
         if self.difficult is not None:
             return "drop" if self.difficult == "drop" else "list"
         data = self._darknet_data if self._described else None
-        return "list" if data is not None and lists_difficult(data) else "drop"
+        return "list" if data is not None and self.image_set != "train" and lists_difficult(data) else "drop"
 
     @property
     def difficult_list(self) -> Path | None:
@@ -145,6 +152,12 @@ class GroundTruthOptions(Value, kw_only=True):
         if self.voc is not None:
             read_set(self.voc, self.chosen)
         self.known_names()
+
+    @property
+    def for_training(self) -> Self:
+        """The same with the images of ``train=`` of a ``.data`` file, if it has some and no set is selected."""
+        data = self._darknet_data if self._described and self.image_set is None else None
+        return replace(self, image_set="train") if data is not None and has_training_list(data) else self
 
     def read(self, report: InputReport, *, network_names: tuple[str, ...] = ()) -> Dataset:
         """Ground truth with at least one object; ``network_names`` are the names of class numbers if the dataset has none."""

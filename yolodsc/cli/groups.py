@@ -8,6 +8,7 @@ from typing import Annotated, Any, get_args, get_type_hints
 
 GROUP_TITLES = {
     "NetworkOptions": "Network",
+    "ComparedNetworkOptions": "Network",
     "ClassOptions": "Network",
     "LoadingOptions": "Network",
     "SubjectOptions": "Network",
@@ -22,6 +23,7 @@ GROUP_TITLES = {
     "GroundTruthOptions": "Ground truth",
     "ScoringOptions": "Scoring",
     "MethodOptions": "Method",
+    "PrecisionOptions": "Method",
     "StartOptions": "Networks and images",
     "OptimizerOptions": "Optimizer",
     "LossOptions": "Loss",

@@ -135,6 +135,19 @@ class NetworkOptions(Value, kw_only=True):
         return any(option is not None for option in (self.model, self.cfg, self.weights))
 
 
+class ComparedNetworkOptions(NetworkOptions, kw_only=True):
+    """Options that name a network of which there need not be one."""
+
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NETWORK",
+            help="Network whose anchors are compared: a shipped name, a directory, or a .cfg, .weights, .npz or .safetensors file.",
+            show_default="none",
+        ),
+    ] = None
+
+
 class ClassOptions(Value, kw_only=True):
     """Options that name a list of class names."""
 

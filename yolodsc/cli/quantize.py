@@ -9,11 +9,12 @@ from yolodsc.cli import options
 from yolodsc.cli.network_files import class_list, model_files
 from yolodsc.cli.outputs import ensure_directory_possible, ensure_writable, save_network
 from yolodsc.cli.progress import fitting_progress
-from yolodsc.cli.terminal import say
+from yolodsc.cli.tables.quantization import quantization_lines
+from yolodsc.cli.terminal import note, say
 from yolodsc.decompose import read_images
 from yolodsc.detection import image_paths, read_network
 from yolodsc.precision import write_quantization
-from yolodsc.quantize import QuantizeSettings, quantization_markdown, quantized_cost, write_quantization_report
+from yolodsc.quantize import QuantizeSettings, quantized_cost, write_quantization_report
 from yolodsc.quantize import quantize as quantize_network
 from yolodsc.values import Value
 
@@ -23,7 +24,11 @@ class PrecisionOptions(Value, kw_only=True):
 
     keep_agreement: Annotated[
         float,
-        typer.Option(metavar="F1", help="Agreement (F1) with the detections in float32 for which sensitive layers run in bf16."),
+        typer.Option(
+            metavar="F1",
+            help="Agreement (F1) with the detections in float32 for which sensitive layers run in bf16, "
+            "at most half of the multiplications.",
+        ),
     ] = 0.99
     budget_ms: Annotated[
         float | None,
@@ -80,5 +85,7 @@ def quantize(
     if report_to is not None:
         write_quantization_report(report_to, result, cost)
     if not quiet:
-        say(*quantization_markdown(result, cost).rstrip("\n").split("\n"))
+        say(*quantization_lines(result, cost))
+        reported = f", report to {report_to}/" if report_to is not None else ""
+        note(f"wrote {out / stem}.cfg, .weights{', .names' if files.names else ''} and .quant.npz{reported}")
     return 0

@@ -144,6 +144,9 @@ def _unknown(model: str) -> str:
     """Why a model that names nothing is refused."""
     from difflib import get_close_matches
 
+    if is_file(Path(model)):
+        written = "; .onnx files are written, not read" if Path(model).suffix.lower() == ".onnx" else ""
+        return f"not a file of a network; {_EXPECTED}{written}"
     names = bundled_models()
     near = get_close_matches(model, names, n=1)
     hint = f"; did you mean {near[0]}?" if near else ""

@@ -49,6 +49,9 @@ class ImageResult(Value, eq=False):
     error: YolodscError | None = None
     stages: StageSeconds = StageSeconds()
 
+    def __repr__(self) -> str:
+        return f"ImageResult({self.error or self.detections})"
+
     @property
     def seconds(self) -> float:
         """Time of the network and of everything after it, without reading."""

@@ -17,6 +17,7 @@ from .datasets.coco_json import load_json as load_json
 from .datasets.comp4 import write_comp4 as write_comp4
 from .datasets.dataset import Dataset as Dataset
 from .datasets.dataset import InputReport as InputReport
+from .datasets.described import has_training_list as has_training_list
 from .datasets.described import lists_difficult as lists_difficult
 from .datasets.described import yaml_names as yaml_names
 from .datasets.formats import YAML as YAML

@@ -152,7 +152,21 @@ def path_of(image: Any) -> str | None:
 
 
 def named_entries(images: Iterable[Any], *, bgr: bool) -> Iterator[str]:
-    """Paths of a pipeline: those of files as they are, all other images as `InMemory`; arrays of four axes are batches."""
+    """Paths of a pipeline: those of files as they are, all other images as `InMemory`; arrays of four axes are batches.
+
+    A single image is refused: iteration would take the characters of a path, or the rows of an array, as images.
+    """
+    if isinstance(images, str | bytes | PathLike) or _is_image_array(images):
+        raise ImageError("images: one image or folder; expected several images, such as a list of paths")
+    return _entries(images, bgr=bgr)
+
+
+def _is_image_array(images: Any) -> bool:
+    """Whether it is an array (H, W, 1), (H, W, 3) or (H, W, 4)."""
+    return isinstance(images, np.ndarray) and images.ndim == 3 and images.shape[2] in (1, 3, 4)
+
+
+def _entries(images: Iterable[Any], *, bgr: bool) -> Iterator[str]:
     number = 0
     for one in images:
         batch = one if getattr(one, "ndim", 0) == 4 else (one,)

@@ -17,6 +17,8 @@ from yolodsc.schemas import Index, Text, checked
 
 SPLITS = ("val", "valid", "validation", "test", "train")
 """Names of splits; the first that a dataset has is evaluated unless another one is selected."""
+DARKNET_LISTS = ("valid", "train")
+"""Entries of a ``.data`` file that name lists of images; the first is evaluated unless the other one is selected."""
 _ENDINGS = {*IMAGES, ".webp"}
 
 
@@ -46,15 +48,21 @@ class UltralyticsYaml(Struct, frozen=True, kw_only=True):
         return tuple(names[number] for number in range(len(names)))
 
 
-def read_darknet_data(path: Path, report: InputReport, *, names: Sequence[str] = ()) -> Dataset:
-    """What ``detector map`` scores: the images of ``valid=`` with their label files, and the objects of ``difficult=``."""
+def read_darknet_data(path: Path, report: InputReport, *, chosen: str | None = None, names: Sequence[str] = ()) -> Dataset:
+    """What ``detector map`` scores: the images of ``valid=`` with their label files, and the objects of ``difficult=``.
+
+    ``chosen="train"`` reads the images of ``train=`` instead; ``difficult=`` describes those of ``valid=`` only.
+    """
+    key = "valid" if chosen in (None, "val") else chosen
+    if key not in DARKNET_LISTS:
+        raise DatasetError(f"{path}: no list {chosen}; expected one of {', '.join(DARKNET_LISTS)}")
     options = read_data(path)
-    if "valid" not in options:
-        raise DatasetError(f"{path}: no valid=; expected the path of a list of images")
+    if key not in options:
+        raise DatasetError(f"{path}: no {key}=; expected the path of a list of images")
     listed = options.get("names") or options.get("labels")
     known = tuple(names) or (read_names(_named_in(path, listed, "names")) if listed else ())
-    dataset = read_labelled(listed_images(_named_in(path, options["valid"], "valid")), "yolo", report, names=known)
-    if "difficult" not in options:
+    dataset = read_labelled(listed_images(_named_in(path, options[key], key)), "yolo", report, names=known)
+    if key != "valid" or "difficult" not in options:
         return dataset
     return mark_difficult(dataset, _named_in(path, options["difficult"], "difficult"), report)
 
@@ -65,6 +73,11 @@ def _named_in(path: Path, given: str, key: str) -> Path:
     if found is None:
         raise DatasetError(f"{path}: {key}={given}: no such file")
     return found
+
+
+def has_training_list(path: Path) -> bool:
+    """Whether a ``.data`` file names a list of training images."""
+    return "train" in read_data(path)
 
 
 def lists_difficult(path: Path) -> bool:

@@ -88,13 +88,14 @@ def read_dataset(path: Path, form: Format, report: InputReport, *, chosen: str |
     ending = path.suffix.lower()
     if ending in YAML:
         return read_yaml(path, report, chosen=chosen, names=form.names)
+    if ending not in (".json", ".txt"):
+        return read_darknet_data(path, report, chosen=chosen, names=form.names)
     if chosen is not None:
-        raise DatasetError(f"{path}: has no sets to select {chosen} from; expected a VOC tree, a YAML file or a tree of splits")
+        expected = "a VOC tree, a .data or YAML file, or a tree of splits"
+        raise DatasetError(f"{path}: has no sets to select {chosen} from; expected {expected}")
     if ending == ".json":
         return read_coco(path, report, images=form.images)
-    if ending == ".txt":
-        return read_folder(path, "yolo", report, names=form.names)
-    return read_darknet_data(path, report, names=form.names)
+    return read_folder(path, "yolo", report, names=form.names)
 
 
 def _read_folder_of(folder: Path, form: Format, report: InputReport, chosen: str | None) -> Dataset:
