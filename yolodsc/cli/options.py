@@ -91,7 +91,7 @@ DecoderName = Annotated[
     typer.Option(
         "--decoder",
         metavar="D",
-        help="JPEG decoder: darknet (the pixels of Darknet), fast (libjpeg-turbo) or auto (as the profile says).",
+        help="JPEG decoder: darknet (the pixels of Darknet), fast (libjpeg-turbo) or auto (as profile and precision say).",
     ),
 ]
 Exif = Annotated[

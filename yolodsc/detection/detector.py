@@ -48,7 +48,7 @@ class Detector:
         Turn images as their EXIF orientation says; by default as the profile does.
     decoder
         JPEG decoder: ``darknet`` gives the pixels of stb_image, which Darknet uses, and therefore Darknet's boxes; ``fast`` is
-        libjpeg-turbo; ``auto`` is ``darknet`` for the profiles ``alexeyab`` and ``pjreddie``, ``fast`` for ``opencv``. Files that
+        libjpeg-turbo; ``auto`` is ``darknet`` for the profiles ``alexeyab`` and ``pjreddie`` in float32, else ``fast``. Files that
         the ``darknet`` decoder does not support are read by the other one.
     threads
         Threads for one image; limited to the cores that the process may use. By default all cores for a call, one for `many`; with
@@ -101,13 +101,13 @@ class Detector:
         self.thresh = profile.thresh if thresh is None else thresh
         self.nms_thresh = profile.nms_thresh if nms_thresh is None else nms_thresh
         self.classes = None if classes is None else class_numbers(self.names, classes)
-        self.bgr = bgr
+        self.bgr, self.precision = bgr, engine.resolved_precision(precision, quantization)
         self.tiling = tiling_of(tiles, tile_overlap)
         self.reader = ImageInputReader(
             network=network,
             geometry=geometry or default_geometry(network),
             exif=profile.exif if exif is None else exif,
-            decoder=chosen_decoder(network, decoder),
+            decoder=chosen_decoder(network, decoder, precision=self.precision),
             progress=progress,
         )
         self.decoding = HeadDecoding(network)
@@ -115,8 +115,7 @@ class Detector:
         self._runners = DetectorRunners(
             partial(engine.compile, network, outputs=self.decoding.outputs, **running), threads, streams
         )
-        self.runner, self.streams = self._runners.one, self._runners.streams
-        self.threads = self.runner.threads
+        self.runner, self.streams, self.threads = self._runners.one, self._runners.streams, self._runners.one.threads
 
     @classmethod
     def from_files(

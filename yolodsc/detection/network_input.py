@@ -124,10 +124,11 @@ def default_geometry(network: Network) -> Geometry:
     return network.profile.geometry
 
 
-def chosen_decoder(network: Network, decoder: str) -> Decoder:
+def chosen_decoder(network: Network, decoder: str, *, precision: str = "f32") -> Decoder:
     """Return the JPEG decoder for ``darknet``, ``fast`` or ``auto``.
 
-    ``auto`` is the decoder of the profile's program: ``darknet`` for ``alexeyab`` and ``pjreddie``, ``fast`` for ``opencv``.
+    ``auto`` is the decoder of the profile's program: ``darknet`` for ``alexeyab`` and ``pjreddie``, ``fast`` for ``opencv``. It is
+    ``fast`` in bf16 and int8, whose boxes are not Darknet's to the bit anyway.
 
     Raises
     ------
@@ -135,7 +136,7 @@ def chosen_decoder(network: Network, decoder: str) -> Decoder:
         The decoder is unknown.
     """
     if decoder == "auto":
-        return "darknet" if network.profile.resize == "darknet" else "fast"
+        return "darknet" if network.profile.resize == "darknet" and precision == "f32" else "fast"
     for known in DECODERS:
         if decoder == known:
             return known

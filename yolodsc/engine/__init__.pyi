@@ -1,4 +1,5 @@
 from .compilation import compile as compile
+from .compilation import resolved_precision as resolved_precision
 from .fastdsc.piecewise_linear import add_bias_and_activate as add_bias_and_activate
 from .fastdsc.runner import FastDscRunner as FastDscRunner
 from .plan.arena import shared_offsets as shared_offsets

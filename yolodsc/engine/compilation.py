@@ -75,12 +75,9 @@ def _streamed(first: "FusedRunner | FastDscRunner", streams: int) -> Runner:
 
 def _chosen_precision(network: Network, precision: str, quantization: "Quantization | None") -> "Precision":
     """The precision of an option, which is validated together with the quantization."""
-    if precision == "f32":
-        return "f32"
-    if precision not in ("bf16", "int8", "auto"):
-        raise OptionError(f"precision={precision}: expected f32, bf16, int8 or auto", parameter="precision")
-    if precision == "bf16" or (precision == "auto" and quantization is None):
-        return "bf16"
+    chosen = resolved_precision(precision, quantization)
+    if chosen != "int8":
+        return chosen
     if quantization is None:
         raise OptionError(
             f"precision=int8: {network.cfg.file} has no quantization; expected one made by yolodsc quantize", parameter="precision"
@@ -89,6 +86,22 @@ def _chosen_precision(network: Network, precision: str, quantization: "Quantizat
 
     check_quantization(network, quantization)
     return "int8"
+
+
+def resolved_precision(precision: str, quantization: "Quantization | None") -> "Precision":
+    """Return the precision of an option: ``auto`` is ``int8`` with a quantization, else ``bf16``.
+
+    Raises
+    ------
+    OptionError
+        The precision is unknown.
+    """
+    if precision == "auto":
+        return "bf16" if quantization is None else "int8"
+    known: dict[str, Precision] = {"f32": "f32", "bf16": "bf16", "int8": "int8"}
+    if precision in known:
+        return known[precision]
+    raise OptionError(f"precision={precision}: expected f32, bf16, int8 or auto", parameter="precision")
 
 
 def _fused(

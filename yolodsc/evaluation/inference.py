@@ -104,6 +104,7 @@ def inference_settings(detector: Detector, dataset: Dataset, *, cfg: Path, weigh
         "geometry": detector.reader.geometry,
         "exif": detector.reader.exif,
         "decoder": detector.reader.decoder,
+        "precision": detector.precision,
         "tiles": None if detector.tiling is None else str(detector.tiling),
         "origin": dataset.origin,
     }

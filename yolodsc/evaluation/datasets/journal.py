@@ -89,7 +89,7 @@ def resume_journal(path: Path, settings: Mapping[str, Any]) -> Sequence[ImageDet
     journal = read_journal(path) if exists(path) else None
     if journal is None:
         return ()
-    earlier = {"decoder": _decoder_of(journal.settings), **journal.settings}
+    earlier = {"decoder": _decoder_of(journal.settings), "precision": "f32", **journal.settings}
     for key, expected in settings.items():
         found = earlier.get(key)
         if found != expected:
