@@ -90,4 +90,4 @@ class MissingExtraError(YolodscError):
     def __init__(self, extra: str, *, needed_for: str) -> None:
         library = EXTRAS[extra]
         name = library.partition(">")[0]
-        super().__init__(f"{needed_for} needs {name}, which is not installed: pip install '{library}'")
+        super().__init__(f"{needed_for} needs {name}, which is not installed: pip install '{library}' (extra {extra})")

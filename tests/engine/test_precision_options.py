@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,11 @@ import pytest
 from tests.conftest import GOLDEN
 from tests.networks import image, network
 from yolodsc import cli, engine
+from yolodsc.engine import select_backend
 from yolodsc.errors import OptionError
 from yolodsc.jit import permitted, select_isa
 from yolodsc.network import Network
-from yolodsc.precision import minmax_quantization, write_quantization
+from yolodsc.precision import minmax_quantization, read_quantization, write_quantization
 
 STEM = GOLDEN / "micro/yolo-v4"
 
@@ -116,3 +118,22 @@ with engine.compile(made, precision="bf16", threads=2) as runner:
     done = subprocess.run([sys.executable, "-c", script], check=False, cwd=Path(__file__).parents[2])
 
     assert done.returncode == 0
+
+
+def test_without_instructions_for_int8_the_network_runs_in_float32(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The float32 weights give the numbers of ``f32``."""
+    made = Network.load(model / "net.cfg", model / "net.weights")
+    isa = select_isa()
+    if isa is None:
+        pytest.skip("kernels cannot be compiled here")
+    backend = replace(select_backend(None), isa=replace(isa, int8=(), bf16=()))
+    monkeypatch.setattr("yolodsc.engine.selection.select_backend", lambda _: backend)
+    x = np.abs(image(made)) / 4
+
+    with engine.compile(made, precision="int8", quantization=read_quantization(model / "net.quant.npz", made)) as runner:
+        found = runner(x)
+    with engine.compile(made) as runner:
+        expected = runner(x)
+
+    for index, output in expected.items():
+        np.testing.assert_array_equal(found[index], output)

@@ -52,6 +52,7 @@ convolutional filters=36 size=1 activation=linear
 sam from=-1
 avgpool
 scale_channels from=-3
+shift_channels from=-2
 crop crop_height=8 crop_width=8
 local filters=24 size=3 stride=1 pad=1 activation=logistic
 connected output=1201 activation=leaky

@@ -123,7 +123,7 @@ def test_any_damaged_byte_of_an_archive_is_at_most_one_line(
         path.write_bytes(whole[:place] + bytes([whole[place] ^ int(random.integers(1, 256))]) + whole[place + 1 :])
         capsys.readouterr()
         status = run(["convert", str(path), str(tmp_path / "new.cfg"), "--force"])
-        assert (status, capsys.readouterr().err.count("\n")) in {(0, 0), (2, 1)}
+        assert (status, capsys.readouterr().err.count("\n")) in {(0, 1), (2, 1)}
 
 
 NAMES = [f"layer_0.{name}" for name in ("biases", "scales", "rolling_mean", "rolling_variance")]

@@ -94,7 +94,7 @@ def test_networks_of_one_channel_read_the_grey_of_frames(tmp_path: Path, shared:
 def test_any_object_like_a_capture_can_be_a_source() -> None:
     """Grey, BGR and BGRA frames become RGB; it is released at the end."""
     bgr = frames(1)[0]
-    capture = FakeCapture([bgr, np.dstack([bgr, bgr[..., :1]]), bgr[..., 0]])
+    capture = FakeCapture([bgr, np.dstack([bgr, bgr[..., :1]]), bgr[..., 0]], pause=0.5)
     detect = detector()
 
     images = [image for image, _ in detect.stream(capture, report=lambda line: None)]

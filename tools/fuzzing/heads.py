@@ -98,7 +98,7 @@ def detections(data: bytes) -> None:
     folder = scratch.folder("outputs")
     for writer in (
         CropWriter(folder),
-        TxtWriter(folder),
+        TxtWriter(folder, overwrite=True),
         JsonWriter(folder / "all.json"),
         CsvWriter(folder / "all.csv"),
     ):

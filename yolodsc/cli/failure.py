@@ -5,10 +5,12 @@ An exception that neither input nor the system can cause is a defect of the prog
 
 import errno
 import os
+import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import TextIO
 
 import typer
 
@@ -83,10 +85,19 @@ def _of_system(error: OSError) -> str:
         flush()
     except YolodscError as of_output:
         return str(of_output)
-    if error.errno in FULL:
+    if error.errno in FULL or (error.errno == errno.EBADF and not _writable(sys.stdout)):
         give_up_output()
         return f"standard output: cannot be written: {error.strerror}"
     return f"{error.strerror}" if error.errno in (errno.EMFILE, errno.ENFILE) else ""
+
+
+def _writable(stream: TextIO) -> bool:
+    """Whether a standard stream can be written to: `streams.prepare` opens a closed one in the wrong direction."""
+    try:
+        os.write(stream.fileno(), b"")
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -41,7 +41,8 @@ def compile(  # noqa: A001
         Called with (done, total) while kernels are compiled that are not in the cache.
     precision
         ``f32``; ``bf16``: products of bf16 that are summed in float32, where the processor has instructions for them; ``int8``:
-        what ``quantization`` says; ``auto``: int8 with a quantization, else bf16. FastDSC computes in float32.
+        what ``quantization`` says; ``auto``: int8 with a quantization, else bf16. FastDSC computes in float32, and so do processors
+        without instructions for the precision.
     quantization
         Made by ``yolodsc quantize``.
 
@@ -60,6 +61,8 @@ def compile(  # noqa: A001
     chosen = _chosen_precision(network, precision, quantization)
     threads, streams = capped_at_cores(threads, streams)
     if selected := select_backend(isa).isa:
+        if chosen == "int8" and not selected.int8:  # the float32 weights of the network serve
+            chosen = "f32"
         return _streamed(_fused(network, threads, outputs, selected, progress, chosen, quantization), streams)
     return _streamed(_fastdsc(network, threads, outputs), streams)
 
