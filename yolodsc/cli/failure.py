@@ -8,6 +8,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator
+from io import UnsupportedOperation
 from pathlib import Path
 from types import TracebackType
 from typing import TextIO
@@ -95,6 +96,8 @@ def _writable(stream: TextIO) -> bool:
     """Whether a standard stream can be written to: `streams.prepare` opens a closed one in the wrong direction."""
     try:
         os.write(stream.fileno(), b"")
+    except UnsupportedOperation:  # a stream in memory
+        return True
     except (OSError, ValueError):
         return False
     return True

@@ -41,8 +41,7 @@ def compile(  # noqa: A001
         Called with (done, total) while kernels are compiled that are not in the cache.
     precision
         ``f32``; ``bf16``: products of bf16 that are summed in float32, where the processor has instructions for them; ``int8``:
-        what ``quantization`` says; ``auto``: int8 with a quantization, else bf16. FastDSC computes in float32, and so do processors
-        without instructions for the precision.
+        what ``quantization`` says; ``auto``: int8 with a quantization, else bf16. FastDSC and other processors compute in float32.
     quantization
         Made by ``yolodsc quantize``.
 
