@@ -232,6 +232,7 @@ def test_a_format_that_this_pillow_lacks_is_unknown(tmp_path: Path, monkeypatch:
         read_image(tmp_path / "a.avif")
 
 
+@pytest.mark.slow
 def test_no_memory_stays_no_memory(tmp_path: Path) -> None:
     """A lack of memory is no damage of the image: it is raised as it is."""
     Image.new("1", (11_500, 11_500)).save(tmp_path / "a.png")

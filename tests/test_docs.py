@@ -114,6 +114,7 @@ def test_modules_that_are_named_alone_exist(page: Path) -> None:
     assert named <= modules
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_commands_and_their_options_exist(page: Path, help_text: Any) -> None:
     """``yolodsc X --help`` lists every option that a page uses with X."""

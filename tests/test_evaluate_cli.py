@@ -196,6 +196,7 @@ def test_a_image_that_cannot_be_read_is_reported_and_the_rest_is_scored(
     assert "no such image (1 of 5 are missing)" in said
 
 
+@pytest.mark.slow
 def test_csv_and_plots_are_written(tree: Path, tmp_path: Path) -> None:
     """A line a rule and class; curves by the first rule."""
     pytest.importorskip("matplotlib")
@@ -266,6 +267,7 @@ def test_a_network_of_other_classes_is_told(tree: Path, tmp_path: Path, capsys: 
     assert said[1] == "yolodsc: the network does not know 1: never found"
 
 
+@pytest.mark.slow
 def test_class_names_may_be_anything(tree: Path, tmp_path: Path) -> None:
     """Blanks, slashes, formulas, other scripts: in tables, files of detections, curves."""
     pytest.importorskip("matplotlib")

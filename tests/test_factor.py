@@ -91,6 +91,7 @@ def test_alternating_is_no_worse_than_algorithm_2(seed: int) -> None:
     assert gram.error(als.alternate(gram, two).dense()) <= gram.error(two.dense())
 
 
+@pytest.mark.slow
 @given(seeds)
 def test_alternating_beats_algorithm_2_on_fresh_patches(seed: int) -> None:
     """The gain is not over-fitting: it holds on samples that the fit has not seen."""
@@ -103,6 +104,7 @@ def test_alternating_beats_algorithm_2_on_fresh_patches(seed: int) -> None:
     assert held_back.error(als.alternate(gram, two).dense()) < held_back.error(two.dense())
 
 
+@pytest.mark.slow
 @given(seeds)
 def test_error_never_grows_with_rank(seed: int) -> None:
     """More filters a channel never fit worse."""
@@ -119,6 +121,7 @@ def als_error(gram: Gram, W: Matrix, rank: int) -> float:
     return gram.error(als.fit(W, gram, rank=rank).dense())
 
 
+@pytest.mark.slow
 @given(seeds)
 def test_error_never_grows_with_components(seed: int) -> None:
     """A fit with more components that starts from one with fewer is no worse."""
@@ -194,6 +197,7 @@ def test_gradients_match_differences(seed: int) -> None:
         assert found == pytest.approx(expected, rel=1e-4, abs=1e-4)
 
 
+@pytest.mark.slow
 @given(seeds)
 def test_balancing_keeps_the_product(seed: int) -> None:
     """Norms move between factors; the dense weights stay."""

@@ -19,6 +19,7 @@ PRINTED = {"reorg3d": "reorg"}
 pytestmark = pytest.mark.skipif(not CFGS, reason=f"needs the reference material in {SHARED}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", CFGS, ids=lambda path: path.stem)
 def test_layer_table_equals_darknets(path: Path) -> None:
     """Type, shape, outputs and BFLOPs of every layer; recurrent layers and missing class trees are refused by name."""

@@ -119,6 +119,7 @@ def test_every_comma_of_a_route_counts(name: str) -> None:
     assert any("every comma" in note for note in network.notes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("executor", EXECUTORS)
 @pytest.mark.parametrize("name", WITH_BOXES)
 def test_boxes_equal_darknets(name: str, executor: str) -> None:

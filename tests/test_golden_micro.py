@@ -67,6 +67,7 @@ def test_every_layer_equals_darknet(name: str, execute: Execute) -> None:
         assert error < 1e-5, f"layer {index} [{network.layers[index].type}]"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("execute", [on_reference, on_engine])
 @pytest.mark.parametrize("nms", [0, 1])
 @pytest.mark.parametrize("letter", [0, 1])

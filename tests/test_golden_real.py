@@ -15,6 +15,7 @@ from yolodsc.network.network import Network
 CASES = sorted(path.stem for path in (SHARED / "data/golden/real").glob("*.npz"))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not CASES, reason=f"needs the reference material in {SHARED}")
 @pytest.mark.parametrize("case", CASES or ["none"])
 def test_heads_and_boxes_equal_darknets(case: str, shared: Path) -> None:
@@ -37,6 +38,7 @@ def test_heads_and_boxes_equal_darknets(case: str, shared: Path) -> None:
     same_boxes(detector(image), golden["detections"], tolerance=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not CASES, reason=f"needs the reference material in {SHARED}")
 @pytest.mark.parametrize("model", sorted({case.split("__")[0] for case in CASES}) or ["none"])
 def test_every_layer_of_the_reference_has_darknets_statistics(model: str, shared: Path) -> None:

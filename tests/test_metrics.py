@@ -92,6 +92,7 @@ def naive_ap(name, objects, found, class_id):
     return ap
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BEST)
 @given(case=cases())
 def test_every_rule_equals_its_loop(name, case):
@@ -141,6 +142,7 @@ def test_coco_equals_pycocotools(case):
     np.testing.assert_allclose(list(figures.values()), run.stats, atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RULES)
 @given(case=cases())
 def test_ap_survives_monotone_scores_and_order_of_images(name, case):

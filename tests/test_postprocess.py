@@ -80,6 +80,7 @@ def random_maps(detect: Detector, seed: int, *, scale: float = 3.0) -> dict[int,
     return maps
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("isa", [None, "none"])
 @pytest.mark.parametrize("name", HEADS)
 @pytest.mark.parametrize("placement", [Placement(), LETTERBOX], ids=["stretched", "letterboxed"])

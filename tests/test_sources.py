@@ -62,6 +62,7 @@ def test_what_is_no_list_is_an_error_when_its_turn_comes(text: str, tmp_path: Pa
             list(paths)
 
 
+@pytest.mark.slow
 def test_a_million_paths_are_not_looked_at_where_nothing_would_be_overwritten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

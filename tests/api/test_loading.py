@@ -57,6 +57,7 @@ def classifier_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["net.cfg", "net.weights", "net.npz", "net.safetensors", "pair", "archive"])
 def test_networks_load_from_every_file(model: str, files: Path, path: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A pair by either file, archives, directories of either; the command line takes the same."""

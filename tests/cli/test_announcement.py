@@ -20,6 +20,7 @@ def observed() -> None:
     observe_compilation(None)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("observed")
 def test_a_long_compilation_is_announced_while_it_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
     """Once a process."""
@@ -31,6 +32,7 @@ def test_a_long_compilation_is_announced_while_it_goes_on(capsys: pytest.Capture
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("observed")
 def test_short_compilations_add_up(capsys: pytest.CaptureFixture[str]) -> None:
     """None of them takes a second."""

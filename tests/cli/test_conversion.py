@@ -61,6 +61,7 @@ def test_unknown_declarations_are_left_to_typer() -> None:
     assert not [one for one in command.params if hasattr(one.process_value, "args")]
 
 
+@pytest.mark.slow
 def test_detect_starts_without_pydantic(shared: Path) -> None:
     """Neither its import nor that of other heavy modules belongs to a start with a JPEG."""
     photo = shared / "data/images/dog.jpg"

@@ -101,6 +101,7 @@ def test_one_tile_gives_the_boxes_of_no_tiles(tmp_path: Path) -> None:
     np.testing.assert_array_equal(plain.scores, tiled.scores)
 
 
+@pytest.mark.slow
 def test_many_files_give_what_each_gives_alone(tmp_path: Path) -> None:
     """On one stream or two; a file that cannot be read gives its error."""
     paths = [str(tmp_path / f"{name}.png") for name in "abc"]

@@ -49,6 +49,7 @@ def test_micro_networks_come_back_byte_by_byte(name: str, ending: str, tmp_path:
     assert_round_trip(stem.with_suffix(".cfg"), stem.with_suffix(".weights"), ending, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not REAL, reason=f"needs the reference material in {SHARED}")
 @pytest.mark.parametrize("ending", ARCHIVES)
 @pytest.mark.parametrize("name", REAL or ["none"])

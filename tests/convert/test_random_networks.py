@@ -21,6 +21,7 @@ def output(network: Network, x: Array) -> Array:
         return network.forward(x)[-1]
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(made=networks())
 def test_any_network_comes_back_byte_by_byte(made: Network, tmp_path_factory: pytest.TempPathFactory) -> None:

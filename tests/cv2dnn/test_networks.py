@@ -38,6 +38,7 @@ def photograph(shared: Path, net: cv2dnn.Net) -> Array:
     return np.concatenate([one, one[..., ::-1]])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_rows_of_trained_networks_equal_opencv(name: str, shared: Path) -> None:
     """All outputs of one image and of two, in OpenCV's order, within 1e-4; the same scores survive the threshold."""

@@ -53,6 +53,7 @@ def assert_convolutions_agree(made: Network, isa: Isa, x: Array, found: Sequence
         assert (near | through_winograd).all(), f"{layer.index} {isa.bf16}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
 @settings(max_examples=25)
 @given(made=networks(), threads=st.integers(1, 3))

@@ -50,6 +50,7 @@ def test_info_says_that_fastdsc_serves(capsys: pytest.CaptureFixture[str]) -> No
     assert "none, so FastDSC serves: asked for" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_warmup_compiles_once(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A second run compiles nothing."""
     monkeypatch.setenv("YOLODSC_CACHE", str(tmp_path))

@@ -108,6 +108,7 @@ def quantized(draw: st.DrawFn) -> Case:
         return Case(made, minmax_quantization(made, [x], int8=chosen), x)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
 @settings(max_examples=25)
 @given(made=quantized(), threads=st.integers(1, 3))
@@ -130,6 +131,7 @@ def test_every_layer_of_any_quantized_network_equals_the_reference(name: str, ma
     assert_layers_equal(net, quantization, isa, x, [found[index] for index in outputs])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
 @settings(max_examples=25)
 @given(made=quantized(), threads=st.integers(1, 3))
@@ -146,6 +148,7 @@ def test_fusion_does_not_change_the_bits(name: str, made: Case, threads: int) ->
     np.testing.assert_array_equal(results[0], results[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize("micro", MICRO)
 def test_micro_networks_in_int8_equal_the_reference(micro: str, name: str) -> None:

@@ -37,6 +37,7 @@ def tame(outputs: Sequence[Array]) -> bool:
     return all(bool((np.abs(output) < 1e30).all()) for output in outputs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=120)
 @given(made=networks(), threads=st.integers(1, 4), everything=st.booleans(), batch=st.integers(1, 3))

@@ -7,6 +7,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
+import pytest
 
 from tests.engine.test_random_networks import BLOCKS
 from tests.networks import network
@@ -35,6 +36,7 @@ def arrays(value: Any) -> Iterator[weakref.ref[Any]]:
             yield from arrays(getattr(value, field.name))
 
 
+@pytest.mark.slow
 def test_each_operation_releases_its_weights_before_the_next_is_lowered() -> None:
     """The parts of fused operations release theirs, too."""
     made = network(BLOCKS.rstrip() + "\n" + NESTED, height=48, width=40)

@@ -84,6 +84,7 @@ def test_the_networks_of_this_file_hold_every_layer_type() -> None:
     assert here == {kind.type for kind in LAYER_TYPES.values()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("which", NETWORKS)
 def test_fused_outputs_do_not_depend_on_the_threads(which: str, name: str) -> None:
@@ -101,6 +102,7 @@ def test_fused_outputs_do_not_depend_on_the_threads(which: str, name: str) -> No
             assert other[index].tobytes() == found[0][index].tobytes(), f"{index} {layer.type}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pointwise", ["flat", "im2col"])
 @pytest.mark.parametrize("which", NETWORKS)
 def test_fastdsc_outputs_do_not_depend_on_the_threads(which: str, pointwise: str) -> None:
@@ -127,6 +129,7 @@ def gone(before: int) -> bool:
     return threading.active_count() <= before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runner", ["fused", "fastdsc"])
 def test_runners_that_are_forgotten_leave_no_threads(runner: str) -> None:
     """Forty of them, none closed, each used once."""

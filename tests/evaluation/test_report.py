@@ -74,6 +74,7 @@ def test_a_page_is_one_file_without_addresses(tmp_path: Path) -> None:
     assert html.count("data:image/jpeg;base64,") == 3
 
 
+@pytest.mark.slow
 def test_an_evaluation_in_the_browser(browser: Any, tmp_path: Path) -> None:
     """Verdict, tables, curves, matrix, images with boxes; text that looks like markup stays text."""
     names = ("cat", f"dog {HOSTILE}", "cow")

@@ -192,6 +192,7 @@ def test_a_comparison_names_its_rule_and_refuses_another(
     assert "holds the matches of voc10; expected files written with --rule darknet" in captured.err
 
 
+@pytest.mark.slow
 def test_plots_hold_the_confusion_matrix_and_the_reliability_diagram(files: list[str], tmp_path: Path) -> None:
     """As PNG beside the curves."""
     pytest.importorskip("matplotlib")

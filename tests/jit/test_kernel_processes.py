@@ -26,6 +26,7 @@ print(*sorted({"numba", "llvmlite.binding"} & set(sys.modules)))
 """
 
 
+@pytest.mark.slow
 def test_a_warm_process_reads_and_resizes_without_numba(tmp_path: Path) -> None:
     """All kernels come from the cache; on x86-64 Linux no linker is loaded."""
     if shutil.which("true") is None or not host_description().triple.startswith("x86_64"):
@@ -61,6 +62,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_a_child_that_was_forked_while_a_kernel_was_loaded_loads_its_own() -> None:
     """The lock that another thread held is free in the child."""
@@ -100,6 +102,7 @@ print("within bounds")
 """
 
 
+@pytest.mark.slow
 def test_no_index_leaves_its_array(tmp_path: Path) -> None:
     """Intact and damaged JPEGs of many sizes are decoded with bounds checks, which raise an IndexError."""
     root = Path(__file__).parents[2]

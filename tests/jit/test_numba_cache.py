@@ -84,6 +84,7 @@ def run(path: Path, **environment: str) -> list[int]:
     return [int(word) for word in out.split()]
 
 
+@pytest.mark.slow
 def test_the_next_process_finds_what_was_compiled(folder: Path, tmp_path: Path) -> None:
     """The code is in our directory; Numba's own cache stays empty."""
     assert run(tmp_path) == [31, 120, 0]
@@ -93,6 +94,7 @@ def test_the_next_process_finds_what_was_compiled(folder: Path, tmp_path: Path) 
     assert not (tmp_path / "numba").exists()
 
 
+@pytest.mark.slow
 def test_a_change_in_another_file_is_seen(folder: Path, tmp_path: Path) -> None:
     """A constant or a called kernel may change in another file; Numba's own cache checks one file only."""
     run(tmp_path)
@@ -103,6 +105,7 @@ def test_a_change_in_another_file_is_seen(folder: Path, tmp_path: Path) -> None:
     assert run(tmp_path) == [32, 120, 1]
 
 
+@pytest.mark.slow
 def test_a_constant_that_is_looked_up_in_a_module_is_seen(folder: Path, tmp_path: Path) -> None:
     """The code contains only the name of the module, so the key covers its file."""
     text = "import other\n" + KERNEL.format(other="other").replace("x * FACTOR", "x * other.FACTOR")
@@ -137,6 +140,7 @@ def test_field_names_of_named_tuples_are_part_of_the_key() -> None:
     assert len(names) == 4
 
 
+@pytest.mark.slow
 def test_checked_indices_are_kept_apart(folder: Path, tmp_path: Path) -> None:
     """NUMBA_BOUNDSCHECK=1 gives other code."""
     run(tmp_path)
@@ -144,6 +148,7 @@ def test_checked_indices_are_kept_apart(folder: Path, tmp_path: Path) -> None:
     assert run(tmp_path, NUMBA_BOUNDSCHECK="1") == [31, 120, 0]
 
 
+@pytest.mark.slow
 def test_a_planted_pickle_is_not_opened(folder: Path, tmp_path: Path) -> None:
     """The directory is writable for others; a pickle in the user's own directory would be loaded."""
     run(tmp_path)
@@ -160,6 +165,7 @@ def test_a_planted_pickle_is_not_opened(folder: Path, tmp_path: Path) -> None:
     assert marker.exists()
 
 
+@pytest.mark.slow
 def test_processes_on_one_cache_do_not_disturb_each_other(folder: Path, tmp_path: Path) -> None:
     """Two processes start with an empty cache: results are equal, files are complete, and nothing else remains."""
     processes = [start(tmp_path) for _ in range(2)]

@@ -67,6 +67,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_first_process_gives_the_bits_of_later_ones(folder: Path) -> None:
     """The first process compiles kernel and helper, the second loads the kernel alone, the third loads the helper first."""
     first, second, third = run(folder), run(folder), run(folder, "helper")
@@ -75,6 +76,7 @@ def test_the_first_process_gives_the_bits_of_later_ones(folder: Path) -> None:
     assert first[1] == second[1] == third[1]
 
 
+@pytest.mark.slow
 def test_a_process_that_cannot_keep_its_kernels_gives_the_same_bits(folder: Path) -> None:
     """It compiles them in every process."""
     (folder / "file").touch()

@@ -34,6 +34,7 @@ def test_every_layer_of_the_micro_networks_equals_the_reference(name: str, heads
     assert difference(Network.load(f"{stem}.cfg", f"{stem}.weights"), tmp_path, heads=heads) < TOLERANCE
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not REAL, reason=f"needs the reference material in {SHARED}")
 @pytest.mark.parametrize("name", REAL or ["none"])
 def test_every_layer_of_real_networks_equals_the_reference(name: str, shared: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from yolodsc.errors import ConversionError
 from yolodsc.network.network import Network
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(made=networks())
 def test_any_network_equals_the_reference(made: Network, tmp_path_factory: pytest.TempPathFactory) -> None:

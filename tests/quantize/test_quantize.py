@@ -58,6 +58,7 @@ def test_calibration_beats_the_extremes(net: Network, images: np.ndarray) -> Non
     assert result.output_error < 0.05
 
 
+@pytest.mark.slow
 def test_agreement_is_kept_by_bf16_layers(net: Network, images: np.ndarray) -> None:
     """An aim that int8 does not reach moves layers to bf16, and the network comes nearer to float32."""
     rough = quantize(net, images, QuantizeSettings(keep_agreement=0.0))

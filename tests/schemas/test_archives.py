@@ -74,6 +74,7 @@ def test_a_member_that_is_no_expected_array_is_one_line(
     assert said in line
 
 
+@pytest.mark.slow
 def test_an_archive_with_a_huge_array_is_refused_before_it_is_unpacked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A small file of zeros that would fill a gigabyte is refused with a few megabytes of memory."""
     path = archive(tmp_path, {})
@@ -109,6 +110,7 @@ def test_a_member_that_occurs_twice_is_refused(tmp_path: Path, capsys: pytest.Ca
     assert "each once" in complaint(["convert", path, tmp_path / "new.cfg"], capsys)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", [".npz", ".safetensors"])
 def test_any_damaged_byte_of_an_archive_is_at_most_one_line(
     ending: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -92,6 +92,7 @@ CHANGES: list[tuple[Callable[[dict[str, Any]], object], str]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("change", "said"), CHANGES, ids=[said for _, said in CHANGES])
 def test_a_forged_checkpoint_is_one_line(
     change: Callable[[dict[str, Any]], Any],

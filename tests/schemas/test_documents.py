@@ -180,6 +180,7 @@ VALUES = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_a_mutated_document_is_used_or_refused(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     """Any value at any path gives a result or a `YolodscError`."""

@@ -227,6 +227,7 @@ def test_objects_of_other_heads_anchors_are_left_to_them() -> None:
     assert not grid.entries(gradient)[:, :, [0, 1, 2, 3, 5, 6]].any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", [YOLO, REGION], ids=["yolo", "region"])
 def test_logits_that_say_the_labels_lose_next_to_nothing(head: str) -> None:
     """Decoding and loss are inverse to each other."""

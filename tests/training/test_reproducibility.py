@@ -39,6 +39,7 @@ def training_digest(statistics: str) -> str:
     return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("statistics", ["frozen", "live"])
 def test_the_first_process_after_an_installation_trains_to_the_same_bytes(tmp_path: Path, statistics: str) -> None:
     """The first process finds an empty kernel cache and compiles; the second one loads what the first has stored."""

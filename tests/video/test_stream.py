@@ -91,6 +91,7 @@ def test_networks_of_one_channel_read_the_grey_of_frames(tmp_path: Path, shared:
     detect.close()
 
 
+@pytest.mark.slow
 def test_any_object_like_a_capture_can_be_a_source() -> None:
     """Grey, BGR and BGRA frames become RGB; it is released at the end."""
     bgr = frames(1)[0]
@@ -234,6 +235,7 @@ def test_videos_wait_for_a_slow_caller_in_bounded_memory() -> None:
     detect.close()
 
 
+@pytest.mark.slow
 def test_frames_are_released_as_soon_as_the_caller_drops_them() -> None:
     """No frame is referenced by the pipeline after its turn."""
     capture = FakeCapture(frames(4) * 10, count=40, fps=10)

@@ -31,6 +31,7 @@ def lines(path: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_a_video_is_written_in_every_format(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """All agree, and carry numbers of frames and tracks."""
     pytest.importorskip("trackers", reason="the extra track is not installed")
@@ -109,6 +110,7 @@ def test_videos_on_standard_input_keep_frames_in_the_path(clip: Path, tmp_path: 
     assert first.startswith(f"{clip}#1,")
 
 
+@pytest.mark.slow
 def test_crossings_are_counted(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A line implies tracking, and the counts end the output."""
     pytest.importorskip("trackers", reason="the extra track is not installed")
