@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from yolodsc.detection.detections import Detections
-from yolodsc.detection.outputs.text_output import Target, TextOutput
+from yolodsc.detection.outputs.text_output import JsonList
 from yolodsc.errors import ImageError
 from yolodsc.images import ImageArray
 from yolodsc.schemas import dump_json
@@ -16,17 +16,12 @@ COCO_CATEGORIES = tuple(number for number in range(1, 91) if number not in _UNUS
 """Category of each of the 80 classes of ``coco.names``."""
 
 
-class CocoWriter:
+class CocoWriter(JsonList):
     """Writes one entry for each detection.
 
     ``image_id`` is the file's stem, as a number if it is one (``000000000139.jpg`` is 139). ``category_id`` counts the classes from
     1; the 80 classes of ``coco.names`` get COCO's own numbers. ``bbox`` is left, top, width and height in pixels.
     """
-
-    def __init__(self, target: Target) -> None:
-        self._output = TextOutput(target)
-        self._output.write("[")
-        self._entries = 0
 
     def add(self, detections: Detections, image: ImageArray) -> None:
         """The entries of one image."""
@@ -40,19 +35,7 @@ class CocoWriter:
             sides = [round(side, 3) for side in (left, top, right - left, bottom - top)]
             entry = {"image_id": image_id, "category_id": categories[class_id], "bbox": sides, "score": round(float(score), 6)}
             lines.append(dump_json(entry, file=self._output.name, error=ImageError))
-        if lines:
-            self._output.write((",\n" if self._entries else "\n") + ",\n".join(lines))
-            self._entries += len(lines)
-
-    def close(self) -> None:
-        """End the list and finish the file."""
-        if not self._output.closed:
-            self._output.write("\n]\n")
-        self._output.close()
-
-    def abandon(self) -> None:
-        """Discard the file; an existing file stays unchanged."""
-        self._output.abandon()
+        self._append(lines)
 
 
 def category_ids(names: Sequence[str]) -> Sequence[int]:

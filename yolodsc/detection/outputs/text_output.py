@@ -1,6 +1,7 @@
 """Text that grows image by image: a file that replaces its predecessor at the end, or a stream that is open already."""
 
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO
@@ -59,3 +60,28 @@ class TextOutput:
         self._closed = True
         with suppress(ImageError), self._stack:
             raise ImageError
+
+
+class JsonList:
+    """A JSON list of any length, written entry by entry; the common base of writers of such lists."""
+
+    def __init__(self, target: Target) -> None:
+        self._output = TextOutput(target)
+        self._output.write("[")
+        self._entries = 0
+
+    def _append(self, entries: Sequence[str]) -> None:
+        """Write entries that are JSON."""
+        if entries:
+            self._output.write((",\n" if self._entries else "\n") + ",\n".join(entries))
+            self._entries += len(entries)
+
+    def close(self) -> None:
+        """End the list and finish the file."""
+        if not self._output.closed:
+            self._output.write("\n]\n")
+        self._output.close()
+
+    def abandon(self) -> None:
+        """Discard the file; an existing file stays unchanged."""
+        self._output.abandon()

@@ -11,19 +11,18 @@ from yolodsc.engine.codegen.kernels.elementwise import AffineKernel, ClearKernel
 from yolodsc.engine.codegen.tiles import tiles
 from yolodsc.engine.operations.coefficients import Coefficients
 from yolodsc.engine.operations.convolution import Geometry
-from yolodsc.engine.operations.operation import PRECISION_NAMES, Lowered, LoweringContext, Operation, halo_calls, split
+from yolodsc.engine.operations.operation import PRECISION_NAMES, Lowered, LoweringContext, PlanarOperation, halo_calls, split
 from yolodsc.engine.operations.packing import PackedProduct, pack
-from yolodsc.engine.plan.layout import SCRATCH, Buffer, PlanarTensor, Tensor, tagged_address
+from yolodsc.engine.plan.layout import SCRATCH, Tensor, tagged_address
 from yolodsc.engine.runtime.program import Call, ConstantPool, Task
 
 STRIP_BYTES = 96 * 1024
 """Largest size of a strip of the image with its halo."""
 
 
-class FirstConvolution(Operation, eq=False):
+class FirstConvolution(PlanarOperation, eq=False):
     """A regular convolution of a planar tensor with few channels, in float32."""
 
-    x: PlanarTensor
     y: Tensor
     weights: Coefficients
     geometry: Geometry
@@ -33,16 +32,6 @@ class FirstConvolution(Operation, eq=False):
     def precision(self) -> str:
         """Of the products."""
         return PRECISION_NAMES[self.weights.dtype]
-
-    @property
-    def reads(self) -> tuple[Buffer, ...]:
-        """The image."""
-        return (self.x,)
-
-    @property
-    def writes(self) -> tuple[Buffer, ...]:
-        """The output."""
-        return (self.y,)
 
     def lower(self, context: LoweringContext) -> Lowered:
         """One task per strip of rows."""

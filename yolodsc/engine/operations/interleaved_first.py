@@ -16,31 +16,20 @@ from yolodsc.engine.codegen.tiles import tiles
 from yolodsc.engine.operations.coefficients import BLOCK, Coefficients, channel_group
 from yolodsc.engine.operations.convolution import Geometry
 from yolodsc.engine.operations.first import STRIP_BYTES
-from yolodsc.engine.operations.operation import PRECISION_NAMES, Lowered, LoweringContext, Operation, halo_calls, split
+from yolodsc.engine.operations.operation import PRECISION_NAMES, Lowered, LoweringContext, PlanarOperation, halo_calls, split
 from yolodsc.engine.operations.packing import CHANNEL_GROUP, PackedProduct, pack
-from yolodsc.engine.plan.layout import SCRATCH, Buffer, PlanarTensor, Tensor, tagged_address
+from yolodsc.engine.plan.layout import SCRATCH, Tensor, tagged_address
 from yolodsc.engine.runtime.program import Call, Task
 
 
-class InterleavedFirst(Operation, eq=False):
+class InterleavedFirst(PlanarOperation, eq=False):
     """A convolution of a planar tensor of up to four channels; ``element`` says how the strip is stored."""
 
-    x: PlanarTensor
     y: Tensor
     element: Element
     weights: Coefficients
     geometry: Geometry
     activation: str
-
-    @property
-    def reads(self) -> tuple[Buffer, ...]:
-        """The image."""
-        return (self.x,)
-
-    @property
-    def writes(self) -> tuple[Buffer, ...]:
-        """The output."""
-        return (self.y,)
 
     @property
     def precision(self) -> str:

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from yolodsc.engine.codegen.dtypes import DType
 from yolodsc.engine.codegen.kernels.elementwise import ClearKernel
-from yolodsc.engine.plan.layout import SCRATCH, Buffer, Halo, Tensor, TensorView, with_buffers
+from yolodsc.engine.plan.layout import SCRATCH, Buffer, Halo, PlanarTensor, Tensor, TensorView, with_buffers
 from yolodsc.engine.runtime.program import Call, ConstantPool, Task
 from yolodsc.jit import Isa
 from yolodsc.values import Value
@@ -123,6 +123,23 @@ class TensorOperation(Operation, eq=False):
     def reads(self) -> tuple[Buffer, ...]:
         """The input."""
         return self.x.tensors
+
+    @property
+    def writes(self) -> tuple[Buffer, ...]:
+        """The output."""
+        return (self.y,)
+
+
+class PlanarOperation(Operation, eq=False):
+    """An operation from a planar tensor to a tensor, blocked or planar."""
+
+    x: PlanarTensor
+    y: Tensor | PlanarTensor
+
+    @property
+    def reads(self) -> tuple[Buffer, ...]:
+        """The input."""
+        return (self.x,)
 
     @property
     def writes(self) -> tuple[Buffer, ...]:

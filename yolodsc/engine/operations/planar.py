@@ -7,27 +7,16 @@ from yolodsc.engine.codegen.dtypes import bits
 from yolodsc.engine.codegen.kernels.copying import LaneKernel
 from yolodsc.engine.codegen.kernels.elementwise import AffineKernel, ClearKernel
 from yolodsc.engine.codegen.kernels.transposition import TransposeKernel
-from yolodsc.engine.operations.operation import MOVE, Lowered, LoweringContext, Operation, halo_calls, split
+from yolodsc.engine.operations.operation import MOVE, Lowered, LoweringContext, Operation, PlanarOperation, halo_calls, split
 from yolodsc.engine.plan.layout import Buffer, PlanarTensor, Tensor, TensorView, tensors_of
 from yolodsc.engine.runtime.program import Call, Task
 from yolodsc.values import Value
 
 
-class Pack(Operation, eq=False):
+class Pack(PlanarOperation, eq=False):
     """A planar tensor to a blocked one, channel by channel; lanes beyond the last channel are zero."""
 
-    x: PlanarTensor
     y: Tensor
-
-    @property
-    def reads(self) -> tuple[Buffer, ...]:
-        """The input."""
-        return (self.x,)
-
-    @property
-    def writes(self) -> tuple[Buffer, ...]:
-        """The output."""
-        return (self.y,)
 
     def lower(self, context: LoweringContext) -> Lowered:
         """Tasks of strips of rows."""
@@ -115,22 +104,11 @@ class AffineRange(Value):
     shift: float = 0.0
 
 
-class AffineRanges(Operation, eq=False):
+class AffineRanges(PlanarOperation, eq=False):
     """Activation, scale and shift of channel ranges of a planar tensor: ``[yolo]``."""
 
-    x: PlanarTensor
     y: PlanarTensor
     ranges: tuple[AffineRange, ...]
-
-    @property
-    def reads(self) -> tuple[Buffer, ...]:
-        """The input."""
-        return (self.x,)
-
-    @property
-    def writes(self) -> tuple[Buffer, ...]:
-        """The output."""
-        return (self.y,)
 
     def lower(self, context: LoweringContext) -> Lowered:
         """One task per range."""

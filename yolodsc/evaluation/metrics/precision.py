@@ -41,6 +41,11 @@ class Curve:
         return float(f1[best]), float(self.score[best])
 
 
+def share(part: int, whole: int) -> float | None:
+    """Return ``part / whole``; None where there is nothing to divide by."""
+    return part / whole if whole else None
+
+
 def curve(score: Doubles, outcomes: Outcomes, positives: int) -> Curve:
     """Curve of one class from falling scores (N,) and their outcomes (N,); ignored ones leave no point."""
     counted = outcomes != IGNORED

@@ -8,7 +8,7 @@ import numpy as np
 from yolodsc.arrays import Ints
 from yolodsc.evaluation.metrics.coco import coco
 from yolodsc.evaluation.metrics.matching import IGNORED, RIGHT, MatchCache, Outcomes, accepted, first_at_object
-from yolodsc.evaluation.metrics.precision import Curve, average_precision, curve
+from yolodsc.evaluation.metrics.precision import Curve, average_precision, curve, share
 from yolodsc.evaluation.metrics.rules import Rule
 from yolodsc.evaluation.metrics.tables import DetectionTable, Doubles, GroundTruth
 
@@ -50,13 +50,12 @@ class ClassResult:
     @property
     def precision(self) -> float | None:
         """TP / (TP + FP) above the threshold; None when nothing is."""
-        given = self.true_positives + self.false_positives
-        return self.true_positives / given if given else None
+        return share(self.true_positives, self.true_positives + self.false_positives)
 
     @property
     def recall(self) -> float | None:
         """TP / objects above the threshold; None without objects."""
-        return self.true_positives / self.positives if self.positives else None
+        return share(self.true_positives, self.positives)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from yolodsc.evaluation.metrics.precision import share
 from yolodsc.evaluation.metrics.score import RuleResult
 
 
@@ -30,19 +31,17 @@ class DetectionTotals:
     @property
     def precision(self) -> float | None:
         """TP / (TP + FP); None without detections."""
-        given = self.true_positives + self.false_positives
-        return self.true_positives / given if given else None
+        return share(self.true_positives, self.true_positives + self.false_positives)
 
     @property
     def recall(self) -> float | None:
         """TP / (TP + FN); None without objects."""
-        return self.true_positives / self.objects if self.objects else None
+        return share(self.true_positives, self.objects)
 
     @property
     def f1(self) -> float | None:
         """Harmonic mean of precision and recall: 2 TP / (2 TP + FP + FN); None without objects and detections."""
-        total = self.objects + self.true_positives + self.false_positives
-        return 2 * self.true_positives / total if total else None
+        return share(2 * self.true_positives, self.objects + self.true_positives + self.false_positives)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
