@@ -33,7 +33,7 @@ def test_a_shipped_network_is_small_and_whole(name: str) -> None:
 
 @pytest.mark.parametrize("name", bundled_models())
 def test_a_shipped_network_has_a_quantization(name: str) -> None:
-    """It belongs to the weights that are shipped, a third of the layers or more are in int8, and it takes at most a quarter of them."""
+    """It belongs to the weights that are shipped, a third of the layers or more are in int8; it takes at most a quarter of them."""
     files = resolve_model(name)
     network = Network.load(files.cfg, files.weights)
     path = files.weights.with_name(f"{name}.quant.npz")
