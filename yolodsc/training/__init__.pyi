@@ -8,3 +8,5 @@ from .finetune.trainer import TrainingProgress as TrainingProgress
 from .finetune.validation import Validation as Validation
 from .model.initial import initialize_weights as initialize_weights
 from .optimization.checkpoint import CHECKPOINT_FILE as CHECKPOINT_FILE
+from .refinement import ensure_refinable as ensure_refinable
+from .refinement import refine as refine
