@@ -5,8 +5,9 @@ Pointwise layers between tensors without halos run over the whole tensor as one 
 
 from collections.abc import Iterable
 
+from yolodsc.engine.codegen.amx_tiles import Contraction, amx_tiles
 from yolodsc.engine.codegen.tiles import Tile, tiles
-from yolodsc.engine.operations.coefficients import Coefficients, channel_group
+from yolodsc.engine.operations.coefficients import AMX, Coefficients, channel_group
 from yolodsc.engine.operations.operation import (
     PRECISION_NAMES,
     Lowered,
@@ -16,7 +17,7 @@ from yolodsc.engine.operations.operation import (
     split,
     strips,
 )
-from yolodsc.engine.operations.packing import CHANNEL_GROUP, PackedProduct, Residual, contraction, pack, segment_table
+from yolodsc.engine.operations.packing import CHANNEL_GROUP, PackedProduct, Residual, contraction, pack, row_groups, segment_table
 from yolodsc.engine.plan.layout import Buffer, Halo, Tensor, TensorView, tensors_of
 from yolodsc.engine.runtime.program import ConstantPool, Task
 from yolodsc.values import Value
@@ -47,6 +48,10 @@ class Geometry(Value):
         """The halo that each tensor of the input ``x`` needs for the output ``y``."""
         halo = self.halo(*x.shape, y.height, y.width)
         return [(tensor, halo) for tensor in x.tensors]
+
+    def columns(self, method: str) -> int:
+        """Taps of a row that an instruction contracts together: AMX reads neighbouring pixels of a block."""
+        return self.size if method == AMX and self.dilation == 1 else 1
 
     def taps(self) -> list[tuple[int, int]]:
         """(row, column) of each tap from the top left pixel of its window."""
@@ -126,17 +131,22 @@ class Convolution(TensorOperation, eq=False):
         rows, width = (1, y.height * y.width) if flattened else (y.height, y.width)
         g = self.geometry
         method = weights.method(context.isa, x.lanes, n)
-        unroll = channel_group(method, CHANNEL_GROUP)
-        chosen = tiles(context.isa, n, last - first, width, method)
+        unroll, columns = channel_group(method, CHANNEL_GROUP), g.columns(method)
+        each = row_groups(columns, x.pixel) if columns > 1 else 1
+        row_bytes = x.blocks[0][0].row * len(x.blocks) * g.stride_y
+        strips_ = [] if flattened else strips(rows, row_bytes, parts)
+        shortest = min((b - a for a, b in strips_), default=1)
+        contractions = len(g.taps()) // columns * each * len(x.blocks)
+        amx = Contraction(contractions, columns * x.pixel // each, shortest) if method == AMX else None
+        chosen = amx_tiles(amx, last - first, width) if amx else tiles(context.isa, n, last - first, width)
         product = pack(
-            constants, weights, lambda kernel: contraction(x, kernel, unroll), chosen,
-            lanes=n, stride=g.stride_x * x.pixel, unroll=unroll, activation=self.activation, width=width, method=method,
+            constants, weights, lambda kernel: contraction(x, kernel, unroll, columns), chosen, lanes=n,
+            stride=g.stride_x * x.pixel, unroll=unroll * columns // each, activation=self.activation, width=width, method=method,
         )  # fmt: skip
-        chunk = _Chunk(first, last, product, segment_table(constants, x, g.taps(), unroll))
+        chunk = _Chunk(first, last, product, segment_table(constants, x, g.taps(), unroll, columns))
         if flattened:
             return self._flattened_tasks(chunk, width, parts), chosen
-        row_bytes = x.blocks[0][0].row * len(x.blocks) * g.stride_y
-        return [self._rows(chunk, a, b) + halo_calls(y, a, b, (first, last)) for a, b in strips(rows, row_bytes, parts)], chosen
+        return [self._rows(chunk, a, b) + halo_calls(y, a, b, (first, last)) for a, b in strips_], chosen
 
     def _rows(self, chunk: _Chunk, a: int, b: int) -> Task:
         """Output rows ``a`` to ``b`` - 1."""
@@ -192,13 +202,14 @@ class Pointwise(Value, eq=False):
     activation: str
 
     def packed(
-        self, context: LoweringContext, constants: ConstantPool, x: TensorView, *, lanes: int, width: int
+        self, context: LoweringContext, constants: ConstantPool, x: TensorView, *, lanes: int, width: int, rows: int = 1
     ) -> tuple[PackedProduct, tuple[int, int]]:
-        """The product over rows of ``width`` pixels of a view, and its table."""
+        """The product over ``rows`` rows at least of ``width`` pixels of a view, and its table."""
         blocks = -(-len(self.weights.kernel) // lanes)
         method = self.weights.method(context.isa, x.lanes, lanes)
         unroll = channel_group(method, CHANNEL_GROUP)
-        chosen = tiles(context.isa, lanes, blocks, width, method)
+        amx = Contraction(len(x.blocks), x.pixel, rows) if method == AMX else None
+        chosen = amx_tiles(amx, blocks, width) if amx else tiles(context.isa, lanes, blocks, width)
         product = pack(
             constants, self.weights, lambda kernel: contraction(x, kernel, unroll), chosen,
             lanes=lanes, stride=x.pixel, unroll=unroll, activation=self.activation, width=width, method=method,

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from yolodsc.engine.codegen.amx_tiles import Contraction, amx_tiles
 from yolodsc.engine.codegen.dtypes import Element
 from yolodsc.engine.codegen.kernels.copying import InterleaveKernel
 from yolodsc.engine.codegen.kernels.elementwise import ClearKernel
 from yolodsc.engine.codegen.tiles import tiles
-from yolodsc.engine.operations.coefficients import BLOCK, Coefficients, channel_group
+from yolodsc.engine.operations.coefficients import AMX, BLOCK, Coefficients, channel_group
 from yolodsc.engine.operations.convolution import Geometry
 from yolodsc.engine.operations.first import STRIP_BYTES
 from yolodsc.engine.operations.operation import PRECISION_NAMES, Lowered, LoweringContext, PlanarOperation, halo_calls, split
@@ -42,7 +43,9 @@ class InterleavedFirst(PlanarOperation, eq=False):
         y, g = self.y, self.geometry
         method = self.weights.method(context.isa, BLOCK, y.lanes)
         unroll = channel_group(method, CHANNEL_GROUP)
-        chosen = tiles(context.isa, y.lanes, y.blocks, y.width, method)
+        groups = -(-g.size * CHANNEL_GROUP // unroll)
+        amx = Contraction(groups * g.size, unroll * self.element.size) if method == AMX else None
+        chosen = amx_tiles(amx, y.blocks, y.width) if amx else tiles(context.isa, y.lanes, y.blocks, y.width)
         product = pack(
             constants, self.weights, lambda kernel: _interleaved(kernel, unroll), chosen,
             lanes=y.lanes, stride=self._pixel * g.stride_x, unroll=unroll, activation=self.activation, width=y.width, method=method,
@@ -50,7 +53,6 @@ class InterleavedFirst(PlanarOperation, eq=False):
         limit = max(1, STRIP_BYTES // (g.stride_y * self._row))
         parts = max(-(-y.height // limit), context.parts(self.macs, y.height))
         strips = list(split(y.height, parts))
-        groups = -(-g.size * CHANNEL_GROUP // unroll)
         table = constants.add(np.array([(k * self._row, groups) for k in range(g.size)], np.int64))
         tasks = [self._task(product, table, a, b) for a, b in strips]
         scratch = max(self._rows(a, b) * self._row for a, b in strips)
