@@ -201,6 +201,11 @@ class Pointwise(Value, eq=False):
     weights: Coefficients
     activation: str
 
+    @property
+    def limit(self) -> float:
+        """Largest magnitude of an output: activations double a number at most."""
+        return 2 * max(self.weights.limit, 1.0)
+
     def packed(
         self, context: LoweringContext, constants: ConstantPool, x: TensorView, *, lanes: int, width: int, rows: int = 1
     ) -> tuple[PackedProduct, tuple[int, int]]:

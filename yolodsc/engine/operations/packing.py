@@ -5,6 +5,7 @@ Aligned addresses are worth 8 % (measured with all arrays shifted by 4 bytes).
 """
 
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,8 @@ class PackedProduct(Value):
         Output pixels in a row, as the tiles were chosen.
     x, method
         Number format of the input; the instruction, as in `DotKernel`.
+    limit
+        No product is larger in magnitude.
     """
 
     parts: tuple[Part, ...]
@@ -67,6 +70,7 @@ class PackedProduct(Value):
     width: int
     x: DType = "f32"
     method: str = FMA
+    limit: float = inf
 
     def calls(
         self,
@@ -108,15 +112,17 @@ class PackedProduct(Value):
     def _kernel(self, tile: Tile, element: Element, residual: Residual | None) -> ConvKernel:
         r: DType = residual.element.dtype if residual else "f32"
         activation = "linear" if residual is None and element.absorbs(self.activation) else self.activation
+        limit = 2 * max(self.limit, 1.0) + (residual.element.limit if residual else 0.0)
         shape = (self.lanes, tile.vectors, tile.pixels, self.stride, self.unroll, activation, residual is not None)
+        formats = (element.dtype, r, element.bounds(limit))
         if self.method == FMA:
-            return ConvKernel(*shape, element.dtype, r)
+            return ConvKernel(*shape, *formats)
         from yolodsc.engine.codegen.kernels.dot import DotKernel
         from yolodsc.engine.codegen.kernels.tiled import TiledKernel
 
         if self.method == AMX:
-            return TiledKernel(*shape, element.dtype, r, self.x, AMX, tile.rows)
-        return DotKernel(*shape, element.dtype, r, self.x, self.method)
+            return TiledKernel(*shape, *formats, self.x, AMX, tile.rows)
+        return DotKernel(*shape, *formats, self.x, self.method)
 
 
 def pack(
@@ -148,7 +154,7 @@ def pack(
         packed = columns.transpose(2, 0, 3, 1)  # (groups, K / q, vectors * lanes, q)
         scales = units + first * 4 if weights.unit is not None else 0
         parts.append(Part(tile, constants.add(packed), start + first * 4, depth * wide * padded.itemsize, scales))
-    return PackedProduct(tuple(parts), lanes, stride, unroll, activation, width, weights.dtype, method)
+    return PackedProduct(tuple(parts), lanes, stride, unroll, activation, width, weights.dtype, method, weights.limit)
 
 
 def _stored(matrix: NDArray[Any]) -> NDArray[Any]:
