@@ -13,18 +13,27 @@ L1 = 32 * 1024
 
 
 class Contraction(Value):
-    """A sum as AMX computes it: ``groups`` channel groups of ``bytes`` each; outputs have at least ``rows`` rows."""
+    """A sum as AMX computes it: ``groups`` channel groups of ``bytes`` each; outputs have at least ``rows`` rows.
+
+    ``pixels`` is what tile registers should hold because those of the kernel before it do; 0: any number.
+    """
 
     groups: int
     bytes: int
     rows: int = 1
+    pixels: int = 0
 
 
 def amx_tiles(contraction: Contraction, blocks: int, width: int) -> tuple[Tile, ...]:
     """Return the tiles for ``blocks`` output blocks and rows of ``width`` pixels."""
-    return min(
-        _options(contraction.rows, blocks, width), key=lambda option: sum(_cost(contraction, width, tile) for tile in option)
-    )
+    options = list(_options(contraction.rows, blocks, width))
+    alike = [option for option in options if register_pixels(option[0]) == contraction.pixels]
+    return min(alike or options, key=lambda option: sum(_cost(contraction, width, tile) for tile in option))
+
+
+def register_pixels(tile: Tile) -> int:
+    """Pixels of a tile register."""
+    return tile.pixels // -(-tile.pixels // ROWS)
 
 
 def _options(rows: int, blocks: int, width: int) -> Iterator[tuple[Tile, ...]]:
@@ -49,7 +58,8 @@ def _cost(contraction: Contraction, width: int, tile: Tile) -> float:
     """Cycles for a row of outputs.
 
     An instruction takes 8 and half a one for each pixel. Loads bring 64 bytes from the first-level cache in half a cycle, and the
-    weights of long sums from the second-level cache in two. The epilogue takes 4 for each vector and overlaps with products.
+    weights of long sums from the second-level cache in two. The epilogue takes 4 for each vector and overlaps with the products of
+    the next tile.
     """
     pixels, inputs = tile.pixels * tile.rows, -(-tile.pixels // ROWS) * tile.rows
     resident = contraction.groups * contraction.bytes * tile.vectors * 16 <= L1
@@ -58,4 +68,5 @@ def _cost(contraction: Contraction, width: int, tile: Tile) -> float:
     products = contraction.groups * max((8 * inputs + pixels / 2) * tile.vectors, loads)
     epilogue = 4 * pixels * tile.vectors
     count = -(-width // tile.pixels) * -(-contraction.rows // tile.rows) / contraction.rows
-    return count * tile.groups * (max(products, epilogue) + 0.4 * min(products, epilogue) + 30)
+    turns = count * tile.groups
+    return turns * (max(products, epilogue) + 0.2 * min(products, epilogue) + 30) + min(products, epilogue) / contraction.rows

@@ -207,13 +207,21 @@ class Pointwise(Value, eq=False):
         return 2 * max(self.weights.limit, 1.0)
 
     def packed(
-        self, context: LoweringContext, constants: ConstantPool, x: TensorView, *, lanes: int, width: int, rows: int = 1
+        self,
+        context: LoweringContext,
+        constants: ConstantPool,
+        x: TensorView,
+        *,
+        lanes: int,
+        width: int,
+        rows: int = 1,
+        pixels: int = 0,
     ) -> tuple[PackedProduct, tuple[int, int]]:
-        """The product over ``rows`` rows at least of ``width`` pixels of a view, and its table."""
+        """The product over ``rows`` rows at least of ``width`` pixels of a view, and its table; ``pixels`` as in `Contraction`."""
         blocks = -(-len(self.weights.kernel) // lanes)
         method = self.weights.method(context.isa, x.lanes, lanes)
         unroll = channel_group(method, CHANNEL_GROUP)
-        amx = Contraction(len(x.blocks), x.pixel, rows) if method == AMX else None
+        amx = Contraction(len(x.blocks), x.pixel, rows, pixels) if method == AMX else None
         chosen = amx_tiles(amx, blocks, width) if amx else tiles(context.isa, lanes, blocks, width)
         product = pack(
             constants, self.weights, lambda kernel: contraction(x, kernel, unroll), chosen,

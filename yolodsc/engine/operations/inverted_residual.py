@@ -86,7 +86,8 @@ def _lowered(op: InvertedResidual, context: LoweringContext, strips: list[tuple[
         text = f"{tiles_text(expansion.product)} {text}"
     if op.project:
         view = whole(needed[-1], wide.channels)
-        projection = _Product(needed[-1], *op.project.packed(context, constants, view, lanes=op.y.lanes, width=op.y.width))
+        alike = {"lanes": op.y.lanes, "width": op.y.width, "pixels": expansion.product.register_pixels if expansion else 0}
+        projection = _Product(needed[-1], *op.project.packed(context, constants, view, **alike))
         text += f" {tiles_text(projection.product)}"
     rows = _Rows(op, kernel, elements, arrays, expansion, projection)
     return Lowered(([rows.task(a, b) for a, b in strips],), constants, scratch, text)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from yolodsc.engine.codegen.amx_tiles import register_pixels
 from yolodsc.engine.codegen.dtypes import F32, DType, Element
 from yolodsc.engine.codegen.kernels.conv import ConvKernel
 from yolodsc.engine.codegen.tiles import Tile
@@ -71,6 +72,11 @@ class PackedProduct(Value):
     x: DType = "f32"
     method: str = FMA
     limit: float = inf
+
+    @property
+    def register_pixels(self) -> int:
+        """Pixels of a tile register of AMX; 0 without."""
+        return register_pixels(self.parts[0].tile) if self.method == AMX else 0
 
     def calls(
         self,
