@@ -1,3 +1,4 @@
+from .driver import calibrated as calibrated
 from .driver import quantize as quantize
 from .report import QuantizedCost as QuantizedCost
 from .report import quantization_markdown as quantization_markdown

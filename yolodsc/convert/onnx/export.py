@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from yolodsc.convert.onnx.graph import INPUT, Graph
 from yolodsc.convert.onnx.layers import LAYERS
-from yolodsc.convert.onnx.quantized import quantized_convolution, rounded
+from yolodsc.convert.onnx.quantized import bf16_convolution, quantized_convolution, rounded
 from yolodsc.errors import ConversionError, MissingExtraError
 from yolodsc.files import write_bytes
 from yolodsc.network import INPUT_INDEX, ConvolutionalLayer, Head, Layer, Network, Weights, reachable
@@ -79,6 +79,8 @@ def _written(
     if quantization is not None and isinstance(layer, ConvolutionalLayer) and layer.index in quantization.weights:
         scale = quantization.scales[sources(network, layer.index)[0]]
         output = quantized_convolution(graph, layer, inputs[0], quantization.weights[layer.index], scale)
+    elif quantization is not None and isinstance(layer, ConvolutionalLayer) and quantization.precision(layer.index) == "bf16":
+        output = bf16_convolution(graph, layer, inputs[0], weights)
     else:
         output = LAYERS[layer.type](graph, layer, inputs, weights)
     return _stored(graph, quantization, layer.index, output)

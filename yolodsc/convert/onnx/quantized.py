@@ -1,4 +1,4 @@
-"""Quantized layers in ONNX: QuantizeLinear and DequantizeLinear around ordinary operations (QDQ)."""
+"""Layers in reduced precision in ONNX: QuantizeLinear and DequantizeLinear around ordinary operations (QDQ), casts for bf16."""
 
 import numpy as np
 
@@ -6,8 +6,11 @@ from yolodsc.convert.onnx.activations import activated
 from yolodsc.convert.onnx.convolution import geometry_of
 from yolodsc.convert.onnx.graph import Graph
 from yolodsc.convert.onnx.windows import convolved
-from yolodsc.network import ConvolutionalLayer
-from yolodsc.precision import Int8Weights, TensorScale, integer_bias
+from yolodsc.network import ConvolutionalLayer, Weights, folded
+from yolodsc.precision import Int8Weights, TensorScale, integer_bias, round_bf16
+
+FLOAT, BFLOAT16 = 1, 16
+"""Element types of Cast (onnx.proto: TensorProto.DataType)."""
 
 
 def rounded(graph: Graph, x: str, scale: TensorScale) -> str:
@@ -25,3 +28,11 @@ def quantized_convolution(graph: Graph, layer: ConvolutionalLayer, x: str, weigh
     bias = graph.constant(integer_bias(weights, scale).astype(np.int32), "biases")
     biases = graph.add("DequantizeLinear", bias, graph.constant(unit, "bias_scale"), axis=0)
     return activated(graph, convolved(graph, x, kernel, biases, geometry_of(layer.product), groups=layer.groups), layer.activation)
+
+
+def bf16_convolution(graph: Graph, layer: ConvolutionalLayer, x: str, weights: Weights) -> str:
+    """Conv of an input and weights that are rounded to bf16, with sums, bias and activation in float32."""
+    kernel, bias = folded(layer, weights)
+    names = graph.constant(round_bf16(kernel), "weights"), graph.constant(bias, "biases")
+    x = graph.add("Cast", graph.add("Cast", x, to=BFLOAT16), to=FLOAT)
+    return activated(graph, convolved(graph, x, *names, geometry_of(layer.product), groups=layer.groups), layer.activation)
