@@ -76,6 +76,7 @@ def quantize(
         quantization=replace(result.quantization, provenance=provenance),
         output_error=error,
         agreement=agreement,
+        detections=original.detections,
         seconds=time.perf_counter() - begin,
     )
 
