@@ -56,6 +56,9 @@ def convert(
     int8: Annotated[
         bool, typer.Option("--int8", help="Write an ONNX file with 8-bit weights, from the quantization beside the network.")
     ] = False,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="With --int8: the bytes of this engine in ONNX Runtime, slower than the usual form.")
+    ] = False,
     profile: options.ProfileName = "alexeyab",
     allow_nonfinite: options.AllowNonfinite = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
@@ -63,6 +66,8 @@ def convert(
     """Write a network in another format or form."""
     _ensure_writable(target, heads=heads, dynamic_batch=dynamic_batch, int8=int8, force=force)
     source, weights = _resolved(source, weights)
+    if exact and not int8:
+        raise OptionError("--exact: expected --int8 with it")
     if int8 and (partial is not None or separable or batch_norm):
         raise OptionError("--int8 is of the network as it was quantized; expected no option that changes its layers")
     model = read_model(source, weights=weights, profile=profile_named(profile), allow_nonfinite=allow_nonfinite)
@@ -70,7 +75,14 @@ def convert(
     if size is not None:
         model = ModelFile.of(at_size(model.network, size))
     model = _derived(model, partial=partial, separable=separable, batch_norm=batch_norm)
-    write_model(model, target, heads=(heads or Heads.activated).value, dynamic_batch=dynamic_batch, quantization=quantization)
+    write_model(
+        model,
+        target,
+        heads=(heads or Heads.activated).value,
+        dynamic_batch=dynamic_batch,
+        quantization=quantization,
+        int8_form="exact" if exact else "fast",
+    )
     note(f"wrote {' and '.join(map(str, model_paths(target)))}")
     return 0
 

@@ -53,7 +53,7 @@ class AugmentationOptions(Value, kw_only=True):
 
 
 def training_settings(
-    training: OptimizerOptions, loss: LossOptions, changes: AugmentationOptions, *, size: int | None, labels: bool
+    training: OptimizerOptions, loss: LossOptions, changes: AugmentationOptions, *, size: int | None, labels: bool, precision: str
 ) -> FinetuneSettings:
     """The settings of the library; labels have no weight if they are not read."""
     return FinetuneSettings(
@@ -74,4 +74,5 @@ def training_settings(
         statistics=training.statistics,
         augmentation=changes.augmentation(),
         seed=training.seed,
+        precision=precision,
     )
