@@ -6,15 +6,16 @@ from typing import Annotated
 import typer
 
 from yolodsc.cli import options
+from yolodsc.cli.calibration import calibration_images
 from yolodsc.cli.network_files import class_list, model_files
 from yolodsc.cli.outputs import ensure_directory_possible, ensure_writable, save_network
 from yolodsc.cli.progress import fitting_progress
 from yolodsc.cli.signals import advice_on_interrupt
 from yolodsc.cli.tables.decomposition import decomposition_lines
 from yolodsc.cli.terminal import note, say
-from yolodsc.decompose import DecomposeSettings, compare_networks, read_images, write_report
+from yolodsc.decompose import DecomposeSettings, compare_networks, write_report
 from yolodsc.decompose import decompose as decompose_network
-from yolodsc.detection import image_paths, read_network
+from yolodsc.detection import read_network
 from yolodsc.errors import OptionError
 from yolodsc.evaluation import require_matplotlib
 from yolodsc.values import Value
@@ -62,6 +63,7 @@ def decompose(
         Path | None, typer.Option("--report", metavar="DIR", help="Write tables, JSON and a plot to this directory.")
     ] = None,
     profile: options.ProfileName = "alexeyab",
+    allow_nonfinite: options.AllowNonfinite = False,
     threads: options.WorkThreads = None,
     quiet: options.Quiet = False,
 ) -> int:
@@ -75,9 +77,9 @@ def decompose(
     if report_to is not None:
         require_matplotlib()
         ensure_directory_possible(report_to)
-    original = read_network(files, profile=profile, size=size)
+    original = read_network(files, profile=profile, allow_nonfinite=allow_nonfinite, size=size)
     class_list(files.names, original)
-    calibration = read_images(original, image_paths([images]), count=count, seed=how.seed)
+    calibration = calibration_images(original, images, count=count, seed=how.seed, quiet=quiet)
     with advice_on_interrupt(lambda: "nothing was written", quiet=quiet), fitting_progress(quiet) as report:
         result = decompose_network(original, calibration, settings, progress=report)
     save_network(result.network, out, stem, files.names)
