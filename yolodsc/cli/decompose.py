@@ -8,6 +8,7 @@ import typer
 
 from yolodsc.arrays import Array
 from yolodsc.cli import options
+from yolodsc.cli.calibration import calibration_images
 from yolodsc.cli.network_files import class_list, model_files
 from yolodsc.cli.outputs import ensure_directory_possible, ensure_writable, save_network
 from yolodsc.cli.progress import fitting_progress
@@ -19,13 +20,11 @@ from yolodsc.decompose import (
     Decomposition,
     ProgressCallback,
     compare_networks,
-    draw_paths,
-    read_drawn,
     with_network,
     write_report,
 )
 from yolodsc.decompose import decompose as decompose_network
-from yolodsc.detection import image_paths, read_network
+from yolodsc.detection import read_network
 from yolodsc.errors import OptionError
 from yolodsc.evaluation import require_matplotlib
 from yolodsc.network import Network
@@ -86,6 +85,7 @@ def decompose(
         Path | None, typer.Option("--report", metavar="DIR", help="Write tables, JSON and a plot to this directory.")
     ] = None,
     profile: options.ProfileName = "alexeyab",
+    allow_nonfinite: options.AllowNonfinite = False,
     threads: options.WorkThreads = None,
     quiet: options.Quiet = False,
 ) -> int:
@@ -99,12 +99,11 @@ def decompose(
     if report_to is not None:
         require_matplotlib()
         ensure_directory_possible(report_to)
-    original = read_network(files, profile=profile, size=size)
+    original = read_network(files, profile=profile, allow_nonfinite=allow_nonfinite, size=size)
     class_list(files.names, original)
     if how.refine:
         _ensure_refinable(original)
-    paths = draw_paths(image_paths([images]), count=count, seed=how.seed)
-    calibration = read_drawn(original, paths)
+    paths, calibration = calibration_images(original, images, count=count, seed=how.seed, quiet=quiet)
     with advice_on_interrupt(lambda: "nothing was written", quiet=quiet), fitting_progress(quiet) as report:
         result = decompose_network(original, calibration, settings, progress=report)
         if how.refine:
