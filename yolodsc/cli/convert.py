@@ -8,7 +8,7 @@ import typer
 
 from yolodsc.cli import options
 from yolodsc.cli.terminal import note
-from yolodsc.convert import READABLE, ModelFile, first_layers, fold_batch_norm, fold_separable, read_model, write_files, write_model
+from yolodsc.convert import READABLE, ModelFile, first_layers, fold_batch_norm, fold_separable, model_paths, read_model, write_model
 from yolodsc.darknet import profile_named
 from yolodsc.detection import resolve_model
 from yolodsc.errors import OptionError
@@ -70,8 +70,8 @@ def convert(
     if size is not None:
         model = ModelFile.of(at_size(model.network, size))
     model = _derived(model, partial=partial, separable=separable, batch_norm=batch_norm)
-    write_files(model, target, heads=(heads or Heads.activated).value, dynamic_batch=dynamic_batch, quantization=quantization)
-    note(f"wrote {' and '.join(map(str, write_model(target)))}")
+    write_model(model, target, heads=(heads or Heads.activated).value, dynamic_batch=dynamic_batch, quantization=quantization)
+    note(f"wrote {' and '.join(map(str, model_paths(target)))}")
     return 0
 
 
@@ -99,7 +99,7 @@ def _resolved(source: Path, weights: Path | None) -> tuple[Path, Path | None]:
 
 def _ensure_writable(target: Path, *, heads: Heads | None, dynamic_batch: bool, int8: bool, force: bool) -> None:
     """Raise an `OptionError` if a file would be overwritten without ``--force``, or if options of ONNX go with another format."""
-    for path in write_model(target):
+    for path in model_paths(target):
         if exists(path) and not force:
             raise OptionError(f"{path} is there already; expected another name, or --force")
     if target.suffix.lower() != ".onnx" and (heads or dynamic_batch or int8):
