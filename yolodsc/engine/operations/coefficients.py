@@ -51,6 +51,13 @@ class Coefficients(Value, eq=False):
         unit = None if self.unit is None else self.unit[chosen]
         return replace(self, kernel=self.kernel[chosen], bias=self.bias[chosen], unit=unit)
 
+    def tiled(self, kernel: NDArray[Any], times: int, filters: int) -> Self:
+        """``kernel`` with the bias and unit of these weights, filled up to ``filters``, so many ``times``."""
+        arrays = {"kernel": kernel, "bias": self.bias} | ({} if self.unit is None else {"unit": self.unit})
+        missing = filters - len(self.bias)
+        repeated = {name: np.tile(np.pad(arrays[name], (0, missing)), times) for name in arrays.keys() - {"kernel"}}
+        return replace(self, kernel=kernel, **repeated)
+
     def start(self, method: str) -> NDArray[Any]:
         """What the sums begin with or get added, (F,): the bias without the share of the zero point; ``sdot`` reads bytes - 128."""
         if self.dtype != "u8":
