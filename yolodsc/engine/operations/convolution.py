@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from yolodsc.engine.codegen.amx_tiles import Contraction, amx_tiles
 from yolodsc.engine.codegen.tiles import Tile, tiles
-from yolodsc.engine.operations.coefficients import AMX, Coefficients, channel_group
+from yolodsc.engine.operations.coefficients import AMX, DEEP, Coefficients, channel_group
 from yolodsc.engine.operations.operation import (
     PRECISION_NAMES,
     Lowered,
@@ -155,7 +155,7 @@ class Convolution(TensorOperation, eq=False):
         n, x, g = self.y.lanes, self.x, self.geometry
         begin = (first - self._blocks[0]) * n
         weights = self.weights.filters(begin, begin + (last - first) * n)
-        method = weights.method(context.isa, x.lanes, n)
+        method = weights.method(context.isa, x.lanes, n, deep=DEEP // 2)
         unroll, columns = channel_group(method, CHANNEL_GROUP), g.columns(method)
         each = row_groups(columns, x.pixel) if columns > 1 else 1
         contractions = len(g.taps()) // columns * each * len(x.blocks)
