@@ -19,7 +19,7 @@ from yolodsc.training.model.parameter import Parameter
 from yolodsc.training.quantization.learned import LearnedQuantization
 from yolodsc.training.quantization.tensors import TensorGroup
 
-MICROBATCH = 4
+MICROBATCH = 8
 """Images at a time, whatever the number of threads, so that sums do not depend on it."""
 
 
