@@ -19,7 +19,6 @@ from .streams import measure_throughput as measure_throughput
 from .subject import Subject as Subject
 from .subject import benchmark_quantization as benchmark_quantization
 from .subject import benchmark_subject as benchmark_subject
-from .subject import named_network as named_network
 from .subject import random_network as random_network
 from .timing import OUR_ENGINE as OUR_ENGINE
 from .timing import MissingEngine as MissingEngine

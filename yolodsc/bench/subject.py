@@ -9,7 +9,6 @@ from yolodsc.arrays import Array, Shape
 from yolodsc.bench.job import Job
 from yolodsc.bench.random_weights import random_weights
 from yolodsc.darknet import read_cfg
-from yolodsc.detection import read_network, resolve_model
 from yolodsc.errors import YolodscError
 from yolodsc.network import Layer, Network, reachable
 from yolodsc.precision import Quantization, minmax_quantization, quantization_for, write_quantization
@@ -79,12 +78,6 @@ def benchmark_quantization(network: Network, *files: Path) -> tuple[Quantization
     if found is not None:
         return found, True
     return minmax_quantization(network, [benchmark_image(network.input_shape)]), False
-
-
-def named_network(model: str) -> tuple[str, Network]:
-    """Name and network: a shipped network, or the one in a directory."""
-    files = resolve_model(model)
-    return files.cfg.stem, read_network(files)
 
 
 def random_network(cfg: Path, *, seed: int = SEED) -> tuple[str, Network]:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,6 +35,9 @@ from yolodsc.training import (
     training_images,
 )
 from yolodsc.values import Value
+
+Reader = partial[Network]
+"""Reads the network of some files, with the options of the command."""
 
 NetworkWords = list[str]
 """One word that names a network, or a .cfg and a .weights file."""
@@ -107,6 +111,7 @@ def finetune(
     names: options.NamesFile = None,
     val: Annotated[str | None, typer.Option(metavar="VOC:SET", help="Image set to score after every epoch.")] = None,
     profile: options.ProfileName = "alexeyab",
+    allow_nonfinite: options.AllowNonfinite = False,
     threads: options.WorkThreads = None,
     quiet: options.Quiet = False,
 ) -> int:
@@ -117,10 +122,11 @@ def finetune(
     student, teacher = start.student_files, start.teacher_files
     stem = name or f"{student.cfg.stem}-finetuned"
     _ensure_startable(start, stem)
-    learner = _learner(student, profile, scratch=start.scratch, seed=settings.seed)
+    read = partial(read_network, profile=profile, allow_nonfinite=allow_nonfinite)
+    learner = _learner(student, read, scratch=start.scratch, seed=settings.seed)
     known = names or student.names or (teacher.names if teacher else None)
     validation = _validation(val, class_list(known, learner), threads=threads)
-    trainer = _trainer(start, learner, settings, profile=profile, threads=threads, quiet=quiet)
+    trainer = _trainer(start, learner, settings, read=read, threads=threads, quiet=quiet)
     try:
         kept = f"step {{}} of {trainer.steps} is saved in {start.out}/; the same command with --resume continues"
         with (
@@ -142,7 +148,7 @@ def finetune(
 
 
 def _trainer(
-    start: StartOptions, learner: Network, settings: FinetuneSettings, *, profile: str, threads: int, quiet: bool
+    start: StartOptions, learner: Network, settings: FinetuneSettings, *, read: Reader, threads: int, quiet: bool
 ) -> Trainer:
     """The trainer, with images and labels read."""
     paths = training_images(start.images)
@@ -160,7 +166,7 @@ def _trainer(
         settings,
         paths=paths,
         labels=objects,
-        teacher=read_network(start.teacher_files, profile=profile) if start.teacher_files else None,
+        teacher=read(start.teacher_files) if start.teacher_files else None,
         geometry=default_geometry(learner),
         folder=start.out,
         threads=threads,
@@ -177,16 +183,12 @@ def _files(words: NetworkWords, *, parameter: str) -> ModelFiles:
         raise OptionError(str(error).replace("model=", f"--{parameter} ", 1)) from None
 
 
-def _learner(files: ModelFiles, profile: str, *, scratch: bool, seed: int) -> Network:
+def _learner(files: ModelFiles, read: Reader, *, scratch: bool, seed: int) -> Network:
     from yolodsc.darknet import read_cfg
 
     if not scratch:
-        return read_network(files, profile=profile)
-    built = (
-        read_network(files, profile=profile)
-        if files.archive
-        else Network.build(read_cfg(files.cfg), profile=profile_named(profile))
-    )
+        return read(files)
+    built = read(files) if files.archive else Network.build(read_cfg(files.cfg), profile=profile_named(read.keywords["profile"]))
     return initialize_weights(built, seed=seed)
 
 

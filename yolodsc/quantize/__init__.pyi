@@ -1,5 +1,6 @@
 from .driver import calibrated as calibrated
 from .driver import quantize as quantize
+from .driver import quantize_each as quantize_each
 from .report import QuantizedCost as QuantizedCost
 from .report import image_doubts as image_doubts
 from .report import quantization_markdown as quantization_markdown

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,7 @@ def training_digest(
     quantization: Quantization | None,
 ) -> str:
     """Return the digest of everything that determines the result of a training."""
-    options = asdict(settings) | {
+    options = _chosen(settings) | {
         "labels": [objects.tolist() for objects in labels],
         "geometry": geometry,
         "profile": networks[0].profile.name,
@@ -33,6 +34,15 @@ def training_digest(
     else:
         options["quantization"] = _described(quantization)
     return digest_of(options, networks, list(paths))
+
+
+def _chosen(settings: FinetuneSettings) -> dict[str, Any]:
+    """Return the settings without newer ones at their defaults, so that checkpoints from before they existed keep their digest."""
+    options = asdict(settings)
+    for group, name in ((options, "multiscale"), (options["augmentation"], "mosaic")):
+        if not group[name]:
+            del group[name]
+    return options
 
 
 def _described(quantization: Quantization) -> str:

@@ -31,6 +31,8 @@ class FinetuneSettings:
         Weights of the losses: of the teacher's heads, of its feature maps, of labels.
     statistics
         Statistics of batch norm: ``frozen`` or ``live``.
+    multiscale
+        Whether the size of images changes every ten steps, from 1/1.4 to 1.4 times ``size``.
     augmentation
         Parameters as in Darknet.
     seed
@@ -54,6 +56,7 @@ class FinetuneSettings:
     features: float = 1.0
     labels: float = 0.0
     statistics: str = "frozen"
+    multiscale: bool = False
     augmentation: Augmentation = field(default_factory=Augmentation)
     seed: int = 0
     precision: str = "f32"
@@ -70,10 +73,14 @@ class FinetuneSettings:
             if not 0 < value < inf:
                 raise OptionError(f"{name}={value:g}: expected a number above 0", parameter=name)
         own = {name: getattr(self, name) for name in ("decay", "warmup", "clip", "heads", "features", "labels")}
-        drawn = {name: getattr(self.augmentation, name) for name in ("jitter", "hue", "saturation", "exposure", "sharpen")}
+        drawn = {
+            name: getattr(self.augmentation, name) for name in ("jitter", "hue", "saturation", "exposure", "sharpen", "mosaic")
+        }
         for name, value in (own | drawn).items():
             if not 0 <= value < inf:
                 raise OptionError(f"{name}={value:g}: expected a number, 0 or more", parameter=name)
+        if self.augmentation.mosaic > 1:
+            raise OptionError(f"mosaic={self.augmentation.mosaic:g}: expected 0 to 1", parameter="mosaic")
         for name in ("momentum", "average"):
             value = getattr(self, name)
             if not 0 <= value < 1:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -19,9 +19,9 @@ from yolodsc.training.data.batches import Batch, Batches
 from yolodsc.training.data.image_cache import ImageCache
 from yolodsc.training.finetune.digest import training_digest
 from yolodsc.training.finetune.history import History
-from yolodsc.training.finetune.objective import Loss, Objective
+from yolodsc.training.finetune.objective import Loss
+from yolodsc.training.finetune.objectives import Objectives
 from yolodsc.training.finetune.settings import FinetuneSettings
-from yolodsc.training.finetune.teacher import Teacher
 from yolodsc.training.model.model import Statistics, TrainingModel
 from yolodsc.training.model.reestimate import reestimate
 from yolodsc.training.optimization.average import WeightAverage
@@ -96,8 +96,7 @@ class Trainer:
         side = (settings.size, settings.size) if settings.size else student.input_shape[1:]
         *arrays, scales = self._arrays(stored, quantization)
         learner = student.with_weights(arrays).resized(*side)
-        self._teacher = Teacher(teacher.resized(*side), learner, threads=threads) if teacher else None
-        self._objective = Objective(learner, self._teacher, settings, threads=threads)
+        self._objective = Objectives(learner, teacher, settings, threads=threads)
         statistics = Statistics(settings.statistics)
         self._model = TrainingModel(
             learner, outputs=self._objective.outputs, threads=threads, statistics=statistics, quantization=self._learned
@@ -108,7 +107,7 @@ class Trainer:
         self._average = WeightAverage(parameters, settings.average)
         cache = ImageCache(paths, learner.input_shape.channels, student.profile.exif)
         drawn = learner.input_shape, geometry, settings.augmentation, min(settings.batch, len(paths)), settings.seed
-        self._batches = Batches(cache, labels, *drawn, threads)
+        self._batches = Batches(cache, labels, *drawn, threads, settings.multiscale)
         self.steps = max(round(settings.epochs * self._batches.per_epoch), 1)
         self._schedule = Schedule(settings.schedule, settings.rate, self.steps, round(settings.warmup * self._batches.per_epoch))
         self.step, self.history, self._stopping = 0, History(), False
@@ -167,7 +166,8 @@ class Trainer:
         if self.settings.average:
             network = self._average.network(network)
         if self.settings.statistics == "live":
-            with closing(self._batches.between(0, min(REESTIMATED // self.settings.batch + 1, self.steps))) as batches:
+            plain = replace(self._batches, multiscale=False, augmentation=replace(self.settings.augmentation, mosaic=0.0))
+            with closing(plain.between(0, min(REESTIMATED // self.settings.batch + 1, self.steps))) as batches:
                 network = reestimate(network, (batch.images for batch in batches), threads=self._threads)
         return self._student.with_weights(network.weights)
 
@@ -190,8 +190,6 @@ class Trainer:
         """End threads and release memory."""
         self._model.close()
         self._objective.close()
-        if self._teacher:
-            self._teacher.close()
 
     def _arrays(self, stored: StoredCheckpoint | None, quantization: Quantization | None) -> list[dict[str, Array]]:
         """Arrays of every layer at the first step of this run, then the learned scales."""
