@@ -5,10 +5,12 @@ from typing import Annotated
 
 import typer
 
-from yolodsc.bench import named_network, random_network
+from yolodsc.bench import random_network
 from yolodsc.cli import options
-from yolodsc.detection import DEFAULT_MODEL, resolve_model
+from yolodsc.cli.network_files import model_files
+from yolodsc.detection import DEFAULT_MODEL, ModelFiles, read_network, resolve_model
 from yolodsc.errors import OptionError
+from yolodsc.files import is_file
 from yolodsc.network import Network, at_size
 from yolodsc.values import Value
 
@@ -25,9 +27,13 @@ class SubjectOptions(Value, kw_only=True):
     ] = None
     cfg: options.CfgFile = None
     weights: Annotated[
-        Path | None, typer.Option(metavar="F", help="The .weights file of the network.", show_default="random weights")
+        Path | None,
+        typer.Option(
+            metavar="F", help="The .weights file of the network.", show_default="beside the .cfg file, else random weights"
+        ),
     ] = None
     size: options.Size = None
+    allow_nonfinite: options.AllowNonfinite = False
 
     def networks(self) -> list[Named]:
         """Names and networks, at the size that is chosen."""
@@ -35,14 +41,15 @@ class SubjectOptions(Value, kw_only=True):
 
     def _named(self) -> list[Named]:
         if self.cfg is None and self.weights is None:
-            return [(*named_network(name), resolve_model(name).paths) for name in self.model or [DEFAULT_MODEL]]
+            return [self._loaded(resolve_model(name)) for name in self.model or [DEFAULT_MODEL]]
         if self.model:
             raise OptionError("--model and --cfg/--weights name several networks; expected one of them")
-        if self.cfg is None:
-            raise OptionError("--cfg is missing; --weights goes with it")
-        if self.weights is None:
+        if self.cfg is not None and self.weights is None and not is_file(self.cfg.with_suffix(".weights")):
             return [(*random_network(self.cfg), ())]
-        return [(self.cfg.stem, Network.load(self.cfg, self.weights), (self.weights, self.cfg))]
+        return [self._loaded(model_files(options.NetworkOptions(cfg=self.cfg, weights=self.weights)))]
+
+    def _loaded(self, files: ModelFiles) -> Named:
+        return files.cfg.stem, read_network(files, allow_nonfinite=self.allow_nonfinite), files.paths
 
 
 class ImageOptions(Value, kw_only=True):
