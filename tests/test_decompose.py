@@ -1,5 +1,6 @@
 """Decomposition of whole networks: surgery, methods, budgets, and the resulting networks."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from yolodsc.decompose import surgery
 from yolodsc.decompose.driver import decompose
 from yolodsc.decompose.factor import paper
 from yolodsc.decompose.search.choices import KEEP, METHODS
+from yolodsc.decompose.search.time_model import FormCosts, Timer
 from yolodsc.decompose.settings import DecomposeSettings
 from yolodsc.decompose.target import candidates, convolutions, obstacle
 from yolodsc.errors import DecompositionError
@@ -97,15 +99,14 @@ def test_budgets_out_of_reach_are_refused() -> None:
 def test_budgets_in_milliseconds_choose_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the clock says that all decomposed forms are slower, nothing is decomposed; where they are faster, all is."""
     net = network(CHAIN)
-    monkeypatch.setattr("yolodsc.decompose.search.time_model.Timer.network", lambda timer, network: 10.0)
-
     counts = []
-    for stages_cost in (4.0, 0.25):
-        monkeypatch.setattr(
-            "yolodsc.decompose.search.time_model.Timer.chain",
-            lambda timer, target, chain, slow=stages_cost: slow if len(chain.stages) > 1 else 1.0,
-        )
-        result = decompose(net, shown(net), DecomposeSettings(budget_ms=10.0 if stages_cost > 1 else 8.6, patches=20, refine=5))
+    for form_cost in (4.0, 0.25):
+
+        def costs(timer: Timer, net: Any, targets: Any, offered: Mapping[int, Sequence[Any]], cost: float = form_cost) -> FormCosts:
+            return FormCosts({i: {c: 1.0 if c == KEEP else cost for c in found} for i, found in offered.items()}, 8.0)
+
+        monkeypatch.setattr("yolodsc.decompose.search.time_model.Timer.costs", costs)
+        result = decompose(net, shown(net), DecomposeSettings(budget_ms=10.0 if form_cost > 1 else 8.6, patches=20, refine=5))
         counts.append(len(result.network.layers))
 
     assert counts[0] == len(net.layers) < counts[1]

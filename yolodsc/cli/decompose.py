@@ -1,7 +1,7 @@
 """``yolodsc decompose``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -17,6 +17,7 @@ from yolodsc.decompose import decompose as decompose_network
 from yolodsc.detection import image_paths, read_network
 from yolodsc.errors import OptionError
 from yolodsc.evaluation import require_matplotlib
+from yolodsc.precision import Precision
 from yolodsc.values import Value
 
 
@@ -37,14 +38,21 @@ class MethodOptions(Value, kw_only=True):
             help="Milliseconds for each image, on one thread or --threads N, as budget of method auto.",
         ),
     ] = None
+    precision: Annotated[str, typer.Option(metavar="P", help="Precision in which --budget-ms counts: f32, bf16 or int8.")] = "f32"
     keep: Annotated[str, typer.Option(metavar="0,12", help="Indices of layers to leave unchanged.")] = ""
     seed: Annotated[int, typer.Option(min=0, help="Seed of the sampled positions.")] = 0
 
     def settings(self, threads: int) -> DecomposeSettings:
         """The settings of the library."""
-        keep, seed = _numbers(self.keep), self.seed
         return DecomposeSettings(
-            method=self.method, rank=self.rank, budget=self.budget, budget_ms=self.budget_ms, keep=keep, seed=seed, threads=threads
+            method=self.method,
+            rank=self.rank,
+            budget=self.budget,
+            budget_ms=self.budget_ms,
+            precision=cast(Precision, self.precision),
+            keep=_numbers(self.keep),
+            seed=self.seed,
+            threads=threads,
         )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from yolodsc.cli import options
+from yolodsc.cli.cluster import ClusterOptions
 from yolodsc.cli.ground_truth import GroundTruthOptions
 from yolodsc.cli.inference import DatasetDetections, DetectionRun, JournalOptions, dataset_detections
 from yolodsc.cli.outputs import is_standard_output, write_text
@@ -163,6 +164,7 @@ def evaluate(
     running: options.RunningOptions,
     output: ReportOptions,
     journal: JournalOptions,
+    cluster: ClusterOptions,
     compare: Annotated[
         tuple[Path, Path] | None,
         typer.Option(metavar="A B", help="Compare two files that --json has written.", rich_help_panel="Scoring"),
@@ -180,6 +182,7 @@ def evaluate(
         detection=detection,
         running=running,
         journal=journal,
+        cluster=cluster,
         strict=scoring.strict,
         quiet=quiet,
     )

@@ -6,6 +6,7 @@ from .calibration.patches import gather_patches as gather_patches
 from .calibration.samples import output_error as output_error
 from .driver import decompose as decompose
 from .factor.gram import Matrix as Matrix
+from .planner import DecompositionPlanner as DecompositionPlanner
 from .report import Comparison as Comparison
 from .report import compare_networks as compare_networks
 from .report import report_markdown as report_markdown

@@ -35,7 +35,7 @@ def decompose(
     """
     begin = time.perf_counter()
     targets = candidates(network)
-    _check(network, targets, images, settings)
+    ensure_decomposable(network, targets, images, settings)
     targets = {i: t for i, t in targets.items() if i not in settings.keep}
     with FitThreadPool(settings.threads) as pool:
         work = _decomposed(network, targets, images, settings, pool, progress or (lambda what, share: None))
@@ -68,7 +68,10 @@ def _decomposed(
     return work
 
 
-def _check(network: Network, targets: Mapping[int, DecompositionTarget], images: Array, settings: DecomposeSettings) -> None:
+def ensure_decomposable(
+    network: Network, targets: Mapping[int, DecompositionTarget], images: Array, settings: DecomposeSettings
+) -> None:
+    """Raise a `DecompositionError` if there are too few images, an unknown layer, or no target."""
     if len(images) < 2:
         raise DecompositionError(f"{len(images)} images; expected at least 2, better 300")
     wrong = [i for i in settings.keep if not 0 <= i < len(network.layers)]

@@ -176,13 +176,12 @@ def images_in(folder: Path, ids: Iterable[str]) -> tuple[Path, ...]:
 
 def image_sizes(paths: Sequence[Path]) -> Doubles:
     """Width and height of each image (P, 2) float64, read from its header; NaN where that cannot be done."""
-    from yolodsc.images import open_image
+    from yolodsc.images import image_size
 
     sizes = np.full((len(paths), 2), np.nan)
     for i, path in enumerate(paths):
         try:
-            with open_image(path) as image:
-                sizes[i] = image.size
+            sizes[i] = image_size(path)
         except Exception:  # decoders raise whatever their authors chose; whoever reads the image reports it
             continue
     return sizes

@@ -17,7 +17,7 @@ from yolodsc.training.model.graph import TrainingGraph
 from yolodsc.training.model.microbatch import MicroBatch, Workspace, owner_of
 from yolodsc.training.model.parameter import Parameter
 
-MICROBATCH = 4
+MICROBATCH = 8
 """Images at a time, whatever the number of threads, so that sums do not depend on it."""
 
 
