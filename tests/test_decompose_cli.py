@@ -1,6 +1,8 @@
 """The commands decompose and separate, on a small network."""
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +54,35 @@ def command(folder: Path, *more: str) -> list[str]:
     """One run of decompose."""
     pair = ["--cfg", str(folder / "tiny.cfg"), "--weights", str(folder / "tiny.weights"), "--names", str(folder / "tiny.names")]
     return ["decompose", *pair, "--images", str(folder / "pictures"), "--out", str(folder / "out"), *more]
+
+
+def test_few_images_are_reported_in_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By decompose and separate, unless few are asked for."""
+    pair = ["--cfg", str(folder / "tiny.cfg"), "--images", str(folder / "pictures")]
+
+    assert run(command(folder, "--budget", "0.7")) == 0
+    assert run(["separate", *pair, "--layer", "1", "--ranks", "1"]) == 0
+    assert run(["separate", *pair, "--layer", "1", "--ranks", "1", "--count", "8"]) == 0
+
+    said = [line for line in capsys.readouterr().err.splitlines() if "to calibrate on" in line]
+    expected = "8 images to calibrate on; expected 50 or more, better 300: results of few are less accurate"
+    assert said == [f"yolodsc: {folder / 'pictures'}: {expected}"] * 2
+
+
+def test_separate_shows_its_progress(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each method and rank, with the share that is done."""
+    shares: list[tuple[str, float]] = []
+
+    @contextmanager
+    def bar(quiet: bool) -> Iterator[Callable[[str, float], None]]:
+        yield lambda what, share: shares.append((what, share))
+
+    monkeypatch.setattr("yolodsc.cli.separate.fitting_progress", bar)
+
+    assert run(["separate", "--cfg", str(folder / "tiny.cfg"), "--images", str(folder / "pictures"), "--layer", "1"]) == 0
+
+    assert [share for _, share in shares] == sorted(share for _, share in shares)
+    assert {"running the network", "pdp, rank 2"} <= {what for what, _ in shares}
 
 
 def test_size_is_of_the_new_network(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
