@@ -69,6 +69,15 @@ def test_few_images_are_reported_in_one_line(folder: Path, capsys: pytest.Captur
     assert said == [f"yolodsc: {folder / 'pictures'}: {expected}"] * 2
 
 
+def test_one_image_is_too_few_for_separate(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """None would remain beside the one that is held back."""
+    alone = ["--cfg", str(folder / "tiny.cfg"), "--images", str(folder / "pictures/0.png"), "--layer", "1", "--quiet"]
+
+    assert run(["separate", *alone]) == 2
+
+    assert capsys.readouterr().err == ("yolodsc: 1 image to calibrate on; expected at least 2, better 300: a tenth is held back\n")
+
+
 def test_separate_shows_its_progress(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each method and rank, with the share that is done."""
     shares: list[tuple[str, float]] = []
@@ -116,7 +125,10 @@ def test_decompose_writes_pair_and_report(folder: Path, capsys: pytest.CaptureFi
     assert "held back" in captured.out
     assert "|" not in captured.out  # no Markdown on a terminal
     out = folder / "out/tiny-separable"
-    assert captured.err == f"yolodsc: wrote {out}.cfg and .weights and .names, report to {folder / 'report'}/\n"
+    assert (
+        captured.err.splitlines(keepends=True)[-1]
+        == f"yolodsc: wrote {out}.cfg and .weights and .names, report to {folder / 'report'}/\n"
+    )
 
 
 def test_a_missing_library_stops_the_run_before_the_work(
@@ -124,7 +136,7 @@ def test_a_missing_library_stops_the_run_before_the_work(
 ) -> None:
     """The report's chart needs matplotlib; no image is read without it."""
     monkeypatch.setattr("yolodsc.evaluation.plots.find_spec", lambda name: None)
-    monkeypatch.setattr("yolodsc.cli.decompose.read_images", lambda *given, **options: pytest.fail("images were read"))
+    monkeypatch.setattr("yolodsc.cli.decompose.calibration_images", lambda *given, **options: pytest.fail("images were read"))
 
     assert run(command(folder, "--report", str(folder / "report"))) == 2
     assert "needs matplotlib, which is not installed: pip install 'matplotlib>=3.8'" in capsys.readouterr().err

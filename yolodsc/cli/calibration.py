@@ -19,6 +19,7 @@ def calibration_images(network: "Network", source: str, *, count: int, seed: int
     """Images of a directory or list (N, C, H, W), at most ``count``; says so if there are few."""
     paths = image_paths([source])
     if len(paths) < min(FEW, count) and not quiet:
-        note(f"{source}: {len(paths)} images to calibrate on; expected {FEW} or more, better 300: results of few are less accurate")
+        found = f"{source}: {len(paths)} image{'s' * (len(paths) != 1)} to calibrate on"
+        note(f"{found}; expected {FEW} or more, better 300: results of few are less accurate")
     with fitting_progress(quiet) as report:
         return read_images(network, paths, count=count, seed=seed, progress=report)
