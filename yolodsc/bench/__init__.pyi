@@ -3,6 +3,7 @@ from .ablation import AblationRow as AblationRow
 from .ablation import ablate as ablate
 from .machine import Machine as Machine
 from .machine import describe_machine as describe_machine
+from .peers import CALIBRATED as CALIBRATED
 from .peers import OURS as OURS
 from .peers import PEERS as PEERS
 from .peers import READ_INT8 as READ_INT8

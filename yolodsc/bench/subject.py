@@ -37,8 +37,17 @@ class Subject:
     onnx_error: str
 
 
-def benchmark_subject(name: str, network: Network, folder: Path, *, quantization: Quantization | None = None) -> Subject:
-    """Write a network and an input image into ``folder``, an existing directory; with a quantization, its files too."""
+def benchmark_subject(
+    name: str, network: Network, folder: Path, *, quantization: Quantization | None = None, calibration: Array | None = None
+) -> Subject:
+    """Write a network and an input image into ``folder``, an existing directory; with a quantization, its files too.
+
+    Parameters
+    ----------
+    calibration : (N, C, H, W)
+        Images for engines that quantize the network themselves; by default the input image.
+    """
+    image = benchmark_image(network.input_shape)
     outputs = head_inputs(network)
     job = Job(
         engine="",
@@ -48,10 +57,12 @@ def benchmark_subject(name: str, network: Network, folder: Path, *, quantization
         quantization=str(folder / "network.quant.npz") if quantization else "",
         onnx_int8=str(folder / "network-int8.onnx") if quantization else "",
         image=str(folder / "image.npy"),
+        calibration=str(folder / "calibration.npy"),
         outputs=outputs,
     )
     network.save(job.cfg, job.weights)
-    np.save(job.image, benchmark_image(network.input_shape))
+    np.save(job.image, image)
+    np.save(job.calibration, image[None] if calibration is None else calibration)
     if quantization:
         write_quantization(job.quantization, network, quantization)
     multiply_adds = sum(layer.multiply_adds() for layer in required_layers(network, outputs))

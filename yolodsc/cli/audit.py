@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from yolodsc.cli import options
+from yolodsc.cli.cluster import ClusterOptions
 from yolodsc.cli.ground_truth import GroundTruthOptions
 from yolodsc.cli.inference import DetectionRun, JournalOptions, dataset_detections
 from yolodsc.cli.notes import print_notes
@@ -64,6 +65,7 @@ def audit(
     loading: options.LoadingOptions,
     running: options.RunningOptions,
     journal: JournalOptions,
+    cluster: ClusterOptions,
     output: AuditOptions,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse faulty annotations and detections.")] = False,
     quiet: options.Quiet = False,
@@ -78,6 +80,7 @@ def audit(
         detection=detection,
         running=running,
         journal=journal,
+        cluster=cluster,
         strict=strict,
         quiet=quiet,
     )

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from yolodsc.bench import (
+    CALIBRATED,
     OUR_ENGINE,
     OURS,
     PEERS,
@@ -52,7 +53,7 @@ Named = tuple[str, Network, tuple[Path, ...]]
 Report = list[dict[str, Any]]
 
 SEED = 2018
-MAX_IMAGES = 100
+MAX_IMAGES, MAX_CALIBRATION_IMAGES = 100, 300
 
 
 class SubjectOptions(Value, kw_only=True):
@@ -99,6 +100,7 @@ class Run(Value):
     quiet: bool
     precisions: tuple[str, ...] = ("f32",)
     images: str | None = None
+    calibration: str | None = None
 
     @property
     def engines(self) -> tuple[str, ...]:
@@ -118,6 +120,14 @@ def bench(
     images: Annotated[
         str | None, typer.Option(metavar="DIR|LIST", help="Images on which to compare detections (F1), at most 100.")
     ] = None,
+    calibration: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR|LIST",
+            help="Images on which peers calibrate their own int8, at most 300.",
+            show_default="those of --images, else one pattern",
+        ),
+    ] = None,
     ablation: Annotated[
         bool, typer.Option("--ablation", help="Compare DSC, FastDSC and the fused engine layer by layer instead.")
     ] = False,
@@ -130,7 +140,9 @@ def bench(
     """Time networks on this and other engines, in turn, each engine in a process of its own."""
     if ablation + startup + (streams > 0) > 1:
         raise OptionError("--ablation, --streams and --startup exclude each other; expected one of them")
-    run = Run(_peers(peers), _counts(threads), seconds, streams, is_standard_output(json), _precisions(precision), images)
+    run = Run(
+        _peers(peers), _counts(threads), seconds, streams, is_standard_output(json), _precisions(precision), images, calibration
+    )
     networks = subject.networks()
     machine = describe_machine(run.threads)
     if not run.quiet:
@@ -152,7 +164,7 @@ def bench(
 def _comparisons(networks: Sequence[Named], run: Run, machine: Machine) -> Report:
     report: Report = []
     for name, network, files in networks:
-        calibration = None if run.images is None else read_images(network, image_paths([run.images]), count=MAX_IMAGES, seed=SEED)
+        images = None if run.images is None else read_images(network, image_paths([run.images]), count=MAX_IMAGES, seed=SEED)
         with _subject(name, network, run, files) as subject:
             for count in run.threads:
                 rounds = rounds_within(run.seconds)
@@ -165,7 +177,7 @@ def _comparisons(networks: Sequence[Named], run: Run, machine: Machine) -> Repor
                         seed=SEED,
                         peak_gflops=machine.peak_gflops[count],
                         precisions=run.precisions,
-                        images=calibration,
+                        images=images,
                         progress=progress,
                     )
                 _print(bench_table.comparison(subject, results), missing, run)
@@ -222,8 +234,11 @@ def _subject(name: str, network: Network, run: Run, files: Sequence[Path]) -> It
         quantization, calibrated = benchmark_quantization(network, *files)
         if not calibrated:
             note(f"{name}: has no quantization (see yolodsc quantize); int8 uses the extremes of one image, which is inaccurate")
+    given, images = run.calibration or run.images, None
+    if given is not None and set(run.engines) & set(CALIBRATED):
+        images = read_images(network, image_paths([given]), count=MAX_CALIBRATION_IMAGES, seed=SEED)
     with TemporaryDirectory() as folder:
-        yield benchmark_subject(name, network, Path(folder), quantization=quantization)
+        yield benchmark_subject(name, network, Path(folder), quantization=quantization, calibration=images)
 
 
 def _peers(text: str) -> tuple[str, ...]:

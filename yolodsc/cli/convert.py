@@ -8,7 +8,7 @@ import typer
 
 from yolodsc.cli import options
 from yolodsc.cli.terminal import note
-from yolodsc.convert import READABLE, ModelFile, first_layers, fold_batch_norm, fold_separable, read_model, write_files, write_model
+from yolodsc.convert import READABLE, ModelFile, first_layers, fold_batch_norm, fold_separable, model_paths, read_model, write_model
 from yolodsc.darknet import profile_named
 from yolodsc.detection import names_beside, resolve_model
 from yolodsc.errors import OptionError
@@ -57,6 +57,9 @@ def convert(
     int8: Annotated[
         bool, typer.Option("--int8", help="Write an ONNX file with 8-bit weights, from the quantization beside the network.")
     ] = False,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="With --int8: the bytes of this engine in ONNX Runtime, slower than the usual form.")
+    ] = False,
     profile: options.ProfileName = "alexeyab",
     allow_nonfinite: options.AllowNonfinite = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
@@ -65,6 +68,8 @@ def convert(
     _ensure_writable(target, heads=heads, dynamic_batch=dynamic_batch, int8=int8, force=force)
     source, weights, names = _resolved(source, weights)
     named = None if partial is not None or names is None else NamesCopy.of(names, target, force=force)
+    if exact and not int8:
+        raise OptionError("--exact: expected --int8 with it")
     if int8 and (partial is not None or separable or batch_norm):
         raise OptionError("--int8 is of the network as it was quantized; expected no option that changes its layers")
     model = read_model(source, weights=weights, profile=profile_named(profile), allow_nonfinite=allow_nonfinite)
@@ -72,8 +77,15 @@ def convert(
     if size is not None:
         model = ModelFile.of(at_size(model.network, size))
     model = _derived(model, partial=partial, separable=separable, batch_norm=batch_norm)
-    write_files(model, target, heads=(heads or Heads.activated).value, dynamic_batch=dynamic_batch, quantization=quantization)
-    note(f"wrote {' and '.join(map(str, (*write_model(target), *(named.write() if named else ()))))}")
+    write_model(
+        model,
+        target,
+        heads=(heads or Heads.activated).value,
+        dynamic_batch=dynamic_batch,
+        quantization=quantization,
+        int8_form="exact" if exact else "fast",
+    )
+    note(f"wrote {' and '.join(map(str, (*model_paths(target), *(named.write() if named else ()))))}")
     return 0
 
 
@@ -123,7 +135,7 @@ def _resolved(source: Path, weights: Path | None) -> tuple[Path, Path | None, Pa
 
 def _ensure_writable(target: Path, *, heads: Heads | None, dynamic_batch: bool, int8: bool, force: bool) -> None:
     """Raise an `OptionError` if a file would be overwritten without ``--force``, or if options of ONNX go with another format."""
-    for path in write_model(target):
+    for path in model_paths(target):
         if exists(path) and not force:
             raise OptionError(f"{path} is there already; expected another name, or --force")
     if target.suffix.lower() != ".onnx" and (heads or dynamic_batch or int8):

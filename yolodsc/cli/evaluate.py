@@ -7,6 +7,7 @@ import typer
 from msgspec.structs import replace
 
 from yolodsc.cli import options
+from yolodsc.cli.cluster import ClusterOptions
 from yolodsc.cli.comparison import compare_files, compared, ensure_unused
 from yolodsc.cli.ground_truth import GroundTruthOptions
 from yolodsc.cli.groups import options_given
@@ -165,6 +166,7 @@ def evaluate(
     running: options.RunningOptions,
     output: ReportOptions,
     journal: JournalOptions,
+    cluster: ClusterOptions,
     compare: Annotated[
         tuple[Path, Path] | None,
         typer.Option(metavar="A B", help="Compare two files that --json has written.", rich_help_panel="Scoring"),
@@ -187,6 +189,7 @@ def evaluate(
         detection=detection,
         running=running,
         journal=journal,
+        cluster=cluster,
         strict=scoring.strict,
         quiet=quiet,
     )

@@ -34,7 +34,7 @@ def separate(
     files = model_files(network)
     loaded = read_network(files, profile=profile, allow_nonfinite=allow_nonfinite)
     numbers, (threads, _) = _ranks(ranks), options.cores(threads)
-    calibration = calibration_images(loaded, images, count=count, seed=seed, quiet=quiet)
+    _, calibration = calibration_images(loaded, images, count=count, seed=seed, quiet=quiet)
     with fitting_progress(quiet) as report:
         rows = separation_errors(loaded, layer, calibration, ranks=numbers, seed=seed, threads=threads, progress=report)
     table = [("method", "rank", "MMAC", "calibration", "held back")]

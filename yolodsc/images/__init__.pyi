@@ -21,4 +21,5 @@ from .image import read_image as read_image
 from .image import to_planar as to_planar
 from .image import write_image as write_image
 from .jpeg import read_jpeg as read_jpeg
+from .limits import image_size as image_size
 from .limits import open_image as open_image

@@ -183,13 +183,16 @@ def image_sizes(paths: Sequence[Path], *, exif: bool) -> Doubles:
 
     With ``exif``, of the image turned as its EXIF orientation says.
     """
-    from yolodsc.images import open_image, transposes
+    from yolodsc.images import image_size, open_image, transposes
 
     sizes = np.full((len(paths), 2), np.nan)
     for i, path in enumerate(paths):
         try:
+            if not exif:
+                sizes[i] = image_size(path)
+                continue
             with open_image(path) as image:
-                sizes[i] = image.size[::-1] if exif and transposes(image) else image.size
+                sizes[i] = image.size[::-1] if transposes(image) else image.size
         except Exception:  # decoders raise whatever their authors chose; whoever reads the image reports it
             continue
     return sizes
