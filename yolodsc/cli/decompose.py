@@ -25,7 +25,10 @@ class MethodOptions(Value, kw_only=True):
     """How convolutions are decomposed."""
 
     method: Annotated[
-        str, typer.Option(help="Method: auto, pdp, als, bs, channel, weights, paper-plain, paper-compensated or paper-multilayer.")
+        str,
+        typer.Option(
+            help="Method: auto, pdp, tucker, squeeze, channel, als, bs, weights or paper-plain, -compensated, -multilayer."
+        ),
     ] = "auto"
     rank: Annotated[
         float, typer.Option(metavar="R", help="Filters for each channel; pdp and channel use as many components as cost the same.")

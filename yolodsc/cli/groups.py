@@ -27,6 +27,8 @@ GROUP_TITLES = {
     "ScoringOptions": "Scoring",
     "MethodOptions": "Method",
     "PrecisionOptions": "Method",
+    "GoalOptions": "Goal",
+    "LabelOptions": "Labelled images",
     "StartOptions": "Networks and images",
     "OptimizerOptions": "Optimizer",
     "LossOptions": "Loss",

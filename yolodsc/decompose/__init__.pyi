@@ -11,6 +11,10 @@ from .report import Comparison as Comparison
 from .report import compare_networks as compare_networks
 from .report import report_markdown as report_markdown
 from .report import write_report as write_report
+from .search.choices import FactorizationChoice as FactorizationChoice
+from .search.choices import Method as Method
+from .search.time_model import FormCosts as FormCosts
+from .search.time_model import clock_of as clock_of
 from .separation import separation_errors as separation_errors
 from .settings import MAX_RANK as MAX_RANK
 from .settings import DecomposeSettings as DecomposeSettings

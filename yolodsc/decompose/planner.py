@@ -9,6 +9,7 @@ from yolodsc.arrays import Array
 from yolodsc.decompose.calibration import samples
 from yolodsc.decompose.driver import ensure_decomposable
 from yolodsc.decompose.replacement import LayerReplacement
+from yolodsc.decompose.search import choices
 from yolodsc.decompose.search.choices import KEEP, FactorizationChoice
 from yolodsc.decompose.search.selection import fit_options, timed_options
 from yolodsc.decompose.search.sensitivity import SensitivityProbe, plan
@@ -17,6 +18,7 @@ from yolodsc.decompose.settings import DecomposeSettings, Decomposition, Progres
 from yolodsc.decompose.surgery import assemble
 from yolodsc.decompose.target import DecompositionTarget, candidates, convolutions
 from yolodsc.decompose.thread_pool import FitThreadPool
+from yolodsc.errors import DecompositionError
 from yolodsc.network import Network
 
 
@@ -31,13 +33,35 @@ class DecompositionPlanner:
         As for `decompose`; method, budgets and precision are not used.
     precisions
         Those in which forms are timed.
+    costs
+        Times that an earlier planner of the same network has measured, by precision, instead of new ones.
+    threads
+        Threads with which forms are timed; those of the settings fit.
+
+    Raises
+    ------
+    DecompositionError
+        As `decompose`; or the times are not those of the network's forms.
     """
 
-    def __init__(self, network: Network, images: Array, settings: DecomposeSettings, precisions: Sequence[str]) -> None:
+    def __init__(
+        self,
+        network: Network,
+        images: Array,
+        settings: DecomposeSettings,
+        precisions: Sequence[str],
+        *,
+        costs: Mapping[str, FormCosts] | None = None,
+        threads: int = 1,
+    ) -> None:
         self.network, self.images, self.settings = network, images, settings
         self.targets = {i: t for i, t in candidates(network).items() if i not in settings.keep}
         ensure_decomposable(network, self.targets, images, settings)
-        self.costs: Mapping[str, FormCosts] = timed_options(network, self.targets, precisions, threads=settings.threads)
+        if costs is not None and not self._fits(costs, precisions):
+            raise DecompositionError("costs: of forms of another network; expected those of an earlier planner")
+        self.costs: Mapping[str, FormCosts] = (
+            timed_options(network, self.targets, precisions, threads=threads) if costs is None else costs
+        )
         self._pool = FitThreadPool(settings.threads)
         self._all: Mapping[int, DecompositionTarget] = convolutions(network)
         self._originals: dict[int, samples.OriginalSamples] = {}
@@ -64,6 +88,17 @@ class DecompositionPlanner:
         error = work.output_error(network)
         report("done", 1.0)
         return Decomposition(network, results, error, self.settings, time.perf_counter() - begin)
+
+    def _fits(self, costs: Mapping[str, FormCosts], precisions: Sequence[str]) -> bool:
+        """Whether costs are those of the options of the targets, the same forms in all precisions."""
+        offered = {i: set(choices.timed_options(target)) for i, target in self.targets.items()}
+        forms = [{i: list(options) for i, options in found.layers.items()} for found in costs.values()]
+        return (
+            set(precisions) <= set(costs)
+            and all(found == forms[0] for found in forms)
+            and all(set(forms[0].get(i, ())) <= options and KEEP in forms[0].get(i, ()) for i, options in offered.items())
+            and set(forms[0]) == set(offered)
+        )
 
     def _fitted_options(self, report: ProgressCallback) -> SensitivityProbe:
         """Fits of all forms, which are made once."""

@@ -1,4 +1,5 @@
 from .driver import quantize as quantize
+from .driver import quantize_each as quantize_each
 from .report import QuantizedCost as QuantizedCost
 from .report import quantization_markdown as quantization_markdown
 from .report import quantized_cost as quantized_cost

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from yolodsc.decompose.factor.forms import DepthwisePointwise, Form, Narrow, Pdp, PointwiseDepthwise
+from yolodsc.decompose.factor.dense_forms import Narrow, Squeezed, Tucker
+from yolodsc.decompose.factor.forms import DepthwisePointwise, Form, Pdp, PointwiseDepthwise
 from yolodsc.decompose.search.choices import KEEP, FactorizationChoice
 from yolodsc.decompose.surgery import Chain, joined, regular
 from yolodsc.decompose.target import DecompositionTarget
@@ -26,6 +27,10 @@ def _blank_form(target: DecompositionTarget, choice: FactorizationChoice) -> For
         case "channel":
             rank = min(rank, f)
             return Narrow(np.zeros((c * taps, rank)), np.zeros((rank, f)), c)
+        case "squeeze":
+            return Squeezed(np.zeros((c, rank)), np.zeros((rank * taps, f)))
+        case "tucker":
+            return Tucker(np.zeros((c, rank)), np.zeros((rank * taps, choice.outer)), np.zeros((choice.outer, f)))
         case _:
             rank = min(rank, taps, f)
             return DepthwisePointwise(np.zeros((c, rank, taps)), np.zeros((c, rank, f)))

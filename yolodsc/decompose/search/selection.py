@@ -1,5 +1,6 @@
 """Which form each convolution takes: the requested one, or the best plan within the budget."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from yolodsc.arrays import Array
@@ -70,7 +71,8 @@ def fit_options(
         gram = samples.gram(targets[i], X, originals[i].Y[: len(X)])
         probe.add(targets[i], gram, list(offered[i]), seed=settings.seed)
 
-    for step, (i, _) in enumerate(zip(targets, pool.map(fitted, targets), strict=True)):
+    largest_first = sorted(targets, key=lambda i: -math.prod(targets[i].layer.kernel_shape()[1:]))  # their fits take longest
+    for step, (i, _) in enumerate(zip(largest_first, pool.map(fitted, largest_first), strict=True)):
         report(f"layer {i}: every form", 0.05 + 0.3 * step / len(targets))
     return probe
 
@@ -85,7 +87,7 @@ def timed_options(
     network: Network, targets: Mapping[int, DecompositionTarget], precisions: Sequence[str], *, threads: int
 ) -> dict[str, FormCosts]:
     """Milliseconds by precision of every option that is faster than its layer in one of the precisions."""
-    offered = {i: choices.options(target) for i, target in targets.items()}
+    offered = {i: choices.timed_options(target) for i, target in targets.items()}
     timed = {precision: Timer(threads, precision).costs(network, targets, offered) for precision in precisions}
 
     def pays(i: int, choice: FactorizationChoice) -> bool:

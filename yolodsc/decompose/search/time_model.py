@@ -1,7 +1,7 @@
 """Cost in milliseconds of networks, and of every form of every convolution, measured on the engine."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -45,9 +45,10 @@ class Timer:
     def network(self, network: Network) -> float:
         """Milliseconds for one image, heads not decoded."""
         image = np.full(network.input_shape, 0.5, np.float32)
+        clock = clock_of(self.threads)
         with self._compiled(network) as runner:
             runner(image)
-            return 1000 * min(_seconds(runner, image) for _ in range(ROUNDS))
+            return 1000 * min(_seconds(clock, lambda: runner(image)) for _ in range(ROUNDS))
 
     def costs(
         self,
@@ -81,7 +82,7 @@ class Timer:
         found: dict[int, float] = {}
         with self._compiled(assembled) as runner:
             entries = runner.entries()
-            for entry, seconds in zip(entries, _fastest(runner, image, entries), strict=True):
+            for entry, seconds in zip(entries, _fastest(runner, image, clock_of(self.threads)), strict=True):
                 owner = owners[max(min(entry.layers), 0)]  # packing the image counts for what reads it
                 found[owner] = found.get(owner, 0.0) + 1000 * seconds
         return found
@@ -107,19 +108,20 @@ def _owners(lengths: Sequence[int], targets: Mapping[int, object]) -> list[int]:
     return owners
 
 
-def _fastest(runner: engine.Runner, image: Array, entries: Sequence[engine.PlanEntry]) -> list[float]:
+def clock_of(threads: int) -> Callable[[], float]:
+    """The clock for runs with a number of threads: with one, that of the calling thread, which other programs do not lengthen."""
+    return time.thread_time if threads == 1 else time.perf_counter
+
+
+def _fastest(runner: engine.Runner, image: Array, clock: Callable[[], float]) -> list[float]:
     """Seconds of each operation: minima over rounds, each of which runs all operations in order."""
-    fastest = [np.inf] * len(entries)
     runner(image)
-    for _ in range(OPERATION_ROUNDS):
-        for number, entry in enumerate(entries):
-            begin = time.perf_counter()
-            entry.run()
-            fastest[number] = min(fastest[number], time.perf_counter() - begin)
-    return fastest
+    runs = [entry.run for entry in runner.entries()]
+    rounds = [[_seconds(clock, run) for run in runs] for _ in range(OPERATION_ROUNDS)]
+    return [min(times) for times in zip(*rounds, strict=True)]
 
 
-def _seconds(runner: engine.Runner, image: Array) -> float:
-    begin = time.perf_counter()
-    runner(image)
-    return time.perf_counter() - begin
+def _seconds(clock: Callable[[], float], run: Callable[[], object]) -> float:
+    begin = clock()
+    run()
+    return clock() - begin
