@@ -6,6 +6,7 @@ from typing import Self
 
 from yolodsc.convert import archives
 from yolodsc.convert.onnx.export import Heads, export_onnx
+from yolodsc.convert.onnx.quantized import Int8Form
 from yolodsc.darknet import ALEXEYAB, Profile
 from yolodsc.errors import ConversionError
 from yolodsc.files import replacing, write_bytes
@@ -78,11 +79,12 @@ def write_model(
     heads: Heads = "activated",
     dynamic_batch: bool = False,
     quantization: Quantization | None = None,
+    int8_form: Int8Form = "fast",
 ) -> None:
     """Write a network in the format of the path's suffix, replacing existing files atomically.
 
-    For ``.cfg`` or ``.weights`` both files are written. ``heads``, ``dynamic_batch`` and ``quantization`` are parameters of
-    `export_onnx`.
+    For ``.cfg`` or ``.weights`` both files are written. ``heads``, ``dynamic_batch``, ``quantization`` and ``int8_form`` are
+    parameters of `export_onnx`.
 
     Raises
     ------
@@ -94,7 +96,7 @@ def write_model(
     path = Path(path)
     ending = _ending(path, WRITABLE)
     if ending == ".onnx":
-        export_onnx(model.network, path, heads=heads, dynamic_batch=dynamic_batch, quantization=quantization)
+        export_onnx(model.network, path, heads=heads, dynamic_batch=dynamic_batch, quantization=quantization, int8_form=int8_form)
     elif ending in (".cfg", ".weights"):
         _write_pair(model, *model_paths(path))
     else:

@@ -1,10 +1,13 @@
 from .agreement import agreed_detections as agreed_detections
 from .agreement import f1_of as f1_of
+from .calibration.images import draw_paths as draw_paths
+from .calibration.images import read_drawn as read_drawn
 from .calibration.images import read_images as read_images
 from .calibration.patches import choose_positions as choose_positions
 from .calibration.patches import gather_patches as gather_patches
 from .calibration.samples import output_error as output_error
 from .driver import decompose as decompose
+from .driver import with_network as with_network
 from .factor.gram import Matrix as Matrix
 from .planner import DecompositionPlanner as DecompositionPlanner
 from .report import Comparison as Comparison

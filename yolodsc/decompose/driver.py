@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 from yolodsc.arrays import Array
 from yolodsc.decompose.calibration import samples
@@ -43,6 +44,17 @@ def decompose(
         error = work.output_error(decomposed)
     results = tuple(work.results[i] for i in sorted(work.results))
     return Decomposition(decomposed, results, error, settings, time.perf_counter() - begin)
+
+
+def with_network(result: Decomposition, original: Network, network: Network, images: Array, *, seconds: float) -> Decomposition:
+    """Return a decomposition with weights that were changed afterwards, in ``seconds``; its output error is measured again.
+
+    ``images`` are those that the decomposition was made from.
+    """
+    held_back, threads = images[result.settings.calibration_count(len(images)) :], result.settings.threads
+    outputs = (samples.outputs_of(each, held_back, threads=threads) for each in (original, network))
+    error = samples.output_error(*outputs)
+    return replace(result, network=network, output_error=error, seconds=result.seconds + seconds)
 
 
 def _decomposed(

@@ -1,3 +1,6 @@
+from .doubts import image_doubts as image_doubts
+from .doubts import result_doubts as result_doubts
+from .driver import calibrated as calibrated
 from .driver import quantize as quantize
 from .driver import quantize_each as quantize_each
 from .report import QuantizedCost as QuantizedCost

@@ -23,7 +23,7 @@ from yolodsc.precision import (
     sources,
 )
 from yolodsc.quantize.agreement import Original
-from yolodsc.quantize.calibration import PatchMoments, patch_moments, sample_tensors
+from yolodsc.quantize.calibration import PatchMoments, TensorSample, patch_moments, sample_tensors
 from yolodsc.quantize.channel_classes import channel_classes
 from yolodsc.quantize.equalization import equalizing_factors, scaled
 from yolodsc.quantize.layers import int8_weights, relative_error
@@ -70,11 +70,7 @@ def quantize_each(
     Parameters and errors are those of `quantize`.
     """
     begin, report, first = time.perf_counter(), progress or (lambda what, share: None), settings[0]
-    int8 = int8_candidates(network)
-    if not int8:
-        raise QuantizationError(f"{network.cfg.file}: nothing to quantize: no convolution with a sum over channels")
-    if len(images) < 2:
-        raise QuantizationError(f"{len(images)} images; expected at least 2, better 300")
+    int8 = _candidates(network, images)
     held = max(1, round(len(images) * first.held_back))
     with threadpool_limits(1, user_api="blas"):
         report("running the original network", 0.0)
@@ -99,8 +95,40 @@ def _measured(
         quantization=replace(result.quantization, provenance=provenance),
         output_error=error,
         agreement=agreement,
+        detections=original.detections,
         seconds=time.perf_counter() - begin,
     )
+
+
+def calibrated(network: Network, images: Array, *, threads: int = 1, seed: int = 0) -> Quantization:
+    """All candidates in int8, with scales and rounding that are fitted to images (N, C, H, W).
+
+    The network is not equalized, and no layer runs in bf16: a start for training in int8.
+    """
+    int8 = _candidates(network, images)
+    with threadpool_limits(1, user_api="blas"):
+        scales = tensor_scales(network, int8, _samples(network, int8, images, threads=threads, seed=seed))
+        moments = patch_moments(network, images, int8, scales, threads=threads, seed=seed)
+        found = _rounded(network, int8, moments, scales, threads)
+    check_quantization(network, found)
+    return found
+
+
+def _candidates(network: Network, images: Array) -> list[int]:
+    """Layers that can run in int8; a `QuantizationError` without any, or with fewer than 2 images."""
+    int8 = int8_candidates(network)
+    if not int8:
+        raise QuantizationError(f"{network.cfg.file}: nothing to quantize: no convolution with a sum over channels")
+    if len(images) < 2:
+        raise QuantizationError(f"{len(images)} images; expected at least 2, better 300")
+    return int8
+
+
+def _samples(network: Network, int8: Sequence[int], images: Array, *, threads: int, seed: int) -> dict[int, TensorSample]:
+    """Samples of all tensors that int8 layers read in bytes, on a part of the images."""
+    tensors = sorted({index for group in byte_tensors(network, int8) for index in group})
+    part = images[_evenly(len(images), SAMPLE_IMAGES)]
+    return sample_tensors(network, part, tensors, threads=threads, seed=seed)
 
 
 def _quantized(
@@ -133,10 +161,8 @@ def _scales(
     network: Network, int8: Sequence[int], images: Array, original: Original, settings: QuantizeSettings, report: ProgressCallback
 ) -> tuple[Network, dict[int, TensorScale]]:
     """The network, equalized if that lowers the error of its tensors, and their scales."""
-    tensors = sorted({index for group in byte_tensors(network, int8) for index in group})
-    part = images[_evenly(len(images), SAMPLE_IMAGES)]
     report("sampling tensors", 0.1)
-    samples = sample_tensors(network, part, tensors, threads=settings.threads, seed=settings.seed)
+    samples = _samples(network, int8, images, threads=settings.threads, seed=settings.seed)
     scales = tensor_scales(network, int8, samples)
     if not settings.equalize:
         return network, scales
