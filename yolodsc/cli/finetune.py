@@ -90,12 +90,12 @@ def finetune(
 ) -> int:
     """Train a network further, from a teacher, from labels, or both."""
     start.ensure_consistent()
-    settings = training_settings(training, loss, changes, size=size, labels=start.labels)
     threads, _ = options.cores(threads, quiet=quiet)
     student, teacher = start.student_files, start.teacher_files
     stem = name or f"{student.cfg.stem}-finetuned"
     _ensure_startable(start.out, stem, resume=start.resume)
-    learner = _learner(student, profile, scratch=start.scratch, seed=settings.seed)
+    learner = _learner(student, profile, scratch=start.scratch, seed=training.seed)
+    settings = training_settings(training, loss, changes, student=learner, size=size, labels=start.labels)
     known = names or student.names or (teacher.names if teacher else None)
     validation = _validation(val, class_list(known, learner), threads=threads)
     trainer = _trainer(start, learner, settings, profile=profile, threads=threads, quiet=quiet)
