@@ -74,9 +74,9 @@ def detect_frames(pipeline: Pipeline, source: FrameSource, *, images: bool = Tru
 
 
 def _processed(pipeline: Pipeline, frame: VideoFrame, name: str, *, images: bool) -> FrameResult:
+    if images:
+        frame.convert()  # first, while the caches hold the frame
     channels = pipeline.reader.network.input_shape.channels
     pixels, bgr = frame.decoded if channels == 3 else (from_array(frame.image, channels=channels), False)
     detections, stages = pipeline.of_pixels(pixels, path=name, bgr=bgr)
-    if images:
-        frame.convert()
     return FrameResult(frame, replace(detections, frame=frame.number, time_ms=frame.time_ms), stages.network + stages.post)
