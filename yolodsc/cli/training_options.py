@@ -46,14 +46,23 @@ class AugmentationOptions(Value, kw_only=True):
     sharpen: Annotated[
         float, typer.Option(min=0, help="Largest amount of sharpening; 1.2 suits images that were reduced with smoothing.")
     ] = 0
+    mosaic: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, metavar="P", help="Fraction of samples that show parts of four images; 0.5 is Darknet's mosaic=1."
+        ),
+    ] = 0
+    multiscale: Annotated[
+        bool, typer.Option("--multiscale", help="Change the size of images every ten steps, by up to 1.4; Darknet's random=1.")
+    ] = False
 
     def augmentation(self) -> Augmentation:
         """The settings of the library."""
-        return Augmentation(self.flip, self.jitter, self.hue, self.saturation, self.exposure, self.sharpen)
+        return Augmentation(self.flip, self.jitter, self.hue, self.saturation, self.exposure, self.sharpen, self.mosaic)
 
 
 def training_settings(
-    training: OptimizerOptions, loss: LossOptions, changes: AugmentationOptions, *, size: int | None, labels: bool
+    training: OptimizerOptions, loss: LossOptions, changes: AugmentationOptions, *, size: int | None, labels: bool, precision: str
 ) -> FinetuneSettings:
     """The settings of the library; labels have no weight if they are not read."""
     return FinetuneSettings(
@@ -72,6 +81,8 @@ def training_settings(
         features=loss.features,
         labels=loss.label_weight if labels else 0.0,
         statistics=training.statistics,
+        multiscale=changes.multiscale,
         augmentation=changes.augmentation(),
         seed=training.seed,
+        precision=precision,
     )

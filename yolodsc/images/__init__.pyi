@@ -2,6 +2,8 @@ from .conversion import ImageArray as ImageArray
 from .conversion import from_array as from_array
 from .conversion import from_pillow as from_pillow
 from .conversion import from_tensor as from_tensor
+from .conversion import transposed as transposed
+from .conversion import transposes as transposes
 from .draw import annotated as annotated
 from .draw import colour_of as colour_of
 from .draw import draw_boxes as draw_boxes

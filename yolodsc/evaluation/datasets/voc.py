@@ -10,7 +10,7 @@ import numpy as np
 from yolodsc.errors import DatasetError
 from yolodsc.evaluation.datasets.dataset import Dataset, InputReport, ground_truth_of, image_sizes, images_in
 from yolodsc.evaluation.metrics.tables import Doubles
-from yolodsc.files import is_file, is_folder, text_of
+from yolodsc.files import is_file, is_folder, regular_size, text_of
 from yolodsc.schemas import MAX_FINITE
 
 NAMES = (
@@ -104,7 +104,7 @@ def read_annotations(
 
 def _checked(sizes: Doubles, paths: Sequence[Path], report: InputReport) -> Doubles:
     """Return the sizes (P, 2), from the images if the XML files disagree."""
-    actual = image_sizes(paths)
+    actual = image_sizes(paths, exif=report.exif)
     known = ~np.isnan(actual)
     for i in np.flatnonzero((known & ~np.isnan(sizes) & (actual != sizes)).any(axis=1)).tolist():
         written, decoded = ("x".join(f"{side:g}" for side in pair) for pair in (sizes[i], actual[i]))
@@ -119,7 +119,11 @@ def _annotation(path: Path, report: InputReport) -> VocAnnotation | None:
     from defusedxml import DefusedXmlException
 
     try:
+        regular_size(path, error=DatasetError)
         root = _root(path.read_bytes())
+    except DatasetError as error:
+        report.problem(f"{error}; the image is left out")
+        return None
     except FileNotFoundError:
         report.problem(f"{path}: no such file; the image is left out")
         return None

@@ -33,6 +33,8 @@ class Augmentation:
     sharpen
         Largest amount of unsharp masking (sigma 1). Darknet samples large images without smoothing, so its networks expect hard
         edges. An amount of about 0.6 compensates for images that were reduced with smoothing.
+    mosaic
+        Fraction of the samples that are made of four images (`mosaic`).
     """
 
     flip: bool = True
@@ -41,6 +43,7 @@ class Augmentation:
     saturation: float = 1.5
     exposure: float = 1.5
     sharpen: float = 0.0
+    mosaic: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
