@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from yolodsc.cli import options
+from yolodsc.cli.cluster import ClusterOptions
 from yolodsc.cli.network_files import class_list, model_files
 from yolodsc.cli.outputs import ensure_directory_possible, ensure_writable, save_network
 from yolodsc.cli.progress import fitting_progress
@@ -63,11 +64,13 @@ def decompose(
     ] = None,
     profile: options.ProfileName = "alexeyab",
     threads: options.WorkThreads = None,
+    cluster: ClusterOptions,
     quiet: options.Quiet = False,
 ) -> int:
     """Make the regular convolutions of a trained network separable."""
     files = model_files(network, options.ClassOptions(names=names))
     alone = threads is None and how.budget_ms is not None  # a budget in time is that of one thread, unless --threads says otherwise
+    cluster.check()
     threads, _ = options.cores(1 if alone else threads, quiet=quiet)
     settings = how.settings(threads)
     stem = name or f"{files.cfg.stem}-separable"
@@ -77,7 +80,8 @@ def decompose(
         ensure_directory_possible(report_to)
     original = read_network(files, profile=profile, size=size)
     class_list(files.names, original)
-    calibration = read_images(original, image_paths([images]), count=count, seed=how.seed)
+    with cluster.reading(quiet=quiet) as read:
+        calibration = read_images(original, image_paths([images]), count=count, seed=how.seed, read=read)
     with advice_on_interrupt(lambda: "nothing was written", quiet=quiet), fitting_progress(quiet) as report:
         result = decompose_network(original, calibration, settings, progress=report)
     save_network(result.network, out, stem, files.names)
