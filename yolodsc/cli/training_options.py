@@ -12,12 +12,14 @@ DARKNET_JITTER = 0.2
 """Of heads whose cfg has no ``jitter`` (``parser.c: parse_yolo``)."""
 LARGEST_JITTER = 0.45
 """Two opposite sides of an image must not meet."""
+RATES = {"f32": 1e-4, "int8": 3e-6}
+"""Default learning rates by precision: a calibrated network is near its optimum, and higher rates move it away."""
 
 
 class OptimizerOptions(Value, kw_only=True):
     """Optimizer, schedule and averaging."""
 
-    lr: Annotated[float, typer.Option(help="Highest learning rate.")] = 1e-4
+    lr: Annotated[float | None, typer.Option(help="Highest learning rate.", show_default="1e-4; 3e-6 with --precision int8")] = None
     batch: Annotated[int, typer.Option(min=1, help="Number of images in each step.")] = 32
     epochs: Annotated[float, typer.Option(help="Number of passes over the images.")] = 10
     optimizer: Annotated[str, typer.Option(help="Optimizer: adam or sgd.")] = "adam"
@@ -90,7 +92,7 @@ def training_settings(
     return FinetuneSettings(
         epochs=training.epochs,
         batch=training.batch,
-        rate=training.lr,
+        rate=RATES.get(precision, RATES["f32"]) if training.lr is None else training.lr,
         size=size,
         optimizer=training.optimizer,
         momentum=training.momentum,
