@@ -15,14 +15,18 @@ PAGES = sorted(
     [
         *DOCS.glob("tutorials/*.md"),
         *DOCS.glob("coming-from/*.md"),
-        *(DOCS / f"{name}.md" for name in ("index", "getting-started", "formats", "faq", "troubleshooting", "platforms")),
+        ROOT / "README.md",
+        *(
+            DOCS / f"{name}.md"
+            for name in ("index", "getting-started", "opencv", "video", "formats", "faq", "troubleshooting", "platforms")
+        ),
     ]
 )
 """Pages whose blocks of code run, unless a comment before a block says why not."""
 
 ALL = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md")])
 
-NAMES = [page.relative_to(DOCS).as_posix() for page in PAGES]
+NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
 
 _KINDS = {"console", "python", "pycon", "", "ini", "json", "yaml"}
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from yolodsc.arrays import Array
 from yolodsc.bench import (
     CALIBRATED,
     OUR_ENGINE,
@@ -29,65 +30,25 @@ from yolodsc.bench import (
     measure_memory,
     measure_start,
     measure_throughput,
-    random_network,
     rounds_within,
 )
-from yolodsc.cli import options
-from yolodsc.cli.network_files import model_files
+from yolodsc.cli.bench_options import ImageOptions, Named, SubjectOptions
 from yolodsc.cli.outputs import is_standard_output, write_text
 from yolodsc.cli.progress import fitting_progress
 from yolodsc.cli.tables import bench as bench_table
 from yolodsc.cli.terminal import flush, note, say
 from yolodsc.decompose import read_images
-from yolodsc.detection import DEFAULT_MODEL, ModelFiles, image_paths, read_network, resolve_model
+from yolodsc.detection import image_paths
 from yolodsc.errors import OptionError
-from yolodsc.files import is_file
-from yolodsc.network import Network, at_size
+from yolodsc.network import Network
 from yolodsc.precision import int8_candidates
 from yolodsc.schemas import dump_json
 from yolodsc.values import Value
-
-Named = tuple[str, Network, tuple[Path, ...]]
-"""Name of a network, the network, and its files."""
 
 Report = list[dict[str, Any]]
 
 SEED = 2018
 MAX_IMAGES, MAX_CALIBRATION_IMAGES = 100, 300
-
-
-class SubjectOptions(Value, kw_only=True):
-    """Options that name the networks to benchmark."""
-
-    model: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME|DIR", help="Network to benchmark; may be given several times.", show_default=DEFAULT_MODEL),
-    ] = None
-    cfg: options.CfgFile = None
-    weights: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="F", help="The .weights file of the network.", show_default="beside the .cfg file, else random weights"
-        ),
-    ] = None
-    size: options.Size = None
-    allow_nonfinite: options.AllowNonfinite = False
-
-    def networks(self) -> list[Named]:
-        """Names and networks, at the size that is chosen."""
-        return [(name, at_size(network, self.size), files) for name, network, files in self._named()]
-
-    def _named(self) -> list[Named]:
-        if self.cfg is None and self.weights is None:
-            return [self._loaded(resolve_model(name)) for name in self.model or [DEFAULT_MODEL]]
-        if self.model:
-            raise OptionError("--model and --cfg/--weights name several networks; expected one of them")
-        if self.cfg is not None and self.weights is None and not is_file(self.cfg.with_suffix(".weights")):
-            return [(*random_network(self.cfg), ())]
-        return [self._loaded(model_files(options.NetworkOptions(cfg=self.cfg, weights=self.weights)))]
-
-    def _loaded(self, files: ModelFiles) -> Named:
-        return files.cfg.stem, read_network(files, allow_nonfinite=self.allow_nonfinite), files.paths
 
 
 class Run(Value):
@@ -99,8 +60,7 @@ class Run(Value):
     streams: int
     quiet: bool
     precisions: tuple[str, ...] = ("f32",)
-    images: str | None = None
-    calibration: str | None = None
+    data: ImageOptions = ImageOptions()
 
     @property
     def engines(self) -> tuple[str, ...]:
@@ -117,17 +77,7 @@ def bench(
     precision: Annotated[
         str, typer.Option(metavar="P,Q", help="Precisions of this engine: f32, bf16, int8; the first is the reference.")
     ] = "f32",
-    images: Annotated[
-        str | None, typer.Option(metavar="DIR|LIST", help="Images on which to compare detections (F1), at most 100.")
-    ] = None,
-    calibration: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DIR|LIST",
-            help="Images on which peers calibrate their own int8, at most 300.",
-            show_default="those of --images, else one pattern",
-        ),
-    ] = None,
+    data: ImageOptions,
     ablation: Annotated[
         bool, typer.Option("--ablation", help="Compare DSC, FastDSC and the fused engine layer by layer instead.")
     ] = False,
@@ -140,9 +90,7 @@ def bench(
     """Time networks on this and other engines, in turn, each engine in a process of its own."""
     if ablation + startup + (streams > 0) > 1:
         raise OptionError("--ablation, --streams and --startup exclude each other; expected one of them")
-    run = Run(
-        _peers(peers), _counts(threads), seconds, streams, is_standard_output(json), _precisions(precision), images, calibration
-    )
+    run = Run(_peers(peers), _counts(threads), seconds, streams, is_standard_output(json), _precisions(precision), data)
     networks = subject.networks()
     machine = describe_machine(run.threads)
     if not run.quiet:
@@ -164,7 +112,7 @@ def bench(
 def _comparisons(networks: Sequence[Named], run: Run, machine: Machine) -> Report:
     report: Report = []
     for name, network, files in networks:
-        images = None if run.images is None else read_images(network, image_paths([run.images]), count=MAX_IMAGES, seed=SEED)
+        images = _images(network, run.data.images, MAX_IMAGES)
         with _subject(name, network, run, files) as subject:
             for count in run.threads:
                 rounds = rounds_within(run.seconds)
@@ -227,6 +175,11 @@ def _print(lines: Sequence[str], missing: Sequence[MissingEngine], run: Run) -> 
         flush()
 
 
+def _images(network: Network, source: str | None, count: int) -> Array | None:
+    """Images (N, C, H, W) of a directory or list."""
+    return None if source is None else read_images(network, image_paths([source]), count=count, seed=SEED)
+
+
 @contextmanager
 def _subject(name: str, network: Network, run: Run, files: Sequence[Path]) -> Iterator[Subject]:
     quantization = None
@@ -234,9 +187,8 @@ def _subject(name: str, network: Network, run: Run, files: Sequence[Path]) -> It
         quantization, calibrated = benchmark_quantization(network, *files)
         if not calibrated:
             note(f"{name}: has no quantization (see yolodsc quantize); int8 uses the extremes of one image, which is inaccurate")
-    given, images = run.calibration or run.images, None
-    if given is not None and set(run.engines) & set(CALIBRATED):
-        images = read_images(network, image_paths([given]), count=MAX_CALIBRATION_IMAGES, seed=SEED)
+    given = (run.data.calibration or run.data.images) if set(run.engines) & set(CALIBRATED) else None
+    images = _images(network, given, MAX_CALIBRATION_IMAGES)
     with TemporaryDirectory() as folder:
         yield benchmark_subject(name, network, Path(folder), quantization=quantization, calibration=images)
 

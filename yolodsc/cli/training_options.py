@@ -4,8 +4,14 @@ from typing import Annotated
 
 import typer
 
+from yolodsc.network import Network
 from yolodsc.training import Augmentation, FinetuneSettings
 from yolodsc.values import Value
+
+DARKNET_JITTER = 0.2
+"""Of heads whose cfg has no ``jitter`` (``parser.c: parse_yolo``)."""
+LARGEST_JITTER = 0.45
+"""Two opposite sides of an image must not meet."""
 
 
 class OptimizerOptions(Value, kw_only=True):
@@ -39,7 +45,15 @@ class AugmentationOptions(Value, kw_only=True):
     """Random changes of the images, in Darknet's terms."""
 
     flip: Annotated[bool, typer.Option(help="Mirror half of the images.")] = True
-    jitter: Annotated[float, typer.Option(min=0, max=0.45, help="Largest shift of each side, as a share of the image.")] = 0.2
+    jitter: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=LARGEST_JITTER,
+            help="Largest shift of each side, as a share of the image.",
+            show_default="that of the student's cfg",
+        ),
+    ] = None
     hue: Annotated[float, typer.Option(min=0, max=0.5, help="Largest shift of the hue.")] = 0.1
     saturation: Annotated[float, typer.Option(min=1, help="Largest factor of the saturation.")] = 1.5
     exposure: Annotated[float, typer.Option(min=1, help="Largest factor of the brightness.")] = 1.5
@@ -56,13 +70,21 @@ class AugmentationOptions(Value, kw_only=True):
         bool, typer.Option("--multiscale", help="Change the size of images every ten steps, by up to 1.4; Darknet's random=1.")
     ] = False
 
-    def augmentation(self) -> Augmentation:
-        """The settings of the library."""
-        return Augmentation(self.flip, self.jitter, self.hue, self.saturation, self.exposure, self.sharpen, self.mosaic)
+    def augmentation(self, student: Network) -> Augmentation:
+        """The settings of the library; without ``--jitter`` that of the student's cfg, with which it was trained."""
+        jitter = min(_jitter_of(student), LARGEST_JITTER) if self.jitter is None else self.jitter
+        return Augmentation(self.flip, jitter, self.hue, self.saturation, self.exposure, self.sharpen, self.mosaic)
 
 
 def training_settings(
-    training: OptimizerOptions, loss: LossOptions, changes: AugmentationOptions, *, size: int | None, labels: bool, precision: str
+    training: OptimizerOptions,
+    loss: LossOptions,
+    changes: AugmentationOptions,
+    *,
+    student: Network,
+    size: int | None,
+    labels: bool,
+    precision: str,
 ) -> FinetuneSettings:
     """The settings of the library; labels have no weight if they are not read."""
     return FinetuneSettings(
@@ -82,7 +104,12 @@ def training_settings(
         labels=loss.label_weight if labels else 0.0,
         statistics=training.statistics,
         multiscale=changes.multiscale,
-        augmentation=changes.augmentation(),
+        augmentation=changes.augmentation(student),
         seed=training.seed,
         precision=precision,
     )
+
+
+def _jitter_of(network: Network) -> float:
+    """The largest ``jitter`` of the network's heads; without a head, Darknet's default."""
+    return max((max(head.section.number("jitter", DARKNET_JITTER), 0.0) for head in network.heads), default=DARKNET_JITTER)

@@ -42,8 +42,10 @@ def separation_errors(
     Raises
     ------
     DecompositionError
-        The layer does not exist or cannot be decomposed.
+        The layer does not exist or cannot be decomposed, or there is one image only.
     """
+    if len(images) < 2:
+        raise DecompositionError(f"{len(images)} image to calibrate on; expected at least 2, better 300: a tenth is held back")
     targets = candidates(network)
     if index not in targets:
         raise DecompositionError(f"layer {index}: {_why(network, index)}")
