@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
@@ -17,12 +17,48 @@ from yolodsc.network import at_size
 from yolodsc.precision import quantization_for
 from yolodsc.values import Value
 
+if TYPE_CHECKING:
+    from yolodsc.precision import Quantization
+
 
 class Heads(StrEnum):
     """Outputs of an ``.onnx`` file."""
 
     activated = "activated"
     raw = "raw"
+
+
+class OnnxOptions(Value, kw_only=True):
+    """Options of ``.onnx`` files."""
+
+    heads: Annotated[
+        Heads | None, typer.Option(help="Outputs of an ONNX file: activated as in Darknet, or raw.", show_default="activated")
+    ] = None
+    dynamic_batch: Annotated[bool, typer.Option("--dynamic-batch", help="Let an ONNX file take any number of images at once.")] = (
+        False
+    )
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Write an ONNX file with 8-bit weights, from the quantization beside the network.")
+    ] = False
+    exact: Annotated[
+        bool, typer.Option("--exact", help="With --int8: the bytes of this engine in ONNX Runtime, slower than the usual form.")
+    ] = False
+
+    @property
+    def given(self) -> str | None:
+        """One of these options that is given."""
+        return "--heads" if self.heads else "--dynamic-batch" if self.dynamic_batch else "--int8" if self.int8 else None
+
+    def write(self, model: ModelFile, target: Path, quantization: "Quantization | None") -> None:
+        """Write a network in the form that the options describe, which other formats do not have."""
+        write_model(
+            model,
+            target,
+            heads=(self.heads or Heads.activated).value,
+            dynamic_batch=self.dynamic_batch,
+            quantization=quantization,
+            int8_form="exact" if self.exact else "fast",
+        )
 
 
 def convert(
@@ -36,6 +72,7 @@ def convert(
             metavar="OUT", help="File to write: one of the same formats, or .onnx. A .cfg and its .weights go together."
         ),
     ],
+    *,
     weights: Annotated[
         Path | None, typer.Option(metavar="F", help="Weights file of the .cfg file.", show_default="with the same stem")
     ] = None,
@@ -48,43 +85,25 @@ def convert(
     separable: Annotated[
         bool, typer.Option("--fold-separable", help="Fold depthwise and pointwise layers into regular ones.")
     ] = False,
-    heads: Annotated[
-        Heads | None, typer.Option(help="Outputs of an ONNX file: activated as in Darknet, or raw.", show_default="activated")
-    ] = None,
-    dynamic_batch: Annotated[
-        bool, typer.Option("--dynamic-batch", help="Let an ONNX file take any number of images at once.")
-    ] = False,
-    int8: Annotated[
-        bool, typer.Option("--int8", help="Write an ONNX file with 8-bit weights, from the quantization beside the network.")
-    ] = False,
-    exact: Annotated[
-        bool, typer.Option("--exact", help="With --int8: the bytes of this engine in ONNX Runtime, slower than the usual form.")
-    ] = False,
+    onnx: OnnxOptions,
     profile: options.ProfileName = "alexeyab",
     allow_nonfinite: options.AllowNonfinite = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
 ) -> int:
     """Write a network in another format or form."""
-    _ensure_writable(target, heads=heads, dynamic_batch=dynamic_batch, int8=int8, force=force)
+    _ensure_writable(target, onnx, force=force)
     source, weights, names = _resolved(source, weights)
     named = None if partial is not None or names is None else NamesCopy.of(names, target, force=force)
-    if exact and not int8:
+    if onnx.exact and not onnx.int8:
         raise OptionError("--exact: expected --int8 with it")
-    if int8 and (partial is not None or separable or batch_norm):
+    if onnx.int8 and (partial is not None or separable or batch_norm):
         raise OptionError("--int8 is of the network as it was quantized; expected no option that changes its layers")
     model = read_model(source, weights=weights, profile=profile_named(profile), allow_nonfinite=allow_nonfinite)
-    quantization = quantization_for("int8", model.network, weights or source, source) if int8 else None
+    quantization = quantization_for("int8", model.network, weights or source, source) if onnx.int8 else None
     if size is not None:
         model = ModelFile.of(at_size(model.network, size))
     model = _derived(model, partial=partial, separable=separable, batch_norm=batch_norm)
-    write_model(
-        model,
-        target,
-        heads=(heads or Heads.activated).value,
-        dynamic_batch=dynamic_batch,
-        quantization=quantization,
-        int8_form="exact" if exact else "fast",
-    )
+    onnx.write(model, target, quantization)
     note(f"wrote {' and '.join(map(str, (*model_paths(target), *(named.write() if named else ()))))}")
     return 0
 
@@ -133,11 +152,10 @@ def _resolved(source: Path, weights: Path | None) -> tuple[Path, Path | None, Pa
     return files.cfg, None if files.archive else files.weights, files.names
 
 
-def _ensure_writable(target: Path, *, heads: Heads | None, dynamic_batch: bool, int8: bool, force: bool) -> None:
+def _ensure_writable(target: Path, onnx: OnnxOptions, *, force: bool) -> None:
     """Raise an `OptionError` if a file would be overwritten without ``--force``, or if options of ONNX go with another format."""
     for path in model_paths(target):
         if exists(path) and not force:
             raise OptionError(f"{path} is there already; expected another name, or --force")
-    if target.suffix.lower() != ".onnx" and (heads or dynamic_batch or int8):
-        name = "heads" if heads else "dynamic-batch" if dynamic_batch else "int8"
-        raise OptionError(f"--{name} goes with an .onnx file; found {target}")
+    if target.suffix.lower() != ".onnx" and onnx.given:
+        raise OptionError(f"{onnx.given} goes with an .onnx file; found {target}")
