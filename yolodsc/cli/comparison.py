@@ -10,7 +10,6 @@ from yolodsc.cli.terminal import note, say
 from yolodsc.errors import OptionError
 from yolodsc.evaluation import EvaluationFile, load_json
 
-
 USED = ("--rule", "--report")
 """Options that have an effect on a comparison."""
 
