@@ -105,7 +105,7 @@ def test_profiles_and_classes_are_given_by_name(path: str) -> None:
     [
         ({"model": "nosuch"}, r"^model=nosuch: neither a directory nor a shipped network \(.*\), nor a file; expected a name"),
         ({"model": "dsc-nano-vco"}, r"did you mean dsc-nano-voc\?"),
-        ({"profile": "darknet"}, r"profile darknet is unknown; expected one of alexeyab, pjreddie, opencv"),
+        ({"profile": "darknet"}, r"^profile=darknet: expected one of alexeyab, pjreddie, opencv"),
         ({"classes": ["dgo"]}, r"^classes=dgo: unknown class; .*did you mean dog\?"),
         ({"thresh": 7}, r"^thresh=7: expected 0 to 1"),
         ({"nms_thresh": 7}, r"^nms_thresh=7: expected 0 to 1"),

@@ -4,15 +4,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from yolodsc.cli.groups import options_given
 from yolodsc.cli.tables.evaluation import comparison_lines
 from yolodsc.cli.terminal import note, say
 from yolodsc.errors import OptionError
 from yolodsc.evaluation import EvaluationFile, load_json
 
+USED = ("--rule", "--report")
+"""Options that have an effect on a comparison."""
 
-def ensure_unused(given: Sequence[str]) -> None:
-    """Raise an `OptionError` for options that have no effect on the comparison of two files."""
-    if given:
+
+def ensure_unused(groups: Sequence[Any], *more: str) -> None:
+    """Raise an `OptionError` for options that have no effect on the comparison of two files: ``more``, and those of groups."""
+    if given := [*more, *(name for group in groups for name in options_given(group) if name not in USED)]:
         raise OptionError(f"--compare reads two files and has no use for {', '.join(given)}; expected --rule, --report or neither")
 
 

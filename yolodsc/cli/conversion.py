@@ -7,11 +7,12 @@ options, texts, paths and numbers in their usual form are converted; Typer conve
 import os
 import re
 from collections.abc import Callable
+from enum import Enum, EnumType
 from functools import partial
 from inspect import signature
 from math import isnan
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, get_args, get_origin
+from typing import Annotated, Any, NamedTuple, cast, get_args, get_origin
 
 from typer.core import TyperCommand
 from typer.models import ParameterInfo
@@ -52,8 +53,9 @@ def with_plain_conversion(command: Any, function: Callable[..., int]) -> Any:
     kinds = {parameter.name: _kind(parameter.annotation) for parameter in signature(function).parameters.values()}
     for parameter in command.params:
         kind = kinds.get(parameter.name)
-        if kind is not None and kind.type in NUMBERS:
-            parameter.process_value = partial(_explained, parameter.opts[0], kind, parameter.process_value)
+        if kind is not None and (kind.type in NUMBERS or _choices(kind)):
+            named = parameter.opts[0] if parameter.param_type_name == "option" else parameter.metavar or parameter.name
+            parameter.process_value = partial(_explained, named, kind, parameter.process_value)
         if kind is not None and not parameter.required and parameter.callback is None:
             parameter.process_value = partial(_processed, kind, parameter.process_value)
     return command
@@ -83,20 +85,27 @@ def _processed(kind: Kind, by_typer: Callable[[Any, Any], Any], context: Any, va
 
 
 def _explained(option: str, kind: Kind, by_typer: Callable[[Any, Any], Any], context: Any, value: Any) -> Any:
-    """The number that Typer reads; an `OptionError` says what was found and which numbers are expected."""
+    """The number or choice that Typer reads; an `OptionError` says what was found and what is expected."""
     try:
-        number = by_typer(context, value)
+        read = by_typer(context, value)
     except Exception as error:
         if value is None or not hasattr(error, "format_message"):  # an option without value, or no usage error
             raise
-        number = None
-    if value is not None and (number is None or isnan(number)):  # NaN passes Typer's comparisons
+        read = None
+    if value is not None and (read is None or (isinstance(read, float) and isnan(read))):  # NaN passes Typer's comparisons
         raise OptionError(f"{option} {value}: expected {_expected(kind)}")
-    return number
+    return read
+
+
+def _choices(kind: Kind) -> list[str]:
+    """The values of an enumeration; none of other types."""
+    return [str(member.value) for member in cast(type[Enum], kind.type)] if isinstance(kind.type, EnumType) else []
 
 
 def _expected(kind: Kind) -> str:
-    """Which numbers an option takes."""
+    """Which numbers or choices an option takes."""
+    if choices := _choices(kind):
+        return f"one of {', '.join(choices)}"
     noun, (low, high) = "a whole number" if kind.type is int else "a number", (kind.info.min, kind.info.max)
     if low is not None and high is not None:
         return f"{noun} from {low:g} to {high:g}"

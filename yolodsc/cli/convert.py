@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
@@ -17,6 +17,9 @@ from yolodsc.network import at_size
 from yolodsc.precision import quantization_for
 from yolodsc.values import Value
 
+if TYPE_CHECKING:
+    from yolodsc.precision import Quantization
+
 
 class Heads(StrEnum):
     """Outputs of an ``.onnx`` file."""
@@ -26,7 +29,7 @@ class Heads(StrEnum):
 
 
 class OnnxOptions(Value, kw_only=True):
-    """Form of an ``.onnx`` file."""
+    """Options of ``.onnx`` files."""
 
     heads: Annotated[
         Heads | None, typer.Option(help="Outputs of an ONNX file: activated as in Darknet, or raw.", show_default="activated")
@@ -41,13 +44,21 @@ class OnnxOptions(Value, kw_only=True):
         bool, typer.Option("--exact", help="With --int8: the bytes of this engine in ONNX Runtime, slower than the usual form.")
     ] = False
 
-    def ensure_consistent(self, target: Path) -> None:
-        """Raise an `OptionError` if they go with another format, or exclude each other."""
-        if self.exact and not self.int8:
-            raise OptionError("--exact: expected --int8 with it")
-        if target.suffix.lower() != ".onnx" and (self.heads or self.dynamic_batch or self.int8):
-            name = "heads" if self.heads else "dynamic-batch" if self.dynamic_batch else "int8"
-            raise OptionError(f"--{name} goes with an .onnx file; found {target}")
+    @property
+    def given(self) -> str | None:
+        """One of these options that is given."""
+        return "--heads" if self.heads else "--dynamic-batch" if self.dynamic_batch else "--int8" if self.int8 else None
+
+    def write(self, model: ModelFile, target: Path, quantization: "Quantization | None") -> None:
+        """Write a network in the form that the options describe, which other formats do not have."""
+        write_model(
+            model,
+            target,
+            heads=(self.heads or Heads.activated).value,
+            dynamic_batch=self.dynamic_batch,
+            quantization=quantization,
+            int8_form="exact" if self.exact else "fast",
+        )
 
 
 def convert(
@@ -80,10 +91,11 @@ def convert(
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
 ) -> int:
     """Write a network in another format or form."""
-    _ensure_writable(target, force=force)
-    onnx.ensure_consistent(target)
+    _ensure_writable(target, onnx, force=force)
     source, weights, names = _resolved(source, weights)
     named = None if partial is not None or names is None else NamesCopy.of(names, target, force=force)
+    if onnx.exact and not onnx.int8:
+        raise OptionError("--exact: expected --int8 with it")
     if onnx.int8 and (partial is not None or separable or batch_norm):
         raise OptionError("--int8 is of the network as it was quantized; expected no option that changes its layers")
     model = read_model(source, weights=weights, profile=profile_named(profile), allow_nonfinite=allow_nonfinite)
@@ -91,14 +103,7 @@ def convert(
     if size is not None:
         model = ModelFile.of(at_size(model.network, size))
     model = _derived(model, partial=partial, separable=separable, batch_norm=batch_norm)
-    write_model(
-        model,
-        target,
-        heads=(onnx.heads or Heads.activated).value,
-        dynamic_batch=onnx.dynamic_batch,
-        quantization=quantization,
-        int8_form="exact" if onnx.exact else "fast",
-    )
+    onnx.write(model, target, quantization)
     note(f"wrote {' and '.join(map(str, (*model_paths(target), *(named.write() if named else ()))))}")
     return 0
 
@@ -147,8 +152,10 @@ def _resolved(source: Path, weights: Path | None) -> tuple[Path, Path | None, Pa
     return files.cfg, None if files.archive else files.weights, files.names
 
 
-def _ensure_writable(target: Path, *, force: bool) -> None:
-    """Raise an `OptionError` if a file would be overwritten without ``--force``."""
+def _ensure_writable(target: Path, onnx: OnnxOptions, *, force: bool) -> None:
+    """Raise an `OptionError` if a file would be overwritten without ``--force``, or if options of ONNX go with another format."""
     for path in model_paths(target):
         if exists(path) and not force:
             raise OptionError(f"{path} is there already; expected another name, or --force")
+    if target.suffix.lower() != ".onnx" and onnx.given:
+        raise OptionError(f"{onnx.given} goes with an .onnx file; found {target}")

@@ -4,13 +4,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from msgspec.structs import replace
 
 from yolodsc.cli import options
 from yolodsc.cli.cluster import ClusterOptions
 from yolodsc.cli.comparison import compare_files, compared, ensure_unused
 from yolodsc.cli.ground_truth import GroundTruthOptions
-from yolodsc.cli.groups import options_given
 from yolodsc.cli.inference import DatasetDetections, DetectionRun, JournalOptions, dataset_detections
 from yolodsc.cli.notes import print_notes
 from yolodsc.cli.outputs import is_standard_output, write_text
@@ -175,11 +173,8 @@ def evaluate(
 ) -> int:
     """Score a network, or detections from files, by the evaluation rules in common use."""
     if compare is not None:
-        others = (ground_truth, network, detection, loading, running, journal)
-        unused = (replace(scoring, rule=None), replace(output, report=None), *others)
-        ensure_unused(
-            [*(["--thresh"] if thresh != MAP_THRESH else []), *(name for group in unused for name in options_given(group))]
-        )
+        groups = (scoring, output, ground_truth, network, detection, loading, running, journal, cluster)
+        ensure_unused(groups, *(["--thresh"] if thresh != MAP_THRESH else []))
         return compare_files(*compare, rule=scoring.rule, report=output.report, quiet=quiet)
     run = DetectionRun(
         detections=scoring.detections,

@@ -15,6 +15,7 @@ GROUP_TITLES = {
     "SelectionOptions": "Detection",
     "DetectionOptions": "Detection",
     "RunningOptions": "Speed",
+    "OnnxOptions": "ONNX",
     "OutputOptions": "Output",
     "ReportOptions": "Output",
     "JournalOptions": "Output",

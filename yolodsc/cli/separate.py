@@ -10,7 +10,7 @@ from yolodsc.cli.network_files import model_files
 from yolodsc.cli.progress import fitting_progress
 from yolodsc.cli.tables.table import aligned
 from yolodsc.cli.terminal import say
-from yolodsc.decompose import MAX_RANK, separation_errors
+from yolodsc.decompose import MAX_RANK, separation_errors, separation_target
 from yolodsc.detection import read_network
 from yolodsc.errors import OptionError
 
@@ -33,6 +33,7 @@ def separate(
     """Print the relative error of one layer by method and rank."""
     files = model_files(network)
     loaded = read_network(files, profile=profile, allow_nonfinite=allow_nonfinite)
+    separation_target(loaded, layer)
     numbers, (threads, _) = _ranks(ranks), options.cores(threads)
     _, calibration = calibration_images(loaded, images, count=count, seed=seed, quiet=quiet)
     with fitting_progress(quiet) as report:

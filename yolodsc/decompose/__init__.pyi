@@ -20,6 +20,7 @@ from .search.choices import Method as Method
 from .search.time_model import FormCosts as FormCosts
 from .search.time_model import clock_of as clock_of
 from .separation import separation_errors as separation_errors
+from .separation import separation_target as separation_target
 from .settings import MAX_RANK as MAX_RANK
 from .settings import DecomposeSettings as DecomposeSettings
 from .settings import Decomposition as Decomposition

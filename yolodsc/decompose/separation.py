@@ -8,7 +8,7 @@ from yolodsc.decompose.calibration import patches, samples
 from yolodsc.decompose.search import choices
 from yolodsc.decompose.search.choices import METHODS, Method
 from yolodsc.decompose.settings import ProgressCallback
-from yolodsc.decompose.target import candidates, obstacle
+from yolodsc.decompose.target import DecompositionTarget, candidates, obstacle
 from yolodsc.errors import DecompositionError
 from yolodsc.network import ConvolutionalLayer, Network
 
@@ -46,10 +46,7 @@ def separation_errors(
     """
     if len(images) < 2:
         raise DecompositionError(f"{len(images)} image to calibrate on; expected at least 2, better 300: a tenth is held back")
-    targets = candidates(network)
-    if index not in targets:
-        raise DecompositionError(f"layer {index}: {_why(network, index)}")
-    target, report = targets[index], progress or (lambda what, share: None)
+    target, report = separation_target(network, index), progress or (lambda what, share: None)
     report("running the network", 0.0)
     positions = patches.choose_positions(network, target.layer, images=len(images), count=count, seed=seed)
     X = samples.inputs(network, target, target.layer.sources[0], positions, images, threads=threads)
@@ -69,9 +66,17 @@ def separation_errors(
     return out
 
 
+def separation_target(network: Network, index: int) -> DecompositionTarget:
+    """The convolution at an index; a `DecompositionError` if there is none or it cannot be decomposed."""
+    targets = candidates(network)
+    if index not in targets:
+        raise DecompositionError(f"layer {index}: {_why(network, index)}")
+    return targets[index]
+
+
 def _why(network: Network, index: int) -> str:
     if not 0 <= index < len(network.layers):
-        return f"the network has {len(network.layers)}"
+        return f"the network has {len(network.layers)} layers; expected 0 to {len(network.layers) - 1}"
     layer = network.layers[index]
     if not isinstance(layer, ConvolutionalLayer):
         return f"is a [{layer.type}]; expected [convolutional]"
