@@ -99,16 +99,17 @@ class Search:
 
     def run(self) -> None:
         """Measure candidates until no size is left that can win, or the time is over."""
-        fits = (len(self.sizes) * ROUNDS // 2 + len(ALONE)) * (WEIGHTS["decompose"] + WEIGHTS["quantize"])
         kinds: list[PrecisionKind] = ["f32", *(p for p in self.settings.precisions if p != "f32")]
-        self.measures.remaining = fits + len(self.sizes) * len(kinds) * WEIGHTS["measure"] + WEIGHTS["quantize"]
-        for size in self.sizes:
+        fit, alone = WEIGHTS["decompose"] + WEIGHTS["quantize"], len(ALONE) * WEIGHTS["decompose"]
+        for number, size in enumerate(self.sizes):
+            self.measures.remaining = (len(self.sizes) - number) * len(kinds) * WEIGHTS["measure"] + ROUNDS * fit + alone
             for precision in kinds:
                 self._measure(Candidate(*size, ORIGINAL, precision))
-        for number, size in enumerate(self._promising()):
-            self.measures.remaining = fits * max(1 - number / max(len(self.sizes), 1), 0.1)
+        promising = self._promising()
+        for number, size in enumerate(promising):
+            self.measures.remaining = (len(promising) - number) * ROUNDS * fit + alone
             self._decompose(size)
-        self.measures.remaining = len(ALONE) * WEIGHTS["decompose"]
+        self.measures.remaining = alone
         for share in ALONE:
             self._alone(share)
         self.measures.remaining = 0.0
@@ -184,6 +185,7 @@ class Search:
                 return
             kept = fastest_of(found, self.threshold or 0.0)
             low, high = (low, share) if kept else (share, high)
+            self.measures.remaining = max(self.measures.remaining - WEIGHTS["decompose"] - WEIGHTS["quantize"], 0.0)
             share = (low + high) / 2
             best, _ = self.chosen()
             fastest = min(m.milliseconds for m in self._originals(size))
