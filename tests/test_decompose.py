@@ -146,6 +146,16 @@ def test_times_are_measured_for_every_form(precision: str) -> None:
     assert kept == pytest.approx(costs.rest + sum(found[KEEP] for found in costs.layers.values()))
 
 
+def test_times_of_forms_add_up_to_the_network() -> None:
+    """What a call of a single operation costs beside the operation is not part of its time."""
+    net = network(CHAIN)
+    targets, timer = candidates(net), Timer(1)
+
+    costs = timer.costs(net, targets, {i: [KEEP] for i in targets})
+
+    assert costs.total(dict.fromkeys(targets, KEEP)) <= 1.4 * timer.network(net)
+
+
 def test_a_planner_makes_what_decompose_makes() -> None:
     """Several budgets on the same fits: faster plans cost fewer multiplications, and the networks are whole."""
     net, images = network(CHAIN), shown(network(CHAIN))
