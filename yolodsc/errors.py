@@ -17,8 +17,11 @@ YolodscError
 
 EXTRAS = {
     "demo": "scikit-image>=0.24",
+    "distributed": "distributed>=2024.8",
     "onnx": "onnx>=1.16",
+    "parquet": "pyarrow>=15",
     "plots": "matplotlib>=3.8",
+    "remote": "fsspec>=2024.6",
     "safetensors": "safetensors>=0.4",
     "supervision": "supervision>=0.22",
     "tables": "pandas>=2",

@@ -131,7 +131,7 @@ def test_a_start_is_timed_with_separate_caches(tmp_path: Path, monkeypatch: pyte
         (["--model", "DIR", "--threads", "0"], "--threads 0: expected numbers from 1, with commas between them"),
         (
             ["--model", "DIR", "--peers", "tflite"],
-            "--peers tflite: expected some of opencv, onnxruntime, onnxruntime-int8, openvino,",
+            "--peers tflite: expected some of opencv, onnxruntime, onnxruntime-int8, onnxruntime-qdq,",
         ),
         (["--model", "DIR", "--ablation", "--startup"], "--ablation, --streams and --startup exclude each other; expected one of"),
         (["--model", "DIR", "--cfg", "x.cfg"], "--model and --cfg/--weights name several networks; expected one of them"),

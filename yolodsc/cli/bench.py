@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from yolodsc.bench import (
+    CALIBRATED,
     OUR_ENGINE,
     OURS,
     PEERS,
@@ -28,17 +29,19 @@ from yolodsc.bench import (
     measure_memory,
     measure_start,
     measure_throughput,
-    named_network,
     random_network,
     rounds_within,
 )
 from yolodsc.cli import options
+from yolodsc.cli.network_files import model_files
 from yolodsc.cli.outputs import is_standard_output, write_text
+from yolodsc.cli.progress import fitting_progress
 from yolodsc.cli.tables import bench as bench_table
 from yolodsc.cli.terminal import flush, note, say
 from yolodsc.decompose import read_images
-from yolodsc.detection import DEFAULT_MODEL, image_paths, resolve_model
+from yolodsc.detection import DEFAULT_MODEL, ModelFiles, image_paths, read_network, resolve_model
 from yolodsc.errors import OptionError
+from yolodsc.files import is_file
 from yolodsc.network import Network, at_size
 from yolodsc.precision import int8_candidates
 from yolodsc.schemas import dump_json
@@ -50,7 +53,7 @@ Named = tuple[str, Network, tuple[Path, ...]]
 Report = list[dict[str, Any]]
 
 SEED = 2018
-MAX_IMAGES = 100
+MAX_IMAGES, MAX_CALIBRATION_IMAGES = 100, 300
 
 
 class SubjectOptions(Value, kw_only=True):
@@ -62,9 +65,13 @@ class SubjectOptions(Value, kw_only=True):
     ] = None
     cfg: options.CfgFile = None
     weights: Annotated[
-        Path | None, typer.Option(metavar="F", help="The .weights file of the network.", show_default="random weights")
+        Path | None,
+        typer.Option(
+            metavar="F", help="The .weights file of the network.", show_default="beside the .cfg file, else random weights"
+        ),
     ] = None
     size: options.Size = None
+    allow_nonfinite: options.AllowNonfinite = False
 
     def networks(self) -> list[Named]:
         """Names and networks, at the size that is chosen."""
@@ -72,14 +79,15 @@ class SubjectOptions(Value, kw_only=True):
 
     def _named(self) -> list[Named]:
         if self.cfg is None and self.weights is None:
-            return [(*named_network(name), resolve_model(name).paths) for name in self.model or [DEFAULT_MODEL]]
+            return [self._loaded(resolve_model(name)) for name in self.model or [DEFAULT_MODEL]]
         if self.model:
             raise OptionError("--model and --cfg/--weights name several networks; expected one of them")
-        if self.cfg is None:
-            raise OptionError("--cfg is missing; --weights goes with it")
-        if self.weights is None:
+        if self.cfg is not None and self.weights is None and not is_file(self.cfg.with_suffix(".weights")):
             return [(*random_network(self.cfg), ())]
-        return [(self.cfg.stem, Network.load(self.cfg, self.weights), (self.weights, self.cfg))]
+        return [self._loaded(model_files(options.NetworkOptions(cfg=self.cfg, weights=self.weights)))]
+
+    def _loaded(self, files: ModelFiles) -> Named:
+        return files.cfg.stem, read_network(files, allow_nonfinite=self.allow_nonfinite), files.paths
 
 
 class Run(Value):
@@ -92,6 +100,7 @@ class Run(Value):
     quiet: bool
     precisions: tuple[str, ...] = ("f32",)
     images: str | None = None
+    calibration: str | None = None
 
     @property
     def engines(self) -> tuple[str, ...]:
@@ -111,6 +120,14 @@ def bench(
     images: Annotated[
         str | None, typer.Option(metavar="DIR|LIST", help="Images on which to compare detections (F1), at most 100.")
     ] = None,
+    calibration: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR|LIST",
+            help="Images on which peers calibrate their own int8, at most 300.",
+            show_default="those of --images, else one pattern",
+        ),
+    ] = None,
     ablation: Annotated[
         bool, typer.Option("--ablation", help="Compare DSC, FastDSC and the fused engine layer by layer instead.")
     ] = False,
@@ -123,7 +140,9 @@ def bench(
     """Time networks on this and other engines, in turn, each engine in a process of its own."""
     if ablation + startup + (streams > 0) > 1:
         raise OptionError("--ablation, --streams and --startup exclude each other; expected one of them")
-    run = Run(_peers(peers), _counts(threads), seconds, streams, is_standard_output(json), _precisions(precision), images)
+    run = Run(
+        _peers(peers), _counts(threads), seconds, streams, is_standard_output(json), _precisions(precision), images, calibration
+    )
     networks = subject.networks()
     machine = describe_machine(run.threads)
     if not run.quiet:
@@ -145,20 +164,22 @@ def bench(
 def _comparisons(networks: Sequence[Named], run: Run, machine: Machine) -> Report:
     report: Report = []
     for name, network, files in networks:
-        calibration = None if run.images is None else read_images(network, image_paths([run.images]), count=MAX_IMAGES, seed=SEED)
+        images = None if run.images is None else read_images(network, image_paths([run.images]), count=MAX_IMAGES, seed=SEED)
         with _subject(name, network, run, files) as subject:
             for count in run.threads:
                 rounds = rounds_within(run.seconds)
-                results, missing = compare(
-                    subject,
-                    run.peers,
-                    threads=count,
-                    rounds=rounds,
-                    seed=SEED,
-                    peak_gflops=machine.peak_gflops[count],
-                    precisions=run.precisions,
-                    images=calibration,
-                )
+                with fitting_progress(quiet=False, timing=True) as progress:
+                    results, missing = compare(
+                        subject,
+                        run.peers,
+                        threads=count,
+                        rounds=rounds,
+                        seed=SEED,
+                        peak_gflops=machine.peak_gflops[count],
+                        precisions=run.precisions,
+                        images=images,
+                        progress=progress,
+                    )
                 _print(bench_table.comparison(subject, results), missing, run)
                 report += [result.to_json() for result in results]
     return report
@@ -167,7 +188,8 @@ def _comparisons(networks: Sequence[Named], run: Run, machine: Machine) -> Repor
 def _ablations(networks: Sequence[Named], run: Run) -> Report:
     report: Report = []
     for name, network, _ in networks:
-        result = ablate(name, network, seconds=run.seconds, seed=SEED)
+        with fitting_progress(quiet=False, timing=True) as progress:
+            result = ablate(name, network, seconds=run.seconds, seed=SEED, progress=progress)
         _print(bench_table.ablation(result), [], run)
         report.append(asdict(result))
     return report
@@ -176,9 +198,11 @@ def _ablations(networks: Sequence[Named], run: Run) -> Report:
 def _throughput(networks: Sequence[Named], run: Run) -> Report:
     report: Report = []
     for name, network, files in networks:
-        with _subject(name, network, run, files) as subject:
-            rounds = rounds_within(run.seconds, block=SECONDS)
-            rates, missing = measure_throughput(subject, run.peers, streams=run.streams, rounds=rounds, seed=SEED)
+        rounds = rounds_within(run.seconds, block=SECONDS)
+        with _subject(name, network, run, files) as subject, fitting_progress(quiet=False, timing=True) as progress:
+            rates, missing = measure_throughput(
+                subject, run.peers, streams=run.streams, rounds=rounds, seed=SEED, progress=progress
+            )
         _print(bench_table.throughput(rates), missing, run)
         report += [rate.to_json() for rate in rates]
     return report
@@ -187,8 +211,8 @@ def _throughput(networks: Sequence[Named], run: Run) -> Report:
 def _start_times(networks: Sequence[Named], run: Run) -> Report:
     report: Report = []
     for name, network, files in networks:
-        with _subject(name, network, run, files) as subject:
-            times = measure_start(subject)
+        with _subject(name, network, run, files) as subject, fitting_progress(quiet=False, timing=True) as progress:
+            times = measure_start(subject, progress=progress)
             peaks, missing = measure_memory(subject, run.peers)
         _print(bench_table.start_times(times, peaks), missing, run)
         report.append({**asdict(times), "peak_rss_mb": {peak.engine: peak.peak_rss_mb for peak in peaks}})
@@ -210,8 +234,11 @@ def _subject(name: str, network: Network, run: Run, files: Sequence[Path]) -> It
         quantization, calibrated = benchmark_quantization(network, *files)
         if not calibrated:
             note(f"{name}: has no quantization (see yolodsc quantize); int8 uses the extremes of one image, which is inaccurate")
+    given, images = run.calibration or run.images, None
+    if given is not None and set(run.engines) & set(CALIBRATED):
+        images = read_images(network, image_paths([given]), count=MAX_CALIBRATION_IMAGES, seed=SEED)
     with TemporaryDirectory() as folder:
-        yield benchmark_subject(name, network, Path(folder), quantization=quantization)
+        yield benchmark_subject(name, network, Path(folder), quantization=quantization, calibration=images)
 
 
 def _peers(text: str) -> tuple[str, ...]:

@@ -9,11 +9,14 @@ import re
 from collections.abc import Callable
 from functools import partial
 from inspect import signature
+from math import isnan
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, get_args, get_origin
 
 from typer.core import TyperCommand
 from typer.models import ParameterInfo
+
+from yolodsc.errors import OptionError
 
 NUMBERS = {int: re.compile(r"[0-9]{1,15}"), float: re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")}
 """What is converted here; other forms of numbers are Typer's matter."""
@@ -48,7 +51,10 @@ def with_plain_conversion(command: Any, function: Callable[..., int]) -> Any:
     """The command that Typer made of a function, with a conversion of plain values before Typer's own."""
     kinds = {parameter.name: _kind(parameter.annotation) for parameter in signature(function).parameters.values()}
     for parameter in command.params:
-        if (kind := kinds.get(parameter.name)) is not None and not parameter.required and parameter.callback is None:
+        kind = kinds.get(parameter.name)
+        if kind is not None and kind.type in NUMBERS:
+            parameter.process_value = partial(_explained, parameter.opts[0], kind, parameter.process_value)
+        if kind is not None and not parameter.required and parameter.callback is None:
             parameter.process_value = partial(_processed, kind, parameter.process_value)
     return command
 
@@ -74,6 +80,27 @@ def _processed(kind: Kind, by_typer: Callable[[Any, Any], Any], context: Any, va
     """The value of a parameter, converted here if it is plain."""
     converted = _plain(kind, value)
     return by_typer(context, value) if converted is NotImplemented else converted
+
+
+def _explained(option: str, kind: Kind, by_typer: Callable[[Any, Any], Any], context: Any, value: Any) -> Any:
+    """The number that Typer reads; an `OptionError` says what was found and which numbers are expected."""
+    try:
+        number = by_typer(context, value)
+    except Exception as error:
+        if value is None or not hasattr(error, "format_message"):  # an option without value, or no usage error
+            raise
+        number = None
+    if value is not None and (number is None or isnan(number)):  # NaN passes Typer's comparisons
+        raise OptionError(f"{option} {value}: expected {_expected(kind)}")
+    return number
+
+
+def _expected(kind: Kind) -> str:
+    """Which numbers an option takes."""
+    noun, (low, high) = "a whole number" if kind.type is int else "a number", (kind.info.min, kind.info.max)
+    if low is not None and high is not None:
+        return f"{noun} from {low:g} to {high:g}"
+    return noun if low is None and high is None else f"{noun} of at least {low:g}" if high is None else f"{noun} up to {high:g}"
 
 
 def _plain(kind: Kind, value: Any) -> Any:

@@ -11,24 +11,36 @@ import typer
 
 from yolodsc.cli import options
 from yolodsc.cli.clips import ClipOptions, ClipRun
+from yolodsc.cli.cluster import StreamingClusterOptions, advice_on_loss
 from yolodsc.cli.detection_outputs import OutputOptions
+from yolodsc.cli.image_run import ImageRun
 from yolodsc.cli.network_files import load_network, model_files, names_of, open_detector
+from yolodsc.cli.parquet import ParquetOptions
 from yolodsc.cli.progress import progress
 from yolodsc.cli.run_totals import RunTotals
 from yolodsc.cli.signals import advice_on_interrupt
 from yolodsc.cli.tables.table import aligned
 from yolodsc.cli.terminal import note, say
-from yolodsc.detection import Detections, ImageResult, Sources, Writer, class_numbers, is_classifier, is_clip, sample_images
+from yolodsc.detection import (
+    Detections,
+    ImageResult,
+    Sources,
+    Writer,
+    class_numbers,
+    is_classifier,
+    is_clip,
+    sample_images,
+)
 from yolodsc.errors import OptionError
 from yolodsc.files import is_file
 from yolodsc.values import Value
 
 if TYPE_CHECKING:
     from yolodsc.detection import Detector, Window
+    from yolodsc.images import ImageArray
 
 SAMPLE_FOLDER = Path("detections")
 """Where images with boxes are saved if neither SOURCE nor ``--save`` is given."""
-
 
 SourceArguments = Annotated[
     list[str] | None,
@@ -63,6 +75,8 @@ def detect(
     running: options.RunningOptions,
     clips: ClipOptions,
     output: OutputOptions,
+    parts: ParquetOptions,
+    cluster: StreamingClusterOptions,
     quiet: options.Quiet = False,
 ) -> int:
     """Find objects in images, videos, cameras and streams, by default in the sample photographs of scikit-image."""
@@ -71,43 +85,52 @@ def detect(
     paths = Sources(sources or sample_images(), others=[path for path in (*files.paths, labels.data) if path], clips=True)
     output.ensure_writable(paths)
     save = output.save if sources or output.save else _sample_folder()
+    work = ImageRun(files=files, parts=parts, cluster=cluster, images=output.needs_images(save) or clips.show)
+    work.check(paths)
     loaded = load_network(files, loading)
     if is_classifier(loaded):
         output.ensure_none()
+        work.ensure_none()
         names = names_of(files, loaded, data=labels.data)
         return _classify(loaded, names, paths, top=selection.top, detection=detection, running=running, quiet=quiet)
-    common: dict[str, Any] = {
-        "loading": loading,
-        "detection": detection,
-        "running": running,
-        "quiet": quiet,
-        "one_image": paths.single and not is_clip(next(iter(paths))),
-    }
-    detector = open_detector(files, data=labels.data, thresh=selection.thresh, network=loaded, **common)
+    common: dict[str, Any] = {"loading": loading, "detection": detection, "running": running, "quiet": quiet}
+    alone = paths.single and not is_clip(next(iter(paths)))
+    detector = open_detector(files, data=labels.data, thresh=selection.thresh, network=loaded, one_image=alone, **common)
     if selection.classes is not None:
         detector.classes = class_numbers(detector.names, selection.classes)
-    if not quiet:
-        for remark in detector.network.notes:
-            note(remark)
-    return _detect(detector, paths, clips, output, save, quiet=quiet)
+    for remark in () if quiet else detector.network.notes:
+        note(remark)
+    return _detect(detector, paths, clips, work, output, save, quiet=quiet)
 
 
 def _detect(
-    detector: "Detector", paths: Sources, clips: ClipOptions, output: OutputOptions, save: Path | None, *, quiet: bool
+    detector: "Detector",
+    paths: Sources,
+    clips: ClipOptions,
+    work: ImageRun,
+    output: OutputOptions,
+    save: Path | None,
+    *,
+    quiet: bool,
 ) -> int:
     """Run over all sources and write; the exit status."""
     for error in paths.missing:
         note(str(error))
     totals = RunTotals()
-    with advice_on_interrupt(lambda: totals.kept(output.written(save)), quiet=quiet), ExitStack() as stack:
+    with (
+        advice_on_interrupt(lambda: work.parts.kept(totals.kept(output.written(save))), quiet=quiet),
+        advice_on_loss(lambda: work.parts.advice),
+        ExitStack() as stack,
+    ):
         window = _window(stack) if clips.show else None
         writers = output.writers(paths, save, tracks=clips.tracks)
         for writer in writers:
             stack.callback(writer.close)
         stack.callback(detector.close)
         unheard = quiet or output.to_standard_output
-        run = ClipRun(detector=detector, writers=writers, options=clips, window=window, quiet=unheard)
-        _run(run, paths, output, totals)
+        running = stack.enter_context(work.running(detector, paths, quiet=unheard))
+        run = ClipRun(detector=running, writers=writers, options=clips, window=window, quiet=unheard)
+        _run(run, work, paths, output, totals)
     if not quiet:
         totals.report(written=output.written(save))
     return 1 if totals.failed or paths.missing else 0
@@ -136,14 +159,14 @@ def _window(stack: ExitStack) -> "Window":
     return window
 
 
-def _run(run: ClipRun, paths: Sources, output: OutputOptions, totals: RunTotals) -> None:
+def _run(run: ClipRun, work: ImageRun, paths: Sources, output: OutputOptions, totals: RunTotals) -> None:
     """Detect, write, print and count."""
-    for clips, group in groupby(_checked(paths, run.writers, output), key=is_clip):
+    for clips, group in groupby(_checked(paths, run.writers, output), key=work.is_clip):
         if clips:
             for source in group:
                 totals.add_clip(succeeded=run.run(source))
             continue
-        for result in progress(run.detector.many(group), total=paths.count, quiet=run.quiet):
+        for result in progress(work.results(run.detector, group), total=paths.count, quiet=run.quiet):
             totals.add(result)
             _report(result, run)
 
@@ -168,10 +191,11 @@ def _option_of(path: str, output: OutputOptions) -> str:
 
 def _report(result: ImageResult, run: ClipRun) -> None:
     """Write and print the results of one image."""
-    if result.detections is None or result.image is None:
+    if result.detections is None:
         return note(str(result.error))
+    image = _no_image() if result.image is None else result.image
     for writer in run.writers:
-        writer.add(result.detections, result.image)
+        writer.add(result.detections, image)
     if not run.quiet:
         count = len(result.detections)
         objects = f"{count} object{'' if count == 1 else 's'}"
@@ -179,8 +203,15 @@ def _report(result: ImageResult, run: ClipRun) -> None:
         say(f"{result.path}: {size}, {objects}, {result.seconds * 1000:.0f} ms")
         say(*_boxes(result.detections))
     if run.window is not None:
-        run.window.show(result.detections.draw(result.image)[..., ::-1].copy(), until_key=True)
+        run.window.show(result.detections.draw(image)[..., ::-1].copy(), until_key=True)
     return None
+
+
+def _no_image() -> "ImageArray":
+    """What writers get that do not use images, where results have none."""
+    import numpy as np
+
+    return np.zeros((0, 0, 3), np.uint8)
 
 
 def _boxes(detections: Detections) -> list[str]:

@@ -81,6 +81,10 @@ class OutputOptions(Value, kw_only=True):
         kinds = ((JsonWriter, self.json), (JsonlWriter, self.jsonl), (CocoWriter, self.coco))
         return [kind(target(path)) for kind, path in kinds if path is not None]
 
+    def needs_images(self, save: Path | None) -> bool:
+        """Whether a writer draws, cuts or shows the images."""
+        return any(folder is not None for folder in (save, self.crops, self.report))
+
     def ensure_none(self) -> None:
         """Raise an `OptionError` if any file is named: results of classifiers are only printed."""
         folders = {"--save": self.save, "--txt": self.txt, "--xml": self.xml, "--crops": self.crops, "--report": self.report}

@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
+from yolodsc.cli.cluster import ClusterOptions, advice_on_loss
 from yolodsc.cli.ground_truth import GroundTruthOptions
 from yolodsc.cli.network_files import model_files, open_detector
 from yolodsc.cli.options import DetectionOptions, LoadingOptions, NetworkOptions, RunningOptions
 from yolodsc.cli.outputs import ensure_outputs_differ_from_inputs
 from yolodsc.cli.progress import progress
 from yolodsc.cli.signals import advice_on_interrupt
+from yolodsc.darknet import profile_named
 from yolodsc.detection import Detector, ModelFiles, class_names
 from yolodsc.errors import DatasetError, OptionError
 from yolodsc.evaluation import (
@@ -55,8 +57,15 @@ class DetectionRun(Value, kw_only=True):
     detection: DetectionOptions
     running: RunningOptions
     journal: JournalOptions
+    cluster: ClusterOptions
     strict: bool
     quiet: bool
+
+    @property
+    def exif(self) -> bool:
+        """Whether images are turned as their EXIF orientation says."""
+        given = self.detection.exif
+        return profile_named(self.loading.profile).exif if given is None else given
 
     def ensure_consistent(self) -> None:
         """Raise an `OptionError` for options that exclude or need each other."""
@@ -67,6 +76,9 @@ class DetectionRun(Value, kw_only=True):
             raise OptionError("--save-detections and --resume need a network to run; --detections names results of an earlier run")
         if self.journal.resume and not saved:
             raise OptionError("--resume continues the run that --save-detections DIR holds; expected both")
+        if self.cluster.scheduler is not None and self.detections is not None:
+            raise OptionError("--scheduler runs a network; --detections names results of an earlier run")
+        self.cluster.check()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +99,7 @@ def dataset_detections(
     """Read the dataset, and read its detections or run the network over it; all options are checked first."""
     run.ensure_consistent()
     ground_truth.ensure_present()
-    report = InputReport(strict=run.strict)
+    report = InputReport(strict=run.strict, exif=run.exif)
     files = model_files(run.network, ground_truth.classes) if run.detections is None else None
     ensure_outputs_differ_from_inputs(outputs, (*ground_truth.paths, run.detections, *(files.paths if files else ())))
     if files is None:
@@ -107,7 +119,9 @@ def dataset_detections(
     if files.names is None and ground_truth.classes.data is None and (known := ground_truth.known_names()):
         detector.names = class_names(detector.network, known, source=str(ground_truth.source))
     dataset = with_network_classes(ground_truth.read(report, network_names=detector.names), detector.names, report)
-    scored = run_network(dataset, detector, RunJournal.of(run.journal, files, ground_truth.chosen), quiet=run.quiet)
+    kept = RunJournal.of(run.journal, files, ground_truth.chosen)
+    with run.cluster.running(detector, total=lambda: len(dataset.ids), quiet=run.quiet) as running:
+        scored = run_network(dataset, running, kept, quiet=run.quiet)
     notes = [*report.notes, *(entry.error for entry in scored if entry.error)]
     failed = any(entry.error for entry in scored)
     return DatasetDetections(dataset, detection_table(dataset, scored), frozenset(), notes, stage_milliseconds(scored), failed)
@@ -135,7 +149,7 @@ def run_network(dataset: Dataset, detector: Detector, journal: RunJournal | None
     if journal is not None:
         kept = f"the detections so far are in {journal.folder}/; the same command with --resume continues"
     try:
-        with advice_on_interrupt(lambda: kept, quiet=quiet):
+        with advice_on_interrupt(lambda: kept, quiet=quiet), advice_on_loss(lambda: kept):
             if journal is None:
                 return list(progress(run_inference(dataset, detector), total=len(dataset.ids), quiet=quiet))
             return _run_with_journal(dataset, detector, journal, quiet=quiet)

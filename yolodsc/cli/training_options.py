@@ -80,10 +80,11 @@ def training_settings(
     training: OptimizerOptions,
     loss: LossOptions,
     changes: AugmentationOptions,
-    *,
     student: Network,
+    *,
     size: int | None,
     labels: bool,
+    precision: str,
 ) -> FinetuneSettings:
     """The settings of the library; labels have no weight if they are not read."""
     return FinetuneSettings(
@@ -105,6 +106,7 @@ def training_settings(
         multiscale=changes.multiscale,
         augmentation=changes.augmentation(student),
         seed=training.seed,
+        precision=precision,
     )
 
 

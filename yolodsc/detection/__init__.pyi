@@ -1,3 +1,5 @@
+from .addresses import is_address as is_address
+from .calls.selection import CallOptions as CallOptions
 from .classes import class_names as class_names
 from .classes import class_numbers as class_numbers
 from .classes import is_classifier as is_classifier
@@ -32,10 +34,12 @@ from .outputs.text_output import TextOutput as TextOutput
 from .outputs.txt_files import TxtWriter as TxtWriter
 from .outputs.voc_files import VocWriter as VocWriter
 from .pipeline import ImageResult as ImageResult
+from .pipeline import StageSeconds as StageSeconds
 from .postprocess import DECODING_KERNELS as DECODING_KERNELS
 from .results.detection import Detection as Detection
 from .sources import Sources as Sources
 from .sources import image_paths as image_paths
+from .sources import names_image as names_image
 from .sources import sample_images as sample_images
 from .tracking.counts import CountLine as CountLine
 from .tracking.counts import LineCounter as LineCounter

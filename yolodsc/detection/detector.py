@@ -101,7 +101,7 @@ class Detector:
         self.thresh = profile.thresh if thresh is None else thresh
         self.nms_thresh = profile.nms_thresh if nms_thresh is None else nms_thresh
         self.classes = None if classes is None else class_numbers(self.names, classes)
-        self.bgr, self.precision = bgr, engine.resolved_precision(precision, quantization)
+        self.bgr, self.counts, self.precision = bgr, (threads, streams), engine.resolved_precision(precision, quantization)
         self.tiling = tiling_of(tiles, tile_overlap)
         self.reader = ImageInputReader(
             network=network,
@@ -111,9 +111,9 @@ class Detector:
             progress=progress,
         )
         self.decoding = HeadDecoding(network)
-        running: dict[str, Any] = {"isa": isa, "progress": progress, "precision": precision, "quantization": quantization}
+        self.running: dict[str, Any] = {"isa": isa, "progress": progress, "precision": precision, "quantization": quantization}
         self._runners = DetectorRunners(
-            partial(engine.compile, network, outputs=self.decoding.outputs, **running), threads, streams
+            partial(engine.compile, network, outputs=self.decoding.outputs, **self.running), threads, streams
         )
         self.runner, self.streams, self.threads = self._runners.one, self._runners.streams, self._runners.one.threads
 

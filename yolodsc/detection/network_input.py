@@ -7,6 +7,7 @@ from pathlib import Path
 from time import perf_counter
 
 from yolodsc.arrays import Array
+from yolodsc.detection.addresses import content_of, is_address
 from yolodsc.detection.read_ahead import Ticket, in_order
 from yolodsc.engine import available_cores
 from yolodsc.errors import OptionError
@@ -59,7 +60,7 @@ class InputReader(Value, kw_only=True):
     progress: Callable[[int, int], None] | None = None
 
     def read(self, path: str | Path, *, ticket: Ticket | None = None, out: Array | None = None) -> NetworkInput:
-        """Read and fit a file.
+        """Read and fit a file, or the image behind an address.
 
         Parameters
         ----------
@@ -75,8 +76,10 @@ class InputReader(Value, kw_only=True):
         """
         start = perf_counter()
         input_bytes = 4 * self.network.input_shape.size
+        text = str(path)
         image = read_image(
-            path,
+            content_of(text) if is_address(text) else path,
+            name=text,
             channels=self.network.input_shape.channels,
             exif=self.exif,
             decoder=self.decoder,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
+from yolodsc.detection.addresses import addresses_of, archive_address, is_address, is_image_address
 from yolodsc.detection.source_lists import listed_paths, standard_lines
 from yolodsc.detection.video.kinds import VIDEO_EXTENSIONS, is_clip, is_no_file
 from yolodsc.errors import MissingExtraError, OptionError
@@ -30,7 +31,8 @@ class Sources:
     Parameters
     ----------
     sources
-        An image, a directory, a pattern (``*``, ``?``, ``**``), a ``.txt`` file of paths, or ``-`` for paths on standard input.
+        An image, a directory, a pattern (``*``, ``?``, ``**``), a zip or tar archive, an address or a pattern of addresses that
+        fsspec knows (``s3://bucket/*.jpg``), a ``.txt`` file of paths, or ``-`` for paths on standard input.
     others
         Further files that the run reads, for `reads`.
     clips
@@ -81,9 +83,9 @@ class Sources:
         """Whether the sources are one path, which no list names."""
         return [len(paths or ()) for _, paths in self._parts] == [1]
 
-    def has_clips(self) -> bool:
-        """Whether a source is a video, a camera or a URL; standard input is not considered."""
-        return any(is_clip(path) for path in self._listed())
+    def has_clips(self, *, except_for: Callable[[str], bool] = lambda source: False) -> bool:
+        """Whether a source is a video, a camera or a URL that is no exception; standard input is not considered."""
+        return any(is_clip(path) and not except_for(path) for path in self._listed())
 
     def reads(self, path: Path) -> bool:
         """Whether this run reads a file, under this or another name; standard input is not considered."""
@@ -184,8 +186,12 @@ def _all_expanded(
 
 
 def _paths_of(source: str, extensions: frozenset[str], *, clips: bool) -> list[str] | None:
-    """Return the paths of a source: a camera or a URL stands for itself."""
-    return [source] if clips and is_no_file(source) else _expanded(source, extensions)
+    """Return the paths of a source: a camera or a URL stands for itself, other addresses for what they name."""
+    if clips and is_no_file(source):
+        return [source]
+    if is_address(source) and not exists(source):
+        return addresses_of(source, IMAGE_EXTENSIONS)
+    return _expanded(source, extensions)
 
 
 def _expanded(source: str, extensions: frozenset[str]) -> list[str] | None:
@@ -201,7 +207,13 @@ def _expanded(source: str, extensions: frozenset[str]) -> list[str] | None:
         return matches
     if not source or not exists(source):
         raise OptionError(f"{source or repr(source)}: {_missing(source)}")
-    return [source]
+    archive = archive_address(source) if is_file(source) else None
+    return [source] if archive is None else addresses_of(archive, IMAGE_EXTENSIONS)
+
+
+def names_image(source: str) -> bool:
+    """Whether a source is an address that ends like an image, which is read as one image where no video is expected."""
+    return is_image_address(source, IMAGE_EXTENSIONS)
 
 
 def _list_file(source: str) -> Iterator[str]:

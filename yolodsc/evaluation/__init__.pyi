@@ -42,6 +42,7 @@ from .evaluation import Evaluation as Evaluation
 from .evaluation import evaluate as evaluate
 from .evaluation import write_json as write_json
 from .inference import detection_table as detection_table
+from .inference import detector_settings as detector_settings
 from .inference import inference_settings as inference_settings
 from .inference import run_inference as run_inference
 from .inference import stage_milliseconds as stage_milliseconds

@@ -54,7 +54,7 @@ def run_inference(dataset: Dataset, detector: Detector, *, skip: Iterable[str] =
     """
     done = set(skip)
     images = [(name, str(path)) for name, path in zip(dataset.ids, _images(dataset), strict=True) if name not in done]
-    with closing(detector.many(path for _, path in images)) as results:
+    with closing(detector.many([path for _, path in images])) as results:
         for (name, _), result in zip(images, results, strict=True):
             yield _image_detections(name, result, dataset.origin)
 
@@ -92,7 +92,12 @@ def _array_order(detections: Detections, candidates: Candidates) -> NDArray[np.i
 
 
 def inference_settings(detector: Detector, dataset: Dataset, *, cfg: Path, weights: Path) -> dict[str, Any]:
-    """Return the settings that the detections depend on; a resumed run must have the same."""
+    """Return the settings that the detections of a dataset depend on; a resumed run must have the same."""
+    return {**detector_settings(detector, cfg=cfg, weights=weights), "origin": dataset.origin}
+
+
+def detector_settings(detector: Detector, *, cfg: Path, weights: Path) -> dict[str, Any]:
+    """Return the settings of a detector that its detections depend on."""
     return {
         "names": list(detector.names),
         "cfg": _digest(cfg),
@@ -106,7 +111,6 @@ def inference_settings(detector: Detector, dataset: Dataset, *, cfg: Path, weigh
         "decoder": detector.reader.decoder,
         "precision": detector.precision,
         "tiles": None if detector.tiling is None else str(detector.tiling),
-        "origin": dataset.origin,
     }
 
 

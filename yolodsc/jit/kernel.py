@@ -25,6 +25,18 @@ from yolodsc.jit.machine_code import MachineCode, cached_code, code_key, compile
 
 _LOCK = ForkLock(rank=1)
 
+_NUMBA_TYPES = {
+    "b1": "boolean",
+    "u1": "uint8",
+    "i2": "int16",
+    "i4": "int32",
+    "i8": "int64",
+    "u8": "uint64",
+    "f4": "float32",
+    "f8": "float64",
+}
+"""Numba's names of the types of array elements."""
+
 _MAX_WORDS = 128
 """Maximum number of parts of the arguments. All are always passed: a function does not see those beyond its own."""
 
@@ -114,8 +126,9 @@ class Kernel:
     def _compiled(self, key: str) -> MachineCode:
         from numba import njit, types
 
-        names = {"u1": "uint8", "i2": "int16", "i4": "int32", "i8": "int64", "f4": "float32"}
-        kinds = [types.Array(getattr(types, names[kind]), axes, "C") if axes else types.int64 for kind, axes in self.parameters]
+        kinds = [
+            types.Array(getattr(types, _NUMBA_TYPES[kind]), axes, "C") if axes else types.int64 for kind, axes in self.parameters
+        ]
         options: dict[str, Any] = {"error_model": "numpy", "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
         with compiling():
             compiled: Any = njit(types.int64(*kinds), **options)(self._function())

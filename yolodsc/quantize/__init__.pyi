@@ -1,4 +1,8 @@
+from .doubts import image_doubts as image_doubts
+from .doubts import result_doubts as result_doubts
+from .driver import calibrated as calibrated
 from .driver import quantize as quantize
+from .driver import quantize_each as quantize_each
 from .report import QuantizedCost as QuantizedCost
 from .report import quantization_markdown as quantization_markdown
 from .report import quantized_cost as quantized_cost

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolodsc.arrays import Array
+from yolodsc.detection.addresses import MAX_BYTES, bounded
 from yolodsc.detection.network_input import InputReader, NetworkInput
 from yolodsc.errors import ImageError
 from yolodsc.images import ImageArray, from_array, from_pillow, from_tensor, read_image
@@ -41,15 +42,6 @@ if TYPE_CHECKING:
         """An object that NumPy converts to an array."""
 
         def __array__(self) -> NDArray[Any]: ...
-
-
-MAX_BYTES = 2**28
-"""Maximum bytes of an image that is downloaded or read from a file object."""
-
-SECONDS = 30.0
-"""How long a server may be silent."""
-
-ADDRESSES = ("http://", "https://")
 
 
 ImageInput: TypeAlias = (
@@ -117,11 +109,9 @@ class ImageInputReader(InputReader, kw_only=True):
 
 
 def encoded(image: Any, name: str) -> bytes | None:
-    """The bytes of a file in memory, an open file or an address; None for pixels."""
+    """The bytes of a file in memory or an open file; None for pixels."""
     if isinstance(image, bytes | bytearray | memoryview):
         return bytes(image)
-    if isinstance(image, str):
-        return _downloaded(image)
     if hasattr(image, "getexif") or not hasattr(image, "read"):
         return None
     try:
@@ -130,24 +120,22 @@ def encoded(image: Any, name: str) -> bytes | None:
         raise ImageError(f"{name}: cannot be read: {error.strerror or error}") from None
     if not isinstance(content, bytes):
         raise ImageError(f"{name}: gives {type(content).__name__}; expected a file that is open for reading bytes, mode 'rb'")
-    return _bounded(content, name)
+    return bounded(content, name)
 
 
 def in_memory(image: Any, *, bgr: bool, name: str = "image") -> str:
-    """A path of a pipeline: that of a file as it is, all other images as `InMemory`."""
+    """A path of a pipeline: that of a file and addresses as they are, all other images as `InMemory`."""
     path = path_of(image)
-    return InMemory.of(image, image if isinstance(image, str) else name, bgr=bgr) if path is None else path
+    return InMemory.of(image, name, bgr=bgr) if path is None else path
 
 
 def shown_path(entry: str) -> str | None:
     """The path or address of an entry; None for images in memory."""
-    return None if isinstance(entry, InMemory) and not isinstance(entry.content, str) else str(entry)
+    return None if isinstance(entry, InMemory) else str(entry)
 
 
 def path_of(image: Any) -> str | None:
-    """The path of an image that is one; None for all other kinds, addresses included."""
-    if isinstance(image, str) and image.startswith(ADDRESSES):
-        return None
+    """The path or address of an image that is one; None for all other kinds."""
     return fspath(image) if isinstance(image, str | PathLike) else None
 
 
@@ -178,26 +166,3 @@ def _entries(images: Iterable[Any], *, bgr: bool) -> Iterator[str]:
 def _rgb(pixels: NDArray[Any]) -> NDArray[Any]:
     """BGR or BGRA as RGB; other shapes stay."""
     return pixels[..., 2::-1] if pixels.ndim == 3 and pixels.shape[2] in (3, 4) else pixels
-
-
-def _downloaded(address: str) -> bytes:
-    """The content of a web address."""
-    from urllib.error import HTTPError, URLError
-    from urllib.request import Request, urlopen
-
-    try:
-        with urlopen(Request(address, headers={"User-Agent": "yolodsc"}), timeout=SECONDS) as response:
-            return _bounded(response.read(MAX_BYTES + 1), address)
-    except HTTPError as error:
-        error.close()
-        raise ImageError(f"{address}: cannot be downloaded: {error}") from None
-    except URLError as error:
-        raise ImageError(f"{address}: cannot be downloaded: {error.reason}") from None
-    except (OSError, ValueError) as error:
-        raise ImageError(f"{address}: cannot be downloaded: {error}") from None
-
-
-def _bounded(content: bytes, name: str) -> bytes:
-    if len(content) > MAX_BYTES:
-        raise ImageError(f"{name}: more than {MAX_BYTES} bytes; expected at most that")
-    return content

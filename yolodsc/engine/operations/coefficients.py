@@ -1,5 +1,6 @@
 """Weights of a convolution in the precision of its products, and the instruction that multiplies them."""
 
+import math
 from typing import Any, Self
 
 import numpy as np
@@ -57,6 +58,14 @@ class Coefficients(Value, eq=False):
         zero = self.zero_point - (128 if method == "sdot" else 0)
         sums = self.kernel.sum(axis=(1, 2, 3), dtype=np.int64)
         return (self.bias - zero * sums).astype(np.int32)
+
+    @property
+    def limit(self) -> float:
+        """Largest magnitude of a sum of products of bytes in real units."""
+        if self.unit is None:
+            return math.inf
+        sums = np.abs(self.kernel.astype(np.int64)).sum(axis=(1, 2, 3))
+        return float(np.max((510 * sums + np.abs(self.bias)) * self.unit.astype(np.float64), initial=0.0))
 
     def method(self, isa: Isa, *lanes: int) -> str:
         """The fastest instruction for tensors of these vector lengths."""

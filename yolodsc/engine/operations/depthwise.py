@@ -1,6 +1,7 @@
 """Depthwise convolutions by themselves, and the parts that fused operations share with them."""
 
 from collections.abc import Iterable
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -49,13 +50,17 @@ class DepthwiseFilters(Value, eq=False):
         kernel, bias = weights.kernel[:, 0].astype(np.float32), weights.start("fma")
         return cls(_by_lane(view, kernel), _by_lane(view, bias), geometry, activation, _by_lane(view, weights.unit))
 
-    def kernel_for(self, lanes: int, width: int, registers: int, x: Element = F32, y: Element = F32) -> DepthwiseKernel:
-        """The kernel for rows of ``width`` outputs, from elements ``x`` to elements ``y``."""
+    def kernel_for(
+        self, lanes: int, width: int, registers: int, x: Element = F32, y: Element = F32, limit: float = inf
+    ) -> DepthwiseKernel:
+        """The kernel for rows of ``width`` outputs, from elements ``x`` to elements ``y``; no input is larger than ``limit``."""
         g = self.geometry
         limit = TILE_PIXELS if registers == 32 else 5
         activation = "linear" if y.absorbs(self.activation) else self.activation
         shape = (lanes, g.size, g.stride_x, g.dilation, pixels(width, limit), activation)
-        return DepthwiseKernel(*shape, x.dtype, y.dtype, self.unit is not None)
+        sums = np.abs(self.kernel).reshape(len(self.kernel), -1).sum(axis=1) * min(limit, x.limit)
+        bounded = self.unit is None and y.bounds(float(np.max(sums + np.abs(self.bias), initial=0.0)))
+        return DepthwiseKernel(*shape, x.dtype, y.dtype, self.unit is not None, bounded)
 
     def packed(self, constants: ConstantPool, lanes: int, first: int, last: int) -> Addresses:
         """Addresses of weights ``[block][K * K][lanes]``, biases and units of blocks ``first`` to ``last`` - 1."""

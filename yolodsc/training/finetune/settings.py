@@ -37,6 +37,8 @@ class FinetuneSettings:
         Parameters as in Darknet.
     seed
         Seed of the order, augmentation and initial weights.
+    precision
+        ``f32``, or ``int8``: weights and tensors are rounded as a quantization says, and their scales are learned.
     """
 
     epochs: float = 10.0
@@ -57,10 +59,15 @@ class FinetuneSettings:
     multiscale: bool = False
     augmentation: Augmentation = field(default_factory=Augmentation)
     seed: int = 0
+    precision: str = "f32"
 
     def __post_init__(self) -> None:
         if self.statistics not in {"frozen", "live"}:
             raise OptionError(f"statistics={self.statistics}: expected frozen or live", parameter="statistics")
+        if self.precision not in {"f32", "int8"}:
+            raise OptionError(f"precision={self.precision}: expected f32 or int8", parameter="precision")
+        if self.precision == "int8" and self.statistics != "frozen":
+            raise OptionError("statistics=live: expected frozen statistics with precision=int8", parameter="statistics")
         for name in ("epochs", "batch", "rate"):
             value = getattr(self, name)
             if not 0 < value < inf:

@@ -23,6 +23,8 @@ class DepthwiseKernel(GeneratedKernel):
         Number formats of input and output.
     integer
         Whether bytes are multiplied by integers: exact in float32, bias and ``scales`` as for products of bytes.
+    bounded
+        As in `run_storer`.
     """
 
     lanes: int
@@ -34,6 +36,7 @@ class DepthwiseKernel(GeneratedKernel):
     x: DType = "f32"
     y: DType = "f32"
     integer: bool = False
+    bounded: bool = False
 
     gathers = False
     fixed = ("lanes", "size", "stride", "dilation", "pixels", "x_pixel", "y_pixel")
@@ -83,7 +86,7 @@ class DepthwiseKernel(GeneratedKernel):
         width = self.lanes * 4
         x, y_ = ((index.get(f"scale_{n}", 0), index.get(f"zero_{n}", 0)) for n in "xy")
         load = loader(c, self.x, None if self.integer else x)
-        store = run_storer(c, self.y, y_)
+        store = run_storer(c, self.y, y_, bounded=self.bounded)
         with c.loop(g["blocks"], [("i64", "0"), ("ptr", weights), ("ptr", biases), ("ptr", y)]) as block:
             x0, w, b, y0 = block.carried
             taps = [c.load(w, k * width) for k in range(self.size**2)]

@@ -1,0 +1,151 @@
+"""Options that run a command on the workers of a Dask scheduler."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from yolodsc.cli.terminal import note
+from yolodsc.errors import OptionError
+from yolodsc.values import Value
+
+if TYPE_CHECKING:
+    from yolodsc.detection import Detector
+    from yolodsc.distributed import ClusterSettings
+
+
+class ClusterOptions(Value, kw_only=True):
+    """Where the workers are, and how they are used."""
+
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A",
+            help="Run on the workers of a Dask scheduler: tcp://HOST:PORT, local or local:N processes here, or a scheduler file.",
+            show_default="in this process",
+        ),
+    ] = None
+    chunk: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Images that are sent, repeated and written together.", show_default="64, or fewer"),
+    ] = None
+    adaptive: Annotated[
+        str | None, typer.Option(metavar="MIN:MAX", help="Number of local workers, which follows the work.", show_default="fixed")
+    ] = None
+    worker_timeout: Annotated[
+        float | None,
+        typer.Option(
+            min=1.0,
+            metavar="S",
+            help="Restart a worker that finishes no chunk for so many seconds.",
+            show_default="20 times the measured time of a chunk, 30 or more",
+        ),
+    ] = None
+    tls_ca: Annotated[str | None, typer.Option(metavar="F", help="PEM file of the certificate authority.")] = None
+    tls_cert: Annotated[str | None, typer.Option(metavar="F", help="PEM file of the certificate of this process.")] = None
+    tls_key: Annotated[str | None, typer.Option(metavar="F", help="PEM file of the key of this process.")] = None
+
+    def check(self, *, chunks: bool = False) -> None:
+        """Raise an error, before any work begins, for options that need a scheduler, and for one that cannot be used.
+
+        ``chunks`` says whether the run has chunks without a scheduler too.
+        """
+        if self.scheduler is not None:
+            self.settings().check()
+            return
+        given = {
+            "--chunk": None if chunks else self.chunk,
+            "--adaptive": self.adaptive,
+            "--worker-timeout": self.worker_timeout,
+            "--tls-ca": self.tls_ca,
+        }
+        given |= {"--tls-cert": self.tls_cert, "--tls-key": self.tls_key}
+        for option, value in [*given.items(), *self._also_refused().items()]:
+            if value:
+                raise OptionError(f"{option} goes with --scheduler")
+
+    def settings(self) -> "ClusterSettings":
+        """The settings of the library."""
+        from yolodsc.distributed import ClusterSettings
+
+        tls = {"tls_ca": self.tls_ca, "tls_cert": self.tls_cert, "tls_key": self.tls_key}
+        return ClusterSettings(address=self.scheduler or "local", adaptive=_adaptive(self.adaptive), **tls)
+
+    @contextmanager
+    def running(
+        self,
+        detector: "Detector",
+        *,
+        total: Callable[[], int | None] | None = None,
+        images: bool = False,
+        ordered: bool = True,
+        quiet: bool,
+    ) -> Iterator["Detector"]:
+        """The detector whose `many` runs on the workers; without ``--scheduler`` the detector itself.
+
+        Parameters
+        ----------
+        total
+            Returns the number of images, if it is known; called only if it is shown.
+        images
+            Whether results need their images.
+        ordered
+            Whether results come in the order of the images.
+        """
+        if self.scheduler is None:
+            yield detector
+            return
+        from yolodsc.cli.cluster_progress import ClusterProgress
+        from yolodsc.distributed import DistributedDetector, DistributedOptions, connected
+
+        with connected(self.settings()) as client, ClusterProgress(total=total, quiet=quiet) as shown:
+            if not quiet:
+                note(f"{len(client.nthreads())} workers at {client.scheduler.address}, dashboard {client.dashboard_link}")
+            distribution = DistributedOptions(
+                chunk=self.chunk,
+                ordered=ordered,
+                images=images,
+                limit=self.worker_timeout,
+                report=note,
+                finished=shown.add,
+            )
+            yield DistributedDetector(detector, client, distribution)
+
+    def _also_refused(self) -> dict[str, object]:
+        """Further options that need a scheduler."""
+        return {}
+
+
+class StreamingClusterOptions(ClusterOptions, kw_only=True):
+    """The same for results that are written as they come."""
+
+    unordered: Annotated[bool, typer.Option("--unordered", help="Write results as they come, not in the order of the images.")] = (
+        False
+    )
+
+    def _also_refused(self) -> dict[str, object]:
+        return {"--unordered": self.unordered}
+
+
+@contextmanager
+def advice_on_loss(advice: Callable[[], str]) -> Iterator[None]:
+    """Add to the error of a lost scheduler what is kept, and how to go on."""
+    try:
+        yield
+    except OptionError as error:
+        from yolodsc.distributed import SchedulerLostError
+
+        if not isinstance(error, SchedulerLostError):
+            raise
+        raise OptionError(f"{error}; {advice()}") from None
+
+
+def _adaptive(text: str | None) -> tuple[int, int] | None:
+    """Two numbers from ``MIN:MAX``."""
+    if text is None:
+        return None
+    minimum, colon, maximum = text.partition(":")
+    if not (colon and minimum.isdecimal() and maximum.isdecimal()):
+        raise OptionError(f"--adaptive {text}: expected MIN:MAX, such as 1:8")
+    return int(minimum), int(maximum)

@@ -1,0 +1,11 @@
+from .chunks import DEFAULT_CHUNK as DEFAULT_CHUNK
+from .chunks import Chunk as Chunk
+from .chunks import chunked as chunked
+from .cluster import ClusterSettings as ClusterSettings
+from .cluster import connected as connected
+from .detector import DistributedDetector as DistributedDetector
+from .detector import DistributedOptions as DistributedOptions
+from .parts import PartFolder as PartFolder
+from .parts import ensure_pyarrow as ensure_pyarrow
+from .resumable import many_in_parts as many_in_parts
+from .stream import SchedulerLostError as SchedulerLostError
