@@ -12,9 +12,20 @@ from hypothesis import strategies as st
 from tests.decomposable import CHAIN, network
 from yolodsc.decompose import FactorizationChoice, FormCosts
 from yolodsc.errors import OptionError
-from yolodsc.optimize.baselines import BF16, COMBINED, DECOMPOSED, INT8, SMALLER, baseline_of
 from yolodsc.optimize.journal import SearchJournal
-from yolodsc.optimize.measurement import Candidate, Measurement, best_within, fastest_of, pareto_front
+from yolodsc.optimize.measurement import (
+    BF16,
+    COMBINED,
+    DECOMPOSED,
+    INT8,
+    SMALLER,
+    Candidate,
+    Measurement,
+    baseline_of,
+    best_within,
+    fastest_of,
+    pareto_front,
+)
 from yolodsc.optimize.search import Search, input_sizes
 from yolodsc.optimize.settings import OptimizeSettings
 from yolodsc.optimize.timings import read_timings, write_timings

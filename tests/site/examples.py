@@ -2,6 +2,7 @@
 
 import ast
 import doctest
+import os
 import re
 import shlex
 from collections.abc import Iterator
@@ -117,7 +118,7 @@ def differences(expected: tuple[str, ...], printed: str) -> list[str]:
 
 def alike(expected: str, printed: str) -> bool:
     """Whether two lines have the same words, and numbers within 2 % or 2 units of the last place; ``…`` at an end cuts both."""
-    expected, printed = (_TIMES.sub("T", line.rstrip()) for line in (expected, printed))
+    expected, printed = (_TIMES.sub("T", line.rstrip().replace(os.sep, "/")) for line in (expected, printed))
     if expected.endswith("…"):
         expected = expected[:-1]
         pattern = _NUMBER.sub("N", expected)

@@ -10,7 +10,8 @@ from yolodsc.errors import OptionError
 from yolodsc.training.data.augment import Augmentation
 from yolodsc.training.data.batches import Batches
 from yolodsc.training.data.image_cache import ImageCache
-from yolodsc.training.data.mosaic import VISIBLE, mosaic
+from yolodsc.training.data.labels import VISIBLE
+from yolodsc.training.data.mosaic import mosaic
 from yolodsc.training.data.scales import STEPS, shape_at
 from yolodsc.training.finetune.settings import FinetuneSettings
 from yolodsc.training.finetune.trainer import _digest

@@ -3,6 +3,7 @@
 import re
 from functools import cache
 from inspect import getdoc
+from pkgutil import resolve_name
 from typing import Any
 
 import yolodsc
@@ -85,6 +86,14 @@ PAGES: dict[str, tuple[str, tuple[str, ...]]] = {
         "Networks for 8-bit integers.",
         ("yolodsc.quantize.quantize", "yolodsc.quantize.QuantizeSettings", "yolodsc.quantize.QuantizedNetwork"),
     ),
+    "Optimization": (
+        "The fastest network of a given quality, or the best one within a given time.",
+        ("yolodsc.optimize.optimize", "yolodsc.optimize.OptimizeSettings", "yolodsc.optimize.Optimization"),
+    ),
+    "Many machines": (
+        "Detection on the workers of a Dask scheduler.",
+        ("yolodsc.distributed.ClusterSettings", "yolodsc.distributed.DistributedDetector"),
+    ),
     "Conversion": (
         "Other formats and forms.",
         (
@@ -139,10 +148,7 @@ def documented() -> dict[str, str]:
 
 def value_of(name: str) -> Any:
     """The object that a dotted name stands for."""
-    value: Any = yolodsc
-    for part in name.split(".")[1:]:
-        value = getattr(value, part)
-    return value
+    return resolve_name(name)
 
 
 def _index() -> str:
@@ -165,4 +171,4 @@ def _text(title: str, purpose: str, names: tuple[str, ...]) -> str:
 
 
 def _file(title: str) -> str:
-    return f"{title.lower().replace('.', '')}.md"
+    return f"{title.lower().replace('.', '').replace(' ', '-')}.md"

@@ -22,6 +22,7 @@ GUIDES = {
     "decompose": "decomposition.md",
     "separate": "decomposition.md",
     "quantize": "quantization.md",
+    "optimize": "optimize.md",
     "finetune": "finetune.md",
     "anchors": "detect.md#anchors",
     "convert": "convert.md",

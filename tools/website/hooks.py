@@ -12,6 +12,9 @@ from tools.website.links import SITE_PAGES, with_links_of_the_site, with_referen
 
 ROOT = Path(__file__).parents[2]
 
+RANKED_LAST = "---\nsearch:\n  boost: 0.1\n---\n"
+"""Front matter of a page that the search lists below others: the changelog mentions everything."""
+
 PLACEHOLDERS = {"COMMANDS": command_pages, "API": api_pages}
 """Entries of the navigation in ``mkdocs.yml`` that stand for generated pages."""
 
@@ -29,7 +32,8 @@ def on_files(files: Any, config: Any) -> Any:
             files.append(File.generated(config, page.path, content=page.text))
     for source, path in SITE_PAGES.items():
         if not source.startswith("docs/") and source != "README.md":
-            files.append(File.generated(config, path, content=(ROOT / source).read_text(encoding="utf-8")))
+            text = (ROOT / source).read_text(encoding="utf-8")
+            files.append(File.generated(config, path, content=RANKED_LAST * (path == "changelog.md") + text))
     return files
 
 

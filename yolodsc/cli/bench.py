@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from yolodsc.arrays import Array
 from yolodsc.bench import (
     CALIBRATED,
     OUR_ENGINE,
@@ -31,7 +32,7 @@ from yolodsc.bench import (
     measure_throughput,
     rounds_within,
 )
-from yolodsc.cli.bench_subjects import Named, SubjectOptions
+from yolodsc.cli.bench_options import ImageOptions, Named, SubjectOptions
 from yolodsc.cli.outputs import is_standard_output, write_text
 from yolodsc.cli.progress import fitting_progress
 from yolodsc.cli.tables import bench as bench_table
@@ -59,8 +60,7 @@ class Run(Value):
     streams: int
     quiet: bool
     precisions: tuple[str, ...] = ("f32",)
-    images: str | None = None
-    calibration: str | None = None
+    data: ImageOptions = ImageOptions()
 
     @property
     def engines(self) -> tuple[str, ...]:
@@ -77,17 +77,7 @@ def bench(
     precision: Annotated[
         str, typer.Option(metavar="P,Q", help="Precisions of this engine: f32, bf16, int8; the first is the reference.")
     ] = "f32",
-    images: Annotated[
-        str | None, typer.Option(metavar="DIR|LIST", help="Images on which to compare detections (F1), at most 100.")
-    ] = None,
-    calibration: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DIR|LIST",
-            help="Images on which peers calibrate their own int8, at most 300.",
-            show_default="those of --images, else one pattern",
-        ),
-    ] = None,
+    data: ImageOptions,
     ablation: Annotated[
         bool, typer.Option("--ablation", help="Compare DSC, FastDSC and the fused engine layer by layer instead.")
     ] = False,
@@ -100,10 +90,9 @@ def bench(
     """Time networks on this and other engines, in turn, each engine in a process of its own."""
     if ablation + startup + (streams > 0) > 1:
         raise OptionError("--ablation, --streams and --startup exclude each other; expected one of them")
-    run = Run(
-        _peers(peers), _counts(threads), seconds, streams, is_standard_output(json), _precisions(precision), images, calibration
-    )
-    networks, machine = subject.networks(), describe_machine(run.threads)
+    run = Run(_peers(peers), _counts(threads), seconds, streams, is_standard_output(json), _precisions(precision), data)
+    networks = subject.networks()
+    machine = describe_machine(run.threads)
     if not run.quiet:
         say(bench_table.heading(machine))
     if ablation:
@@ -123,7 +112,7 @@ def bench(
 def _comparisons(networks: Sequence[Named], run: Run, machine: Machine) -> Report:
     report: Report = []
     for name, network, files in networks:
-        images = None if run.images is None else read_images(network, image_paths([run.images]), count=MAX_IMAGES, seed=SEED)
+        images = _images(network, run.data.images, MAX_IMAGES)
         with _subject(name, network, run, files) as subject:
             for count in run.threads:
                 rounds = rounds_within(run.seconds)
@@ -186,6 +175,11 @@ def _print(lines: Sequence[str], missing: Sequence[MissingEngine], run: Run) -> 
         flush()
 
 
+def _images(network: Network, source: str | None, count: int) -> Array | None:
+    """Images (N, C, H, W) of a directory or list."""
+    return None if source is None else read_images(network, image_paths([source]), count=count, seed=SEED)
+
+
 @contextmanager
 def _subject(name: str, network: Network, run: Run, files: Sequence[Path]) -> Iterator[Subject]:
     quantization = None
@@ -193,9 +187,8 @@ def _subject(name: str, network: Network, run: Run, files: Sequence[Path]) -> It
         quantization, calibrated = benchmark_quantization(network, *files)
         if not calibrated:
             note(f"{name}: has no quantization (see yolodsc quantize); int8 uses the extremes of one image, which is inaccurate")
-    given, images = run.calibration or run.images, None
-    if given is not None and set(run.engines) & set(CALIBRATED):
-        images = read_images(network, image_paths([given]), count=MAX_CALIBRATION_IMAGES, seed=SEED)
+    given = (run.data.calibration or run.data.images) if set(run.engines) & set(CALIBRATED) else None
+    images = _images(network, given, MAX_CALIBRATION_IMAGES)
     with TemporaryDirectory() as folder:
         yield benchmark_subject(name, network, Path(folder), quantization=quantization, calibration=images)
 

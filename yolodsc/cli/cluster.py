@@ -1,7 +1,8 @@
 """Options that run a command on the workers of a Dask scheduler."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,7 +12,10 @@ from yolodsc.errors import OptionError
 from yolodsc.values import Value
 
 if TYPE_CHECKING:
-    from yolodsc.detection import Detector
+    from distributed import Client
+
+    from yolodsc.arrays import Array
+    from yolodsc.detection import Detector, InputReader
     from yolodsc.distributed import ClusterSettings
 
 
@@ -38,7 +42,7 @@ class ClusterOptions(Value, kw_only=True):
         typer.Option(
             min=1.0,
             metavar="S",
-            help="Restart a worker that finishes no chunk for so many seconds.",
+            help="Restart a worker that finishes no chunk for so many seconds after its first.",
             show_default="20 times the measured time of a chunk, 30 or more",
         ),
     ] = None
@@ -101,7 +105,7 @@ class ClusterOptions(Value, kw_only=True):
 
         with connected(self.settings()) as client, ClusterProgress(total=total, quiet=quiet) as shown:
             if not quiet:
-                note(f"{len(client.nthreads())} workers at {client.scheduler.address}, dashboard {client.dashboard_link}")
+                _announce(client)
             distribution = DistributedOptions(
                 chunk=self.chunk,
                 ordered=ordered,
@@ -111,6 +115,19 @@ class ClusterOptions(Value, kw_only=True):
                 finished=shown.add,
             )
             yield DistributedDetector(detector, client, distribution)
+
+    @contextmanager
+    def reading(self, *, quiet: bool) -> Iterator["Callable[[InputReader, Iterable[str]], Iterable[Array]] | None"]:
+        """What reads calibration images on the workers; None without ``--scheduler``."""
+        if self.scheduler is None:
+            yield None
+            return
+        from yolodsc.distributed import connected, read_on_workers
+
+        with connected(self.settings()) as client:
+            if not quiet:
+                _announce(client)
+            yield partial(read_on_workers, client, chunk=self.chunk, limit=self.worker_timeout, report=note)
 
     def _also_refused(self) -> dict[str, object]:
         """Further options that need a scheduler."""
@@ -126,6 +143,11 @@ class StreamingClusterOptions(ClusterOptions, kw_only=True):
 
     def _also_refused(self) -> dict[str, object]:
         return {"--unordered": self.unordered}
+
+
+def _announce(client: "Client") -> None:
+    """Print the number of workers and the addresses of scheduler and dashboard."""
+    note(f"{len(client.nthreads())} workers at {client.scheduler.address}, dashboard {client.dashboard_link}")
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import typer
 from yolodsc.arrays import Array
 from yolodsc.cli import options
 from yolodsc.cli.calibration import calibration_images
+from yolodsc.cli.cluster import ClusterOptions
 from yolodsc.cli.network_files import class_list, model_files
 from yolodsc.cli.outputs import ensure_directory_possible, ensure_writable, save_network
 from yolodsc.cli.progress import fitting_progress
@@ -90,11 +91,13 @@ def decompose(
     profile: options.ProfileName = "alexeyab",
     allow_nonfinite: options.AllowNonfinite = False,
     threads: options.WorkThreads = None,
+    cluster: ClusterOptions,
     quiet: options.Quiet = False,
 ) -> int:
     """Make the regular convolutions of a trained network separable."""
     files = model_files(network, options.ClassOptions(names=names))
     alone = threads is None and how.budget_ms is not None  # a budget in time is that of one thread, unless --threads says otherwise
+    cluster.check()
     threads, _ = options.cores(1 if alone else threads, quiet=quiet)
     settings = how.settings(threads)
     stem = name or f"{files.cfg.stem}-separable"
@@ -106,7 +109,8 @@ def decompose(
     class_list(files.names, original)
     if how.refine:
         _ensure_refinable(original)
-    paths, calibration = calibration_images(original, images, count=count, seed=how.seed, quiet=quiet)
+    with cluster.reading(quiet=quiet) as read:
+        paths, calibration = calibration_images(original, images, count=count, seed=how.seed, read=read, quiet=quiet)
     with advice_on_interrupt(lambda: "nothing was written", quiet=quiet), fitting_progress(quiet) as report:
         result = decompose_network(original, calibration, settings, progress=report)
         if how.refine:

@@ -117,13 +117,15 @@ def finetune(
 ) -> int:
     """Train a network further, from a teacher, from labels, or both."""
     start.ensure_consistent()
-    settings = training_settings(training, loss, changes, size=size, labels=start.labels, precision=start.precision)
     threads, _ = options.cores(threads, quiet=quiet)
     student, teacher = start.student_files, start.teacher_files
     stem = name or f"{student.cfg.stem}-finetuned"
     _ensure_startable(start, stem)
     read = partial(read_network, profile=profile, allow_nonfinite=allow_nonfinite)
-    learner = _learner(student, read, scratch=start.scratch, seed=settings.seed)
+    learner = _learner(student, read, scratch=start.scratch, seed=training.seed)
+    settings = training_settings(
+        training, loss, changes, student=learner, size=size, labels=start.labels, precision=start.precision
+    )
     known = names or student.names or (teacher.names if teacher else None)
     validation = _validation(val, class_list(known, learner), threads=threads)
     trainer = _trainer(start, learner, settings, read=read, threads=threads, quiet=quiet)

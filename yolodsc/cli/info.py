@@ -16,12 +16,18 @@ from yolodsc.files import exists
 from yolodsc.jit import available_isas, cache_directory, contents, distrust_reason, host_description
 
 LIBRARIES = ("numpy", "numba", "llvmlite", "opencv-python", "pillow")
-EXTRAS = ("scikit-image", "matplotlib", "onnx", "safetensors")
+EXTRAS = ("scikit-image", "matplotlib", "onnx", "safetensors", "distributed", "pyarrow", "fsspec")
+
+CLUSTER_NOTE = (
+    "a Dask scheduler runs the code of whoever reaches its port: use --tls-ca, --tls-cert and --tls-key, or a private network"
+)
+
+MISSING = "not installed"
 
 
 def info(isa: options.Isa = None) -> int:
     """Print versions, processor, the active backend and why it was chosen, caches and threads: what a bug report should contain."""
-    say(*aligned([*_versions(), *_kernels(isa), *_threads()], left=2, heading=False))
+    say(*aligned([*_versions(), *_kernels(isa), *_threads(), *_cluster()], left=2, heading=False))
     return 0
 
 
@@ -34,11 +40,17 @@ def _versions() -> Iterator[tuple[str, str]]:
     yield "networks", ", ".join(bundled_models()) or "none"
 
 
+def _cluster() -> Iterator[tuple[str, str]]:
+    """What users of a scheduler need to know, if Dask is installed."""
+    if _version("distributed") != MISSING:
+        yield "scheduler", CLUSTER_NOTE
+
+
 def _version(name: str) -> str:
     try:
         return version(name)
     except PackageNotFoundError:
-        return "not installed"
+        return MISSING
 
 
 def _kernels(isa: str | None) -> Iterator[tuple[str, str]]:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from yolodsc.cli import options
+from yolodsc.cli.cluster import ClusterOptions
 from yolodsc.cli.network_files import class_list, model_files
 from yolodsc.cli.outputs import ensure_directory_possible, ensure_writable, save_network
 from yolodsc.cli.progress import fitting_progress
@@ -64,10 +65,12 @@ def quantize(
     ] = None,
     profile: options.ProfileName = "alexeyab",
     threads: options.Threads = 1,
+    cluster: ClusterOptions,
     quiet: options.Quiet = False,
 ) -> int:
     """Calibrate a network for --precision int8 on unlabelled images."""
     files = model_files(network, options.ClassOptions(names=names))
+    cluster.check()
     threads, _ = options.cores(threads, quiet=quiet)
     settings = how.settings(threads)
     stem = name or f"{files.cfg.stem}-int8"
@@ -76,7 +79,8 @@ def quantize(
         ensure_directory_possible(report_to)
     original = read_network(files, profile=profile)
     class_list(files.names, original)
-    calibration = read_images(original, image_paths([images]), count=count, seed=how.seed)
+    with cluster.reading(quiet=quiet) as read:
+        calibration = read_images(original, image_paths([images]), count=count, seed=how.seed, read=read)
     with fitting_progress(quiet) as report:
         result = quantize_network(original, calibration, settings, progress=report)
     if not quiet and (doubts := [*image_doubts(calibration), *result_doubts(result)]):

@@ -5,11 +5,13 @@ import re
 from yolodsc.errors import YolodscError
 
 OPTIONS = {
+    "adaptive": "--adaptive",
     "allow_nonfinite": "--allow-nonfinite",
     "average": "--average",
     "batch": "--batch",
     "budget": "--budget",
     "budget_ms": "--budget-ms",
+    "chunk": "--chunk",
     "classes": "--classes",
     "clip": "--clip",
     "corners": "--boxes",
@@ -46,6 +48,7 @@ OPTIONS = {
     "rules": "--rules",
     "saturation": "--saturation",
     "schedule": "--schedule",
+    "scheduler": "--scheduler",
     "sharpen": "--sharpen",
     "show": "--show",
     "size": "--size",
@@ -57,6 +60,9 @@ OPTIONS = {
     "threads": "--threads",
     "tile_overlap": "--tile-overlap",
     "tiles": "--tiles",
+    "tls_ca": "--tls-ca",
+    "tls_cert": "--tls-cert",
+    "tls_key": "--tls-key",
     "vid_stride": "--vid-stride",
     "warmup": "--warmup",
 }

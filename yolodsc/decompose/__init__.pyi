@@ -1,5 +1,6 @@
 from .agreement import agreed_detections as agreed_detections
 from .agreement import f1_of as f1_of
+from .calibration.images import Read as Read
 from .calibration.images import draw_paths as draw_paths
 from .calibration.images import read_drawn as read_drawn
 from .calibration.images import read_images as read_images

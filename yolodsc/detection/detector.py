@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from yolodsc import engine
 from yolodsc.arrays import Array
 from yolodsc.darknet import ALEXEYAB, Profile
+from yolodsc.detection.calls.cluster_map import ClusterMap
 from yolodsc.detection.calls.image_input import ImageInput, ImageInputReader, in_memory, named_entries, shown_path
 from yolodsc.detection.calls.pipelines import pipeline_of, tiling_of, with_images
 from yolodsc.detection.calls.runners import DetectorRunners
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from yolodsc.precision import Quantization
 
 
-class Detector:
+class Detector(ClusterMap):
     """A network with everything between images and detections.
 
     Parameters

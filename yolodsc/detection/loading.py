@@ -68,7 +68,7 @@ def load(
     Parameters
     ----------
     model
-        Name of a bundled network, by default ``dsc-nano-voc``; a directory with one network; a ``.cfg`` or ``.weights`` file,
+        Name of a bundled network, by default ``dsc-xl-voc``; a directory with one network; a ``.cfg`` or ``.weights`` file,
         whose counterpart has the same stem unless ``weights`` is given; a ``.npz`` or ``.safetensors`` file; or a `Network`.
     weights
         The ``.weights`` file of a ``.cfg`` file.

@@ -5,7 +5,9 @@ from .cluster import ClusterSettings as ClusterSettings
 from .cluster import connected as connected
 from .detector import DistributedDetector as DistributedDetector
 from .detector import DistributedOptions as DistributedOptions
-from .parts import PartFolder as PartFolder
-from .parts import ensure_pyarrow as ensure_pyarrow
-from .resumable import many_in_parts as many_in_parts
+from .detector import map_paths as map_paths
+from .inputs import read_on_workers as read_on_workers
+from .parquet.parts import PartFolder as PartFolder
+from .parquet.parts import ensure_pyarrow as ensure_pyarrow
+from .parquet.resumable import many_in_parts as many_in_parts
 from .stream import SchedulerLostError as SchedulerLostError

@@ -1,5 +1,6 @@
 """`DistributedDetector`: a detector whose `many` runs on the workers of a Dask client."""
 
+import logging
 from collections.abc import Callable, Collection, Generator, Iterable, Sized
 from contextlib import closing
 from functools import partial
@@ -10,8 +11,9 @@ from msgspec.structs import replace
 from yolodsc.detection import CallOptions, Detector, ImageResult
 from yolodsc.distributed.chunks import DEFAULT_CHUNK, Chunk, chunked
 from yolodsc.distributed.package import DetectorPackage
-from yolodsc.distributed.parts import PartFolder
+from yolodsc.distributed.parquet.parts import PartFolder
 from yolodsc.distributed.stream import ChunkStream, FailedChunk, Outcome
+from yolodsc.distributed.versions import ensure_same_version
 from yolodsc.distributed.wire import unpack
 from yolodsc.distributed.worker import run_chunk
 from yolodsc.errors import ImageError, OptionError
@@ -164,3 +166,14 @@ def _explained(result: ImageResult, worker: str) -> ImageResult:
     if not _is_missing(result) or not is_file(result.path):
         return result
     return replace(result, error=ImageError(f"{result.path}: no such file on worker {worker}; expected the path on every worker"))
+
+
+def map_paths(
+    detector: Detector, paths: Iterable[Any], client: "Client", *, chunk: int | None, ordered: bool, **options: Unpack[CallOptions]
+) -> Generator[ImageResult]:
+    """Detect objects in many images on the workers of a client, whose versions are checked first; see `Detector.map`."""
+    ensure_same_version(client)
+    report = logging.getLogger("yolodsc").warning
+    return DistributedDetector(detector, client, DistributedOptions(chunk=chunk, ordered=ordered, report=report)).many(
+        paths, **options
+    )

@@ -1,6 +1,9 @@
 """`ChunkStream`: chunks out to the workers, results back, whatever happens to a worker in between."""
 
+import asyncio
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator
+from concurrent.futures import CancelledError
+from concurrent.futures import Future as Transfer
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from time import monotonic
@@ -28,9 +31,6 @@ AHEAD = 16
 TICK = 1.0
 """Seconds between two looks at the cluster."""
 
-GATHER_SECONDS = 60.0
-"""How long the transfer of a result may take before the chunk counts as unfinished again."""
-
 
 class SchedulerLostError(OptionError):
     """The connection to the scheduler is lost; what was written is kept."""
@@ -47,7 +47,8 @@ class _Flight(Value, eq=False):
 
     chunk: Chunk
     attempt: int
-    future: "Future"
+    future: Any
+    transfer: "Transfer[list[ChunkOutcome]]"
 
 
 Outcome = ChunkOutcome | FailedChunk
@@ -135,12 +136,12 @@ class ChunkStream:
         return True
 
     def _begin(self, chunk: Chunk, attempt: int) -> None:
+        """Send a chunk, and have its result brought here without blocking this thread: its worker may hang by then."""
         future = self._submit(chunk, attempt)
-        self._flights[chunk.number] = _Flight(chunk, attempt, future)
-        self._await(chunk.number, attempt, future)
-
-    def _await(self, number: int, attempt: int, future: "Future") -> None:
-        future.add_done_callback(lambda _: self._arrived.put((number, attempt)))
+        bring = self._client.gather([future], asynchronous=True)
+        transfer = asyncio.run_coroutine_threadsafe(bring, self._client.loop.asyncio_loop)
+        transfer.add_done_callback(lambda _: self._arrived.put((chunk.number, attempt)))
+        self._flights[chunk.number] = _Flight(chunk, attempt, future, transfer)
 
     def _due(self) -> tuple[Chunk, Outcome | None] | None:
         """What is finished and comes next, if there is something."""
@@ -152,11 +153,9 @@ class ChunkStream:
         """Wait for a chunk, at most `TICK`, and look at the cluster from time to time."""
         with suppress(Empty):
             self._settle(*self._arrived.get(timeout=TICK))
-            while True:
-                self._settle(*self._arrived.get_nowait())
         if monotonic() - self._looked >= TICK:
             self._ensure_connected()
-            self._workers.look(len(self._flights))
+            self._workers.look([flight.future for flight in self._flights.values()])
             self._looked = monotonic()
 
     def _settle(self, number: int, attempt: int) -> None:
@@ -164,28 +163,13 @@ class ChunkStream:
         flight = self._flights.get(number)
         if flight is None or flight.attempt != attempt:
             return
-        if flight.future.status == "finished":
-            self._take(flight)
-        elif flight.future.status == "error":
-            self._failed(flight, flight.future.exception())
-        elif flight.future.status in ("cancelled", "lost"):
-            self._ensure_connected()
-            self._failed(flight, RuntimeError(f"the chunk was {flight.future.status}"))
-        else:
-            self._await(number, attempt, flight.future)
-
-    def _take(self, flight: _Flight) -> None:
-        number = flight.chunk.number
         try:
-            outcome = flight.future.result(timeout=GATHER_SECONDS)
-        except TimeoutError:  # the worker left between the end of the chunk and the transfer; the chunk runs again
-            self._await(number, flight.attempt, flight.future)
-            return
-        except Exception as error:
+            outcome: ChunkOutcome = flight.transfer.result(0)[0]
+        except (Exception, CancelledError) as error:
             self._ensure_connected()
             self._failed(flight, error)
             return
-        self._workers.finished(outcome, len(flight.chunk.paths))
+        self._workers.finished(outcome)
         self._done[number] = flight.chunk, outcome
         del self._flights[number]
 
@@ -210,6 +194,8 @@ class ChunkStream:
     def _cancel(self) -> None:
         """Cancel what is in flight."""
         futures = [flight.future for flight in self._flights.values()]
+        for flight in self._flights.values():
+            flight.transfer.cancel()
         self._flights.clear()
         if futures and self._client.status == "running":
             with suppress(Exception):  # the scheduler may end at this moment

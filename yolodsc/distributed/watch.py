@@ -22,7 +22,7 @@ class Watch:
     Parameters
     ----------
     limit
-        Seconds after which a worker hangs; None derives them from the measured time of a chunk.
+        Seconds after which a worker that has finished a chunk hangs; None derives them from the measured time of a chunk.
     """
 
     def __init__(self, limit: float | None = None) -> None:
@@ -40,9 +40,8 @@ class Watch:
 
     def limit(self, worker: str) -> float:
         """Seconds after which this worker hangs."""
-        if self._given is not None:
-            return self._given
-        return max(LOWEST_LIMIT if worker in self._finished else FIRST_LIMIT, FACTOR * self._longest)
+        usual = max(LOWEST_LIMIT, FACTOR * self._longest) if self._given is None else self._given
+        return usual if worker in self._finished else max(usual, FIRST_LIMIT)
 
     def hanging(self, processing: Mapping[str, Collection[object]]) -> list[str]:
         """Return the workers that hang; each is returned once.

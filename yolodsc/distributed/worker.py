@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from yolodsc.detection import Detector
     from yolodsc.distributed.chunks import Chunk
     from yolodsc.distributed.package import DetectorPackage
-    from yolodsc.distributed.parts import PartFolder
-    from yolodsc.distributed.wire import PackedResults
+    from yolodsc.distributed.parquet.parts import PartFolder
 
 CONCURRENT_CHUNKS = 2
 """Chunks that a process works on at a time: while one ends, the other keeps the cores busy."""
@@ -26,7 +25,7 @@ CONCURRENT_CHUNKS = 2
 class ChunkOutcome(Value, eq=False):
     """The results of one chunk, the worker's address, and how long it took in seconds without the compilation of kernels."""
 
-    packed: "PackedResults"
+    packed: Any
     worker: str
     seconds: float
 

@@ -1,6 +1,6 @@
 """The workers of a run: how many threads they have, what each has done, and which of them hang or are gone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from threading import Thread
 from time import monotonic, time
@@ -11,7 +11,7 @@ from yolodsc.distributed.worker import ChunkOutcome
 from yolodsc.errors import OptionError
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Future
 
 WITHOUT_WORKERS = 120.0
 """Seconds without any worker after which a run ends."""
@@ -44,21 +44,20 @@ class Workers:
         """Threads of all workers."""
         return sum(self._known.values())
 
-    def finished(self, outcome: ChunkOutcome, images: int) -> None:
+    def finished(self, outcome: ChunkOutcome) -> None:
         """Note that a worker has finished a chunk."""
-        del images
         self._watch.finished(outcome.worker, outcome.seconds)
 
-    def look(self, chunks: int) -> None:
+    def look(self, futures: Sequence["Future"]) -> None:
         """Report workers that left, and restart those that hang; an `OptionError` if there have been none for too long.
 
         Parameters
         ----------
-        chunks
-            Number of chunks in flight.
+        futures
+            Of the chunks in flight.
         """
         try:
-            present, processing = dict(self._client.nthreads()), self._client.processing()
+            present, busy = dict(self._client.nthreads()), self._busy(futures)
         except (OSError, TimeoutError, RuntimeError):  # the connection is lost, which the caller finds out
             return
         for worker in self._known.keys() - present.keys() - self._restarting:
@@ -67,12 +66,21 @@ class Workers:
         self._known = present
         if present:
             self._seen = monotonic()
-        elif chunks and monotonic() - self._seen > WITHOUT_WORKERS:
+        elif futures and monotonic() - self._seen > WITHOUT_WORKERS:
             raise OptionError(f"scheduler {self._client.scheduler.address}: no workers for {WITHOUT_WORKERS:.0f} s; expected some")
-        for worker in self._watch.hanging(processing):
+        for worker in self._watch.hanging(busy):
             self._report(f"worker {worker} hangs: no chunk in {self._watch.limit(worker):.0f} s; it is restarted")
             self._restarting.add(worker)
             Thread(target=self._restart, args=(worker,), name="restart", daemon=True).start()
+
+    def _busy(self, futures: Sequence["Future"]) -> dict[str, list[object]]:
+        """The chunks that each worker processes, or has finished and not yet handed over."""
+        busy: dict[str, list[object]] = {worker: list(keys) for worker, keys in self._client.processing().items()}
+        finished = [future for future in futures if future.status == "finished"]
+        for key, holders in (self._client.who_has(finished) if finished else {}).items():
+            for worker in holders:
+                busy.setdefault(worker, []).append(key)
+        return busy
 
     def _restart(self, worker: str) -> None:
         """Restart a worker; the scheduler removes one that has no nanny, or whose nanny does not answer."""

@@ -23,3 +23,4 @@ from .image import write_image as write_image
 from .jpeg import read_jpeg as read_jpeg
 from .limits import image_size as image_size
 from .limits import open_image as open_image
+from .preprocess import exchanged as exchanged

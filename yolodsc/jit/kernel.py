@@ -8,6 +8,7 @@ whole package, so a changed helper never meets old code. A call releases the GIL
 import ctypes
 import os
 import sys
+from array import array
 from collections.abc import Callable
 from functools import cache, partial
 from importlib import import_module
@@ -176,8 +177,10 @@ class _MachineFunction:
                 numbers += 0, 0, value.size, value.itemsize, value.ctypes.data, *value.shape, *value.strides
             else:
                 numbers.append(value)
-        words = (ctypes.c_int64 * _MAX_WORDS)(*numbers)
-        at = ctypes.addressof(words)
+        if len(numbers) > _MAX_WORDS:
+            raise ValueError(f"arguments of {len(numbers)} parts; expected at most {_MAX_WORDS}")
+        words = array("q", numbers + [0] * (_MAX_WORDS - len(numbers)))  # ctypes takes four times as long to convert the numbers
+        at, _ = words.buffer_info()
 
         def run(kept: tuple[Any, ...] = (words, arguments)) -> int:
             del kept  # the default argument keeps the memory alive

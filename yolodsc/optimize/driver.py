@@ -8,7 +8,7 @@ from yolodsc.engine import select_backend
 from yolodsc.errors import OptionError
 from yolodsc.files import folder as make_folder
 from yolodsc.network import Network
-from yolodsc.optimize.evaluator import Evaluator, SearchProgress
+from yolodsc.optimize.evaluator import CandidateEvaluator, SearchProgress
 from yolodsc.optimize.finetuning import trained
 from yolodsc.optimize.journal import JOURNAL_NAME, SearchJournal
 from yolodsc.optimize.measurement import KINDS, ORIGINAL, Candidate, Measurement, PrecisionKind
@@ -55,19 +55,11 @@ def optimize(
     make_folder(folder, error=OptionError)
     journal = SearchJournal(folder / JOURNAL_NAME, _identity(network, paths, settings, count, labelled))
     variants = Variants(network, list(paths), count, settings, folder)
+    report = progress or (lambda what, share, found: None)
     with RelativeTimer(network, threads=settings.threads) as timer:
-        report = progress or (lambda what, share, found: None)
-        evaluator = Evaluator(variants, timer, journal, labelled, settings, report)
-        search = Search(evaluator, input_sizes(network), settings)
-        try:
-            search.run()
-        finally:
-            variants.close()
-        if settings.epochs and (start := search.to_train()):
-            _train(start, evaluator, list(paths), folder, report)
-        chosen, reached = search.chosen()
-        _all_precisions(chosen.candidate, evaluator, settings)
-        variant = variants.variant(chosen.candidate)
+        evaluator = CandidateEvaluator(variants, timer, journal, labelled, settings, report)
+        chosen, reached = _searched(evaluator, list(paths), folder, report)
+    variant = variants.variant(chosen.candidate)
     return Optimization(
         network=variant.network,
         quantization=variant.quantization,
@@ -78,6 +70,21 @@ def optimize(
         settings=settings,
         seconds=time.perf_counter() - begin,
     )
+
+
+def _searched(evaluator: CandidateEvaluator, paths: list[str], folder: Path, report: SearchProgress) -> tuple[Measurement, bool]:
+    """The choice, measured in all precisions, and whether it reaches the goal."""
+    variants, settings = evaluator.variants, evaluator.settings
+    search = Search(evaluator, input_sizes(variants.original), settings)
+    try:
+        search.run()
+        if settings.epochs and (start := search.to_train()):
+            _train(start, evaluator, paths, folder, report)
+        chosen, reached = search.chosen()
+        _all_precisions(chosen.candidate, evaluator, settings)
+    finally:
+        variants.close()
+    return chosen, reached
 
 
 def precisions_of_machine() -> tuple[PrecisionKind, ...]:
@@ -122,7 +129,7 @@ def _identity(
     }
 
 
-def _train(start: Measurement, evaluator: Evaluator, paths: list[str], folder: Path, report: SearchProgress) -> None:
+def _train(start: Measurement, evaluator: CandidateEvaluator, paths: list[str], folder: Path, report: SearchProgress) -> None:
     """Fine-tune a decomposed network, and measure it in all precisions."""
     source = start.candidate
     settings, variants = evaluator.settings, evaluator.variants
@@ -134,7 +141,7 @@ def _train(start: Measurement, evaluator: Evaluator, paths: list[str], folder: P
     _all_precisions(result, evaluator, settings)
 
 
-def _all_precisions(candidate: Candidate, evaluator: Evaluator, settings: OptimizeSettings) -> None:
+def _all_precisions(candidate: Candidate, evaluator: CandidateEvaluator, settings: OptimizeSettings) -> None:
     """Measure a network in every precision of the search; those that need long fits only if there is time."""
     for precision in settings.precisions:
         other = Candidate(candidate.width, candidate.height, candidate.form, precision)

@@ -20,7 +20,7 @@ WEIGHTS = {"measure": 1.0, "quantize": 12.0, "decompose": 20.0}
 """Approximate work of the steps of the search, in units of the first."""
 
 
-class Evaluator:
+class CandidateEvaluator:
     """Measures candidates; the search asks it what they cost and how good they are.
 
     Attributes

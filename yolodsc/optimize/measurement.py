@@ -10,6 +10,16 @@ from yolodsc.values import Value
 ORIGINAL = "original"
 """Form of the network as it was given."""
 
+SMALLER, BF16, INT8, DECOMPOSED, COMBINED = (
+    "original at smaller inputs",
+    "bf16 alone",
+    "int8 alone",
+    "decomposed alone",
+    "smaller input and lower precision",
+)
+BASELINES = (SMALLER, BF16, INT8, DECOMPOSED, COMBINED)
+"""Names of the baselines; the last combines two of the others, without decomposition."""
+
 Milliseconds = Annotated[float, Meta(gt=0, le=1e9)]
 Pixels = Annotated[int, Meta(ge=1, le=2**16)]
 PrecisionKind = Literal["f32", "bf16", "mixed", "int8"]
@@ -90,3 +100,15 @@ def fastest_of(measurements: list[Measurement], quality: float) -> Measurement |
     """The fastest of those that have at least a quality."""
     allowed = [m for m in measurements if m.quality >= quality]
     return min(allowed, key=lambda m: m.milliseconds, default=None)
+
+
+def baseline_of(m: Measurement, original: Measurement) -> str:
+    """The baseline that a measurement belongs to; empty for results of the search."""
+    c, o = m.candidate, original.candidate
+    full = (c.width, c.height) == (o.width, o.height)
+    if c.form == ORIGINAL:
+        if c.precision == "f32":
+            return SMALLER
+        return COMBINED if not full else BF16 if c.precision == "bf16" else INT8
+    alone = full and c.precision == "f32" and c.form.startswith("f32") and not c.form.endswith("trained")
+    return DECOMPOSED if alone else ""

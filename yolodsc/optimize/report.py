@@ -10,8 +10,7 @@ from yolodsc.bench import Result
 from yolodsc.errors import MissingExtraError, OptionError
 from yolodsc.files import folder as make_folder
 from yolodsc.files import replacing
-from yolodsc.optimize.baselines import BASELINES, baseline_of
-from yolodsc.optimize.measurement import Measurement, best_within, pareto_front
+from yolodsc.optimize.measurement import BASELINES, Measurement, baseline_of, best_within, pareto_front
 from yolodsc.optimize.settings import Optimization
 from yolodsc.schemas import dump_json, replace_nonfinite
 

@@ -33,7 +33,7 @@ TRAINED_GAIN = 0.08
 
 
 class Measures(Protocol):
-    """What the search needs of an `Evaluator`."""
+    """What the search needs of an `CandidateEvaluator`."""
 
     original: Measurement
     remaining: float

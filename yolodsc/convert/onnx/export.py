@@ -60,10 +60,17 @@ def export_onnx(
         The library onnx is not installed.
     """
     chosen = _chosen(network, outputs)
-    graph = Graph()
-    needed = reachable(network.layers, chosen)
     if quantization is not None:
         check_quantization(network, quantization)
+    graph = _graph(network, chosen, raw_heads=heads == "raw", quantization=quantization, int8_form=int8_form)
+    write_bytes(path, _serialised(network, graph, chosen, dynamic_batch=dynamic_batch), error=ConversionError)
+
+
+def _graph(
+    network: Network, chosen: Sequence[int], *, raw_heads: bool, quantization: Quantization | None, int8_form: Int8Form
+) -> Graph:
+    """The nodes of all layers that the chosen ones need."""
+    graph, needed = Graph(), reachable(network.layers, chosen)
     lowered = None if quantization is None else QuantizedGraph(graph, network, quantization, int8_form)
     names = {INPUT_INDEX: lowered.stored(INPUT_INDEX, INPUT) if lowered else INPUT}
     for layer, weights in zip(network.layers, network.weights, strict=True):
@@ -71,15 +78,14 @@ def export_onnx(
             continue
         graph.layer = f"layer_{layer.index}"
         inputs = [names[source] for source in layer.sources]
-        raw = heads == "raw" and isinstance(layer, Head)
-        if raw:
+        if raw_heads and isinstance(layer, Head):
             output = inputs[0]
         else:
             written = lowered.layer(layer, inputs, weights) if lowered else None
             output = written or LAYERS[layer.type](graph, layer, inputs, weights)
             output = lowered.stored(layer.index, output) if lowered else output
         names[layer.index] = _named(graph, output, graph.layer, is_output=layer.index in chosen)
-    write_bytes(path, _serialised(network, graph, chosen, dynamic_batch=dynamic_batch), error=ConversionError)
+    return graph
 
 
 def _chosen(network: Network, outputs: Sequence[int] | None) -> list[int]:

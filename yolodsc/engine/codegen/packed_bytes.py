@@ -31,26 +31,26 @@ def run_storer(c: IRBuilder, dtype: DType, affine: tuple[int, int] = (0, 0), *, 
     single, pixel = storer(c, dtype, affine), c.lanes * BYTES[dtype]
     grouped = dtype == "u8" and c.lanes in TO_BYTES and platform.machine().lower() in {"x86_64", "amd64"}
     group = _group_storer(c, affine, bounded) if grouped else None
+    size = GROUP
+    if dtype == "bf16" and c.lanes == 16:  # AVX512-BF16: bf16 is not used with AVX-512 otherwise
+        group, size = _pair_storer(c), 2
 
     def store(values: Sequence[str], pointer: str) -> None:
         first = 0
-        while group and first + GROUP <= len(values):
-            group(values[first : first + GROUP], c.at(pointer, first * pixel))
-            first += GROUP
+        while group and first + size <= len(values):
+            group(values[first : first + size], c.at(pointer, first * pixel))
+            first += size
         for number in range(first, len(values)):
             single(values[number], pointer, number * pixel)
 
     return store
 
 
-def pair_storer(c: IRBuilder) -> StoreRun:
-    """Code that stores an even number of neighbouring pixels of 16 channels as bf16, with AVX512-BF16."""
-
+def _pair_storer(c: IRBuilder) -> StoreRun:
     def store(values: Sequence[str], pointer: str) -> None:
-        for first in range(0, len(values), 2):
-            low, high = values[first : first + 2]
-            both = c.call("<32 x bfloat>", TO_BF16, f"{c.vector} {high}", f"{c.vector} {low}")
-            c.do(f"store <32 x bfloat> {both}, ptr {c.at(pointer, first * c.lanes * 2)}, align 2")
+        low, high = values
+        both = c.call("<32 x bfloat>", TO_BF16, f"{c.vector} {high}", f"{c.vector} {low}")
+        c.do(f"store <32 x bfloat> {both}, ptr {pointer}, align 2")
 
     return store
 

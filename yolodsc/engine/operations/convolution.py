@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from yolodsc.engine.codegen.amx_tiles import Contraction, amx_tiles
 from yolodsc.engine.codegen.tiles import Tile, tiles
-from yolodsc.engine.operations.coefficients import AMX, Coefficients, channel_group
+from yolodsc.engine.operations.coefficients import AMX, DEEP, Coefficients, channel_group
 from yolodsc.engine.operations.operation import (
     PRECISION_NAMES,
     Lowered,
@@ -155,7 +155,7 @@ class Convolution(TensorOperation, eq=False):
         n, x, g = self.y.lanes, self.x, self.geometry
         begin = (first - self._blocks[0]) * n
         weights = self.weights.filters(begin, begin + (last - first) * n)
-        method = weights.method(context.isa, x.lanes, n)
+        method = weights.method(context.isa, x.lanes, n, deep=DEEP // 2)
         unroll, columns = channel_group(method, CHANNEL_GROUP), g.columns(method)
         each = row_groups(columns, x.pixel) if columns > 1 else 1
         contractions = len(g.taps()) // columns * each * len(x.blocks)
@@ -206,42 +206,3 @@ class Convolution(TensorOperation, eq=False):
     def _input_bytes(self) -> int:
         height, width = self.x.shape
         return height * width * self.x.pixel * len(self.x.blocks)
-
-
-class Pointwise(Value, eq=False):
-    """A 1x1 layer that is part of a fused operation: kernel (F, C, 1, 1), bias (F,)."""
-
-    weights: Coefficients
-    activation: str
-
-    @property
-    def limit(self) -> float:
-        """Largest magnitude of an output: activations double a number at most."""
-        return 2 * max(self.weights.limit, 1.0)
-
-    def packed(
-        self,
-        context: LoweringContext,
-        constants: ConstantPool,
-        x: TensorView,
-        *,
-        lanes: int,
-        width: int,
-        rows: int = 1,
-        pixels: int = 0,
-    ) -> tuple[PackedProduct, tuple[int, int]]:
-        """The product over ``rows`` rows at least of ``width`` pixels of a view, and its table; ``pixels`` as in `Contraction`."""
-        blocks = -(-len(self.weights.kernel) // lanes)
-        method = self.weights.method(context.isa, x.lanes, lanes)
-        unroll = channel_group(method, CHANNEL_GROUP)
-        amx = Contraction(len(x.blocks), x.pixel, rows, pixels) if method == AMX else None
-        chosen = amx_tiles(amx, blocks, width) if amx else tiles(context.isa, lanes, blocks, width)
-        product = pack(
-            constants, self.weights, lambda kernel: contraction(x, kernel, unroll), chosen,
-            lanes=lanes, stride=x.pixel, unroll=unroll, activation=self.activation, width=width, method=method,
-        )  # fmt: skip
-        return product, segment_table(constants, x, [(0, 0)], unroll)
-
-    def channels(self, first: int, last: int) -> "Pointwise":
-        """Output channels ``first`` to ``last`` - 1 only."""
-        return Pointwise(self.weights.filters(first, last), self.activation)

@@ -5,12 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from yolodsc.arrays import Array, Shape
-from yolodsc.training.data.labels import within
+from yolodsc.training.data.labels import VISIBLE, within
 
 NEAREST = 0.2
 """Smallest distance of the point where the images meet from the border, as a fraction of the side (``min_offset``)."""
-VISIBLE = 0.2
-"""Smallest fraction of an object's area that a quadrant must show; what remains of other objects has no label."""
 
 Sample = tuple[Array, Array]
 """An image (C, H, W) and its objects (M, 5)."""

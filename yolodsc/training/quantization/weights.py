@@ -34,6 +34,7 @@ class RoundedArrays(LayerArrays):
         """Fold batch norm, then round."""
         self._exact.refresh()
         self.round()
+        super().refresh()
 
     def round(self) -> None:
         """Fill ``used`` from the exact arrays."""

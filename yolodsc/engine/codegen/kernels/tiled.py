@@ -21,7 +21,7 @@ from yolodsc.engine.codegen.epilogue import ACTIVATIONS
 from yolodsc.engine.codegen.ir_builder import CONFIGURATION, IRBuilder
 from yolodsc.engine.codegen.kernels.conv import NAMES
 from yolodsc.engine.codegen.kernels.dot import DotKernel
-from yolodsc.engine.codegen.packed_bytes import StoreRun, pair_storer
+from yolodsc.engine.codegen.packed_bytes import StoreRun
 
 INPUTS, WEIGHTS = 4, 6
 """First tile register of the inputs and of the weights; those before hold sums."""
@@ -179,7 +179,6 @@ class TiledKernel(DotKernel):
     def _finished_row(self, c: IRBuilder, at: Mapping[str, str], unit: str, load: Load, store: StoreRun) -> None:
         """A run of pixels after the other; the last one overlaps the one before."""
         run = min(RUN, self.pixels)
-        store = pair_storer(c) if self.y == "bf16" and run % 2 == 0 else store
         with c.loop(-(-self.pixels // run)) as part:
             first = c.minimum(c.mul(part.index, run), self.pixels - run)
             sums, y = c.at(at["sums"], c.mul(first, 64)), c.at(at["y"], c.mul(first, self.y_pixel))

@@ -16,7 +16,7 @@ TRANSFORMED = "transformed"
 """Name of the transformed weights (36 * F * C,) beside the layer's other arrays."""
 CACHED = 300_000
 """Elements of transformed pixels and sums at a time, as long as there are at least `FEWEST` tiles."""
-FEWEST = 64
+FEWEST = 96
 POSITIONS, LANES, LINE, KERNELS = 36, 16, 16, 512
 
 
@@ -54,7 +54,9 @@ class WinogradTraining:
         self._operands = operands._replace(weights=context.weights[TRANSFORMED])
         height, width = context.out.shape[2:]
         largest = max(CACHED // (POSITIONS * (channels + filters)), FEWEST)
-        self._tiles = tiles_of(x.shape[1], height, width, max(largest // -(-width // 4), 1))
+        total, rows = x.shape[1] * -(-height // 4), max(largest // -(-width // 4), 1)
+        chunks = -(-total // rows)
+        self._tiles = tiles_of(x.shape[1], height, width, -(-total // chunks))
         padded, *_ = self._tiles.chunks.max(axis=0)[1:]
         pixels = int(max(self._tiles.chunks[:, 3].max(), self._tiles.chunks[:, 5].max()))
         self._forward = POSITIONS * ((channels + filters) * int(padded) + 2 * LINE + int(padded)) + 2 + pixels

@@ -1,4 +1,4 @@
-"""Networks that ``yolodsc bench`` times."""
+"""Options of ``yolodsc bench`` that name networks and images."""
 
 from pathlib import Path
 from typing import Annotated
@@ -50,3 +50,19 @@ class SubjectOptions(Value, kw_only=True):
 
     def _loaded(self, files: ModelFiles) -> Named:
         return files.cfg.stem, read_network(files, allow_nonfinite=self.allow_nonfinite), files.paths
+
+
+class ImageOptions(Value, kw_only=True):
+    """Images that engines run on besides the one that is timed."""
+
+    images: Annotated[
+        str | None, typer.Option(metavar="DIR|LIST", help="Images on which to compare detections (F1), at most 100.")
+    ] = None
+    calibration: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR|LIST",
+            help="Images on which peers calibrate their own int8, at most 300.",
+            show_default="those of --images, else one pattern",
+        ),
+    ] = None

@@ -66,7 +66,9 @@ class PartFolder(Value):
             write_bytes(record, dump_json(settings, file=record, error=OptionError).encode(), error=OptionError)
             return done
         if not resume:
-            raise OptionError(f"{record}: exists; expected another directory, or resume to continue this run", parameter="resume")
+            raise OptionError(
+                f"{record}: exists; expected resume=True to continue this run, or another directory", parameter="resume"
+            )
         _ensure_equal(record, settings)
         return done
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from yolodsc.detection import Detector, ImageResult
 from yolodsc.distributed.chunks import Chunk
 from yolodsc.distributed.detector import DistributedDetector
-from yolodsc.distributed.parts import PartFolder
+from yolodsc.distributed.parquet.parts import PartFolder
 from yolodsc.distributed.worker import without_image
 from yolodsc.errors import ImageError
 

@@ -1,0 +1,1 @@
+"""Workers of Dask: chunks, retries, Parquet files, and what happens when processes die."""

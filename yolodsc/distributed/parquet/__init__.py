@@ -1,0 +1,1 @@
+"""Parquet files of chunks, and runs that resume from them."""
