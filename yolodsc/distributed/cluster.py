@@ -186,7 +186,7 @@ def _security(settings: ClusterSettings) -> "Security | None":
 
 @contextmanager
 def _quiet_logs() -> Iterator[None]:
-    """Silence the messages of Dask and asyncio, which repeat in many lines what errors say in one; YOLODSC_DASK_LOG=1 keeps them."""
+    """Silence Dask and asyncio, which repeat in many lines what errors say in one; YOLODSC_DASK_LOG=1 keeps their messages."""
     import distributed  # noqa: F401  its import sets levels, which come before those that follow
 
     loggers = [] if os.environ.get("YOLODSC_DASK_LOG") else [logging.getLogger(name) for name in ("distributed", "asyncio")]
