@@ -49,6 +49,16 @@ def tree(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_entities_are_refused_in_every_encoding(tree: Path, encoding: str) -> None:
+    """The fast parser, which would expand them, does not see a file that can define entities."""
+    (tree / "Annotations/a.xml").write_bytes(
+        BOMB.replace('version="1.0"', f'version="1.0" encoding="{encoding[:6]}"').encode(encoding)
+    )
+    with pytest.raises(DatasetError, match="cannot be parsed as safe XML"):
+        read_voc(tree, "test", InputReport(strict=True))
+
+
 @pytest.mark.parametrize(
     ("text", "said", "objects"),
     [

@@ -1,5 +1,6 @@
 """Decomposition of whole networks: surgery, methods, budgets, and the resulting networks."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,12 @@ from tests.decomposable import CHAIN, TANGLED, network, outputs, shown
 from yolodsc.decompose import surgery
 from yolodsc.decompose.driver import decompose
 from yolodsc.decompose.factor import paper
-from yolodsc.decompose.search.choices import KEEP, METHODS
+from yolodsc.decompose.factor.gram import Gram
+from yolodsc.decompose.planner import DecompositionPlanner
+from yolodsc.decompose.search import choices
+from yolodsc.decompose.search.blank import blank_chain
+from yolodsc.decompose.search.choices import KEEP, METHODS, FactorizationChoice
+from yolodsc.decompose.search.time_model import FormCosts, Timer
 from yolodsc.decompose.settings import DecomposeSettings
 from yolodsc.decompose.target import candidates, convolutions, obstacle
 from yolodsc.errors import DecompositionError
@@ -97,18 +103,63 @@ def test_budgets_out_of_reach_are_refused() -> None:
 def test_budgets_in_milliseconds_choose_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the clock says that all decomposed forms are slower, nothing is decomposed; where they are faster, all is."""
     net = network(CHAIN)
-    monkeypatch.setattr("yolodsc.decompose.search.time_model.Timer.network", lambda timer, network: 10.0)
-
     counts = []
-    for stages_cost in (4.0, 0.25):
-        monkeypatch.setattr(
-            "yolodsc.decompose.search.time_model.Timer.chain",
-            lambda timer, target, chain, slow=stages_cost: slow if len(chain.stages) > 1 else 1.0,
-        )
-        result = decompose(net, shown(net), DecomposeSettings(budget_ms=10.0 if stages_cost > 1 else 8.6, patches=20, refine=5))
+    for form_cost in (4.0, 0.25):
+
+        def costs(timer: Timer, net: Any, targets: Any, offered: Mapping[int, Sequence[Any]], cost: float = form_cost) -> FormCosts:
+            return FormCosts({i: {c: 1.0 if c == KEEP else cost for c in found} for i, found in offered.items()}, 8.0)
+
+        monkeypatch.setattr("yolodsc.decompose.search.time_model.Timer.costs", costs)
+        result = decompose(net, shown(net), DecomposeSettings(budget_ms=10.0 if form_cost > 1 else 8.6, patches=20, refine=5))
         counts.append(len(result.network.layers))
 
     assert counts[0] == len(net.layers) < counts[1]
+
+
+@pytest.mark.parametrize("text", [CHAIN, TANGLED])
+def test_blank_chains_have_the_shapes_of_fitted_ones(text: str) -> None:
+    """What is timed before a fit is what the fit gives."""
+    net = network(text)
+
+    for i, target in candidates(net).items():
+        moments = Gram.white(target.matrices()[0], channels=target.layer.inputs[0].channels // target.layer.groups)
+        for choice in [*choices.timed_options(target)[1:], FactorizationChoice("tucker", 2, 3), FactorizationChoice("squeeze", 2)]:
+            fitted = choices.fit(target, [moments] * target.layer.groups, choice, iterations=2)
+            expected = surgery.joined(fitted, target.biases)
+            found = blank_chain(target, choice)
+            assert [s.weights.shape for s in found.stages] == [s.weights.shape for s in expected.stages], (i, choice)
+            assert [(s.groups, s.spatial) for s in found.stages] == [(s.groups, s.spatial) for s in expected.stages]
+
+
+@pytest.mark.parametrize("precision", ["f32", "bf16", "int8"])
+def test_times_are_measured_for_every_form(precision: str) -> None:
+    """Each offered form has a time above 0, and the total is that of the selected forms."""
+    net = network(CHAIN)
+    targets = candidates(net)
+    offered = {i: choices.timed_options(target) for i, target in targets.items()}
+
+    costs = Timer(1, precision).costs(net, targets, offered)
+
+    assert {i: set(found) for i, found in costs.layers.items()} == {i: set(found) for i, found in offered.items()}
+    assert all(ms > 0 for found in costs.layers.values() for ms in found.values())
+    kept = costs.total(dict.fromkeys(targets, KEEP))
+    assert kept == pytest.approx(costs.rest + sum(found[KEEP] for found in costs.layers.values()))
+
+
+def test_a_planner_makes_what_decompose_makes() -> None:
+    """Several budgets on the same fits: faster plans cost fewer multiplications, and the networks are whole."""
+    net, images = network(CHAIN), shown(network(CHAIN))
+    settings = DecomposeSettings(patches=20, refine=3)
+
+    with DecompositionPlanner(net, images, settings, ["f32"]) as planner:
+        least, whole = planner.minimum("f32"), planner.whole("f32")
+        assert 0 < least <= whole
+        for budget in (least * 1.001, whole * 1.001):
+            result = planner.decomposed("f32", budget)
+            assert result.network.layers[-1].shape == net.layers[-1].shape
+            assert np.isfinite(result.output_error)
+        with pytest.raises(DecompositionError):
+            planner.decomposed("f32", least * 0.5)
 
 
 def test_kept_layers_stay_whole() -> None:

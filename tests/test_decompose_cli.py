@@ -1,6 +1,8 @@
 """The commands decompose and separate, on a small network."""
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +56,44 @@ def command(folder: Path, *more: str) -> list[str]:
     return ["decompose", *pair, "--images", str(folder / "pictures"), "--out", str(folder / "out"), *more]
 
 
+def test_few_images_are_reported_in_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By decompose and separate, unless few are asked for."""
+    pair = ["--cfg", str(folder / "tiny.cfg"), "--images", str(folder / "pictures")]
+
+    assert run(command(folder, "--budget", "0.7")) == 0
+    assert run(["separate", *pair, "--layer", "1", "--ranks", "1"]) == 0
+    assert run(["separate", *pair, "--layer", "1", "--ranks", "1", "--count", "8"]) == 0
+
+    said = [line for line in capsys.readouterr().err.splitlines() if "to calibrate on" in line]
+    expected = "8 images to calibrate on; expected 50 or more, better 300: results of few are less accurate"
+    assert said == [f"yolodsc: {folder / 'pictures'}: {expected}"] * 2
+
+
+def test_one_image_is_too_few_for_separate(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """None would remain beside the one that is held back."""
+    alone = ["--cfg", str(folder / "tiny.cfg"), "--images", str(folder / "pictures/0.png"), "--layer", "1", "--quiet"]
+
+    assert run(["separate", *alone]) == 2
+
+    assert capsys.readouterr().err == ("yolodsc: 1 image to calibrate on; expected at least 2, better 300: a tenth is held back\n")
+
+
+def test_separate_shows_its_progress(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each method and rank, with the share that is done."""
+    shares: list[tuple[str, float]] = []
+
+    @contextmanager
+    def bar(quiet: bool) -> Iterator[Callable[[str, float], None]]:
+        yield lambda what, share: shares.append((what, share))
+
+    monkeypatch.setattr("yolodsc.cli.separate.fitting_progress", bar)
+
+    assert run(["separate", "--cfg", str(folder / "tiny.cfg"), "--images", str(folder / "pictures"), "--layer", "1"]) == 0
+
+    assert [share for _, share in shares] == sorted(share for _, share in shares)
+    assert {"running the network", "pdp, rank 2"} <= {what for what, _ in shares}
+
+
 def test_size_is_of_the_new_network(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The new cfg reads images of --size, and the budget is a share of what the old network costs there."""
     status = run(command(folder, "--size", "32", "--budget", "0.7"))
@@ -85,7 +125,10 @@ def test_decompose_writes_pair_and_report(folder: Path, capsys: pytest.CaptureFi
     assert "held back" in captured.out
     assert "|" not in captured.out  # no Markdown on a terminal
     out = folder / "out/tiny-separable"
-    assert captured.err == f"yolodsc: wrote {out}.cfg and .weights and .names, report to {folder / 'report'}/\n"
+    assert (
+        captured.err.splitlines(keepends=True)[-1]
+        == f"yolodsc: wrote {out}.cfg and .weights and .names, report to {folder / 'report'}/\n"
+    )
 
 
 def test_a_missing_library_stops_the_run_before_the_work(
@@ -93,7 +136,7 @@ def test_a_missing_library_stops_the_run_before_the_work(
 ) -> None:
     """The report's chart needs matplotlib; no image is read without it."""
     monkeypatch.setattr("yolodsc.evaluation.plots.find_spec", lambda name: None)
-    monkeypatch.setattr("yolodsc.cli.decompose.read_images", lambda *given, **options: pytest.fail("images were read"))
+    monkeypatch.setattr("yolodsc.cli.decompose.calibration_images", lambda *given, **options: pytest.fail("images were read"))
 
     assert run(command(folder, "--report", str(folder / "report"))) == 2
     assert "needs matplotlib, which is not installed: pip install 'matplotlib>=3.8'" in capsys.readouterr().err

@@ -10,11 +10,15 @@ from typing import Any
 import pytest
 
 from yolodsc.cli import run
+from yolodsc.cli.aliases import SPELLINGS
 from yolodsc.network import Network
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("weights/*.md"), *ROOT.glob("cfg/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("weights/*.md"), *ROOT.glob("cfg/*.md")])
 FIGURES: dict[str, Any] = json.loads((ROOT / "docs/figures.json").read_text(encoding="utf-8"))
+WRITTEN = {"report.md"}
+"""Files that commands write and that pages name."""
+
 ENGINES = ("opencv", "onnxruntime", "ncnn", "openvino")
 
 _FILE = re.compile(r"(?<![\w/.~$-])(?:(?:yolodsc|tests|tools|docs|cfg|weights|\.ci|\.github)/[\w./-]+|[\w-]+\.(?:md|toml))")
@@ -100,6 +104,7 @@ def test_files_that_are_named_exist(page: Path) -> None:
     """Paths from the root of the repository; NAME stands for a name of the reader's choice."""
     own = "\n".join(line for line in text(page).splitlines() if "github.com/" not in line)  # other lines name files elsewhere
     named = {match.rstrip(".") for match in _FILE.findall(own)}
+    named -= WRITTEN
     missing = [path for path in named if "NAME" not in path and not any((base / path).exists() for base in (ROOT, page.parent))]
 
     assert missing == []
@@ -109,7 +114,7 @@ def test_files_that_are_named_exist(page: Path) -> None:
 def test_modules_that_are_named_alone_exist(page: Path) -> None:
     """A file name such as ``gram.py`` is the name of some module."""
     modules = {path.name for folder in ("yolodsc", "tests", "tools") for path in (ROOT / folder).rglob("*.py*")}
-    named = set(re.findall(r"`(\w+\.pyi?)`", text(page))) - {"NAME.py", "voc_eval.py"}
+    named = set(re.findall(r"`(\w+\.pyi?)`", text(page))) - {"NAME.py", "voc_eval.py", "darknet.py"}
 
     assert named <= modules
 
@@ -117,11 +122,11 @@ def test_modules_that_are_named_alone_exist(page: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_commands_and_their_options_exist(page: Path, help_text: Any) -> None:
-    """``yolodsc X --help`` lists every option that a page uses with X."""
+    """``yolodsc X --help`` lists every option that a page uses with X; spellings of other programs are hidden."""
     for command, line in calls(page):
         printed = help_text(command)
         assert printed is not None, f"{page.name}: no subcommand {command}"
-        known = set(_OPTION.findall(printed))
+        known = {*_OPTION.findall(printed), *SPELLINGS}
         assert set(_OPTION.findall(line)) <= known, f"{page.name}: {line}"
 
 

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -290,3 +292,19 @@ def test_class_names_may_be_anything(tree: Path, tmp_path: Path) -> None:
     assert counts[0] == counts[1]
     assert list(content["rules"]["voc07"]["classes"]) == names
     assert (plots / "pr_and_or.png").is_file()
+
+
+@pytest.mark.slow
+def test_a_network_is_evaluated_without_numba_and_pillow(shared: Path, tmp_path: Path) -> None:
+    """Annotations, sizes, JPEG files and scoring need neither, nor SciPy, once the kernels are in the cache."""
+    voc, model = shared / "data/voc/VOCdevkit/VOC2007", shared / "data/models/mobilenetv2-yolo-fastest-voc-v1"
+    chosen = tmp_path / "some.txt"
+    chosen.write_text("\n".join((voc / "ImageSets/Main/test.txt").read_text().splitlines()[:3]))
+    program = (
+        "import sys\nfrom yolodsc import cli\n"
+        f"status = cli.run(['evaluate', '--model', {str(model)!r}, '--voc', {str(voc)!r}, '--set', {str(chosen)!r}, '--quiet'])\n"
+        "print(status, [name for name in ('pydantic', 'rich', 'numba', 'scipy', 'cv2', 'PIL') if name in sys.modules])"
+    )
+    for _ in range(2):  # the first process may have to compile kernels, with Numba
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stdout == "0 []\n", done.stderr

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yolodsc.decompose.factor import als, bs, paper, pdp
+from yolodsc.decompose.factor import als, bs, paper, pdp, tucker
+from yolodsc.decompose.factor.dense_forms import Squeezed, Tucker
 from yolodsc.decompose.factor.forms import DepthwisePointwise, Pdp, PointwiseDepthwise, with_factors
 from yolodsc.decompose.factor.gram import Accumulator, Gram, Matrix, moments
 
@@ -89,6 +90,29 @@ def test_alternating_is_no_worse_than_algorithm_2(seed: int) -> None:
     two = paper.compensated(W, gram)
 
     assert gram.error(als.alternate(gram, two).dense()) <= gram.error(two.dense())
+
+
+@given(seeds, st.integers(1, CHANNELS - 1), st.integers(1, FILTERS))
+def test_tucker_layers_are_recovered(seed: int, inner: int, outer: int) -> None:
+    """A layer that was pointwise, k x k and pointwise all along comes back; with all filters there is no last factor."""
+    random = np.random.default_rng(seed)
+    true = Tucker(*(random.standard_normal(shape) for shape in ((CHANNELS, inner), (inner * TAPS, outer), (outer, FILTERS))))
+    gram = moments(patches(seed), patches(seed) @ true.dense(), channels=CHANNELS)
+
+    found = tucker.fit(gram, inner=inner, outer=outer, start=true.A)
+
+    assert isinstance(found, Squeezed if outer == FILTERS else Tucker)
+    assert gram.error(found.dense()) < 1e-3
+
+
+@given(seeds)
+def test_searching_the_first_factor_beats_its_start(seed: int) -> None:
+    """Iterations lower the error below that of the higher-order singular value decomposition."""
+    _, _, gram = layer(seed)
+
+    start, found = (tucker.fit(gram, inner=3, outer=4, iterations=n) for n in (0, 25))
+
+    assert gram.error(found.dense()) < gram.error(start.dense())
 
 
 @pytest.mark.slow
@@ -183,6 +207,8 @@ def test_gradients_match_differences(seed: int) -> None:
         PointwiseDepthwise(new((CHANNELS, FILTERS)), new((FILTERS, TAPS))),
         Pdp(new((CHANNELS, 4)), new((4, TAPS)), new((4, FILTERS))),
         paper.channel(layer(seed)[2], filters=3),
+        Squeezed(new((CHANNELS, 3)), new((3 * TAPS, FILTERS))),
+        Tucker(new((CHANNELS, 3)), new((3 * TAPS, 4)), new((4, FILTERS))),
     )
     slope = new((CHANNELS * TAPS, FILTERS))
 
@@ -203,7 +229,8 @@ def test_balancing_keeps_the_product(seed: int) -> None:
     """Norms move between factors; the dense weights stay."""
     _, W, gram = layer(seed)
 
-    for form in (paper.compensated(W, gram), bs.fit(W, gram), paper.channel(gram, filters=3)):
+    dense = [tucker.fit(gram, inner=3, outer=n, iterations=2) for n in (4, FILTERS)]
+    for form in (paper.compensated(W, gram), bs.fit(W, gram), paper.channel(gram, filters=3), *dense):
         np.testing.assert_allclose(form.balanced().dense(), form.dense(), rtol=1e-8, atol=1e-8)
 
 

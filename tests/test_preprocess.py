@@ -149,3 +149,32 @@ def test_grey_has_stb_images_weights() -> None:
     image = pixels(33, 47, 3)
 
     np.testing.assert_array_equal(preprocess.grey(image)[..., 0], (image @ np.array([77, 150, 29])) >> 8)
+
+
+@pytest.mark.parametrize("profile", [ALEXEYAB, OPENCV])
+@pytest.mark.parametrize("geometry", ["stretch", "letterbox"])
+@pytest.mark.parametrize("size", [(48, 31), (37, 96), (32, 64)])
+def test_bgr_images_give_the_input_of_rgb_images(profile: object, geometry: object, size: tuple[int, int]) -> None:
+    """Bit for bit, resized or not."""
+    image, shape = pixels(*size, 3), Shape(3, 32, 64)
+
+    expected, placement = fit(image, shape, profile=profile, geometry=geometry)  # type: ignore[arg-type]
+    reversed_order = np.ascontiguousarray(image[..., ::-1])
+    found, found_placement = fit(reversed_order, shape, profile=profile, geometry=geometry, bgr=True)  # type: ignore[arg-type]
+
+    assert np.array_equal(found, expected)
+    assert found_placement == placement
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 5), (2, 8), (3, 7), (40, 51)])
+def test_channels_are_exchanged(size: tuple[int, int]) -> None:
+    """The first and the third byte of each pixel, in vectors and in the rest, and of views."""
+    image = pixels(*size, 3)
+    out = np.empty_like(image)
+
+    preprocess.exchanged(image, out)
+    assert np.array_equal(out, image[..., ::-1])
+    preprocess.exchanged(image[::-1], out)
+    assert np.array_equal(out, image[::-1, :, ::-1])
+    with pytest.raises(ValueError, match="expected a writable array"):
+        preprocess.exchanged(image, out[:, :, :1])

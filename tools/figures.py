@@ -1,7 +1,8 @@
 """The measured figures of the documentation: ``python tools/figures.py [REPORT.json ...]``.
 
 Rewrites ``docs/figures.json``: cost and size of the bundled networks from their files, and times from reports of
-``yolodsc bench --json`` on one thread. ``tests/test_docs.py`` compares the pages with this file.
+``yolodsc bench --json`` on one thread. Reports with ``--precision`` and ``--images`` give times and F1 in each precision.
+``tests/test_docs.py`` compares the pages with this file.
 """
 
 import json
@@ -33,13 +34,27 @@ def times(report: dict[str, Any]) -> dict[str, dict[str, dict[str, float]]]:
     return out
 
 
+def precisions(report: dict[str, Any]) -> dict[str, dict[str, dict[str, float]]]:
+    """Milliseconds and F1 by network and engine, on one thread."""
+    out: dict[str, dict[str, dict[str, float]]] = {}
+    for result in report["results"]:
+        if result["threads"] == 1:
+            found = {"median": round(result["median_ms"], 2), "f1": round(result["agreement"], 3)}
+            out.setdefault(result["model"], {})[result["engine"]] = found
+    return out
+
+
 def main(reports: list[str]) -> None:
     """Update the file in place."""
     figures = json.loads(FIGURES.read_text(encoding="utf-8"))
     for name in figures["networks"]:
         figures["networks"][name] |= bundled(name)
-    for report in reports:
-        figures["speed_ms"] |= times(json.loads(Path(report).read_text(encoding="utf-8")))
+    for name in reports:
+        report = json.loads(Path(name).read_text(encoding="utf-8"))
+        if all(result.get("agreement") is not None for result in report["results"]):
+            figures["precision"]["networks"] |= precisions(report)
+        else:
+            figures["speed_ms"] |= times(report)
     FIGURES.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

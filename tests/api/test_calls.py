@@ -164,7 +164,9 @@ def test_one_bad_image_of_many_is_an_error_of_its_own(detector: yolodsc.Detector
         (np.zeros((0, 5, 3), np.uint8), "expected uint8"),
         (Tensor(np.zeros((5, 5, 3), np.float32)), r"tensor of shape \(5, 5, 3\); expected"),
         ("missing.jpg", "missing.jpg: .*no such file"),
-        (None, "image: array of object"),
+        (None, "image: an object of type NoneType; expected a path, URL, bytes, open file, Pillow image, array or tensor"),
+        (7, "image: an object of type int; expected a path"),
+        (np.zeros((2, 4, 5, 3), np.uint8), r"image: a batch of shape \(2, 4, 5, 3\); expected one image, or a call of `many`"),
     ],
 )
 def test_what_is_no_image_is_refused_in_one_line(detector: yolodsc.Detector, image: Any, message: str) -> None:
@@ -241,6 +243,8 @@ def test_agnostic_suppression_of_chosen_classes_ignores_the_others(detector: yol
     ("options", "message"),
     [
         ({"thresh": 2.0}, r"^thresh=2: expected 0 to 1"),
+        ({"thresh": "high"}, r"^thresh='high': expected 0 to 1"),
+        ({"max_detections": 1.5}, r"^max_detections=1.5: expected 0 or more"),
         ({"nms": -1.0}, r"^nms=-1: expected 0 to 1"),
         ({"classes": "nosuch"}, r"^classes=nosuch: unknown class"),
         ({"classes": []}, r"^classes: empty list"),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import yolodsc
 from tests.networks import network as small
 from yolodsc.cli import run
-from yolodsc.convert.formats import ModelFile, read_model, write_files
+from yolodsc.convert.formats import ModelFile, read_model, write_model
 from yolodsc.darknet.profile import OPENCV
 from yolodsc.detection.model_files import resolve_model
 from yolodsc.errors import CfgError, DatasetError, MissingExtraError, OptionError
@@ -39,11 +39,11 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(path, folder / "pair" / path.name)
     shutil.copy(shipped.weights, folder / "other.weights")
     model = read_model(folder / "net.cfg")
-    write_files(model, folder / "net.npz")
+    write_model(model, folder / "net.npz")
     (folder / "archive").mkdir()
-    write_files(model, folder / "archive/only.npz")
+    write_model(model, folder / "archive/only.npz")
     with suppress(MissingExtraError):
-        write_files(model, folder / "net.safetensors")
+        write_model(model, folder / "net.safetensors")
     return folder
 
 
@@ -105,7 +105,7 @@ def test_profiles_and_classes_are_given_by_name(path: str) -> None:
     [
         ({"model": "nosuch"}, r"^model=nosuch: neither a directory nor a shipped network \(.*\), nor a file; expected a name"),
         ({"model": "dsc-nano-vco"}, r"did you mean dsc-nano-voc\?"),
-        ({"profile": "darknet"}, r"profile darknet is unknown; expected one of alexeyab, pjreddie, opencv"),
+        ({"profile": "darknet"}, r"^profile=darknet: expected one of alexeyab, pjreddie, opencv"),
         ({"classes": ["dgo"]}, r"^classes=dgo: unknown class; .*did you mean dog\?"),
         ({"thresh": 7}, r"^thresh=7: expected 0 to 1"),
         ({"nms_thresh": 7}, r"^nms_thresh=7: expected 0 to 1"),
@@ -212,7 +212,7 @@ def test_detect_prints_classes_of_a_classifier(
 
 def test_an_archive_of_a_classifier_keeps_its_classes(classifier_files: Path, tmp_path: Path, image: NDArray[np.uint8]) -> None:
     """Archives hold every kind of network."""
-    write_files(ModelFile.of(small(CLASSIFIER, height=16, width=24)), tmp_path / "c.npz")
+    write_model(ModelFile.of(small(CLASSIFIER, height=16, width=24)), tmp_path / "c.npz")
     with yolodsc.load_classifier(tmp_path / "c.npz") as one, yolodsc.load_classifier(classifier_files) as other:
         np.testing.assert_array_equal(one(image).probabilities, other(image).probabilities)
 

@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -67,10 +69,30 @@ def test_a_comparison_prints_a_table_and_writes_the_documented_json(
     assert {result["precision"] for result in written["results"]} == {"f32"}
 
 
+@pytest.mark.parametrize("mode", [[], ["--ablation"], ["--streams", "2"], ["--startup"]])
+def test_every_mode_shows_its_progress(mode: list[str], small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rising shares, from 0; drawn between the measurements only."""
+    shares: list[float] = []
+
+    @contextmanager
+    def bar(*, quiet: bool, timing: bool) -> Iterator[Callable[[str, float], None]]:
+        assert timing
+        yield lambda what, share: shares.append(share)
+
+    monkeypatch.setattr("yolodsc.cli.bench.fitting_progress", bar)
+
+    assert cli.run(["bench", "--model", str(small), "--peers", "", "--seconds", "0", *mode]) == 0
+
+    assert shares[0] == 0
+    assert shares == sorted(shares)
+    assert 0.5 < shares[-1] <= 1
+
+
 def test_a_cfg_alone_gets_random_weights_and_a_missing_peer_is_named(
     small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The comparison runs without the missing engine and exits with 0."""
+    (small / "small.weights").unlink()
     (tmp_path / "openvino.py").write_text("raise ModuleNotFoundError('no', name='openvino')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
@@ -131,7 +153,7 @@ def test_a_start_is_timed_with_separate_caches(tmp_path: Path, monkeypatch: pyte
         (["--model", "DIR", "--threads", "0"], "--threads 0: expected numbers from 1, with commas between them"),
         (
             ["--model", "DIR", "--peers", "tflite"],
-            "--peers tflite: expected some of opencv, onnxruntime, onnxruntime-int8, openvino,",
+            "--peers tflite: expected some of opencv, onnxruntime, onnxruntime-int8, onnxruntime-qdq,",
         ),
         (["--model", "DIR", "--ablation", "--startup"], "--ablation, --streams and --startup exclude each other; expected one of"),
         (["--model", "DIR", "--cfg", "x.cfg"], "--model and --cfg/--weights name several networks; expected one of them"),

@@ -51,7 +51,7 @@ def test_an_engine_computes_what_ours_computes(engine: str, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ["onnxruntime-int8", "openvino-int8"])
+@pytest.mark.parametrize("engine", ["onnxruntime-qdq", "openvino-qdq"])
 def test_int8_engines_read_our_quantization(engine: str, tmp_path: Path) -> None:
     """Ours in int8 and the peer differ from float32 by the quantization, and the ratio is between the two."""
     pytest.importorskip(find_engine(engine).distribution)
@@ -67,6 +67,27 @@ def test_int8_engines_read_our_quantization(engine: str, tmp_path: Path) -> None
     assert [result.precision for result in results] == ["f32", "int8", "int8"]
     assert results[1].ratio == 1
     assert all(1e-4 < result.max_relative_difference < 0.2 for result in results[1:])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("engine", "library"), [("onnxruntime-int8", "onnxruntime"), ("openvino-int8", "nncf")])
+def test_int8_engines_calibrate_on_the_given_images(engine: str, library: str, tmp_path: Path) -> None:
+    """They need no quantization of ours; calibrated on images of another brightness, they clip the input, and differ far more."""
+    pytest.importorskip(library)
+    net = network(BLOCKS, height=16, width=16)
+    differences = []
+    for factor in (1.0, 0.05):
+        folder = tmp_path / str(factor)
+        folder.mkdir()
+        images = np.stack([factor * benchmark_image(net.input_shape, seed=seed) for seed in range(4)])
+        subject = benchmark_subject("small", net, folder, calibration=images.astype(np.float32))
+        results, missing = compare(subject, [engine], threads=1, rounds=1, seed=0, peak_gflops=None)
+        assert not missing
+        assert results[1].precision == "int8"
+        differences.append(results[1].max_relative_difference)
+
+    assert 1e-4 < differences[0] < 0.2
+    assert differences[1] > 2 * differences[0]
 
 
 @pytest.mark.slow
@@ -124,7 +145,8 @@ def test_every_engine_is_found_by_name() -> None:
     """Unknown names give an error that lists the engines."""
     assert all(find_engine(name).__name__ == kind for name, (_, kind) in ENGINES.items())
     with pytest.raises(
-        OptionError, match=r"peers=tflite: expected some of .*, openvino, openvino-f32, openvino-int8, ncnn, ncnn-bf16, torch"
+        OptionError,
+        match=r"peers=tflite: expected some of .*, openvino, openvino-f32, openvino-int8, openvino-qdq, ncnn, ncnn-bf16, torch",
     ):
         find_engine("tflite")
 

@@ -41,6 +41,7 @@ def test_a_job_reads_what_it_wrote() -> None:
         onnx="o",
         quantization="q",
         onnx_int8="i",
+        calibration="c",
         image="/p/x.npy",
         outputs=(3, 5),
         threads=4,

@@ -38,6 +38,24 @@ def test_nothing_is_overwritten_unless_forced(tmp_path: Path, capsys: pytest.Cap
     assert (tmp_path / "new.weights").read_bytes() == (tmp_path / "tiny.weights").read_bytes()
 
 
+def test_class_names_go_with_the_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Beside the new file, whose names are not replaced by others; a part of the layers has no classes."""
+    cfg = pair(tmp_path)
+    (tmp_path / "tiny.names").write_text("cat\n")
+    (tmp_path / "other.names").write_text("dog\n")
+
+    assert run(["convert", str(cfg), str(tmp_path / "new.npz")]) == 0
+    assert capsys.readouterr().err.endswith("new.npz and " + str(tmp_path / "new.names") + "\n")
+    assert run(["convert", str(cfg), str(tmp_path / "part.npz"), "--partial", "1"]) == 0
+    capsys.readouterr()
+    assert "other.names is there already, with other names" in complaint([cfg, tmp_path / "other.npz"], capsys)
+
+    assert (tmp_path / "new.names").read_text() == "cat\n"
+    assert not (tmp_path / "part.names").exists()
+    assert not (tmp_path / "other.npz").exists()
+    assert (tmp_path / "other.names").read_text() == "dog\n"
+
+
 def test_a_network_is_folded_in_its_own_place(tmp_path: Path) -> None:
     """With ``--force`` the output may be the input."""
     cfg = pair(tmp_path)

@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import GOLDEN, SHARED
 from tests.convert.files import TINY, load, pair
-from yolodsc.convert.formats import read_model, write_files, write_model
+from yolodsc.convert.formats import model_paths, read_model, write_model
 from yolodsc.errors import CfgError, ConversionError, MissingExtraError, WeightsError
 from yolodsc.network.weights import Header
 
@@ -33,8 +33,8 @@ def assert_round_trip(cfg: Path, weights: Path, ending: str, folder: Path) -> No
     """Convert a pair to one file and back; both files are identical to the original."""
     between, back = folder / f"between{ending}", folder / "back/again.cfg"
 
-    write_files(read_model(cfg, weights=weights), between)
-    write_files(read_model(between), back)
+    write_model(read_model(cfg, weights=weights), between)
+    write_model(read_model(between), back)
 
     assert back.read_bytes() == cfg.read_bytes()
     assert back.with_suffix(".weights").read_bytes() == weights.read_bytes()
@@ -95,7 +95,7 @@ def test_text_that_is_not_utf_8_stays_in_npz_and_is_spelt_out_in_safetensors(tmp
     cfg.write_bytes(b"# r\xe9seau\r\n" + cfg.read_bytes().replace(b"\n", b"\r\n"))
 
     assert_round_trip(cfg, cfg.with_suffix(".weights"), ".npz", tmp_path)
-    write_files(read_model(cfg), tmp_path / "tiny.safetensors")
+    write_model(read_model(cfg), tmp_path / "tiny.safetensors")
 
     spelt = read_model(tmp_path / "tiny.safetensors")
     assert spelt.text.startswith("# r\\udce9seau\r\n")
@@ -106,8 +106,8 @@ def test_arrays_have_names_and_shapes_for_other_programs(tmp_path: Path) -> None
     """Names and shapes are the same in both formats."""
     from safetensors.numpy import load_file
 
-    write_files(read_model(pair(tmp_path)), tmp_path / "tiny.npz")
-    write_files(read_model(tmp_path / "tiny.npz"), tmp_path / "tiny.safetensors")
+    write_model(read_model(pair(tmp_path)), tmp_path / "tiny.npz")
+    write_model(read_model(tmp_path / "tiny.npz"), tmp_path / "tiny.safetensors")
 
     tensors = load_file(tmp_path / "tiny.safetensors")
     with np.load(tmp_path / "tiny.npz") as file:
@@ -122,8 +122,8 @@ def test_either_half_names_the_pair(tmp_path: Path) -> None:
     cfg = pair(tmp_path)
 
     assert (
-        write_model(tmp_path / "new.weights")
-        == write_model(tmp_path / "new.cfg")
+        model_paths(tmp_path / "new.weights")
+        == model_paths(tmp_path / "new.cfg")
         == (tmp_path / "new.cfg", tmp_path / "new.weights")
     )
     assert read_model(cfg.with_suffix(".weights")).text == read_model(cfg).text
@@ -132,7 +132,7 @@ def test_either_half_names_the_pair(tmp_path: Path) -> None:
 def _archive(folder: Path, **changes: object) -> Path:
     """Return ``tiny.npz`` with entries replaced, added, or, where the value is None, removed."""
     path = folder / "tiny.npz"
-    write_files(read_model(pair(folder)), path)
+    write_model(read_model(pair(folder)), path)
     with np.load(path) as file:
         entries = dict(file) | {key.replace("__", "."): value for key, value in changes.items()}
     np.savez(path, **{key: value for key, value in entries.items() if value is not None})
@@ -175,7 +175,7 @@ def test_double_precision_is_rounded(tmp_path: Path) -> None:
 def test_files_that_are_cut_off_are_refused(share: float, ending: str, tmp_path: Path) -> None:
     """The position of the cut does not matter."""
     path = tmp_path / f"tiny{ending}"
-    write_files(read_model(pair(tmp_path)), path)
+    write_model(read_model(pair(tmp_path)), path)
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
 
@@ -253,7 +253,7 @@ def test_a_pair_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     (tmp_path / "new.weights").mkdir()
 
     with pytest.raises(WeightsError, match="is a directory"):
-        write_files(model, tmp_path / "new.cfg")
+        write_model(model, tmp_path / "new.cfg")
 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new.weights", "tiny.cfg", "tiny.weights"]
 
@@ -273,6 +273,6 @@ def test_without_the_library_the_extra_is_named(tmp_path: Path, monkeypatch: pyt
         monkeypatch.setitem(sys.modules, module, None)
 
     with pytest.raises(MissingExtraError, match=r"pip install 'safetensors.*\(extra safetensors\)$"):
-        write_files(model, tmp_path / "x.safetensors")
+        write_model(model, tmp_path / "x.safetensors")
     with pytest.raises(MissingExtraError, match=r"pip install 'safetensors.*\(extra safetensors\)$"):
         read_model(tmp_path / "x.safetensors")

@@ -12,7 +12,7 @@ from tests.convert.files import pair_of
 from tests.networks import network
 from yolodsc import engine
 from yolodsc.convert.batch_norm import fold_batch_norm
-from yolodsc.convert.formats import read_model, write_files
+from yolodsc.convert.formats import read_model, write_model
 from yolodsc.convert.partial import first_layers
 from yolodsc.convert.separable import fold_separable
 from yolodsc.decompose.driver import decompose
@@ -93,7 +93,7 @@ def test_onnx_files_give_the_engines_outputs(name: str, dnn: Any, tmp_path: Path
     """Heads are included."""
     model = read_model(GOLDEN / "micro" / f"{name}.cfg")
     x = np.random.default_rng(0).uniform(0, 1, model.network.input_shape).astype(np.float32)
-    write_files(model, tmp_path / "network.onnx")
+    write_model(model, tmp_path / "network.onnx")
     with engine.compile(model.network, threads=1) as runner:
         expected = runner(x)
 

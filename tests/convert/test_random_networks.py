@@ -9,7 +9,7 @@ from tests.engine.random_networks import networks
 from tests.networks import image
 from yolodsc.arrays import Array
 from yolodsc.convert.batch_norm import fold_batch_norm
-from yolodsc.convert.formats import read_model, write_files
+from yolodsc.convert.formats import read_model, write_model
 from yolodsc.convert.separable import fold_separable
 from yolodsc.errors import ConversionError
 from yolodsc.network.network import Network
@@ -29,9 +29,9 @@ def test_any_network_comes_back_byte_by_byte(made: Network, tmp_path_factory: py
     folder = tmp_path_factory.mktemp("random")
     cfg = pair_of(made, folder)
 
-    write_files(read_model(cfg), folder / "one.npz")
-    write_files(read_model(folder / "one.npz"), folder / "two.safetensors")
-    write_files(read_model(folder / "two.safetensors"), folder / "three.cfg")
+    write_model(read_model(cfg), folder / "one.npz")
+    write_model(read_model(folder / "one.npz"), folder / "two.safetensors")
+    write_model(read_model(folder / "two.safetensors"), folder / "three.cfg")
 
     assert (folder / "three.cfg").read_bytes() == cfg.read_bytes()
     assert (folder / "three.weights").read_bytes() == cfg.with_suffix(".weights").read_bytes()

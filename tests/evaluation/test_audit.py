@@ -18,7 +18,7 @@ from yolodsc.evaluation.datasets.voc import read_voc
 from yolodsc.evaluation.metrics.tables import DetectionTable, Doubles, GroundTruth
 from yolodsc.evaluation.verdict.confusion import pairwise_iou
 
-SHARE, SEEDS = 0.05, range(5)
+SHARE, SEEDS = 0.05, range(10)
 FAULTS = ("missing", "misplaced", "mislabelled")
 
 
@@ -80,6 +80,22 @@ def test_neighbours_of_the_same_class_are_not_mistaken_for_misplaced_labels() ->
 
     assert len(suspects) == 2
     assert all(one.suspicion < 0.3 for one in suspects)
+
+
+@pytest.mark.parametrize("neighbour", [0, 1])
+def test_a_missing_label_is_listed_where_another_label_has_a_detection_of_its_own(neighbour: int) -> None:
+    """A person on a motorcycle, or two objects of a class that overlap: one of the two labels is gone."""
+    dataset, found = grid()
+    both = DetectionTable(
+        np.append(found.image, 3),
+        np.append(found.class_id, neighbour),
+        np.append(found.score, 0.8),
+        np.concatenate([found.boxes_xyxy, [[110.0, 100, 215, 180]]]),
+    )
+
+    suspects = audit_labels(dataset, both).suspects
+
+    assert [one.image for one in suspects if one.fault == "missing"] == [3]
 
 
 def test_nothing_detected_or_nothing_labelled_is_no_error() -> None:
@@ -149,13 +165,12 @@ def voc(shared: Path) -> Iterator[tuple[Dataset, DetectionTable]]:
 
 @pytest.mark.slow
 def test_faults_in_five_percent_of_voc_are_in_the_first_tenth_of_the_list(voc: tuple[Dataset, DetectionTable]) -> None:
-    """At least 80 % of them, over five random choices; a third each is deleted, moved, and given another class."""
+    """At least 80 % of them for each of ten random choices; a third each is deleted, moved, and given another class."""
     dataset, found = voc
 
     shares = [_found_share(dataset, found, seed) for seed in SEEDS]
 
-    assert np.mean(shares) >= 0.8
-    assert min(shares) >= 0.77
+    assert min(shares) >= 0.8
 
 
 def _found_share(dataset: Dataset, found: DetectionTable, seed: int) -> float:

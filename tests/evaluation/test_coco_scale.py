@@ -73,7 +73,7 @@ def test_crowded_images_score_as_in_pycocotools(seed: int) -> None:
 
 def test_only_detections_that_overlap_an_object_are_matched(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a million detections most overlap none; the matching of forty conditions does not visit them."""
-    from yolodsc.evaluation.metrics import greedy
+    from yolodsc.evaluation.metrics import coco
 
     truth, found = crowded(3)
     far = replace(found, boxes_xyxy=found.boxes_xyxy + 10_000)
@@ -81,13 +81,13 @@ def test_only_detections_that_overlap_an_object_are_matched(monkeypatch: pytest.
         *(np.concatenate([getattr(t, c) for t in (found, far)]) for c in ("image", "class_id", "score", "boxes_xyxy"))
     )
     matched: list[int] = []
-    kernel = greedy.greedy_outcomes
+    kernel = coco.greedy_outcomes
 
     def counted(boxes: Any, *args: Any, **options: Any) -> Any:
         matched.append(len(boxes))
         return kernel(boxes, *args, **options)
 
-    monkeypatch.setattr(greedy, "greedy_outcomes", counted)
+    monkeypatch.setattr(coco, "greedy_outcomes", counted)
     score_detections([replace(RULES["coco"], per_image=None)], truth, both, classes=CLASSES, images=IMAGES)
 
     assert 0 < matched[0] < len(found)

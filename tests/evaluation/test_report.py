@@ -1,24 +1,29 @@
 """Reports in a real browser: what they show, how they filter, and that nothing in them is run."""
 
 import json
+from base64 import b64decode
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.evaluation.browser import browser, choose, open_page, texts
 from tests.evaluation.test_verdict import BOX, CAT, COW, DOG
 from yolodsc.cli import run
 from yolodsc.detection import Detections
 from yolodsc.evaluation.audit.ranking import audit_labels
-from yolodsc.evaluation.datasets.dataset import Dataset
+from yolodsc.evaluation.datasets.dataset import Dataset, InputReport
+from yolodsc.evaluation.datasets.formats import Format, read_dataset
 from yolodsc.evaluation.errors.breakdown import detection_kinds
 from yolodsc.evaluation.evaluation import Evaluation, evaluate
 from yolodsc.evaluation.metrics.rules import RULES
 from yolodsc.evaluation.metrics.tables import DetectionTable, GroundTruth
 from yolodsc.evaluation.report.contents import audit_page, comparison_content, comparison_page, evaluation_page
 from yolodsc.evaluation.report.page import page_html, write_page
+from yolodsc.evaluation.report.thumbnails import thumbnail_of_file
 from yolodsc.evaluation.report.writer import ReportWriter
 from yolodsc.images.image import write_image
 
@@ -245,3 +250,48 @@ def test_the_command_writes_a_page_and_says_where(tmp_path: Path, capsys: pytest
     assert f"yolodsc: wrote {tmp_path / 'page/index.html'}" in said
     assert "--baseline F is compared on the page of --report DIR" in said[-3]
     assert "holds the matches of voc07; expected --rule voc07" in said[-1]
+
+
+def _turned(folder: Path) -> Path:
+    """A tree of labels whose image is stored 40 high and 20 wide, red above, and is shown 40 wide: orientation 6."""
+    for part in ("images", "labels"):
+        (folder / part).mkdir(parents=True)
+    pixels = np.zeros((40, 20, 3), np.uint8)
+    pixels[:20] = RED
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(pixels).save(folder / "images/a.png", exif=exif)
+    (folder / "labels/a.txt").write_text("0 .75 .5 .5 1\n")
+    return folder
+
+
+@pytest.mark.parametrize(("exif", "size", "box"), [(True, (40, 20), (20, 0, 40, 20)), (False, (20, 40), (10, 0, 20, 40))])
+def test_images_and_sizes_follow_exif(exif: bool, size: tuple[int, int], box: tuple[float, ...], tmp_path: Path) -> None:
+    """The page shows what the network sees, and labels are relative to it."""
+    folder = _turned(tmp_path / "data")
+    report = InputReport(exif=exif)
+
+    dataset = read_dataset(folder, Format(name="yolo", corners="auto", names=("cat",), images=None), report, chosen=None)
+    source = thumbnail_of_file(folder / "images/a.png", exif=exif)
+
+    assert dataset.sizes[0].tolist() == list(size)
+    assert dataset.ground_truth.boxes_xyxy[0].tolist() == pytest.approx(box)
+    with Image.open(BytesIO(b64decode(str(source).partition(",")[2]))) as shown:
+        assert shown.size == size
+        corner = shown.convert("RGB").getpixel((size[0] - 2, 2))
+    assert corner == pytest.approx(tuple(RED), abs=30)
+
+
+def test_the_option_reaches_the_page(tmp_path: Path) -> None:
+    """Of evaluate and audit."""
+    folder = _turned(tmp_path / "data")
+    (folder / "classes.txt").write_text("cat\n")
+    found = tmp_path / "found"
+    found.mkdir()
+    (found / "a.txt").write_text("0 .75 .5 .5 1 .9\n")
+
+    for command in ("evaluate", "audit"):
+        options = ["--data", str(folder), "--detections", str(found), "--format", "yolo", "--exif", "--quiet"]
+        assert run([command, *options, "--report", str(tmp_path / command)]) == 0
+        page = (tmp_path / command / "index.html").read_text()
+        assert '"width": 40.0, "height": 20.0' in page or '"width":40.0,"height":20.0' in page

@@ -1,12 +1,14 @@
 """The verdict: totals, confusion matrix, calibration, classes, and how they are printed."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from yolodsc.cli import run
+from yolodsc.cli.notes import MAX_NOTES
 from yolodsc.evaluation.datasets.dataset import Dataset
 from yolodsc.evaluation.evaluation import Evaluation, evaluate
 from yolodsc.evaluation.metrics.rules import RULES
@@ -188,8 +190,48 @@ def test_a_comparison_names_its_rule_and_refuses_another(
     assert run(["evaluate", "--compare", a, b, "--rule", "darknet"]) == 2
 
     captured = capsys.readouterr()
-    assert captured.out.startswith("voc10: mean AP ")
+    assert re.match(rf"voc10: mean AP [\d.]+ % of A \({re.escape(a)}\), [\d.]+ % of B \({re.escape(b)}\), 2 images\n", captured.out)
     assert "holds the matches of voc10; expected files written with --rule darknet" in captured.err
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        (["--thresh", ".1"], "--thresh"),
+        (["--model", "x", "--set", "test"], "--set, --model"),
+        (["--json", "c.json", "--confusion"], "--json, --confusion"),
+        (["--no-exif", "--streams", "2", "--resume"], "--exif, --streams, --resume"),
+    ],
+)
+def test_a_comparison_refuses_options_without_effect(
+    more: list[str], named: str, files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All of them in one line; ``--quiet`` prints nothing."""
+    a = str(tmp_path / "a.json")
+    assert run([*files, "--json", a, "--quiet"]) == 0
+    assert run(["evaluate", "--compare", a, a, "--quiet"]) == 0
+    assert capsys.readouterr().out == ""
+
+    assert run(["evaluate", "--compare", a, a, *more]) == 2
+
+    assert f"--compare reads two files and has no use for {named}; expected" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["evaluate", "audit"])
+def test_notes_that_are_not_printed_are_counted(
+    command: str, files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Twenty notes, and how many more there are."""
+    labels = tmp_path / "many"
+    labels.mkdir()
+    (labels / "good.txt").write_text("0 .5 .5 .2 .2\n")
+    (labels / "bad.txt").write_text("0 .5 .5 .2\n" * 25)
+
+    assert run([command, "--gt", str(labels), "--format", "yolo", "--detections", str(labels)]) in (0, 2)
+
+    lines = capsys.readouterr().err.splitlines()
+    assert sum("bad.txt" in line for line in lines) <= MAX_NOTES
+    assert any("more (" in line for line in lines)
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from yolodsc.jit import kernel as module
 from yolodsc.jit import machine_code
 from yolodsc.jit.cache.store import load_cached
 from yolodsc.jit.host import host_description
-from yolodsc.jit.kernel import Kernel, _trampoline
+from yolodsc.jit.kernel import Kernel, _MachineFunction, _trampoline
 
 SOURCE = """
 from {package}.helper import number
@@ -163,3 +163,9 @@ def test_a_bound_function_sees_what_its_arrays_hold_at_the_call(folder: Path) ->
     assert call() == 40
     with pytest.raises(TypeError, match="expected i8 with 1 axes"):
         kernel.bound(np.zeros(40, np.int32), 100)
+
+
+def test_more_arguments_than_a_call_passes_are_refused() -> None:
+    """The kernel would read whatever lies behind them."""
+    with pytest.raises(ValueError, match="arguments of 134 parts; expected at most 128"):
+        _MachineFunction(0, lambda *_: 0).bound(*[np.zeros((1, 1, 1))] * 12)

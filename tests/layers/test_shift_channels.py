@@ -1,5 +1,7 @@
 """[shift_channels] and the other sections of yolor, in their PyTorch reading."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -80,3 +82,45 @@ def test_values_of_another_shape_are_refused(section: str) -> None:
         network(f"convolutional filters=4\nroute layers=-1\nconvolutional filters=3\n{section} from=0")
     with pytest.raises(CfgError, match=rf"\[{section}\] names no layer"):
         network(f"convolutional filters=4\n{section}")
+
+
+YOLOR = """
+convolutional filters=8 size=3 pad=1 batch_normalize=1 activation=silu
+convolutional filters=8 size=3 pad=1 stride=2 batch_normalize=1 activation=silu
+implicit_add filters=8
+implicit_mul filters=8
+route layers=1
+shift_channels from=2
+control_channels from=-4
+convolutional filters=6 size=1 activation=linear
+route_lhalf layers=-1,-2
+"""
+"""The order in which yolor's cfg files use these sections: learned values, shift, control, and a half of the channels."""
+
+
+def test_every_layer_equals_pytorch() -> None:
+    """Modules written from the definitions of yolor's program, in float64, with the same weights."""
+    torch = pytest.importorskip("torch")
+    net = network(YOLOR, height=16, width=16)
+    x = image(net)
+    weights = [{name: torch.from_numpy(array).double() for name, array in own.items()} for own in net.weights]
+
+    def convolution(value: Any, index: int, stride: int) -> Any:
+        own = weights[index]
+        padding = own["weights"].shape[-1] // 2
+        raw = torch.nn.functional.conv2d(value, own["weights"], stride=stride, padding=padding)
+        norm = torch.nn.functional.batch_norm(
+            raw, own["rolling_mean"], own["rolling_variance"], own["scales"], own["biases"], eps=1e-5
+        )
+        return torch.nn.functional.silu(norm)
+
+    out = [convolution(torch.from_numpy(x)[None].double(), 0, 1)]
+    out.append(convolution(out[0], 1, 2))
+    out += [weights[2]["weights"][None], weights[3]["weights"][None], out[1]]
+    out.append(out[2].expand_as(out[4]) + out[4])
+    out.append(out[2].expand_as(out[5]) * out[5])
+    out.append(torch.nn.functional.conv2d(out[6], weights[7]["weights"], weights[7]["biases"]))
+    out.append(torch.cat([half[:, : half.shape[1] // 2] for half in (out[7], out[6])], 1))
+
+    for index, (found, expected) in enumerate(zip(net.forward(x), out, strict=True)):
+        np.testing.assert_allclose(found, expected[0].numpy(), rtol=2e-5, atol=2e-5, err_msg=f"layer {index}")

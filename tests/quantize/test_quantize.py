@@ -1,6 +1,7 @@
 """`quantize` and its command on a small network."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from yolodsc.cli import run
 from yolodsc.errors import QuantizationError
 from yolodsc.network.network import Network
 from yolodsc.precision import check_quantization, minmax_quantization, quantized_forward, read_quantization
-from yolodsc.quantize import QuantizeSettings, quantize
+from yolodsc.quantize import QuantizeSettings, image_doubts, quantize, result_doubts
 from yolodsc.quantize.simulation import SimulatedRunner
 
 LAYERS = """
@@ -99,6 +100,35 @@ def test_the_simulation_is_near_the_exact_reference(net: Network, images: np.nda
 
 
 @pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda x: x, []),
+        (lambda x: x[:5], ["5 images are few, 300 are better"]),
+        (lambda x: np.concatenate([x, x[:3]]), ["3 of 43 images are copies of others"]),
+        (lambda x: np.concatenate([x, x[:2] * 0.01]), ["2 of 42 images have nearly one colour"]),
+    ],
+)
+def test_odd_images_are_named(change: Callable[[np.ndarray], np.ndarray], expected: list[str]) -> None:
+    """Few images, copies, and images of one colour; forty different ones are not odd."""
+    ordinary = np.random.default_rng(3).random((40, 3, 8, 8)).astype(np.float32)
+
+    assert image_doubts(change(ordinary)) == expected
+
+
+def test_agreement_without_detections_is_doubted(net: Network, images: np.ndarray) -> None:
+    """A head that never detects anything agrees with every other."""
+    biases = [dict(arrays) for arrays in net.weights]
+    biases[5]["biases"] = biases[5]["biases"] - 50
+    silent = quantize(net.with_weights(biases), images, QuantizeSettings(keep_agreement=0.0))
+    heard = quantize(net, images, QuantizeSettings(keep_agreement=0.0))
+
+    assert silent.agreement == (1.0, 1.0)
+    assert "detects nothing" in " ".join(result_doubts(silent))
+    assert heard.detections > 0
+    assert result_doubts(heard) == []
+
+
+@pytest.mark.parametrize(
     ("text", "count", "expected"),
     [
         ("convolutional filters=3 groups=3 size=3 pad=1 activation=relu", 4, "nothing to quantize"),
@@ -137,6 +167,7 @@ def test_the_command_writes_a_network_that_detect_runs_in_int8(
     printed = capsys.readouterr()
     assert printed.out.startswith("layer  precision  MMAC")
     assert "\ndetections that agree (F1" in printed.out
+    assert f"yolodsc: --images {pictures}: 20 images are few, 300 are better\n" in printed.err
     stem = out / "tiny-int8"
     assert printed.err.endswith(f"wrote {stem}.cfg, .weights, .names and .quant.npz, report to {out / 'report'}/\n")
     assert {path.name for path in out.iterdir()} == {f"tiny-int8.{e}" for e in ("cfg", "weights", "names", "quant.npz")} | {

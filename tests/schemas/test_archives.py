@@ -16,7 +16,7 @@ from numpy.lib import format as npy
 from tests.convert.files import pair
 from tests.schemas.complaints import complaint
 from yolodsc.cli import run
-from yolodsc.convert.formats import read_model, write_files
+from yolodsc.convert.formats import read_model, write_model
 
 
 def npy_bytes(array: Any, **header: object) -> bytes:
@@ -30,7 +30,7 @@ def npy_bytes(array: Any, **header: object) -> bytes:
 def archive(folder: Path, members: dict[str, bytes | None], *, method: int = zipfile.ZIP_STORED) -> Path:
     """Return ``tiny.npz`` with members replaced, added, or, where the value is None, removed."""
     path = folder / "tiny.npz"
-    write_files(read_model(pair(folder)), path)
+    write_model(read_model(pair(folder)), path)
     with zipfile.ZipFile(path) as file:
         content: dict[str, bytes | None] = {name: file.read(name) for name in file.namelist()} | members
     with zipfile.ZipFile(path, "w", method) as file:
@@ -117,7 +117,7 @@ def test_any_damaged_byte_of_an_archive_is_at_most_one_line(
 ) -> None:
     """Single bytes of headers, directory and data are changed; the file is converted or refused."""
     path = tmp_path / f"tiny{ending}"
-    write_files(read_model(pair(tmp_path)), path)
+    write_model(read_model(pair(tmp_path)), path)
     whole = path.read_bytes()
     random = np.random.default_rng(4)
 

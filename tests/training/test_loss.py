@@ -68,9 +68,34 @@ def test_gradients_of_detection_losses_equal_central_differences(head: str) -> N
 
     _, gradient = loss(grid, logits, targets)
 
-    positions = positions_of(gradient)
+    factors = darknet_factors(grid, logits) if "iou_loss" in head else np.ones_like(logits)
+    positions = positions_of(gradient / factors)
     expected = central_difference(lambda x: loss(grid, x, targets), logits, positions, step=2e-3)
-    np.testing.assert_allclose([gradient[p] for p in positions], expected, atol=2e-3 * np.abs(gradient).max())
+    found = [(gradient / factors)[p] for p in positions]
+    np.testing.assert_allclose(found, expected, atol=2e-3 * np.abs(gradient / factors).max())
+
+
+def darknet_factors(grid: Grid, logits: Array) -> Array:
+    """Darknet's delta of each logit, relative to the derivative of an IoU loss: without logistic, cell size and anchor."""
+    factors = np.ones_like(grid.entries(logits))
+    offset = logistic(grid.entries(logits)[:, :, :2])
+    for axis, cells in enumerate((grid.width, grid.height)):
+        factors[:, :, axis] = cells / (grid.stretch * offset[:, :, axis] * (1 - offset[:, :, axis]))
+        factors[:, :, 2 + axis] = (1 / grid.anchors[:, axis])[:, None, None]
+    return factors.reshape(logits.shape)
+
+
+def test_an_iou_loss_moves_boxes_as_much_as_objectness_moves_scores() -> None:
+    """With the normalizer of published cfg files: the deltas of the centres are not a small fraction of the others."""
+    grid, targets = (
+        grid_of(YOLO.replace("scale_x_y=1.1", "iou_loss=ciou iou_normalizer=.07 iou_thresh=.213")),
+        TargetBoxes.joined(LABELS),
+    )
+
+    gradient = np.abs(grid.entries(yolo_loss(grid, 0.1 * logits_of(grid), targets)[1]))
+
+    cells = gradient[:, :, 0] > 0
+    assert gradient[:, :, :2].sum(axis=2)[cells].mean() > 0.1 * gradient[:, :, 4][cells].mean()
 
 
 PLAIN = YOLO.replace("scale_x_y=1.1", "{}")

@@ -176,6 +176,17 @@ def test_objects_follow_the_crop() -> None:
     np.testing.assert_allclose(found, [[0, 0.8, 0.5, 0.4, 0.3]], atol=1e-6)
 
 
+def test_a_small_remainder_of_an_object_has_no_label() -> None:
+    """Three tenths of the area must be left."""
+    labels = np.array([[0, 0.5, 0.5, 0.2, 0.2], [1, 0.5, 0.5, 0.4, 0.2]], np.float32)
+
+    found = [
+        moved(labels, Crop(left, 0, 60, 60, mirrored=False), width=80, height=60)[:, 0].tolist() for left in (42, 42.9, 44, 47)
+    ]
+
+    assert found == [[0, 1], [0, 1], [1], []]
+
+
 def test_colours_change_as_requested() -> None:
     """Exposure doubles the value, saturation 0 is grey, a full turn of the hue is none."""
     image, _ = image_and_labels()

@@ -185,6 +185,7 @@ def report(rounds: list[dict[str, tuple[float, float]]], cores: int) -> None:
     }
     for name, milliseconds in bounds.items():
         print(f"{milliseconds / best[STREAM][0]:5.2f} times the frames a second of {name}")
+    print(f"{(decoding[1] + one_core[1]) / best[STREAM][1]:5.2f} of the processor time of {STREAM} is decoding and the network")
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from PIL import Image
 from tools.fuzzing import training_files
 from tools.fuzzing.heads import HEAD, HEADS
 from tools.fuzzing.target import CORPUS
-from yolodsc.convert.formats import ModelFile, write_files
+from yolodsc.convert.formats import ModelFile, write_model
 from yolodsc.darknet.cfg import parse_cfg
 from yolodsc.network.network import Network
 
@@ -52,7 +52,7 @@ def _archives() -> None:
     for ending in ("npz", "safetensors"):
         path = CORPUS / ending / f"tiny.{ending}"
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_files(ModelFile(network, TINY), path)
+        write_model(ModelFile(network, TINY), path)
         _put(ending, "empty", b"")
         _put(ending, "cut-off", path.read_bytes()[:-100])
     _put("checkpoint", "small.npz", training_files.seed())

@@ -3,6 +3,7 @@ from .ablation import AblationRow as AblationRow
 from .ablation import ablate as ablate
 from .machine import Machine as Machine
 from .machine import describe_machine as describe_machine
+from .peers import CALIBRATED as CALIBRATED
 from .peers import OURS as OURS
 from .peers import PEERS as PEERS
 from .peers import READ_INT8 as READ_INT8
@@ -18,7 +19,6 @@ from .streams import measure_throughput as measure_throughput
 from .subject import Subject as Subject
 from .subject import benchmark_quantization as benchmark_quantization
 from .subject import benchmark_subject as benchmark_subject
-from .subject import named_network as named_network
 from .subject import random_network as random_network
 from .timing import OUR_ENGINE as OUR_ENGINE
 from .timing import MissingEngine as MissingEngine

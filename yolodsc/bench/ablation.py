@@ -15,7 +15,7 @@ import numpy as np
 from yolodsc import engine
 from yolodsc.arrays import Array, Shape
 from yolodsc.bench.subject import benchmark_image, head_inputs
-from yolodsc.bench.timing import MIN_ROUNDS
+from yolodsc.bench.timing import MIN_ROUNDS, ProgressCallback, silent
 from yolodsc.engine import FastDscRunner, PlanEntry, Runner
 from yolodsc.network import ConvolutionalLayer, Layer, Network
 
@@ -56,7 +56,7 @@ class Ablation:
     fused_ms: float
 
 
-def ablate(model: str, network: Network, *, seconds: float, seed: int) -> Ablation:
+def ablate(model: str, network: Network, *, seconds: float, seed: int, progress: ProgressCallback = silent) -> Ablation:
     """Time the three methods on one network for about ``seconds``."""
     outputs = head_inputs(network)
     x = benchmark_image(network.input_shape)
@@ -76,8 +76,9 @@ def ablate(model: str, network: Network, *, seconds: float, seed: int) -> Ablati
         times: dict[str, list[Times]] = {method: [] for method in methods}
         for method in methods.values():  # fills caches
             method()
-        end = perf_counter() + seconds
-        while len(times["dsc"]) < MIN_ROUNDS or perf_counter() < end:
+        begin = perf_counter()
+        while len(times["dsc"]) < MIN_ROUNDS or perf_counter() < begin + seconds:
+            progress(model, min((perf_counter() - begin) / max(seconds, 1e-9), 1.0))
             for name in map(str, rng.permutation(list(methods))):
                 times[name].append(methods[name]())
     typical = {method: _medians(taken) for method, taken in times.items()}

@@ -22,6 +22,8 @@ class Job:
         Paths of its quantization and of the network with 8-bit weights in ONNX.
     image
         Path of a ``.npy`` with the input, (C, H, W) float32.
+    calibration
+        Path of a ``.npy`` with images (N, C, H, W), for engines that quantize the network themselves.
     outputs
         Indices of the layers whose feature maps are returned: the inputs of heads, so that no engine is timed decoding boxes.
     streams
@@ -35,6 +37,7 @@ class Job:
     quantization: str
     onnx_int8: str
     image: str
+    calibration: str
     outputs: tuple[int, ...]
     threads: int = 1
     streams: int = 1
@@ -52,6 +55,14 @@ class Job:
     def input(self) -> Array:
         """The image (C, H, W)."""
         return np.load(self.image)
+
+    def calibration_images(self) -> Array:
+        """The images (N, C, H, W)."""
+        return np.load(self.calibration)
+
+    def made(self, name: str) -> Path:
+        """A file that the first job that needs it makes, for all jobs of the network."""
+        return Path(self.image).with_name(name)
 
     def beside(self, ending: str) -> Path:
         """A file of this job alone, next to the image."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from yolodsc.bench.process import Worker
 from yolodsc.bench.subject import Subject
-from yolodsc.bench.timing import OUR_ENGINE, MissingEngine, start_workers
+from yolodsc.bench.timing import OUR_ENGINE, MissingEngine, ProgressCallback, silent, start_workers
 from yolodsc.errors import OptionError
 from yolodsc.images import write_image
 
@@ -41,8 +41,8 @@ class Memory:
     peak_rss_mb: float
 
 
-def measure_start(subject: Subject, *, repeats: int = WARM_STARTS) -> StartTime:
-    """Time consecutive processes, with empty caches in a temporary folder."""
+def measure_start(subject: Subject, *, repeats: int = WARM_STARTS, progress: ProgressCallback = silent) -> StartTime:
+    """Time consecutive processes, with empty caches in a temporary folder; ``progress`` is called before each kind of them."""
     with TemporaryDirectory() as folder:
         image = Path(folder) / "image.png"
         pixels = np.random.default_rng(0).integers(0, 256, (*subject.network.input_shape[1:], 3), np.uint8)
@@ -50,8 +50,11 @@ def measure_start(subject: Subject, *, repeats: int = WARM_STARTS) -> StartTime:
         caches = {"YOLODSC_CACHE": f"{folder}/kernels", "NUMBA_CACHE_DIR": f"{folder}/numba"}
         files = ["--cfg", subject.job.cfg, "--weights", subject.job.weights]
         detect = ["-m", "yolodsc", "detect", str(image), *files, "--thresh", "0.99"]
+        progress(f"{subject.name}: first start", 0.0)
         cold = _seconds(detect, caches)
+        progress(f"{subject.name}: later starts", 0.25)
         warm = median(_seconds(detect, caches) for _ in range(repeats))
+        progress(f"{subject.name}: import", 0.75)
         bare = median(_seconds(["-c", "pass"], caches) for _ in range(repeats))
         imported = median(_seconds(["-c", "import yolodsc"], caches) for _ in range(repeats))
     return StartTime(model=subject.name, import_s=imported - bare, cold_s=cold, warm_s=warm)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from yolodsc.bench.subject import Subject
-from yolodsc.bench.timing import OUR_ENGINE, MissingEngine, random_order, start_workers
+from yolodsc.bench.timing import OUR_ENGINE, MissingEngine, ProgressCallback, random_order, silent, start_workers
 
 SECONDS = 0.5
 """Duration of each measurement."""
@@ -39,14 +39,15 @@ class Throughput:
 
 
 def measure_throughput(
-    subject: Subject, engines: Sequence[str], *, streams: int, rounds: int, seed: int
+    subject: Subject, engines: Sequence[str], *, streams: int, rounds: int, seed: int, progress: ProgressCallback = silent
 ) -> tuple[list[Throughput], list[MissingEngine]]:
     """Median throughput of each engine, ours first, and the engines that are missing."""
     with ExitStack() as stack:
         workers, missing = start_workers(subject, [OUR_ENGINE, *engines], stack, threads=1, streams=streams)
         rng = np.random.default_rng(seed)
         rates: dict[str, list[float]] = {name: [] for name in workers}
-        for _ in range(rounds):
+        for done in range(rounds):
+            progress(subject.name, done / rounds)
             for name in random_order(workers, rng):
                 rates[name].append(workers[name].images_per_second(SECONDS))
     ours = median(rates[OUR_ENGINE])

@@ -9,7 +9,6 @@ from yolodsc.arrays import Array, Shape
 from yolodsc.bench.job import Job
 from yolodsc.bench.random_weights import random_weights
 from yolodsc.darknet import read_cfg
-from yolodsc.detection import read_network, resolve_model
 from yolodsc.errors import YolodscError
 from yolodsc.network import Layer, Network, reachable
 from yolodsc.precision import Quantization, minmax_quantization, quantization_for, write_quantization
@@ -38,8 +37,17 @@ class Subject:
     onnx_error: str
 
 
-def benchmark_subject(name: str, network: Network, folder: Path, *, quantization: Quantization | None = None) -> Subject:
-    """Write a network and an input image into ``folder``, an existing directory; with a quantization, its files too."""
+def benchmark_subject(
+    name: str, network: Network, folder: Path, *, quantization: Quantization | None = None, calibration: Array | None = None
+) -> Subject:
+    """Write a network and an input image into ``folder``, an existing directory; with a quantization, its files too.
+
+    Parameters
+    ----------
+    calibration : (N, C, H, W)
+        Images for engines that quantize the network themselves; by default the input image.
+    """
+    image = benchmark_image(network.input_shape)
     outputs = head_inputs(network)
     job = Job(
         engine="",
@@ -49,10 +57,12 @@ def benchmark_subject(name: str, network: Network, folder: Path, *, quantization
         quantization=str(folder / "network.quant.npz") if quantization else "",
         onnx_int8=str(folder / "network-int8.onnx") if quantization else "",
         image=str(folder / "image.npy"),
+        calibration=str(folder / "calibration.npy"),
         outputs=outputs,
     )
     network.save(job.cfg, job.weights)
-    np.save(job.image, benchmark_image(network.input_shape))
+    np.save(job.image, image)
+    np.save(job.calibration, image[None] if calibration is None else calibration)
     if quantization:
         write_quantization(job.quantization, network, quantization)
     multiply_adds = sum(layer.multiply_adds() for layer in required_layers(network, outputs))
@@ -68,12 +78,6 @@ def benchmark_quantization(network: Network, *files: Path) -> tuple[Quantization
     if found is not None:
         return found, True
     return minmax_quantization(network, [benchmark_image(network.input_shape)]), False
-
-
-def named_network(model: str) -> tuple[str, Network]:
-    """Name and network: a shipped network, or the one in a directory."""
-    files = resolve_model(model)
-    return files.cfg.stem, read_network(files)
 
 
 def random_network(cfg: Path, *, seed: int = SEED) -> tuple[str, Network]:

@@ -4,7 +4,7 @@ In a round every engine runs a block of images, in random order; the first run o
 of all rounds.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from statistics import median
@@ -18,11 +18,18 @@ from yolodsc.bench.peers import OURS, READ_INT8, READ_ONNX
 from yolodsc.bench.process import EngineUnavailableError, Worker
 from yolodsc.bench.subject import Subject
 
+ProgressCallback = Callable[[str, float], None]
+"""Called with a description and the share that is done."""
+
 OUR_ENGINE = "yolodsc"
 BLOCK_MS = 80.0
 """Approximate duration of a block, which has at least 2 and at most 30 runs."""
 
 MIN_ROUNDS = 3
+
+
+def silent(what: str, share: float) -> None:
+    """Report no progress."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +86,7 @@ def compare(
     peak_gflops: float | None,
     precisions: Sequence[str] = ("f32",),
     images: Array | None = None,
+    progress: ProgressCallback = silent,
 ) -> tuple[list[Result], list[MissingEngine]]:
     """Time our engine and others on one network: results (ours first), and the engines that are missing.
 
@@ -88,11 +96,14 @@ def compare(
         Those of our engine; differences and agreement are relative to the first.
     images : (N, C, H, W)
         On which detections are compared.
+    progress
+        Called between the blocks with a description and the share that is done.
     """
     first = OURS[precisions[0]]
     with ExitStack() as stack:
+        progress(f"{subject.name}: starting", 0.0)
         workers, missing = start_workers(subject, [*(OURS[p] for p in precisions), *engines], stack, threads=threads)
-        times = interleaved(workers, rounds=rounds, seed=seed)
+        times = interleaved(workers, rounds=rounds, seed=seed, progress=lambda share: progress(subject.name, share))
         ours = workers[first].outputs()
         f1 = agreements(subject, workers, first, images) if images is not None and subject.network.heads else {}
         results = []
@@ -135,12 +146,15 @@ def start_workers(
     return workers, missing
 
 
-def interleaved(workers: Mapping[str, Worker], *, rounds: int, seed: int) -> dict[str, list[list[float]]]:
-    """Milliseconds by engine, round and run."""
+def interleaved(
+    workers: Mapping[str, Worker], *, rounds: int, seed: int, progress: Callable[[float], None] = lambda share: None
+) -> dict[str, list[list[float]]]:
+    """Milliseconds by engine, round and run; ``progress`` is called with the share of the rounds that are done."""
     rng = np.random.default_rng(seed)
     runs = {name: int(np.clip(BLOCK_MS / min(worker.milliseconds(2)), 2, 30)) for name, worker in workers.items()}
     times: dict[str, list[list[float]]] = {name: [] for name in workers}
-    for _ in range(rounds):
+    for done in range(rounds):
+        progress(done / rounds)
         for name in random_order(workers, rng):
             times[name].append(workers[name].milliseconds(runs[name]))
     return times

@@ -23,7 +23,8 @@ from yolodsc.errors import OptionError
 from yolodsc.jit import observe_compilation
 
 COMMANDS = tuple(
-    "detect evaluate audit decompose separate quantize finetune anchors convert summary bench warmup info completion".split()
+    "detect evaluate audit decompose separate quantize optimize finetune "
+    "anchors convert summary bench warmup info completion".split()
 )
 """Subcommands in the order of ``--help``; ``yolodsc.cli.NAME`` holds the function ``NAME``."""
 

@@ -1,7 +1,7 @@
 """``yolodsc anchors``."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import numpy as np
 import typer
@@ -9,10 +9,12 @@ import typer
 from yolodsc.cli import options
 from yolodsc.cli.ground_truth import GroundTruthOptions
 from yolodsc.cli.network_files import model_files
+from yolodsc.cli.notes import print_notes
 from yolodsc.cli.outputs import ensure_outputs_differ_from_inputs, is_standard_output, write_text
 from yolodsc.cli.tables.table import aligned
 from yolodsc.cli.terminal import note, say, styled
 from yolodsc.darknet import profile_named, read_cfg
+from yolodsc.detection import read_network
 from yolodsc.errors import DatasetError
 from yolodsc.evaluation import (
     Anchors,
@@ -56,6 +58,8 @@ def anchors(
     width, height = parse_size(size or (head[0] if head else DEFAULT_SIZE))
     report = InputReport()
     dataset = ground_truth.for_training.read(report)
+    if not quiet:
+        print_notes(report.notes, rest="of the same kind")
     sizes = box_sizes(dataset, width=width, height=height, letterbox=letterbox)
     found = fit_anchors(sizes, count or (len(head[1]) if head else DEFAULT_COUNT), seed=seed)
     own = measured_anchors(head[1], sizes) if head else None
@@ -75,8 +79,11 @@ def _head(network: options.NetworkOptions, size: str | None) -> tuple[tuple[int,
     """Input size, anchors (K, 2) in its pixels, and the unit of the cfg's anchors in pixels; None if no network is named."""
     if not network.given:
         return None
-    cfg = network.cfg if network.cfg is not None and network.weights is None else model_files(network).cfg
-    built = at_size(Network.build(read_cfg(cfg), profile=profile_named("alexeyab")), size)
+    files = None if network.cfg is not None and network.weights is None else model_files(network)
+    cfg = cast(Path, network.cfg) if files is None else files.cfg
+    profile = profile_named("alexeyab")
+    whole = read_network(files, profile=profile) if files and files.archive else Network.build(read_cfg(cfg), profile=profile)
+    built = at_size(whole, size)
     heads = [layer for layer in built.heads if isinstance(layer, AnchorHead | RegionLayer)]
     if not heads:
         raise DatasetError(f"{cfg}: no head with anchors; expected [yolo], [Gaussian_yolo] or [region]")

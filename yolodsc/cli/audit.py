@@ -10,6 +10,7 @@ from yolodsc.cli import options
 from yolodsc.cli.cluster import ClusterOptions
 from yolodsc.cli.ground_truth import GroundTruthOptions
 from yolodsc.cli.inference import DetectionRun, JournalOptions, dataset_detections
+from yolodsc.cli.notes import print_notes
 from yolodsc.cli.outputs import is_standard_output, write_text
 from yolodsc.cli.tables.table import aligned
 from yolodsc.cli.terminal import note, say
@@ -87,8 +88,7 @@ def audit(
     ground_truth.ensure_present()
     found = dataset_detections(ground_truth, run, {"--csv": output.csv})
     result = audit_labels(found.dataset, found.detections)
-    for remark in found.notes[:20]:
-        note(remark)
+    print_notes(found.notes, rest="--strict stops at the first")
     if not quiet and not is_standard_output(output.csv):
         say(*_lines(result, output.top))
     output.write(result, quiet=quiet)

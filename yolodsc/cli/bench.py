@@ -9,7 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
+from yolodsc.arrays import Array
 from yolodsc.bench import (
+    CALIBRATED,
     OUR_ENGINE,
     OURS,
     PEERS,
@@ -28,58 +30,25 @@ from yolodsc.bench import (
     measure_memory,
     measure_start,
     measure_throughput,
-    named_network,
-    random_network,
     rounds_within,
 )
-from yolodsc.cli import options
+from yolodsc.cli.bench_options import ImageOptions, Named, SubjectOptions
 from yolodsc.cli.outputs import is_standard_output, write_text
+from yolodsc.cli.progress import fitting_progress
 from yolodsc.cli.tables import bench as bench_table
 from yolodsc.cli.terminal import flush, note, say
 from yolodsc.decompose import read_images
-from yolodsc.detection import DEFAULT_MODEL, image_paths, resolve_model
+from yolodsc.detection import image_paths
 from yolodsc.errors import OptionError
-from yolodsc.network import Network, at_size
+from yolodsc.network import Network
 from yolodsc.precision import int8_candidates
 from yolodsc.schemas import dump_json
 from yolodsc.values import Value
 
-Named = tuple[str, Network, tuple[Path, ...]]
-"""Name of a network, the network, and its files."""
-
 Report = list[dict[str, Any]]
 
 SEED = 2018
-MAX_IMAGES = 100
-
-
-class SubjectOptions(Value, kw_only=True):
-    """Options that name the networks to benchmark."""
-
-    model: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME|DIR", help="Network to benchmark; may be given several times.", show_default=DEFAULT_MODEL),
-    ] = None
-    cfg: options.CfgFile = None
-    weights: Annotated[
-        Path | None, typer.Option(metavar="F", help="The .weights file of the network.", show_default="random weights")
-    ] = None
-    size: options.Size = None
-
-    def networks(self) -> list[Named]:
-        """Names and networks, at the size that is chosen."""
-        return [(name, at_size(network, self.size), files) for name, network, files in self._named()]
-
-    def _named(self) -> list[Named]:
-        if self.cfg is None and self.weights is None:
-            return [(*named_network(name), resolve_model(name).paths) for name in self.model or [DEFAULT_MODEL]]
-        if self.model:
-            raise OptionError("--model and --cfg/--weights name several networks; expected one of them")
-        if self.cfg is None:
-            raise OptionError("--cfg is missing; --weights goes with it")
-        if self.weights is None:
-            return [(*random_network(self.cfg), ())]
-        return [(self.cfg.stem, Network.load(self.cfg, self.weights), (self.weights, self.cfg))]
+MAX_IMAGES, MAX_CALIBRATION_IMAGES = 100, 300
 
 
 class Run(Value):
@@ -91,7 +60,7 @@ class Run(Value):
     streams: int
     quiet: bool
     precisions: tuple[str, ...] = ("f32",)
-    images: str | None = None
+    data: ImageOptions = ImageOptions()
 
     @property
     def engines(self) -> tuple[str, ...]:
@@ -108,9 +77,7 @@ def bench(
     precision: Annotated[
         str, typer.Option(metavar="P,Q", help="Precisions of this engine: f32, bf16, int8; the first is the reference.")
     ] = "f32",
-    images: Annotated[
-        str | None, typer.Option(metavar="DIR|LIST", help="Images on which to compare detections (F1), at most 100.")
-    ] = None,
+    data: ImageOptions,
     ablation: Annotated[
         bool, typer.Option("--ablation", help="Compare DSC, FastDSC and the fused engine layer by layer instead.")
     ] = False,
@@ -123,7 +90,7 @@ def bench(
     """Time networks on this and other engines, in turn, each engine in a process of its own."""
     if ablation + startup + (streams > 0) > 1:
         raise OptionError("--ablation, --streams and --startup exclude each other; expected one of them")
-    run = Run(_peers(peers), _counts(threads), seconds, streams, is_standard_output(json), _precisions(precision), images)
+    run = Run(_peers(peers), _counts(threads), seconds, streams, is_standard_output(json), _precisions(precision), data)
     networks = subject.networks()
     machine = describe_machine(run.threads)
     if not run.quiet:
@@ -145,20 +112,22 @@ def bench(
 def _comparisons(networks: Sequence[Named], run: Run, machine: Machine) -> Report:
     report: Report = []
     for name, network, files in networks:
-        calibration = None if run.images is None else read_images(network, image_paths([run.images]), count=MAX_IMAGES, seed=SEED)
+        images = _images(network, run.data.images, MAX_IMAGES)
         with _subject(name, network, run, files) as subject:
             for count in run.threads:
                 rounds = rounds_within(run.seconds)
-                results, missing = compare(
-                    subject,
-                    run.peers,
-                    threads=count,
-                    rounds=rounds,
-                    seed=SEED,
-                    peak_gflops=machine.peak_gflops[count],
-                    precisions=run.precisions,
-                    images=calibration,
-                )
+                with fitting_progress(quiet=False, timing=True) as progress:
+                    results, missing = compare(
+                        subject,
+                        run.peers,
+                        threads=count,
+                        rounds=rounds,
+                        seed=SEED,
+                        peak_gflops=machine.peak_gflops[count],
+                        precisions=run.precisions,
+                        images=images,
+                        progress=progress,
+                    )
                 _print(bench_table.comparison(subject, results), missing, run)
                 report += [result.to_json() for result in results]
     return report
@@ -167,7 +136,8 @@ def _comparisons(networks: Sequence[Named], run: Run, machine: Machine) -> Repor
 def _ablations(networks: Sequence[Named], run: Run) -> Report:
     report: Report = []
     for name, network, _ in networks:
-        result = ablate(name, network, seconds=run.seconds, seed=SEED)
+        with fitting_progress(quiet=False, timing=True) as progress:
+            result = ablate(name, network, seconds=run.seconds, seed=SEED, progress=progress)
         _print(bench_table.ablation(result), [], run)
         report.append(asdict(result))
     return report
@@ -176,9 +146,11 @@ def _ablations(networks: Sequence[Named], run: Run) -> Report:
 def _throughput(networks: Sequence[Named], run: Run) -> Report:
     report: Report = []
     for name, network, files in networks:
-        with _subject(name, network, run, files) as subject:
-            rounds = rounds_within(run.seconds, block=SECONDS)
-            rates, missing = measure_throughput(subject, run.peers, streams=run.streams, rounds=rounds, seed=SEED)
+        rounds = rounds_within(run.seconds, block=SECONDS)
+        with _subject(name, network, run, files) as subject, fitting_progress(quiet=False, timing=True) as progress:
+            rates, missing = measure_throughput(
+                subject, run.peers, streams=run.streams, rounds=rounds, seed=SEED, progress=progress
+            )
         _print(bench_table.throughput(rates), missing, run)
         report += [rate.to_json() for rate in rates]
     return report
@@ -187,8 +159,8 @@ def _throughput(networks: Sequence[Named], run: Run) -> Report:
 def _start_times(networks: Sequence[Named], run: Run) -> Report:
     report: Report = []
     for name, network, files in networks:
-        with _subject(name, network, run, files) as subject:
-            times = measure_start(subject)
+        with _subject(name, network, run, files) as subject, fitting_progress(quiet=False, timing=True) as progress:
+            times = measure_start(subject, progress=progress)
             peaks, missing = measure_memory(subject, run.peers)
         _print(bench_table.start_times(times, peaks), missing, run)
         report.append({**asdict(times), "peak_rss_mb": {peak.engine: peak.peak_rss_mb for peak in peaks}})
@@ -203,6 +175,11 @@ def _print(lines: Sequence[str], missing: Sequence[MissingEngine], run: Run) -> 
         flush()
 
 
+def _images(network: Network, source: str | None, count: int) -> Array | None:
+    """Images (N, C, H, W) of a directory or list."""
+    return None if source is None else read_images(network, image_paths([source]), count=count, seed=SEED)
+
+
 @contextmanager
 def _subject(name: str, network: Network, run: Run, files: Sequence[Path]) -> Iterator[Subject]:
     quantization = None
@@ -210,8 +187,10 @@ def _subject(name: str, network: Network, run: Run, files: Sequence[Path]) -> It
         quantization, calibrated = benchmark_quantization(network, *files)
         if not calibrated:
             note(f"{name}: has no quantization (see yolodsc quantize); int8 uses the extremes of one image, which is inaccurate")
+    given = (run.data.calibration or run.data.images) if set(run.engines) & set(CALIBRATED) else None
+    images = _images(network, given, MAX_CALIBRATION_IMAGES)
     with TemporaryDirectory() as folder:
-        yield benchmark_subject(name, network, Path(folder), quantization=quantization)
+        yield benchmark_subject(name, network, Path(folder), quantization=quantization, calibration=images)
 
 
 def _peers(text: str) -> tuple[str, ...]:

@@ -137,7 +137,8 @@ class Clip:
 
         pipeline = self.shared.detector.pipeline
         options = self.shared.options
-        results = limited(detect_frames(low_threshold(pipeline) if self.tracker else pipeline, self.frames), options.max_frames)
+        found = detect_frames(low_threshold(pipeline) if self.tracker else pipeline, self.frames, images=self._shows_images)
+        results = limited(found, options.max_frames)
         known = [count for count in (self.frames.count, options.max_frames) if count is not None]
         total = min(known) if known else None
         errors: list[ImageError] = []
@@ -149,9 +150,14 @@ class Clip:
             note(str(error))
         return not errors and not self.frames.failed
 
+    @property
+    def _shows_images(self) -> bool:
+        """Whether anything but the terminal gets the frames, which are then converted to RGB."""
+        return bool(self.writers) or self.video is not None or self.shared.window is not None
+
     def _add(self, result: "FrameResult") -> None:
         """Track, count, write, print and show one frame."""
-        detections, image = result.detections, result.frame.image
+        detections, frame = result.detections, result.frame
         if self.tracker is not None:
             detections = self.tracker.update(detections)
         for counter in (self.tracks, self.line):
@@ -159,11 +165,11 @@ class Clip:
                 counter.update(detections)
         self.totals.add(detections)
         for writer in self.writers:
-            writer.add(detections, image)
+            writer.add(detections, frame.image)
         if not self.shared.quiet:
             say(self._line(detections, result.seconds))
         if self.video is not None or self.shared.window is not None:
-            drawn = self.overlay.draw(image, detections)
+            drawn = self.overlay.draw(frame.image, detections)
             if self.video is not None:
                 self.video.add(drawn)
             if self.shared.window is not None:

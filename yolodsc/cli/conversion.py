@@ -7,13 +7,17 @@ options, texts, paths and numbers in their usual form are converted; Typer conve
 import os
 import re
 from collections.abc import Callable
+from enum import Enum, EnumType
 from functools import partial
 from inspect import signature
+from math import isnan
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, get_args, get_origin
+from typing import Annotated, Any, NamedTuple, cast, get_args, get_origin
 
 from typer.core import TyperCommand
 from typer.models import ParameterInfo
+
+from yolodsc.errors import OptionError
 
 NUMBERS = {int: re.compile(r"[0-9]{1,15}"), float: re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")}
 """What is converted here; other forms of numbers are Typer's matter."""
@@ -48,7 +52,11 @@ def with_plain_conversion(command: Any, function: Callable[..., int]) -> Any:
     """The command that Typer made of a function, with a conversion of plain values before Typer's own."""
     kinds = {parameter.name: _kind(parameter.annotation) for parameter in signature(function).parameters.values()}
     for parameter in command.params:
-        if (kind := kinds.get(parameter.name)) is not None and not parameter.required and parameter.callback is None:
+        kind = kinds.get(parameter.name)
+        if kind is not None and (kind.type in NUMBERS or _choices(kind)):
+            named = parameter.opts[0] if parameter.param_type_name == "option" else parameter.metavar or parameter.name
+            parameter.process_value = partial(_explained, named, kind, parameter.process_value)
+        if kind is not None and not parameter.required and parameter.callback is None:
             parameter.process_value = partial(_processed, kind, parameter.process_value)
     return command
 
@@ -74,6 +82,34 @@ def _processed(kind: Kind, by_typer: Callable[[Any, Any], Any], context: Any, va
     """The value of a parameter, converted here if it is plain."""
     converted = _plain(kind, value)
     return by_typer(context, value) if converted is NotImplemented else converted
+
+
+def _explained(option: str, kind: Kind, by_typer: Callable[[Any, Any], Any], context: Any, value: Any) -> Any:
+    """The number or choice that Typer reads; an `OptionError` says what was found and what is expected."""
+    try:
+        read = by_typer(context, value)
+    except Exception as error:
+        if value is None or not hasattr(error, "format_message"):  # an option without value, or no usage error
+            raise
+        read = None
+    if value is not None and (read is None or (isinstance(read, float) and isnan(read))):  # NaN passes Typer's comparisons
+        raise OptionError(f"{option} {value}: expected {_expected(kind)}")
+    return read
+
+
+def _choices(kind: Kind) -> list[str]:
+    """The values of an enumeration; none of other types."""
+    return [str(member.value) for member in cast(type[Enum], kind.type)] if isinstance(kind.type, EnumType) else []
+
+
+def _expected(kind: Kind) -> str:
+    """Which numbers or choices an option takes."""
+    if choices := _choices(kind):
+        return f"one of {', '.join(choices)}"
+    noun, (low, high) = "a whole number" if kind.type is int else "a number", (kind.info.min, kind.info.max)
+    if low is not None and high is not None:
+        return f"{noun} from {low:g} to {high:g}"
+    return noun if low is None and high is None else f"{noun} of at least {low:g}" if high is None else f"{noun} up to {high:g}"
 
 
 def _plain(kind: Kind, value: Any) -> Any:

@@ -7,10 +7,12 @@ import typer
 
 from yolodsc.cli import options
 from yolodsc.cli.cluster import ClusterOptions
+from yolodsc.cli.comparison import compare_files, compared, ensure_unused
 from yolodsc.cli.ground_truth import GroundTruthOptions
 from yolodsc.cli.inference import DatasetDetections, DetectionRun, JournalOptions, dataset_detections
+from yolodsc.cli.notes import print_notes
 from yolodsc.cli.outputs import is_standard_output, write_text
-from yolodsc.cli.tables.evaluation import comparison_lines, csv_text, evaluation_lines
+from yolodsc.cli.tables.evaluation import csv_text, evaluation_lines
 from yolodsc.cli.terminal import note, say
 from yolodsc.detection import class_numbers
 from yolodsc.errors import DatasetError, OptionError
@@ -34,8 +36,6 @@ from yolodsc.values import Value
 
 MAP_THRESH = 0.005
 """Smallest score of detections in Darknet's ``detector map``."""
-MAX_NOTES = 20
-"""Number of notes that are printed; ``--json`` has all."""
 
 
 class ReportOptions(Value, kw_only=True):
@@ -173,7 +173,9 @@ def evaluate(
 ) -> int:
     """Score a network, or detections from files, by the evaluation rules in common use."""
     if compare is not None:
-        return _compare(*compare, rule=scoring.rule, report=output.report)
+        groups = (scoring, output, ground_truth, network, detection, loading, running, journal, cluster)
+        ensure_unused(groups, *(["--thresh"] if thresh != MAP_THRESH else []))
+        return compare_files(*compare, rule=scoring.rule, report=output.report, quiet=quiet)
     run = DetectionRun(
         detections=scoring.detections,
         network=network,
@@ -210,34 +212,8 @@ def _report(evaluation: Evaluation, output: ReportOptions, *, quiet: bool) -> No
     output.write(evaluation, quiet=quiet)
 
 
-def compared(first: EvaluationFile, second: EvaluationFile, *, a: str, b: str) -> dict[str, Any]:
-    """What a page shows of two runs."""
-    from yolodsc.evaluation import compare, comparison_content
-
-    return comparison_content(compare(first, second), rule=first.matches.rule, images=len(first.images), a=a, b=b)
-
-
-def _compare(a: Path, b: Path, *, rule: str | None, report: Path | None) -> int:
-    from yolodsc.evaluation import compare, comparison_page, read_evaluation, write_page
-
-    first, second = (read_evaluation(load_json(path), file=path) for path in (a, b))
-    if rule is not None and rule != first.matches.rule:
-        raise OptionError(
-            f"--rule {rule}: {a} holds the matches of {first.matches.rule}; expected files written with --rule {rule}"
-        )
-    differences = compare(first, second)
-    say(*comparison_lines(differences, rule=first.matches.rule, images=len(first.images)))
-    if report is not None:
-        names = {"a": a.stem, "b": b.stem} if a.stem != b.stem else {"a": str(a), "b": str(b)}
-        note(f"wrote {write_page(report, comparison_page(compared(first, second, **names)))}")
-    return 0
-
-
 def _print(evaluation: Evaluation, *, confusion: bool, quiet: bool) -> None:
     """Print notes on standard error and the table on standard output."""
-    more = len(evaluation.notes) - MAX_NOTES
-    last = [f"… and {more} more (all of them in --json)"] if more > 0 else []
-    for remark in [*evaluation.notes[:MAX_NOTES], *last]:
-        note(remark)
+    print_notes(evaluation.notes, rest="all of them in --json")
     if not quiet:
         say(*evaluation_lines(evaluation, confusion=confusion))

@@ -30,6 +30,13 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
             "a quarter of the multiplications",
         ),
     ),
+    "optimize": (
+        ("yolodsc optimize --model mine/ --images photos/ --keep .99 --out fast/", "the fastest network that detects the same"),
+        (
+            "yolodsc optimize --model mine/ --images photos/ --data obj.data --budget-ms 2 --out fast/",
+            "the best within 2 ms, by mAP",
+        ),
+    ),
     "separate": (("yolodsc separate --model mine/ --layer 4 --images photos/", "the error of one layer by method and rank"),),
     "finetune": (
         (

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +21,7 @@ from yolodsc.errors import OptionError
 from yolodsc.evaluation import InputReport, read_voc
 from yolodsc.files import exists
 from yolodsc.network import Network
+from yolodsc.precision import write_quantization
 from yolodsc.training import (
     CHECKPOINT_FILE,
     FinetuneSettings,
@@ -29,9 +31,13 @@ from yolodsc.training import (
     Validation,
     initialize_weights,
     read_labels,
+    starting_quantization,
     training_images,
 )
 from yolodsc.values import Value
+
+Reader = partial[Network]
+"""Reads the network of some files, with the options of the command."""
 
 NetworkWords = list[str]
 """One word that names a network, or a .cfg and a .weights file."""
@@ -51,13 +57,23 @@ class StartOptions(Value, kw_only=True):
     labels: Annotated[bool, typer.Option("--labels", help="Learn from Darknet label files too.")] = False
     resume: Annotated[bool, typer.Option("--resume", help="Continue the interrupted training in --out.")] = False
     scratch: Annotated[bool, typer.Option("--scratch", help="Start from random weights; the student's are not read.")] = False
+    precision: Annotated[
+        str,
+        typer.Option(
+            metavar="P",
+            help="Precision that the student is trained for: f32, or int8 with scales that are learned "
+            "(from its own float32 outputs without --teacher and --labels).",
+        ),
+    ] = "f32"
 
     def ensure_consistent(self) -> None:
         """Raise an `OptionError` if a network has more than two words, or if there is nothing to learn from."""
         for option, words in (("--student", self.student), ("--teacher", self.teacher or [])):
             if len(words) > 2:
                 raise OptionError(f"{option} {' '.join(words)}: expected one network, as NETWORK or CFG WEIGHTS")
-        if not self.teacher and not self.labels:
+        if self.precision == "int8" and self.scratch:
+            raise OptionError("--precision int8 --scratch: expected a trained network")
+        if self.teachers is None and not self.labels:
             raise OptionError("nothing to learn from; expected --teacher NETWORK, --labels, or both")
 
     @property
@@ -67,9 +83,19 @@ class StartOptions(Value, kw_only=True):
         return _files([*self.student, *self.student] if alone else self.student, parameter="student")
 
     @property
+    def teachers(self) -> NetworkWords | None:
+        """Words that name the teacher: in int8 the student itself, unless there is another source to learn from."""
+        return self.student if self.precision == "int8" and not self.teacher and not self.labels else self.teacher
+
+    @property
     def teacher_files(self) -> ModelFiles | None:
         """Files of the teacher."""
-        return _files(self.teacher, parameter="teacher") if self.teacher else None
+        return _files(self.teachers, parameter="teacher") if self.teachers else None
+
+    @property
+    def endings(self) -> tuple[str, ...]:
+        """Endings of the files that are written besides the network."""
+        return ("quant.npz",) if self.precision == "int8" else ()
 
 
 def finetune(
@@ -85,20 +111,24 @@ def finetune(
     names: options.NamesFile = None,
     val: Annotated[str | None, typer.Option(metavar="VOC:SET", help="Image set to score after every epoch.")] = None,
     profile: options.ProfileName = "alexeyab",
+    allow_nonfinite: options.AllowNonfinite = False,
     threads: options.WorkThreads = None,
     quiet: options.Quiet = False,
 ) -> int:
     """Train a network further, from a teacher, from labels, or both."""
     start.ensure_consistent()
-    settings = training_settings(training, loss, changes, size=size, labels=start.labels)
     threads, _ = options.cores(threads, quiet=quiet)
     student, teacher = start.student_files, start.teacher_files
     stem = name or f"{student.cfg.stem}-finetuned"
-    _ensure_startable(start.out, stem, resume=start.resume)
-    learner = _learner(student, profile, scratch=start.scratch, seed=settings.seed)
+    _ensure_startable(start, stem)
+    read = partial(read_network, profile=profile, allow_nonfinite=allow_nonfinite)
+    learner = _learner(student, read, scratch=start.scratch, seed=training.seed)
+    settings = training_settings(
+        training, loss, changes, student=learner, size=size, labels=start.labels, precision=start.precision
+    )
     known = names or student.names or (teacher.names if teacher else None)
     validation = _validation(val, class_list(known, learner), threads=threads)
-    trainer = _trainer(start, learner, settings, profile=profile, threads=threads, quiet=quiet)
+    trainer = _trainer(start, learner, settings, read=read, threads=threads, quiet=quiet)
     try:
         kept = f"step {{}} of {trainer.steps} is saved in {start.out}/; the same command with --resume continues"
         with (
@@ -110,30 +140,40 @@ def finetune(
     finally:
         trainer.close()
     save_network(result.network, start.out, stem, known)
+    if result.quantization:
+        write_quantization(start.out / f"{stem}.quant.npz", result.network, result.quantization)
     if not quiet:
         say(_epoch_line(result.history.epochs[-1]))
-        note(f"wrote {start.out / stem}.cfg and .weights{' and .names' if known else ''}, checkpoint and history to {start.out}/")
+        files = ", ".join([".weights", *([".names"] if known else []), *(f".{ending}" for ending in start.endings)])
+        note(f"wrote {start.out / stem}.cfg, {files}, checkpoint and history to {start.out}/")
     return 0
 
 
 def _trainer(
-    start: StartOptions, learner: Network, settings: FinetuneSettings, *, profile: str, threads: int, quiet: bool
+    start: StartOptions, learner: Network, settings: FinetuneSettings, *, read: Reader, threads: int, quiet: bool
 ) -> Trainer:
     """The trainer, with images and labels read."""
     paths = training_images(start.images)
     objects, missing = read_labels(paths, classes=reported_classes(learner)) if start.labels else ([], 0)
     if missing and not quiet:
         log(f"{missing} of {len(paths)} images have no label file: taken to hold no object")
+    quantization = None
+    if settings.precision == "int8":
+        if not quiet and not start.resume:
+            log("the start in int8: the quantization beside the student, or calibration")
+        where = start.student_files.paths, paths, start.out
+        quantization = starting_quantization(learner, *where, threads=threads, seed=settings.seed, resume=start.resume)
     return Trainer(
         learner,
         settings,
         paths=paths,
         labels=objects,
-        teacher=read_network(start.teacher_files, profile=profile) if start.teacher_files else None,
+        teacher=read(start.teacher_files) if start.teacher_files else None,
         geometry=default_geometry(learner),
         folder=start.out,
         threads=threads,
         resume=start.resume,
+        quantization=quantization,
     )
 
 
@@ -145,24 +185,21 @@ def _files(words: NetworkWords, *, parameter: str) -> ModelFiles:
         raise OptionError(str(error).replace("model=", f"--{parameter} ", 1)) from None
 
 
-def _learner(files: ModelFiles, profile: str, *, scratch: bool, seed: int) -> Network:
+def _learner(files: ModelFiles, read: Reader, *, scratch: bool, seed: int) -> Network:
     from yolodsc.darknet import read_cfg
 
     if not scratch:
-        return read_network(files, profile=profile)
-    built = (
-        read_network(files, profile=profile)
-        if files.archive
-        else Network.build(read_cfg(files.cfg), profile=profile_named(profile))
-    )
+        return read(files)
+    built = read(files) if files.archive else Network.build(read_cfg(files.cfg), profile=profile_named(read.keywords["profile"]))
     return initialize_weights(built, seed=seed)
 
 
-def _ensure_startable(out: Path, stem: str, *, resume: bool) -> None:
+def _ensure_startable(start: StartOptions, stem: str) -> None:
     """Raise an `OptionError` if the run would overwrite a network or another training."""
-    ensure_writable(out, stem)
-    if not resume and exists(out / CHECKPOINT_FILE):
-        raise OptionError(f"{out / CHECKPOINT_FILE}: of another training; expected --resume or another --out")
+    ensure_writable(start.out, stem, *start.endings)
+    checkpoint = start.out / CHECKPOINT_FILE
+    if not start.resume and exists(checkpoint):
+        raise OptionError(f"{checkpoint}: of another training; expected --resume or another --out")
 
 
 def _validation(val: str | None, classes: tuple[str, ...], *, threads: int) -> Validation | None:

@@ -1,5 +1,6 @@
 """Options that name the ground truth of an evaluation."""
 
+import dataclasses
 from pathlib import Path
 from typing import Annotated, Literal, Self, cast
 
@@ -170,7 +171,7 @@ class GroundTruthOptions(Value, kw_only=True):
             dataset = self._read_described(report, network_names)
         if self.difficult_list is not None:
             dataset = mark_difficult(dataset, self.difficult_list, report)
-        return require_objects(dataset, cast(Path, self.source), report)
+        return dataclasses.replace(require_objects(dataset, cast(Path, self.source), report), exif=report.exif)
 
     def _read_described(self, report: InputReport, network_names: tuple[str, ...]) -> Dataset:
         explicit = () if self.names is None else read_names(self.names)

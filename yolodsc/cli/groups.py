@@ -15,6 +15,7 @@ GROUP_TITLES = {
     "SelectionOptions": "Detection",
     "DetectionOptions": "Detection",
     "RunningOptions": "Speed",
+    "OnnxOptions": "ONNX",
     "OutputOptions": "Output",
     "ReportOptions": "Output",
     "JournalOptions": "Output",
@@ -27,6 +28,8 @@ GROUP_TITLES = {
     "ScoringOptions": "Scoring",
     "MethodOptions": "Method",
     "PrecisionOptions": "Method",
+    "GoalOptions": "Goal",
+    "LabelOptions": "Labelled images",
     "StartOptions": "Networks and images",
     "OptimizerOptions": "Optimizer",
     "LossOptions": "Loss",
@@ -55,6 +58,19 @@ def expand_groups(command: Callable[..., int]) -> Callable[..., int]:
     expanded.__name__, expanded.__doc__ = command.__name__, command.__doc__
     expanded.__signature__ = signature(command).replace(parameters=parameters)  # type: ignore[attr-defined]
     return expanded
+
+
+def options_given(group: Any) -> list[str]:
+    """The options of a group whose values differ from the defaults."""
+    hints, defaults = get_type_hints(type(group), include_extras=True), signature(type(group)).parameters
+    changed = [field.name for field in fields(group) if getattr(group, field.name) != defaults[field.name].default]
+    return [_spelling(name, get_args(hints[name])[1]) for name in changed]
+
+
+def _spelling(name: str, info: Any) -> str:
+    """The option of a field: the one that Typer is given, which keeps the first as its default, or the one made of the name."""
+    given = [word for word in (info.default, *(info.param_decls or ())) if isinstance(word, str) and word.startswith("--")]
+    return given[0].split("/")[0] if given else f"--{name.replace('_', '-')}"
 
 
 def _fields(kind: type[Any]) -> list[Parameter]:

@@ -24,20 +24,35 @@ def command_help(command: Any, context: Any) -> str:
     console = _console()
     parameters = [parameter for parameter in command.get_params(context) if not getattr(parameter, "hidden", False)]
     arguments = [parameter for parameter in parameters if parameter.param_type_name == "argument"]
-    words = [parameter.metavar or parameter.name.upper() for parameter in arguments]
-    shown = [word if parameter.required else f"[{word}]" for word, parameter in zip(words, arguments, strict=True)]
-    _usage(console, " ".join([context.command_path, *shown, "[OPTIONS]"]))
+    words = [word_of(parameter) for parameter in arguments]
+    _usage(console, usage(context.command_path, arguments))
     console.print(Text(_paragraph(command.help)))
     _examples(console, EXAMPLES.get(command.name or "", ()))
     _section(console, "Arguments", [(Text(word), parameter.help or "") for word, parameter in zip(words, arguments, strict=True)])
+    for title, options in option_groups(parameters).items():
+        _section(console, title, [(spellings(option, context), description(option)) for option in options])
+    return _text(console)
+
+
+def usage(path: str, arguments: Iterable[Any]) -> str:
+    """The command line of a command: what may be left out is in brackets."""
+    words = [word_of(argument) if argument.required else f"[{word_of(argument)}]" for argument in arguments]
+    return " ".join([path, *words, "[OPTIONS]"])
+
+
+def word_of(argument: Any) -> str:
+    """The word that stands for an argument."""
+    return str(argument.metavar or argument.name.upper())
+
+
+def option_groups(parameters: Iterable[Any]) -> dict[str, list[Any]]:
+    """The options among the parameters of a command by the title of their group, the general ones last."""
     groups: dict[str, list[Any]] = {}
     for option in parameters:
         if option.param_type_name != "argument":
             groups.setdefault(getattr(option, "rich_help_panel", None) or GENERAL, []).append(option)
     groups[GENERAL] = groups.pop(GENERAL)
-    for title, options in groups.items():
-        _section(console, title, [(_names(option, context), _described(option)) for option in options])
-    return _text(console)
+    return groups
 
 
 def group_help(summary: str, commands: Iterable[tuple[str, str]], options: Iterable[Any], context: Any) -> str:
@@ -53,7 +68,7 @@ def group_help(summary: str, commands: Iterable[tuple[str, str]], options: Itera
     console.print(Text(summary))
     _examples(console, EXAMPLES[""])
     _section(console, "Commands", [(Text(name), text) for name, text in commands])
-    _section(console, "Options", [(_names(option, context), _described(option)) for option in options])
+    _section(console, "Options", [(spellings(option, context), description(option)) for option in options])
     console.print(Text("\n'yolodsc COMMAND -h' lists the options of a command."))
     return _text(console)
 
@@ -106,7 +121,7 @@ def _section(console: Console, title: str, rows: list[tuple[Text, str]]) -> None
     console.print(table)
 
 
-def _names(option: Any, context: Any) -> Text:
+def spellings(option: Any, context: Any) -> Text:
     """Spellings of an option and its value."""
     text = " / ".join([", ".join(option.opts), *([", ".join(option.secondary_opts)] if option.secondary_opts else [])])
     return Text(text) if option.is_flag else Text.assemble(text, " ", (_metavar(option, context), "default"))
@@ -119,7 +134,7 @@ def _metavar(option: Any, context: Any) -> str:
     return {"int": "N", "float": "X", "str": "NAME"}.get(kind.split()[0], kind)
 
 
-def _described(option: Any) -> str:
+def description(option: Any) -> str:
     """What an option does, and its default."""
     text = option.help or ""
     shown = option.show_default

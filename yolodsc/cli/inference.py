@@ -14,6 +14,7 @@ from yolodsc.cli.options import DetectionOptions, LoadingOptions, NetworkOptions
 from yolodsc.cli.outputs import ensure_outputs_differ_from_inputs
 from yolodsc.cli.progress import progress
 from yolodsc.cli.signals import advice_on_interrupt
+from yolodsc.darknet import profile_named
 from yolodsc.detection import Detector, ModelFiles, class_names
 from yolodsc.errors import DatasetError, OptionError
 from yolodsc.evaluation import (
@@ -60,6 +61,12 @@ class DetectionRun(Value, kw_only=True):
     strict: bool
     quiet: bool
 
+    @property
+    def exif(self) -> bool:
+        """Whether images are turned as their EXIF orientation says."""
+        given = self.detection.exif
+        return profile_named(self.loading.profile).exif if given is None else given
+
     def ensure_consistent(self) -> None:
         """Raise an `OptionError` for options that exclude or need each other."""
         saved = self.journal.save_detections is not None
@@ -92,7 +99,7 @@ def dataset_detections(
     """Read the dataset, and read its detections or run the network over it; all options are checked first."""
     run.ensure_consistent()
     ground_truth.ensure_present()
-    report = InputReport(strict=run.strict)
+    report = InputReport(strict=run.strict, exif=run.exif)
     files = model_files(run.network, ground_truth.classes) if run.detections is None else None
     ensure_outputs_differ_from_inputs(outputs, (*ground_truth.paths, run.detections, *(files.paths if files else ())))
     if files is None:

@@ -1,13 +1,14 @@
 """From options to files of a network, and to a detector."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from yolodsc.cli.options import ClassOptions, DetectionOptions, LoadingOptions, NetworkOptions, RunningOptions, cores
 from yolodsc.cli.progress import Compiling
 from yolodsc.darknet import profile_named, read_names
 from yolodsc.detection import DEFAULT_MODEL, ModelFiles, names_beside, quantization_of, read_network, resolve_model
 from yolodsc.errors import OptionError
+from yolodsc.files import exists, is_file, is_folder
 
 if TYPE_CHECKING:
     from yolodsc.detection import Detector
@@ -20,7 +21,7 @@ def model_files(network: NetworkOptions, classes: ClassOptions | None = None) ->
     Raises
     ------
     OptionError
-        The options name two networks, two lists of classes, or only one file of a pair.
+        The options name two networks, two lists of classes, or one file of a pair whose other file is not beside it.
     """
     names, data = (classes.names, classes.data) if classes else (None, None)
     if names is not None and data is not None:
@@ -30,10 +31,21 @@ def model_files(network: NetworkOptions, classes: ClassOptions | None = None) ->
         return ModelFiles(files.cfg, files.weights, names or (None if data else files.names))
     if network.model is not None:
         raise OptionError("--model and --cfg/--weights name two networks; expected one")
-    if network.cfg is None or network.weights is None:
-        missing = "--cfg" if network.cfg is None else "--weights"
-        raise OptionError(f"{missing} is missing; --cfg and --weights go together")
-    return ModelFiles(network.cfg, network.weights, names)
+    return ModelFiles(*_pair(network.cfg, network.weights), names)
+
+
+def _pair(cfg: Path | None, weights: Path | None) -> tuple[Path, Path]:
+    """Both files of a network; one that is not named has the stem of the other."""
+    if cfg is not None and weights is not None:
+        return cfg, weights
+    given, named = cast(Path, cfg or weights), "--cfg" if weights is None else "--weights"
+    if is_folder(given):
+        raise OptionError(f"{named} {given}: is a directory; expected a file, or --model {given}")
+    other = given.with_suffix(".weights" if weights is None else ".cfg")
+    if exists(given) and not is_file(other):
+        missing = "--weights" if weights is None else "--cfg"
+        raise OptionError(f"{missing} is missing; expected {missing} F, or {other} beside {given}")
+    return (given, other) if weights is None else (other, given)
 
 
 def load_network(files: ModelFiles, loading: LoadingOptions) -> "Network":

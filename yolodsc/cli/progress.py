@@ -94,8 +94,11 @@ class Compiling:
 
 
 @contextmanager
-def fitting_progress(quiet: bool) -> Iterator[Callable[[str, float], None]]:
-    """A progress bar of a description and a share on a terminal, nothing elsewhere."""
+def fitting_progress(quiet: bool, *, timing: bool = False) -> Iterator[Callable[[str, float], None]]:
+    """A progress bar of a description and a share on a terminal, nothing elsewhere.
+
+    With ``timing`` it is drawn only when it is called, so that it disturbs no measurement.
+    """
     if quiet or not sys.stderr.isatty():
         yield lambda what, share: None
         return
@@ -104,6 +107,6 @@ def fitting_progress(quiet: bool) -> Iterator[Callable[[str, float], None]]:
     from rich.progress import Progress as Bar
 
     columns = (BarColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Bar(*columns, console=Console(stderr=True), transient=True, auto_refresh=not timing) as bar:
         task = bar.add_task("", total=1.0)
-        yield lambda what, share: bar.update(task, description=printable(what), completed=share)
+        yield lambda what, share: bar.update(task, description=printable(what), completed=share, refresh=timing)

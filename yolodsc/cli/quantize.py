@@ -15,7 +15,7 @@ from yolodsc.cli.terminal import note, say
 from yolodsc.decompose import read_images
 from yolodsc.detection import image_paths, read_network
 from yolodsc.precision import write_quantization
-from yolodsc.quantize import QuantizeSettings, quantized_cost, write_quantization_report
+from yolodsc.quantize import QuantizeSettings, image_doubts, quantized_cost, result_doubts, write_quantization_report
 from yolodsc.quantize import quantize as quantize_network
 from yolodsc.values import Value
 
@@ -83,6 +83,8 @@ def quantize(
         calibration = read_images(original, image_paths([images]), count=count, seed=how.seed, read=read)
     with fitting_progress(quiet) as report:
         result = quantize_network(original, calibration, settings, progress=report)
+    if not quiet and (doubts := [*image_doubts(calibration), *result_doubts(result)]):
+        note(f"--images {images}: {'; '.join(doubts)}")
     save_network(result.network, out, stem, files.names)
     write_quantization(out / f"{stem}.quant.npz", result.network, result.quantization)
     cost = quantized_cost(original, result, threads=threads)

@@ -5,11 +5,13 @@ from typing import Annotated
 import typer
 
 from yolodsc.cli import options
+from yolodsc.cli.calibration import calibration_images
 from yolodsc.cli.network_files import model_files
+from yolodsc.cli.progress import fitting_progress
 from yolodsc.cli.tables.table import aligned
 from yolodsc.cli.terminal import say
-from yolodsc.decompose import MAX_RANK, read_images, separation_errors
-from yolodsc.detection import image_paths, read_network
+from yolodsc.decompose import MAX_RANK, separation_errors, separation_target
+from yolodsc.detection import read_network
 from yolodsc.errors import OptionError
 
 
@@ -24,14 +26,18 @@ def separate(
     ranks: Annotated[str, typer.Option(metavar="1,2,3", help="Ranks to try: filters for each channel.")] = "1,2,3",
     seed: Annotated[int, typer.Option(min=0, help="Seed of the sampled positions.")] = 0,
     profile: options.ProfileName = "alexeyab",
+    allow_nonfinite: options.AllowNonfinite = False,
     threads: options.WorkThreads = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print the table and errors only.")] = False,
 ) -> int:
     """Print the relative error of one layer by method and rank."""
     files = model_files(network)
-    loaded = read_network(files, profile=profile)
+    loaded = read_network(files, profile=profile, allow_nonfinite=allow_nonfinite)
+    separation_target(loaded, layer)
     numbers, (threads, _) = _ranks(ranks), options.cores(threads)
-    calibration = read_images(loaded, image_paths([images]), count=count, seed=seed)
-    rows = separation_errors(loaded, layer, calibration, ranks=numbers, seed=seed, threads=threads)
+    _, calibration = calibration_images(loaded, images, count=count, seed=seed, quiet=quiet)
+    with fitting_progress(quiet) as report:
+        rows = separation_errors(loaded, layer, calibration, ranks=numbers, seed=seed, threads=threads, progress=report)
     table = [("method", "rank", "MMAC", "calibration", "held back")]
     table += [(r.method, f"{r.rank:g}", f"{r.multiply_adds / 1e6:.2f}", f"{r.error:.4f}", f"{r.held_back:.4f}") for r in rows]
     say(*aligned(table, left=1))

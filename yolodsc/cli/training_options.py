@@ -4,14 +4,22 @@ from typing import Annotated
 
 import typer
 
+from yolodsc.network import Network
 from yolodsc.training import Augmentation, FinetuneSettings
 from yolodsc.values import Value
+
+DARKNET_JITTER = 0.2
+"""Of heads whose cfg has no ``jitter`` (``parser.c: parse_yolo``)."""
+LARGEST_JITTER = 0.45
+"""Two opposite sides of an image must not meet."""
+RATES = {"f32": 1e-4, "int8": 3e-6}
+"""Default learning rates by precision: a calibrated network is near its optimum, and higher rates move it away."""
 
 
 class OptimizerOptions(Value, kw_only=True):
     """Optimizer, schedule and averaging."""
 
-    lr: Annotated[float, typer.Option(help="Highest learning rate.")] = 1e-4
+    lr: Annotated[float | None, typer.Option(help="Highest learning rate.", show_default="1e-4; 3e-6 with --precision int8")] = None
     batch: Annotated[int, typer.Option(min=1, help="Number of images in each step.")] = 32
     epochs: Annotated[float, typer.Option(help="Number of passes over the images.")] = 10
     optimizer: Annotated[str, typer.Option(help="Optimizer: adam or sgd.")] = "adam"
@@ -39,27 +47,52 @@ class AugmentationOptions(Value, kw_only=True):
     """Random changes of the images, in Darknet's terms."""
 
     flip: Annotated[bool, typer.Option(help="Mirror half of the images.")] = True
-    jitter: Annotated[float, typer.Option(min=0, max=0.45, help="Largest shift of each side, as a share of the image.")] = 0.2
+    jitter: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=LARGEST_JITTER,
+            help="Largest shift of each side, as a share of the image.",
+            show_default="that of the student's cfg",
+        ),
+    ] = None
     hue: Annotated[float, typer.Option(min=0, max=0.5, help="Largest shift of the hue.")] = 0.1
     saturation: Annotated[float, typer.Option(min=1, help="Largest factor of the saturation.")] = 1.5
     exposure: Annotated[float, typer.Option(min=1, help="Largest factor of the brightness.")] = 1.5
     sharpen: Annotated[
         float, typer.Option(min=0, help="Largest amount of sharpening; 1.2 suits images that were reduced with smoothing.")
     ] = 0
+    mosaic: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, metavar="P", help="Fraction of samples that show parts of four images; 0.5 is Darknet's mosaic=1."
+        ),
+    ] = 0
+    multiscale: Annotated[
+        bool, typer.Option("--multiscale", help="Change the size of images every ten steps, by up to 1.4; Darknet's random=1.")
+    ] = False
 
-    def augmentation(self) -> Augmentation:
-        """The settings of the library."""
-        return Augmentation(self.flip, self.jitter, self.hue, self.saturation, self.exposure, self.sharpen)
+    def augmentation(self, student: Network) -> Augmentation:
+        """The settings of the library; without ``--jitter`` that of the student's cfg, with which it was trained."""
+        jitter = min(_jitter_of(student), LARGEST_JITTER) if self.jitter is None else self.jitter
+        return Augmentation(self.flip, jitter, self.hue, self.saturation, self.exposure, self.sharpen, self.mosaic)
 
 
 def training_settings(
-    training: OptimizerOptions, loss: LossOptions, changes: AugmentationOptions, *, size: int | None, labels: bool
+    training: OptimizerOptions,
+    loss: LossOptions,
+    changes: AugmentationOptions,
+    *,
+    student: Network,
+    size: int | None,
+    labels: bool,
+    precision: str,
 ) -> FinetuneSettings:
     """The settings of the library; labels have no weight if they are not read."""
     return FinetuneSettings(
         epochs=training.epochs,
         batch=training.batch,
-        rate=training.lr,
+        rate=RATES.get(precision, RATES["f32"]) if training.lr is None else training.lr,
         size=size,
         optimizer=training.optimizer,
         momentum=training.momentum,
@@ -72,6 +105,13 @@ def training_settings(
         features=loss.features,
         labels=loss.label_weight if labels else 0.0,
         statistics=training.statistics,
-        augmentation=changes.augmentation(),
+        multiscale=changes.multiscale,
+        augmentation=changes.augmentation(student),
         seed=training.seed,
+        precision=precision,
     )
+
+
+def _jitter_of(network: Network) -> float:
+    """The largest ``jitter`` of the network's heads; without a head, Darknet's default."""
+    return max((max(head.section.number("jitter", DARKNET_JITTER), 0.0) for head in network.heads), default=DARKNET_JITTER)

@@ -6,6 +6,7 @@ from typing import Self
 
 from yolodsc.convert import archives
 from yolodsc.convert.onnx.export import Heads, export_onnx
+from yolodsc.convert.onnx.quantized import Int8Form
 from yolodsc.darknet import ALEXEYAB, Profile
 from yolodsc.errors import ConversionError
 from yolodsc.files import replacing, write_bytes
@@ -37,7 +38,7 @@ def read_model(
     Parameters
     ----------
     path
-        A ``.cfg`` or ``.weights`` file, whose counterpart has the same stem; or an ``.npz`` or ``.safetensors`` from `write_files`.
+        A ``.cfg`` or ``.weights`` file, whose counterpart has the same stem; or an ``.npz`` or ``.safetensors`` from `write_model`.
     weights
         The weights file of a ``.cfg``, if its name differs.
     allow_nonfinite
@@ -63,26 +64,27 @@ def read_model(
     return ModelFile(network, text)
 
 
-def write_model(path: str | Path) -> tuple[Path, ...]:
-    """The files that `write_files` writes for a path; a `ConversionError` if the suffix is unknown."""
+def model_paths(path: str | Path) -> tuple[Path, ...]:
+    """The files that `write_model` writes for a path; a `ConversionError` if the suffix is unknown."""
     path = Path(path)
     if _ending(path, WRITABLE) in (".cfg", ".weights"):
         return path.with_suffix(".cfg"), path.with_suffix(".weights")
     return (path,)
 
 
-def write_files(
+def write_model(
     model: ModelFile,
     path: str | Path,
     *,
     heads: Heads = "activated",
     dynamic_batch: bool = False,
     quantization: Quantization | None = None,
+    int8_form: Int8Form = "fast",
 ) -> None:
     """Write a network in the format of the path's suffix, replacing existing files atomically.
 
-    For ``.cfg`` or ``.weights`` both files are written. ``heads``, ``dynamic_batch`` and ``quantization`` are parameters of
-    `export_onnx`.
+    For ``.cfg`` or ``.weights`` both files are written. ``heads``, ``dynamic_batch``, ``quantization`` and ``int8_form`` are
+    parameters of `export_onnx`.
 
     Raises
     ------
@@ -94,9 +96,9 @@ def write_files(
     path = Path(path)
     ending = _ending(path, WRITABLE)
     if ending == ".onnx":
-        export_onnx(model.network, path, heads=heads, dynamic_batch=dynamic_batch, quantization=quantization)
+        export_onnx(model.network, path, heads=heads, dynamic_batch=dynamic_batch, quantization=quantization, int8_form=int8_form)
     elif ending in (".cfg", ".weights"):
-        _write_pair(model, *write_model(path))
+        _write_pair(model, *model_paths(path))
     else:
         archive = archives.packed(model.network, model.text)
         content = archives.npz(archive) if ending == ".npz" else archives.safetensors(archive)

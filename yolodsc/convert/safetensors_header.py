@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from yolodsc.errors import ConversionError
+from yolodsc.files import regular_size
 from yolodsc.schemas import Index, checked, joined, parse_json, refuse
 
 MAX_HEADER = 100_000_000
@@ -36,6 +37,7 @@ def read_safetensors_header(path: Path) -> tuple[dict[str, TensorEntry], dict[st
         the file without gaps.
     OSError
     """
+    regular_size(path, error=ConversionError)
     with path.open("rb") as file:
         size = file.seek(0, 2)
         file.seek(0)

@@ -130,5 +130,5 @@ def profile_named(name: str | Profile) -> Profile:
     if isinstance(name, Profile):
         return name
     if name not in PROFILES:
-        raise OptionError(f"profile {name} is unknown; expected one of {', '.join(PROFILES)}")
+        raise OptionError(f"profile={name}: expected one of {', '.join(PROFILES)}", parameter="profile")
     return PROFILES[name]

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 from yolodsc.arrays import Array
 from yolodsc.decompose.calibration import samples
@@ -35,7 +36,7 @@ def decompose(
     """
     begin = time.perf_counter()
     targets = candidates(network)
-    _check(network, targets, images, settings)
+    ensure_decomposable(network, targets, images, settings)
     targets = {i: t for i, t in targets.items() if i not in settings.keep}
     with FitThreadPool(settings.threads) as pool:
         work = _decomposed(network, targets, images, settings, pool, progress or (lambda what, share: None))
@@ -43,6 +44,17 @@ def decompose(
         error = work.output_error(decomposed)
     results = tuple(work.results[i] for i in sorted(work.results))
     return Decomposition(decomposed, results, error, settings, time.perf_counter() - begin)
+
+
+def with_network(result: Decomposition, original: Network, network: Network, images: Array, *, seconds: float) -> Decomposition:
+    """Return a decomposition with weights that were changed afterwards, in ``seconds``; its output error is measured again.
+
+    ``images`` are those that the decomposition was made from.
+    """
+    held_back, threads = images[result.settings.calibration_count(len(images)) :], result.settings.threads
+    outputs = (samples.outputs_of(each, held_back, threads=threads) for each in (original, network))
+    error = samples.output_error(*outputs)
+    return replace(result, network=network, output_error=error, seconds=result.seconds + seconds)
 
 
 def _decomposed(
@@ -68,7 +80,10 @@ def _decomposed(
     return work
 
 
-def _check(network: Network, targets: Mapping[int, DecompositionTarget], images: Array, settings: DecomposeSettings) -> None:
+def ensure_decomposable(
+    network: Network, targets: Mapping[int, DecompositionTarget], images: Array, settings: DecomposeSettings
+) -> None:
+    """Raise a `DecompositionError` if there are too few images, an unknown layer, or no target."""
     if len(images) < 2:
         raise DecompositionError(f"{len(images)} images; expected at least 2, better 300")
     wrong = [i for i in settings.keep if not 0 <= i < len(network.layers)]

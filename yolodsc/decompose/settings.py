@@ -7,6 +7,7 @@ from math import inf
 from yolodsc.decompose.search.choices import METHODS, PAPER, FactorizationChoice, Method
 from yolodsc.errors import DecompositionError
 from yolodsc.network import Network
+from yolodsc.precision import PRECISIONS, Precision
 
 ProgressCallback = Callable[[str, float], None]
 """Called with a description of the current stage and the share of the work that is done."""
@@ -28,7 +29,9 @@ class DecomposeSettings:
     budget
         For ``auto``: share of the network's multiplications.
     budget_ms
-        For ``auto``, instead of ``budget``: milliseconds of the network on the engine with ``threads`` threads.
+        For ``auto``, instead of ``budget``: milliseconds of the network on the engine with ``threads`` threads, in ``precision``.
+    precision
+        Precision in which forms are timed for ``budget_ms``: ``f32``, ``bf16`` or ``int8``.
     keep
         Indices of layers that are not decomposed.
     patches
@@ -43,6 +46,7 @@ class DecomposeSettings:
     rank: float = 1.0
     budget: float = 0.25
     budget_ms: float | None = None
+    precision: Precision = "f32"
     keep: tuple[int, ...] = ()
     patches: int = 100
     refine: int = 40
@@ -59,6 +63,8 @@ class DecomposeSettings:
             raise DecompositionError(f"rank {self.rank:g}; expected more than 0, up to {MAX_RANK}")
         if self.budget_ms is not None and not 0 < self.budget_ms < inf:
             raise DecompositionError(f"budget of {self.budget_ms:g} ms; expected more than 0")
+        if self.precision not in PRECISIONS:
+            raise DecompositionError(f"precision {self.precision} is unknown; expected {', '.join(PRECISIONS)}")
 
     def calibration_count(self, images: int) -> int:
         """How many of ``images`` images are fitted on; the others are held back."""

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from yolodsc.darknet import Option, Section
-from yolodsc.decompose.factor.forms import Form, Stage
+from yolodsc.decompose.factor.forms import Form
 from yolodsc.decompose.factor.gram import Matrix
+from yolodsc.decompose.factor.stage import Stage
 from yolodsc.decompose.target import DecompositionTarget, convolutions
 from yolodsc.network import ConvolutionalLayer, Network, Weights, geometry_options, renumbered
 

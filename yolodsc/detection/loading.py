@@ -68,16 +68,16 @@ def load(
     Parameters
     ----------
     model
-        Name of a bundled network; a directory with one network; a ``.cfg`` or ``.weights`` file, whose counterpart has the same
-        stem unless ``weights`` is given; a ``.npz`` or ``.safetensors`` file of ``yolodsc convert``; or a `Network`.
+        Name of a bundled network, by default ``dsc-xl-voc``; a directory with one network; a ``.cfg`` or ``.weights`` file,
+        whose counterpart has the same stem unless ``weights`` is given; a ``.npz`` or ``.safetensors`` file; or a `Network`.
     weights
         The ``.weights`` file of a ``.cfg`` file.
     names, data
-        File of class names, or the names; or a ``.data`` file that points to them; by default the ``.names`` file beside it.
+        Class names, or their file; or a ``.data`` file that points to it. By default the ``.names`` file beside the network.
     profile
         Program to reproduce: ``alexeyab``, ``pjreddie`` or ``opencv``, or a `Profile`.
     partial, allow_nonfinite, size
-        As for `Network.load`; input size to run the network at, a side or (width, height), by default that of the cfg.
+        As for `Network.load`; and the input size to run at, a side or (width, height), by default that of the cfg.
     **options
         Options of `Detector`: ``thresh``, ``nms_thresh``, ``classes``, ``geometry``, ``bgr``, ``exif``, ``decoder``, ``tiles``,
         ``tile_overlap``, ``precision``, ``threads``, ``streams``, ``isa``, ``progress``. With ``int8`` or ``auto``, the

@@ -19,7 +19,7 @@ _INSTALLED = _PACKAGE / "shipped"
 SHIPPED = _INSTALLED if is_folder(_INSTALLED) else _PACKAGE.parent
 """The folder with ``cfg/`` and ``weights/`` of the bundled networks: in the wheel, or in the checkout."""
 
-DEFAULT_MODEL = "dsc-nano-voc"
+DEFAULT_MODEL = "dsc-xl-voc"
 """The default network; it detects the 20 classes of PASCAL VOC."""
 
 ARCHIVES = (".npz", ".safetensors")

@@ -108,10 +108,14 @@ class InputReader(Value, kw_only=True):
         ):
             yield from inputs
 
-    def fit(self, image: ImageArray, *, start: float | None = None, out: Array | None = None) -> NetworkInput:
-        """Fit an image (H, W, C), into ``out`` if given; ``start`` is the time at which its reading began."""
+    def fit(self, image: ImageArray, *, start: float | None = None, out: Array | None = None, bgr: bool = False) -> NetworkInput:
+        """Fit an image (H, W, C), into ``out`` if given; ``start`` is the time at which its reading began.
+
+        With ``bgr`` the channels of the image are in BGR order.
+        """
         start = perf_counter() if start is None else start
-        x, placement = fit(image, self.network.input_shape, profile=self.network.profile, geometry=self.geometry, out=out)
+        profile = self.network.profile
+        x, placement = fit(image, self.network.input_shape, profile=profile, geometry=self.geometry, out=out, bgr=bgr)
         return NetworkInput(image, x, placement, perf_counter() - start)
 
 

@@ -112,12 +112,21 @@ class Pipeline(Value, eq=False):
                     given = self.reader.read(path, ticket=ticket, out=maps.x)
             except ImageError as error:
                 return ImageResult(path, error=error)
-            start = perf_counter()
-            self.runner.run_into(given.x, maps.outputs)
-            middle = perf_counter()
-            detections, candidates = self._detected(given, maps, path)
-            stages = StageSeconds(given.seconds, middle - start, perf_counter() - middle)
+            detections, candidates, stages = self._run(given, maps, path)
         return ImageResult(path, detections, candidates, given.image, stages=stages)
+
+    def of_pixels(self, pixels: ImageArray, *, path: str, bgr: bool = False) -> tuple[Detections, StageSeconds]:
+        """Return the detections of an image in memory (H, W, C), with the network's number of channels, in BGR order if ``bgr``."""
+        with self.decoding.maps() as maps:
+            detections, _, stages = self._run(self.reader.fit(pixels, out=maps.x, bgr=bgr), maps, path)
+        return detections, stages
+
+    def _run(self, given: NetworkInput, maps: Maps, path: str) -> tuple[Detections, Candidates, StageSeconds]:
+        start = perf_counter()
+        self.runner.run_into(given.x, maps.outputs)
+        middle = perf_counter()
+        detections, candidates = self._detected(given, maps, path)
+        return detections, candidates, StageSeconds(given.seconds, middle - start, perf_counter() - middle)
 
     def _detected(self, given: NetworkInput, maps: Maps, path: str | None) -> tuple[Detections, Candidates]:
         height, width = given.image.shape[:2]

@@ -138,6 +138,13 @@ class TiledPipeline(Pipeline, eq=False):
         ):
             yield from results
 
+    def of_pixels(self, pixels: ImageArray, *, path: str, bgr: bool = False) -> tuple[Detections, StageSeconds]:
+        """Return the detections of an image in memory (H, W, C), in BGR order if ``bgr``."""
+        given = self.reader.fit(pixels[..., ::-1] if bgr else pixels)
+        with ThreadPoolExecutor(self.runner.streams, "tile") as workers:
+            detections, _, stages = self._detections(given, workers, path)
+        return detections, stages
+
     def _image(self, path: str, ticket: Ticket, workers: ThreadPoolExecutor) -> ImageResult:
         try:
             with ticket:

@@ -2,6 +2,8 @@ from .conversion import ImageArray as ImageArray
 from .conversion import from_array as from_array
 from .conversion import from_pillow as from_pillow
 from .conversion import from_tensor as from_tensor
+from .conversion import transposed as transposed
+from .conversion import transposes as transposes
 from .draw import annotated as annotated
 from .draw import colour_of as colour_of
 from .draw import draw_boxes as draw_boxes
@@ -19,4 +21,6 @@ from .image import read_image as read_image
 from .image import to_planar as to_planar
 from .image import write_image as write_image
 from .jpeg import read_jpeg as read_jpeg
+from .limits import image_size as image_size
 from .limits import open_image as open_image
+from .preprocess import exchanged as exchanged

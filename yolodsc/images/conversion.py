@@ -11,6 +11,9 @@ from yolodsc.images.preprocess import grey
 if TYPE_CHECKING:
     from PIL import Image
 
+EXIF_ORIENTATION = 0x0112
+"""The tag of the orientation; values from 5 to 8 exchange the sides."""
+
 ImageArray = NDArray[np.uint8]
 """(H, W, C) with C = 1 or 3, RGB."""
 
@@ -20,6 +23,12 @@ def transposed(image: "Image.Image") -> "Image.Image":
     from PIL import ImageOps
 
     return ImageOps.exif_transpose(image)
+
+
+def transposes(image: "Image.Image") -> bool:
+    """Whether the EXIF orientation of an image exchanges width and height."""
+    orientation = image.getexif().get(EXIF_ORIENTATION)
+    return isinstance(orientation, int) and 5 <= orientation <= 8
 
 
 def from_pillow(image: "Image.Image", *, channels: int = 3) -> ImageArray:

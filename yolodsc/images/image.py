@@ -164,7 +164,7 @@ def to_planar(image: ImageArray) -> Array:
 
 
 def fit(
-    image: ImageArray, shape: Shape, *, profile: Profile, geometry: Geometry, out: Array | None = None
+    image: ImageArray, shape: Shape, *, profile: Profile, geometry: Geometry, out: Array | None = None, bgr: bool = False
 ) -> tuple[Array, Placement]:
     """Return an image as the network's input of ``shape``, and its placement.
 
@@ -172,16 +172,18 @@ def fit(
     ----------
     out
         Array for the input: float32 in C order, of ``shape``; a new array by default.
+    bgr
+        The image (H, W, 3) is in BGR order. The network's input is in RGB order in either case.
     """
     canvas = np.empty(shape, np.float32) if out is None else out
     if canvas.shape != tuple(shape):
         raise ValueError(f"out: array of {canvas.shape}; expected {tuple(shape)}")
     if geometry == "stretch":
-        _resized(image, shape.width, shape.height, profile, canvas)
+        _resized(image, shape.width, shape.height, profile, canvas, bgr=bgr)
         return canvas, Placement()
     width, height = letterboxed(image.shape[1], image.shape[0], shape)
     left, top = (shape.width - width) // 2, (shape.height - height) // 2
-    _resized(image, width, height, profile, canvas, left=left, top=top)
+    _resized(image, width, height, profile, canvas, left=left, top=top, bgr=bgr)
     canvas[:, :top] = canvas[:, top + height :] = GREY
     canvas[:, top : top + height, :left] = canvas[:, top : top + height, left + width :] = GREY
     scale = (width / shape.width, height / shape.height)
@@ -212,9 +214,11 @@ def letterboxed(width: int, height: int, shape: Shape) -> tuple[int, int]:
     return max(1, width * shape.height // height), shape.height
 
 
-def _resized(image: ImageArray, width: int, height: int, profile: Profile, out: Array, *, left: int = 0, top: int = 0) -> None:
+def _resized(
+    image: ImageArray, width: int, height: int, profile: Profile, out: Array, *, left: int = 0, top: int = 0, bgr: bool
+) -> None:
     if profile.resize == "darknet":
-        return resized(image, out, width=width, height=height, left=left, top=top)
+        return resized(image, out, width=width, height=height, left=left, top=top, bgr=bgr)
     import cv2
 
     try:
@@ -223,7 +227,8 @@ def _resized(image: ImageArray, width: int, height: int, profile: Profile, out: 
         if error.code == cv2.Error.StsNoMem:
             raise MemoryError(f"no memory to resize {image.shape[1]}x{image.shape[0]} pixels") from None
         raise
-    return planar(pixels.reshape(height, width, -1).astype(np.uint8, copy=False), out, left=left, top=top)
+    small: ImageArray = pixels.reshape(height, width, -1).astype(np.uint8, copy=False)
+    return planar(small[..., ::-1] if bgr else small, out, left=left, top=top)
 
 
 WRITABLE_EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm"})

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from yolodsc.errors import ImageError
 from yolodsc.files import regular_size
+from yolodsc.images.jpeg.header import jpeg_size
 from yolodsc.images.jpeg.markers import MAX_PIXELS, scans_allowed
 
 if TYPE_CHECKING:
@@ -58,6 +59,16 @@ def open_image(source: str | Path | bytes, *, name: str | None = None) -> Iterat
             if image.format in ("JPEG", "MPO") and (scans := _scans(source)) > (allowed := scans_allowed(width * height)):
                 raise ImageError(f"{name}: a JPEG of {scans} scans; at most {allowed} are read at {width}x{height} pixels")
             yield image
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Return width and height from the header of an image file, not turned; errors are those of `open_image`."""
+    regular_size(path, max_bytes=MAX_BYTES, error=ImageError)
+    size = jpeg_size(path)
+    if size is not None:
+        return size
+    with open_image(path) as image:
+        return image.size
 
 
 def image_name(source: str | Path | bytes, name: str | None) -> str:

@@ -98,7 +98,7 @@ def _avx512_products(cpu: str, features: dict[str, bool]) -> tuple[tuple[str, ..
     float32), so bf16 pays there on AMX only.
     """
     tiles = bool(features.get("amx-tile"))
-    bf16 = ["amx"] if tiles and features.get("amx-bf16") else []
+    bf16 = ["amx"] if tiles and features.get("amx-bf16") and features.get("avx512bf16") else []
     if features.get("avx512bf16") and (bf16 or cpu.startswith(AMD)):
         bf16.append("vdpbf16ps")
     int8 = ["amx"] if tiles and features.get("amx-int8") else []

@@ -8,6 +8,7 @@ whole package, so a changed helper never meets old code. A call releases the GIL
 import ctypes
 import os
 import sys
+from array import array
 from collections.abc import Callable
 from functools import cache, partial
 from importlib import import_module
@@ -24,6 +25,18 @@ from yolodsc.jit.machine import host_target
 from yolodsc.jit.machine_code import MachineCode, cached_code, code_key, compiled_code, load, symbol_of
 
 _LOCK = ForkLock(rank=1)
+
+_NUMBA_TYPES = {
+    "b1": "boolean",
+    "u1": "uint8",
+    "i2": "int16",
+    "i4": "int32",
+    "i8": "int64",
+    "u8": "uint64",
+    "f4": "float32",
+    "f8": "float64",
+}
+"""Numba's names of the types of array elements."""
 
 _MAX_WORDS = 128
 """Maximum number of parts of the arguments. All are always passed: a function does not see those beyond its own."""
@@ -114,8 +127,9 @@ class Kernel:
     def _compiled(self, key: str) -> MachineCode:
         from numba import njit, types
 
-        names = {"u1": "uint8", "i2": "int16", "i4": "int32", "i8": "int64", "f4": "float32"}
-        kinds = [types.Array(getattr(types, names[kind]), axes, "C") if axes else types.int64 for kind, axes in self.parameters]
+        kinds = [
+            types.Array(getattr(types, _NUMBA_TYPES[kind]), axes, "C") if axes else types.int64 for kind, axes in self.parameters
+        ]
         options: dict[str, Any] = {"error_model": "numpy", "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
         with compiling():
             compiled: Any = njit(types.int64(*kinds), **options)(self._function())
@@ -163,8 +177,10 @@ class _MachineFunction:
                 numbers += 0, 0, value.size, value.itemsize, value.ctypes.data, *value.shape, *value.strides
             else:
                 numbers.append(value)
-        words = (ctypes.c_int64 * _MAX_WORDS)(*numbers)
-        at = ctypes.addressof(words)
+        if len(numbers) > _MAX_WORDS:
+            raise ValueError(f"arguments of {len(numbers)} parts; expected at most {_MAX_WORDS}")
+        words = array("q", numbers + [0] * (_MAX_WORDS - len(numbers)))  # ctypes takes four times as long to convert the numbers
+        at, _ = words.buffer_info()
 
         def run(kept: tuple[Any, ...] = (words, arguments)) -> int:
             del kept  # the default argument keeps the memory alive

@@ -13,6 +13,7 @@ from .minmax import nearest_weights as nearest_weights
 from .minmax import quantization_of_ranges as quantization_of_ranges
 from .minmax import scale_of_range as scale_of_range
 from .minmax import weight_scales as weight_scales
+from .oracle import DEPTHWISE_LIMIT as DEPTHWISE_LIMIT
 from .oracle import bf16_convolution as bf16_convolution
 from .oracle import int8_convolution as int8_convolution
 from .oracle import integer_bias as integer_bias

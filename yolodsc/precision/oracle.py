@@ -21,7 +21,7 @@ Stored = NDArray[Any]
 """A tensor as the network stores it: (C, H, W) bytes or float32."""
 
 _EXACT_IN_FLOAT32 = 2**24
-_DEPTHWISE_LIMIT = 9
+DEPTHWISE_LIMIT = 9
 """Maximum kernel size of the depthwise kernels."""
 
 
@@ -93,7 +93,7 @@ def stored(x: Array, scale: TensorScale | None) -> Stored:
 
 def _float_layer(network: Network, index: int, inputs: Sequence[Array]) -> Array:
     layer, weights = network.layers[index], network.weights[index]
-    if isinstance(layer, ConvolutionalLayer) and layer.depthwise and layer.ordinary and layer.size <= _DEPTHWISE_LIMIT:
+    if isinstance(layer, ConvolutionalLayer) and layer.depthwise and layer.ordinary and layer.size <= DEPTHWISE_LIMIT:
         return _depthwise(layer, *folded(layer, weights), inputs[0])
     if isinstance(layer, ShortcutLayer) and _is_plain_sum(layer):
         return activated(sum(inputs[1:], start=inputs[0]), layer.activation)

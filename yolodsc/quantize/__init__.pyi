@@ -1,7 +1,11 @@
+from .driver import calibrated as calibrated
 from .driver import quantize as quantize
+from .driver import quantize_each as quantize_each
 from .report import QuantizedCost as QuantizedCost
+from .report import image_doubts as image_doubts
 from .report import quantization_markdown as quantization_markdown
 from .report import quantized_cost as quantized_cost
+from .report import result_doubts as result_doubts
 from .report import write_quantization_report as write_quantization_report
 from .settings import QuantizedLayer as QuantizedLayer
 from .settings import QuantizedNetwork as QuantizedNetwork

@@ -44,6 +44,11 @@ class Original:
             self._found = [runner(np.ascontiguousarray(image)) for image in images]
         self._expected = self._detections(network, self._found)
 
+    @property
+    def detections(self) -> int:
+        """Number of detections of the original on all images."""
+        return sum(int(np.count_nonzero(found.probabilities)) for found in self._expected)
+
     def agreement(self, network: Network, quantization: Quantization) -> list[Candidates]:
         """Detections of a quantized network on all images."""
         runner = int8_runner(network, quantization, threads=self.threads, outputs=self.outputs)

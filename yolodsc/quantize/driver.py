@@ -23,7 +23,7 @@ from yolodsc.precision import (
     sources,
 )
 from yolodsc.quantize.agreement import Original
-from yolodsc.quantize.calibration import PatchMoments, patch_moments, sample_tensors
+from yolodsc.quantize.calibration import PatchMoments, TensorSample, patch_moments, sample_tensors
 from yolodsc.quantize.channel_classes import channel_classes
 from yolodsc.quantize.equalization import equalizing_factors, scaled
 from yolodsc.quantize.layers import int8_weights, relative_error
@@ -58,57 +58,111 @@ def quantize(
     QuantizationError
         No layer can run in int8, or there are too few images.
     """
-    begin, report = time.perf_counter(), progress or (lambda what, share: None)
-    int8 = int8_candidates(network)
-    if not int8:
-        raise QuantizationError(f"{network.cfg.file}: nothing to quantize: no convolution with a sum over channels")
-    if len(images) < 2:
-        raise QuantizationError(f"{len(images)} images; expected at least 2, better 300")
-    held = max(1, round(len(images) * settings.held_back))
+    (result,) = quantize_each(network, images, [settings], progress=progress)
+    return result
+
+
+def quantize_each(
+    network: Network, images: Array, settings: Sequence[QuantizeSettings], *, progress: ProgressCallback | None = None
+) -> list[QuantizedNetwork]:
+    """Quantize a network several times on the same statistics: the settings may differ in which layers run in bf16.
+
+    Parameters and errors are those of `quantize`.
+    """
+    begin, report, first = time.perf_counter(), progress or (lambda what, share: None), settings[0]
+    int8 = _candidates(network, images)
+    held = max(1, round(len(images) * first.held_back))
     with threadpool_limits(1, user_api="blas"):
         report("running the original network", 0.0)
-        original = Original(network, images, threads=settings.threads)
-        result = _quantized(network, int8, images[: len(images) - held], original, settings, report)
-        found = original.agreement(result.network, result.quantization)
-        last = slice(len(images) - held, None)
-        error = original.error(result.network, result.quantization, range(len(images))[last])
+        original = Original(network, images, threads=first.threads)
+        chosen = _quantized(network, int8, images[: len(images) - held], original, settings, report)
+        results = [_measured(result, original, network, images, held, begin) for result in chosen]
     report("done", 1.0)
+    return results
+
+
+def _measured(
+    result: QuantizedNetwork, original: Original, network: Network, images: Array, held: int, begin: float
+) -> QuantizedNetwork:
+    """The result with its errors and agreement."""
+    found = original.agreement(result.network, result.quantization)
+    last = slice(len(images) - held, None)
+    error = original.error(result.network, result.quantization, range(len(images))[last])
     agreement = (original.f1(found), original.f1(found, last)) if network.heads else None
-    provenance = _provenance(len(images), settings, result.equalized, agreement)
+    provenance = _provenance(len(images), result.settings, result.equalized, agreement)
     return replace(
         result,
         quantization=replace(result.quantization, provenance=provenance),
         output_error=error,
         agreement=agreement,
+        detections=original.detections,
         seconds=time.perf_counter() - begin,
     )
 
 
+def calibrated(network: Network, images: Array, *, threads: int = 1, seed: int = 0) -> Quantization:
+    """All candidates in int8, with scales and rounding that are fitted to images (N, C, H, W).
+
+    The network is not equalized, and no layer runs in bf16: a start for training in int8.
+    """
+    int8 = _candidates(network, images)
+    with threadpool_limits(1, user_api="blas"):
+        scales = tensor_scales(network, int8, _samples(network, int8, images, threads=threads, seed=seed))
+        moments = patch_moments(network, images, int8, scales, threads=threads, seed=seed)
+        found = _rounded(network, int8, moments, scales, threads)
+    check_quantization(network, found)
+    return found
+
+
+def _candidates(network: Network, images: Array) -> list[int]:
+    """Layers that can run in int8; a `QuantizationError` without any, or with fewer than 2 images."""
+    int8 = int8_candidates(network)
+    if not int8:
+        raise QuantizationError(f"{network.cfg.file}: nothing to quantize: no convolution with a sum over channels")
+    if len(images) < 2:
+        raise QuantizationError(f"{len(images)} images; expected at least 2, better 300")
+    return int8
+
+
+def _samples(network: Network, int8: Sequence[int], images: Array, *, threads: int, seed: int) -> dict[int, TensorSample]:
+    """Samples of all tensors that int8 layers read in bytes, on a part of the images."""
+    tensors = sorted({index for group in byte_tensors(network, int8) for index in group})
+    part = images[_evenly(len(images), SAMPLE_IMAGES)]
+    return sample_tensors(network, part, tensors, threads=threads, seed=seed)
+
+
 def _quantized(
-    network: Network, int8: Sequence[int], images: Array, original: Original, settings: QuantizeSettings, report: ProgressCallback
-) -> QuantizedNetwork:
-    """The quantized network; errors and agreement are still to be measured."""
-    equalized, scales = _scales(network, int8, images, original, settings, report)
+    network: Network,
+    int8: Sequence[int],
+    images: Array,
+    original: Original,
+    settings: Sequence[QuantizeSettings],
+    report: ProgressCallback,
+) -> list[QuantizedNetwork]:
+    """The quantized networks; errors and agreement are still to be measured."""
+    first = settings[0]
+    equalized, scales = _scales(network, int8, images, original, first, report)
     report("rounding weights", 0.3)
-    moments = patch_moments(equalized, images, int8, scales, threads=settings.threads, seed=settings.seed)
-    everything = _rounded(equalized, int8, moments, scales, settings.threads)
+    moments = patch_moments(equalized, images, int8, scales, threads=first.threads, seed=first.seed)
+    everything = _rounded(equalized, int8, moments, scales, first.threads)
     chosen_images = _evenly(len(images), SENSITIVITY_IMAGES)
     errors = tensor_errors(equalized, everything, original, chosen_images, lambda s: report("errors of tensors", 0.5 + 0.3 * s))
     report("choosing precisions", 0.8)
-    chosen = mixed_precision(equalized, everything, errors, original, settings)
-    check_quantization(equalized, chosen)
-    layers = tuple(_result(equalized, i, moments[i], everything, chosen, errors) for i in int8)
-    return QuantizedNetwork(equalized, chosen, layers, 0.0, None, equalized is not network, settings, 0.0)
+    found = []
+    for each in settings:
+        chosen = mixed_precision(equalized, everything, errors, original, each)
+        check_quantization(equalized, chosen)
+        layers = tuple(_result(equalized, i, moments[i], everything, chosen, errors) for i in int8)
+        found.append(QuantizedNetwork(equalized, chosen, layers, 0.0, None, equalized is not network, each, 0.0))
+    return found
 
 
 def _scales(
     network: Network, int8: Sequence[int], images: Array, original: Original, settings: QuantizeSettings, report: ProgressCallback
 ) -> tuple[Network, dict[int, TensorScale]]:
     """The network, equalized if that lowers the error of its tensors, and their scales."""
-    tensors = sorted({index for group in byte_tensors(network, int8) for index in group})
-    part = images[_evenly(len(images), SAMPLE_IMAGES)]
     report("sampling tensors", 0.1)
-    samples = sample_tensors(network, part, tensors, threads=settings.threads, seed=settings.seed)
+    samples = _samples(network, int8, images, threads=settings.threads, seed=settings.seed)
     scales = tensor_scales(network, int8, samples)
     if not settings.equalize:
         return network, scales

@@ -1,17 +1,25 @@
-"""Reports on a quantization in Markdown, JSON and as a chart."""
+"""Reports on a quantization in Markdown, JSON and as a chart, and what is odd about its images."""
 
+import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from yolodsc import engine
+from yolodsc.arrays import Array
 from yolodsc.errors import MissingExtraError, QuantizationError
 from yolodsc.files import replacing
 from yolodsc.network import Network
 from yolodsc.quantize.settings import QuantizedNetwork
 from yolodsc.quantize.time_model import milliseconds
 from yolodsc.schemas import dump_json, replace_nonfinite
+
+FEW_IMAGES = 32
+"""Fewer images determine neither ranges nor rounding well."""
+
+FLAT = 0.02
+"""Standard deviation of an image of nearly one colour; pixels are 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +92,23 @@ def write_quantization_report(folder: Path, result: QuantizedNetwork, cost: Quan
         with replacing(folder / name, error=QuantizationError) as file:
             file.write(text.encode())
     _draw(folder / "report.png", result)
+
+
+def image_doubts(images: Array) -> list[str]:
+    """What is odd about calibration images (N, C, H, W), each in a few words."""
+    count = len(images)
+    copies = count - len({hashlib.sha256(np.ascontiguousarray(image).data).digest() for image in images})
+    flat = sum(float(image.std()) < FLAT for image in images)
+    found = [f"{count} images are few, 300 are better"] if count < FEW_IMAGES else []
+    found += [f"{copies} of {count} images are copies of others"] if copies else []
+    return found + ([f"{flat} of {count} images have nearly one colour"] if flat else [])
+
+
+def result_doubts(result: QuantizedNetwork) -> list[str]:
+    """What is odd about a result: agreement without detections means nothing."""
+    if result.agreement is None or result.detections:
+        return []
+    return ["the network detects nothing in these images, so the agreement means nothing"]
 
 
 def _rows(cost: QuantizedCost) -> list[str]:

@@ -77,6 +77,8 @@ class QuantizedNetwork:
         ||O - O'|| / ||O - mean|| over the inputs of the heads, on the held-back images.
     agreement
         F1 of the detections against those of the original on all images and on the held-back ones; None without heads.
+    detections
+        Number of detections of the original on all images.
     """
 
     network: Network
@@ -87,3 +89,4 @@ class QuantizedNetwork:
     equalized: bool
     settings: QuantizeSettings
     seconds: float
+    detections: int = 0

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from yolodsc.errors import YolodscError
+from yolodsc.files import regular_size
 from yolodsc.values import Value
 
 MAX_TEXT = 2**26
@@ -79,6 +80,7 @@ def open_npz(path: Path, *, error: type[YolodscError]) -> Iterator[Npz]:
 
     What NumPy and `zipfile` raise within the block becomes ``error`` too, with the file's name.
     """
+    regular_size(path, error=error)
     try:
         with path.open("rb") as raw, zipfile.ZipFile(raw) as archive:
             yield Npz(path, _entries(archive), archive)

@@ -8,3 +8,7 @@ from .finetune.trainer import TrainingProgress as TrainingProgress
 from .finetune.validation import Validation as Validation
 from .model.initial import initialize_weights as initialize_weights
 from .optimization.checkpoint import CHECKPOINT_FILE as CHECKPOINT_FILE
+from .quantization.start import START_FILE as START_FILE
+from .quantization.start import starting_quantization as starting_quantization
+from .refinement import ensure_refinable as ensure_refinable
+from .refinement import refine as refine

@@ -13,9 +13,11 @@ ENGINES = {
     "opencv": ("opencv", "OpenCV"),
     "onnxruntime": ("onnxruntime", "OnnxRuntime"),
     "onnxruntime-int8": ("onnxruntime", "OnnxRuntimeInt8"),
+    "onnxruntime-qdq": ("onnxruntime", "OnnxRuntimeQdq"),
     "openvino": ("openvino", "OpenVino"),
     "openvino-f32": ("openvino", "OpenVinoF32"),
     "openvino-int8": ("openvino", "OpenVinoInt8"),
+    "openvino-qdq": ("openvino", "OpenVinoQdq"),
     "ncnn": ("ncnn", "Ncnn"),
     "ncnn-bf16": ("ncnn", "NcnnBf16"),
     "torch": ("torch", "Torch"),
@@ -27,13 +29,16 @@ OURS = {"f32": "yolodsc", "bf16": "yolodsc-bf16", "int8": "yolodsc-int8"}
 
 PEERS = tuple(name for name in ENGINES if name not in OURS.values())
 
-READ_ONNX = ("onnxruntime", "onnxruntime-int8", "openvino", "openvino-f32", "openvino-int8")
+READ_ONNX = tuple(name for name in PEERS if name.startswith(("onnxruntime", "openvino")))
 """Engines that need an ONNX file."""
 
-READ_INT8 = ("yolodsc-int8", "onnxruntime-int8", "openvino-int8")
+READ_INT8 = ("yolodsc-int8", "onnxruntime-qdq", "openvino-qdq")
 """Engines that need a quantization."""
 
-__all__ = ["ENGINES", "OURS", "PEERS", "READ_INT8", "READ_ONNX", "Engine", "engine_versions", "find_engine"]
+CALIBRATED = ("onnxruntime-int8", "openvino-int8")
+"""Engines that quantize the network themselves, on calibration images."""
+
+__all__ = ["CALIBRATED", "ENGINES", "OURS", "PEERS", "READ_INT8", "READ_ONNX", "Engine", "engine_versions", "find_engine"]
 
 
 def find_engine(name: str) -> type[Engine]:

@@ -21,7 +21,7 @@ class Ncnn(Engine):
     def __init__(self, job: Job) -> None:
         self.library: Any = import_module("ncnn")
         param, binary = job.beside(".param"), job.beside(".bin")
-        write(Network.load(job.cfg, job.weights), job.outputs, param=param, binary=binary)
+        write(Network.load(job.cfg, job.weights, allow_nonfinite=True), job.outputs, param=param, binary=binary)
         self.net = self.library.Net()
         options = self.net.opt
         options.num_threads = job.threads

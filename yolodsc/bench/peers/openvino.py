@@ -1,7 +1,8 @@
 """OpenVINO on the CPU: its latency mode for one image, its throughput mode for streams.
 
 `OpenVino` leaves the precision to OpenVINO, which computes in bfloat16 or float16 on processors that have instructions for it.
-`OpenVinoF32` computes in float32. `OpenVinoInt8` reads the network with the 8-bit weights and scales of our quantization.
+`OpenVinoF32` computes in float32. `OpenVinoInt8` runs what NNCF, its own tool, makes of the network. `OpenVinoQdq` reads it
+with the 8-bit weights and scales of our quantization.
 """
 
 from collections.abc import Mapping
@@ -59,11 +60,30 @@ class OpenVinoF32(OpenVino):
 
 
 class OpenVinoInt8(OpenVino):
-    """One request of a model of 8-bit weights; layers that are not quantized have the precision that OpenVINO selects."""
+    """One request of a model that NNCF has quantized after training, with its preset ``MIXED``.
+
+    Layers that are not quantized have the precision that OpenVINO selects.
+    """
 
     def __init__(self, job: Job, compiled: Any = None) -> None:
         super().__init__(job, compiled)
         self.precision = "int8"
+
+    @classmethod
+    def file(cls, job: Job) -> str:
+        """The quantized model; the first job of a network makes it."""
+        path = job.made("openvino-int8.xml")
+        if not path.exists():
+            library, tool = import_module("openvino"), import_module("nncf")
+            images = job.calibration_images()
+            dataset = tool.Dataset([image[None] for image in images])
+            options = {"preset": tool.QuantizationPreset.MIXED, "subset_size": len(images)}
+            library.save_model(tool.quantize(library.Core().read_model(job.onnx), dataset, **options), path, compress_to_fp16=False)
+        return str(path)
+
+
+class OpenVinoQdq(OpenVinoInt8):
+    """One request of our model with the 8-bit weights and scales of our quantization."""
 
     @classmethod
     def file(cls, job: Job) -> str:

@@ -34,7 +34,7 @@ class Torch(Engine):
     def __init__(self, job: Job) -> None:
         self.torch: Any = import_module("torch")
         self.torch.set_num_threads(job.threads)
-        network = Network.load(job.cfg, job.weights)
+        network = Network.load(job.cfg, job.weights, allow_nonfinite=True)
         layers = required_layers(network, job.outputs)
         self.operations = [
             (layer.index, layer.sources, _operation(self.torch, layer, network.weights[layer.index])) for layer in layers

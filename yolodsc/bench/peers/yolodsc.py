@@ -52,7 +52,7 @@ class YolodscInt8(Yolodsc):
 
 
 def _compiled(job: Job, precision: str) -> Runner:
-    network = Network.load(job.cfg, job.weights)
+    network = Network.load(job.cfg, job.weights, allow_nonfinite=True)
     quantization = read_quantization(job.quantization, network) if precision == "int8" else None
     options: dict[str, Any] = {"threads": job.threads, "outputs": job.outputs, "streams": job.streams}
     return engine.compile(network, **options, precision=precision, quantization=quantization)

@@ -129,10 +129,10 @@ def _percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.2f}"
 
 
-def comparison_lines(differences: dict[str, Difference], *, rule: str, images: int) -> list[str]:
-    """One line for each class and one for the mean; a star marks intervals that exclude zero."""
+def comparison_lines(differences: dict[str, Difference], *, rule: str, images: int, a: str, b: str) -> list[str]:
+    """One line for each class and one for the mean of the runs ``a`` and ``b``; a star marks intervals that exclude zero."""
     mean = differences[""]
-    verdict = f"{rule}: mean AP {_percent(mean.a)} % of A, {_percent(mean.b)} % of B, {images:,} images"
+    verdict = f"{rule}: mean AP {_percent(mean.a)} % of A ({a}), {_percent(mean.b)} % of B ({b}), {images:,} images"
     rows = [[f"AP %, {rule}", "A", "B", "B - A", "95 % low", "high", ""]]
     for name, difference in [*((n, d) for n, d in differences.items() if n), ("mean", differences[""])]:
         known = difference.low is not None and difference.high is not None

@@ -6,11 +6,11 @@ from typing import Any, Literal
 
 from yolodsc.convert.onnx.graph import INPUT, Graph
 from yolodsc.convert.onnx.layers import LAYERS
-from yolodsc.convert.onnx.quantized import quantized_convolution, rounded
+from yolodsc.convert.onnx.quantized import Int8Form, QuantizedGraph
 from yolodsc.errors import ConversionError, MissingExtraError
 from yolodsc.files import write_bytes
-from yolodsc.network import INPUT_INDEX, ConvolutionalLayer, Head, Layer, Network, Weights, reachable
-from yolodsc.precision import Quantization, check_quantization, sources
+from yolodsc.network import INPUT_INDEX, Head, Network, reachable
+from yolodsc.precision import Quantization, check_quantization
 
 OPSET = 13
 """Version of the ONNX operator set; runtimes since 2021 support it."""
@@ -29,6 +29,7 @@ def export_onnx(
     heads: Heads = "activated",
     dynamic_batch: bool = False,
     quantization: Quantization | None = None,
+    int8_form: Int8Form = "fast",
 ) -> None:
     """Write a network as an ONNX model.
 
@@ -43,8 +44,11 @@ def export_onnx(
     dynamic_batch
         Whether the model accepts any N; else N is 1.
     quantization
-        Write its int8 layers with 8-bit weights, and round the tensors that it stores in bytes (QuantizeLinear and
-        DequantizeLinear); layers in bf16 are written in float32.
+        Write its int8 layers with 8-bit weights, round the tensors that it stores in bytes (QuantizeLinear and
+        DequantizeLinear), and round inputs and weights of bf16 layers to bf16.
+    int8_form
+        ``fast``: in the form that runtimes fuse to operations on bytes; they round some sums to the neighbouring level. ``exact``:
+        a form that is slower, but gives the bytes of the engine in runtimes that compute each node as written (ONNX Runtime).
 
     Raises
     ------
@@ -56,37 +60,32 @@ def export_onnx(
         The library onnx is not installed.
     """
     chosen = _chosen(network, outputs)
-    graph = Graph()
-    needed = reachable(network.layers, chosen)
     if quantization is not None:
         check_quantization(network, quantization)
-    names = {INPUT_INDEX: _stored(graph, quantization, INPUT_INDEX, INPUT)}
+    graph = _graph(network, chosen, raw_heads=heads == "raw", quantization=quantization, int8_form=int8_form)
+    write_bytes(path, _serialised(network, graph, chosen, dynamic_batch=dynamic_batch), error=ConversionError)
+
+
+def _graph(
+    network: Network, chosen: Sequence[int], *, raw_heads: bool, quantization: Quantization | None, int8_form: Int8Form
+) -> Graph:
+    """The nodes of all layers that the chosen ones need."""
+    graph, needed = Graph(), reachable(network.layers, chosen)
+    lowered = None if quantization is None else QuantizedGraph(graph, network, quantization, int8_form)
+    names = {INPUT_INDEX: lowered.stored(INPUT_INDEX, INPUT) if lowered else INPUT}
     for layer, weights in zip(network.layers, network.weights, strict=True):
         if layer.index not in needed:
             continue
         graph.layer = f"layer_{layer.index}"
         inputs = [names[source] for source in layer.sources]
-        raw = heads == "raw" and isinstance(layer, Head)
-        output = inputs[0] if raw else _written(graph, network, quantization, layer, inputs, weights)
+        if raw_heads and isinstance(layer, Head):
+            output = inputs[0]
+        else:
+            written = lowered.layer(layer, inputs, weights) if lowered else None
+            output = written or LAYERS[layer.type](graph, layer, inputs, weights)
+            output = lowered.stored(layer.index, output) if lowered else output
         names[layer.index] = _named(graph, output, graph.layer, is_output=layer.index in chosen)
-    write_bytes(path, _serialised(network, graph, chosen, dynamic_batch=dynamic_batch), error=ConversionError)
-
-
-def _written(
-    graph: Graph, network: Network, quantization: Quantization | None, layer: Layer, inputs: Sequence[str], weights: Weights
-) -> str:
-    """A layer's nodes, with the rounding of what is stored in bytes; returns the name of the output."""
-    if quantization is not None and isinstance(layer, ConvolutionalLayer) and layer.index in quantization.weights:
-        scale = quantization.scales[sources(network, layer.index)[0]]
-        output = quantized_convolution(graph, layer, inputs[0], quantization.weights[layer.index], scale)
-    else:
-        output = LAYERS[layer.type](graph, layer, inputs, weights)
-    return _stored(graph, quantization, layer.index, output)
-
-
-def _stored(graph: Graph, quantization: Quantization | None, index: int, output: str) -> str:
-    scale = quantization.scales.get(index) if quantization is not None else None
-    return output if scale is None else rounded(graph, output, scale)
+    return graph
 
 
 def _chosen(network: Network, outputs: Sequence[int] | None) -> list[int]:

@@ -15,6 +15,9 @@ from yolodsc.arrays import Array
 INPUT = "picture"
 """Name of the model's input."""
 
+FLOAT, DOUBLE, BFLOAT16 = 1, 11, 16
+"""Element types of Cast (onnx.proto: TensorProto.DataType)."""
+
 Constant = Array | NDArray[np.integer[Any]]
 
 

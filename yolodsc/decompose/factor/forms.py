@@ -5,16 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from yolodsc.decompose.factor.dense_forms import Narrow, Squeezed, Tucker
 from yolodsc.decompose.factor.gram import Matrix
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """One convolution of a chain: weights (filters, channels / groups, K, K); ``spatial`` stages carry size, stride, padding."""
-
-    weights: Matrix
-    groups: int
-    spatial: bool
+from yolodsc.decompose.factor.stage import Stage
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -178,52 +171,7 @@ class Pdp:
         )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Narrow:
-    """Channel decomposition: a regular convolution with fewer filters ``W1`` (C K K, M), then pointwise ``W2`` (M, F)."""
-
-    name: ClassVar[str] = "narrow"
-    W1: Matrix
-    W2: Matrix
-    channels: int
-
-    @property
-    def factors(self) -> tuple[Matrix, ...]:
-        """The free parameters."""
-        return self.W1, self.W2
-
-    @property
-    def rank(self) -> int:
-        """M."""
-        return len(self.W2)
-
-    def dense(self) -> Matrix:
-        """(C K K, F)."""
-        return self.W1 @ self.W2
-
-    def gradient(self, dense: Matrix) -> tuple[Matrix, ...]:
-        """Gradient with respect to the factors, from the gradient with respect to the dense weights."""
-        return dense @ self.W2.T, self.W1.T @ dense
-
-    def multiply_adds(self, *, before: int, after: int) -> int:
-        """For ``before`` input and ``after`` output pixels."""
-        del before
-        return (self.W1.size + self.W2.size) * after
-
-    def stages(self) -> tuple[Stage, ...]:
-        """Regular, pointwise."""
-        k = round((len(self.W1) / self.channels) ** 0.5)
-        first = self.W1.T.reshape(-1, self.channels, k, k)
-        return Stage(first, 1, spatial=True), Stage(self.W2.T[:, :, None, None], 1, spatial=False)
-
-    def balanced(self) -> "Narrow":
-        """The same product with factors of equal norm."""
-        one, two = np.linalg.norm(self.W1, axis=0), np.linalg.norm(self.W2, axis=1)
-        ratio = np.sqrt((two + 1e-30) / (one + 1e-30))
-        return Narrow(self.W1 * ratio, self.W2 / ratio[:, None], self.channels)
-
-
-Form = DepthwisePointwise | PointwiseDepthwise | Pdp | Narrow
+Form = DepthwisePointwise | PointwiseDepthwise | Pdp | Narrow | Squeezed | Tucker
 
 
 def with_factors(form: Form, factors: tuple[Matrix, ...]) -> Form:
@@ -238,3 +186,7 @@ def with_factors(form: Form, factors: tuple[Matrix, ...]) -> Form:
         case Narrow():
             W1, W2 = factors
             return Narrow(W1, W2, form.channels)
+        case Squeezed():
+            return Squeezed(*factors)
+        case Tucker():
+            return Tucker(*factors)

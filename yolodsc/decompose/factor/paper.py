@@ -3,7 +3,8 @@
 import numpy as np
 
 from yolodsc.arrays import Floats
-from yolodsc.decompose.factor.forms import DepthwisePointwise, Narrow
+from yolodsc.decompose.factor.dense_forms import Narrow
+from yolodsc.decompose.factor.forms import DepthwisePointwise
 from yolodsc.decompose.factor.gram import Gram, Matrix
 from yolodsc.decompose.factor.rrr import cholesky, reduced_rank
 

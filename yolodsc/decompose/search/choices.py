@@ -6,33 +6,56 @@ from typing import Literal
 
 import numpy as np
 
-from yolodsc.decompose.factor import als, bs, paper, pdp
+from yolodsc.decompose.factor import als, bs, paper, pdp, tucker
+from yolodsc.decompose.factor.dense_forms import Squeezed, Tucker
 from yolodsc.decompose.factor.forms import Form, Pdp
 from yolodsc.decompose.factor.gram import Gram, Matrix
 from yolodsc.decompose.target import DecompositionTarget
 from yolodsc.errors import DecompositionError
 
-Method = Literal["keep", "paper-plain", "paper-compensated", "paper-multilayer", "weights", "channel", "als", "bs", "pdp"]
+Method = Literal[
+    "keep", "paper-plain", "paper-compensated", "paper-multilayer", "weights", "channel", "als", "bs", "pdp", "squeeze", "tucker"
+]
 
-METHODS: tuple[Method, ...] = ("paper-plain", "paper-compensated", "paper-multilayer", "weights", "als", "pdp", "bs", "channel")
+METHODS: tuple[Method, ...] = (
+    "paper-plain",
+    "paper-compensated",
+    "paper-multilayer",
+    "weights",
+    "als",
+    "pdp",
+    "bs",
+    "channel",
+    "squeeze",
+    "tucker",
+)
 PAPER: frozenset[Method] = frozenset({"paper-plain", "paper-compensated", "paper-multilayer", "weights"})
 
 
 @dataclass(frozen=True, slots=True)
 class FactorizationChoice:
-    """One form for one layer: the method, and its filters per channel or components, for each group of the convolution."""
+    """One form for one layer: the method, and its filters per channel or components, for each group of the convolution.
+
+    ``outer`` is the second rank of ``tucker``: the filters of its k x k convolution.
+    """
 
     method: Method
     rank: int = 1
+    outer: int = 0
 
     def __str__(self) -> str:
-        return self.method if self.method in ("keep", "bs") else f"{self.method} {self.rank}"
+        if self.method in ("keep", "bs"):
+            return self.method
+        return f"{self.method} {self.rank}" + (f"x{self.outer}" if self.outer else "")
 
 
 KEEP = FactorizationChoice("keep")
 
+LANES = 16
+"""Channels of a block in the engine: other ranks take the time of the next multiple."""
 
-def multiply_adds(target: DecompositionTarget, choice: FactorizationChoice) -> int:
+
+def multiply_adds(target: DecompositionTarget, choice: FactorizationChoice) -> int:  # noqa: PLR0911 one line a method
     """Multiply-adds of the layer in this form, for one image."""
     layer = target.layer
     taps, g = layer.size**2, layer.groups
@@ -47,16 +70,48 @@ def multiply_adds(target: DecompositionTarget, choice: FactorizationChoice) -> i
             return g * r * (c * before + (taps + f) * after)
         case "channel":
             return g * r * (c * taps + f) * after
+        case "squeeze":
+            return g * r * (c * before + taps * f * after)
+        case "tucker":
+            return g * (c * r * before + choice.outer * (r * taps + f) * after)
         case _:
             return g * c * min(r, taps, f) * (taps + f) * after
 
 
 def equal_cost(target: DecompositionTarget, method: Method, rank: float) -> FactorizationChoice:
     """The form that costs no more than ``rank`` times a depthwise and pointwise pair; als and the paper's take whole ranks."""
-    if method not in ("pdp", "channel"):
+    if method not in ("pdp", "channel", "squeeze", "tucker"):
         return FactorizationChoice(method, max(1, round(rank)))
     allowed = multiply_adds(target, FactorizationChoice("als", 1)) * rank
+    if method == "tucker":
+        shares = (tucker_of_share(target, 1 / n) for n in np.linspace(1, 32, 200))
+        return next((c for c in shares if multiply_adds(target, c) <= allowed), tucker_of_share(target, 0.0))
     return FactorizationChoice(method, max(1, int(allowed // multiply_adds(target, FactorizationChoice(method, 1)))))
+
+
+def tucker_of_share(target: DecompositionTarget, share: float, *, multiple: int = 1) -> FactorizationChoice:
+    """Tucker-2 with a share of the channels and filters, in multiples; ``channel`` or ``squeeze`` if one of them is all."""
+    g = target.layer.groups
+    c, f = target.layer.inputs[0].channels // g, target.layer.filters // g
+    inner, outer = (max(round(count * share / multiple), 1) * multiple for count in (c, f))
+    if inner >= c:
+        return FactorizationChoice("channel", min(outer, f))
+    return FactorizationChoice("squeeze", inner) if outer >= f else FactorizationChoice("tucker", inner, outer)
+
+
+def timed_options(target: DecompositionTarget) -> list[FactorizationChoice]:
+    """Candidates where a time is the budget: forms with regular convolutions too, and ranks that fill the vectors of the engine."""
+    c = target.layer.inputs[0].channels // target.layer.groups
+    f = target.layer.filters // target.layer.groups
+    found = [choice for choice in options(target) if choice.method in ("bs", "als")]
+    ranks = (equal_cost(target, "pdp", rank).rank for rank in (0.5, 1, 1.5, 2, 3, 4))
+    found += [FactorizationChoice("pdp", max(round(rank / LANES), 1) * LANES) for rank in ranks]
+    if c > 3:
+        found += [tucker_of_share(target, share, multiple=LANES) for share in (0.25, 0.375, 0.5, 0.625, 0.75)]
+        found += [FactorizationChoice("squeeze", max(round(c * s / LANES), 1) * LANES) for s in (0.5, 0.75)]
+        found += [FactorizationChoice("channel", max(round(f * s / LANES), 1) * LANES) for s in (0.5, 0.75)]
+    limit = 0.9 * target.layer.multiply_adds()
+    return [KEEP] + [choice for choice in dict.fromkeys(found) if multiply_adds(target, choice) < limit]
 
 
 def options(target: DecompositionTarget) -> list[FactorizationChoice]:
@@ -89,7 +144,7 @@ def fit(
     crosses
         Cross moments with the patches of the original network, for ``paper-multilayer``.
     start
-        Initial forms of ``pdp``, with as many components or fewer.
+        Initial forms: of ``pdp`` with as many components or fewer, of ``tucker`` and ``squeeze`` with the same ranks.
     """
     out: list[Form] = []
     for group, (W, gram) in enumerate(zip(target.matrices(), grams, strict=True)):
@@ -121,6 +176,10 @@ def _fit(  # noqa: PLR0911 one line a method
         case "pdp":
             begin = start if isinstance(start, Pdp) else None
             return pdp.fit(gram, components=rank, iterations=iterations, seed=seed, start=begin)
+        case "squeeze" | "tucker":
+            first = start.A if isinstance(start, Squeezed | Tucker) else None
+            outer = choice.outer or gram.filters
+            return tucker.fit(gram, inner=rank, outer=outer, iterations=iterations // 2, start=first)
     raise DecompositionError(f"method {choice.method} fits nothing; expected one of {', '.join(METHODS)}")
 
 

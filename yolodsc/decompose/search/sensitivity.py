@@ -1,6 +1,6 @@
 """Sensitivity of the network's output to each form of each layer, and the plan derived from it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from yolodsc.arrays import Array
@@ -27,24 +27,30 @@ class SensitivityProbe:
     chains: dict[tuple[int, FactorizationChoice], Chain] = field(default_factory=dict)
     forms: dict[tuple[int, FactorizationChoice], list[Form]] = field(default_factory=dict)
     reference: list[Array] = field(default_factory=list)
+    _losses: dict[frozenset[tuple[int, FactorizationChoice]], float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.reference = samples.outputs_of(self.network, self.images, threads=self.threads)
 
-    def add(self, target: DecompositionTarget, gram: Gram, *, seed: int) -> list[FactorizationChoice]:
-        """Fit every option of one layer on the original's moments; each ``pdp`` fit starts from the previous, smaller one."""
-        offered = choices.options(target)
+    def add(self, target: DecompositionTarget, gram: Gram, offered: Sequence[FactorizationChoice], *, seed: int) -> None:
+        """Fit every offered form of one layer on the original's moments; each ``pdp`` fit starts from the previous, smaller one."""
         grams, start = choices.split(gram, target.layer.groups), None
-        for choice in offered[1:]:
+        for choice in offered:
+            if choice == KEEP:
+                continue
             forms = choices.fit(target, grams, choice, seed=seed, iterations=25, start=start)
             start = forms if choice.method == "pdp" else start
             self.forms[target.index, choice] = forms
             self.chains[target.index, choice] = joined(forms, gram.bias(choices.dense(forms)))
-        return offered
 
     def loss(self, selected: Mapping[int, FactorizationChoice]) -> float:
         """Squared output error with all these forms at once."""
-        chains = {i: self.chains[i, choice] for i, choice in selected.items() if choice != KEEP}
+        key = frozenset((i, choice) for i, choice in selected.items() if choice != KEEP)
+        if key not in self._losses:
+            self._losses[key] = self._measured({i: self.chains[i, choice] for i, choice in key})
+        return self._losses[key]
+
+    def _measured(self, chains: Mapping[int, Chain]) -> float:
         if not chains:
             return 0.0
         outputs = samples.outputs_of(assemble(self.network, chains), self.images, threads=self.threads)

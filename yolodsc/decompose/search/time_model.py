@@ -1,45 +1,127 @@
-"""Cost in milliseconds of chains and networks, measured on the engine."""
+"""Cost in milliseconds of networks, and of every form of every convolution, measured on the engine."""
 
 import time
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from yolodsc import engine
-from yolodsc.arrays import Shape
-from yolodsc.darknet import Cfg, Option, Section
-from yolodsc.decompose.surgery import Chain, chain_arrays, chain_sections
+from yolodsc.arrays import Array
+from yolodsc.decompose.search.blank import blank_chain
+from yolodsc.decompose.search.choices import FactorizationChoice
+from yolodsc.decompose.surgery import assemble
 from yolodsc.decompose.target import DecompositionTarget
-from yolodsc.network import Network
+from yolodsc.network import INPUT_INDEX, Network
+from yolodsc.precision import Quantization, byte_tensors, int8_candidates, quantization_of_ranges
+from yolodsc.values import Value
 
 ROUNDS = 9
+OPERATION_ROUNDS = 15
+
+NOMINAL_RANGE = (0.0, 6.0)
+"""Range of all tensors where int8 is timed before there is a calibration; the time does not depend on it."""
+
+
+class FormCosts(Value, eq=False):
+    """Milliseconds of every form of each convolution, by layer index, and of everything else in the network.
+
+    Operations that follow a convolution, such as a pool that is computed together with it, count for the convolution.
+    """
+
+    layers: Mapping[int, Mapping[FactorizationChoice, float]]
+    rest: float
+
+    def total(self, selected: Mapping[int, FactorizationChoice]) -> float:
+        """Milliseconds of the network with these forms."""
+        return self.rest + sum(costs[selected[i]] for i, costs in self.layers.items())
 
 
 class Timer:
-    """Measures times with a fixed number of threads; the minimum of nine rounds excludes most interference."""
+    """Measures times with a number of threads and a precision; the minimum over rounds excludes most interference."""
 
-    def __init__(self, threads: int) -> None:
-        self.threads = threads
+    def __init__(self, threads: int, precision: str = "f32") -> None:
+        self.threads, self.precision = threads, precision
 
     def network(self, network: Network) -> float:
         """Milliseconds for one image, heads not decoded."""
         image = np.full(network.input_shape, 0.5, np.float32)
-        with engine.compile(network, threads=self.threads) as runner:
+        clock = clock_of(self.threads)
+        with self._compiled(network) as runner:
             runner(image)
-            return 1000 * min(_seconds(runner, image) for _ in range(ROUNDS))
+            return 1000 * min(_seconds(clock, lambda: runner(image)) for _ in range(ROUNDS))
 
-    def chain(self, target: DecompositionTarget, chain: Chain) -> float:
-        """Milliseconds of one convolution in this form."""
-        sections = (_net(target.layer.inputs[0]), *chain_sections(target.layer, chain))
-        alone = Network.build(Cfg(sections), profile=target.layer.profile)
-        return self.network(alone.with_weights(chain_arrays(chain)))
+    def costs(
+        self,
+        network: Network,
+        targets: Mapping[int, DecompositionTarget],
+        offered: Mapping[int, Sequence[FactorizationChoice]],
+    ) -> FormCosts:
+        """Time every offered form inside the network: one network has the first form of every layer, the next the second.
+
+        Forms are timed with the layers around them, so that conversions between number formats and layouts are included.
+        """
+        layers: dict[int, dict[FactorizationChoice, float]] = {i: {} for i in offered}
+        rest: list[float] = []
+        for number in range(max((len(choices) for choices in offered.values()), default=0)):
+            selected = {i: choices[min(number, len(choices) - 1)] for i, choices in offered.items()}
+            times = self._operations(network, targets, selected)
+            for i, choice in selected.items():
+                layers[i][choice] = min(times.get(i, 0.0), layers[i].get(choice, np.inf))
+            rest.append(times.get(INPUT_INDEX, 0.0))
+        return FormCosts(layers, min(rest, default=0.0))
+
+    def _operations(
+        self, network: Network, targets: Mapping[int, DecompositionTarget], selected: Mapping[int, FactorizationChoice]
+    ) -> dict[int, float]:
+        """Milliseconds of the operations of each target, and of all before the first as those of the input."""
+        chains = {i: blank_chain(targets[i], choice) for i, choice in selected.items()}
+        lengths = [len(chains[layer.index].stages) if layer.index in chains else 1 for layer in network.layers]
+        owners = _owners(lengths, selected)
+        assembled = assemble(network, chains)
+        image = np.full(network.input_shape, 0.5, np.float32)
+        found: dict[int, float] = {}
+        with self._compiled(assembled) as runner:
+            entries = runner.entries()
+            for entry, seconds in zip(entries, _fastest(runner, image, clock_of(self.threads)), strict=True):
+                owner = owners[max(min(entry.layers), 0)]  # packing the image counts for what reads it
+                found[owner] = found.get(owner, 0.0) + 1000 * seconds
+        return found
+
+    def _compiled(self, network: Network) -> engine.Runner:
+        quantization = nominal_quantization(network) if self.precision == "int8" else None
+        return engine.compile(network, threads=self.threads, precision=self.precision, quantization=quantization)
 
 
-def _net(shape: Shape) -> Section:
-    sides = {"width": shape.width, "height": shape.height, "channels": shape.channels}
-    return Section("net", tuple(Option(key, str(value)) for key, value in sides.items()))
+def nominal_quantization(network: Network) -> Quantization:
+    """A quantization that has the speed of a calibrated one, with all layers in int8."""
+    int8 = int8_candidates(network)
+    ranges = {index: NOMINAL_RANGE for group in byte_tensors(network, int8) for index in group}
+    return quantization_of_ranges(network, int8, ranges)
 
 
-def _seconds(runner: engine.Runner, image: np.ndarray) -> float:
-    begin = time.perf_counter()
+def _owners(lengths: Sequence[int], targets: Mapping[int, object]) -> list[int]:
+    """For each new layer, the target that its operations count for: the last one up to it."""
+    owners, current = [], INPUT_INDEX
+    for index, length in enumerate(lengths):
+        current = index if index in targets else current
+        owners += [current] * length
+    return owners
+
+
+def clock_of(threads: int) -> Callable[[], float]:
+    """The clock for runs with a number of threads: with one, that of the calling thread, which other programs do not lengthen."""
+    return time.thread_time if threads == 1 else time.perf_counter
+
+
+def _fastest(runner: engine.Runner, image: Array, clock: Callable[[], float]) -> list[float]:
+    """Seconds of each operation: minima over rounds, each of which runs all operations in order."""
     runner(image)
-    return time.perf_counter() - begin
+    runs = [entry.run for entry in runner.entries()]
+    rounds = [[_seconds(clock, run) for run in runs] for _ in range(OPERATION_ROUNDS)]
+    return [min(times) for times in zip(*rounds, strict=True)]
+
+
+def _seconds(clock: Callable[[], float], run: Callable[[], object]) -> float:
+    begin = clock()
+    run()
+    return clock() - begin

@@ -95,9 +95,9 @@ class ImageInputReader(InputReader, kw_only=True):
             if hasattr(image, "getexif"):
                 return from_pillow(self._turned(image), channels=channels)
             if hasattr(image, "detach"):
-                values = np.asarray(image.detach().cpu())
+                values = _array(image.detach().cpu())
                 return from_tensor(values[::-1] if bgr and len(values) == 3 else values, channels=channels)
-            return from_array(_rgb(np.asarray(image)) if bgr else np.asarray(image), channels=channels)
+            return from_array(_rgb(_array(image)) if bgr else _array(image), channels=channels)
         except ImageError as error:
             raise ImageError(f"{name}: {error}") from None
 
@@ -161,6 +161,17 @@ def _entries(images: Iterable[Any], *, bgr: bool) -> Iterator[str]:
         for image in batch:
             number += 1
             yield in_memory(image, bgr=bgr, name=f"image {number}")
+
+
+def _array(image: Any) -> NDArray[Any]:
+    """The array of one image; an `ImageError` for a batch, and for what is no image at all."""
+    array = np.asarray(image)
+    if array.ndim == 4:
+        raise ImageError(f"a batch of shape {array.shape}; expected one image, or a call of `many`")
+    if array.ndim == 0 or array.dtype == object:
+        kinds = "a path, URL, bytes, open file, Pillow image, array or tensor"
+        raise ImageError(f"an object of type {type(image).__name__}; expected {kinds}")
+    return array
 
 
 def _rgb(pixels: NDArray[Any]) -> NDArray[Any]:

@@ -1,6 +1,7 @@
 """Options of one call of a detector, and the postprocessor that follows them."""
 
 from collections.abc import Collection
+from numbers import Integral, Real
 from typing import TypedDict
 
 import numpy as np
@@ -27,8 +28,11 @@ class CallOptions(TypedDict, total=False):
 def checked_thresholds(*, thresh: float | None, nms: float | None, nms_name: str = "nms") -> None:
     """Raise an `OptionError` unless both thresholds, if given, lie within 0 to 1."""
     for name, value in (("thresh", thresh), (nms_name, nms)):
-        if value is not None and not 0 <= value <= 1:
-            raise OptionError(f"{name}={value:g}: expected 0 to 1", parameter=name)
+        if value is None:
+            continue
+        if not isinstance(value, Real) or not 0 <= value <= 1:
+            shown = f"{value:g}" if isinstance(value, Real) else repr(value)
+            raise OptionError(f"{name}={shown}: expected 0 to 1", parameter=name)
 
 
 def postprocessor(
@@ -44,7 +48,7 @@ def postprocessor(
     thresh, nms, classes = options.get("thresh"), options.get("nms"), options.get("classes")
     limit = options.get("max_detections")
     checked_thresholds(thresh=thresh, nms=nms)
-    if limit is not None and limit < 0:
+    if limit is not None and (not isinstance(limit, Integral) or limit < 0):
         raise OptionError(f"max_detections={limit}: expected 0 or more", parameter="max_detections")
     chosen = defaults.get("classes") if classes is None else classes
     return SelectivePostprocessor(

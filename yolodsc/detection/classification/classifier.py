@@ -32,13 +32,14 @@ class ClassifierReader(ImageInputReader, kw_only=True):
 
     crop: bool
 
-    def fit(self, image: ImageArray, *, start: float | None = None, out: Array | None = None) -> NetworkInput:
-        """Fit an image (H, W, C), into ``out`` if given and not cropped; ``start`` is the time at which its reading began."""
+    def fit(self, image: ImageArray, *, start: float | None = None, out: Array | None = None, bgr: bool = False) -> NetworkInput:
+        """Fit an image (H, W, C), into ``out`` if given and not cropped; the other parameters are those of `InputReader.fit`."""
         start = perf_counter() if start is None else start
         shape, profile = self.network.input_shape, self.network.profile
         if self.crop:
-            return NetworkInput(image, fit_centre(image, shape, profile=profile), Placement(), perf_counter() - start)
-        x, placement = fit(image, shape, profile=profile, geometry=self.geometry, out=out)
+            centre = fit_centre(image[..., ::-1] if bgr else image, shape, profile=profile)
+            return NetworkInput(image, centre, Placement(), perf_counter() - start)
+        x, placement = fit(image, shape, profile=profile, geometry=self.geometry, out=out, bgr=bgr)
         return NetworkInput(image, x, placement, perf_counter() - start)
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from threading import Event
 from time import perf_counter
 
+from yolodsc.detection.video.buffers import FrameBuffers
 from yolodsc.detection.video.frames import Report, VideoFrame
-from yolodsc.detection.video.opencv import Capture, to_rgb
+from yolodsc.detection.video.opencv import Capture, FrameReader
 from yolodsc.errors import ImageError
-from yolodsc.images import ImageArray
 
 USUAL_FPS = 25.0
 """Frames a second of sources that do not state theirs."""
@@ -70,6 +70,7 @@ class CaptureSource:
         if capture is None:
             raise ImageError(f"{name}: cannot be opened; expected a video, a camera or a stream that OpenCV reads")
         self._capture: Capture = capture
+        self._reader, self._rgb = FrameReader(), FrameBuffers()
         fps, frames = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self._fps = fps if 0.1 <= fps <= 1000 else USUAL_FPS
         self.fps = self._fps / vid_stride
@@ -103,8 +104,8 @@ class CaptureSource:
         broken = 0
         while broken < _BROKEN and not self._stopped.is_set():
             skipped = self._number % self._stride != 0
-            image = None if skipped else self._image()
-            if not (self._capture.grab() if skipped else image is not None):
+            decoded = None if skipped else self._reader.read(self._capture)
+            if not (self._capture.grab() if skipped else decoded is not None):
                 broken += 1
                 continue
             if broken:
@@ -112,18 +113,10 @@ class CaptureSource:
                 self._unreadable += broken
             broken = self._attempt = 0
             self._number += 1
-            if image is not None:
-                yield VideoFrame(image, self._number, self._time())
-
-    def _image(self) -> ImageArray | None:
-        """The next frame as RGB; None if it cannot be read."""
-        import cv2
-
-        try:
-            read, frame = self._capture.read()
-            return to_rgb(frame) if read else None
-        except cv2.error:
-            return None
+            if decoded is not None:
+                pixels, bgr = decoded
+                yield VideoFrame(pixels, self._number, self._time(), rgb=self._rgb if bgr else None)
+                del pixels, decoded  # the buffer is free for the next frame as soon as nobody else has it
 
     def _time(self) -> float:
         """Milliseconds since the start, which always increase: by the clock for live sources, else as the video says."""

@@ -1,32 +1,52 @@
 """`VideoFrame` and the interface of everything that has frames."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Protocol
 
+from yolodsc.detection.video.buffers import FrameBuffers
 from yolodsc.images import ImageArray
 
 Report = Callable[[str], None]
 """Receives one line about a broken frame or a dropped stream."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class VideoFrame:
     """A frame of a video.
 
-    Attributes
+    Parameters
     ----------
-    image : (H, W, 3) uint8
-        RGB.
+    pixels : (H, W, 3) uint8
+        The frame as it was decoded.
     number
         Number in the video, from 1; frames that are skipped count. None for an image that was read from a URL.
     time_ms
         Time since the start of the video, or since a camera or stream was opened.
+    rgb
+        Buffers for the frame in RGB, if ``pixels`` are in BGR order.
     """
 
-    image: ImageArray
-    number: int | None = None
-    time_ms: float | None = None
+    __slots__ = ("_pixels", "_rgb", "number", "time_ms")
+
+    def __init__(
+        self, pixels: ImageArray, number: int | None = None, time_ms: float | None = None, *, rgb: FrameBuffers | None = None
+    ) -> None:
+        self._pixels, self.number, self.time_ms, self._rgb = pixels, number, time_ms, rgb
+
+    @property
+    def decoded(self) -> tuple[ImageArray, bool]:
+        """The pixels (H, W, 3), and whether they are in BGR order: until `image` is used."""
+        return self._pixels, self._rgb is not None
+
+    @property
+    def image(self) -> ImageArray:
+        """The frame (H, W, 3) in RGB."""
+        self.convert()
+        return self._pixels
+
+    def convert(self) -> None:
+        """Convert the frame to RGB unless that is done; one thread at a time may do so."""
+        if self._rgb is not None:
+            self._pixels, self._rgb = self._rgb.converted(self._pixels), None
 
 
 class FrameSource(Protocol):

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from yolodsc.detection.video.buffers import FrameBuffers
 from yolodsc.detection.video.kinds import is_url
 from yolodsc.engine import capped_at_cores
 from yolodsc.images import ImageArray
@@ -97,6 +98,32 @@ def to_rgb(frame: NDArray[Any]) -> ImageArray | None:
     channels = 1 if frame.ndim == 2 else frame.shape[2]
     codes = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}
     return np.asarray(cv2.cvtColor(frame, codes[channels]), np.uint8) if channels in codes else None
+
+
+class FrameReader:
+    """Reads the frames of a capture into buffers that are used again."""
+
+    def __init__(self) -> None:
+        self._buffers = FrameBuffers()
+        self._shape: tuple[int, ...] | None = None
+
+    def read(self, capture: Capture) -> tuple[ImageArray, bool] | None:
+        """The next frame (H, W, 3), and whether it is in BGR order instead of RGB; None if there is none, or one without bytes.
+
+        Frames of other objects than OpenCV's captures are copied, because these may use their memory again.
+        """
+        import cv2
+
+        own: Any = capture if type(capture) is cv2.VideoCapture else None
+        try:
+            read, frame = capture.read() if own is None or self._shape is None else own.read(self._buffers.take(self._shape))
+            if own is not None and read and frame.dtype == np.uint8 and frame.ndim == 3 and frame.shape[2] == 3:
+                self._shape = frame.shape
+                return frame, True
+            image = to_rgb(frame) if read else None
+        except cv2.error:
+            return None
+        return None if image is None else (image, False)
 
 
 class _Silence:

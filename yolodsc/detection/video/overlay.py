@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from yolodsc.detection.detections import Detections
 from yolodsc.detection.tracking.counts import LineCounter, Point
 from yolodsc.detection.tracking.trails import Trails
-from yolodsc.images import ImageArray, colour_of, draw_boxes, line_width
+from yolodsc.images import ImageArray, colour_of, draw_boxes, exchanged, line_width
 
 _LINE = (255, 255, 255)
 _OUTLINE = (0, 0, 0)
@@ -34,7 +34,11 @@ class Overlay:
         """Return a copy of a frame (H, W, 3) RGB with the detections on it, in BGR as OpenCV's outputs take it."""
         import cv2
 
-        frame = np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR if image.shape[2] == 1 else cv2.COLOR_RGB2BGR), np.uint8)
+        if image.shape[2] == 1:
+            frame = np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), np.uint8)
+        else:
+            frame = np.empty(image.shape, np.uint8)
+            exchanged(image, frame)
         width = line_width(frame)
         if self._trails is not None:
             for track, trail in self._trails.update(detections).items():

@@ -4,6 +4,7 @@ A byte stands for ``(byte - zero) * scale``. Loading takes two roundings at most
 integer (to even between two): no step is contracted, so NumPy repeats them bit for bit. bf16 is the upper half of a float32.
 """
 
+import math
 import struct
 from collections.abc import Callable, Mapping
 from typing import Literal
@@ -40,6 +41,11 @@ class Element(Value):
         return BYTES[self.dtype]
 
     @property
+    def limit(self) -> float:
+        """Largest magnitude of a number."""
+        return 255.0 * self.scale if self.dtype == "u8" else math.inf
+
+    @property
     def fill(self) -> int:
         """The 32 bits that stand for zeros."""
         return self.zero_point * 0x01010101
@@ -49,6 +55,10 @@ class Element(Value):
         if self.dtype != "u8" or self.zero_point != 0:
             return False
         return activation == "relu" or (activation == "relu6" and _single(6.0 * _single(1.0 / self.scale)) >= 255)
+
+    def bounds(self, limit: float) -> bool:
+        """Whether activations of numbers of magnitude ``limit`` at most, doubled at most, are less than 2^30 steps of bytes."""
+        return self.dtype == "u8" and 2 * max(limit, 1.0) / self.scale < 2**30
 
     def read_as(self, operand: str) -> dict[str, int]:
         """Arguments of a kernel that loads numbers through ``operand``."""

@@ -193,6 +193,16 @@ class IRBuilder:
         self.begin(after)
         state.carried = list(state.next_values)
 
+    @contextmanager
+    def branch(self, condition: str) -> Iterator[None]:
+        """Run the body if an i1 is true; it leaves no values."""
+        then, after = self.label("then"), self.label("after")
+        self.do(f"br i1 {condition}, label %{then}, label %{after}")
+        self.begin(then)
+        yield
+        self.do(f"br label %{after}")
+        self.begin(after)
+
     def float_argument(self, index: int) -> str:
         """Load argument number ``index``, whose low half holds the bits of a float, into every lane."""
         bits = self.let(f"trunc i64 {self.argument(index)} to i32")

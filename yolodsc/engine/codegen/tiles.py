@@ -12,12 +12,16 @@ from yolodsc.values import Value
 
 
 class Tile(Value):
-    """A tile of ``pixels`` x ``vectors`` blocks, run for ``groups`` groups of ``vectors`` blocks from block ``first`` on."""
+    """A tile of ``pixels`` x ``vectors`` blocks, run for ``groups`` groups of ``vectors`` blocks from block ``first`` on.
+
+    On AMX it may have several ``rows`` of pixels.
+    """
 
     first: int
     groups: int
     vectors: int
     pixels: int
+    rows: int = 1
 
 
 def pixels(width: int, maximum: int) -> int:
@@ -38,10 +42,8 @@ def slowdown(isa: Isa, lanes: int, vectors: int) -> float:
     return {1: 1.3, 2: 1.0, 3: 1.0, 4: 1.0}[vectors] if isa.lane_cost[-1][1] == 1.0 or narrow else 1.02
 
 
-def tiles(isa: Isa, lanes: int, blocks: int, width: int, method: str = "fma") -> tuple[Tile, ...]:
-    """Return the tiles for ``blocks`` output blocks and rows of ``width`` pixels; ``method`` as in `DotKernel`."""
-    if method == "amx":
-        return min(_tiled_options(blocks, width), key=lambda option: sum(_tiled_cost(width, tile) for tile in option))
+def tiles(isa: Isa, lanes: int, blocks: int, width: int) -> tuple[Tile, ...]:
+    """Return the tiles for ``blocks`` output blocks and rows of ``width`` pixels."""
     return min(_options(isa, blocks, width), key=lambda option: sum(_cost(isa, lanes, width, tile) for tile in option))
 
 
@@ -57,27 +59,6 @@ def _options(isa: Isa, blocks: int, width: int) -> Iterator[tuple[Tile, ...]]:
 def _cost(isa: Isa, lanes: int, width: int, tile: Tile) -> float:
     count = -(-width // tile.pixels)
     return tile.groups * tile.vectors * count * (tile.pixels + 0.5) * slowdown(isa, lanes, tile.vectors)
-
-
-def _tiled_options(blocks: int, width: int) -> Iterator[tuple[Tile, ...]]:
-    """Tiles of the AMX kernel: up to 16 pixels x 4 blocks, or 32 pixels, an even number, x 2 blocks."""
-    for vectors in range(min(blocks, 4), 0, -1):
-        groups, rest = divmod(blocks, vectors)
-        heights = (1, 2) if vectors <= 2 else (1,)
-        for height in heights:
-            maximum = min(16, width // height)
-            for rows in range(maximum, max(1, maximum // 2) - 1, -1):
-                found = [Tile(0, groups, vectors, rows * height)]
-                if rest:
-                    found.append(Tile(groups * vectors, 1, rest, rows * height))
-                yield tuple(found)
-
-
-def _tiled_cost(width: int, tile: Tile) -> float:
-    """Cycles for a contraction of 64 channels: 16 for each instruction, 8 for a load, 3 for each vector of the epilogue."""
-    heights = -(-tile.pixels // 16)
-    products = 4 * max(16 * heights * tile.vectors, 8 * (heights + tile.vectors))
-    return -(-width // tile.pixels) * tile.groups * (products + 3 * tile.pixels * tile.vectors + 20)
 
 
 def lanes_for(isa: Isa, channels: list[tuple[int, float]]) -> int:

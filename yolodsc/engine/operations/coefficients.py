@@ -1,5 +1,6 @@
 """Weights of a convolution in the precision of its products, and the instruction that multiplies them."""
 
+import math
 from typing import Any, Self
 
 import numpy as np
@@ -15,7 +16,7 @@ FMA, AMX = "fma", "amx"
 """Methods besides those of `DotKernel`: multiply-adds of float32, tile registers."""
 
 DEEP = 128
-"""Products of a sum of bytes from which AMX is faster than ``vpdpbusd``: below, moving sums to memory and back takes longer."""
+"""Products of a sum of bytes from which AMX is faster than ``vpdpbusd`` row by row: below, moving sums to memory takes longer."""
 
 BLOCK = 16
 """Channels that one AMX instruction contracts: a whole block."""
@@ -50,6 +51,13 @@ class Coefficients(Value, eq=False):
         unit = None if self.unit is None else self.unit[chosen]
         return replace(self, kernel=self.kernel[chosen], bias=self.bias[chosen], unit=unit)
 
+    def tiled(self, kernel: NDArray[Any], times: int, filters: int) -> Self:
+        """``kernel`` with the bias and unit of these weights, filled up to ``filters``, so many ``times``."""
+        arrays = {"kernel": kernel, "bias": self.bias} | ({} if self.unit is None else {"unit": self.unit})
+        missing = filters - len(self.bias)
+        repeated = {name: np.tile(np.pad(arrays[name], (0, missing)), times) for name in arrays.keys() - {"kernel"}}
+        return replace(self, kernel=kernel, **repeated)
+
     def start(self, method: str) -> NDArray[Any]:
         """What the sums begin with or get added, (F,): the bias without the share of the zero point; ``sdot`` reads bytes - 128."""
         if self.dtype != "u8":
@@ -58,12 +66,20 @@ class Coefficients(Value, eq=False):
         sums = self.kernel.sum(axis=(1, 2, 3), dtype=np.int64)
         return (self.bias - zero * sums).astype(np.int32)
 
-    def method(self, isa: Isa, *lanes: int) -> str:
-        """The fastest instruction for tensors of these vector lengths."""
+    @property
+    def limit(self) -> float:
+        """Largest magnitude of a sum of products of bytes in real units."""
+        if self.unit is None:
+            return math.inf
+        sums = np.abs(self.kernel.astype(np.int64)).sum(axis=(1, 2, 3))
+        return float(np.max((510 * sums + np.abs(self.bias)) * self.unit.astype(np.float64), initial=0.0))
+
+    def method(self, isa: Isa, *lanes: int, deep: int = DEEP) -> str:
+        """The fastest instruction for tensors of these vector lengths; AMX for sums of ``deep`` products of bytes and more."""
         if self.dtype == "f32":
             return FMA
         methods = isa.bf16 if self.dtype == "bf16" else isa.int8
-        tiled = set(lanes) == {BLOCK} and (self.dtype == "bf16" or self._depth >= DEEP or len(methods) == 1)
+        tiled = set(lanes) == {BLOCK} and (self.dtype == "bf16" or self._depth >= deep or len(methods) == 1)
         return next(method for method in methods if method != AMX or tiled)
 
     @property

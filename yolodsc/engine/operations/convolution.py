@@ -3,10 +3,13 @@
 Pointwise layers between tensors without halos run over the whole tensor as one row, so that no tile is wasted at the ends of rows.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
+from msgspec.structs import replace
+
+from yolodsc.engine.codegen.amx_tiles import Contraction, amx_tiles
 from yolodsc.engine.codegen.tiles import Tile, tiles
-from yolodsc.engine.operations.coefficients import Coefficients, channel_group
+from yolodsc.engine.operations.coefficients import AMX, DEEP, Coefficients, channel_group
 from yolodsc.engine.operations.operation import (
     PRECISION_NAMES,
     Lowered,
@@ -16,7 +19,7 @@ from yolodsc.engine.operations.operation import (
     split,
     strips,
 )
-from yolodsc.engine.operations.packing import CHANNEL_GROUP, PackedProduct, Residual, contraction, pack, segment_table
+from yolodsc.engine.operations.packing import CHANNEL_GROUP, PackedProduct, Residual, contraction, pack, row_groups, segment_table
 from yolodsc.engine.plan.layout import Buffer, Halo, Tensor, TensorView, tensors_of
 from yolodsc.engine.runtime.program import ConstantPool, Task
 from yolodsc.values import Value
@@ -48,9 +51,17 @@ class Geometry(Value):
         halo = self.halo(*x.shape, y.height, y.width)
         return [(tensor, halo) for tensor in x.tensors]
 
+    def columns(self, method: str) -> int:
+        """Taps of a row that an instruction contracts together: AMX reads neighbouring pixels of a block."""
+        return self.size if method == AMX and self.dilation == 1 else 1
+
     def taps(self) -> list[tuple[int, int]]:
         """(row, column) of each tap from the top left pixel of its window."""
         return [(y * self.dilation, x * self.dilation) for y in range(self.size) for x in range(self.size)]
+
+
+RowTask = Callable[[Tensor, int, int], Task]
+"""``task(y, a, b)``: the calls that write rows ``a`` to ``b`` - 1 of ``y``."""
 
 
 class _Chunk(Value):
@@ -119,24 +130,42 @@ class Convolution(TensorOperation, eq=False):
         self, context: LoweringContext, constants: ConstantPool, first: int, last: int, parts: int
     ) -> tuple[list[Task], tuple[Tile, ...]]:
         """Tasks for output blocks ``first`` to ``last`` - 1, and their tiles."""
-        n, y, x = self.y.lanes, self.y, self.x
+        x, y = self.x, self.y
+        if self._flattened():
+            width = y.height * y.width
+            chunk, chosen = self._chunk(context, constants, first, last, width)
+            return self._flattened_tasks(chunk, width, parts), chosen
+        ranges = strips(y.height, x.blocks[0][0].row * len(x.blocks) * self.geometry.stride_y, parts)
+        chunk, chosen = self._chunk(context, constants, first, last, y.width, min(b - a for a, b in ranges))
+        return [self._rows(chunk, a, b) + halo_calls(y, a, b, (first, last)) for a, b in ranges], chosen
+
+    def row_tasks(self, context: LoweringContext, constants: ConstantPool, shortest: int) -> tuple[RowTask, str]:
+        """Code that writes the calls for rows ``a`` to ``b`` - 1 of a tensor like the output, ``shortest`` rows at least."""
+        chunk, chosen = self._chunk(context, constants, 0, self.y.blocks, self.y.width, shortest)
+        return lambda y, a, b: replace(self, y=y)._rows(chunk, a, b), self._text(chosen)
+
+    def strip_bytes(self, _: int) -> int:
+        """Scratch memory of that many rows."""
+        return 0
+
+    def _chunk(
+        self, context: LoweringContext, constants: ConstantPool, first: int, last: int, width: int, shortest: int = 1
+    ) -> tuple[_Chunk, tuple[Tile, ...]]:
+        """Weights and table for rows of ``width`` pixels, and the tiles."""
+        n, x, g = self.y.lanes, self.x, self.geometry
         begin = (first - self._blocks[0]) * n
         weights = self.weights.filters(begin, begin + (last - first) * n)
-        flattened = self._flattened()
-        rows, width = (1, y.height * y.width) if flattened else (y.height, y.width)
-        g = self.geometry
-        method = weights.method(context.isa, x.lanes, n)
-        unroll = channel_group(method, CHANNEL_GROUP)
-        chosen = tiles(context.isa, n, last - first, width, method)
+        method = weights.method(context.isa, x.lanes, n, deep=DEEP // 2)
+        unroll, columns = channel_group(method, CHANNEL_GROUP), g.columns(method)
+        each = row_groups(columns, x.pixel) if columns > 1 else 1
+        contractions = len(g.taps()) // columns * each * len(x.blocks)
+        amx = Contraction(contractions, columns * x.pixel // each, shortest) if method == AMX else None
+        chosen = amx_tiles(amx, last - first, width) if amx else tiles(context.isa, n, last - first, width)
         product = pack(
-            constants, weights, lambda kernel: contraction(x, kernel, unroll), chosen,
-            lanes=n, stride=g.stride_x * x.pixel, unroll=unroll, activation=self.activation, width=width, method=method,
+            constants, weights, lambda kernel: contraction(x, kernel, unroll, columns), chosen, lanes=n,
+            stride=g.stride_x * x.pixel, unroll=unroll * columns // each, activation=self.activation, width=width, method=method,
         )  # fmt: skip
-        chunk = _Chunk(first, last, product, segment_table(constants, x, g.taps(), unroll))
-        if flattened:
-            return self._flattened_tasks(chunk, width, parts), chosen
-        row_bytes = x.blocks[0][0].row * len(x.blocks) * g.stride_y
-        return [self._rows(chunk, a, b) + halo_calls(y, a, b, (first, last)) for a, b in strips(rows, row_bytes, parts)], chosen
+        return _Chunk(first, last, product, segment_table(constants, x, g.taps(), unroll, columns)), chosen
 
     def _rows(self, chunk: _Chunk, a: int, b: int) -> Task:
         """Output rows ``a`` to ``b`` - 1."""
@@ -155,18 +184,12 @@ class Convolution(TensorOperation, eq=False):
         for a, b in strips(-(-width // pixels), pixels * x.pixel * len(x.blocks), parts):
             end = min(b * pixels, width)
             start = min(a * pixels, end - pixels)
-            tasks.append(
-                chunk.product.calls(
-                    x=x.at() + start * x.pixel,
-                    table=chunk.table[0],
-                    segments=chunk.table[1],
-                    y=y.at(chunk.first) + start * y.pixel,
-                    block_y=y.block,
-                    width=end - start,
-                    residual=self._residual(chunk.first, 0, start),
-                    element=y.element,
-                )
-            )
+            calls = chunk.product.calls(
+                x=x.at() + start * x.pixel, table=chunk.table[0], segments=chunk.table[1],
+                y=y.at(chunk.first) + start * y.pixel, block_y=y.block, width=end - start,
+                residual=self._residual(chunk.first, 0, start), element=y.element,
+            )  # fmt: skip
+            tasks.append(calls)
         return tasks
 
     def _residual(self, first: int, row: int, pixel: int) -> Residual | None:
@@ -183,28 +206,3 @@ class Convolution(TensorOperation, eq=False):
     def _input_bytes(self) -> int:
         height, width = self.x.shape
         return height * width * self.x.pixel * len(self.x.blocks)
-
-
-class Pointwise(Value, eq=False):
-    """A 1x1 layer that is part of a fused operation: kernel (F, C, 1, 1), bias (F,)."""
-
-    weights: Coefficients
-    activation: str
-
-    def packed(
-        self, context: LoweringContext, constants: ConstantPool, x: TensorView, *, lanes: int, width: int
-    ) -> tuple[PackedProduct, tuple[int, int]]:
-        """The product over rows of ``width`` pixels of a view, and its table."""
-        blocks = -(-len(self.weights.kernel) // lanes)
-        method = self.weights.method(context.isa, x.lanes, lanes)
-        unroll = channel_group(method, CHANNEL_GROUP)
-        chosen = tiles(context.isa, lanes, blocks, width, method)
-        product = pack(
-            constants, self.weights, lambda kernel: contraction(x, kernel, unroll), chosen,
-            lanes=lanes, stride=x.pixel, unroll=unroll, activation=self.activation, width=width, method=method,
-        )  # fmt: skip
-        return product, segment_table(constants, x, [(0, 0)], unroll)
-
-    def channels(self, first: int, last: int) -> "Pointwise":
-        """Output channels ``first`` to ``last`` - 1 only."""
-        return Pointwise(self.weights.filters(first, last), self.activation)

@@ -5,8 +5,7 @@ is an operation of its own.
 """
 
 from yolodsc.engine.codegen.dtypes import F32
-from yolodsc.engine.operations.convolution import Pointwise
-from yolodsc.engine.operations.depthwise import DepthwiseFilters, depthwise_call
+from yolodsc.engine.operations.depthwise import DepthwiseFilters, Pointwise, depthwise_call
 from yolodsc.engine.operations.operation import (
     PRECISION_NAMES,
     Lowered,
@@ -52,8 +51,8 @@ class ExpandedDepthwise(TensorOperation, eq=False):
         x, y, g, n = self.x, self.y, self.filters.geometry, self.y.lanes
         height, width = x.shape
         (wide,), scratch = in_scratch(Tensor(height, width, n, last - first, g.halo(height, width, y.height, y.width)))
-        product, table = self.expand.channels(first * n, last * n).packed(context, constants, x, lanes=n, width=width)
-        kernel = self.filters.kernel_for(n, y.width, context.isa.registers, F32, y.element)
+        product, table = self.expand.channels(first * n, last * n).packed(context, constants, x, lanes=n, width=width, rows=height)
+        kernel = self.filters.kernel_for(n, y.width, context.isa, F32, y.element, self.expand.limit)
         calls = halo_calls(wide, 0, height)
         calls += product.calls(
             x=x.at(), table=table[0], segments=table[1], y=wide.at(), block_y=wide.block,

@@ -7,19 +7,22 @@ segment is one row of the kernel: K neighbouring pixels are 4 K channels in sequ
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from yolodsc.engine.codegen.amx_tiles import Contraction, amx_tiles
 from yolodsc.engine.codegen.dtypes import Element
 from yolodsc.engine.codegen.kernels.copying import InterleaveKernel
 from yolodsc.engine.codegen.kernels.elementwise import ClearKernel
 from yolodsc.engine.codegen.tiles import tiles
-from yolodsc.engine.operations.coefficients import BLOCK, Coefficients, channel_group
-from yolodsc.engine.operations.convolution import Geometry
+from yolodsc.engine.operations.coefficients import AMX, BLOCK, Coefficients, channel_group
+from yolodsc.engine.operations.convolution import Geometry, RowTask
+from yolodsc.engine.operations.depthwise import folded_pixels
 from yolodsc.engine.operations.first import STRIP_BYTES
 from yolodsc.engine.operations.operation import PRECISION_NAMES, Lowered, LoweringContext, PlanarOperation, halo_calls, split
 from yolodsc.engine.operations.packing import CHANNEL_GROUP, PackedProduct, pack
 from yolodsc.engine.plan.layout import SCRATCH, Tensor, tagged_address
-from yolodsc.engine.runtime.program import Call, Task
+from yolodsc.engine.runtime.program import Call, ConstantPool, Task
 
 
 class InterleavedFirst(PlanarOperation, eq=False):
@@ -39,22 +42,37 @@ class InterleavedFirst(PlanarOperation, eq=False):
     def lower(self, context: LoweringContext) -> Lowered:
         """One task per strip of rows."""
         constants = context.constant_pool()
+        limit = max(1, STRIP_BYTES // (self.geometry.stride_y * self._row))
+        parts = max(-(-self.y.height // limit), context.parts(self.macs, self.y.height))
+        strips = list(split(self.y.height, parts))
+        task, text = self.row_tasks(context, constants, min(b - a for a, b in strips))
+        tasks = [task(self.y, a, b) + halo_calls(self.y, a, b) for a, b in strips]
+        return Lowered((tasks,), constants, max(self.strip_bytes(b - a) for a, b in strips), text)
+
+    def row_tasks(self, context: LoweringContext, constants: ConstantPool, shortest: int) -> tuple[RowTask, str]:
+        """As `Convolution.row_tasks`; the strip is at the start of the scratch memory."""
         y, g = self.y, self.geometry
-        method = self.weights.method(context.isa, BLOCK, y.lanes)
+        fold = folded_pixels(context.isa, y.lanes, y.width) if y.blocks == 1 else 1
+        lanes, width = y.lanes * fold, y.width // fold
+        method = self.weights.method(context.isa, BLOCK, lanes)
         unroll = channel_group(method, CHANNEL_GROUP)
-        chosen = tiles(context.isa, y.lanes, y.blocks, y.width, method)
+        groups = -(-(g.size + (fold - 1) * g.stride_x) * CHANNEL_GROUP // unroll)
+        weights = self.weights
+        if fold > 1:
+            weights = weights.tiled(_folded(weights.kernel, fold, g.stride_x, y.lanes), fold, y.lanes)
+        amx = Contraction(groups * g.size, unroll * self.element.size, shortest) if method == AMX else None
+        chosen = amx_tiles(amx, y.blocks, width) if amx else tiles(context.isa, lanes, y.blocks, width)
         product = pack(
-            constants, self.weights, lambda kernel: _interleaved(kernel, unroll), chosen,
-            lanes=y.lanes, stride=self._pixel * g.stride_x, unroll=unroll, activation=self.activation, width=y.width, method=method,
+            constants, weights, lambda kernel: _interleaved(kernel, unroll), chosen, lanes=lanes,
+            stride=self._pixel * g.stride_x * fold, unroll=unroll, activation=self.activation, width=width, method=method,
         )  # fmt: skip
-        limit = max(1, STRIP_BYTES // (g.stride_y * self._row))
-        parts = max(-(-y.height // limit), context.parts(self.macs, y.height))
-        strips = list(split(y.height, parts))
-        groups = -(-g.size * CHANNEL_GROUP // unroll)
         table = constants.add(np.array([(k * self._row, groups) for k in range(g.size)], np.int64))
-        tasks = [self._task(product, table, a, b) for a, b in strips]
-        scratch = max(self._rows(a, b) * self._row for a, b in strips)
-        return Lowered((tasks,), constants, scratch, " ".join(f"{t.pixels}x{t.vectors}x{y.lanes}" for t in chosen))
+        text = " ".join(f"{t.pixels}x{t.vectors}x{lanes}" for t in chosen)
+        return lambda y, a, b: replace(self, y=y)._task(product, table, a, b), text
+
+    def strip_bytes(self, rows: int) -> int:
+        """Scratch memory of the strip for that many output rows."""
+        return self._rows(0, rows) * self._row
 
     @property
     def _pixel(self) -> int:
@@ -86,7 +104,7 @@ class InterleavedFirst(PlanarOperation, eq=False):
             x=tagged_address(SCRATCH, 0), table=table, segments=g.size, y=y.at(0, a), block_y=y.block,
             rows=b - a, row_x=row * g.stride_y, row_y=y.row, element=y.element,
         )  # fmt: skip
-        return calls + halo_calls(y, a, b)
+        return calls
 
     def _cleared(self, top: int, first: int, last: int, rows: int) -> list[Call]:
         """Zeros around image rows ``first`` to ``last`` - 1 in a strip of ``rows`` rows that begins with image row ``top``."""
@@ -116,10 +134,19 @@ class InterleavedFirst(PlanarOperation, eq=False):
         return Call(kernel, ends | walk | self.element.written_as("y"))
 
 
-def _interleaved(kernel: NDArray[Any], unroll: int) -> NDArray[Any]:
-    """A kernel (F, C, K, K) as (K rows * channels of a row, F): C filled up to 4, the row to a multiple of ``unroll``."""
+def _folded(kernel: NDArray[Any], fold: int, stride: int, lanes: int) -> NDArray[Any]:
+    """A kernel (F, C, K, K) for ``fold`` neighbouring pixels: (fold * lanes, C, K, K + (fold - 1) * stride)."""
     filters, channels, size, _ = kernel.shape
-    pixels = -(-size * CHANNEL_GROUP // unroll) * unroll // CHANNEL_GROUP
+    out = np.zeros((fold, lanes, channels, size, size + (fold - 1) * stride), kernel.dtype)
+    for pixel in range(fold):
+        out[pixel, :filters, :, :, pixel * stride : pixel * stride + size] = kernel
+    return out.reshape(fold * lanes, channels, size, -1)
+
+
+def _interleaved(kernel: NDArray[Any], unroll: int) -> NDArray[Any]:
+    """A kernel (F, C, K, L) as (K rows * channels of a row, F): C filled up to 4, the row to a multiple of ``unroll``."""
+    filters, channels, size, columns = kernel.shape
+    pixels = -(-columns * CHANNEL_GROUP // unroll) * unroll // CHANNEL_GROUP
     out = np.zeros((size, pixels, CHANNEL_GROUP, filters), kernel.dtype)
-    out[:, :size, :channels] = kernel.transpose(2, 3, 1, 0)
+    out[:, :columns, :channels] = kernel.transpose(2, 3, 1, 0)
     return out.reshape(-1, filters)

@@ -6,12 +6,12 @@ expanded tensor never exists.
 """
 
 from collections.abc import Iterable
+from math import inf
 
 from yolodsc.engine.codegen.dtypes import F32, Element
 from yolodsc.engine.codegen.kernels.depthwise import DepthwiseKernel
 from yolodsc.engine.codegen.kernels.elementwise import ClearKernel
-from yolodsc.engine.operations.convolution import Pointwise
-from yolodsc.engine.operations.depthwise import Addresses, DepthwiseFilters, depthwise_call
+from yolodsc.engine.operations.depthwise import Addresses, DepthwiseFilters, Pointwise, depthwise_call
 from yolodsc.engine.operations.operation import (
     PRECISION_NAMES,
     Lowered,
@@ -75,7 +75,7 @@ def _lowered(op: InvertedResidual, context: LoweringContext, strips: list[tuple[
     middle = Tensor(1, op.y.width, lanes, blocks, element=op.middle)
     needed, scratch = in_scratch(*([ring] if op.expand else []), *([middle] if op.project else []))
     elements = (F32 if op.expand else op.x.element, op.middle if op.project else op.y.element)
-    kernel = op.filters.kernel_for(lanes, op.y.width, context.isa.registers, *elements)
+    kernel = op.filters.kernel_for(lanes, op.y.width, context.isa, *elements, limit=op.expand.limit if op.expand else inf)
     runs = [(0, blocks)] if op.expand else list(op.x.runs())
     arrays = tuple((first, count, op.filters.packed(constants, lanes, first, first + count)) for first, count in runs)
     text = f"{kernel.pixels}x{lanes}"
@@ -85,7 +85,8 @@ def _lowered(op: InvertedResidual, context: LoweringContext, strips: list[tuple[
         text = f"{tiles_text(expansion.product)} {text}"
     if op.project:
         view = whole(needed[-1], wide.channels)
-        projection = _Product(needed[-1], *op.project.packed(context, constants, view, lanes=op.y.lanes, width=op.y.width))
+        alike = {"lanes": op.y.lanes, "width": op.y.width, "pixels": expansion.product.register_pixels if expansion else 0}
+        projection = _Product(needed[-1], *op.project.packed(context, constants, view, **alike))
         text += f" {tiles_text(projection.product)}"
     rows = _Rows(op, kernel, elements, arrays, expansion, projection)
     return Lowered(([rows.task(a, b) for a, b in strips],), constants, scratch, text)

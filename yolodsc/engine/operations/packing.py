@@ -5,11 +5,13 @@ Aligned addresses are worth 8 % (measured with all arrays shifted by 4 bytes).
 """
 
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from yolodsc.engine.codegen.amx_tiles import register_pixels
 from yolodsc.engine.codegen.dtypes import F32, DType, Element
 from yolodsc.engine.codegen.kernels.conv import ConvKernel
 from yolodsc.engine.codegen.tiles import Tile
@@ -20,6 +22,9 @@ from yolodsc.values import Value
 
 CHANNEL_GROUP = 4
 """Input channels that a segment counts as one unit."""
+
+TILE_BYTES = 64
+"""Bytes of a channel group that AMX contracts at once, at most."""
 
 
 class Part(Value):
@@ -54,6 +59,8 @@ class PackedProduct(Value):
         Output pixels in a row, as the tiles were chosen.
     x, method
         Number format of the input; the instruction, as in `DotKernel`.
+    limit
+        No product is larger in magnitude.
     """
 
     parts: tuple[Part, ...]
@@ -64,6 +71,12 @@ class PackedProduct(Value):
     width: int
     x: DType = "f32"
     method: str = FMA
+    limit: float = inf
+
+    @property
+    def register_pixels(self) -> int:
+        """Pixels of a tile register of AMX; 0 without."""
+        return register_pixels(self.parts[0].tile) if self.method == AMX else 0
 
     def calls(
         self,
@@ -91,6 +104,8 @@ class PackedProduct(Value):
                 "group_y": tile.vectors * block_y, "block_y": block_y, "rows": rows, "row_x": row_x, "row_y": row_y,
                 "tiles": -(-width // tile.pixels), "tile_last": width - tile.pixels, **element.written_as("y"),
             }  # fmt: skip
+            if self.method == AMX:
+                arguments |= {"rows": -(-rows // tile.rows), "row_last": rows - tile.rows}
             if self.x == "u8":
                 arguments["scales"] = part.scales
             if residual is not None:
@@ -103,15 +118,17 @@ class PackedProduct(Value):
     def _kernel(self, tile: Tile, element: Element, residual: Residual | None) -> ConvKernel:
         r: DType = residual.element.dtype if residual else "f32"
         activation = "linear" if residual is None and element.absorbs(self.activation) else self.activation
+        limit = 2 * max(self.limit, 1.0) + (residual.element.limit if residual else 0.0)
         shape = (self.lanes, tile.vectors, tile.pixels, self.stride, self.unroll, activation, residual is not None)
+        formats = (element.dtype, r, element.bounds(limit))
         if self.method == FMA:
-            return ConvKernel(*shape, element.dtype, r)
+            return ConvKernel(*shape, *formats)
         from yolodsc.engine.codegen.kernels.dot import DotKernel
         from yolodsc.engine.codegen.kernels.tiled import TiledKernel
 
         if self.method == AMX:
-            return TiledKernel(*shape, element.dtype, r, self.x)
-        return DotKernel(*shape, element.dtype, r, self.x, self.method)
+            return TiledKernel(*shape, *formats, self.x, AMX, tile.rows)
+        return DotKernel(*shape, *formats, self.x, self.method)
 
 
 def pack(
@@ -143,7 +160,7 @@ def pack(
         packed = columns.transpose(2, 0, 3, 1)  # (groups, K / q, vectors * lanes, q)
         scales = units + first * 4 if weights.unit is not None else 0
         parts.append(Part(tile, constants.add(packed), start + first * 4, depth * wide * padded.itemsize, scales))
-    return PackedProduct(tuple(parts), lanes, stride, unroll, activation, width, weights.dtype, method)
+    return PackedProduct(tuple(parts), lanes, stride, unroll, activation, width, weights.dtype, method, weights.limit)
 
 
 def _stored(matrix: NDArray[Any]) -> NDArray[Any]:
@@ -167,8 +184,17 @@ def channel_groups(view: TensorView, unroll: int = CHANNEL_GROUP) -> list[int]:
     return [-(-view.used(b) // unroll) for b in range(len(view.blocks))]
 
 
-def contraction(view: TensorView, kernel: NDArray[Any], unroll: int = CHANNEL_GROUP) -> NDArray[Any]:
-    """A kernel (F, C, KH, KW) as (taps * lanes read, F), rows of lanes without a channel are zero."""
+def row_groups(columns: int, pixel: int) -> int:
+    """Into how many equal channel groups, of whole words, AMX cuts ``columns`` neighbouring pixels of ``pixel`` bytes."""
+    total = columns * pixel
+    return next(n for n in range(-(-total // TILE_BYTES), total) if total % (4 * n) == 0)
+
+
+def contraction(view: TensorView, kernel: NDArray[Any], unroll: int = CHANNEL_GROUP, columns: int = 1) -> NDArray[Any]:
+    """A kernel (F, C, KH, KW) as (taps * lanes read, F), rows of lanes without a channel are zero.
+
+    ``columns`` as in `segment_table`.
+    """
     filters, channels = kernel.shape[:2]
     taps = kernel.reshape(filters, channels, -1).transpose(2, 1, 0)  # (taps, C, F)
     n = view.lanes
@@ -176,16 +202,27 @@ def contraction(view: TensorView, kernel: NDArray[Any], unroll: int = CHANNEL_GR
     if order != list(range(channels)):
         with_zero = np.concatenate([taps, np.zeros((len(taps), 1, filters), kernel.dtype)], axis=1)
         taps = with_zero[:, order]
+    if columns > 1:
+        by_block = taps.reshape(-1, columns, taps.shape[1] // n, n, filters)
+        taps = by_block.transpose(0, 2, 1, 3, 4)  # (rows, blocks, columns, lanes, F)
     return np.ascontiguousarray(taps).reshape(-1, filters)
 
 
 def segment_table(
-    constants: ConstantPool, view: TensorView, taps: Sequence[tuple[int, int]], unroll: int = CHANNEL_GROUP
+    constants: ConstantPool,
+    view: TensorView,
+    taps: Sequence[tuple[int, int]],
+    unroll: int = CHANNEL_GROUP,
+    columns: int = 1,
 ) -> tuple[int, int]:
-    """Table of (byte offset from the view's first pixel, channel groups) for taps at (rows, columns); its address and length."""
+    """Table of (byte offset from the view's first pixel, channel groups) for taps at (rows, columns); its address and length.
+
+    With ``columns`` > 1 so many taps of a row, neighbouring pixels of a whole block, are one segment of `row_groups`.
+    """
     origin = view.at()
     counts = channel_groups(view, unroll)
-    rows = [(view.at(b, y, x) - origin, count) for y, x in taps for b, count in enumerate(counts) if count]
+    each = row_groups(columns, view.pixel) if columns > 1 else 1
+    rows = [(view.at(b, y, x) - origin, count * each) for y, x in taps[::columns] for b, count in enumerate(counts) if count]
     return constants.add(np.array(rows, np.int64)), len(rows)
 
 

@@ -1,6 +1,6 @@
 """Planning of regular, grouped and first convolutions, with the shortcut that they can add."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from msgspec.structs import replace
@@ -14,9 +14,15 @@ from yolodsc.engine.operations.first import FirstConvolution
 from yolodsc.engine.operations.operation import Operation
 from yolodsc.engine.operations.winograd import Winograd, workspace_for, worthwhile
 from yolodsc.engine.plan.builder import PlanBuilder
-from yolodsc.engine.plan.graph import is_sum
+from yolodsc.engine.plan.graph import is_pool, is_sum
 from yolodsc.engine.plan.layout import Tensor, TensorView, sliced, whole
-from yolodsc.network import INPUT_INDEX, ConvolutionalLayer, ShortcutLayer, folded
+from yolodsc.network import INPUT_INDEX, ConvolutionalLayer, MaxpoolLayer, ShortcutLayer, folded
+
+if TYPE_CHECKING:
+    from yolodsc.engine.operations.interleaved_first import InterleavedFirst
+
+LARGE = 128 * 1024
+"""Bytes of an output that is better not stored: the maxpool that reads it becomes part of the convolution."""
 
 
 def convolution(builder: PlanBuilder, layer: ConvolutionalLayer) -> None:
@@ -42,6 +48,8 @@ def _first(builder: PlanBuilder, layer: ConvolutionalLayer, source: int) -> None
         from yolodsc.engine.operations.interleaved_first import InterleavedFirst
 
         operation = InterleavedFirst(*described, x, y, element, weights, geometry(layer), layer.activation)
+        if _pooled(builder, layer, operation):
+            return
     builder.add(operation, whole(y, layer.filters))
 
 
@@ -59,7 +67,28 @@ def _regular(builder: PlanBuilder, layer: ConvolutionalLayer, source: int) -> No
     y = builder.tensor(layers[-1], layer.shape)
     name = f"conv {layer.size}x{layer.size}"
     arguments = (weights, geometry(layer), layer.activation, residual)
-    return builder.add(Convolution(name, layers, macs, x, y, *arguments), whole(y, layer.filters))
+    operation = Convolution(name, layers, macs, x, y, *arguments)
+    if shortcut is None and weights.dtype != "f32" and _pooled(builder, layer, operation):
+        return None
+    return builder.add(operation, whole(y, layer.filters))
+
+
+def _pooled(builder: PlanBuilder, layer: ConvolutionalLayer, convolution: "Convolution | InterleavedFirst") -> bool:
+    """Add the convolution and its maxpool as one operation, if it can be done and pays."""
+    reader = builder.graph.only_reader(layer.index)
+    pool = builder.network.layers[reader] if reader is not None else None
+    if not isinstance(pool, MaxpoolLayer) or not is_pool(pool) or convolution.y.size < LARGE:
+        return False
+    y = builder.tensor(pool.index, pool.shape)
+    square = (pool.size, pool.stride_y, pool.stride_x, pool.padding // 2) == (2, 2, 2, 0)
+    halves = (2 * pool.shape.height, 2 * pool.shape.width) == (layer.shape.height, layer.shape.width)
+    if not square or not halves or y.element != convolution.y.element:
+        return False
+    from yolodsc.engine.operations.pooled import PooledConvolution
+
+    described = (f"{convolution.name} + maxpool", (layer.index, pool.index), convolution.macs)
+    builder.add(PooledConvolution(*described, convolution, y), whole(y, layer.filters))
+    return True
 
 
 def _through_winograd(builder: PlanBuilder, layer: ConvolutionalLayer, y: Tensor) -> bool:

@@ -2,8 +2,7 @@
 
 from yolodsc.engine.codegen.dtypes import Element
 from yolodsc.engine.operations.coefficients import Coefficients
-from yolodsc.engine.operations.convolution import Pointwise
-from yolodsc.engine.operations.depthwise import Depthwise, DepthwiseFilters
+from yolodsc.engine.operations.depthwise import Depthwise, DepthwiseFilters, Pointwise
 from yolodsc.engine.operations.expanded_depthwise import ExpandedDepthwise
 from yolodsc.engine.operations.inverted_residual import InvertedResidual
 from yolodsc.engine.plan.builder import PlanBuilder

@@ -21,6 +21,9 @@ from yolodsc.network import (
     reachable,
 )
 
+FEW = 8
+"""Channels that fill half of the longest vector."""
+
 
 class LayerGraph:
     """The layers that the outputs need, aliases resolved.
@@ -73,8 +76,13 @@ class LayerGraph:
             return False
         return reader is not None and is_pointwise(layers[index]) and is_fusable(layers[reader])
 
-    def lanes(self, isa: Isa, keeps_lanes: Callable[[Layer], bool]) -> dict[int, int]:
-        """Vector length of each layer's tensor: the same for inputs and output of a layer that keeps lanes."""
+    def lanes(
+        self, isa: Isa, keeps_lanes: Callable[[Layer], bool], preference: Callable[[bool], Isa] | None = None
+    ) -> dict[int, int]:
+        """Vector length of each layer's tensor: the same for inputs and output of a layer that keeps lanes.
+
+        ``preference`` returns the instruction set by whether most products of a tensor have few channels on their other side too.
+        """
         parent = {index: index for index in (INPUT_INDEX, *self.needed)}
 
         def root(index: int) -> int:
@@ -86,11 +94,25 @@ class LayerGraph:
             if keeps_lanes(self.network.layers[index]):
                 for source in self.sources(index):
                     parent[root(source)] = root(index)
-        groups: dict[int, list[tuple[int, float]]] = {}
+        groups: dict[int, list[int]] = {}
         for index in parent:
-            groups.setdefault(root(index), []).append(self._weight(index))
-        chosen = {key: lanes_for(isa, members) for key, members in groups.items()}
+            groups.setdefault(root(index), []).append(index)
+        chosen = {
+            key: lanes_for(preference(self._narrow(members)) if preference else isa, [self._weight(index) for index in members])
+            for key, members in groups.items()
+        }
         return {index: chosen[root(index)] for index in parent}
+
+    def _narrow(self, members: Collection[int]) -> bool:
+        """Whether most outputs of products that read or write these tensors are pixels of few channels on both sides."""
+        balance = 0
+        for index in self.needed:
+            layer = self.network.layers[index]
+            if is_convolution(layer) and not is_depthwise(layer):
+                for mine, other in ((self.sources(index)[0], layer.shape), (index, layer.inputs[0])):
+                    if mine in members:
+                        balance += layer.shape.height * layer.shape.width * (1 if other.channels <= FEW else -1)
+        return balance > 0
 
     def _weight(self, index: int) -> tuple[int, float]:
         """(channels, work of one channel) of a layer's output."""

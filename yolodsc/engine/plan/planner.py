@@ -23,7 +23,9 @@ def planned(
 ) -> Plan:
     """The plan of a network for one instruction set; its tensors have neither halos nor offsets yet."""
     graph = LayerGraph(network, outputs, quantization.scales if quantization else ())
-    lanes = graph.lanes(narrowed(isa) if quantization else isa, keeps_lanes)
+    short = narrowed(isa)
+    preference = None if precision == "f32" else (lambda narrow: short if narrow or quantization else isa)
+    lanes = graph.lanes(isa, keeps_lanes, preference)
     builder = PlanBuilder(graph, isa, lanes, planned_precision(graph, isa, precision, quantization, reads_blocks))
     for index in graph.needed:
         if index not in builder.emitted and not graph.deferred(index):

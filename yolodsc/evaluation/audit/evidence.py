@@ -10,20 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from yolodsc.arrays import Ints
-from yolodsc.evaluation.metrics.tables import DetectionTable, Doubles, Flags, GroundTruth
+from yolodsc.evaluation.audit.unmatched import ALONE, MATCH_IOU, NEAR_IOU, DetectionEvidence, detection_evidence
+from yolodsc.evaluation.metrics.tables import DetectionTable, Doubles, GroundTruth
 from yolodsc.evaluation.verdict.confusion import pairwise_iou
 
-MATCH_IOU = 0.5
-"""Overlap at which a detection of the same class agrees with a label."""
 AGREE = (0.4, 0.65)
 """Overlaps between which agreement grows from none to full."""
 MOVED_IOU = (0.25, 0.5)
 """Overlaps between which evidence for another position falls from full to none."""
-NEAR_IOU, NEIGHBOUR_IOU = 0.05, 0.3
-"""Overlap at which a detection may stand for a misplaced label, and at which it may repeat one that is right."""
-UNSUPPORTED = 0.1
-"""Support below which a label claims the detections around it."""
-AGREES, UNLABELLED, EXPLAINED = 1, 0, 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,17 +49,17 @@ class LabelEvidence:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageEvidence:
-    """Evidence of one image; `states` says of each detection whether a label agrees with it or explains it otherwise."""
+    """Evidence of one image: the columns of `LabelEvidence` label by label, and that about its detections."""
 
     columns: Sequence[tuple[float, ...]]
-    states: Ints
+    found: DetectionEvidence
 
 
-def gather(ground_truth: GroundTruth, detections: DetectionTable, sizes: Doubles) -> tuple[LabelEvidence, Ints]:
-    """Evidence about the labels, and the state of each detection (N,): `AGREES`, `UNLABELLED` or `EXPLAINED`."""
+def gather(ground_truth: GroundTruth, detections: DetectionTable, sizes: Doubles) -> tuple[LabelEvidence, DetectionEvidence]:
+    """Evidence about the labels and about the detections."""
     by_image = np.argsort(ground_truth.image, kind="stable")
     found_by_image = np.argsort(detections.image, kind="stable")
-    states = np.full(len(detections), EXPLAINED, np.int64)
+    matched, surroundings = np.zeros(len(detections), bool), np.full(len(detections), ALONE, np.int64)
     columns: list[tuple[float, ...]] = []
     for image in np.unique(np.concatenate([ground_truth.image, detections.image])):
         labels = by_image[slice(*np.searchsorted(ground_truth.image[by_image], [image, image + 1]))]
@@ -73,15 +67,16 @@ def gather(ground_truth: GroundTruth, detections: DetectionTable, sizes: Doubles
         area = float(sizes[image].prod()) if len(sizes) and not np.isnan(sizes[image]).any() else 1.0
         evidence = _image_evidence(ground_truth[labels], detections[found], labels, found, area)
         columns += evidence.columns
-        states[found] = evidence.states
+        matched[found], surroundings[found] = evidence.found.matched, evidence.found.surroundings
     table = np.array(columns, np.float64).reshape(-1, 7)
     numbers = table.astype(np.int64)
-    return LabelEvidence(numbers[:, 0], table[:, 1], table[:, 2], table[:, 3], numbers[:, 4], numbers[:, 5], table[:, 6]), states
+    labelled = LabelEvidence(numbers[:, 0], table[:, 1], table[:, 2], table[:, 3], numbers[:, 4], numbers[:, 5], table[:, 6])
+    return labelled, DetectionEvidence(matched, surroundings)
 
 
 def _image_evidence(labels: GroundTruth, found: DetectionTable, rows: Ints, found_rows: Ints, area: float) -> ImageEvidence:
     if not len(labels):
-        return ImageEvidence([], np.full(len(found), UNLABELLED, np.int64))
+        return ImageEvidence([], DetectionEvidence(np.zeros(len(found), bool), np.full(len(found), ALONE, np.int64)))
     iou = pairwise_iou(found.boxes_xyxy, labels.boxes_xyxy)  # (N, M)
     same = found.class_id[:, None] == labels.class_id[None]  # (N, M)
     score = found.score[:, None]
@@ -98,7 +93,7 @@ def _image_evidence(labels: GroundTruth, found: DetectionTable, rows: Ints, foun
         (float(rows[j]), support[j], *_best(moved[:, j]), *_best(swapped[:, j]), size[j]) for j in np.flatnonzero(~labels.difficult)
     ]
     ordered = [(r, s, m, w, _row(found_rows, a), _row(found_rows, b), z) for r, s, m, a, w, b, z in columns]
-    return ImageEvidence(ordered, _states(found, iou, same, agrees, support))
+    return ImageEvidence(ordered, detection_evidence(iou, same, found.score, support))
 
 
 def _row(rows: Ints, index: float) -> float:
@@ -115,17 +110,3 @@ def _best(evidence: Doubles) -> tuple[float, float]:
 def _rising(iou: Doubles, ends: tuple[float, float]) -> Doubles:
     """0 up to the first overlap, 1 from the second one on, linear between them."""
     return np.clip((iou - ends[0]) / (ends[1] - ends[0]), 0.0, 1.0)
-
-
-def _states(found: DetectionTable, iou: Doubles, same: Flags, agrees: Flags, support: Doubles) -> Ints:
-    """Whether a label agrees with a detection, explains it otherwise (misplaced, mislabelled, repeated), or nothing does."""
-    unsupported = support < UNSUPPORTED
-    claimed = ((same & (iou > NEAR_IOU)) | (iou > MATCH_IOU)) & unsupported
-    explained = claimed.any(axis=1) | (iou.max(axis=1) > MATCH_IOU)
-    states = np.where(agrees.any(axis=1), AGREES, np.where(explained, EXPLAINED, UNLABELLED))
-    overlap = iou * same
-    for i in np.flatnonzero((states == UNLABELLED) & (overlap.max(axis=1) > NEIGHBOUR_IOU)):
-        better = agrees[:, overlap[i].argmax()] & (found.score >= found.score[i])
-        better[i] = False
-        states[i] = UNLABELLED if better.any() else EXPLAINED  # the label has a detection of its own: this one is a neighbour
-    return states

@@ -11,8 +11,8 @@ from typing import Literal
 
 import numpy as np
 
-from yolodsc.arrays import Ints
-from yolodsc.evaluation.audit.evidence import AGREES, UNLABELLED, LabelEvidence, gather
+from yolodsc.evaluation.audit.evidence import LabelEvidence, gather
+from yolodsc.evaluation.audit.unmatched import CLAIMED, REPEATED, SURROUNDINGS, DetectionEvidence
 from yolodsc.evaluation.datasets.dataset import Dataset
 from yolodsc.evaluation.metrics.tables import DetectionTable, Doubles, Flags
 
@@ -70,7 +70,10 @@ class Audit:
 
 
 def audit_labels(dataset: Dataset, detections: DetectionTable) -> Audit:
-    """Rank every label that is not difficult, and every detection that no label explains.
+    """Rank every label that is not difficult, and every detection that is matched with no label.
+
+    A label is matched with its best detection. Detections that a label without support may stand for are left out, since that label
+    is in the list.
 
     Parameters
     ----------
@@ -79,8 +82,8 @@ def audit_labels(dataset: Dataset, detections: DetectionTable) -> Audit:
         Of a network, with scores down to about .005: low scores tell hard objects from labels where there is nothing.
     """
     table = detections.clipped()
-    labels, states = gather(dataset.ground_truth, table, dataset.sizes)
-    suspects = [*_label_suspects(dataset, table, labels), *_missing(table, states, classes=len(dataset.names))]
+    labels, found = gather(dataset.ground_truth, table, dataset.sizes)
+    suspects = [*_label_suspects(dataset, table, labels), *_missing(table, found, classes=len(dataset.names))]
     suspects.sort(key=lambda suspect: -suspect.suspicion)
     return Audit(dataset, table, suspects)
 
@@ -116,28 +119,33 @@ def _index(row: int) -> int | None:
     return None if row < 0 else int(row)
 
 
-def _missing(detections: DetectionTable, states: Ints, *, classes: int) -> list[Suspect]:
-    """Detections without label: the share of detections of this score that agree with labels shows how many are objects."""
-    counted = detections.score > MIN_SCORE
-    odds = _log_odds(detections.score)
-    rows = np.flatnonzero(counted & (states == UNLABELLED))
-    right = _density(odds[counted & (states == AGREES)], odds[rows])
-    unlabelled = _density(odds[rows], odds[rows])
-    believed = _class_precision(detections, states, classes)[detections.class_id[rows]]
-    suspicion = 1 - np.exp(-PRIOR * right / np.maximum(unlabelled, 1e-9) * believed)
-    return [
-        Suspect("missing", float(value), int(detections.image[row]), None, int(row))
-        for row, value in zip(rows, suspicion, strict=True)
-    ]
+def _missing(detections: DetectionTable, found: DetectionEvidence, *, classes: int) -> list[Suspect]:
+    """Detections without label, compared with those that would be without one if their labels were deleted.
+
+    The comparison is made among detections of the same surroundings and about the same score.
+    """
+    counted, odds = detections.score > MIN_SCORE, _log_odds(detections.score)
+    precision = _class_precision(detections, found, classes)
+    suspects = []
+    for kind in SURROUNDINGS:
+        alike = counted & (found.surroundings == kind)
+        rows = np.flatnonzero(alike & ~found.matched)
+        expected = PRIOR * _density(odds[alike & found.matched], odds[rows]) * precision[detections.class_id[rows]]
+        suspicion = 1 - np.exp(-expected / np.maximum(_density(odds[rows], odds[rows]), 1e-9))
+        suspects += [
+            Suspect("missing", float(value), int(detections.image[row]), None, int(row))
+            for row, value in zip(rows, suspicion, strict=True)
+        ]
+    return suspects
 
 
-def _class_precision(detections: DetectionTable, states: Ints, classes: int) -> Doubles:
-    """Share of each class's detections that agree with a label, relative to that of all classes (C,); few ones count little."""
-    above = detections.score > STRONG
-    agree = np.bincount(detections.class_id[above & (states == AGREES)], minlength=classes)
-    total = agree + np.bincount(detections.class_id[above & (states == UNLABELLED)], minlength=classes)
-    overall = agree.sum() / max(total.sum(), 1)
-    return (agree + OFTEN * overall) / ((total + OFTEN) * max(overall, 1e-9))
+def _class_precision(detections: DetectionTable, found: DetectionEvidence, classes: int) -> Doubles:
+    """Share of each class's detections that a label matches, relative to that of all classes (C,); few ones count little."""
+    above = (detections.score > STRONG) & (found.matched | ~np.isin(found.surroundings, (REPEATED, CLAIMED)))
+    right = np.bincount(detections.class_id[above & found.matched], minlength=classes)
+    total = np.bincount(detections.class_id[above], minlength=classes)
+    overall = right.sum() / max(total.sum(), 1)
+    return (right + OFTEN * overall) / ((total + OFTEN) * max(overall, 1e-9))
 
 
 def _log_odds(score: Doubles) -> Doubles:

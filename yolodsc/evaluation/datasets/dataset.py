@@ -16,9 +16,10 @@ IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".tif", ".tiff")
 
 @dataclass(slots=True)
 class InputReport:
-    """Problems of the input: collected, or raised at once if ``strict``."""
+    """Problems of the input: collected, or raised at once if ``strict``; ``exif`` says whether images are turned as EXIF says."""
 
     strict: bool = False
+    exif: bool = False
     notes: list[str] = field(default_factory=list)
 
     def problem(self, text: str) -> None:
@@ -56,6 +57,8 @@ class Dataset:
         COCO's names by id, for results that have ids only.
     listed
         How many of the names came from a list that class numbers count, None for all; further ones are classes of the labels.
+    exif
+        Whether boxes are those of images turned as their EXIF orientation says.
     """
 
     names: tuple[str, ...]
@@ -67,6 +70,7 @@ class Dataset:
     relative: bool = False
     categories: Mapping[int | str, str] | None = None
     listed: int | None = None
+    exif: bool = False
 
     @property
     def limits(self) -> Doubles:
@@ -174,15 +178,21 @@ def images_in(folder: Path, ids: Iterable[str]) -> tuple[Path, ...]:
     return tuple(known.get(name, folder / f"{name}.jpg") for name in ids)
 
 
-def image_sizes(paths: Sequence[Path]) -> Doubles:
-    """Width and height of each image (P, 2) float64, read from its header; NaN where that cannot be done."""
-    from yolodsc.images import open_image
+def image_sizes(paths: Sequence[Path], *, exif: bool) -> Doubles:
+    """Width and height of each image (P, 2) float64, read from its header; NaN where that cannot be done.
+
+    With ``exif``, of the image turned as its EXIF orientation says.
+    """
+    from yolodsc.images import image_size, open_image, transposes
 
     sizes = np.full((len(paths), 2), np.nan)
     for i, path in enumerate(paths):
         try:
+            if not exif:
+                sizes[i] = image_size(path)
+                continue
             with open_image(path) as image:
-                sizes[i] = image.size
+                sizes[i] = image.size[::-1] if transposes(image) else image.size
         except Exception:  # decoders raise whatever their authors chose; whoever reads the image reports it
             continue
     return sizes

@@ -101,7 +101,7 @@ def read_yaml(path: Path, report: InputReport, *, chosen: str | None = None, nam
     split = _selected(chosen, tuple(splits), path)
     root = _root(path, content.path)
     known = tuple(names) or content.class_names(path)
-    images = tuple(image for entry in splits[split] for image in _images_at(root, path.parent, entry))
+    images = tuple(image for entry in splits[split] for image in _images_at(root, path, entry))
     return _read_split(_Split(split, images, known), path, report, chosen)
 
 
@@ -130,12 +130,12 @@ def _root(file: Path, given: str | None) -> Path:
     return next((candidate for candidate in candidates if is_folder(candidate)), beside)
 
 
-def _images_at(root: Path, beside: Path, entry: str) -> tuple[Path, ...]:
+def _images_at(root: Path, file: Path, entry: str) -> tuple[Path, ...]:
     """The images of one entry: a folder, or a file of paths; Roboflow writes ``../valid/images`` for a folder beside the file."""
-    candidates = [root / entry, beside / entry, beside / entry.removeprefix("../")]
+    candidates = [root / entry, file.parent / entry, file.parent / entry.removeprefix("../")]
     found = next((candidate for candidate in candidates if exists(candidate)), None)
     if found is None:
-        raise DatasetError(f"{candidates[0]}: no such file or folder; expected the images of a split")
+        raise DatasetError(f"{file}: {candidates[0]}: no such file or folder; expected the images of a split")
     return listed_images(found) if is_file(found) else tuple(_images_below(found))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from yolodsc.errors import DatasetError
 from yolodsc.evaluation.datasets.dataset import Dataset, DetectionRows
 from yolodsc.evaluation.datasets.journal_schema import check_journal_entry, check_journal_settings
-from yolodsc.files import exists
+from yolodsc.files import exists, regular_size
 from yolodsc.schemas import dump_json, parse_json
 
 JOURNAL_FILE = "detections.jsonl"
@@ -119,6 +119,7 @@ def append_journal(path: Path, settings: Mapping[str, Any]) -> Iterator[TextIO]:
 
 def _whole(path: Path) -> bytes:
     """Return the file up to its last newline."""
+    regular_size(path, error=DatasetError)
     try:
         content = path.read_bytes()
     except OSError as error:

@@ -62,7 +62,7 @@ def read_labelme(folder: Path, report: InputReport, *, names: Sequence[str] = ()
     beside = images_in(images or folder, ids)
     paths = tuple(_image(path, content, found) for (path, content), found in zip(read.items(), beside, strict=True))
     written = [(content.image_width or np.nan, content.image_height or np.nan) for content in read.values()]
-    actual = image_sizes(paths)
+    actual = image_sizes(paths, exif=report.exif)
     sizes = np.where(np.isnan(actual), np.array(written, np.float64), actual)
     ground_truth = ground_truth_of([(i, classes.index(name), box, difficult) for i, name, box, difficult in rows])
     return Dataset(classes, ids, ground_truth, sizes, paths)

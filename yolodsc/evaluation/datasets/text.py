@@ -59,7 +59,7 @@ def _read(
     corners: Corners,
 ) -> Dataset:
     ids = _ids(paths or files)
-    sizes = np.full((len(ids), 2), np.nan) if paths is None else image_sizes(paths)
+    sizes = np.full((len(ids), 2), np.nan) if paths is None else image_sizes(paths, exif=report.exif)
     known = tuple(names)
     rows = _labelled(files, form, report, names=known, corners=corners, sizes=sizes)
     classes = known + tuple(sorted({row[1] for row in rows} - set(known), key=_natural))

@@ -11,12 +11,17 @@ import numpy as np
 from yolodsc.arrays import Ints
 from yolodsc.evaluation.metrics.matching import Outcomes
 from yolodsc.evaluation.metrics.precision import average_precision, curve
+from yolodsc.evaluation.metrics.ranking import ranked
 from yolodsc.evaluation.metrics.tables import DetectionTable, Doubles, Flags, GroundTruth
+from yolodsc.jit import Kernel
 
 KINDS = ("classification", "localisation", "both", "duplicate", "background", "missed")
 CLASSIFICATION, LOCALISATION, BOTH, DUPLICATE, BACKGROUND = 2, 3, 4, 5, 6
 RIGHT, IGNORED = 1, 7
 FOREGROUND_IOU, BACKGROUND_IOU, PER_IMAGE = 0.5, 0.1, 100
+
+_KINDS = "f8[2] i8[1] i8[1] i8[2] f8[2] i8[1] f8[2] i8[1] f8[1] f8[2] u1[1] b1[1] i8[1] b1[1]"
+_error_kinds = Kernel("yolodsc.evaluation.errors.kinds:error_kinds", _KINDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +119,6 @@ class _ClassifiedDetections:
         return self._mean_ap(right, rows, labels, positives)
 
     def _mean_ap(self, right: Flags, rows: Ints, labels: Ints, positives: Ints) -> float:
-        from yolodsc.evaluation.metrics.ranking import ranked
-
         rows = rows[ranked(self.score[rows], labels[rows])]
         bounds = np.searchsorted(labels[rows], np.arange(self.classes + 1))
         aps = []
@@ -147,9 +150,6 @@ def _classified(
     ground_truth: GroundTruth, ordinary: GroundTruth, detections: DetectionTable, classes: int
 ) -> _ClassifiedDetections:
     """Every detection with its kind."""
-    from yolodsc.evaluation.errors.kinds import error_kinds
-    from yolodsc.evaluation.metrics.ranking import ranked
-
     rows = ranked(detections.score, detections.image)
     starts = np.flatnonzero(np.diff(detections.image[rows], prepend=-1))
     rank = np.arange(len(rows)) - np.repeat(starts, np.diff(starts, append=len(rows)))
@@ -160,22 +160,26 @@ def _classified(
     ignored = ground_truth[ground_truth.difficult | ground_truth.crowd]
     ignored = ignored[np.argsort(ignored.image, kind="stable")]
     objects = ordinary[by_image]
-    kinds, left_out, at, used = error_kinds(
-        detections.boxes_xyxy[rows],
-        detections.class_id[rows],
-        np.append(starts, len(rows)),
-        np.searchsorted(objects.image, image[starts], "left"),
-        np.searchsorted(objects.image, image[starts], "right"),
-        objects.boxes_xyxy,
-        objects.class_id,
-        np.searchsorted(ignored.image, image[starts], "left"),
-        np.searchsorted(ignored.image, image[starts], "right"),
-        ignored.boxes_xyxy,
-        ignored.class_id,
-        FOREGROUND_IOU,
-        BACKGROUND_IOU,
-    )
+    members = [np.searchsorted(known.image, image[starts], side) for known in (objects, ignored) for side in ("left", "right")]
+    kinds, left_out, at, used = _kinds_of(detections[rows], np.append(starts, len(rows)), np.stack(members), objects, ignored)
     in_order = np.zeros(len(ordinary), bool)
     in_order[by_image] = used
     columns = detections.class_id[rows], detections.score[rows], kinds, left_out, np.append(by_image, -1)[at]
     return _ClassifiedDetections(*columns, ordinary.class_id, in_order, classes, rows)
+
+
+def _kinds_of(
+    detections: DetectionTable, bounds: Ints, members: Ints, objects: GroundTruth, ignored: GroundTruth
+) -> tuple[Outcomes, Flags, Ints, Flags]:
+    """The kind of each detection (N,), whether it is ignored (N,), its object (N,; -1: none), and which objects were found (M,).
+
+    The detections of image p are ``bounds[p]:bounds[p + 1]``; ``members`` (4, P) has its first and last object and ignored region.
+    """
+    n, count = int(np.diff(bounds).max(initial=0)), int((members[1] - members[0]).max(initial=0))
+    kinds, left_out, at = np.zeros(len(detections), np.uint8), np.zeros(len(detections), bool), np.zeros(len(detections), np.int64)
+    used = np.zeros(len(objects), bool)
+    found = (np.ascontiguousarray(detections.boxes_xyxy), detections.class_id, bounds, members)
+    known = (objects.boxes_xyxy, objects.class_id, ignored.boxes_xyxy, ignored.class_id)
+    limits = np.array([FOREGROUND_IOU, BACKGROUND_IOU])
+    _error_kinds(*found, *known, limits, np.empty((n, count)), kinds, left_out, at, used)
+    return kinds, left_out, at, used

@@ -5,6 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from yolodsc.arrays import Ints
+from yolodsc.evaluation.metrics.kernels import (
+    greedy_outcomes,
+    positions,
+    precision_at,
+    radix_order,
+    rank_in_group,
+    reaching,
+    right_by_rank,
+)
 from yolodsc.evaluation.metrics.matching import IGNORED, WRONG, MatchCache, Outcomes, grouped
 from yolodsc.evaluation.metrics.rules import RECALL_POINTS, Rule
 from yolodsc.evaluation.metrics.tables import Doubles, Flags, GroundTruth
@@ -107,7 +116,6 @@ def coco(cache: MatchCache, rule: Rule, classes: int) -> CocoResult:
 
 
 def _groups(cache: MatchCache, rule: Rule) -> _Groups:
-    from yolodsc.evaluation.metrics.ranking import radix_order, rank_in_group
 
     detections, order = cache.detections, cache.order(rule.ties)
     keys = (detections.class_id * cache.images + detections.image)[order]
@@ -136,9 +144,6 @@ def _outside(area: Doubles) -> Flags:
 def _matched(
     rule: Rule, boxes: Doubles, area: Doubles, groups: _Groups, ground_truth: GroundTruth, object_keys: Ints
 ) -> _Candidates:
-    from yolodsc.evaluation.metrics.greedy import greedy_outcomes
-    from yolodsc.evaluation.metrics.overlap import reaching
-
     objects, crowd = np.ascontiguousarray(ground_truth.boxes_xyxy), ground_truth.crowd
     starts = np.searchsorted(object_keys, np.arange(_last(object_keys, groups.keys) + 2))
     threshold = min(*rule.iou, MAX_IOU)
@@ -165,8 +170,6 @@ def _last(*keys: Ints) -> int:
 
 
 def _precision(cache: MatchCache, rule: Rule, area: Doubles, groups: _Groups, candidates: _Candidates, positives: Ints) -> Doubles:
-    from yolodsc.evaluation.metrics.interpolation import positions, precision_at
-
     recalls = RECALL_POINTS[rule.interpolation]
     if recalls is None:
         raise ValueError("COCO's precision is a mean over recall points")
@@ -191,8 +194,6 @@ def _precision(cache: MatchCache, rule: Rule, area: Doubles, groups: _Groups, ca
 
 def _recall(class_id: Ints, candidates: _Candidates, positives: Ints, rule: Rule) -> Doubles:
     """Recall by limit of detections, area range, overlap and class: (3, A, T, C); NaN without objects."""
-    from yolodsc.evaluation.metrics.interpolation import right_by_rank
-
     rows, rank = candidates.groups.rows, candidates.groups.rank
     limits = np.array([1, 10, rule.per_image or len(class_id) + 1], np.int64)
     areas, steps, found = candidates.outcomes.shape

@@ -1,44 +1,51 @@
-"""The kernel of COCO's accumulation: the envelope of precision at given recalls, and recall at given ranks.
+"""Compiled: COCO's accumulation, the envelope of precision at given recalls, and recall at given ranks.
 
 Precision falls between two right detections, so that its envelope is that of the right detections alone. The kernel visits only
 the detections that overlap an object; of all others their number and how many of them are ignored suffice.
 """
 
+import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from yolodsc.arrays import Ints
 from yolodsc.evaluation.metrics.tables import Doubles
-from yolodsc.jit import njit
 
 RIGHT, IGNORED = 1, 2
+TINY = 2.0**-52
+"""``np.spacing(1.0)``."""
 
 
-@njit(cache=True, nogil=True)
-def positions(order: Ints, candidate: Ints, area: Doubles, ranges: Doubles) -> tuple[Ints, Ints, Ints]:  # pragma: no cover
-    """Candidates in the order of a ranking, their positions in it, and how many of the ranking lie outside of each area range.
+def positions(
+    order: Ints, candidate: Ints, area: Doubles, ranges: Doubles, found: Ints, at: Ints, counts: Ints, outside: Ints
+) -> int:  # pragma: no cover
+    """Write the candidates in the order of a ranking, their positions, and how many rows lie outside of each area range.
 
     Shapes: order (n,) rows of one class, best score first; candidate (N,) index of a row among the candidates, -1 for the others;
-    area (N,); ranges (A, 2) low and high. Returns the indices (m,), positions (m,) and counts (A, m), the candidate included.
+    area (N,); ranges (A, 2) low and high. Returns the number of candidates m, and writes the first m of found and at (n,) and of
+    counts (n, A), which include the candidate. ``outside`` (A,) is scratch.
     """
-    kinds = len(ranges)
-    found, at = np.empty(len(order), np.int64), np.empty(len(order), np.int64)
-    counts = np.empty((kinds, len(order)), np.int64)
-    outside = np.zeros(kinds, np.int64)
+    kinds = ranges.shape[0]
+    for a in range(kinds):
+        outside[a] = 0
     m = 0
-    for position, row in enumerate(order):
+    for position in range(len(order)):
+        row = order[position]
         for a in range(kinds):
             outside[a] += area[row] < ranges[a, 0] or area[row] > ranges[a, 1]
         if candidate[row] >= 0:
             found[m], at[m] = candidate[row], position
-            counts[:, m] = outside
+            for a in range(kinds):
+                counts[m, a] = outside[a]
             m += 1
-    return found[:m], at[:m], counts[:, :m]
+    return m
 
 
-@njit(forceinline=True)
-def _envelope(right_at: Doubles, right: int, positives: int, recalls: Doubles, precision: Doubles) -> None:  # pragma: no cover
-    """Write into ``precision`` (R,) the best of ``right_at[:right]`` at each recall or beyond it."""
+@nb.njit(forceinline=True)
+def _envelope(
+    right_at: Doubles, right: int, positives: int, recalls: Doubles, precision: Doubles, a: int, t: int
+) -> None:  # pragma: no cover
+    """Write into ``precision[a, t]`` (R,) the best of ``right_at[:right]`` at each recall or beyond it."""
     envelope = 0.0
     point = len(recalls) - 1
     while point >= 0 and recalls[point] > right / positives:
@@ -47,59 +54,48 @@ def _envelope(right_at: Doubles, right: int, positives: int, recalls: Doubles, p
         envelope = max(envelope, right_at[right - 1])
         right -= 1
         while point >= 0 and recalls[point] > right / positives:
-            precision[point] = envelope
+            precision[a, t, point] = envelope
             point -= 1
     while point >= 0:
-        precision[point] = envelope
+        precision[a, t, point] = envelope
         point -= 1
 
 
-@njit(cache=True, nogil=True)
 def precision_at(
-    outcomes: NDArray[np.uint8],
-    outside: NDArray[np.bool_],
-    found: Ints,
-    at: Ints,
-    counts: Ints,
-    positives: Ints,
-    recalls: Doubles,
-) -> Doubles:  # pragma: no cover
-    """Best precision at each recall or beyond it: (A, T, R) float64; 0 where the recall is not reached.
+    outcomes: NDArray[np.uint8], outside: NDArray[np.bool_], found: Ints, at: Ints, counts: Ints, positives: Ints, recalls: Doubles,
+    right_at: Doubles, precision: Doubles,
+) -> int:  # pragma: no cover  # fmt: skip
+    """Write the best precision at each recall or beyond it into ``precision`` (A, T, R): zeros, which stay at recalls not reached.
 
-    pycocotools ``cocoeval.py: accumulate``. Shapes: outcomes (A, T, M) and outside (A, M) of all candidates; found, at and counts
-    of one class, from `positions`; positives (A,); recalls (R,) rising.
+    pycocotools ``cocoeval.py: accumulate``. Shapes: outcomes (A, T, M) and outside (A, M) of all candidates; found (m,), at (m,)
+    and counts (m, A) of one class, from `positions`; positives (A,); recalls (R,) rising; ``right_at`` (m,) is scratch.
     """
-    ranges, steps, points = outcomes.shape[0], outcomes.shape[1], recalls.shape[0]
-    precision = np.zeros((ranges, steps, points))
-    right_at = np.empty(len(found))
-    tiny = np.spacing(1.0)
-    for a in range(ranges):
+    for a in range(outcomes.shape[0]):
         if positives[a] == 0:
             continue
-        for t in range(steps):
+        for t in range(outcomes.shape[1]):
             right, moved = 0, 0
-            for k, j in enumerate(found):
+            for k in range(len(found)):
+                j = found[k]
                 outcome = outcomes[a, t, j]
                 moved += (outcome == IGNORED) - outside[a, j]
                 if outcome == RIGHT:
                     right += 1
-                    wrong = at[k] + 1 - (counts[a, k] + moved) - right
-                    right_at[right - 1] = right / (right + wrong + tiny)
+                    wrong = at[k] + 1 - (counts[k, a] + moved) - right
+                    right_at[right - 1] = right / (right + wrong + TINY)
             if right:
-                _envelope(right_at, right, positives[a], recalls, precision[a, t])
-    return precision
+                _envelope(right_at, right, positives[a], recalls, precision, a, t)
+    return 1
 
 
-@njit(cache=True, nogil=True)
-def right_by_rank(outcomes: NDArray[np.uint8], class_id: Ints, rank: Ints, limits: Ints, classes: int) -> Ints:  # pragma: no cover
-    """Right candidates of each class among the first ``limits`` (L,) detections of an image: (L, K, C).
+def right_by_rank(outcomes: NDArray[np.uint8], class_id: Ints, rank: Ints, limits: Ints, counts: Ints) -> int:  # pragma: no cover
+    """Add the right candidates of each class among the first ``limits`` (L,) detections of an image to ``counts`` (L, K, C).
 
     Shapes: outcomes (K, M), class_id and rank (M,).
     """
-    counts = np.zeros((len(limits), len(outcomes), classes), np.int64)
-    for k in range(len(outcomes)):
+    for k in range(outcomes.shape[0]):
         for j in range(outcomes.shape[1]):
             if outcomes[k, j] == RIGHT:
                 for limit in range(len(limits)):
                     counts[limit, k, class_id[j]] += rank[j] < limits[limit]
-    return counts
+    return 1

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolodsc.arrays import Ints
+from yolodsc.evaluation.metrics.kernels import best_overlap, radix_order
+from yolodsc.evaluation.metrics.ranking import ranked
 from yolodsc.evaluation.metrics.rules import Rule
 from yolodsc.evaluation.metrics.tables import DetectionTable, Doubles, Flags, GroundTruth
 
@@ -56,8 +58,6 @@ class MatchCache:
     def order(self, ties: str) -> Ints:
         """Row numbers sorted by class, then by falling score, then as ``ties`` says."""
         if ties not in self._orders:
-            from yolodsc.evaluation.metrics.ranking import radix_order, ranked
-
             detections = self.detections
             if ties == "given":
                 self._orders[ties] = ranked(detections.score, detections.class_id)
@@ -111,8 +111,6 @@ def grouped(ground_truth: GroundTruth, rows: Ints, images: int) -> tuple[Ints, I
 
 
 def _overlaps(ground_truth: GroundTruth, rows: Ints, detections: DetectionTable, images: int, offset: float) -> Overlaps:
-    from yolodsc.evaluation.metrics.overlap import best_overlap
-
     rows, keys = grouped(ground_truth, rows, images)
     detection_keys = detections.class_id * images + detections.image
     starts = np.searchsorted(keys, np.arange(max(int(detection_keys.max(initial=-1)), int(keys.max(initial=-1))) + 2))

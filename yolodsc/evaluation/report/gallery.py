@@ -49,7 +49,7 @@ def image_entry(dataset: Dataset, image: int) -> dict[str, Any]:
     """Name, size and pixels of an image."""
     width, height = (None if np.isnan(side) else float(side) for side in dataset.sizes[image])
     path = None if dataset.paths is None else dataset.paths[image]
-    source = None if path is None else thumbnail_of_file(path)
+    source = None if path is None else thumbnail_of_file(path, exif=dataset.exif)
     return {"id": dataset.ids[image], "width": width, "height": height, "src": source}
 
 

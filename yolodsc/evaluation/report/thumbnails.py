@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 MAX_SIDE, QUALITY = 480, 80
 
 
-def thumbnail_of_file(path: Path) -> str | None:
-    """A ``data:`` address of the image, as its pixels are stored; None if it cannot be read."""
-    from yolodsc.images import open_image
+def thumbnail_of_file(path: Path, *, exif: bool) -> str | None:
+    """A ``data:`` address of the image, turned as EXIF says or as its pixels are stored; None if it cannot be read."""
+    from yolodsc.images import open_image, transposed
 
     try:
         with open_image(path) as image:
-            return _encoded(image.convert("RGB"))
+            return _encoded((transposed(image) if exif else image).convert("RGB"))
     except Exception:  # decoders raise whatever their authors chose; the page shows the boxes without the image
         return None
 

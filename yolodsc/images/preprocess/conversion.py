@@ -4,7 +4,7 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.images.preprocess.simd import HIGH, LOW, STEP, parted, shared
+from yolodsc.images.preprocess.simd import HIGH, LOW, STEP, exchanged, parted, shared
 
 _HIGH, _LOW = np.float32(HIGH), np.float32(LOW)
 
@@ -33,6 +33,18 @@ def planar(
                 parted(pixels, source + 3 * x, out, to + x, stride)
             else:
                 shared(pixels, source + x, out, to + x)
+    return 1
+
+
+def exchange(pixels: NDArray[np.uint8], out: NDArray[np.uint8]) -> int:  # pragma: no cover
+    """Write pixels of three bytes with the first and third byte exchanged."""
+    size, at = len(out), 0
+    while at + STEP <= size:
+        exchanged(pixels, at, out)
+        at += STEP - 1
+    while at < size:
+        out[at], out[at + 1], out[at + 2] = pixels[at + 2], pixels[at + 1], pixels[at]
+        at += 3
     return 1
 
 

@@ -60,15 +60,17 @@ def _resampled(
     shifts: Floats,
     pairs: Words,
     parts: Floats,
+    flip: int,
 ) -> None:  # pragma: no cover
-    """Write the source row at the target columns to ``parts[source & 1]``."""
+    """Write the source row at the target columns to ``parts[source & 1]``; ``flip`` as for `resized`."""
     length = len(left)
     start, part = source * columns * channels, (source & 1) * channels * length
     _gathered(pixels, start, channels, columns, left, width, pairs)
     for c in range(channels):
+        given = flip - c if flip else c
         for x in range(0, width, STEP):
-            between(pairs, length, x, 24 - 8 * c, shifts, parts, part + c * length + x)
-        parts[source & 1, c * length + width - 1] = share(pixels[start + (columns - 1) * channels + c])
+            between(pairs, length, x, 24 - 8 * given, shifts, parts, part + c * length + x)
+        parts[source & 1, c * length + width - 1] = share(pixels[start + (columns - 1) * channels + given])
 
 
 @nb.njit(forceinline=True)
@@ -105,9 +107,11 @@ def resized(
     first: int,
     row: int,
     stride: int,
+    flip: int,
 ) -> int:  # pragma: no cover
     """Write pixels (rows, columns, channels) as (channels, height, width) to ``out``, as `planar` does.
 
+    ``flip`` is 0, or ``channels - 1`` to reverse the order of the channels.
     ``left``, ``shifts`` (width + 32,), pairs (2, width + 32) and parts (2, channels * (width + 32)) are scratch.
     """
     length = len(left)
@@ -131,7 +135,7 @@ def resized(
                 held_odd = source
             else:
                 held_even = source
-            _resampled(pixels, source, channels, columns, width, left, shifts, pairs, parts)
+            _resampled(pixels, source, channels, columns, width, left, shifts, pairs, parts, flip)
         for c in range(channels):
             upper = ((top & 1) * channels + c) * length
             lower = ((below & 1) * channels + c) * length

@@ -120,6 +120,26 @@ def parted(typing: Any, pixels: Any, at: Any, out: Any, to: Any, stride: Any) ->
 
 
 @instruction  # type: ignore[untyped-decorator]
+def exchanged(typing: Any, pixels: Any, at: Any, out: Any) -> Any:
+    """Write five pixels of three bytes with the first and third byte exchanged, and the byte after them unchanged."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pixels, at, out = arguments
+        kind = ir.VectorType(_BYTE, STEP)
+        source, target = (
+            builder.bitcast(pointer(context, builder, signature.args[k], array, at, _BYTE, elements=STEP), kind.as_pointer())
+            for k, array in ((0, pixels), (2, out))
+        )
+        given = builder.load(source, align=1)
+        order = [3 * (k // 3) + 2 - k % 3 for k in range(STEP - 1)] + [STEP - 1]
+        mask = ir.Constant(ir.VectorType(_INT, STEP), order)
+        builder.store(builder.shuffle_vector(given, given, mask), target, align=1)
+        return context.get_dummy_value()
+
+    return types.void(pixels, at, out), code
+
+
+@instruction  # type: ignore[untyped-decorator]
 def shared(typing: Any, pixels: Any, at: Any, out: Any, to: Any) -> Any:
     """Convert sixteen grey pixels to 0..1."""
 

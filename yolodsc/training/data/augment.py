@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from yolodsc.arrays import Array, Shape
 from yolodsc.images import GREY, Geometry, ImageArray, to_planar
-from yolodsc.training.data.labels import within
+from yolodsc.training.data.labels import VISIBLE, within
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ class Augmentation:
     sharpen
         Largest amount of unsharp masking (sigma 1). Darknet samples large images without smoothing, so its networks expect hard
         edges. An amount of about 0.6 compensates for images that were reduced with smoothing.
+    mosaic
+        Fraction of the samples that are made of four images (`mosaic`).
     """
 
     flip: bool = True
@@ -41,6 +43,7 @@ class Augmentation:
     saturation: float = 1.5
     exposure: float = 1.5
     sharpen: float = 0.0
+    mosaic: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,7 @@ def moved(labels: Array, crop: Crop, *, width: int, height: int) -> Array:
     centre = (labels[:, 1:3] - origin) / size  # (M, 2)
     if crop.mirrored:
         centre[:, 0] = 1 - centre[:, 0]
-    return within(np.concatenate([labels[:, :1], centre, labels[:, 3:] / size], axis=1)).astype(np.float32)
+    return within(np.concatenate([labels[:, :1], centre, labels[:, 3:] / size], axis=1), visible=VISIBLE).astype(np.float32)
 
 
 def _table(values: NDArray[Any]) -> NDArray[np.uint8]:

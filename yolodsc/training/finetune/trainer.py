@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -14,18 +14,21 @@ from yolodsc.errors import OptionError, YolodscError
 from yolodsc.files import folder as make_folder
 from yolodsc.images import Geometry
 from yolodsc.network import Network
+from yolodsc.precision import Quantization
 from yolodsc.training.data.batches import Batch, Batches
 from yolodsc.training.data.image_cache import ImageCache
+from yolodsc.training.finetune.digest import training_digest
 from yolodsc.training.finetune.history import History
-from yolodsc.training.finetune.objective import Loss, Objective
+from yolodsc.training.finetune.objective import Loss
+from yolodsc.training.finetune.objectives import Objectives
 from yolodsc.training.finetune.settings import FinetuneSettings
-from yolodsc.training.finetune.teacher import Teacher
 from yolodsc.training.model.model import Statistics, TrainingModel
 from yolodsc.training.model.reestimate import reestimate
 from yolodsc.training.optimization.average import WeightAverage
-from yolodsc.training.optimization.checkpoint import CHECKPOINT_FILE, Checkpoint, StoredCheckpoint, digest_of
+from yolodsc.training.optimization.checkpoint import CHECKPOINT_FILE, Checkpoint, StoredCheckpoint
 from yolodsc.training.optimization.optimizer import clip, optimizer_named
 from yolodsc.training.optimization.schedule import Schedule
+from yolodsc.training.quantization.learned import LearnedQuantization, calibrated_start, learned_arrays, restore_learned
 
 CHECKPOINT_EVERY = 300.0
 """Seconds between checkpoints within an epoch."""
@@ -36,13 +39,17 @@ REESTIMATED = 512
 TrainingProgress = Callable[[int, Loss], None]
 """Called after every step with the number of completed steps and the loss."""
 
+Score = Callable[[Network, Quantization | None], float]
+"""Function from a network and its quantization to its mean AP."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FinetuneResult:
-    """The trained network, with the input size of the student, and the history."""
+    """The trained network, with the input size of the student, the history, and the quantization if it was trained in int8."""
 
     network: Network
     history: History
+    quantization: Quantization | None = None
 
 
 class Trainer:
@@ -58,6 +65,8 @@ class Trainer:
         Folder for checkpoints and curves.
     resume
         Whether to continue from the checkpoint in the folder.
+    quantization
+        Of the student, if it is trained in int8: layers, zero points, and the scales and integers that training starts from.
 
     Raises
     ------
@@ -77,23 +86,28 @@ class Trainer:
         geometry: Geometry = "stretch",
         threads: int = 1,
         resume: bool = False,
+        quantization: Quantization | None = None,
     ) -> None:
         self.settings, self._student, self._folder, self._threads = settings, student, folder, threads
+        self._learned = _learned(settings, student, quantization)
         networks = (student, teacher) if teacher else (student,)
-        self._digest = _digest(settings, networks, paths, labels, geometry)
+        self._digest = training_digest(settings, networks, paths, labels, geometry, quantization)
         stored = StoredCheckpoint.open(folder / CHECKPOINT_FILE, digest=self._digest) if resume else None
         side = (settings.size, settings.size) if settings.size else student.input_shape[1:]
-        learner = (student.with_weights(stored.weights(student.weights)) if stored else student).resized(*side)
-        self._teacher = Teacher(teacher.resized(*side), learner, threads=threads) if teacher else None
-        self._objective = Objective(learner, self._teacher, settings, threads=threads)
+        *arrays, scales = self._arrays(stored, quantization)
+        learner = student.with_weights(arrays).resized(*side)
+        self._objective = Objectives(learner, teacher, settings, threads=threads)
         statistics = Statistics(settings.statistics)
-        self._model = TrainingModel(learner, outputs=self._objective.outputs, threads=threads, statistics=statistics)
+        self._model = TrainingModel(
+            learner, outputs=self._objective.outputs, threads=threads, statistics=statistics, quantization=self._learned
+        )
         parameters = self._model.parameters
+        restore_learned(parameters, scales)
         self._optimizer = optimizer_named(settings.optimizer, parameters, decay=settings.decay, momentum=settings.momentum)
         self._average = WeightAverage(parameters, settings.average)
         cache = ImageCache(paths, learner.input_shape.channels, student.profile.exif)
         drawn = learner.input_shape, geometry, settings.augmentation, min(settings.batch, len(paths)), settings.seed
-        self._batches = Batches(cache, labels, *drawn, threads)
+        self._batches = Batches(cache, labels, *drawn, threads, settings.multiscale)
         self.steps = max(round(settings.epochs * self._batches.per_epoch), 1)
         self._schedule = Schedule(settings.schedule, settings.rate, self.steps, round(settings.warmup * self._batches.per_epoch))
         self.step, self.history, self._stopping = 0, History(), False
@@ -114,7 +128,7 @@ class Trainer:
         self,
         *,
         progress: TrainingProgress | None = None,
-        validate: Callable[[Network], float] | None = None,
+        validate: Score | None = None,
         about: Mapping[str, Any] | None = None,
     ) -> FinetuneResult:
         """Train to the end; write a checkpoint after every epoch and every few minutes.
@@ -122,7 +136,7 @@ class Trainer:
         Parameters
         ----------
         validate
-            Function from the network to its mean AP, called after every epoch.
+            Called after every epoch.
         about
             Further entries of ``history.json``.
         """
@@ -139,7 +153,8 @@ class Trainer:
                 saved = monotonic()
             if self._stopping:
                 raise KeyboardInterrupt
-        return FinetuneResult(self.network(), self.history)
+        network = self.network()
+        return FinetuneResult(network, self.history, self.quantization(network))
 
     def stop(self) -> None:
         """Request the end of the training: after the present step, `run` writes a checkpoint and raises KeyboardInterrupt."""
@@ -151,13 +166,23 @@ class Trainer:
         if self.settings.average:
             network = self._average.network(network)
         if self.settings.statistics == "live":
-            with closing(self._batches.between(0, min(REESTIMATED // self.settings.batch + 1, self.steps))) as batches:
+            plain = replace(self._batches, multiscale=False, augmentation=replace(self.settings.augmentation, mosaic=0.0))
+            with closing(plain.between(0, min(REESTIMATED // self.settings.batch + 1, self.steps))) as batches:
                 network = reestimate(network, (batch.images for batch in batches), threads=self._threads)
         return self._student.with_weights(network.weights)
 
+    def quantization(self, network: Network) -> Quantization | None:
+        """Return the quantization of what `network` returns, with averaged scales if weights are averaged."""
+        if self._learned is None:
+            return None
+        parameters = self._model.parameters
+        values = self._average.values() if self.settings.average else {(p.layer, p.name): p.value for p in parameters}
+        about = {"method": "quantization-aware fine-tuning", "steps": str(self.step), "seed": str(self.settings.seed)}
+        return self._learned.quantization(network, values, about)
+
     def checkpoint(self) -> None:
         """Write the state of the training to disk."""
-        weights = [dict(arrays) for arrays in self._model.network().weights]
+        weights = [dict(arrays) for arrays in self._model.network().weights] + [learned_arrays(self._model.parameters)]
         state = Checkpoint(self._digest, self.step, weights, self._optimizer.state(), self._average.state(), self.history.state())
         state.write(self._folder / CHECKPOINT_FILE)
 
@@ -165,8 +190,12 @@ class Trainer:
         """End threads and release memory."""
         self._model.close()
         self._objective.close()
-        if self._teacher:
-            self._teacher.close()
+
+    def _arrays(self, stored: StoredCheckpoint | None, quantization: Quantization | None) -> list[dict[str, Array]]:
+        """Arrays of every layer at the first step of this run, then the learned scales."""
+        student = calibrated_start(self._student, quantization) if quantization else self._student
+        start = [*map(dict, student.weights), self._learned.initial() if self._learned else {}]
+        return stored.weights(start) if stored else start
 
     def _restore(self, stored: StoredCheckpoint) -> None:
         stored.check(steps=self.steps, per_epoch=self.per_epoch)
@@ -201,20 +230,16 @@ class Trainer:
         self._average.update()
         return loss, norm
 
-    def _end_epoch(self, validate: Callable[[Network], float] | None, about: Mapping[str, Any]) -> None:
+    def _end_epoch(self, validate: Score | None, about: Mapping[str, Any]) -> None:
         entry = self.history.close(step=self.step, rate=self._schedule.at(self.step - 1))
         if validate:
-            entry["map"] = validate(self.network())
+            network = self.network()
+            entry["map"] = validate(network, self.quantization(network))
         self.history.write(self._folder, {"settings": asdict(self.settings), **about})
 
 
-def _digest(
-    settings: FinetuneSettings, networks: tuple[Network, ...], paths: Sequence[str], labels: Sequence[Array], geometry: Geometry
-) -> str:
-    """Return the digest of everything that determines the result of a training."""
-    options = asdict(settings) | {
-        "labels": [objects.tolist() for objects in labels],
-        "geometry": geometry,
-        "profile": networks[0].profile.name,
-    }
-    return digest_of(options, networks, list(paths))
+def _learned(settings: FinetuneSettings, student: Network, quantization: Quantization | None) -> LearnedQuantization | None:
+    if (settings.precision == "int8") != (quantization is not None):
+        expected = "a quantization with precision=int8, and none otherwise"
+        raise OptionError(f"precision={settings.precision}: expected {expected}", parameter="precision")
+    return LearnedQuantization(student, quantization) if quantization else None

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from yolodsc.detection import Detector
 from yolodsc.evaluation import RULES, Dataset, detection_table, run_inference, score_detections
 from yolodsc.network import Network
+from yolodsc.precision import Quantization
 
 THRESH = 0.005
 """Smallest score of a detection, as in ``detector valid``."""
@@ -18,9 +19,17 @@ class Validation:
     names: tuple[str, ...]
     threads: int = 1
 
-    def __call__(self, network: Network) -> float:
-        """Return the mean AP, 0..1; 0 if no class has objects."""
-        detector = Detector(network, self.names, thresh=THRESH, threads=1, streams=self.threads)
+    def __call__(self, network: Network, quantization: Quantization | None = None) -> float:
+        """Return the mean AP, 0..1, in int8 with a quantization; 0 if no class has objects."""
+        detector = Detector(
+            network,
+            self.names,
+            thresh=THRESH,
+            threads=1,
+            streams=self.threads,
+            precision="int8" if quantization else "f32",
+            quantization=quantization,
+        )
         try:
             found = detection_table(self.dataset, list(run_inference(self.dataset, detector)))
         finally:

@@ -6,6 +6,9 @@ from yolodsc.arrays import Array
 from yolodsc.jit import njit
 from yolodsc.training.kernels.arguments import PoolingWindow, plain_arguments
 
+Flattened = tuple[Array, Array, Array, Array]
+"""Gradient of the output, input, output, and gradient of the input, (n,) each."""
+
 
 @plain_arguments
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -72,25 +75,45 @@ def forward_2x2(x: Array, out: Array) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def backward_2x2(gradient: Array, x: Array, out: Array, target: Array, accumulate: bool) -> None:
-    """Store or add the gradients (C, n, H / 2, W / 2) of `forward_2x2`; every pixel is written."""
-    width = out.shape[3]
-    rows, targets = x.reshape(-1, x.shape[3]), target.reshape(-1, x.shape[3])
-    pooled, gradients = out.reshape(-1, width), gradient.reshape(-1, width)
+def _distribute(arrays: Flattened, windows: np.uint64, pixels: np.uint64, width: np.uint64, count: int, accumulate: bool) -> None:
+    """Give the gradients of ``count`` adjacent windows to the first maximum of each.
+
+    The first window is number ``windows``; its upper left pixel is number ``pixels``, and rows have ``width`` pixels.
+    """
+    gradient, x, out, target = arrays
     one, two, zero = np.uint64(1), np.uint64(2), np.float32(0)
-    for r in range(len(pooled)):
-        a, b, row, g = rows[2 * r], rows[2 * r + 1], pooled[r], gradients[r]
-        above, below = targets[2 * r], targets[2 * r + 1]
-        for j in range(np.uint64(width)):
-            k = two * j
-            first = a[k] == row[j]
-            second = (a[k + one] == row[j]) & (not first)
-            above[k] = (above[k] if accumulate else zero) + (g[j] if first else zero)
-            above[k + one] = (above[k + one] if accumulate else zero) + (g[j] if second else zero)
-        for j in range(np.uint64(width)):
-            k = two * j
-            found = (a[k] == row[j]) | (a[k + one] == row[j])
-            third = (b[k] == row[j]) & (not found)
-            fourth = not (found | third)
-            below[k] = (below[k] if accumulate else zero) + (g[j] if third else zero)
-            below[k + one] = (below[k + one] if accumulate else zero) + (g[j] if fourth else zero)
+    for i in range(np.uint64(count)):
+        a = pixels + two * i
+        b = a + width
+        value, g = out[windows + i], gradient[windows + i]
+        is_first = x[a] == value
+        is_second = (x[a + one] == value) & (not is_first)
+        above = is_first | is_second
+        is_third = (x[b] == value) & (not above)
+        is_fourth = not (above | is_third)
+        target[a] = (target[a] if accumulate else zero) + (g if is_first else zero)
+        target[a + one] = (target[a + one] if accumulate else zero) + (g if is_second else zero)
+        target[b] = (target[b] if accumulate else zero) + (g if is_third else zero)
+        target[b + one] = (target[b + one] if accumulate else zero) + (g if is_fourth else zero)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def backward_2x2(gradient: Array, x: Array, out: Array, target: Array, accumulate: bool) -> None:
+    """Store or add the gradients (C, n, H / 2, W / 2) of `forward_2x2`; every pixel is written.
+
+    LLVM writes vector code without a scalar remainder for a constant number of windows, which narrow feature maps need.
+    """
+    width, pitch = out.shape[3], np.uint64(x.shape[3])
+    arrays = gradient.reshape(-1), x.reshape(-1), out.reshape(-1), target.reshape(-1)
+    two, eight, sixteen = np.uint64(2), np.uint64(8), np.uint64(16)
+    window, pixel = np.uint64(0), np.uint64(0)
+    for _ in range(out.size // width):
+        rest = width
+        while rest >= 16:
+            _distribute(arrays, window, pixel, pitch, 16, accumulate)
+            window, pixel, rest = window + sixteen, pixel + two * sixteen, rest - 16
+        if rest >= 8:
+            _distribute(arrays, window, pixel, pitch, 8, accumulate)
+            window, pixel, rest = window + eight, pixel + two * eight, rest - 8
+        _distribute(arrays, window, pixel, pitch, rest, accumulate)
+        window, pixel = window + np.uint64(rest), pixel + two * np.uint64(rest) + pitch

@@ -1,9 +1,14 @@
 """The detection loss of ``[yolo]`` (AlexeyAB's ``yolo_layer.c: process_batch``), with its gradient.
 
 Darknet computes deltas instead of a loss. These are the losses with those gradients: binary cross entropy of objectness, of classes
-and of offsets, and half squared errors of log sizes. If the key ``iou_loss`` is not mse, the loss of the boxes is `iou_loss`.
-Darknet uses the derivative with respect to the box as that with respect to the logit; here the chain rule includes the logistic and
-the exponential. The target of a centre in a neighbouring cell, which no logistic reaches, is the border of the cell.
+and of offsets, and half squared errors of log sizes. The target of a centre in a neighbouring cell, which no logistic reaches, is
+the border of the cell.
+
+If the key ``iou_loss`` is not mse, the loss of the boxes is `iou_loss`. Its deltas are Darknet's (``delta_yolo_box``): the
+derivative with respect to the centre is used as that with respect to its logits, and the derivative with respect to the size is
+multiplied by the exponential alone. The ``iou_normalizer`` of published cfg files balances these deltas with those of objectness
+and classes. The chain rule gives a 50th of them for centres and a third for sizes, so that labels would hardly train boxes.
+
 Not supported: ``max_delta``, ``focal_loss``, ``objectness_smooth``, ``counters_per_class``, ``badlabels``, and the mean of deltas
 over the anchors of an object under ``iou_thresh`` (``averages_yolo_deltas``).
 """
@@ -169,5 +174,5 @@ def _overlapping(grid: Grid, raw: Doubles, expected: Doubles, assignment: Assign
     sizes = np.exp(np.minimum(raw[:, 2:], LARGEST_LOG)) * grid.anchors[assignment.anchor]
     centres = (cells + offset * grid.stretch - (grid.stretch - 1) / 2) / sides
     value, derivative = iou_loss(np.concatenate([centres, sizes], axis=1), expected, kind=kind)
-    inner = np.concatenate([grid.stretch * offset * (1 - offset) / sides, sizes], axis=1)
-    return value, derivative * inner
+    derivative[:, 2:] *= np.exp(np.minimum(raw[:, 2:], LARGEST_LOG))
+    return value, derivative

@@ -8,6 +8,7 @@ import numpy as np
 from yolodsc.arrays import Array, Floats
 from yolodsc.darknet import Profile
 from yolodsc.network import Layer, Weights
+from yolodsc.training.layers.convolution import winograd
 from yolodsc.training.layers.convolution.moments import Moments
 from yolodsc.training.model.parameter import Parameter
 
@@ -31,11 +32,13 @@ class LayerArrays:
             Parameter(layer.index, name, self.raw[name], np.zeros_like(self.raw[name])) for name in self.trained if name in self.raw
         ]
         self.used: dict[str, Array] = self._used()
+        if winograd.supports(layer):
+            self.used[winograd.TRANSFORMED] = winograd.transformed(self.raw["weights"])
         self._slots: list[dict[str, Array]] = []
 
     def slot(self) -> Mapping[str, Array]:
         """Return a micro-batch's arrays for the gradients of ``used``; slots are summed in the order of creation."""
-        self._slots.append({name: np.zeros_like(array) for name, array in self.used.items()})
+        self._slots.append({name: np.zeros_like(array) for name, array in self.used.items() if name != winograd.TRANSFORMED})
         return self._slots[-1]
 
     def clear(self) -> None:
@@ -44,6 +47,8 @@ class LayerArrays:
 
     def refresh(self) -> None:
         """Bring ``used`` up to date with ``raw``."""
+        if winograd.TRANSFORMED in self.used:
+            winograd.transform(self.used["weights"], self.used[winograd.TRANSFORMED])
 
     def collect(self) -> None:
         """Compute the gradients of the parameters from those of the micro-batches."""
@@ -72,7 +77,7 @@ class FoldedArrays(LayerArrays):
     def __init__(self, layer: Layer, weights: Weights, profile: Profile) -> None:
         self._inverse = (1 / profile.deviation(weights["rolling_variance"])).astype(np.float32)
         super().__init__(layer, weights)
-        self._sums = {name: np.zeros_like(array) for name, array in self.used.items()}
+        self._sums = {name: np.zeros_like(self.used[name]) for name in ("weights", "biases")}
         self._gradients = {parameter.name: parameter.gradient for parameter in self.parameters}
 
     def refresh(self) -> None:
@@ -80,6 +85,7 @@ class FoldedArrays(LayerArrays):
         raw, factor = self.raw, self.raw["scales"] * self._inverse
         np.multiply(raw["weights"], factor[:, None, None, None], out=self.used["weights"])
         np.subtract(raw["biases"], raw["rolling_mean"] * factor, out=self.used["biases"])
+        super().refresh()
 
     def collect(self) -> None:
         """Compute the gradients of weights, biases and scales from those of kernel and bias."""

@@ -9,10 +9,12 @@ from yolodsc.arrays import Array, Shape
 from yolodsc.engine import shared_offsets
 from yolodsc.network import INPUT_INDEX, ConvolutionalLayer, Layer
 from yolodsc.training.layers import training_operation
-from yolodsc.training.layers.context import GradientTarget, LayerContext, Scratch
+from yolodsc.training.layers.context import GradientTarget, LayerContext, Scratch, TrainingOperation
 from yolodsc.training.layers.convolution import normalised_convolution
 from yolodsc.training.model.arrays import LayerArrays, LiveArrays
 from yolodsc.training.model.graph import TrainingGraph
+from yolodsc.training.quantization.rounding import round_backward, round_tensor
+from yolodsc.training.quantization.tensors import TensorGroup
 
 _LINE = 16
 """float32 elements of a cache line: every gradient begins on one."""
@@ -60,6 +62,7 @@ class MicroBatch:
         images: slice,
         image: Shape,
         workspace: Workspace,
+        rounded: Mapping[int, TensorGroup],
     ) -> None:
         self.images = images
         self._graph, self._arrays, self._workspace = graph, arrays, workspace
@@ -68,6 +71,8 @@ class MicroBatch:
         self._maps = {INPUT_INDEX: self._map(image)}
         for layer in graph.layers:
             self._maps[layer.index] = self._map(layer.shape)
+        self._groups = {index: group for index, group in rounded.items() if index in self._maps}
+        self._read = self._maps | {index: np.zeros_like(self._maps[index]) for index in self._groups}
         self._gradients = self._plan_gradients()
         self._written = {root for root in self._outputs if root in graph.trained}
         bound = [(layer, self._bind(layer)) for layer in reversed(graph.layers)]
@@ -80,12 +85,13 @@ class MicroBatch:
         """Fill feature maps from the batch (N, C, H, W); a stage begins when all micro-batches have ended the stage before."""
         if stage == 0:
             self._maps[INPUT_INDEX][:] = images[self.images].transpose(1, 0, 2, 3)
+            self._round(INPUT_INDEX)
         for step in self._forward[stage]:
             step()
 
     def output(self, index: int) -> Array:
         """Return the output (n, C, H, W) of a layer, a view."""
-        return self._maps[self._graph.roots[index]].transpose(1, 0, 2, 3)
+        return self._read[self._graph.roots[index]].transpose(1, 0, 2, 3)
 
     def backward(self, stage: int, gradients: Mapping[int, Array]) -> None:
         """Fill the gradients of all arrays from those of outputs (N, C, H, W), stage by stage."""
@@ -124,7 +130,7 @@ class MicroBatch:
         arrays = self._arrays.get(layer.index)
         context: LayerContext[Any] = LayerContext(
             layer,
-            tuple(self._maps[source] for source in self._graph.sources(layer)),
+            tuple(self._read[source] for source in self._graph.sources(layer)),
             self._maps[layer.index],
             self._gradients.get(layer.index, empty),
             targets if layer.index in self._graph.trained else tuple(None for _ in targets),
@@ -136,7 +142,29 @@ class MicroBatch:
             live = normalised_convolution(context, arrays.moments)
             return _Steps(live.forward_steps, live.backward_steps)
         plain = training_operation(context)
+        if layer.index in self._groups:
+            return self._rounding(layer.index, plain)
         return _Steps((plain.forward,), (plain.backward,))
+
+    def _rounding(self, index: int, operation: TrainingOperation) -> _Steps:
+        """The operation, whose output is rounded to bytes for its readers, and whose gradient passes through the rounding first."""
+        slot, gradient = self._groups[index].slot(), self._gradients.get(index)
+
+        def forward() -> None:
+            operation.forward()
+            self._round(index)
+
+        def backward() -> None:
+            if gradient is not None:
+                slot[0] = round_backward(gradient, self._maps[index], self._groups[index].scale)
+            operation.backward()
+
+        return _Steps((forward,), (backward,))
+
+    def _round(self, index: int) -> None:
+        """Fill what the readers of a tensor see, if it is stored in bytes."""
+        if index in self._groups:
+            round_tensor(self._maps[index], self._groups[index].scale, self._read[index])
 
     def _target(self, source: int) -> GradientTarget | None:
         if source not in self._gradients:

@@ -16,8 +16,10 @@ from yolodsc.training.model.arrays import FoldedArrays, LayerArrays, LiveArrays
 from yolodsc.training.model.graph import TrainingGraph
 from yolodsc.training.model.microbatch import MicroBatch, Workspace, owner_of
 from yolodsc.training.model.parameter import Parameter
+from yolodsc.training.quantization.learned import LearnedQuantization
+from yolodsc.training.quantization.tensors import TensorGroup
 
-MICROBATCH = 4
+MICROBATCH = 8
 """Images at a time, whatever the number of threads, so that sums do not depend on it."""
 
 
@@ -44,6 +46,8 @@ class TrainingModel:
         Number of Python threads, each with its own micro-batches; results do not depend on it.
     statistics
         Of batch norm.
+    quantization
+        Rounds weights and tensors in the forward pass and learns their scales; batch norm must be frozen.
 
     Attributes
     ----------
@@ -57,12 +61,18 @@ class TrainingModel:
     """
 
     def __init__(
-        self, network: Network, *, outputs: Sequence[int], threads: int = 1, statistics: Statistics = Statistics.FROZEN
+        self,
+        network: Network,
+        *,
+        outputs: Sequence[int],
+        threads: int = 1,
+        statistics: Statistics = Statistics.FROZEN,
+        quantization: LearnedQuantization | None = None,
     ) -> None:
         import scipy.linalg.cython_blas  # noqa: F401  # Numba's matrix products load it; a limit holds only for loaded libraries
 
         self._network, self._outputs, self._threads = network, tuple(outputs), threads
-        self._statistics = statistics
+        self._statistics, self._quantization = statistics, quantization
         self._graph = TrainingGraph.of(network.layers, self._outputs)
         self._owned = {
             layer.index: self._arrays_of(layer.index)
@@ -70,7 +80,9 @@ class TrainingModel:
             if layer.index in {owner_of(run) for run in self._graph.layers} and layer.weight_shapes()
         }
         self._arrays = {run.index: self._owned[owner_of(run)] for run in self._graph.layers if owner_of(run) in self._owned}
-        self.parameters: list[Parameter] = [p for arrays in self._owned.values() for p in arrays.parameters]
+        # kernels in bytes read the scale of their input: scales of tensors come first
+        self._owners: list[TensorGroup | LayerArrays] = [*(quantization.groups if quantization else ()), *self._owned.values()]
+        self.parameters: list[Parameter] = [parameter for owner in self._owners for parameter in owner.parameters]
         self._shape: tuple[int, ...] = ()
         self._microbatches: list[MicroBatch] = []
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
@@ -83,8 +95,8 @@ class TrainingModel:
         """
         if images.shape != self._shape:
             self._plan(images.shape)
-        for arrays in self._owned.values():
-            arrays.refresh()
+        for owner in self._owners:
+            owner.refresh()
         self._each(lambda microbatch, stage: microbatch.forward(stage, images), self._microbatches[0].forward_stages)
         for arrays in self._live():
             arrays.update_rolling()
@@ -93,8 +105,8 @@ class TrainingModel:
     def backward(self, gradients: Mapping[int, Array]) -> None:
         """Compute the gradient of every parameter from those of the outputs of the last forward pass; missing ones are 0."""
         self._each(lambda microbatch, stage: microbatch.backward(stage, gradients), self._microbatches[0].backward_stages)
-        for arrays in self._owned.values():
-            arrays.collect()
+        for owner in self._owners:
+            owner.collect()
 
     def batch_statistics(self) -> dict[int, tuple[Floats, Floats]]:
         """Return mean and variance (F,) of the last batch by layer index, where statistics are live."""
@@ -121,10 +133,10 @@ class TrainingModel:
 
     def _arrays_of(self, index: int) -> LayerArrays:
         layer, weights = self._network.layers[index], self._network.weights[index]
-        if not (isinstance(layer, ConvolutionalLayer) and layer.batch_normalize):
-            return LayerArrays(layer, weights)
-        if self._statistics is Statistics.FROZEN:
-            return FoldedArrays(layer, weights, self._network.profile)
+        normalized = isinstance(layer, ConvolutionalLayer) and layer.batch_normalize
+        if not normalized or self._statistics is Statistics.FROZEN:
+            folded = FoldedArrays(layer, weights, self._network.profile) if normalized else LayerArrays(layer, weights)
+            return self._quantization.arrays(index, folded) if self._quantization else folded
         for run in self._graph.layers:
             if owner_of(run) == index != run.index:
                 raise run.section.error("with share_index cannot be trained on live statistics")
@@ -139,8 +151,8 @@ class TrainingModel:
             raise OptionError(f"images of {shape}; expected (N, {self._network.input_shape.channels}, H, W)")
         count, channels, height, width = shape
         self._graph = TrainingGraph.of(self._network.resized(height, width).layers, self._outputs)
-        for arrays in self._owned.values():
-            arrays.clear()
+        for owner in self._owners:
+            owner.clear()
         starts = range(0, count, MICROBATCH)
         shared = self._statistics is Statistics.FROZEN  # live statistics stop every micro-batch half-way
         workspaces = [Workspace() for _ in range(self._threads if shared else len(starts))]
@@ -152,6 +164,7 @@ class TrainingModel:
                 images=slice(start, min(start + MICROBATCH, count)),
                 image=Shape(channels, height, width),
                 workspace=workspaces[number % len(workspaces)],
+                rounded=self._quantization.rounded if self._quantization else {},
             )
             for number, start in enumerate(starts)
         ]

@@ -15,6 +15,7 @@ class Parameter:
         Index of the layer that owns it.
     name
         ``weights``, ``biases`` or ``scales``, raw as on disk: batch norm is never folded away.
+        In reduced precision also the logarithms of the learned scales of weights and tensors.
     value
         float32, updated in place by the optimizer.
     gradient

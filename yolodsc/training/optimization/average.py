@@ -32,9 +32,14 @@ class WeightAverage:
     def network(self, network: Network) -> Network:
         """Return the network with the averages as weights; rolling statistics are unchanged."""
         weights = [dict(arrays) for arrays in network.weights]
-        for value, p in zip(self._values, self.parameters, strict=True):
-            weights[p.layer][p.name] = value.copy()
+        for (layer, name), value in self.values().items():
+            if name in network.weights[layer]:
+                weights[layer][name] = value
         return network.with_weights(weights)
+
+    def values(self) -> dict[tuple[int, str], Array]:
+        """Return copies of the averages by layer and name of the parameter."""
+        return {(p.layer, p.name): value.copy() for value, p in zip(self._values, self.parameters, strict=True)}
 
     def state(self) -> dict[str, Array]:
         """Return copies of the averages and their count."""

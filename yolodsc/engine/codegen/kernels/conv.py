@@ -8,6 +8,7 @@ before and writes the same numbers again, so there are no tail kernels.
 """
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from yolodsc.engine.codegen.dtypes import BYTES, DType, Load, affine_arguments, loader
 from yolodsc.engine.codegen.epilogue import ACTIVATIONS
@@ -44,6 +45,8 @@ class ConvKernel(GeneratedKernel):
         Whether an array of the output's shape is added after the activation.
     y, r
         Number formats of the output and the residual.
+    bounded
+        As in `run_storer`.
     """
 
     lanes: int
@@ -55,8 +58,19 @@ class ConvKernel(GeneratedKernel):
     residual: bool
     y: DType = "f32"
     r: DType = "f32"
+    bounded: bool = False
 
-    fixed = ("lanes", "vectors", "pixels", "stride", "residual", "group_bytes", "group_weights", "y_pixel", "r_pixel")
+    fixed: ClassVar[tuple[str, ...]] = (
+        "lanes",
+        "vectors",
+        "pixels",
+        "stride",
+        "residual",
+        "group_bytes",
+        "group_weights",
+        "y_pixel",
+        "r_pixel",
+    )
     gathers = True
 
     @property
@@ -89,7 +103,8 @@ class ConvKernel(GeneratedKernel):
     def extents(k: Columns, a: Columns) -> list[Extent]:
         """Return what calls read and write; ``table_channel_groups`` counts the channel groups of a call's whole table."""
         width = k["lanes"] * 4
-        rows, groups, tiles = a["rows"], a["groups"], (a["tiles"], 0 * width)
+        rows = a["row_last"] + k["tall"] if "row_last" in a else a["rows"]
+        groups, tiles = a["groups"], (a["tiles"], 0 * width)
         x_shift, y_shift, r_shift = (tiled(a["tile_last"], k[name]) for name in ("stride", "y_pixel", "r_pixel"))
         y_walk = ((groups, a["group_y"]), (k["vectors"], a["block_y"]), (rows, a["row_y"]), tiles)
         r_walk = ((groups, a["group_residual"]), (k["vectors"], a["block_residual"]), (rows, a["row_residual"]))
@@ -106,7 +121,6 @@ class ConvKernel(GeneratedKernel):
         """Return the LLVM IR of the kernel."""
         c = IRBuilder(name, self.lanes)
         index = {argument: number for number, argument in enumerate(self.arguments)}
-        self._begin(c)
         x, table = c.pointer(index["x"]), c.pointer(index["table"])
         g = {n: c.argument(index[n]) for n in NAMES[6:] if self.residual or not n.endswith("residual")}
         moving = ["weights", "biases", "y", *(["residual"] if self.residual else []), *(["scales"] if "scales" in index else [])]
@@ -124,9 +138,6 @@ class ConvKernel(GeneratedKernel):
                 row.next(c.at(x1, g["row_x"]), c.at(y1, g["row_y"]), *(c.at(r, g["row_residual"]) for r in r1))
             group.next(*(c.at(pointer, steps.get(n, self.vectors * self.lanes * 4)) for n, pointer in at.items()))
         return c.text()
-
-    def _begin(self, c: IRBuilder) -> None:
-        """Write what is done once in a call."""
 
     def _tile(self, c: IRBuilder, at: Mapping[str, str], g: Mapping[str, str], index: Mapping[str, int]) -> None:
         """Compute one tile; ``at`` has its pointers, ``g`` the strides."""
@@ -180,4 +191,4 @@ class ConvKernel(GeneratedKernel):
     def ends(self, c: IRBuilder, index: Mapping[str, int]) -> tuple[Load, StoreRun]:
         """Code that loads the residual and stores the output."""
         y, r = ((index.get(f"scale_{n}", 0), index.get(f"zero_{n}", 0)) for n in "yr")
-        return loader(c, self.r if self.residual else "f32", r), run_storer(c, self.y, y)
+        return loader(c, self.r if self.residual else "f32", r), run_storer(c, self.y, y, bounded=self.bounded)

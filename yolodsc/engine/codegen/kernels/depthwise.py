@@ -23,6 +23,10 @@ class DepthwiseKernel(GeneratedKernel):
         Number formats of input and output.
     integer
         Whether bytes are multiplied by integers: exact in float32, bias and ``scales`` as for products of bytes.
+    bounded
+        As in `run_storer`.
+    fold
+        Neighbouring pixels in a vector, if the stride is 1.
     """
 
     lanes: int
@@ -34,6 +38,8 @@ class DepthwiseKernel(GeneratedKernel):
     x: DType = "f32"
     y: DType = "f32"
     integer: bool = False
+    bounded: bool = False
+    fold: int = 1
 
     gathers = False
     fixed = ("lanes", "size", "stride", "dilation", "pixels", "x_pixel", "y_pixel")
@@ -75,7 +81,7 @@ class DepthwiseKernel(GeneratedKernel):
 
     def emit(self, name: str) -> str:
         """Return the LLVM IR of the kernel."""
-        c = IRBuilder(name, self.lanes)
+        c = IRBuilder(name, self.lanes * self.fold)
         index = {argument: number for number, argument in enumerate(self.arguments)}
         weights, biases, y = (c.pointer(index[n]) for n in ("weights", "biases", "y"))
         g = {n: c.argument(index[n]) for n in self.arguments[3:11]}
@@ -83,10 +89,10 @@ class DepthwiseKernel(GeneratedKernel):
         width = self.lanes * 4
         x, y_ = ((index.get(f"scale_{n}", 0), index.get(f"zero_{n}", 0)) for n in "xy")
         load = loader(c, self.x, None if self.integer else x)
-        store = run_storer(c, self.y, y_)
+        store = run_storer(c, self.y, y_, bounded=self.bounded)
         with c.loop(g["blocks"], [("i64", "0"), ("ptr", weights), ("ptr", biases), ("ptr", y)]) as block:
             x0, w, b, y0 = block.carried
-            taps = [c.load(w, k * width) for k in range(self.size**2)]
+            taps = [self._folded(c, w, k * width) for k in range(self.size**2)]
             scales = c.at(c.pointer(index["scales"]), c.mul(block.index, width)) if self.integer else ""
             start, finish = self._bias(c, b, scales)
             with c.loop(g["rows"], [("i64", x0), ("ptr", y0)]) as row:
@@ -105,7 +111,7 @@ class DepthwiseKernel(GeneratedKernel):
     def _bias(self, c: IRBuilder, biases: str, scales: str) -> tuple[str, Callable[[str], str]]:
         """What the sums of a block begin with, and code that makes a sum a real number."""
         if not self.integer:
-            return c.load(biases), lambda total: total
+            return self._folded(c, biases), lambda total: total
         bias, unit, kind = load_integers(c, biases), c.load(scales), f"<{c.lanes} x i32>"
 
         def finish(total: str) -> str:
@@ -114,14 +120,23 @@ class DepthwiseKernel(GeneratedKernel):
 
         return c.constant(0.0), finish
 
+    def _folded(self, c: IRBuilder, pointer: str, offset: int = 0) -> str:
+        """Coefficients of a block, once for each pixel of a vector."""
+        if self.fold == 1:
+            return c.load(pointer, offset)
+        kind = f"<{self.lanes} x float>"
+        block = c.let(f"load {kind}, ptr {c.at(pointer, offset)}, align 4")
+        order = ", ".join(f"i32 {lane % self.lanes}" for lane in range(c.lanes))
+        return c.let(f"shufflevector {kind} {block}, {kind} undef, <{c.lanes} x i32> <{order}>")
+
     def _sums(self, c: IRBuilder, sources: list[str], taps: list[str], start: str, load: Load) -> list[str]:
         """Load the inputs of one tile and sum their products."""
-        sums = [start] * self.pixels
+        sums = [start] * (self.pixels // self.fold)
         for ky, source in enumerate(sources):
             loaded: dict[int, str] = {}
             for kx in range(self.size):
-                for p in range(self.pixels):
-                    column = p * self.stride + kx * self.dilation
+                for p in range(len(sums)):
+                    column = p * self.fold * self.stride + kx * self.dilation
                     if column not in loaded:
                         loaded[column] = load(source, column * self.x_pixel)
                     sums[p] = c.fma(loaded[column], taps[ky * self.size + kx], sums[p])

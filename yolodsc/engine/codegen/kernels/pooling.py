@@ -1,14 +1,15 @@
 """Pooling kernels: maxima of windows, means of channels."""
 
 import math
-from functools import partial, reduce
+from functools import reduce
 
 import numpy as np
 
-from yolodsc.engine.codegen.dtypes import BYTES, DType, Store, affine_arguments, load_bytes, loader, store_bytes, storer
+from yolodsc.engine.codegen.dtypes import BYTES, DType, affine_arguments, loader, storer
 from yolodsc.engine.codegen.extent import Column, Columns, Extent, tiled
 from yolodsc.engine.codegen.generated import GeneratedKernel
 from yolodsc.engine.codegen.ir_builder import IRBuilder
+from yolodsc.engine.codegen.ordered import Ordered
 
 
 def _clipped(first: Column, count: Column, stride: Column, shift: Column, size: Column, side: Column) -> tuple[Column, Column]:
@@ -130,31 +131,30 @@ class WindowKernel(GeneratedKernel):
 
     def _window_maximum(self, c: IRBuilder, corner: str, y: str, tall: str, wide: str, row_x: str) -> None:
         """Store the maximum of a window."""
-        if self.dtype == "u8":
-            return self._byte_maximum(c, corner, y, tall, wide, row_x)
-        load = loader(c, self.dtype)
+        if self.dtype != "f32":
+            return self._integer_maximum(c, corner, y, tall, wide, row_x)
         kind, bits = c.vector, f"<{c.lanes} x i32>"
         # NaN, which no maximum keeps, is tracked in parallel at no cost in time
         with c.loop(tall, [("ptr", corner), (kind, c.constant(-math.inf)), (bits, c.integers(0))]) as down:
             x1, *so_far = down.carried
             with c.loop(wide, [("ptr", x1), (kind, so_far[0]), (bits, so_far[1])]) as right:
                 x2, best, nan = right.carried
-                value = load(x2)
+                value = c.load(x2)
                 mask = c.let(f"sext <{c.lanes} x i1> {c.nan_mask(value)} to {bits}")
                 right.next(c.at(x2, self.pixel), c.vector_maximum(best, value), c.let(f"or {bits} {nan}, {mask}"))
             down.next(c.at(x1, row_x), *right.carried[1:])
         _, best, nan = down.carried
         whole = c.let(f"or {bits} {nan}, {c.let(f'bitcast {kind} {best} to {bits}')}")
-        return storer(c, self.dtype)(c.let(f"bitcast {bits} {whole} to {kind}"), y)
+        return c.store(c.let(f"bitcast {bits} {whole} to {kind}"), y)
 
-    def _byte_maximum(self, c: IRBuilder, corner: str, y: str, tall: str, wide: str, row_x: str) -> None:
-        kind = f"<{c.lanes} x i8>"
-        with c.loop(tall, [("ptr", corner), (kind, "zeroinitializer")]) as down:
-            with c.loop(wide, [("ptr", down.carried[0]), (kind, down.carried[1])]) as right:
+    def _integer_maximum(self, c: IRBuilder, corner: str, y: str, tall: str, wide: str, row_x: str) -> None:
+        numbers = Ordered(c, self.dtype, c.lanes)
+        with c.loop(tall, [("ptr", corner), (numbers.kind, "zeroinitializer")]) as down:
+            with c.loop(wide, [("ptr", down.carried[0]), (numbers.kind, down.carried[1])]) as right:
                 x2, best = right.carried
-                right.next(c.at(x2, self.pixel), byte_maximum(c, best, load_bytes(c, x2)))
+                right.next(c.at(x2, self.pixel), numbers.maximum(best, numbers.load(x2)))
             down.next(c.at(down.carried[0], row_x), right.carried[1])
-        store_bytes(c, down.carried[1], y)
+        numbers.store(down.carried[1], y)
 
 
 class MaxpoolKernel(GeneratedKernel):
@@ -203,26 +203,48 @@ class MaxpoolKernel(GeneratedKernel):
         return c.text()
 
     def _tile(self, c: IRBuilder, x: str, row_x: str, y: str) -> None:
+        if self.dtype == "f32":
+            return self._float_tile(c, x, row_x, y)
+        if self.size == self.stride == 2 and self.pixels % 2 == 0:
+            return self._paired_tile(c, x, row_x, y)
+        numbers = Ordered(c, self.dtype, c.lanes)
+        maxima = self._columns(c, numbers, x, row_x, (self.pixels - 1) * self.stride + self.size)
+        for p in range(self.pixels):
+            window = maxima[p * self.stride : p * self.stride + self.size]
+            numbers.store(reduce(numbers.maximum, window), y, p * self.pixel)
+        return None
+
+    def _paired_tile(self, c: IRBuilder, x: str, row_x: str, y: str) -> None:
+        """Two pixels in a vector; windows of two pixels are the halves of two vectors."""
+        n, numbers = c.lanes, Ordered(c, self.dtype, 2 * c.lanes)
+        pairs = self._columns(c, numbers, x, row_x, self.pixels)
+        even, odd = (list(range(first, first + n)) + list(range(2 * n + first, 3 * n + first)) for first in (0, n))
+        for p in range(0, self.pixels, 2):
+            halves = [self._shuffled(c, numbers.kind, pairs[p], pairs[p + 1], order) for order in (even, odd)]
+            numbers.store(numbers.maximum(*halves), y, p * self.pixel)
+
+    def _shuffled(self, c: IRBuilder, kind: str, a: str, b: str, order: list[int]) -> str:
+        return c.let(f"shufflevector {kind} {a}, {kind} {b}, <{len(order)} x i32> <{', '.join(f'i32 {k}' for k in order)}>")
+
+    def _columns(self, c: IRBuilder, numbers: Ordered, x: str, row_x: str, count: int) -> list[str]:
+        """Maxima over the rows of a window of ``count`` neighbouring vectors."""
+        step = numbers.count * BYTES[self.dtype]
+        maxima = [numbers.load(x, k * step) for k in range(count)]
+        for _ in range(self.size - 1):
+            x = c.at(x, row_x)
+            maxima = [numbers.maximum(best, numbers.load(x, k * step)) for k, best in enumerate(maxima)]
+        return maxima
+
+    def _float_tile(self, c: IRBuilder, x: str, row_x: str, y: str) -> None:
         width = self.pixel
-        load, store = loader(c, self.dtype) if self.dtype != "u8" else partial(load_bytes, c), self._store(c)
         columns: list[list[str]] = [[] for _ in range((self.pixels - 1) * self.stride + self.size)]
         for _ in range(self.size):
             for k, column in enumerate(columns):
-                column.append(load(x, k * width))
+                column.append(c.load(x, k * width))
             x = c.at(x, row_x)
-        maximum = c.vector_maximum if self.dtype != "u8" else partial(byte_maximum, c)
-        maxima = [reduce(maximum, column) for column in columns]
-        nan = [c.nan_mask(*column) for column in columns] if self.dtype != "u8" else []
+        maxima = [reduce(c.vector_maximum, column) for column in columns]
+        nan = [c.nan_mask(*column) for column in columns]
         for p in range(self.pixels):
             window = slice(p * self.stride, p * self.stride + self.size)
-            best = reduce(maximum, maxima[window])
-            store(c.select(reduce(c.mask_or, nan[window]), c.constant(math.nan), best) if nan else best, y, p * width)
-
-    def _store(self, c: IRBuilder) -> Store:
-        return storer(c, self.dtype) if self.dtype != "u8" else partial(store_bytes, c)
-
-
-def byte_maximum(c: IRBuilder, a: str, b: str) -> str:
-    """Maximum of two vectors of bytes."""
-    kind = f"<{c.lanes} x i8>"
-    return c.let(f"select <{c.lanes} x i1> {c.let(f'icmp ugt {kind} {a}, {b}')}, {kind} {a}, {kind} {b}")
+            best = reduce(c.vector_maximum, maxima[window])
+            c.store(c.select(reduce(c.mask_or, nan[window]), c.constant(math.nan), best), y, p * width)

@@ -8,6 +8,8 @@ from yolodsc.training.layers.convolution.depthwise3x3 import Depthwise3x3Trainin
 from yolodsc.training.layers.convolution.moments import Moments
 from yolodsc.training.layers.convolution.pointwise import PointwiseTraining
 from yolodsc.training.layers.convolution.regular import RegularTraining
+from yolodsc.training.layers.convolution.winograd import WinogradTraining
+from yolodsc.training.layers.convolution.winograd import supports as winograd_supports
 
 
 def convolution(context: LayerContext[ConvolutionalLayer]) -> TrainingOperation:
@@ -16,7 +18,7 @@ def convolution(context: LayerContext[ConvolutionalLayer]) -> TrainingOperation:
         return PointwiseTraining(context)
     if context.layer.depthwise:
         return Depthwise3x3Training(context) if supports(context.layer) else DepthwiseTraining(context)
-    return RegularTraining(context)
+    return WinogradTraining(context) if winograd_supports(context.layer) else RegularTraining(context)
 
 
 def normalised_convolution(context: LayerContext[ConvolutionalLayer], moments: Moments) -> BatchNormTraining:

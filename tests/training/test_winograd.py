@@ -1,0 +1,66 @@
+"""Regular 3x3 convolutions in training, which go through Winograd's transforms, beside PyTorch's autograd in float64."""
+
+import numpy as np
+import pytest
+
+from tests.networks import network
+from tests.training.test_gradients_layers import check
+from yolodsc.training.layers.convolution.winograd import supports, tiles_of
+from yolodsc.training.model.model import LIVE
+
+BLOCKS = """
+    convolutional filters=16 size=3 pad=1 activation=linear
+    convolutional filters=20 size=3 pad=1 activation=leaky batch_normalize=1
+    route layers=-2
+    convolutional filters=17 size=3 pad=1 activation=relu
+"""
+SIZES = {"tile": (4, 4, 1), "narrow": (9, 3, 5), "tall": (37, 2, 3), "wide": (5, 70, 2), "images": (7, 6, 11)}
+"""Height, width and images: parts of tiles, tiles of several images in one vector, and several chunks."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("height", "width", "count"), SIZES.values(), ids=SIZES.keys())
+def test_gradients_of_a_regular_convolution_equal_autograd_at_any_size(height: int, width: int, count: int) -> None:
+    """Two readers of one feature map, so that one of the gradients is added to the other."""
+    built = network(BLOCKS, height=height, width=width)
+    assert all(supports(layer) for layer in (built.layers[1], built.layers[3]))
+
+    check(built, [1, 3], count=count)
+
+
+@pytest.mark.slow
+def test_gradients_through_live_statistics_and_winograd_equal_autograd() -> None:
+    """The transforms work on the convolution alone; the statistics are those of all images."""
+    check(network(BLOCKS, height=10, width=12), [1, 3], statistics=LIVE, count=9)
+
+
+def test_convolutions_with_few_channels_strides_or_groups_have_no_winograd_form() -> None:
+    """Each fails on one condition."""
+    lines = (
+        "size=3 pad=1 filters=8",
+        "size=3 pad=1 filters=16 stride=2",
+        "size=3 pad=1 filters=16 groups=2",
+        "size=5 pad=1 filters=16",
+    )
+    built = network("convolutional filters=16\n" + "\n".join(f"convolutional {line}" for line in lines))
+
+    assert not any(supports(layer) for layer in built.layers)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 100])
+def test_every_output_is_part_of_one_chunk_and_every_read_pixel_of_its_input(rows: int) -> None:
+    """The tables are indices of compiled kernels: none lies outside its chunk, and no output is lost or repeated."""
+    images, height, width = 3, 9, 11
+    written = np.zeros(images * height * width, int)
+
+    tiles = tiles_of(images, height, width, rows)
+
+    for count, padded, in_first, in_count, out_first, out_count, at in tiles.chunks:
+        sizes = [36 * padded, out_count, 16 * padded, 4 * in_count]
+        read, positions, outputs, copies = np.split(tiles.indices[at : at + sum(sizes)], np.cumsum(sizes)[:-1])
+        assert count <= padded and in_first + in_count <= len(written)
+        assert (
+            read.max() <= in_count and positions.max() < 16 * padded and outputs.max() <= out_count and copies.max() <= 36 * padded
+        )
+        written[out_first : out_first + out_count] += 1
+    assert (written == 1).all()

@@ -1,0 +1,14 @@
+"""One convolution of a chain."""
+
+from dataclasses import dataclass
+
+from yolodsc.decompose.factor.gram import Matrix
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One convolution of a chain: weights (filters, channels / groups, K, K); ``spatial`` stages carry size, stride, padding."""
+
+    weights: Matrix
+    groups: int
+    spatial: bool

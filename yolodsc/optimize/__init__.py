@@ -1,0 +1,5 @@
+"""Search of the fastest network of a given accuracy: input size, form of every layer, precision."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

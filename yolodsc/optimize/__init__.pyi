@@ -1,0 +1,14 @@
+from .driver import optimize as optimize
+from .driver import precisions_of_machine as precisions_of_machine
+from .journal import JOURNAL_NAME as JOURNAL_NAME
+from .measurement import KINDS as KINDS
+from .measurement import Candidate as Candidate
+from .measurement import Measurement as Measurement
+from .measurement import PrecisionKind as PrecisionKind
+from .measurement import pareto_front as pareto_front
+from .peers import peer_milliseconds as peer_milliseconds
+from .quality import LabelledImages as LabelledImages
+from .report import optimization_markdown as optimization_markdown
+from .report import write_optimization_report as write_optimization_report
+from .settings import Optimization as Optimization
+from .settings import OptimizeSettings as OptimizeSettings
