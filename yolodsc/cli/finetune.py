@@ -58,12 +58,7 @@ class StartOptions(Value, kw_only=True):
     resume: Annotated[bool, typer.Option("--resume", help="Continue the interrupted training in --out.")] = False
     scratch: Annotated[bool, typer.Option("--scratch", help="Start from random weights; the student's are not read.")] = False
     precision: Annotated[
-        str,
-        typer.Option(
-            metavar="P",
-            help="Precision that the student is trained for: f32, or int8 with scales that are learned "
-            "(from its own float32 outputs without --teacher and --labels).",
-        ),
+        str, typer.Option(metavar="P", help="Precision to train for: f32, or int8 with learned scales (by default from itself).")
     ] = "f32"
 
     def ensure_consistent(self) -> None:
