@@ -157,7 +157,7 @@ def test_a_start_is_timed_with_separate_caches(tmp_path: Path, monkeypatch: pyte
         ),
         (["--model", "DIR", "--ablation", "--startup"], "--ablation, --streams and --startup exclude each other; expected one of"),
         (["--model", "DIR", "--cfg", "x.cfg"], "--model and --cfg/--weights name several networks; expected one of them"),
-        (["--weights", "x.weights"], "--cfg is missing; --weights goes with it"),
+        (["--weights", "x.weights"], "x.cfg: cannot be read: No such file or directory"),
     ],
 )
 def test_contradicting_options_are_refused_in_one_line(

@@ -170,6 +170,25 @@ def test_an_audit_runs_on_workers(tmp_path: Path) -> None:
     assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "many.csv").read_bytes()
 
 
+def test_calibration_images_are_read_on_workers(client: "Client", detector: Detector, tmp_path: Path) -> None:
+    """The arrays that `decompose` and `quantize` start from have the same bits; a damaged file gives its error."""
+    from functools import partial
+
+    from yolodsc.decompose import read_images
+    from yolodsc.distributed import read_on_workers
+    from yolodsc.errors import ImageError
+
+    paths = write_images(tmp_path, 20)
+    read = partial(read_on_workers, client, chunk=3)
+
+    found = read_images(detector.network, paths, count=17, seed=3, read=read)
+
+    assert found.tobytes() == read_images(detector.network, paths, count=17, seed=3).tobytes()
+    Path(paths[5]).write_bytes(b"damaged")
+    with pytest.raises(ImageError, match=r"image005\.png: cannot be read"):
+        read_images(detector.network, paths, count=20, seed=3, read=read)
+
+
 def test_an_unreachable_scheduler_gives_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -123,5 +123,5 @@ def test_a_worker_hangs_after_a_multiple_of_the_measured_time(monkeypatch: pytes
     watch.finished("a", 10.0)
     assert look(LOWEST_LIMIT * 2) == []
     now[0] += 1000
-    assert watch.hanging({"a": ["1"]}) == []
+    assert watch.hanging({"a": ["1"]}) == {}
     assert look(200) == ["a"]

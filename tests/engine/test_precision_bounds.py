@@ -12,7 +12,7 @@ from yolodsc.engine.runtime import compiled as compiling
 from yolodsc.engine.runtime.bounds import check
 from yolodsc.engine.runtime.compiled import compiled
 from yolodsc.errors import EngineError
-from yolodsc.jit.isa import select_isa
+from yolodsc.jit.isa import AMX, permitted, select_isa
 from yolodsc.precision import minmax_quantization
 
 NET = f"convolutional filters=8 size=3 stride=2 pad=1 activation=leaky\n{EVERYTHING}"
@@ -85,6 +85,30 @@ def _with_formats(kernel: Any, formats: dict[str, str]) -> Any:
 
     Renamed.__name__ = type(other).__name__
     return Renamed(*(getattr(other, name) for name in other.__struct_fields__))
+
+
+@pytest.fixture(scope="module")
+def tiled() -> Linked:
+    """Return what the linker checks of a network in bf16 with AMX, whose 3x3 layer has several rows in a tile."""
+    isa = select_isa() or pytest.skip("no kernels")
+    if AMX not in permitted(isa).bf16:
+        pytest.skip("this processor has no AMX")
+    layer = "convolutional filters=32 size=3 pad=1 activation=leaky\n"
+    made, seen = network(f"convolutional filters=32 size=3 stride=2 pad=1 activation=leaky\n{layer}", height=20, width=20), []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiling, "check", lambda *arguments: seen.append(arguments))
+        compiled(made, threads=1, outputs=[made.output], isa=isa, precision="bf16")
+    assert any(getattr(kernel, "tall", 1) > 1 for kernel in seen[0][1].values())
+    return seen[0]
+
+
+@pytest.mark.parametrize("argument", "x weights biases y table segments groups row_last tile_last".split())
+def test_a_call_of_tiles_that_leaves_its_buffers_is_refused(tiled: Linked, argument: str) -> None:
+    """The last row of tiles counts as the other arguments do."""
+    check(*tiled)
+
+    with pytest.raises(EngineError, match=r"TiledKernel would "):
+        check(changed(tiled, "TiledKernel", argument, 10**7), *tiled[1:])
 
 
 def test_scales_of_bytes_are_checked() -> None:

@@ -13,8 +13,8 @@ from yolodsc.training.data.image_cache import ImageCache
 from yolodsc.training.data.labels import VISIBLE
 from yolodsc.training.data.mosaic import mosaic
 from yolodsc.training.data.scales import STEPS, shape_at
+from yolodsc.training.finetune.digest import training_digest
 from yolodsc.training.finetune.settings import FinetuneSettings
-from yolodsc.training.finetune.trainer import _digest
 
 SHAPE = Shape(1, 40, 60)
 PLAIN = Augmentation(flip=False, jitter=0, hue=0, saturation=1, exposure=1)
@@ -90,7 +90,7 @@ def test_settings_at_their_defaults_keep_the_digest_of_older_checkpoints() -> No
     built = built.with_weights([{name: np.zeros_like(array) for name, array in own.items()} for own in built.weights])
 
     def digest(settings: FinetuneSettings) -> str:
-        return _digest(settings, (built,), ["a.png"], [], "stretch")
+        return training_digest(settings, (built,), ["a.png"], [], "stretch", None)
 
     assert digest(FinetuneSettings(augmentation=PLAIN)) == "5bf59dd0d6bd3d5486f89c079fe2d59955ddeed04fdd192c1374d569f2452ef5"
     assert digest(FinetuneSettings(augmentation=PLAIN, multiscale=True)) != digest(FinetuneSettings(augmentation=PLAIN))

@@ -10,6 +10,8 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("yolodsc detect photos/ --json - | jq .", "results on standard output"),
         ("yolodsc detect wide.jpg --tiles auto", "small objects in a large image"),
         ("yolodsc detect clip.mp4 --save out/ --track", "a video, with numbered objects"),
+        ("yolodsc detect list.txt --parquet found/ --resume", "a long list, continued after an interruption"),
+        ("yolodsc detect list.txt --scheduler tcp://HOST:8786", "on the workers of a Dask scheduler"),
     ),
     "evaluate": (
         ("yolodsc evaluate --data obj.data --model mine/", "as Darknet's detector map; also data.yaml, COCO's JSON, directories"),

@@ -123,9 +123,7 @@ def finetune(
     _ensure_startable(start, stem)
     read = partial(read_network, profile=profile, allow_nonfinite=allow_nonfinite)
     learner = _learner(student, read, scratch=start.scratch, seed=training.seed)
-    settings = training_settings(
-        training, loss, changes, student=learner, size=size, labels=start.labels, precision=start.precision
-    )
+    settings = training_settings(training, loss, changes, learner, size=size, labels=start.labels, precision=start.precision)
     known = names or student.names or (teacher.names if teacher else None)
     validation = _validation(val, class_list(known, learner), threads=threads)
     trainer = _trainer(start, learner, settings, read=read, threads=threads, quiet=quiet)

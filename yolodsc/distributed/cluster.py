@@ -1,5 +1,6 @@
 """Connection to a Dask scheduler: one that runs elsewhere, or workers on this machine for the duration of a run."""
 
+import gc
 import logging
 import os
 import re
@@ -185,18 +186,19 @@ def _security(settings: ClusterSettings) -> "Security | None":
 
 @contextmanager
 def _quiet_logs() -> Iterator[None]:
-    """Silence Dask's messages, which repeat in many lines what errors say in one; DISTRIBUTED_LOG=1 keeps them."""
-    logger = logging.getLogger("distributed")
-    before = logger.level
-    if not os.environ.get("YOLODSC_DASK_LOG"):
-        logger.setLevel(logging.CRITICAL + 1)
-        import distributed  # noqa: F401  its import sets levels of its own
+    """Silence Dask and asyncio, which repeat in many lines what errors say in one; YOLODSC_DASK_LOG=1 keeps their messages."""
+    import distributed  # noqa: F401  its import sets levels, which come before those that follow
 
+    loggers = [] if os.environ.get("YOLODSC_DASK_LOG") else [logging.getLogger(name) for name in ("distributed", "asyncio")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
         logger.setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:
-        logger.setLevel(before)
+        gc.collect()  # asyncio reports tasks of a lost connection when they are deleted
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
 
 
 def _close(closeable: Any) -> None:

@@ -43,8 +43,8 @@ class Watch:
         usual = max(LOWEST_LIMIT, FACTOR * self._longest) if self._given is None else self._given
         return usual if worker in self._finished else max(usual, FIRST_LIMIT)
 
-    def hanging(self, processing: Mapping[str, Collection[object]]) -> list[str]:
-        """Return the workers that hang; each is returned once.
+    def hanging(self, processing: Mapping[str, Collection[object]]) -> dict[str, float]:
+        """Return the workers that hang, each once, and the limit in seconds that each has exceeded.
 
         Parameters
         ----------
@@ -57,7 +57,7 @@ class Watch:
             self._active = {worker: since + gap for worker, since in self._active.items()}
         busy = {worker for worker, chunks in processing.items() if chunks}
         self._active = {worker: self._active.get(worker, now) for worker in busy}
-        found = [worker for worker, since in self._active.items() if now - since > self.limit(worker)]
+        found = {worker: self.limit(worker) for worker, since in self._active.items() if now - since > self.limit(worker)}
         for worker in found:
             del self._active[worker]
             self._finished.discard(worker)

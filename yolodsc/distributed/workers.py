@@ -68,8 +68,8 @@ class Workers:
             self._seen = monotonic()
         elif futures and monotonic() - self._seen > WITHOUT_WORKERS:
             raise OptionError(f"scheduler {self._client.scheduler.address}: no workers for {WITHOUT_WORKERS:.0f} s; expected some")
-        for worker in self._watch.hanging(busy):
-            self._report(f"worker {worker} hangs: no chunk in {self._watch.limit(worker):.0f} s; it is restarted")
+        for worker, limit in self._watch.hanging(busy).items():
+            self._report(f"worker {worker} hangs: no chunk in {limit:.0f} s; it is restarted")
             self._restarting.add(worker)
             Thread(target=self._restart, args=(worker,), name="restart", daemon=True).start()
 

@@ -46,9 +46,13 @@ class LayerArrays:
         self._slots.clear()
 
     def refresh(self) -> None:
-        """Bring ``used`` up to date with ``raw``."""
+        """Bring ``used`` up to date with ``raw``, and last the transforms of the weights in use."""
+        self.update()
         if winograd.TRANSFORMED in self.used:
             winograd.transform(self.used["weights"], self.used[winograd.TRANSFORMED])
+
+    def update(self) -> None:
+        """Bring the weights and biases of ``used`` up to date with ``raw``."""
 
     def collect(self) -> None:
         """Compute the gradients of the parameters from those of the micro-batches."""
@@ -80,12 +84,11 @@ class FoldedArrays(LayerArrays):
         self._sums = {name: np.zeros_like(self.used[name]) for name in ("weights", "biases")}
         self._gradients = {parameter.name: parameter.gradient for parameter in self.parameters}
 
-    def refresh(self) -> None:
+    def update(self) -> None:
         """Fold batch norm into kernel and bias."""
         raw, factor = self.raw, self.raw["scales"] * self._inverse
         np.multiply(raw["weights"], factor[:, None, None, None], out=self.used["weights"])
         np.subtract(raw["biases"], raw["rolling_mean"] * factor, out=self.used["biases"])
-        super().refresh()
 
     def collect(self) -> None:
         """Compute the gradients of weights, biases and scales from those of kernel and bias."""

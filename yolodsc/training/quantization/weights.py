@@ -30,9 +30,9 @@ class RoundedArrays(LayerArrays):
         self._slots = []
         self._passed: Mapping[str, Array] = exact.slot()
 
-    def refresh(self) -> None:
+    def update(self) -> None:
         """Fold batch norm, then round."""
-        self._exact.refresh()
+        self._exact.update()
         self.round()
         super().refresh()
 
