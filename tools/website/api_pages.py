@@ -84,7 +84,13 @@ PAGES: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "Quantization": (
         "Networks for 8-bit integers.",
-        ("yolodsc.quantize.quantize", "yolodsc.quantize.QuantizeSettings", "yolodsc.quantize.QuantizedNetwork"),
+        (
+            "yolodsc.quantize.quantize",
+            "yolodsc.quantize.QuantizeSettings",
+            "yolodsc.quantize.QuantizedNetwork",
+            "yolodsc.precision.Quantization",
+            "yolodsc.precision.quantized_forward",
+        ),
     ),
     "Optimization": (
         "The fastest network of a given quality, or the best one within a given time.",
