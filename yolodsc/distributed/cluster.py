@@ -189,7 +189,8 @@ def _quiet_logs() -> Iterator[None]:
     """Silence Dask and asyncio, which repeat in many lines what errors say in one; YOLODSC_DASK_LOG=1 keeps their messages."""
     import distributed  # noqa: F401  its import sets levels, which come before those that follow
 
-    loggers = [] if os.environ.get("YOLODSC_DASK_LOG") else [logging.getLogger(name) for name in ("distributed", "asyncio")]
+    names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] in ("distributed", "tornado")]
+    loggers = [] if os.environ.get("YOLODSC_DASK_LOG") else [logging.getLogger(name) for name in ("asyncio", *names)]
     before = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.CRITICAL + 1)
