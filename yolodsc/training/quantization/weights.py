@@ -34,7 +34,6 @@ class RoundedArrays(LayerArrays):
         """Fold batch norm, then round."""
         self._exact.update()
         self.round()
-        super().refresh()
 
     def round(self) -> None:
         """Fill ``used`` from the exact arrays."""
