@@ -27,8 +27,8 @@ def _outcome(process: Any, parameter: Any, value: Any) -> Any:
     context = SimpleNamespace(command=None, token_normalize_func=None, resilient_parsing=False)
     try:
         converted = process(context, value)
-    except Exception as refusal:  # the message is Typer's in both cases
-        return type(refusal)
+    except Exception:  # the messages differ: ours say what was found and what was expected
+        return "refused"
     return type(converted), repr(converted)  # NaN differs from itself
 
 
@@ -44,7 +44,7 @@ def test_plain_values_are_converted_as_typer_converts_them(
     assert changed or name == "completion"  # whose only argument is a choice, which Typer converts
     for parameter in changed:
         for value in LISTS if parameter.nargs == -1 or parameter.multiple else VALUES:
-            by_typer = parameter.process_value.args[1]
+            by_typer = parameter.process_value.args[-1]
             expected, found = (_outcome(process, parameter, value) for process in (by_typer, parameter.process_value))
             assert found == expected, (name, parameter.name, value)
 

@@ -346,7 +346,7 @@ def test_a_cfg_without_weights_is_told(capsys: pytest.CaptureFixture[str]) -> No
         ([], "nothing to learn from"),
         (["--labels", "--lr", "0"], "0: expected a number above 0"),
         (["--labels", "--epochs", "inf"], "inf: expected a number above 0"),
-        (["--labels", "--decay", "nan"], "nan: expected a number, 0 or more"),
+        (["--labels", "--decay", "nan"], "--decay nan: expected a number"),
         (["--labels", "--label-weight", "0"], "nothing to learn from"),
         (["--labels", "--names", "nowhere.names"], "nowhere.names: cannot be read"),
         (["--labels", "--names", __file__], "the network has 2 classes"),

@@ -85,7 +85,7 @@ def test_directories_globs_and_lists_contribute_videos(tmp_path: Path) -> None:
     assert both.has_clips()
     assert [Path(path).name for path in images] == ["b.png"]
     assert not images.has_clips()
-    with pytest.raises(OptionError, match="no such file"):
+    with pytest.raises(OptionError, match="expected the address of an image"):
         Sources(["http://h/a.mp4"])
     (tmp_path / "empty").mkdir()
     with pytest.raises(OptionError, match="no images or videos in this directory"):

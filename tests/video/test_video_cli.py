@@ -149,8 +149,8 @@ def test_images_behind_urls_are_saved_as_images(tmp_path: Path, capsys: pytest.C
     ("options", "message"),
     [
         (["--count-line", "1,2,3"], "--count-line 1,2,3: expected x0,y0,x1,y1 in pixels"),
-        (["--vid-stride", "0"], "Invalid value for '--vid-stride'"),
-        (["--max-frames", "0"], "Invalid value for '--max-frames'"),
+        (["--vid-stride", "0"], "--vid-stride 0: expected a whole number of at least 1"),
+        (["--max-frames", "0"], "--max-frames 0: expected a whole number of at least 1"),
     ],
 )
 def test_invalid_options_are_one_line(options: list[str], message: str, clip: Path, capsys: pytest.CaptureFixture[str]) -> None:

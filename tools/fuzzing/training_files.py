@@ -47,7 +47,7 @@ def _trainer(folder: Path, *, resume: bool) -> Iterator[Trainer]:
     paths = sorted(str(path) for path in (scenes / "images").iterdir())
     labels = [np.array([[0, 0.5, 0.5, 0.3, 0.3]], np.float32)] * 2
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trainer, "digest_of", lambda *_: DIGEST)
+        patch.setattr(trainer, "training_digest", lambda *_: DIGEST)
         yield Trainer(student(), _SETTINGS, paths=paths, labels=labels, folder=folder, resume=resume)
 
 

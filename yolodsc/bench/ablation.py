@@ -78,7 +78,7 @@ def ablate(model: str, network: Network, *, seconds: float, seed: int, progress:
             method()
         begin = perf_counter()
         while len(times["dsc"]) < MIN_ROUNDS or perf_counter() < begin + seconds:
-            progress(model, min((perf_counter() - begin) / max(seconds, 1e-9), 1.0))
+            progress(model, min((perf_counter() - begin) / max(seconds, 1e-9), len(times["dsc"]) / MIN_ROUNDS, 1.0))
             for name in map(str, rng.permutation(list(methods))):
                 times[name].append(methods[name]())
     typical = {method: _medians(taken) for method, taken in times.items()}
