@@ -20,7 +20,7 @@ def bundled(name: str) -> dict[str, float]:
     """Millions of multiply-adds and kilobytes of a bundled network."""
     weights = ROOT / f"weights/{name}.weights"
     network = Network.load(ROOT / f"cfg/{name}.cfg", weights)
-    macs = sum(layer.multiply_adds() for layer in network.layers)
+    macs = network.multiply_adds
     return {"mmac": round(macs / 1e6, 1), "kb": round(weights.stat().st_size / 1000)}
 
 

@@ -36,7 +36,7 @@ def main() -> None:
         network = Network.load(cfg, cfg.with_suffix(".weights"))
         score = 100 * validation(network)
         first = first or score
-        macs = sum(layer.multiply_adds() for layer in network.layers) / 1e6
+        macs = network.multiply_adds / 1e6
         size = cfg.with_suffix(".weights").stat().st_size / 1000
         cells = (cfg.stem, f"{macs:.1f}", f"{size:.0f}", *_training(run), f"{score:.2f}", f"{100 * score / first:.1f} %")
         print("| " + " | ".join(cells) + " |", flush=True)

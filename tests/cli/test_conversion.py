@@ -13,6 +13,7 @@ import typer
 from tests.cli.support import PACKAGE
 from yolodsc import cli
 from yolodsc.cli.conversion import with_plain_conversion
+from yolodsc.errors import OptionError
 
 VALUES = (None, "", "a", "1", "0", "7", "0.5", ".5", "1e-3", "-1", "nan", "1_000", " 3 ", "99999999999999999999", 1, 0.25, True)
 LISTS = (None, (), ("a",), ("a", "1"), "a")
@@ -27,8 +28,10 @@ def _outcome(process: Any, parameter: Any, value: Any) -> Any:
     context = SimpleNamespace(command=None, token_normalize_func=None, resilient_parsing=False)
     try:
         converted = process(context, value)
-    except Exception:  # the messages differ: ours say what was found and what was expected
+    except (OptionError, typer.BadParameter):  # the messages differ: ours say what was found and what was expected
         return "refused"
+    except Exception as refusal:  # the message is Typer's in both cases
+        return type(refusal)
     return type(converted), repr(converted)  # NaN differs from itself
 
 

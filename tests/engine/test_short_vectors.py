@@ -75,18 +75,7 @@ def test_they_equal_the_reference_in_int8(made: Network, name: str) -> None:
 @pytest.mark.parametrize("made", list(SIDES), indirect=True)
 def test_they_are_close_to_float32_in_bf16(made: Network, name: str) -> None:
     """Within the error of rounding; all numbers of threads give the same bits."""
-    isa, x = test_bf16.with_method(name), image(made)
-    with FusedRunner(made, threads=1, outputs=[made.output], isa=isa) as runner:
-        expected = runner(x)[made.output]
-
-    results = []
-    for threads in (1, 2, 3):
-        with FusedRunner(made, threads=threads, outputs=[made.output], isa=isa, precision="bf16") as runner:
-            results.append(runner(x)[made.output])
-
-    assert np.sqrt(((results[0] - expected) ** 2).mean() / (expected**2).mean()) < 0.03
-    for other in results[1:]:
-        np.testing.assert_array_equal(other, results[0])
+    test_bf16.close_results(made, test_bf16.with_method(name), image(made))
 
 
 @pytest.mark.parametrize("name", ["avx512-vpdpbusd"])

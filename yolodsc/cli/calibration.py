@@ -22,7 +22,7 @@ def calibration_images(
     """Paths and images (N, C, H, W) of a directory or list, at most ``count``, drawn; says so if there are few."""
     paths = image_paths([source])
     if 1 < len(paths) < min(FEW, count) and not quiet:  # with fewer than two, an error follows
-        found = f"{source}: {len(paths)} image{'s' * (len(paths) != 1)} to calibrate on"
+        found = f"{source}: {len(paths)} images to calibrate on"
         note(f"{found}; expected {FEW} or more, better 300: results of few are less accurate")
     drawn = draw_paths(paths, count=count, seed=seed)
     with fitting_progress(quiet) as report:

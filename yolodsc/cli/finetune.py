@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from yolodsc.cli import options
+from yolodsc.cli.ground_truth import tree_and_set
 from yolodsc.cli.network_files import class_list
 from yolodsc.cli.outputs import ensure_writable, save_network
 from yolodsc.cli.signals import advice_on_interrupt, stop_gracefully
@@ -199,13 +200,11 @@ def _validation(val: str | None, classes: tuple[str, ...], *, threads: int) -> V
     """The image set of ``--val TREE:SET``, with classes in the network's order."""
     if val is None:
         return None
-    tree, _, image_set = val.rpartition(":")
-    if not tree:
-        raise OptionError(f"--val {val}: expected TREE:SET, such as VOCdevkit/VOC2007:test")
+    tree, image_set = tree_and_set(val)
     report = InputReport()
     if not classes:
         raise OptionError("--val: the classes have no names; expected --names F")
-    return Validation(read_voc(Path(tree), image_set, report, names=classes), classes, threads)
+    return Validation(read_voc(tree, image_set, report, names=classes), classes, threads)
 
 
 @contextmanager

@@ -181,3 +181,11 @@ class GroundTruthOptions(Value, kw_only=True):
             return dataset
         del report.notes[notes:]
         return read_dataset(cast(Path, self.data), self.format(network_names), report, chosen=self.image_set)
+
+
+def tree_and_set(val: str) -> tuple[Path, str]:
+    """The VOC tree and the image set that ``--val TREE:SET`` names."""
+    tree, _, image_set = val.rpartition(":")
+    if not tree:
+        raise OptionError(f"--val {val}: expected TREE:SET, such as VOCdevkit/VOC2007:test")
+    return Path(tree), image_set

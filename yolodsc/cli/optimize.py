@@ -10,12 +10,13 @@ from typing import Annotated, cast
 import typer
 
 from yolodsc.cli import options
-from yolodsc.cli.ground_truth import GroundTruthOptions
+from yolodsc.cli.ground_truth import GroundTruthOptions, tree_and_set
 from yolodsc.cli.network_files import class_list, model_files
 from yolodsc.cli.outputs import ensure_directory_possible, save_network
+from yolodsc.cli.progress import fitting_progress
 from yolodsc.cli.signals import advice_on_interrupt
 from yolodsc.cli.tables.optimization import optimization_lines
-from yolodsc.cli.terminal import log, note, printable, say
+from yolodsc.cli.terminal import log, note, say
 from yolodsc.detection import image_paths, listed_names, read_network
 from yolodsc.errors import OptionError
 from yolodsc.evaluation import Dataset, InputReport, require_matplotlib, with_network_classes
@@ -95,10 +96,8 @@ class LabelOptions(Value, kw_only=True):
             raise OptionError("--val and --data name two sets of labelled images; expected one")
         if not names:
             raise OptionError("the classes have no names, which labels need; expected --names F")
-        tree, _, image_set = (self.val or "").rpartition(":")
-        if self.val is not None and not tree:
-            raise OptionError(f"--val {self.val}: expected TREE:SET, such as VOCdevkit/VOC2007:test")
-        source = GroundTruthOptions(voc=Path(tree), image_set=image_set) if tree else GroundTruthOptions(data=self.data)
+        tree, image_set = (None, None) if self.val is None else tree_and_set(self.val)
+        source = GroundTruthOptions(voc=tree, image_set=image_set, data=self.data)
         source.ensure_present()
         report = InputReport()
         dataset: Dataset = with_network_classes(source.read(report, network_names=names), names, report)
@@ -177,14 +176,8 @@ def _progress(quiet: bool) -> Iterator[Callable[[str, float, Measurement | None]
     if not sys.stderr.isatty():
         yield _Lines()
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    columns = (BarColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=1.0)
-        yield lambda what, share, found: bar.update(task, description=printable(what), completed=share)
+    with fitting_progress(quiet) as report:
+        yield lambda what, share, found: report(what, share)
 
 
 class _Lines:

@@ -26,3 +26,4 @@ from .settings import DecomposeSettings as DecomposeSettings
 from .settings import Decomposition as Decomposition
 from .settings import LayerResult as LayerResult
 from .settings import ProgressCallback as ProgressCallback
+from .settings import held_back_count as held_back_count

@@ -7,10 +7,8 @@ from dataclasses import replace
 from yolodsc.arrays import Array
 from yolodsc.decompose.calibration import samples
 from yolodsc.decompose.replacement import LayerReplacement
-from yolodsc.decompose.search.choices import KEEP
 from yolodsc.decompose.search.selection import select
 from yolodsc.decompose.settings import DecomposeSettings, Decomposition, ProgressCallback
-from yolodsc.decompose.surgery import assemble
 from yolodsc.decompose.target import DecompositionTarget, candidates, convolutions, obstacle
 from yolodsc.decompose.thread_pool import FitThreadPool
 from yolodsc.errors import DecompositionError
@@ -40,10 +38,7 @@ def decompose(
     targets = {i: t for i, t in targets.items() if i not in settings.keep}
     with FitThreadPool(settings.threads) as pool:
         work = _decomposed(network, targets, images, settings, pool, progress or (lambda what, share: None))
-        decomposed = assemble(network, work.chains)
-        error = work.output_error(decomposed)
-    results = tuple(work.results[i] for i in sorted(work.results))
-    return Decomposition(decomposed, results, error, settings, time.perf_counter() - begin)
+        return work.decomposition(begin)
 
 
 def with_network(result: Decomposition, original: Network, network: Network, images: Array, *, seconds: float) -> Decomposition:
@@ -73,10 +68,7 @@ def _decomposed(
     )
     selected, fitted = select(network, targets, originals, images, settings, pool, report)
     work = LayerReplacement(network, images, settings, pool, all_targets, originals, selected, fitted)
-    for step, index in enumerate(all_targets):
-        report(f"layer {index}: {selected.get(index, KEEP)}", 0.5 + 0.5 * step / len(all_targets))
-        work.layer(index)
-    report("done", 1.0)
+    work.run(report)
     return work
 
 

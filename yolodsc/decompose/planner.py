@@ -10,12 +10,11 @@ from yolodsc.decompose.calibration import samples
 from yolodsc.decompose.driver import ensure_decomposable
 from yolodsc.decompose.replacement import LayerReplacement
 from yolodsc.decompose.search import choices
-from yolodsc.decompose.search.choices import KEEP, FactorizationChoice
+from yolodsc.decompose.search.choices import KEEP
 from yolodsc.decompose.search.selection import fit_options, timed_options
 from yolodsc.decompose.search.sensitivity import SensitivityProbe, plan
 from yolodsc.decompose.search.time_model import FormCosts
 from yolodsc.decompose.settings import DecomposeSettings, Decomposition, ProgressCallback
-from yolodsc.decompose.surgery import assemble
 from yolodsc.decompose.target import DecompositionTarget, candidates, convolutions
 from yolodsc.decompose.thread_pool import FitThreadPool
 from yolodsc.errors import DecompositionError
@@ -69,8 +68,7 @@ class DecompositionPlanner:
 
     def minimum(self, precision: str) -> float:
         """Milliseconds of the network with the fastest form of every layer."""
-        costs = self.costs[precision]
-        return costs.rest + sum(min(options.values()) for options in costs.layers.values())
+        return self.costs[precision].minimum
 
     def whole(self, precision: str) -> float:
         """Milliseconds of the network as it is, by the same model."""
@@ -82,12 +80,11 @@ class DecompositionPlanner:
         probe = self._fitted_options(report)
         costs = self.costs[precision]
         selected = plan(probe, costs.layers, budget=budget_ms - costs.rest)
-        work = self._replaced(selected, probe, report)
-        network = assemble(self.network, work.chains)
-        results = tuple(work.results[i] for i in sorted(work.results))
-        error = work.output_error(network)
-        report("done", 1.0)
-        return Decomposition(network, results, error, self.settings, time.perf_counter() - begin)
+        work = LayerReplacement(
+            self.network, self.images, self.settings, self._pool, self._all, self._originals, selected, probe.forms
+        )
+        work.run(report)
+        return work.decomposition(begin)
 
     def _fits(self, costs: Mapping[str, FormCosts], precisions: Sequence[str]) -> bool:
         """Whether costs are those of the options of the targets, the same forms in all precisions."""
@@ -113,18 +110,6 @@ class DecompositionPlanner:
                 self.network, self.targets, offered, self._originals, self.images, settings, self._pool, report
             )
         return self._probe
-
-    def _replaced(
-        self, selected: Mapping[int, FactorizationChoice], probe: SensitivityProbe, report: ProgressCallback
-    ) -> LayerReplacement:
-        """Fit the selected forms, layer after layer."""
-        work = LayerReplacement(
-            self.network, self.images, self.settings, self._pool, self._all, self._originals, selected, probe.forms
-        )
-        for step, index in enumerate(self._all):
-            report(f"layer {index}: {selected.get(index, KEEP)}", 0.5 + 0.5 * step / len(self._all))
-            work.layer(index)
-        return work
 
     def __enter__(self) -> Self:
         self._pool.__enter__()

@@ -1,6 +1,7 @@
 """Replacing or re-solving one convolution after the other, each on the outputs of the layers replaced before it."""
 
 from collections.abc import Mapping
+from time import perf_counter
 
 import numpy as np
 import scipy.linalg
@@ -13,7 +14,7 @@ from yolodsc.decompose.factor.gram import Gram, Matrix
 from yolodsc.decompose.search import choices
 from yolodsc.decompose.search.choices import KEEP, FactorizationChoice
 from yolodsc.decompose.search.sensitivity import FittedForms
-from yolodsc.decompose.settings import DecomposeSettings, LayerResult
+from yolodsc.decompose.settings import DecomposeSettings, Decomposition, LayerResult, ProgressCallback
 from yolodsc.decompose.surgery import Chain, assemble, joined, regular
 from yolodsc.decompose.target import DecompositionTarget, obstacle
 from yolodsc.decompose.thread_pool import FitThreadPool
@@ -42,6 +43,19 @@ class LayerReplacement:
         self.calibration = settings.calibration_count(len(images))
         self.chains: dict[int, Chain] = {}
         self.results: dict[int, LayerResult] = {}
+
+    def run(self, report: ProgressCallback) -> None:
+        """Replace all convolutions in order; the first half of the progress is that of the selection."""
+        for step, index in enumerate(self.all_targets):
+            report(f"layer {index}: {self.selected.get(index, KEEP)}", 0.5 + 0.5 * step / len(self.all_targets))
+            self.layer(index)
+        report("done", 1.0)
+
+    def decomposition(self, begin: float) -> Decomposition:
+        """The network and its results; ``begin`` is when the work began, by `time.perf_counter`."""
+        network = assemble(self.network, self.chains)
+        results = tuple(self.results[i] for i in sorted(self.results))
+        return Decomposition(network, results, self.output_error(network), self.settings, perf_counter() - begin)
 
     def layer(self, index: int) -> None:
         """Replace one convolution, or solve it again."""

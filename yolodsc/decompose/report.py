@@ -32,7 +32,7 @@ def compare_networks(original: Network, decomposed: Network, images: Array, *, t
     timer = Timer(threads)
     times = [(timer.network(original), timer.network(decomposed)) for _ in range(3)]
     both = original, decomposed
-    total = [sum(layer.multiply_adds() for layer in network.layers) for network in both]
+    total = [network.multiply_adds for network in both]
     sizes = [sum(a.nbytes for arrays in network.weights for a in arrays.values()) + network.header.size for network in both]
     agreement = _agreement(original, decomposed, images, threads) if original.heads else None
     first, second = (min(column) for column in zip(*times, strict=True))

@@ -16,6 +16,11 @@ MAX_RANK = 100
 """Maximum number of filters per channel; the rank of a K x K kernel is at most K²."""
 
 
+def held_back_count(images: int, share: float) -> int:
+    """How many of ``images`` images nothing is fitted on: a share of them, at least one."""
+    return max(1, round(images * share))
+
+
 @dataclass(frozen=True, slots=True)
 class DecomposeSettings:
     """How to decompose a network.
@@ -68,7 +73,7 @@ class DecomposeSettings:
 
     def calibration_count(self, images: int) -> int:
         """How many of ``images`` images are fitted on; the others are held back."""
-        return images - max(1, round(images * self.held_back))
+        return images - held_back_count(images, self.held_back)
 
     @property
     def ours(self) -> bool:

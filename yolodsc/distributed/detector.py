@@ -152,10 +152,6 @@ class DistributedDetector(Detector):
             )
         return results
 
-    def close(self) -> None:
-        """Release the local detector; the client stays open."""
-        Detector.close(self)
-
 
 def _is_missing(result: ImageResult) -> bool:
     return result.error is not None and str(result.error).endswith(_NO_FILE)

@@ -138,6 +138,11 @@ class Network(Value, eq=False):
         return tuple(layer for layer in self.layers if isinstance(layer, Head))
 
     @property
+    def multiply_adds(self) -> int:
+        """Multiply-adds of all layers for one image."""
+        return sum(layer.multiply_adds() for layer in self.layers)
+
+    @property
     def output(self) -> int:
         """Index of the network's output: the last layer that is not ``[cost]`` (``network.c: get_network_output``)."""
         return next((layer.index for layer in reversed(self.layers) if layer.type != "cost"), len(self.layers) - 1)

@@ -145,5 +145,5 @@ def _all_precisions(candidate: Candidate, evaluator: CandidateEvaluator, setting
     """Measure a network in every precision of the search; those that need long fits only if there is time."""
     for precision in settings.precisions:
         other = Candidate(candidate.width, candidate.height, candidate.form, precision)
-        if candidate.form == ORIGINAL or candidate.form.endswith("trained") or evaluator.allows(other):
+        if candidate.form == ORIGINAL or candidate.trained or evaluator.allows(other):
             evaluator.measure(other)

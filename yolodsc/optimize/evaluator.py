@@ -3,9 +3,8 @@
 import time
 from collections.abc import Callable
 
-from yolodsc.network import Network
 from yolodsc.optimize.journal import SearchJournal
-from yolodsc.optimize.measurement import Candidate, Measurement
+from yolodsc.optimize.measurement import ORIGINAL, Candidate, Measurement
 from yolodsc.optimize.quality import LabelledImages, agreement, detections
 from yolodsc.optimize.settings import OptimizeSettings
 from yolodsc.optimize.timing import RelativeTimer
@@ -45,7 +44,7 @@ class CandidateEvaluator:
         _, height, width = original.input_shape
         self.native = width, height
         self._expected = detections(original, "f32", None, variants.held_back(width, height), threads=settings.workers)
-        first = Candidate(width, height, "original", "f32")
+        first = Candidate(width, height, ORIGINAL, "f32")
         known = journal.found.get(first)
         self._reference = known.milliseconds if known else timer.milliseconds
         self.original = self.measure(first)
@@ -96,7 +95,7 @@ class CandidateEvaluator:
             milliseconds=self._reference * self._timer.ratio(network, precision, quantization),
             agreement=agreement(self._expected, found),
             mean_ap=labelled.mean_ap(network, precision, quantization, threads=threads) if labelled else None,
-            multiply_adds=multiply_adds(network),
+            multiply_adds=network.multiply_adds,
         )
 
     def _report(self, what: str, done: float) -> None:
@@ -105,8 +104,3 @@ class CandidateEvaluator:
     def _share(self, done: float) -> float:
         total = self._done + done + self.remaining
         return (self._done + done) / max(total, 1e-9)
-
-
-def multiply_adds(network: Network) -> int:
-    """Of one image."""
-    return int(sum(layer.multiply_adds() for layer in network.layers))

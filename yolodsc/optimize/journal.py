@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from yolodsc.errors import OptionError
-from yolodsc.files import exists, read_bytes
+from yolodsc.files import exists, read_bytes, write_bytes
 from yolodsc.optimize.measurement import Candidate, Measurement
 from yolodsc.schemas import checked, dump_json, parse_json
 
@@ -30,13 +30,18 @@ class SearchJournal:
         if lines:
             self._read(lines, settings)
         else:
-            self._write(dump_json(settings, file=path, error=OptionError) + "\n", mode="w")
+            self._begin(dump_json(settings, file=path, error=OptionError) + "\n")
 
     def add(self, measurement: Measurement) -> None:
         """Append a measurement."""
         self.found[measurement.candidate] = measurement
         content = msgspec.to_builtins(measurement)
-        self._write(dump_json(content, file=self._path, error=OptionError) + "\n", mode="a")
+        line = dump_json(content, file=self._path, error=OptionError) + "\n"
+        try:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(line)
+        except OSError as error:
+            raise OptionError(f"{self._path}: cannot be written: {error.strerror or error}") from None
 
     def _read(self, lines: list[str], settings: Mapping[str, Any]) -> None:
         found = parse_json(lines[0], file=f"{self._path}:1", error=OptionError)
@@ -51,14 +56,11 @@ class SearchJournal:
             content = parse_json(line, file=f"{self._path}:{number}", error=OptionError)
             measurement = checked(content, Measurement, file=f"{self._path}:{number}", error=OptionError)
             self.found[measurement.candidate] = measurement
-        self._write("".join(f"{line}\n" for line in lines), mode="w")  # without a line that an interruption cut off
+        self._begin("".join(f"{line}\n" for line in lines))  # without a line that an interruption cut off
 
-    def _write(self, text: str, *, mode: str) -> None:
-        try:
-            with self._path.open(mode, encoding="utf-8") as file:
-                file.write(text)
-        except OSError as error:
-            raise OptionError(f"{self._path}: cannot be written: {error.strerror or error}") from None
+    def _begin(self, text: str) -> None:
+        """Replace the file, so that an interruption loses no measurement."""
+        write_bytes(self._path, text.encode(), error=OptionError)
 
 
 def _complete_lines(path: Path) -> list[str]:

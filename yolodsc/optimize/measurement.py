@@ -49,6 +49,11 @@ class Candidate(Value):
         return f"{self.width}x{self.height} {self.form} {self.precision}"
 
     @property
+    def trained(self) -> bool:
+        """Whether the network was fine-tuned."""
+        return self.form.endswith("-trained")
+
+    @property
     def stem(self) -> str:
         """Stem of the files of the network in float32."""
         return f"{self.width}x{self.height}-{self.form}"
@@ -110,5 +115,5 @@ def baseline_of(m: Measurement, original: Measurement) -> str:
         if c.precision == "f32":
             return SMALLER
         return COMBINED if not full else BF16 if c.precision == "bf16" else INT8
-    alone = full and c.precision == "f32" and c.form.startswith("f32") and not c.form.endswith("trained")
+    alone = full and c.precision == "f32" and c.form.startswith("f32") and not c.trained
     return DECOMPOSED if alone else ""

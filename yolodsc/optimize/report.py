@@ -10,16 +10,27 @@ from yolodsc.bench import Result
 from yolodsc.errors import MissingExtraError, OptionError
 from yolodsc.files import folder as make_folder
 from yolodsc.files import replacing
-from yolodsc.optimize.measurement import BASELINES, Measurement, baseline_of, best_within, pareto_front
+from yolodsc.optimize.measurement import (
+    BASELINES,
+    BF16,
+    COMBINED,
+    DECOMPOSED,
+    INT8,
+    SMALLER,
+    Measurement,
+    baseline_of,
+    best_within,
+    pareto_front,
+)
 from yolodsc.optimize.settings import Optimization
 from yolodsc.schemas import dump_json, replace_nonfinite
 
 COLOURS = {
-    "original at smaller inputs": "tab:gray",
-    "bf16 alone": "tab:cyan",
-    "int8 alone": "tab:blue",
-    "decomposed alone": "tab:orange",
-    "smaller input and lower precision": "tab:purple",
+    SMALLER: "tab:gray",
+    BF16: "tab:cyan",
+    INT8: "tab:blue",
+    DECOMPOSED: "tab:orange",
+    COMBINED: "tab:purple",
     "": "tab:red",
 }
 

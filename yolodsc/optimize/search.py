@@ -125,7 +125,7 @@ class Search:
 
     def to_train(self) -> Measurement | None:
         """The decomposed network from which fine-tuning starts; None if no network was decomposed."""
-        found = [m for m in self._allowed() if m.candidate.form != ORIGINAL and not m.candidate.form.endswith("trained")]
+        found = [m for m in self._allowed() if m.candidate.form != ORIGINAL and not m.candidate.trained]
         if self.threshold is None:
             return best_within(found, self.settings.budget_ms or 0.0)
         enough = self.threshold - TRAINED_GAIN * self.measures.original.quality

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from yolodsc.arrays import Array
-from yolodsc.decompose import DecomposeSettings, DecompositionPlanner, FormCosts, ProgressCallback, read_images
+from yolodsc.decompose import DecomposeSettings, DecompositionPlanner, FormCosts, ProgressCallback, held_back_count, read_images
 from yolodsc.files import exists
 from yolodsc.network import Network, at_size
 from yolodsc.optimize.measurement import ORIGINAL, Candidate
@@ -53,7 +53,7 @@ class Variants:
     def held_back(self, width: int, height: int) -> Array:
         """The images that nothing is fitted on."""
         images = self.images(width, height)
-        return images[len(images) - max(1, round(len(images) * self.settings.held_back)) :]
+        return images[len(images) - held_back_count(len(images), self.settings.held_back) :]
 
     def is_made(self, candidate: Candidate) -> bool:
         """Whether the network needs no fit."""

@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 import yolodsc
 from yolodsc.arrays import Array
-from yolodsc.decompose import ProgressCallback
+from yolodsc.decompose import ProgressCallback, held_back_count
 from yolodsc.errors import QuantizationError
 from yolodsc.network import Network
 from yolodsc.precision import (
@@ -71,7 +71,7 @@ def quantize_each(
     """
     begin, report, first = time.perf_counter(), progress or (lambda what, share: None), settings[0]
     int8 = _candidates(network, images)
-    held = max(1, round(len(images) * first.held_back))
+    held = held_back_count(len(images), first.held_back)
     with threadpool_limits(1, user_api="blas"):
         report("running the original network", 0.0)
         original = Original(network, images, threads=first.threads)

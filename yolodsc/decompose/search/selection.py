@@ -42,9 +42,8 @@ def select(
         timed = timed_options(network, targets, [settings.precision], threads=settings.threads)
         costs, budget = timed[settings.precision], settings.budget_ms
     else:
-        costs, budget = multiplications(network, targets), settings.budget * _total(network)
-    minimum = costs.rest + sum(min(options.values()) for options in costs.layers.values())
-    _check_budget(budget, minimum, _total(network), settings)
+        costs, budget = multiplications(network, targets), settings.budget * network.multiply_adds
+    _check_budget(budget, costs.minimum, network.multiply_adds, settings)
     probe = fit_options(network, targets, costs.layers, originals, images, settings, pool, report)
     report("allocating the budget", 0.35)
     return plan(probe, costs.layers, budget=budget - costs.rest), probe.forms
@@ -80,7 +79,7 @@ def fit_options(
 def multiplications(network: Network, targets: Mapping[int, DecompositionTarget]) -> FormCosts:
     """Multiplications of every option of every target, and of the rest of the network."""
     layers = {i: {c: float(choices.multiply_adds(t, c)) for c in choices.options(t)} for i, t in targets.items()}
-    return FormCosts(layers, _total(network) - sum(options[KEEP] for options in layers.values()))
+    return FormCosts(layers, network.multiply_adds - sum(options[KEEP] for options in layers.values()))
 
 
 def timed_options(
@@ -116,7 +115,3 @@ def _uniform(target: DecompositionTarget, settings: DecomposeSettings) -> Factor
     choice = choices.equal_cost(target, settings.method, settings.rank)  # type: ignore[arg-type]
     cheaper = choices.multiply_adds(target, choice) < target.layer.multiply_adds()
     return choice if cheaper else KEEP
-
-
-def _total(network: Network) -> float:
-    return float(sum(layer.multiply_adds() for layer in network.layers))

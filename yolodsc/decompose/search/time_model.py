@@ -31,6 +31,11 @@ class FormCosts(Value, eq=False):
     layers: Mapping[int, Mapping[FactorizationChoice, float]]
     rest: float
 
+    @property
+    def minimum(self) -> float:
+        """Milliseconds of the network with the cheapest form of every convolution."""
+        return self.rest + sum(min(options.values()) for options in self.layers.values())
+
     def total(self, selected: Mapping[int, FactorizationChoice]) -> float:
         """Milliseconds of the network with these forms."""
         return self.rest + sum(costs[selected[i]] for i, costs in self.layers.items())
