@@ -5,6 +5,7 @@ that it stands beside. The loop is ``YOLO.predict(..., stream=True)``, which dec
 """
 
 import argparse
+from importlib import import_module
 from time import perf_counter, process_time
 from typing import Any
 
@@ -17,8 +18,7 @@ def main() -> None:
     parser.add_argument("--model", default="yolov8n.yaml")
     parser.add_argument("--rounds", type=int, default=2)
     options = parser.parse_args()
-    import ultralytics
-
+    ultralytics = import_module("ultralytics")
     network: Any = ultralytics.YOLO(options.model)
     best = min(timed(network, options.video, options.size) for _ in range(options.rounds))
     print(f"ultralytics {ultralytics.__version__}, {options.model} at {options.size}: {network.info(imgsz=options.size)}")
