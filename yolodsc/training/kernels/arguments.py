@@ -122,34 +122,43 @@ class PhaseLayout(NamedTuple):
     ----------
     padding
         In pixels.
-    starts : (K * K,)
+    shape
+        Vertical and horizontal phases, rows and pitch of a phase.
+    starts : (taps,)
         Offset of the first element of each tap in the flattened phases.
     order : (K * K,)
-        The taps sorted by phase; those of phase p are ``order[parts[p] : parts[p + 1]]``.
+        The taps of a channel sorted by phase; those of phase p are ``order[parts[p] : parts[p + 1]]``.
+    shifts : (K * K,)
+        Offset of the first element of each sorted tap in the gradient of the output, for the gradient of a phase; not positive.
     parts : (s * s + 1,)
     """
 
     padding: int
+    shape: tuple[int, int, int, int]
     starts: Ints
     order: Ints
+    shifts: Ints
     parts: Ints
 
 
 class PhaseBuffers(NamedTuple):
-    """Memory for m images.
+    """Memory for one image, flattened.
 
     Attributes
     ----------
-    phases : (m, s, s, rows, pitch)
+    phases
         The padding must be 0; kernels do not write it.
-    line : (h + m * s * s * rows * pitch,)
-        For the output or its gradient, 0 wherever no pixel lies. The first h elements, as many as the largest shift, stay 0.
-    sums : (m, s, s, rows, pitch)
+    line
+        For the gradient of the output, 0 wherever no pixel lies.
+    head
+        Element of ``line`` where the output's first pixel lies; the elements before it stay 0.
+    sums
         For the gradient of the input.
     """
 
     phases: Array
     line: Array
+    head: int
     sums: Array
 
 
