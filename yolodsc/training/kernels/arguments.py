@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.arrays import Array, Ints
+from yolodsc.arrays import Array, Floats, Ints
 
 
 def plain_arguments(kernel: Any) -> Any:
@@ -49,6 +49,9 @@ class ConvolutionOperands(NamedTuple):
     bias : (F,)
     slope, limit
         The `ActivationParams` after the bias.
+    moments : (F, 3) float64
+        Filled with the pivot and the sums of distances and squared distances of the output, for batch norm; (0, 3) if they are not
+        needed.
     """
 
     x: Array
@@ -56,6 +59,7 @@ class ConvolutionOperands(NamedTuple):
     bias: Array
     slope: np.float32
     limit: np.float32
+    moments: Floats
 
 
 class ConvolutionGradients(NamedTuple):
@@ -71,6 +75,9 @@ class ConvolutionGradients(NamedTuple):
         Whether the gradient of the input is added to what ``x`` holds.
     weights, bias
         Gradients of the shapes of the operands; overwritten.
+    normalization : (F, 7)
+        With live batch norm, ``out`` is the gradient of its activated output. The gradient of the convolution follows from mean,
+        factor and shift of batch norm, the mean gradient, the product, and slope and limit of the activation. Otherwise (0, 7).
     """
 
     out: Array
@@ -78,6 +85,7 @@ class ConvolutionGradients(NamedTuple):
     accumulate: bool
     weights: Array
     bias: Array
+    normalization: Array
 
 
 class Tiling(NamedTuple):

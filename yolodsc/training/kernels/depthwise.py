@@ -9,9 +9,16 @@ import numpy as np
 
 from yolodsc.arrays import Array
 from yolodsc.jit import njit
-from yolodsc.training.kernels.arguments import ConvolutionGradients, ConvolutionOperands, PhaseBuffers, PhaseLayout, plain_arguments
+from yolodsc.training.kernels.arguments import (
+    ActivationParams,
+    ConvolutionGradients,
+    ConvolutionOperands,
+    PhaseBuffers,
+    PhaseLayout,
+    plain_arguments,
+)
+from yolodsc.training.kernels.batchnorm import add_moments, output_gradient
 from yolodsc.training.kernels.vectors.phases import merge, split
-from yolodsc.training.kernels.vectors.rows import gradient_rows
 from yolodsc.training.kernels.vectors.shifted import add_dots, shifted_sums
 
 
@@ -40,6 +47,8 @@ def forward(operands: ConvolutionOperands, layout: PhaseLayout, buffers: PhaseBu
                 scalars = operands.bias[f], operands.slope, operands.limit
                 numbers = (0, f * taps, taps)
                 shifted_sums(phases, layout.starts, weights, numbers, target, positions, (out_height, out_width), scalars, False)
+                if len(operands.moments):
+                    add_moments(target, (f * images + i) * out_area, out_area, i == 0, operands.moments[f])
 
 
 @plain_arguments
@@ -63,7 +72,7 @@ def backward(
     multiplier, taps, area, out_area = filters // channels, len(layout.starts), height * width, out_height * out_width
     gradients.weights[:] = 0
     gradients.bias[:] = 0
-    size, activation = (out_height, out_width), (operands.slope, operands.limit)
+    size, activation = (out_height, out_width), ActivationParams(operands.slope, operands.limit)
     for c in range(channels):
         for i in range(images):
             start = (c * images + i) * area
@@ -71,7 +80,8 @@ def backward(
             for f in range(c * multiplier, (c + 1) * multiplier):
                 position = (f * images + i) * out_area, out_width
                 here = buffers.head, pitch
-                gradients.bias[f] += gradient_rows((gradient, values, line), (position, position, here), size, activation)
+                arrays, positions = (gradient, values, line), (position, position, here)
+                gradients.bias[f] += output_gradient(gradients, f, arrays, positions, size, activation)
                 add_dots(line, (0, 1), phases, layout.starts, weights_gradient, (f * taps, taps), (here, (0, pitch)), size)
                 if gradients.x.size > 0:
                     add = gradients.accumulate or f > c * multiplier

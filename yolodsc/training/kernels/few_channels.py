@@ -7,10 +7,17 @@ import numpy as np
 
 from yolodsc.arrays import Array
 from yolodsc.jit import njit
-from yolodsc.training.kernels.arguments import ConvolutionGradients, ConvolutionOperands, PhaseBuffers, PhaseLayout, plain_arguments
+from yolodsc.training.kernels.arguments import (
+    ActivationParams,
+    ConvolutionGradients,
+    ConvolutionOperands,
+    PhaseBuffers,
+    PhaseLayout,
+    plain_arguments,
+)
+from yolodsc.training.kernels.batchnorm import add_moments, output_gradient
 from yolodsc.training.kernels.vectors.filter_sums import TOGETHER, filter_sums
 from yolodsc.training.kernels.vectors.phases import split
-from yolodsc.training.kernels.vectors.rows import gradient_rows
 from yolodsc.training.kernels.vectors.shifted import add_dots, shifted_sums
 
 
@@ -48,6 +55,8 @@ def forward(operands: ConvolutionOperands, layout: PhaseLayout, buffers: PhaseBu
             positions, numbers = ((0, pitch), ((f * images + i) * height * width, width)), (0, f * taps, taps)
             numbers_of_activation = operands.bias[f], operands.slope, operands.limit
             shifted_sums(phases, layout.starts, weights, numbers, target, positions, size, numbers_of_activation, False)
+        for f in range(len(operands.moments)):
+            add_moments(target, (f * images + i) * height * width, height * width, i == 0, operands.moments[f])
 
 
 @plain_arguments
@@ -62,7 +71,7 @@ def backward(
     buffers = PhaseBuffers(*buffers)
     (filters, images, height, width), pitch, taps = out.shape, layout.shape[3], len(layout.starts)
     gradient, values, sums = gradients.out.reshape(-1), out.reshape(-1), gradients.weights.reshape(-1)
-    line, size, activation = buffers.line, (height, width), (operands.slope, operands.limit)
+    line, size, activation = buffers.line, (height, width), ActivationParams(operands.slope, operands.limit)
     gradients.weights[:] = 0
     gradients.bias[:] = 0
     for i in range(images):
@@ -71,6 +80,7 @@ def backward(
             count = min(2, filters - first)
             for f in range(count):
                 source, here = (((first + f) * images + i) * height * width, width), (f * len(line) // 2 + buffers.head, pitch)
-                gradients.bias[first + f] += gradient_rows((gradient, values, line), (source, source, here), size, activation)
+                arrays, own = (gradient, values, line), (source, source, here)
+                gradients.bias[first + f] += output_gradient(gradients, first + f, arrays, own, size, activation)
             positions = (buffers.head, pitch), (0, pitch)
             add_dots(line, (len(line) // 2, count), buffers.phases, layout.starts, sums, (first * taps, taps), positions, size)
