@@ -248,9 +248,9 @@ def test_baselines_are_single_parts() -> None:
 
 
 def test_times_of_forms_are_kept(tmp_path: Path) -> None:
-    """What is read is what was written; nonsense is refused in one line."""
+    """What is read is what was written; pruned layers may save more than they take; nonsense is refused in one line."""
     path = tmp_path / "timings.json"
-    forms = {FactorizationChoice("keep"): 1.0, FactorizationChoice("tucker", 16, 32): 0.5}
+    forms = {FactorizationChoice("keep"): 1.0, FactorizationChoice("tucker", 16, 32): 0.5, FactorizationChoice("prune", 16): -0.1}
     costs = {precision: FormCosts({0: forms, 3: dict(forms)}, 0.25) for precision in ("f32", "int8")}
 
     write_timings(path, costs)

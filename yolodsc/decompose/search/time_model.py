@@ -18,9 +18,6 @@ from yolodsc.values import Value
 ROUNDS = 9
 OPERATION_ROUNDS = 15
 
-SHORTEST = 1e-6
-"""Milliseconds of a form that saves as much in the layer before as it takes."""
-
 NOMINAL_RANGE = (0.0, 6.0)
 """Range of all tensors where int8 is timed before there is a calibration; the time does not depend on it."""
 
@@ -28,7 +25,8 @@ NOMINAL_RANGE = (0.0, 6.0)
 class FormCosts(Value, eq=False):
     """Milliseconds of every form of each convolution, by layer index, and of everything else in the network.
 
-    Operations that follow a convolution, such as a pool that is computed together with it, count for the convolution.
+    Operations that follow a convolution, such as a pool that is computed together with it, count for the convolution. What pruning
+    saves in the layer before counts for the pruned layer, so a form may have less than no time.
     """
 
     layers: Mapping[int, Mapping[FactorizationChoice, float]]
@@ -80,7 +78,7 @@ class Timer:
         for selected in _pruning_rounds(targets, offered):
             times = self._operations(network, targets, dict.fromkeys(offered, KEEP) | selected)
             for i, choice in selected.items():
-                layers[i][choice] = max(times.get(i, 0.0) - _saved(targets[i].producer, layers, times), SHORTEST)
+                layers[i][choice] = times.get(i, 0.0) - _saved(targets[i].producer, layers, times)
         return FormCosts(layers, min(rest, default=0.0))
 
     def _operations(
