@@ -93,7 +93,7 @@ def _lowered(op: InvertedResidual, context: LoweringContext, strips: list[tuple[
             part = op.expand.channels(first * lanes, (first + count) * lanes)
             expansion = _Product(needed[0], *part.packed(context, constants, op.x, lanes=lanes, width=width))
             text = f"{tiles_text(expansion.product)} {kernel.pixels}x{lanes}"
-        groups.append(_Group(first, count, op.filters.packed(constants, lanes, first, first + count), expansion))
+        groups.append(_BlockGroup(first, count, op.filters.packed(constants, lanes, first, first + count), expansion))
     projection = None
     if op.project:
         view = whole(needed[-1], wide.channels)
@@ -134,7 +134,7 @@ class _Product(Value):
     table: tuple[int, int]
 
 
-class _Group(Value):
+class _BlockGroup(Value):
     """Blocks that are convolved together: the first, how many, addresses of weights and biases, the expansion."""
 
     first: int
@@ -152,7 +152,7 @@ class _Rows(Value):
     op: InvertedResidual
     kernel: DepthwiseKernel
     elements: tuple[Element, Element]
-    groups: tuple[_Group, ...]
+    groups: tuple[_BlockGroup, ...]
     projection: _Product | None
     together: int
 
@@ -171,7 +171,7 @@ class _Rows(Value):
                 calls += self._projected(self.projection, first, last)
         return calls + halo_calls(op.y, a, b)
 
-    def _convolved(self, group: _Group, first: int, last: int, expanded: int) -> list[Call]:
+    def _convolved(self, group: _BlockGroup, first: int, last: int, expanded: int) -> list[Call]:
         """Output rows ``first`` to ``last`` - 1 of the depthwise convolution; rows before ``expanded`` are in the ring."""
         g, calls = self.op.filters.geometry, []
         for y in range(first, last):
@@ -183,7 +183,7 @@ class _Rows(Value):
             calls.append(self._depthwise(group, top, y, y - first))
         return calls
 
-    def _expanded(self, group: _Group, expansion: _Product, row: int) -> list[Call]:
+    def _expanded(self, group: _BlockGroup, expansion: _Product, row: int) -> list[Call]:
         """One row of the ring: the expansion of an input row, or zeros outside the input."""
         x, ring = self.op.x, expansion.tensor
         y = ring.at(group.first, row % ring.height)
@@ -193,7 +193,7 @@ class _Rows(Value):
         table, segments = expansion.table
         return expansion.product.calls(x=x.at(0, row), table=table, segments=segments, y=y, block_y=ring.block)
 
-    def _depthwise(self, group: _Group, top: int, y: int, slot: int) -> Call:
+    def _depthwise(self, group: _BlockGroup, top: int, y: int, slot: int) -> Call:
         """Output row ``y`` of the depthwise convolution, middle row ``slot``, from input rows ``top`` on."""
         op, g, first = self.op, self.op.filters.geometry, group.first
         if group.expansion:
