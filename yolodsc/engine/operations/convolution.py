@@ -115,12 +115,12 @@ class Convolution(TensorOperation, eq=False):
         if self.weights.kernel.nbytes <= self._input_bytes() or context.threads == 1:
             tasks, scratch, chosen = self._tasks(context, constants, first, last, context.parts(self.macs, self.y.height))
             return Lowered((tasks,), constants, scratch, self._text(chosen))
-        tasks, most = [], 0
+        tasks, largest = [], 0
         for a, b in split(last - first, context.parts(self.macs, last - first)):
             part, scratch, chosen = self._tasks(context, constants, first + a, first + b, 1)
             tasks += part
-            most = max(most, scratch)
-        return Lowered((tasks,), constants, most, self._text(chosen))
+            largest = max(largest, scratch)
+        return Lowered((tasks,), constants, largest, self._text(chosen))
 
     @property
     def _blocks(self) -> tuple[int, int]:
