@@ -131,15 +131,19 @@ def _gathers_rows(op: InvertedResidual, context: LoweringContext, ring: Tensor) 
     """Whether rows are projected together: for rings larger than the cache, and for AMX, which then reads weights less often."""
     if not op.project or op.project.weights.dtype == "f32":
         return False
-    return bool(op.expand and ring.size > RING) or op.project.weights.method(context.isa, ring.lanes, op.y.lanes) == AMX
+    return bool(op.expand and _ring_parts(ring) > 1) or op.project.weights.method(context.isa, ring.lanes, op.y.lanes) == AMX
 
 
 def _runs(op: InvertedResidual, ring: Tensor, together: int) -> list[tuple[int, int]]:
     """(first block, blocks) that are expanded and convolved together."""
     if not op.expand:
         return list(op.x.runs())
-    parts = -(-ring.size // RING) if together > 1 else 1
-    return [(a, b - a) for a, b in split(ring.blocks, parts)]
+    return [(a, b - a) for a, b in split(ring.blocks, _ring_parts(ring) if together > 1 else 1)]
+
+
+def _ring_parts(ring: Tensor) -> int:
+    """Into how many parts a ring is divided; one that is hardly larger than the cache stays whole."""
+    return max(1, round(ring.size / RING))
 
 
 def _shortest(rows: int, together: int) -> int:
