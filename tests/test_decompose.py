@@ -53,6 +53,47 @@ def test_full_rank_changes_nothing(text: str) -> None:
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("before", ["keep", "bs", "pdp"])
+def test_pruned_channels_are_not_computed_either(before: str) -> None:
+    """The layer before has fewer filters, in any form; the outputs are those of weights that are zero for the other channels."""
+    net = network(CHAIN)
+    targets = candidates(net)
+    moments = {i: Gram.white(t.matrices()[0], channels=t.weights.shape[1]) for i, t in targets.items()}
+    first = FactorizationChoice(before, 4) if before != "keep" else None
+    chains = {0: surgery.joined(choices.fit(targets[0], [moments[0]], first), targets[0].biases)} if first else {}
+    (form,) = choices.fit(targets[2], [moments[2]], FactorizationChoice("prune", 5))
+    dense = form.dense().T.reshape(targets[2].weights.shape)
+
+    found = surgery.assemble(net, {**chains, 2: surgery.joined([form], targets[2].biases)})
+    expected = surgery.assemble(net, {**chains, 2: surgery.regular(targets[2], weights=dense)})
+
+    assert found.layers[-2].inputs[0].channels == 5 < expected.layers[-2].inputs[0].channels
+    assert found.multiply_adds < expected.multiply_adds
+    for a, b in zip(outputs(found, shown(net, count=2)), outputs(expected, shown(net, count=2)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_only_the_sole_reader_of_a_convolution_is_pruned() -> None:
+    """Filters that a shortcut, a route or a grouped convolution reads as well stay."""
+    assert {i: t.producer for i, t in candidates(network(CHAIN)).items()} == {0: None, 2: 0}
+    assert all(t.producer is None for t in candidates(network(TANGLED)).values())
+
+
+def test_budgets_in_milliseconds_may_prune(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where pruning alone is fast, a layer and the one before it are pruned, and both costs are those of the network."""
+    net = network(CHAIN.replace("filters=8", "filters=32"))
+
+    def costs(timer: Timer, net: Any, targets: Any, offered: Mapping[int, Sequence[Any]]) -> FormCosts:
+        return FormCosts({i: {c: 0.5 if c.method == "prune" else 1.0 for c in found} for i, found in offered.items()}, 8.0)
+
+    monkeypatch.setattr("yolodsc.decompose.search.time_model.Timer.costs", costs)
+    result = decompose(net, shown(net), DecomposeSettings(budget_ms=9.5, patches=60, refine=5))
+
+    assert result.network.layers[0].shape.channels < 32
+    assert [str(layer.choice).split()[0] for layer in result.layers][:2] == ["keep", "prune"]
+    assert sum(layer.multiply_adds[1] for layer in result.layers) == result.network.multiply_adds
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_costs_are_those_of_the_network(method: str) -> None:
     """Multiplications counted beforehand are those of the network that comes out."""

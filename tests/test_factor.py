@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yolodsc.decompose.factor import als, bs, paper, pdp, tucker
+from yolodsc.decompose.factor import als, bs, paper, pdp, pruned, tucker
 from yolodsc.decompose.factor.dense_forms import Squeezed, Tucker
 from yolodsc.decompose.factor.forms import DepthwisePointwise, Pdp, PointwiseDepthwise, with_factors
 from yolodsc.decompose.factor.gram import Accumulator, Gram, Matrix, moments
@@ -103,6 +103,32 @@ def test_tucker_layers_are_recovered(seed: int, inner: int, outer: int) -> None:
 
     assert isinstance(found, Squeezed if outer == FILTERS else Tucker)
     assert gram.error(found.dense()) < 1e-3
+
+
+@given(seeds, st.integers(1, CHANNELS - 1))
+def test_channels_that_the_layer_ignores_are_pruned_first(seed: int, rank: int) -> None:
+    """A layer with zero weights for some channels comes back without them, though all channels are correlated."""
+    random = np.random.default_rng(seed)
+    read = sorted(random.choice(CHANNELS, rank, replace=False).tolist())
+    W = np.zeros((CHANNELS, TAPS, FILTERS))
+    W[read] = random.standard_normal((rank, TAPS, FILTERS))
+    dense = W.reshape(-1, FILTERS)
+
+    found = pruned.fit(moments(patches(seed), patches(seed) @ dense, channels=CHANNELS), channels=rank)
+
+    assert list(found.kept) == read
+    np.testing.assert_allclose(found.dense(), dense, atol=1e-2)
+
+
+@given(seeds)
+def test_weights_of_pruned_layers_compensate(seed: int) -> None:
+    """What remains approximates the layer better than the same channels with their old weights."""
+    _, W, gram = layer(seed)
+
+    found = pruned.fit(gram, channels=4)
+    old = np.where(found.dense() != 0, W, 0)
+
+    assert gram.error(found.dense()) < gram.error(old)
 
 
 @given(seeds)
@@ -209,6 +235,7 @@ def test_gradients_match_differences(seed: int) -> None:
         paper.channel(layer(seed)[2], filters=3),
         Squeezed(new((CHANNELS, 3)), new((3 * TAPS, FILTERS))),
         Tucker(new((CHANNELS, 3)), new((3 * TAPS, 4)), new((4, FILTERS))),
+        pruned.Pruned(new((2 * TAPS, FILTERS)), (1, 4), CHANNELS),
     )
     slope = new((CHANNELS * TAPS, FILTERS))
 

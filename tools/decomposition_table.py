@@ -5,24 +5,27 @@ times all networks on the engine in interleaved rounds. Example, as in docs/deco
 
 python tools/decomposition_table.py DIR --calibrate VOC2007:calib300 --score VOC2007:test auto:.2125 auto:.325 auto:.441
 
-A dataset is ROOT:SET for a VOC tree, or a folder of YOLO label files with the images beside them. A run is METHOD:NUMBER, the
-number being the budget's share for auto and the rank for every other method.
+A dataset is ROOT:SET for a VOC tree, a folder of YOLO label files with the images beside them, or (to calibrate) of images alone. A
+run is METHOD:NUMBER, the number being the budget's share for auto and the rank for every other method. METHOD:NUMBER:PASSES also
+refines all layers together, as `decompose --refine` does, and gives a second row.
 """
 
 import argparse
 import platform
+import time
 from pathlib import Path
 
 import numpy as np
 
 import yolodsc
 from yolodsc.darknet.names import read_names
-from yolodsc.decompose.calibration.images import read_images
-from yolodsc.decompose.driver import decompose
+from yolodsc.decompose.calibration.images import draw_paths, read_drawn
+from yolodsc.decompose.driver import decompose, with_network
 from yolodsc.decompose.search.time_model import Timer
-from yolodsc.decompose.settings import DecomposeSettings
+from yolodsc.decompose.settings import DecomposeSettings, Decomposition
 from yolodsc.detection.detector import Detector
 from yolodsc.detection.model_files import resolve_model
+from yolodsc.detection.sources import image_paths
 from yolodsc.evaluation.datasets.dataset import Dataset, InputReport
 from yolodsc.evaluation.datasets.text import read_folder
 from yolodsc.evaluation.datasets.voc import read_voc
@@ -30,6 +33,7 @@ from yolodsc.evaluation.evaluation import evaluate
 from yolodsc.evaluation.inference import detection_table, run_inference
 from yolodsc.evaluation.metrics.rules import rules_named
 from yolodsc.network.network import Network
+from yolodsc.training.refinement import refine
 
 
 def main() -> None:
@@ -38,7 +42,8 @@ def main() -> None:
     files = resolve_model(options.model)
     names = read_names(files.names)
     network = Network.load(files.cfg, files.weights)
-    shown = read_images(network, images(options.calibrate), count=options.count, seed=options.seed)
+    drawn = draw_paths(images(options.calibrate), count=options.count, seed=options.seed)
+    shown = read_drawn(network, drawn)
     dataset = labelled(options.score, names)
     whole, timer = megas(network), Timer(options.threads)
     original = mean_ap(network, names, dataset, options)
@@ -48,20 +53,36 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|")
     print(f"| original | {whole:.1f} | 1 | 0 | {100 * original:.2f} | 100 % | 1 | |", flush=True)
     for run in options.runs:
-        method, number = run.split(":")
+        method, number, *passes = run.split(":")
         ask = {"budget": float(number)} if method == "auto" else {"rank": float(number)}
         keep = tuple(int(i) for i in options.keep.split(",") if i)
         settings = DecomposeSettings(method=method, seed=options.seed, threads=options.threads, keep=keep, **ask)
-        result = decompose(network, shown, settings)
-        found = mean_ap(result.network, names, dataset, options)
-        cost, ratio = megas(result.network), time_ratio(timer, network, result.network)
-        share = f"{100 * found / original:.1f} %" if original else "-"
-        columns = (f"{method} {number}", f"{cost:.1f}", f"{cost / whole:.3f}", f"{result.output_error:.3f}")
-        print("|", " | ".join((*columns, f"{100 * found:.2f}", share, f"{ratio:.2f}", f"{result.seconds:.0f}")), "|", flush=True)
-        if options.save:
-            options.save.mkdir(parents=True, exist_ok=True)
-            stem = options.save / f"{files.cfg.stem}-{method}-{number}"
-            result.network.save(stem.with_name(stem.name + ".cfg"), stem.with_name(stem.name + ".weights"))
+        results = {f"{method} {number}": decompose(network, shown, settings)}
+        for each in passes:
+            first = results[f"{method} {number}"]
+            results[f"{method} {number}, {each} passes"] = refined(first, network, drawn, shown, float(each))
+        for name, result in results.items():
+            found, cost = mean_ap(result.network, names, dataset, options), megas(result.network)
+            share = f"{100 * found / original:.1f} %" if original else "-"
+            ratio = time_ratio(timer, network, result.network)
+            cells = [name, f"{cost:.1f}", f"{cost / whole:.3f}", f"{result.output_error:.3f}", f"{100 * found:.2f}", share]
+            print("|", " | ".join([*cells, f"{ratio:.2f}", f"{result.seconds:.0f}"]), "|", flush=True)
+            save(result.network, options.save, f"{files.cfg.stem}-{name.replace(', ', '-').replace(' ', '-')}")
+
+
+def refined(result: Decomposition, original: Network, paths: list[str], shown: np.ndarray, passes: float) -> Decomposition:
+    """All layers after some passes over the images that they were fitted on."""
+    begin, settings = time.perf_counter(), result.settings
+    fitted = paths[: settings.calibration_count(len(paths))]
+    network = refine(result.network, original, fitted, epochs=passes, seed=settings.seed, threads=settings.threads)
+    return with_network(result, original, network, shown, seconds=time.perf_counter() - begin)
+
+
+def save(network: Network, folder: Path | None, stem: str) -> None:
+    """Write the pair, if there is a folder for it."""
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        network.save(folder / f"{stem}.cfg", folder / f"{stem}.weights")
 
 
 def arguments() -> argparse.Namespace:
@@ -93,6 +114,8 @@ def labelled(source: str, names: tuple[str, ...]) -> Dataset:
 
 def images(source: str) -> list[str]:
     """Their paths alone."""
+    if ":" not in source and not list(Path(source).rglob("*.txt")):
+        return image_paths([source])
     return [str(path) for path in labelled(source, ()).paths or ()]
 
 

@@ -136,6 +136,17 @@ def test_searches_end_when_the_time_is_over() -> None:
     assert search.chosen()[1]
 
 
+def test_searches_before_training_look_for_faster_networks() -> None:
+    """What training brings back may be missing, so plans are faster than those that must keep the quality by themselves."""
+    fastest = []
+    for epochs in (0.0, 5.0):
+        measures = ModelledMeasures(by_share=0.06)
+        Search(measures, SIZES[:1], OptimizeSettings(keep=0.99, epochs=epochs)).run()
+        fastest.append(min(float(stem.split("-")[-1]) for stem in measures.plans if "int8" in stem))
+
+    assert fastest[1] < fastest[0]
+
+
 def test_training_starts_from_a_network_that_lost_a_little() -> None:
     """With fine-tuning, faster networks than the untrained choice are made, and one of them is trained."""
     measures = ModelledMeasures(by_share=0.05)
@@ -248,9 +259,9 @@ def test_baselines_are_single_parts() -> None:
 
 
 def test_times_of_forms_are_kept(tmp_path: Path) -> None:
-    """What is read is what was written; nonsense is refused in one line."""
+    """What is read is what was written; pruned layers may save more than they take; nonsense is refused in one line."""
     path = tmp_path / "timings.json"
-    forms = {FactorizationChoice("keep"): 1.0, FactorizationChoice("tucker", 16, 32): 0.5}
+    forms = {FactorizationChoice("keep"): 1.0, FactorizationChoice("tucker", 16, 32): 0.5, FactorizationChoice("prune", 16): -0.1}
     costs = {precision: FormCosts({0: forms, 3: dict(forms)}, 0.25) for precision in ("f32", "int8")}
 
     write_timings(path, costs)

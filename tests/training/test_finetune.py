@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.networks import network
 from tests.training.scenes import REGION, STUDENT, YOLO, student, teacher, write_images
 from yolodsc.cli import run
 from yolodsc.darknet.profile import ALEXEYAB
@@ -221,6 +222,14 @@ def test_hint_layers_pair_feature_maps_of_decomposed_networks() -> None:
     assert features(student(), teacher().resized(64, 64)) == ()
 
 
+def test_feature_maps_with_all_channels_remain_hints_of_pruned_networks() -> None:
+    """Those of the layers whose filters were pruned have no counterpart; the others do."""
+    block = "convolutional filters=8 size=3 pad=1 activation=leaky\nmaxpool size=2 stride=2\n"
+    whole, pruned = (network(first + block + YOLO.lstrip(), height=32, width=32) for first in (block, block.replace("8", "5", 1)))
+
+    assert [(pair.student, pair.teacher) for pair in features(pruned, whole)] == [(3, 3)]
+
+
 def test_where_heads_differ_boxes_are_labels() -> None:
     """The teacher's boxes serve, but for objects that are labelled."""
     own = student(REGION)
@@ -377,7 +386,6 @@ def test_another_size_trains_the_same_network(tmp_path: Path) -> None:
     result = trained(tmp_path / "a", paths, settings=replace(SHORT, size=64))
 
     assert result.input_shape == student().input_shape
-    from tests.networks import network
 
     fixed = network(STUDENT + "connected output=5 activation=linear", height=32, width=32)
     with pytest.raises(YolodscError, match="has weights for images of 32x32, not of 64x64"):

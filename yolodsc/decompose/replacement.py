@@ -1,6 +1,7 @@
 """Replacing or re-solving one convolution after the other, each on the outputs of the layers replaced before it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from time import perf_counter
 
 import numpy as np
@@ -54,14 +55,14 @@ class LayerReplacement:
     def decomposition(self, begin: float) -> Decomposition:
         """The network and its results; ``begin`` is when the work began, by `time.perf_counter`."""
         network = assemble(self.network, self.chains)
-        results = tuple(self.results[i] for i in sorted(self.results))
+        results = tuple(self._counted(network))
         return Decomposition(network, results, self.output_error(network), self.settings, perf_counter() - begin)
 
     def layer(self, index: int) -> None:
         """Replace one convolution, or solve it again."""
         target, choice = self.all_targets[index], self.selected.get(index, KEEP)
         if choice == KEEP and not (self.chains and self.settings.ours):
-            self._note(target, choice, regular(target), 0.0, 0.0)
+            self._note(target, choice, 0.0, 0.0)
             return
         X = self._patches(target)
         cut = self.calibration * self.originals[index].positions.rows.shape[1]
@@ -72,7 +73,7 @@ class LayerReplacement:
         else:
             chain, W = self._decomposed(target, choice, gram, X[:cut], Y[:cut])
         self.chains[index] = chain
-        self._note(target, choice, chain, gram.error(W), held_back.error(W))
+        self._note(target, choice, gram.error(W), held_back.error(W))
 
     def output_error(self, decomposed: Network) -> float:
         """Relative error of the output on the held-back images."""
@@ -123,15 +124,25 @@ class LayerReplacement:
         rows = len(cross) // target.layer.groups
         return [cross[g * rows : (g + 1) * rows, g * rows : (g + 1) * rows] for g in range(target.layer.groups)]
 
-    def _note(self, target: DecompositionTarget, choice: FactorizationChoice, chain: Chain, error: float, held_back: float) -> None:
+    def _note(self, target: DecompositionTarget, choice: FactorizationChoice, error: float, held_back: float) -> None:
         layer = target.layer
         reason = obstacle(self.network, layer) or ("asked to be kept" if layer.index in self.settings.keep else "")
         if choice == KEEP and not reason:
             reason = "best kept within the budget"
-        parameters = sum(stage.weights.size for stage in chain.stages) + len(chain.biases)
-        before, after = layer.multiply_adds(), choices.multiply_adds(target, choice)
-        costs = (target.weights.size + layer.filters, parameters)
-        self.results[layer.index] = LayerResult(layer.index, choice, (before, after), costs, error, held_back, reason)
+        before = layer.multiply_adds(), target.weights.size + layer.filters
+        self.results[layer.index] = LayerResult(layer.index, choice, (before[0], 0), (before[1], 0), error, held_back, reason)
+
+    def _counted(self, network: Network) -> Iterator[LayerResult]:
+        """The results in order, with the costs in the new network, where pruned layers make those before them cheaper too."""
+        end = 0
+        for layer in self.network.layers:
+            begin, end = end, end + (len(self.chains[layer.index].stages) if layer.index in self.chains else 1)
+            if layer.index in self.results:
+                found, parts = self.results[layer.index], range(begin, end)
+                after = sum(network.layers[i].multiply_adds() for i in parts)
+                parameters = sum(network.weights[i]["weights"].size for i in parts) + len(network.weights[end - 1]["biases"])
+                costs, sizes = (found.multiply_adds[0], after), (found.parameters[0], parameters)
+                yield replace(found, multiply_adds=costs, parameters=sizes)
 
 
 def _solved(target: DecompositionTarget, gram: Gram, held_back: Gram) -> tuple[Chain, Matrix]:

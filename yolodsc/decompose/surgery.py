@@ -1,7 +1,7 @@
 """Replacement of single convolutions by chains: sections, indices, arrays."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -9,7 +9,8 @@ from yolodsc.darknet import Option, Section
 from yolodsc.decompose.factor.forms import Form
 from yolodsc.decompose.factor.gram import Matrix
 from yolodsc.decompose.factor.stage import Stage
-from yolodsc.decompose.target import DecompositionTarget, convolutions
+from yolodsc.decompose.target import DecompositionTarget, convolutions, producer_of
+from yolodsc.errors import DecompositionError
 from yolodsc.network import ConvolutionalLayer, Network, Weights, geometry_options, renumbered
 
 
@@ -33,6 +34,8 @@ def regular(target: DecompositionTarget, *, weights: Matrix | None = None, biase
 
 def joined(forms: Sequence[Form], biases: Matrix) -> Chain:
     """One chain for all groups of a convolution: parallel stages are concatenated."""
+    if len(forms) == 1:
+        return Chain(forms[0].stages(), biases)
     parallel = zip(*(form.stages() for form in forms), strict=True)
     stages = (
         Stage(np.concatenate([s.weights for s in group]), sum(s.groups for s in group), group[0].spatial) for group in parallel
@@ -42,7 +45,7 @@ def joined(forms: Sequence[Form], biases: Matrix) -> Chain:
 
 def assemble(network: Network, chains: Mapping[int, Chain]) -> Network:
     """The network with the given convolutions replaced, the batch normalization of all others folded, and references renumbered."""
-    every = {i: regular(target) for i, target in convolutions(network).items()} | dict(chains)
+    every = narrowed(network, chains)
     lengths = [len(every[layer.index].stages) if layer.index in every else 1 for layer in network.layers]
     last = [int(end) - 1 for end in np.cumsum(lengths)]
     sections: list[Section] = [network.cfg.net]
@@ -55,6 +58,27 @@ def assemble(network: Network, chains: Mapping[int, Chain]) -> Network:
             sections.append(renumbered(layer.section, layer.index, last))
             arrays.append(weights)
     return network.with_sections(sections, arrays)
+
+
+def narrowed(network: Network, chains: Mapping[int, Chain]) -> dict[int, Chain]:
+    """The chains of all convolutions: the given ones, and the others as they are, without filters that no layer reads."""
+    every = {i: regular(target) for i, target in convolutions(network).items()} | dict(chains)
+    for index, chain in chains.items():
+        if (kept := chain.stages[0].inputs) is None:
+            continue
+        before = producer_of(network, network.layers[index])
+        if before is None:
+            raise DecompositionError(f"layer {index}: reads some channels of layers that others read too")
+        every[before] = Chain(_filters(every[before].stages, list(kept)), every[before].biases[list(kept)])
+    return every
+
+
+def _filters(stages: tuple[Stage, ...], kept: list[int]) -> tuple[Stage, ...]:
+    """Some of the filters; where each filter has its own channel, the same channels of the stages before."""
+    *before, last = stages
+    if last.groups == 1:
+        return (*before, replace(last, weights=last.weights[kept]))
+    return (*_filters(tuple(before), kept), replace(last, weights=last.weights[kept], groups=len(kept)))
 
 
 def chain_sections(layer: ConvolutionalLayer, chain: Chain) -> list[Section]:

@@ -1,11 +1,14 @@
 """The convolutions that can be decomposed, and their matrices."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from yolodsc.decompose.factor.gram import Matrix
-from yolodsc.network import ConvolutionalLayer, Network, Weights, folded_exactly
+from yolodsc.network import ConvolutionalLayer, Layer, Network, Weights, folded_exactly
+
+ELEMENTWISE = frozenset({"linear", "leaky", "relu", "relu6", "mish", "swish", "logistic", "tanh", "elu"})
+"""Activations of convolutions some of whose filters may be left out: they look at one value at a time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,11 +22,14 @@ class DecompositionTarget:
     weights : (F, C / groups, K, K)
         Float64, scaled by the batch normalization.
     biases : (F,)
+    producer
+        The convolution whose filters this layer alone reads, if there is one.
     """
 
     layer: ConvolutionalLayer
     weights: Matrix
     biases: Matrix
+    producer: int | None = None
 
     @property
     def index(self) -> int:
@@ -55,10 +61,15 @@ def folded_target(layer: ConvolutionalLayer, weights: Weights) -> DecompositionT
 
 def convolutions(network: Network) -> dict[int, DecompositionTarget]:
     """All convolutions whose arrays may change: without ``xnor`` and ``share_index``, and not shared by others."""
+    return {i: folded_target(layer, network.weights[i]) for i, layer in _changeable(network).items()}
+
+
+def _changeable(network: Network) -> dict[int, ConvolutionalLayer]:
     convs = [layer for layer in network.layers if isinstance(layer, ConvolutionalLayer)]
     shared = {layer.share_index for layer in convs} | {layer.index for layer in convs if layer.share_index is not None}
-    independent = [layer for layer in convs if layer.index not in shared and not layer.xnor and layer.product.reads == "windows"]
-    return {layer.index: folded_target(layer, network.weights[layer.index]) for layer in independent}
+    return {
+        layer.index: layer for layer in convs if layer.index not in shared and not layer.xnor and layer.product.reads == "windows"
+    }
 
 
 def obstacle(network: Network, layer: ConvolutionalLayer) -> str | None:  # noqa: PLR0911 one line a reason
@@ -83,4 +94,28 @@ def obstacle(network: Network, layer: ConvolutionalLayer) -> str | None:  # noqa
 def candidates(network: Network) -> dict[int, DecompositionTarget]:
     """The convolutions without an `obstacle`."""
     found = convolutions(network)
-    return {i: target for i, target in found.items() if obstacle(network, target.layer) is None}
+    return {
+        i: replace(target, producer=producer_of(network, target.layer))
+        for i, target in found.items()
+        if obstacle(network, target.layer) is None
+    }
+
+
+def producer_of(network: Network, layer: Layer) -> int | None:
+    """The convolution whose filters one layer alone reads, through pools at most; None if there is none."""
+    if not isinstance(layer, ConvolutionalLayer) or layer.groups > 1:
+        return None
+    source = layer.sources[0]
+    while source >= 0 and _readers(network, source) == 1:
+        found = network.layers[source]
+        if isinstance(found, ConvolutionalLayer):
+            plain = found.groups == 1 and not found.antialiasing and found.activation in ELEMENTWISE
+            return source if plain and source in _changeable(network) else None
+        if found.type != "maxpool" or found.shape.channels != found.inputs[0].channels:
+            return None
+        source = found.sources[0]
+    return None
+
+
+def _readers(network: Network, index: int) -> int:
+    return sum(other.sources.count(index) for other in network.layers)

@@ -9,8 +9,9 @@ from yolodsc.optimize.evaluator import SearchProgress
 from yolodsc.optimize.settings import OptimizeSettings
 from yolodsc.training import CHECKPOINT_FILE, FinetuneSettings, Trainer
 
-RATE = 3e-4
-"""Highest learning rate: above it, decomposed networks lose more than they learn."""
+RATE, BATCH = 1.5e-4, 8
+"""Highest learning rate and images of a step: at higher rates decomposed networks first lose what the fits gave them, and a few
+hundred images give enough steps in small batches only."""
 
 
 def trained(
@@ -20,7 +21,7 @@ def trained(
     _, height, width = student.input_shape
     trainer = Trainer(
         student,
-        FinetuneSettings(epochs=settings.epochs, rate=RATE, seed=settings.seed),
+        FinetuneSettings(epochs=settings.epochs, batch=min(BATCH, len(paths)), rate=RATE, seed=settings.seed),
         paths=paths,
         teacher=at_size(original, (width, height)),
         geometry=default_geometry(student),

@@ -97,6 +97,12 @@ class Search:
         """Quality that the network must keep, if a quality is the goal."""
         return None if self.settings.keep is None else self.settings.keep * self.measures.original.quality
 
+    @property
+    def _enough(self) -> float | None:
+        """Quality that a decomposed network must have: what fine-tuning brings back may be missing, if it follows."""
+        missing = TRAINED_GAIN if self.settings.epochs else 0.0
+        return None if self.threshold is None else self.threshold - missing * self.measures.original.quality
+
     def run(self) -> None:
         """Measure candidates until no size is left that can win, or the time is over."""
         kinds: list[PrecisionKind] = ["f32", *(p for p in self.settings.precisions if p != "f32")]
@@ -128,19 +134,19 @@ class Search:
         found = [m for m in self._allowed() if m.candidate.form != ORIGINAL and not m.candidate.trained]
         if self.threshold is None:
             return best_within(found, self.settings.budget_ms or 0.0)
-        enough = self.threshold - TRAINED_GAIN * self.measures.original.quality
-        return fastest_of(found, enough) or max(found, key=lambda m: m.quality, default=None)
+        return fastest_of(found, self.threshold - TRAINED_GAIN * self.measures.original.quality) or max(
+            found, key=lambda m: m.quality, default=None
+        )
 
     def _allowed(self) -> list[Measurement]:
         return [m for m in self.measures.measurements if m.candidate.precision in self.settings.precisions]
 
     def _promising(self) -> list[tuple[int, int]]:
         """Sizes at which a decomposition could win: with a budget the best ones first, else the fastest ones."""
-        limit, useful = self.threshold, []
-        slack = TRAINED_GAIN * self.measures.original.quality if self.settings.epochs else 0.0
+        limit, useful = self._enough, []
         for size in self.sizes:
             best = max(self._originals(size), key=lambda m: m.quality)
-            if limit is None or best.quality >= limit - slack:
+            if limit is None or best.quality >= limit:
                 useful.append((size, best))
         if limit is None:
             return [size for size, _ in sorted(useful, key=lambda pair: -pair[1].quality)]
@@ -183,7 +189,7 @@ class Search:
             found = self._measure_plan(size, share)
             if not found:
                 return
-            kept = fastest_of(found, self.threshold or 0.0)
+            kept = fastest_of(found, self._enough or 0.0)
             low, high = (low, share) if kept else (share, high)
             self.measures.remaining = max(self.measures.remaining - WEIGHTS["decompose"] - WEIGHTS["quantize"], 0.0)
             share = (low + high) / 2

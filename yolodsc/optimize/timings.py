@@ -9,8 +9,7 @@ from msgspec import Meta
 from yolodsc.decompose import FactorizationChoice, FormCosts, Method
 from yolodsc.errors import OptionError
 from yolodsc.files import exists, text_of, write_bytes
-from yolodsc.optimize.measurement import Milliseconds
-from yolodsc.schemas import Index, Positive, checked, dump_json, parse_json, refuse
+from yolodsc.schemas import Finite, Index, Positive, checked, dump_json, parse_json, refuse
 from yolodsc.values import Value
 
 
@@ -21,7 +20,7 @@ class TimedForm(Value):
     method: str
     rank: Annotated[int, Meta(ge=1, le=2**20)]
     outer: Annotated[int, Meta(ge=0, le=2**20)]
-    milliseconds: Positive
+    milliseconds: Finite
 
 
 class TimedForms(Value):
@@ -54,7 +53,7 @@ def read_timings(path: Path) -> dict[str, FormCosts] | None:
 
 
 def _costs(found: TimedForms, path: Path) -> FormCosts:
-    layers: dict[int, dict[FactorizationChoice, Milliseconds]] = {}
+    layers: dict[int, dict[FactorizationChoice, float]] = {}
     methods = {name: name for name in get_args(Method)}
     for number, form in enumerate(found.forms):
         if form.method not in methods:

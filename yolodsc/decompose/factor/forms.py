@@ -7,6 +7,7 @@ import numpy as np
 
 from yolodsc.decompose.factor.dense_forms import Narrow, Squeezed, Tucker
 from yolodsc.decompose.factor.gram import Matrix
+from yolodsc.decompose.factor.pruned import Pruned
 from yolodsc.decompose.factor.stage import Stage
 
 
@@ -171,7 +172,7 @@ class Pdp:
         )
 
 
-Form = DepthwisePointwise | PointwiseDepthwise | Pdp | Narrow | Squeezed | Tucker
+Form = DepthwisePointwise | PointwiseDepthwise | Pdp | Narrow | Squeezed | Tucker | Pruned
 
 
 def with_factors(form: Form, factors: tuple[Matrix, ...]) -> Form:
@@ -186,7 +187,7 @@ def with_factors(form: Form, factors: tuple[Matrix, ...]) -> Form:
         case Narrow():
             W1, W2 = factors
             return Narrow(W1, W2, form.channels)
-        case Squeezed():
-            return Squeezed(*factors)
-        case Tucker():
-            return Tucker(*factors)
+        case Pruned():
+            return Pruned(factors[0], form.kept, form.channels)
+        case Squeezed() | Tucker():
+            return type(form)(*factors)

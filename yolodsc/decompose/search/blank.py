@@ -4,6 +4,7 @@ import numpy as np
 
 from yolodsc.decompose.factor.dense_forms import Narrow, Squeezed, Tucker
 from yolodsc.decompose.factor.forms import DepthwisePointwise, Form, Pdp, PointwiseDepthwise
+from yolodsc.decompose.factor.pruned import Pruned
 from yolodsc.decompose.search.choices import KEEP, FactorizationChoice
 from yolodsc.decompose.surgery import Chain, joined, regular
 from yolodsc.decompose.target import DecompositionTarget
@@ -16,7 +17,7 @@ def blank_chain(target: DecompositionTarget, choice: FactorizationChoice) -> Cha
     return joined([_blank_form(target, choice)] * target.layer.groups, np.zeros(target.layer.filters))
 
 
-def _blank_form(target: DecompositionTarget, choice: FactorizationChoice) -> Form:
+def _blank_form(target: DecompositionTarget, choice: FactorizationChoice) -> Form:  # noqa: PLR0911 one line a form
     layer, rank = target.layer, choice.rank
     c, f, taps = layer.inputs[0].channels // layer.groups, layer.filters // layer.groups, layer.size**2
     match choice.method:
@@ -31,6 +32,8 @@ def _blank_form(target: DecompositionTarget, choice: FactorizationChoice) -> For
             return Squeezed(np.zeros((c, rank)), np.zeros((rank * taps, f)))
         case "tucker":
             return Tucker(np.zeros((c, rank)), np.zeros((rank * taps, choice.outer)), np.zeros((choice.outer, f)))
+        case "prune":
+            return Pruned(np.zeros((rank * taps, f)), tuple(range(rank)), c)
         case _:
             rank = min(rank, taps, f)
             return DepthwisePointwise(np.zeros((c, rank, taps)), np.zeros((c, rank, f)))

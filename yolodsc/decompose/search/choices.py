@@ -6,15 +6,27 @@ from typing import Literal
 
 import numpy as np
 
-from yolodsc.decompose.factor import als, bs, paper, pdp, tucker
+from yolodsc.decompose.factor import als, bs, paper, pdp, pruned, tucker
 from yolodsc.decompose.factor.dense_forms import Squeezed, Tucker
 from yolodsc.decompose.factor.forms import Form, Pdp
 from yolodsc.decompose.factor.gram import Gram, Matrix
+from yolodsc.decompose.factor.pruned import Pruned
 from yolodsc.decompose.target import DecompositionTarget
 from yolodsc.errors import DecompositionError
 
 Method = Literal[
-    "keep", "paper-plain", "paper-compensated", "paper-multilayer", "weights", "channel", "als", "bs", "pdp", "squeeze", "tucker"
+    "keep",
+    "paper-plain",
+    "paper-compensated",
+    "paper-multilayer",
+    "weights",
+    "channel",
+    "als",
+    "bs",
+    "pdp",
+    "squeeze",
+    "tucker",
+    "prune",
 ]
 
 METHODS: tuple[Method, ...] = (
@@ -29,6 +41,7 @@ METHODS: tuple[Method, ...] = (
     "squeeze",
     "tucker",
 )
+"""Methods that every layer may be asked for; ``prune`` changes the layer before too, so only a plan within a time has it."""
 PAPER: frozenset[Method] = frozenset({"paper-plain", "paper-compensated", "paper-multilayer", "weights"})
 
 
@@ -51,6 +64,9 @@ class FactorizationChoice:
 
 KEEP = FactorizationChoice("keep")
 
+PRUNED_SHARES = (0.5, 0.625, 0.75, 0.875)
+"""Shares of the input channels that pruning may leave."""
+
 LANES = 16
 """Channels of a block in the engine: other ranks take the time of the next multiple."""
 
@@ -72,6 +88,8 @@ def multiply_adds(target: DecompositionTarget, choice: FactorizationChoice) -> i
             return g * r * (c * taps + f) * after
         case "squeeze":
             return g * r * (c * before + taps * f * after)
+        case "prune":
+            return r * taps * f * after
         case "tucker":
             return g * (c * r * before + choice.outer * (r * taps + f) * after)
         case _:
@@ -110,6 +128,8 @@ def timed_options(target: DecompositionTarget) -> list[FactorizationChoice]:
         found += [tucker_of_share(target, share, multiple=LANES) for share in (0.25, 0.375, 0.5, 0.625, 0.75)]
         found += [FactorizationChoice("squeeze", max(round(c * s / LANES), 1) * LANES) for s in (0.5, 0.75)]
         found += [FactorizationChoice("channel", max(round(f * s / LANES), 1) * LANES) for s in (0.5, 0.75)]
+    if target.producer is not None:
+        found += [FactorizationChoice("prune", max(round(c * s / LANES), 1) * LANES) for s in PRUNED_SHARES]
     limit = 0.9 * target.layer.multiply_adds()
     return [KEEP] + [choice for choice in dict.fromkeys(found) if multiply_adds(target, choice) < limit]
 
@@ -180,6 +200,8 @@ def _fit(  # noqa: PLR0911 one line a method
             first = start.A if isinstance(start, Squeezed | Tucker) else None
             outer = choice.outer or gram.filters
             return tucker.fit(gram, inner=rank, outer=outer, iterations=iterations // 2, start=first)
+        case "prune":
+            return pruned.fit(gram, channels=rank, start=start.kept if isinstance(start, Pruned) else None)
     raise DecompositionError(f"method {choice.method} fits nothing; expected one of {', '.join(METHODS)}")
 
 

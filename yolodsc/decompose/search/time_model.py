@@ -1,14 +1,14 @@
 """Cost in milliseconds of networks, and of every form of every convolution, measured on the engine."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from yolodsc import engine
 from yolodsc.arrays import Array
 from yolodsc.decompose.search.blank import blank_chain
-from yolodsc.decompose.search.choices import FactorizationChoice
+from yolodsc.decompose.search.choices import KEEP, FactorizationChoice
 from yolodsc.decompose.surgery import assemble
 from yolodsc.decompose.target import DecompositionTarget
 from yolodsc.network import INPUT_INDEX, Network
@@ -25,7 +25,8 @@ NOMINAL_RANGE = (0.0, 6.0)
 class FormCosts(Value, eq=False):
     """Milliseconds of every form of each convolution, by layer index, and of everything else in the network.
 
-    Operations that follow a convolution, such as a pool that is computed together with it, count for the convolution.
+    Operations that follow a convolution, such as a pool that is computed together with it, count for the convolution. What pruning
+    saves in the layer before counts for the pruned layer, so a form may have less than no time.
     """
 
     layers: Mapping[int, Mapping[FactorizationChoice, float]]
@@ -67,12 +68,17 @@ class Timer:
         """
         layers: dict[int, dict[FactorizationChoice, float]] = {i: {} for i in offered}
         rest: list[float] = []
-        for number in range(max((len(choices) for choices in offered.values()), default=0)):
-            selected = {i: choices[min(number, len(choices) - 1)] for i, choices in offered.items()}
+        alone = {i: [c for c in choices if c.method != "prune"] for i, choices in offered.items()}
+        for number in range(max((len(choices) for choices in alone.values()), default=0)):
+            selected = {i: choices[min(number, len(choices) - 1)] for i, choices in alone.items()}
             times = self._operations(network, targets, selected)
             for i, choice in selected.items():
                 layers[i][choice] = min(times.get(i, 0.0), layers[i].get(choice, np.inf))
             rest.append(times.get(INPUT_INDEX, 0.0))
+        for selected in _pruning_rounds(targets, offered):
+            times = self._operations(network, targets, dict.fromkeys(offered, KEEP) | selected)
+            for i, choice in selected.items():
+                layers[i][choice] = times.get(i, 0.0) - _saved(targets[i].producer, layers, times)
         return FormCosts(layers, min(rest, default=0.0))
 
     def _operations(
@@ -95,6 +101,29 @@ class Timer:
     def _compiled(self, network: Network) -> engine.Runner:
         quantization = nominal_quantization(network) if self.precision == "int8" else None
         return engine.compile(network, threads=self.threads, precision=self.precision, quantization=quantization)
+
+
+def _pruning_rounds(
+    targets: Mapping[int, DecompositionTarget], offered: Mapping[int, Sequence[FactorizationChoice]]
+) -> Iterator[dict[int, FactorizationChoice]]:
+    """Pruned layers to time at once: never a layer together with the producer of its input."""
+    odd: dict[int, bool] = {}
+    for i in sorted(offered):
+        producer = targets[i].producer
+        odd[i] = producer is not None and not odd.get(producer, True)
+    pruned = {i: [c for c in choices if c.method == "prune"] for i, choices in offered.items()}
+    for number in range(max((len(choices) for choices in pruned.values()), default=0)):
+        for side in (False, True):
+            selected = {i: choices[number] for i, choices in pruned.items() if number < len(choices) and odd[i] == side}
+            if selected:
+                yield selected
+
+
+def _saved(producer: int | None, layers: Mapping[int, Mapping[FactorizationChoice, float]], times: Mapping[int, float]) -> float:
+    """Milliseconds that a layer is faster without the filters that are not read; 0 if it is not timed by itself."""
+    if producer is None or producer not in layers:
+        return 0.0
+    return max(layers[producer][KEEP] - times.get(producer, 0.0), 0.0)
 
 
 def nominal_quantization(network: Network) -> Quantization:

@@ -85,11 +85,11 @@ class Teacher:
 
 
 def features(student: Network, teacher: Network) -> tuple[HintPair, ...]:
-    """Return the pairs of hint layers; none if order, type or shape differ."""
+    """Return the pairs of hint layers; none if order, type or size differ, and none for layers whose channels were pruned."""
     ours, theirs = _hint_layers(student), _hint_layers(teacher)
-    if [(a.type, a.shape) for a in ours] != [(b.type, b.shape) for b in theirs]:
+    if [(a.type, a.shape[1:]) for a in ours] != [(b.type, b.shape[1:]) for b in theirs]:
         return ()
-    return tuple(HintPair(a.index, b.index) for a, b in zip(ours, theirs, strict=True))
+    return tuple(HintPair(a.index, b.index) for a, b in zip(ours, theirs, strict=True) if a.shape == b.shape)
 
 
 def _hint_layers(network: Network) -> list[Layer]:
