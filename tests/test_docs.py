@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tools.precision_pages import OURS, replaced, tables
 from yolodsc.cli import run
 from yolodsc.cli.aliases import SPELLINGS
 from yolodsc.network import Network
@@ -18,8 +19,6 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("weig
 FIGURES: dict[str, Any] = json.loads((ROOT / "docs/figures.json").read_text(encoding="utf-8"))
 WRITTEN = {"report.md"}
 """Files that commands write and that pages name."""
-
-ENGINES = ("opencv", "onnxruntime", "ncnn", "openvino")
 
 _FILE = re.compile(r"(?<![\w/.~$-])(?:(?:yolodsc|tests|tools|docs|cfg|weights|\.ci|\.github)/[\w./-]+|[\w-]+\.(?:md|toml))")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -205,17 +204,13 @@ def test_the_table_of_speed_has_the_figures() -> None:
             assert ratio == pytest.approx(median / engines["yolodsc"]["median"], abs=0.012)
 
 
-def test_the_readme_compares_speed_as_measured() -> None:
-    """The factors are ratios of medians; those of OpenVINO's default precision are ratios of minima of its own run."""
-    table = {row[0].split(",")[0]: row[1:] for row in rows(ROOT / "README.md") if row[0].split(",")[0] in FIGURES["speed_ms"]}
-
-    assert set(table) == set(FIGURES["openvino_default_ms"])
-    for name, (ours, *factors) in table.items():
-        engines, default = FIGURES["speed_ms"][name], FIGURES["openvino_default_ms"][name]
-        assert float(ours) == engines["yolodsc"]["median"]
-        expected = [engines[engine]["median"] / engines["yolodsc"]["median"] for engine in ENGINES]
-        expected.append(default["openvino_default"] / default["yolodsc"])
-        assert [float(factor) for factor in factors] == pytest.approx(expected, abs=0.012)
+@pytest.mark.parametrize(("page", "lines"), tables(FIGURES["precision"]).items(), ids=lambda value: getattr(value, "name", ""))
+def test_tables_of_precisions_are_those_of_the_figures(page: Path, lines: list[str]) -> None:
+    """Every line stands in its page as ``tools/figures.py`` writes it, and every network has our three precisions."""
+    assert text(page).count("\n" + "\n".join(lines) + "\n\n") == 1
+    assert FIGURES["precision"]["networks"]
+    assert all(set(OURS.values()) <= set(engines) for engines in FIGURES["precision"]["networks"].values())
+    assert replaced(text(page), lines) == text(page)
 
 
 def test_the_page_on_speed_has_openvinos_default() -> None:

@@ -1,7 +1,8 @@
 """The measured figures of the documentation: ``python tools/figures.py [REPORT.json ...]``.
 
 Rewrites ``docs/figures.json``: cost and size of the bundled networks from their files, and times from reports of
-``yolodsc bench --json`` on one thread. Reports with ``--precision`` and ``--images`` give times and F1 in each precision.
+``yolodsc bench --json`` on one thread. Reports with ``--precision`` and ``--images`` give times and F1 in each precision, reports
+of ``tools/precision_table.py --json`` mAP and F1; the tables of ``README.md`` and ``docs/performance.md`` are written from them.
 ``tests/test_docs.py`` compares the pages with this file.
 """
 
@@ -9,6 +10,8 @@ import json
 import sys
 from pathlib import Path
 from typing import Any
+
+from precision_pages import write_tables
 
 from yolodsc.network import Network
 
@@ -34,12 +37,12 @@ def times(report: dict[str, Any]) -> dict[str, dict[str, dict[str, float]]]:
     return out
 
 
-def precisions(report: dict[str, Any]) -> dict[str, dict[str, dict[str, float]]]:
-    """Milliseconds and F1 by network and engine, on one thread."""
-    out: dict[str, dict[str, dict[str, float]]] = {}
+def precisions(report: dict[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Precision, milliseconds and F1 by network and engine, on one thread."""
+    out: dict[str, dict[str, dict[str, Any]]] = {}
     for result in report["results"]:
         if result["threads"] == 1:
-            found = {"median": round(result["median_ms"], 2), "f1": round(result["agreement"], 3)}
+            found = {"precision": result["precision"], "median": round(result["median_ms"], 3), "f1": round(result["agreement"], 3)}
             out.setdefault(result["model"], {})[result["engine"]] = found
     return out
 
@@ -51,11 +54,14 @@ def main(reports: list[str]) -> None:
         figures["networks"][name] |= bundled(name)
     for name in reports:
         report = json.loads(Path(name).read_text(encoding="utf-8"))
-        if all(result.get("agreement") is not None for result in report["results"]):
+        if "accuracy" in report:
+            figures["precision"]["accuracy"] |= report["accuracy"]
+        elif all(result.get("agreement") is not None for result in report["results"]):
             figures["precision"]["networks"] |= precisions(report)
         else:
             figures["speed_ms"] |= times(report)
     FIGURES.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_tables(figures["precision"])
 
 
 if __name__ == "__main__":

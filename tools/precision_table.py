@@ -1,72 +1,140 @@
 """The table of docs/quantization.md: accuracy of networks in float32, bf16 and int8.
 
-    python tools/precision_table.py --voc VOCdevkit/VOC2007 --set test NETWORK=QUANTIZED …
+    python tools/precision_table.py --data VOCdevkit/VOC2007 --set test NETWORK=QUANTIZED …
+    python tools/precision_table.py --data DATA --peers openvino-int8 --calibration IMAGES --json F NETWORK=QUANTIZED …
 
 NETWORK is a directory, a file or a name; QUANTIZED the directory that ``yolodsc quantize`` or ``yolodsc finetune --precision int8``
 wrote for it. float32 and bf16 are those of NETWORK. The mAP is that of the rule voc10, for networks with the classes of the set.
-F1 compares detections of score .25 with those in float32 (same class, IoU over .5).
+F1 compares detections of score .25 with those in float32 (same class, IoU over .5). Peers quantize NETWORK themselves and run on
+the same images.
 """
 
 import argparse
+import json
 import sys
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from yolodsc.decompose import f1_of
-from yolodsc.detection import Detector, ModelFiles, read_network, resolve_model
+from yolodsc.arrays import Array
+from yolodsc.bench import OUR_ENGINE, benchmark_subject
+from yolodsc.bench.agreement import agreements
+from yolodsc.bench.timing import start_workers
+from yolodsc.decompose import f1_of, read_images
+from yolodsc.detection import Detector, ModelFiles, image_paths, read_network, resolve_model
 from yolodsc.evaluation import (
     RULES,
     Dataset,
+    Format,
     ImageDetections,
     InputReport,
     detection_table,
-    read_voc,
+    read_dataset,
     run_inference,
     score_detections,
 )
 from yolodsc.network import Candidates, Network
 from yolodsc.precision import PRECISIONS, Quantization, quantization_for
 
+Figures = dict[str, float]
+"""mAP in per cent, F1, and the share of multiply-adds in bf16."""
+
+CALIBRATION_IMAGES = 300
 LOWEST, COMPARED = 0.005, 0.25
 """Least score of a detection that counts for the mAP, as in ``detector valid``, and for F1."""
 
 
 def main() -> None:
-    """Print one line for each network and precision."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--voc", type=Path, required=True)
-    parser.add_argument("--set", required=True)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("networks", nargs="+", metavar="NETWORK=QUANTIZED")
-    given = parser.parse_args()
+    """Print one line for each network and precision, and one for each peer."""
+    given = _arguments().parse_args()
     print("| network | precision | mAP, voc10 | difference | F1 with float32 | multiply-adds in bf16 |\n|---|---|---|---|---|---|")
+    found: dict[str, Figures] = {}
     for words in given.networks:
         original, _, quantized = words.partition("=")
-        files, int8_files = resolve_model(original), resolve_model(quantized)
-        names = tuple(files.names.read_text().split("\n")) if files.names else ()
-        dataset = read_voc(given.voc, given.set, InputReport())
-        labelled = set(dataset.names) <= set(names)
-        if labelled:
-            dataset = dataset.with_names([name.strip() for name in names if name.strip()])
-        lines(Path(original).name, files, int8_files, dataset, labelled=labelled, threads=given.threads)
+        files = resolve_model(original)
+        name, network = files.cfg.stem, read_network(files)
+        dataset, labelled = read_images_of(given.data, given.set, files)
+        own = accuracies(files, resolve_model(quantized), dataset, labelled=labelled, threads=given.threads)
+        for entry, figures in own:
+            print_line(name, entry, figures, own[0][1])
+            found.setdefault(name, {})[entry] = figures
+        if given.peers:
+            images = read_images(network, image_paths([str(given.calibration)]), count=CALIBRATION_IMAGES, seed=0)
+            for entry, f1 in peer_agreements(name, network, dataset, images, given.peers.split(","), given.keep).items():
+                found[name][entry] = {"f1": round(f1, 4)}
+                print_line(name, entry, found[name][entry], {})
+        if given.json is not None:
+            given.json.write_text(json.dumps({"accuracy": found}, indent=1) + "\n")
 
 
-def lines(name: str, files: ModelFiles, int8_files: ModelFiles, dataset: Dataset, *, labelled: bool, threads: int) -> None:
-    """Print the lines of one network."""
-    first: tuple[list[Candidates], float] | None = None
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--set")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--peers", default="", help="engines of yolodsc bench")
+    parser.add_argument("--calibration", type=Path, help="images that peers calibrate on")
+    parser.add_argument("--keep", type=Path, help="existing directory of the networks that peers make")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("networks", nargs="+", metavar="NETWORK=QUANTIZED")
+    return parser
+
+
+def read_images_of(data: Path, chosen: str | None, files: ModelFiles) -> tuple[Dataset, bool]:
+    """The images, and whether they are labelled with classes of the network, which then has the classes of the dataset."""
+    names = tuple(name.strip() for name in files.names.read_text().split("\n") if name.strip()) if files.names else ()
+    dataset = read_dataset(data, Format(), InputReport(), chosen=chosen)
+    if not set(dataset.names) <= set(names):
+        own = read_dataset(data, Format(names=names), InputReport(), chosen=chosen)
+        return (own, True) if own.names == names else (dataset, False)
+    return dataset.with_names(names), True
+
+
+def accuracies(
+    files: ModelFiles, int8_files: ModelFiles, dataset: Dataset, *, labelled: bool, threads: int
+) -> list[tuple[str, Figures]]:
+    """mAP, F1 and the share in bf16 by precision."""
+    rows: list[tuple[str, Figures]] = []
+    first: list[Candidates] = []
     for precision in PRECISIONS:
         chosen = int8_files if precision == "int8" else files
         network = read_network(chosen)
         quantization = quantization_for(precision, network, *chosen.paths)
         found = detected(network, dataset, precision, quantization, threads=threads)
-        score = mean_ap(dataset, found) if labelled else 0.0
         compared = [candidates(network, entry) for entry in found]
-        first = first or (compared, score)
-        cells = [name, precision, f"{score:.2f}" if labelled else "", f"{score - first[1]:+.2f}" if labelled else ""]
-        cells += [f"{f1_of(first[0], compared):.4f}", f"{100 * bf16_share(network, quantization):.0f} %" if quantization else ""]
-        print("| " + " | ".join(cells) + " |")
-        sys.stdout.flush()
+        first = first or compared
+        figures = {"f1": round(f1_of(first, compared), 4)}
+        if labelled:
+            figures["map"] = round(mean_ap(dataset, found), 2)
+        if quantization:
+            figures["bf16_share"] = round(bf16_share(network, quantization), 3)
+        rows.append((precision, figures))
+    return rows
+
+
+def print_line(name: str, entry: str, figures: Figures, first: Figures) -> None:
+    """One line of the table."""
+    score = figures.get("map")
+    cells = [name, entry, "" if score is None else f"{score:.2f}", "" if score is None else f"{score - first['map']:+.2f}"]
+    cells += [f"{figures['f1']:.4f}", f"{100 * figures['bf16_share']:.0f} %" if "bf16_share" in figures else ""]
+    print("| " + " | ".join(cells) + " |")
+    sys.stdout.flush()
+
+
+def peer_agreements(
+    name: str, network: Network, dataset: Dataset, calibration: Array, peers: list[str], keep: Path | None
+) -> dict[str, float]:
+    """F1 of other engines against ours in float32, by engine."""
+    images = read_images(network, [str(path) for path in dataset.paths or ()], count=len(dataset.ids), seed=0)
+    with TemporaryDirectory() as folder, ExitStack() as stack:
+        subject = benchmark_subject(name, network, Path(folder), calibration=calibration, keep=keep)
+        workers, missing = start_workers(subject, [OUR_ENGINE, *peers], stack, threads=1)
+        for one in missing:
+            print(f"{one.engine}: {one.reason}", file=sys.stderr)
+        found = agreements(subject, workers, OUR_ENGINE, images)
+    return {engine: f1 for engine, f1 in found.items() if engine != OUR_ENGINE}
 
 
 def detected(
