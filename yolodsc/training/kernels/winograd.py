@@ -199,17 +199,19 @@ def transform_kernels(weights: Array, memory: Array, out: Array) -> None:
     """Fill (36 * F * C,) from kernels (F * C, 9); ``memory`` holds 45 * `KERNELS` elements."""
     total = len(weights)
     taps, transformed = memory[: 9 * KERNELS], memory[9 * KERNELS : 45 * KERNELS]
-    taps[:] = 0
     for start in range(0, total, KERNELS):
         count = min(KERNELS, total - start)
-        for i in range(count):
-            for k in range(9):
-                taps[k * KERNELS + i] = weights[start + i, k]
-        transform_kernel(taps, (0, KERNELS), transformed, (0, KERNELS), KERNELS // LANES)
-        for k in range(POSITIONS):
-            source, target = transformed[k * KERNELS :], out[k * total + start :]
+        for k in range(9):
+            row = taps[k * KERNELS :]
             for i in range(count):
-                target[i] = source[i]
+                row[i] = weights[start + i, k]
+        whole = count // LANES * LANES
+        transform_kernel(taps, (0, KERNELS), out, (start, total), whole // LANES)
+        if whole < count:
+            transform_kernel(taps, (whole, KERNELS), transformed, (0, LANES), 1)
+            for k in range(POSITIONS):
+                for i in range(count - whole):
+                    out[k * total + start + whole + i] = transformed[k * LANES + i]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -219,11 +221,13 @@ def _restore_kernels(gradient: Array, memory: Array, out: Array) -> None:
     transformed, taps = memory[: POSITIONS * KERNELS], memory[POSITIONS * KERNELS : 45 * KERNELS]
     for start in range(0, total, KERNELS):
         count = min(KERNELS, total - start)
-        for k in range(POSITIONS):
-            source, target = gradient[k * total + start :], transformed[k * KERNELS :]
-            for i in range(count):
-                target[i] = source[i]
-        transform_kernel_gradient(transformed, (0, KERNELS), taps, (0, KERNELS), KERNELS // LANES)
+        whole = count // LANES * LANES
+        transform_kernel_gradient(gradient, (start, total), taps, (0, KERNELS), whole // LANES)
+        if whole < count:
+            for k in range(POSITIONS):
+                for i in range(count - whole):
+                    transformed[k * LANES + i] = gradient[k * total + start + whole + i]
+            transform_kernel_gradient(transformed, (0, LANES), taps, (whole, KERNELS), 1)
         for i in range(count):
             for k in range(9):
                 out[start + i, k] = taps[k * KERNELS + i]
