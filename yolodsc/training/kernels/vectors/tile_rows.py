@@ -18,7 +18,7 @@ _LOW = [lane // 2 + LANES * (lane % 2) for lane in range(LANES)]
 _HIGH = [lane + LANES // 2 for lane in _LOW]
 
 
-class _Row:
+class _TileRow:
     """One row of pixels of one row of tiles, in the arguments of an intrinsic."""
 
     def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any) -> None:
@@ -83,7 +83,7 @@ def _intrinsic(emit: Any) -> Any:
             return None
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            emit(_Row(context, builder, signature, arguments), arguments[4], cgutils.unpack_tuple(builder, arguments[5]))
+            emit(_TileRow(context, builder, signature, arguments), arguments[4], cgutils.unpack_tuple(builder, arguments[5]))
             return context.get_dummy_value()
 
         return types.none(pixels, tiles, row, position, i, scalars), generate
@@ -91,11 +91,11 @@ def _intrinsic(emit: Any) -> Any:
     return intrinsic(typed)
 
 
-def _number(row: _Row, i: Any, side: int, j: int) -> Any:
+def _number(row: _TileRow, i: Any, side: int, j: int) -> Any:
     return row.builder.add(row.builder.mul(i, index(side)), index(j))
 
 
-def _read_input(row: _Row, i: Any, scalars: list[Any]) -> None:
+def _read_input(row: _TileRow, i: Any, scalars: list[Any]) -> None:
     def body(tile: Any) -> None:
         columns = row.read(tile, -1) + row.read(tile, 3)[:2]
         for j, value in enumerate(columns):
@@ -104,7 +104,7 @@ def _read_input(row: _Row, i: Any, scalars: list[Any]) -> None:
     row.each(body)
 
 
-def _read_output(row: _Row, i: Any, scalars: list[Any]) -> None:
+def _read_output(row: _TileRow, i: Any, scalars: list[Any]) -> None:
     def body(tile: Any) -> None:
         for j, value in enumerate(row.read(tile, 0)):
             row.v.store(value, *row.element(tile, _number(row, i, 4, j)))
@@ -112,7 +112,7 @@ def _read_output(row: _Row, i: Any, scalars: list[Any]) -> None:
     row.each(body)
 
 
-def _write_output(row: _Row, i: Any, scalars: list[Any]) -> None:
+def _write_output(row: _TileRow, i: Any, scalars: list[Any]) -> None:
     v = row.v
     bias, slope, limit = (v.broadcast(scalar) for scalar in scalars)
 
@@ -123,7 +123,7 @@ def _write_output(row: _Row, i: Any, scalars: list[Any]) -> None:
     row.each(body)
 
 
-def _add_input(row: _Row, i: Any, scalars: list[Any]) -> None:
+def _add_input(row: _TileRow, i: Any, scalars: list[Any]) -> None:
     v, b = row.v, row.builder
 
     def body(tile: Any) -> None:
