@@ -26,7 +26,6 @@ TABLES = {"yolodsc/network/layers", "yolodsc/cli"}
 
 UNSPLIT_KERNELS = {
     "yolodsc/evaluation/metrics/greedy.py": "greedy_outcomes",
-    "yolodsc/training/kernels/depthwise3x3_s1.py": "forward backward",
 }
 """Compiled kernels that stay whole: with helper functions the first takes 3 to 5 times as long, the others up to 7 % longer."""
 

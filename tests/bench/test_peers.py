@@ -72,20 +72,25 @@ def test_int8_engines_read_our_quantization(engine: str, tmp_path: Path) -> None
 @pytest.mark.slow
 @pytest.mark.parametrize(("engine", "library"), [("onnxruntime-int8", "onnxruntime"), ("openvino-int8", "nncf")])
 def test_int8_engines_calibrate_on_the_given_images(engine: str, library: str, tmp_path: Path) -> None:
-    """They need no quantization of ours; calibrated on images of another brightness, they clip the input, and differ far more."""
+    """Calibrated on images of another brightness, they clip the input and differ far more; what they make is kept for each."""
     pytest.importorskip(library)
-    net = network(BLOCKS, height=16, width=16)
-    differences = []
-    for factor in (1.0, 0.05):
-        folder = tmp_path / str(factor)
+    net, kept = network(BLOCKS, height=16, width=16), tmp_path / "kept"
+    kept.mkdir()
+    differences, made_at = [], []
+    for factor in (1.0, 0.05, 1.0):
+        folder = tmp_path / str(len(differences))
         folder.mkdir()
         images = np.stack([factor * benchmark_image(net.input_shape, seed=seed) for seed in range(4)])
-        subject = benchmark_subject("small", net, folder, calibration=images.astype(np.float32))
+        subject = benchmark_subject("small", net, folder, calibration=images.astype(np.float32), keep=kept)
         results, missing = compare(subject, [engine], threads=1, rounds=1, seed=0, peak_gflops=None)
         assert not missing
         assert results[1].precision == "int8"
         differences.append(results[1].max_relative_difference)
+        made_at.append({file.name: file.stat().st_mtime_ns for file in kept.iterdir()})
 
+    assert len(made_at[0]) < len(made_at[1])
+    assert made_at[1] == made_at[2]
+    assert differences[0] == differences[2]
     assert 1e-4 < differences[0] < 0.2
     assert differences[1] > 2 * differences[0]
 

@@ -42,6 +42,7 @@ def test_a_job_reads_what_it_wrote() -> None:
         quantization="q",
         onnx_int8="i",
         calibration="c",
+        kept="k",
         image="/p/x.npy",
         outputs=(3, 5),
         threads=4,

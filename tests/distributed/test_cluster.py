@@ -51,6 +51,17 @@ def test_map_gives_what_many_gives(client: "Client", detector: Detector, tmp_pat
         ensure_equal(one, other)
 
 
+def test_local_workers_keep_no_profile(client: "Client") -> None:
+    """Dask's statistical profile of each second would grow for an hour."""
+
+    def enabled() -> bool:
+        import dask
+
+        return bool(dask.config.get("distributed.worker.profile.enabled"))
+
+    assert not any(client.run(enabled).values())
+
+
 def test_unordered_results_are_the_same_set(client: "Client", detector: Detector, tmp_path: Path) -> None:
     """Each image once."""
     paths = write_images(tmp_path, 21)

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from tests.networks import image, network
-from yolodsc.precision import dequantize, quantize, scale_of_range
+from yolodsc.network import INPUT_INDEX
+from yolodsc.precision import TensorScale, dequantize, quantize, quantized_forward, scale_of_range
+from yolodsc.quantize.calibration import _Sums, patch_moments
 from yolodsc.quantize.channel_classes import channel_classes
 from yolodsc.quantize.equalization import scaled
+from yolodsc.quantize.layers import compensated, rounded_weights
 from yolodsc.quantize.rounding import best_scales, descend, rounded_filters
 from yolodsc.quantize.scales import best_scale
 
@@ -127,3 +130,37 @@ def test_layers_that_are_not_understood_fix_their_channels(line: str) -> None:
     fixed = line.startswith("convolutional")
     assert classes.fixed[classes.of[0]].all() != fixed
     assert classes.fixed[classes.of[1]].all()
+
+
+def test_compensated_weights_are_least_squares_on_rounded_patches() -> None:
+    """Two equal channels, one of them rounded coarsely: the weight moves to the exact one, and the outputs come nearer."""
+    random = np.random.default_rng(4)
+    exact = random.standard_normal((1, 5000, 1)) * np.ones(2) + 0.1 * random.standard_normal((1, 5000, 2))
+    coarse = np.stack([exact[0, :, 0], np.rint(exact[0, :, 1])], axis=1)
+    sums = _Sums(1, 2)
+    sums.add(exact[0].astype(np.float32), coarse.astype(np.float32))
+    filters = np.array([[[0.5, 0.5]]])
+
+    (found,) = compensated(filters, sums.moments())
+
+    centred = coarse - coarse.mean(axis=0)
+    best = np.linalg.lstsq(centred, (exact[0] - exact[0].mean(axis=0)) @ filters[0, 0], rcond=None)[0]
+    np.testing.assert_allclose(found[0], best, atol=0.01)
+    assert found[0, 0] > 0.8
+    assert found[0, 1] < 0.2
+
+
+@pytest.mark.parametrize("compensate", [False, True])
+def test_the_bias_keeps_the_mean_of_every_output(compensate: bool) -> None:
+    """Also where rounding shifts the mean of the input: small values all become 0."""
+    net = network("convolutional filters=6 size=3 pad=0 activation=linear", height=24, width=24)
+    x = np.random.default_rng(5).exponential(0.08, net.input_shape).astype(np.float32)
+    scales = {INPUT_INDEX: TensorScale(0.25, 0)}
+    moments = patch_moments(net, x[None].repeat(40, axis=0), [0], scales, threads=1, seed=0)
+
+    quantized = rounded_weights(net, moments, scales, threads=1, compensate=compensate)
+
+    exact, rounded = net.forward(x)[0], quantized_forward(net, quantized, x)[0]
+    assert dequantize(quantize(x, scales[INPUT_INDEX]), scales[INPUT_INDEX]).mean() < 0.8 * x.mean()
+    shift, spread = (rounded - exact).mean(axis=(1, 2)), exact.std(axis=(1, 2))
+    assert (np.abs(shift) < 0.1 * spread).all()

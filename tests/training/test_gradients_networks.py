@@ -212,7 +212,9 @@ def test_gradients_of_a_real_network_equal_autograd(shared: Path, name: str, sid
     small = Network.build(Cfg((net, *built.cfg.sections[1:]), built.cfg.file), profile=built.profile).with_weights(
         list(built.weights)
     )
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(
+        1
+    )  # seed 0 puts an element 2e-6 before a relu of yolo-s, and its gradient is one side's or the other's
     images = rng.random((5, *small.input_shape), np.float32)
     heads = [head.index for head in built.heads]
     with TrainingModel(built, outputs=heads) as model:

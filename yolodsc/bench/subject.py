@@ -38,7 +38,13 @@ class Subject:
 
 
 def benchmark_subject(
-    name: str, network: Network, folder: Path, *, quantization: Quantization | None = None, calibration: Array | None = None
+    name: str,
+    network: Network,
+    folder: Path,
+    *,
+    quantization: Quantization | None = None,
+    calibration: Array | None = None,
+    keep: Path | None = None,
 ) -> Subject:
     """Write a network and an input image into ``folder``, an existing directory; with a quantization, its files too.
 
@@ -46,6 +52,8 @@ def benchmark_subject(
     ----------
     calibration : (N, C, H, W)
         Images for engines that quantize the network themselves; by default the input image.
+    keep
+        Existing directory of the networks that these engines make, by default ``folder``. Networks in it are used again.
     """
     image = benchmark_image(network.input_shape)
     outputs = head_inputs(network)
@@ -58,6 +66,7 @@ def benchmark_subject(
         onnx_int8=str(folder / "network-int8.onnx") if quantization else "",
         image=str(folder / "image.npy"),
         calibration=str(folder / "calibration.npy"),
+        kept=str(keep or folder),
         outputs=outputs,
     )
     network.save(job.cfg, job.weights)

@@ -40,6 +40,7 @@ from yolodsc.cli.terminal import flush, note, say
 from yolodsc.decompose import read_images
 from yolodsc.detection import image_paths
 from yolodsc.errors import OptionError
+from yolodsc.files import folder
 from yolodsc.network import Network
 from yolodsc.precision import int8_candidates
 from yolodsc.schemas import dump_json
@@ -189,8 +190,9 @@ def _subject(name: str, network: Network, run: Run, files: Sequence[Path]) -> It
             note(f"{name}: has no quantization (see yolodsc quantize); int8 uses the extremes of one image, which is inaccurate")
     given = (run.data.calibration or run.data.images) if set(run.engines) & set(CALIBRATED) else None
     images = _images(network, given, MAX_CALIBRATION_IMAGES)
-    with TemporaryDirectory() as folder:
-        yield benchmark_subject(name, network, Path(folder), quantization=quantization, calibration=images)
+    keep = None if run.data.keep is None else folder(run.data.keep, error=OptionError)
+    with TemporaryDirectory() as scratch:
+        yield benchmark_subject(name, network, Path(scratch), quantization=quantization, calibration=images, keep=keep)
 
 
 def _peers(text: str) -> tuple[str, ...]:

@@ -66,3 +66,11 @@ class ImageOptions(Value, kw_only=True):
             show_default="those of --images, else one pattern",
         ),
     ] = None
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Directory of the networks that peers quantize, which later runs use again.",
+            show_default="made anew in each run",
+        ),
+    ] = None

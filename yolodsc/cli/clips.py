@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from yolodsc.cli.declarations import option
 from yolodsc.cli.progress import progress
 from yolodsc.cli.terminal import note, say
 from yolodsc.errors import ImageError
@@ -21,17 +20,17 @@ if TYPE_CHECKING:
 class ClipOptions:
     """Options of videos, cameras and streams."""
 
-    vid_stride: Annotated[int, typer.Option(min=1, metavar="N", help="Process every Nth frame of videos.")] = 1
+    vid_stride: Annotated[int, option(min=1, metavar="N", help="Process every Nth frame of videos.")] = 1
     max_frames: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Stop each video, camera or stream after N frames.", show_default="all")
+        int | None, option(min=1, metavar="N", help="Stop each video, camera or stream after N frames.", show_default="all")
     ] = None
-    show: Annotated[bool, typer.Option("--show", help="Show results in a window; q or Escape ends the run.")] = False
-    reconnects: Annotated[int, typer.Option(min=0, metavar="N", help="Successive attempts to reconnect to a camera or stream.")] = 5
-    track: Annotated[bool, typer.Option("--track", help="Number the objects of videos (ByteTrack; extra 'track').")] = False
-    trails: Annotated[int, typer.Option(min=0, metavar="N", help="Draw the path of each track in the last N frames.")] = 0
+    show: Annotated[bool, option("--show", help="Show results in a window; q or Escape ends the run.")] = False
+    reconnects: Annotated[int, option(min=0, metavar="N", help="Successive attempts to reconnect to a camera or stream.")] = 5
+    track: Annotated[bool, option("--track", help="Number the objects of videos (ByteTrack; extra 'track').")] = False
+    trails: Annotated[int, option(min=0, metavar="N", help="Draw the path of each track in the last N frames.")] = 0
     count_line: Annotated[
         str | None,
-        typer.Option(metavar="X0,Y0,X1,Y1", help="Count the tracks that cross a line, in pixels.", show_default="no line"),
+        option(metavar="X0,Y0,X1,Y1", help="Count the tracks that cross a line, in pixels.", show_default="no line"),
     ] = None
 
     @property

@@ -5,8 +5,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from yolodsc.cli.declarations import option
 from yolodsc.cli.terminal import note
 from yolodsc.errors import OptionError
 from yolodsc.values import Value
@@ -24,7 +23,7 @@ class ClusterOptions(Value, kw_only=True):
 
     scheduler: Annotated[
         str | None,
-        typer.Option(
+        option(
             metavar="A",
             help="Run on the workers of a Dask scheduler: tcp://HOST:PORT, local or local:N processes here, or a scheduler file.",
             show_default="in this process",
@@ -32,23 +31,23 @@ class ClusterOptions(Value, kw_only=True):
     ] = None
     chunk: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Images that are sent, repeated and written together.", show_default="64, or fewer"),
+        option(min=1, metavar="N", help="Images that are sent, repeated and written together.", show_default="64, or fewer"),
     ] = None
     adaptive: Annotated[
-        str | None, typer.Option(metavar="MIN:MAX", help="Number of local workers, which follows the work.", show_default="fixed")
+        str | None, option(metavar="MIN:MAX", help="Number of local workers, which follows the work.", show_default="fixed")
     ] = None
     worker_timeout: Annotated[
         float | None,
-        typer.Option(
+        option(
             min=1.0,
             metavar="S",
             help="Restart a worker that finishes no chunk for so many seconds after its first.",
             show_default="20 times the measured time of a chunk, 30 or more",
         ),
     ] = None
-    tls_ca: Annotated[str | None, typer.Option(metavar="F", help="PEM file of the certificate authority.")] = None
-    tls_cert: Annotated[str | None, typer.Option(metavar="F", help="PEM file of the certificate of this process.")] = None
-    tls_key: Annotated[str | None, typer.Option(metavar="F", help="PEM file of the key of this process.")] = None
+    tls_ca: Annotated[str | None, option(metavar="F", help="PEM file of the certificate authority.")] = None
+    tls_cert: Annotated[str | None, option(metavar="F", help="PEM file of the certificate of this process.")] = None
+    tls_key: Annotated[str | None, option(metavar="F", help="PEM file of the key of this process.")] = None
 
     def check(self, *, chunks: bool = False) -> None:
         """Raise an error, before any work begins, for options that need a scheduler, and for one that cannot be used.
@@ -65,9 +64,9 @@ class ClusterOptions(Value, kw_only=True):
             "--tls-ca": self.tls_ca,
         }
         given |= {"--tls-cert": self.tls_cert, "--tls-key": self.tls_key}
-        for option, value in [*given.items(), *self._also_refused().items()]:
+        for name, value in [*given.items(), *self._also_refused().items()]:
             if value:
-                raise OptionError(f"{option} goes with --scheduler")
+                raise OptionError(f"{name} goes with --scheduler")
 
     def settings(self) -> "ClusterSettings":
         """The settings of the library."""
@@ -137,9 +136,7 @@ class ClusterOptions(Value, kw_only=True):
 class StreamingClusterOptions(ClusterOptions, kw_only=True):
     """The same for results that are written as they come."""
 
-    unordered: Annotated[bool, typer.Option("--unordered", help="Write results as they come, not in the order of the images.")] = (
-        False
-    )
+    unordered: Annotated[bool, option("--unordered", help="Write results as they come, not in the order of the images.")] = False
 
     def _also_refused(self) -> dict[str, object]:
         return {"--unordered": self.unordered}

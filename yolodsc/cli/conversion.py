@@ -4,23 +4,18 @@ Typer >= 0.24 converts values with Pydantic, whose import takes 80 ms, a sixth o
 options, texts, paths and numbers in their usual form are converted; Typer converts and refuses everything else.
 """
 
-import os
-import re
 from collections.abc import Callable
 from enum import Enum, EnumType
 from functools import partial
 from inspect import signature
 from math import isnan
-from pathlib import Path
-from typing import Annotated, Any, NamedTuple, cast, get_args, get_origin
+from typing import Annotated, Any, cast, get_args, get_origin
 
 from typer.core import TyperCommand
 from typer.models import ParameterInfo
 
+from yolodsc.cli.plain_values import NUMBERS, Kind, plain
 from yolodsc.errors import OptionError
-
-NUMBERS = {int: re.compile(r"[0-9]{1,15}"), float: re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")}
-"""What is converted here; other forms of numbers are Typer's matter."""
 
 
 class PlainHelp:
@@ -39,13 +34,6 @@ class PlainHelp:
 
 class Command(PlainHelp, TyperCommand):
     """A command of Typer that starts without Typer's converter."""
-
-
-class Kind(NamedTuple):
-    """The type of a parameter without ``None``, and what Typer knows about it."""
-
-    type: Any
-    info: ParameterInfo
 
 
 def with_plain_conversion(command: Any, function: Callable[..., int]) -> Any:
@@ -70,7 +58,8 @@ def _kind(annotation: Any) -> Kind | None:
     listed = get_origin(declared) is list
     if not isinstance(info, ParameterInfo) or info.parser or getattr(info, "click_type", None) or listed or len(types) != 1:
         return None
-    return Kind(list[str] if types == [list[str]] else types[0], info)
+    checked = info.exists or info.writable or info.resolve_path or info.allow_dash or not (info.file_okay and info.dir_okay)
+    return Kind(list[str] if types == [list[str]] else types[0], info.min, info.max, checked)
 
 
 def _flag(by_typer: Callable[[Any, Any], Any], context: Any, value: Any) -> Any:
@@ -80,7 +69,7 @@ def _flag(by_typer: Callable[[Any, Any], Any], context: Any, value: Any) -> Any:
 
 def _processed(kind: Kind, by_typer: Callable[[Any, Any], Any], context: Any, value: Any) -> Any:
     """The value of a parameter, converted here if it is plain."""
-    converted = _plain(kind, value)
+    converted = plain(kind, value)
     return by_typer(context, value) if converted is NotImplemented else converted
 
 
@@ -106,41 +95,7 @@ def _expected(kind: Kind) -> str:
     """Which numbers or choices an option takes."""
     if choices := _choices(kind):
         return f"one of {', '.join(choices)}"
-    noun, (low, high) = "a whole number" if kind.type is int else "a number", (kind.info.min, kind.info.max)
+    noun, (low, high) = "a whole number" if kind.type is int else "a number", (kind.min, kind.max)
     if low is not None and high is not None:
         return f"{noun} from {low:g} to {high:g}"
     return noun if low is None and high is None else f"{noun} of at least {low:g}" if high is None else f"{noun} up to {high:g}"
-
-
-def _plain(kind: Kind, value: Any) -> Any:
-    """The converted value; NotImplemented if Typer has to convert or refuse it."""
-    if kind.type == list[str]:
-        return _list(value)
-    if value is None:
-        return None
-    if kind.type in (int, float):
-        return _number(kind, value)
-    if kind.type is Path and isinstance(value, str):
-        return _path(kind.info, value)
-    return value if type(value) is kind.type and kind.type in (str, bool, Path) else NotImplemented
-
-
-def _list(value: Any) -> Any:
-    if value is None:
-        return ()
-    plain = isinstance(value, tuple | list) and all(isinstance(member, str) for member in value)
-    return list(value) if plain else NotImplemented
-
-
-def _number(kind: Kind, value: Any) -> Any:
-    if isinstance(value, str) and NUMBERS[kind.type].fullmatch(value):
-        value = kind.type(value)
-    low, high = kind.info.min, kind.info.max
-    inside = type(value) is kind.type and (low is None or value >= low) and (high is None or value <= high)
-    return value if inside else NotImplemented
-
-
-def _path(info: ParameterInfo, text: str) -> Any:
-    checked = info.exists or info.writable or info.resolve_path or info.allow_dash or not (info.file_okay and info.dir_okay)
-    usable = not checked and (os.access(text, os.R_OK) or not os.path.exists(text))  # noqa: PTH110 - never raises
-    return Path(text) if usable else NotImplemented

@@ -7,11 +7,10 @@ from os.path import samestat
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from yolodsc.cli import options
 from yolodsc.cli.clips import ClipOptions, ClipRun
 from yolodsc.cli.cluster import StreamingClusterOptions, advice_on_loss
+from yolodsc.cli.declarations import argument, option
 from yolodsc.cli.detection_outputs import OutputOptions
 from yolodsc.cli.image_run import ImageRun
 from yolodsc.cli.network_files import load_network, model_files, names_of, open_detector
@@ -44,7 +43,7 @@ SAMPLE_FOLDER = Path("detections")
 
 SourceArguments = Annotated[
     list[str] | None,
-    typer.Argument(
+    argument(
         metavar="SOURCE…",
         help="Images, videos, directories, globs, a .txt list, - for a list on stdin, the number of a camera, or URLs.",
     ),
@@ -56,12 +55,12 @@ class SelectionOptions(Value, kw_only=True):
 
     thresh: Annotated[
         float | None,
-        typer.Option("--thresh", min=0.0, max=1.0, help="Smallest score to report.", show_default="the profile's, 0.25"),
+        option("--thresh", min=0.0, max=1.0, help="Smallest score to report.", show_default="the profile's, 0.25"),
     ] = None
-    classes: Annotated[
-        str | None, typer.Option(metavar="A,B", help="Names or numbers of the classes to report.", show_default="all")
-    ] = None
-    top: Annotated[int, typer.Option(min=1, metavar="N", help="Number of classes that a classifier reports.")] = 5
+    classes: Annotated[str | None, option(metavar="A,B", help="Names or numbers of the classes to report.", show_default="all")] = (
+        None
+    )
+    top: Annotated[int, option(min=1, metavar="N", help="Number of classes that a classifier reports.")] = 5
 
 
 def detect(

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
+from yolodsc.cli.declarations import option
 from yolodsc.cli.outputs import ensure_outputs_differ_from_inputs, is_standard_output, target
 from yolodsc.detection import Sources, Writer, ensure_none_exists
 from yolodsc.errors import OptionError
@@ -15,19 +14,17 @@ from yolodsc.values import Value
 class OutputOptions(Value, kw_only=True):
     """Files that hold detections."""
 
-    save: Annotated[Path | None, typer.Option(metavar="DIR", help="Write images and videos with boxes drawn on them.")] = None
-    json: Annotated[Path | None, typer.Option(metavar="F|-", help="Write detections in Darknet's JSON format.")] = None
-    jsonl: Annotated[Path | None, typer.Option(metavar="F|-", help="Write a line of JSON for each image or frame.")] = None
-    csv: Annotated[
-        Path | None, typer.Option(metavar="F|-", help="Write detections as CSV: path,class,score,xmin,ymin,xmax,ymax.")
-    ] = None
-    coco: Annotated[Path | None, typer.Option(metavar="F|-", help="Write detections as COCO's results (JSON).")] = None
-    txt: Annotated[Path | None, typer.Option(metavar="DIR", help="Write YOLO label files with scores.")] = None
-    score: Annotated[bool, typer.Option("--score/--no-score", help="Write scores to label files.")] = True
-    xml: Annotated[Path | None, typer.Option(metavar="DIR", help="Write VOC annotations (XML).")] = None
-    crops: Annotated[Path | None, typer.Option(metavar="DIR", help="Write each detected object as an image.")] = None
-    report: Annotated[Path | None, typer.Option(metavar="DIR", help="Write a page with the images and their boxes.")] = None
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing label files and annotations.")] = False
+    save: Annotated[Path | None, option(metavar="DIR", help="Write images and videos with boxes drawn on them.")] = None
+    json: Annotated[Path | None, option(metavar="F|-", help="Write detections in Darknet's JSON format.")] = None
+    jsonl: Annotated[Path | None, option(metavar="F|-", help="Write a line of JSON for each image or frame.")] = None
+    csv: Annotated[Path | None, option(metavar="F|-", help="Write detections as CSV: path,class,score,xmin,ymin,xmax,ymax.")] = None
+    coco: Annotated[Path | None, option(metavar="F|-", help="Write detections as COCO's results (JSON).")] = None
+    txt: Annotated[Path | None, option(metavar="DIR", help="Write YOLO label files with scores.")] = None
+    score: Annotated[bool, option("--score/--no-score", help="Write scores to label files.")] = True
+    xml: Annotated[Path | None, option(metavar="DIR", help="Write VOC annotations (XML).")] = None
+    crops: Annotated[Path | None, option(metavar="DIR", help="Write each detected object as an image.")] = None
+    report: Annotated[Path | None, option(metavar="DIR", help="Write a page with the images and their boxes.")] = None
+    overwrite: Annotated[bool, option("--overwrite", help="Replace existing label files and annotations.")] = False
 
     @property
     def files(self) -> dict[str, Path | None]:
@@ -88,9 +85,9 @@ class OutputOptions(Value, kw_only=True):
     def ensure_none(self) -> None:
         """Raise an `OptionError` if any file is named: results of classifiers are only printed."""
         folders = {"--save": self.save, "--txt": self.txt, "--xml": self.xml, "--crops": self.crops, "--report": self.report}
-        for option, path in {**self.files, **folders}.items():
+        for name, path in {**self.files, **folders}.items():
             if path is not None:
-                raise OptionError(f"{option} is for detectors; this network is a classifier, whose classes are printed")
+                raise OptionError(f"{name} is for detectors; this network is a classifier, whose classes are printed")
 
     def written(self, save: Path | None) -> str:
         """What the run wrote, in words; empty if it wrote nothing."""

@@ -13,8 +13,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TextIO
 
-import typer
-
 from yolodsc.cli.signals import Terminated
 from yolodsc.cli.spelling import with_options
 from yolodsc.cli.terminal import flush, give_up_output, log, note
@@ -43,7 +41,7 @@ def report(error: BaseException) -> int:
         return PIPE
     if isinstance(error, Terminated):
         return 128 + error.number
-    if isinstance(error, KeyboardInterrupt | typer.Abort):
+    if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED
     if os.environ.get(TRACEBACK):
         for line in "".join(traceback.format_exception(error)).rstrip("\n").split("\n"):

@@ -6,6 +6,8 @@ from dataclasses import fields, is_dataclass
 from inspect import Parameter, signature
 from typing import Annotated, Any, get_args, get_type_hints
 
+from yolodsc.cli.declarations import Declaration
+
 GROUP_TITLES = {
     "NetworkOptions": "Network",
     "ComparedNetworkOptions": "Network",
@@ -49,7 +51,7 @@ def expand_groups(command: Callable[..., int]) -> Callable[..., int]:
             groups[parameter.name] = kind
             parameters += _fields(kind)
         else:
-            parameters.append(parameter.replace(kind=Parameter.KEYWORD_ONLY, annotation=kind))
+            parameters.append(parameter.replace(kind=Parameter.KEYWORD_ONLY, annotation=_for_typer(kind, None)))
 
     def expanded(**values: Any) -> int:
         grouped = {name: kind(**{field.name: values.pop(field.name) for field in fields(kind)}) for name, kind in groups.items()}
@@ -69,7 +71,8 @@ def options_given(group: Any) -> list[str]:
 
 def _spelling(name: str, info: Any) -> str:
     """The option of a field: the one that Typer is given, which keeps the first as its default, or the one made of the name."""
-    given = [word for word in (info.default, *(info.param_decls or ())) if isinstance(word, str) and word.startswith("--")]
+    names = info.names if isinstance(info, Declaration) else (info.default, *(info.param_decls or ()))
+    given = [word for word in names if isinstance(word, str) and word.startswith("--")]
     return given[0].split("/")[0] if given else f"--{name.replace('_', '-')}"
 
 
@@ -80,16 +83,21 @@ def _fields(kind: type[Any]) -> list[Parameter]:
     title = GROUP_TITLES.get(kind.__name__)
     return [
         Parameter(
-            field.name, Parameter.KEYWORD_ONLY, default=defaults[field.name].default, annotation=_in_group(hints[field.name], title)
+            field.name,
+            Parameter.KEYWORD_ONLY,
+            default=defaults[field.name].default,
+            annotation=_for_typer(hints[field.name], title),
         )
         for field in fields(kind)
     ]
 
 
-def _in_group(annotation: Any, title: str | None) -> Any:
-    """The annotation with the title under which the help lists the option, unless it has one."""
-    declared, info, *others = get_args(annotation)
-    if title is None or info.rich_help_panel is not None:
+def _for_typer(annotation: Any, title: str | None) -> Any:
+    """The annotation as Typer reads it, with the title under which the help lists the option, unless it has one."""
+    declared, info, *others = get_args(annotation) or (None, None)
+    if isinstance(info, Declaration):
+        return Annotated[(declared, info.for_typer(title), *others)]
+    if title is None or info is None or info.rich_help_panel is not None:
         return annotation
     titled = copy(info)
     titled.rich_help_panel = title

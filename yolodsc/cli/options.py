@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-import typer
-
+from yolodsc.cli.declarations import option
 from yolodsc.cli.terminal import note
 from yolodsc.detection import DEFAULT_MODEL
 from yolodsc.values import Value
@@ -14,26 +13,24 @@ MAX_THREADS = 1024
 
 Model = Annotated[
     str | None,
-    typer.Option(
+    option(
         metavar="NETWORK",
         help="Name of a shipped network; a directory of one; or a .cfg, .weights, .npz or .safetensors file.",
         show_default=DEFAULT_MODEL,
     ),
 ]
-CfgFile = Annotated[Path | None, typer.Option("--cfg", metavar="F", help="The .cfg file of the network.")]
-WeightsFile = Annotated[Path | None, typer.Option("--weights", metavar="F", help="The .weights file of the network.")]
-NamesFile = Annotated[Path | None, typer.Option("--names", metavar="F", help="File of class names, one on each line.")]
-DataFile = Annotated[
-    Path | None, typer.Option("--data", metavar="F", help="Darknet .data file that names the file of class names.")
-]
-ProfileName = Annotated[str, typer.Option("--profile", help="Program to reproduce: alexeyab, pjreddie or opencv.")]
-Partial = Annotated[bool, typer.Option("--partial", help="Accept weights files that are too short or too long.")]
-AllowNonfinite = Annotated[bool, typer.Option("--allow-nonfinite", help="Accept weights that are NaN or infinite.")]
+CfgFile = Annotated[Path | None, option("--cfg", metavar="F", help="The .cfg file of the network.")]
+WeightsFile = Annotated[Path | None, option("--weights", metavar="F", help="The .weights file of the network.")]
+NamesFile = Annotated[Path | None, option("--names", metavar="F", help="File of class names, one on each line.")]
+DataFile = Annotated[Path | None, option("--data", metavar="F", help="Darknet .data file that names the file of class names.")]
+ProfileName = Annotated[str, option("--profile", help="Program to reproduce: alexeyab, pjreddie or opencv.")]
+Partial = Annotated[bool, option("--partial", help="Accept weights files that are too short or too long.")]
+AllowNonfinite = Annotated[bool, option("--allow-nonfinite", help="Accept weights that are NaN or infinite.")]
 
-Threads = Annotated[int, typer.Option("--threads", min=1, max=MAX_THREADS, metavar="N", help="Number of threads for each image.")]
+Threads = Annotated[int, option("--threads", min=1, max=MAX_THREADS, metavar="N", help="Number of threads for each image.")]
 RunThreads = Annotated[
     int | None,
-    typer.Option(
+    option(
         "--threads",
         min=1,
         max=MAX_THREADS,
@@ -44,11 +41,11 @@ RunThreads = Annotated[
 ]
 WorkThreads = Annotated[
     int | None,
-    typer.Option("--threads", min=1, max=MAX_THREADS, metavar="N", help="Number of threads.", show_default="all cores"),
+    option("--threads", min=1, max=MAX_THREADS, metavar="N", help="Number of threads.", show_default="all cores"),
 ]
 Streams = Annotated[
     int | None,
-    typer.Option(
+    option(
         "--streams",
         min=1,
         max=MAX_THREADS,
@@ -59,7 +56,7 @@ Streams = Annotated[
 ]
 Isa = Annotated[
     str | None,
-    typer.Option(
+    option(
         "--isa",
         metavar="I",
         help="Instruction set: avx512, avx2, sse or neon; none selects FastDSC.",
@@ -68,7 +65,7 @@ Isa = Annotated[
 ]
 PrecisionName = Annotated[
     str,
-    typer.Option(
+    option(
         "--precision",
         metavar="P",
         help="Precision of the network: f32, bf16, int8 (with a quantization, see `yolodsc quantize`) or auto (the fastest).",
@@ -76,11 +73,11 @@ PrecisionName = Annotated[
 ]
 NmsThresh = Annotated[
     float | None,
-    typer.Option("--nms", min=0.0, max=1.0, help="Largest IoU of two boxes of one class that are kept.", show_default="0.45"),
+    option("--nms", min=0.0, max=1.0, help="Largest IoU of two boxes of one class that are kept.", show_default="0.45"),
 ]
 Letterbox = Annotated[
     bool | None,
-    typer.Option(
+    option(
         "--letterbox/--stretch",
         help="Fit images into the network's input with borders, or by stretching.",
         show_default="as the .cfg file or the profile says",
@@ -88,7 +85,7 @@ Letterbox = Annotated[
 ]
 DecoderName = Annotated[
     str,
-    typer.Option(
+    option(
         "--decoder",
         metavar="D",
         help="JPEG decoder: darknet (the pixels of Darknet), fast (libjpeg-turbo) or auto (as profile and precision say).",
@@ -96,11 +93,11 @@ DecoderName = Annotated[
 ]
 Exif = Annotated[
     bool | None,
-    typer.Option("--exif/--no-exif", help="Rotate images by their EXIF orientation.", show_default="as the profile says"),
+    option("--exif/--no-exif", help="Rotate images by their EXIF orientation.", show_default="as the profile says"),
 ]
 Size = Annotated[
     str | None,
-    typer.Option(
+    option(
         "--size",
         metavar="N|WxH",
         help="Input size of the network, such as 256 or 512x320 (width x height): multiples of its stride.",
@@ -109,7 +106,7 @@ Size = Annotated[
 ]
 Tiles = Annotated[
     str | None,
-    typer.Option(
+    option(
         "--tiles",
         metavar="RxC|auto",
         help="Find small objects: run the whole image and tiles of it, such as 2x3 (rows x columns); auto suits the image.",
@@ -117,9 +114,9 @@ Tiles = Annotated[
     ),
 ]
 TileOverlap = Annotated[
-    float, typer.Option("--tile-overlap", min=0.0, max=0.9, metavar="SHARE", help="Share of a tile that neighbours have in common.")
+    float, option("--tile-overlap", min=0.0, max=0.9, metavar="SHARE", help="Share of a tile that neighbours have in common.")
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only.")]
+Quiet = Annotated[bool, option("--quiet", help="Print errors only.")]
 
 
 class NetworkOptions(Value, kw_only=True):
@@ -132,7 +129,7 @@ class NetworkOptions(Value, kw_only=True):
     @property
     def given(self) -> bool:
         """Whether any of them is given."""
-        return any(option is not None for option in (self.model, self.cfg, self.weights))
+        return any(given is not None for given in (self.model, self.cfg, self.weights))
 
 
 class ComparedNetworkOptions(NetworkOptions, kw_only=True):
@@ -140,7 +137,7 @@ class ComparedNetworkOptions(NetworkOptions, kw_only=True):
 
     model: Annotated[
         str | None,
-        typer.Option(
+        option(
             metavar="NETWORK",
             help="Network whose anchors are compared: a shipped name, a directory, or a .cfg, .weights, .npz or .safetensors file.",
             show_default="none",
@@ -194,7 +191,7 @@ def cores(threads: int | None, streams: int | None = 1, *, quiet: bool = False) 
     from yolodsc.engine import default_counts
 
     chosen = default_counts(threads, streams)
-    for option, given, used in zip(("--threads", "--streams"), (threads, streams), chosen, strict=True):
+    for name, given, used in zip(("--threads", "--streams"), (threads, streams), chosen, strict=True):
         if given is not None and used < given and not quiet:
-            note(f"{option} {given}: {used} used, which fills the cores of this process")
+            note(f"{name} {given}: {used} used, which fills the cores of this process")
     return chosen

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
+from yolodsc.cli.declarations import option
 from yolodsc.detection import names_image
 from yolodsc.errors import OptionError
 from yolodsc.values import Value
@@ -19,9 +18,9 @@ class ParquetOptions(Value, kw_only=True):
 
     parquet: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Write a Parquet file for each chunk of images (extra 'parquet'), to resume from."),
+        option(metavar="DIR", help="Write a Parquet file for each chunk of images (extra 'parquet'), to resume from."),
     ] = None
-    resume: Annotated[bool, typer.Option("--resume", help="Continue the run that --parquet holds.")] = False
+    resume: Annotated[bool, option("--resume", help="Continue the run that --parquet holds.")] = False
 
     def check(self) -> None:
         """Raise an error for options that need each other, and without the library."""

@@ -25,6 +25,9 @@ CONNECT_SECONDS = 10.0
 WORKER_SECONDS = 120.0
 """How long the first worker may take to appear: queues of batch systems are waited for by those who start the workers."""
 
+LOCAL_WORKER_CONFIG = {"distributed.worker.profile.enabled": False, "distributed.admin.system-monitor.log-length": 120}
+"""Dask's configuration of the workers of a local scheduler: without their profile of every second, which grows for an hour."""
+
 _LOCAL = re.compile(r"local(?::([0-9]{1,4}))?")
 _EXPECTED = "expected tcp://HOST:PORT, tls://HOST:PORT, local, local:N, or a scheduler file"
 
@@ -138,6 +141,7 @@ def _local_cluster(settings: ClusterSettings, stack: ExitStack, security: "Secur
                 dashboard_address=address,
                 silence_logs=logging.CRITICAL,
                 security=security,
+                config=LOCAL_WORKER_CONFIG,
             )
         except (OSError, RuntimeError, TimeoutError) as error:
             raise OptionError(f"scheduler={settings.address}: cannot be started: {_line(error)}", parameter="scheduler") from None

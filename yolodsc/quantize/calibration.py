@@ -51,10 +51,22 @@ class TensorSample:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PatchMoments:
-    """Mean (g, K) and covariance (g, K, K) of the patches of every group of a convolution."""
+    """Moments of the patches x of every group of a convolution, and of x', the same patches rounded to their levels.
+
+    Attributes
+    ----------
+    mean, exact_mean : (g, K)
+        Of x' and of x.
+    covariance : (g, K, K)
+        Of x'.
+    error_covariance : (g, K, K)
+        Of x - x' with x': what the rounded patches tell about their rounding.
+    """
 
     mean: Matrix
+    exact_mean: Matrix
     covariance: Matrix
+    error_covariance: Matrix
 
 
 def sample_tensors(network: Network, images: Array, tensors: Sequence[int], *, threads: int, seed: int) -> dict[int, TensorSample]:
@@ -78,7 +90,7 @@ def sample_tensors(network: Network, images: Array, tensors: Sequence[int], *, t
 def patch_moments(
     network: Network, images: Array, layers: Sequence[int], scales: Mapping[int, TensorScale], *, threads: int, seed: int
 ) -> dict[int, PatchMoments]:
-    """PatchMoments of the input patches of convolutions, the inputs being rounded to their levels."""
+    """PatchMoments of the input patches of convolutions; inputs without a scale are not rounded."""
     convolutions = {i: layer for i in layers if isinstance(layer := network.layers[i], ConvolutionalLayer)}
     read = {i: sources(network, i)[0] for i in convolutions}
     drawn = {
@@ -92,7 +104,7 @@ def patch_moments(
             for i, layer in convolutions.items():
                 x = gather_patches(found[read[i]], layer, drawn[i].rows[n], drawn[i].columns[n])
                 scale = scales.get(read[i])
-                sums[i].add(x if scale is None else dequantize(quantize(x, scale), scale))
+                sums[i].add(x, x if scale is None else dequantize(quantize(x, scale), scale))
     return {i: total.moments() for i, total in sums.items()}
 
 
@@ -108,16 +120,21 @@ class _Sums:
     """Accumulated moments, each image's in float32, their sum in float64."""
 
     def __init__(self, groups: int, columns: int) -> None:
-        self._first, self._second = np.zeros((groups, columns)), np.zeros((groups, columns, columns))
+        self._first, self._errors = np.zeros((2, groups, columns))
+        self._second, self._products = np.zeros((2, groups, columns, columns))
         self._rows = 0
 
-    def add(self, X: Array) -> None:
+    def add(self, exact: Array, rounded: Array) -> None:
         """Add patches (n, g K)."""
-        parts = X.reshape(len(X), len(self._first), -1).transpose(1, 0, 2)  # (g, n, K)
-        self._first += parts.sum(axis=1, dtype=np.float64)
+        parts, errors = (x.reshape(len(x), len(self._first), -1).transpose(1, 0, 2) for x in (rounded, exact - rounded))
+        self._first += parts.sum(axis=1, dtype=np.float64)  # parts, errors: (g, n, K)
+        self._errors += errors.sum(axis=1, dtype=np.float64)
         self._second += parts.transpose(0, 2, 1) @ parts
-        self._rows += len(X)
+        self._products += errors.transpose(0, 2, 1) @ parts
+        self._rows += len(exact)
 
     def moments(self) -> PatchMoments:
-        mean = self._first / self._rows
-        return PatchMoments(mean, self._second / self._rows - mean[:, :, None] * mean[:, None, :])
+        mean, error = self._first / self._rows, self._errors / self._rows
+        covariance = self._second / self._rows - mean[:, :, None] * mean[:, None, :]
+        error_covariance = self._products / self._rows - error[:, :, None] * mean[:, None, :]
+        return PatchMoments(mean, mean + error, covariance, error_covariance)

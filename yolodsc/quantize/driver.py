@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +13,6 @@ from yolodsc.decompose import ProgressCallback, held_back_count
 from yolodsc.errors import QuantizationError
 from yolodsc.network import Network
 from yolodsc.precision import (
-    Int8Weights,
     Quantization,
     TensorScale,
     byte_tensors,
@@ -26,7 +24,7 @@ from yolodsc.quantize.agreement import Original
 from yolodsc.quantize.calibration import PatchMoments, TensorSample, patch_moments, sample_tensors
 from yolodsc.quantize.channel_classes import channel_classes
 from yolodsc.quantize.equalization import equalizing_factors, scaled
-from yolodsc.quantize.layers import int8_weights, relative_error
+from yolodsc.quantize.layers import relative_error, rounded_weights
 from yolodsc.quantize.scales import tensor_scales
 from yolodsc.quantize.selection import TensorError, mixed_precision, tensor_errors
 from yolodsc.quantize.settings import QuantizedLayer, QuantizedNetwork, QuantizeSettings
@@ -37,8 +35,11 @@ SAMPLE_IMAGES = 64
 SENSITIVITY_IMAGES = 8
 """Images on which the error of every tensor is measured."""
 
-EQUALIZED_GAIN = 0.97
-"""Equalization is kept if it lowers the error of the tensors to this share."""
+COMPARED_IMAGES = 32
+"""Images on which weights that compensate the rounding of tensors are compared with weights that do not."""
+
+WORTHWHILE = 0.97
+"""Equalization and compensation are kept if they lower the error to this share."""
 
 
 def quantize(
@@ -109,7 +110,7 @@ def calibrated(network: Network, images: Array, *, threads: int = 1, seed: int =
     with threadpool_limits(1, user_api="blas"):
         scales = tensor_scales(network, int8, _samples(network, int8, images, threads=threads, seed=seed))
         moments = patch_moments(network, images, int8, scales, threads=threads, seed=seed)
-        found = _rounded(network, int8, moments, scales, threads)
+        found = rounded_weights(network, moments, scales, threads=threads, compensate=False)
     check_quantization(network, found)
     return found
 
@@ -144,7 +145,7 @@ def _quantized(
     equalized, scales = _scales(network, int8, images, original, first, report)
     report("rounding weights", 0.3)
     moments = patch_moments(equalized, images, int8, scales, threads=first.threads, seed=first.seed)
-    everything = _rounded(equalized, int8, moments, scales, first.threads)
+    everything, compensate = _better_rounded(equalized, moments, scales, images, original, first.threads)
     chosen_images = _evenly(len(images), SENSITIVITY_IMAGES)
     errors = tensor_errors(equalized, everything, original, chosen_images, lambda s: report("errors of tensors", 0.5 + 0.3 * s))
     report("choosing precisions", 0.8)
@@ -152,7 +153,7 @@ def _quantized(
     for each in settings:
         chosen = mixed_precision(equalized, everything, errors, original, each)
         check_quantization(equalized, chosen)
-        layers = tuple(_result(equalized, i, moments[i], everything, chosen, errors) for i in int8)
+        layers = tuple(_result(equalized, i, moments[i], everything, chosen, errors, compensate=compensate) for i in int8)
         found.append(QuantizedNetwork(equalized, chosen, layers, 0.0, None, equalized is not network, each, 0.0))
     return found
 
@@ -179,20 +180,24 @@ def _scales(
         original.error(candidate, Quantization({}, found, {}), chosen, simulated=True)
         for candidate, found in ((network, scales), (other, other_scales))
     )
-    return (other, other_scales) if after < EQUALIZED_GAIN * before else (network, scales)
+    return (other, other_scales) if after < WORTHWHILE * before else (network, scales)
 
 
-def _rounded(
-    network: Network, int8: Sequence[int], moments: Mapping[int, PatchMoments], scales: Mapping[int, TensorScale], threads: int
-) -> Quantization:
-    """All candidates in 8 bits."""
-
-    def weights(index: int) -> Int8Weights:
-        return int8_weights(network, index, moments[index], input_scale=scales[sources(network, index)[0]].scale)
-
-    with ThreadPoolExecutor(threads, thread_name_prefix="quantize") as pool:
-        found = dict(zip(int8, pool.map(weights, int8), strict=True))
-    return Quantization(dict.fromkeys(int8, "int8"), scales, found)
+def _better_rounded(
+    network: Network,
+    moments: Mapping[int, PatchMoments],
+    scales: Mapping[int, TensorScale],
+    images: Array,
+    original: Original,
+    threads: int,
+) -> tuple[Quantization, bool]:
+    """All candidates in 8 bits, and whether their weights compensate the rounding of tensors: only if that lowers the error."""
+    compared = _evenly(len(images), COMPARED_IMAGES)
+    plain, other = (
+        rounded_weights(network, moments, scales, threads=threads, compensate=compensate) for compensate in (False, True)
+    )
+    before, after = (original.error(network, found, compared) for found in (plain, other))
+    return (other, True) if after < WORTHWHILE * before else (plain, False)
 
 
 def _result(
@@ -202,11 +207,14 @@ def _result(
     everything: Quantization,
     chosen: Quantization,
     errors: Sequence[TensorError],
+    *,
+    compensate: bool,
 ) -> QuantizedLayer:
     source = sources(network, index)[0]
     input_error = next(e.error for e in errors if source in e.tensors)
     in_int8 = index in chosen.weights
-    weight_error = relative_error(network, index, moments, everything.weights[index]) if in_int8 else 0.0
+    weights = everything.weights[index]
+    weight_error = relative_error(network, index, moments, weights, compensate=compensate) if in_int8 else 0.0
     return QuantizedLayer(index, chosen.precision(index), network.layers[index].multiply_adds(), weight_error, input_error)
 
 

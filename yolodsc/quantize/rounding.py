@@ -26,11 +26,16 @@ def rounded_filters(weights: Matrix, G: Matrix, *, floor: Matrix) -> tuple[np.nd
     floor
         Smallest scale of each filter, (F,).
     """
-    damped = G + np.eye(len(G)) * max(float(np.trace(G)) / len(G), 1e-30) * 1e-4  # patches do not determine every direction
+    damped = damped_covariance(G)
     scales = best_scales(weights, damped, floor)
     levels = np.clip(np.rint(weights / scales[:, None].astype(np.float64)), -MAX_WEIGHT, MAX_WEIGHT)
     descend(weights, damped, scales.astype(np.float64), levels)
     return levels.astype(np.int8), scales
+
+
+def damped_covariance(G: Matrix) -> Matrix:
+    """``G`` with a small multiple of the unit matrix: patches do not determine every direction."""
+    return G + np.eye(len(G)) * max(float(np.trace(G)) / len(G), 1e-30) * 1e-4
 
 
 def best_scales(weights: Matrix, G: Matrix, floor: Matrix) -> Array:

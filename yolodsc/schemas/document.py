@@ -10,6 +10,7 @@ import msgspec
 
 from yolodsc.errors import YolodscError
 from yolodsc.schemas.faults import FaultError, fault_of, joined, shown
+from yolodsc.schemas.indentation import indented
 
 FileName = str | Path
 """The file, with a line number where there are lines."""
@@ -80,7 +81,7 @@ def refuse(at: str, found: Any, expected: str, *, file: FileName, error: type[Yo
 def dump_json(value: Any, *, file: FileName, error: type[YolodscError], indent: int | None = None) -> str:
     """JSON of plain values; ``error`` names the first number that is not finite, which JSON cannot express."""
     try:
-        return json.dumps(value, allow_nan=False, indent=indent)
+        return json.dumps(value, allow_nan=False) if indent is None else indented(value, indent=indent)
     except ValueError:
         at = _not_finite(value, "$") or "$"
         raise error(f"{file}: cannot be written: at {at}: got a number that is not finite") from None

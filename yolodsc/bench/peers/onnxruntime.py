@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from yolodsc.arrays import Array
@@ -43,12 +44,13 @@ class OnnxRuntimeInt8(OnnxRuntime):
     @staticmethod
     def file(job: Job) -> str:
         """The quantized model; the first job of a network makes it."""
-        path = job.made("onnxruntime-int8.onnx")
-        if not path.exists():
+
+        def make(path: Path) -> None:
             tool: Any = import_module("onnxruntime.quantization")
             settings = {"per_channel": True, "activation_type": tool.QuantType.QUInt8, "weight_type": tool.QuantType.QInt8}
             tool.quantize_static(job.onnx, str(path), CalibrationReader(job.calibration_images()), **settings)
-        return str(path)
+
+        return str(job.made("onnxruntime-int8.onnx", make))
 
 
 class CalibrationReader:

@@ -7,6 +7,7 @@ with the 8-bit weights and scales of our quantization.
 
 from collections.abc import Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from yolodsc.arrays import Array
@@ -72,14 +73,15 @@ class OpenVinoInt8(OpenVino):
     @classmethod
     def file(cls, job: Job) -> str:
         """The quantized model; the first job of a network makes it."""
-        path = job.made("openvino-int8.xml")
-        if not path.exists():
+
+        def make(path: Path) -> None:
             library, tool = import_module("openvino"), import_module("nncf")
             images = job.calibration_images()
             dataset = tool.Dataset([image[None] for image in images])
             options = {"preset": tool.QuantizationPreset.MIXED, "subset_size": len(images)}
             library.save_model(tool.quantize(library.Core().read_model(job.onnx), dataset, **options), path, compress_to_fp16=False)
-        return str(path)
+
+        return str(job.made("openvino-int8.xml", make))
 
 
 class OpenVinoQdq(OpenVinoInt8):

@@ -33,16 +33,16 @@ def darknet_frame(detections: "Detections", frame_id: int) -> dict[str, Any]:
     """One frame of Darknet's JSON; numbers have the six digits of ``%f``."""
     keys = ("center_x", "center_y", "width", "height")
     boxes = detections.boxes_xywh_relative()
-    rows = zip(detections.class_ids, boxes, detections.scores, detections.track_fields(), strict=True)
+    columns = (detections.class_ids.tolist(), boxes.tolist(), detections.scores.tolist())
     objects = [
         {
-            "class_id": int(class_id),
+            "class_id": class_id,
             "name": detections.names[class_id],
-            "relative_coordinates": {key: round(float(value), 6) for key, value in zip(keys, box, strict=True)},
-            "confidence": round(float(score), 6),
+            "relative_coordinates": {key: round(value, 6) for key, value in zip(keys, box, strict=True)},
+            "confidence": round(score, 6),
             **track,
         }
-        for class_id, box, score, track in rows
+        for class_id, box, score, track in zip(*columns, detections.track_fields(), strict=True)
     ]
     return {"frame_id": frame_id, "filename": detections.path or "", "objects": objects}
 

@@ -13,6 +13,9 @@ VIDEO_EXTENSIONS = frozenset(
 ANIMATIONS = frozenset({".gif", ".webp"})
 """Extensions of images that may be animated."""
 
+_ENDS = tuple(end for suffix in VIDEO_EXTENSIONS | ANIMATIONS for end in (suffix, f"{suffix}/"))
+"""Ends of names that have one of these extensions; a test of all at once, because every image is asked."""
+
 SCHEMES = frozenset("http https rtsp rtsps rtmp rtmps rtp udp tcp srt".split())
 """URL schemes of streams."""
 
@@ -23,6 +26,8 @@ def is_clip(source: str) -> bool:
     """Whether a source has frames: a video, an animation, a camera or a URL (which may turn out to be an image)."""
     if is_no_file(source):
         return True
+    if not source.lower().endswith(_ENDS):
+        return False
     suffix = Path(source).suffix.lower()
     return suffix in VIDEO_EXTENSIONS or (suffix in ANIMATIONS and is_animated(source))
 

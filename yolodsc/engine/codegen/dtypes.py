@@ -46,13 +46,18 @@ class Element(Value):
         return 255.0 * self.scale if self.dtype == "u8" else math.inf
 
     @property
+    def from_zero(self) -> bool:
+        """Whether a byte of 0 stands for 0."""
+        return self.dtype == "u8" and self.zero_point == 0
+
+    @property
     def fill(self) -> int:
         """The 32 bits that stand for zeros."""
         return self.zero_point * 0x01010101
 
     def absorbs(self, activation: str) -> bool:
         """Whether rounding to bytes does what an activation does: bytes from 0 on clip at 0, and at 6 if 6 needs more than 255."""
-        if self.dtype != "u8" or self.zero_point != 0:
+        if not self.from_zero:
             return False
         return activation == "relu" or (activation == "relu6" and _single(6.0 * _single(1.0 / self.scale)) >= 255)
 

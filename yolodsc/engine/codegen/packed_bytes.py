@@ -23,14 +23,16 @@ StoreRun = Callable[[Sequence[str], str], None]
 """``store(values, pointer)``: vectors of neighbouring pixels."""
 
 
-def run_storer(c: IRBuilder, dtype: DType, affine: tuple[int, int] = (0, 0), *, bounded: bool = False) -> StoreRun:
+def run_storer(
+    c: IRBuilder, dtype: DType, affine: tuple[int, int] = (0, 0), *, bounded: bool = False, from_zero: bool = False
+) -> StoreRun:
     """Code that stores vectors of neighbouring pixels; ``affine`` as for `storer`.
 
-    ``bounded`` promises that no number is NaN or 2^30 steps away from 0.
+    ``bounded`` promises that no number is NaN or 2^30 steps away from 0, ``from_zero`` that the zero point is 0.
     """
     single, pixel = storer(c, dtype, affine), c.lanes * BYTES[dtype]
     grouped = dtype == "u8" and c.lanes in TO_BYTES and platform.machine().lower() in {"x86_64", "amd64"}
-    group = _group_storer(c, affine, bounded) if grouped else None
+    group = _group_storer(c, affine, bounded, from_zero) if grouped else None
     size = GROUP
     if dtype == "bf16" and c.lanes == 16:  # AVX512-BF16: bf16 is not used with AVX-512 otherwise
         group, size = _pair_storer(c), 2
@@ -55,7 +57,7 @@ def _pair_storer(c: IRBuilder) -> StoreRun:
     return store
 
 
-def _group_storer(c: IRBuilder, affine: tuple[int, int], bounded: bool) -> StoreRun:
+def _group_storer(c: IRBuilder, affine: tuple[int, int], bounded: bool, from_zero: bool) -> StoreRun:
     n = c.lanes
     integers, words, narrow = f"<{n} x i32>", f"<{2 * n} x i16>", f"<{4 * n} x i8>"
     inverse, zero = c.float_argument(affine[0]), c.integer_argument(affine[1])
@@ -69,6 +71,8 @@ def _group_storer(c: IRBuilder, affine: tuple[int, int], bounded: bool) -> Store
 
     def shifted(a: str, b: str) -> str:
         pair = c.call(words, TO_WORDS[n], f"{integers} {a}", f"{integers} {b}")
+        if from_zero:
+            return pair
         return c.call(words, f"llvm.sadd.sat.v{2 * n}i16", f"{words} {pair}", f"{words} {zeros}")
 
     def store(values: Sequence[str], pointer: str) -> None:

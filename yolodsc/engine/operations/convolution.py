@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from yolodsc.engine.codegen.amx_tiles import Contraction, amx_tiles
 from yolodsc.engine.codegen.tiles import Tile, tiles
 from yolodsc.engine.operations.coefficients import AMX, DEEP, Coefficients, channel_group
+from yolodsc.engine.operations.layouts.contiguous import ContiguousPixels, copied_product
 from yolodsc.engine.operations.operation import (
     PRECISION_NAMES,
     Lowered,
@@ -20,7 +21,7 @@ from yolodsc.engine.operations.operation import (
     strips,
 )
 from yolodsc.engine.operations.packing import CHANNEL_GROUP, PackedProduct, Residual, contraction, pack, row_groups, segment_table
-from yolodsc.engine.plan.layout import Buffer, Halo, Tensor, TensorView, tensors_of
+from yolodsc.engine.plan.layout import SCRATCH, Buffer, Halo, Tensor, TensorView, tagged_address, tensors_of
 from yolodsc.engine.runtime.program import ConstantPool, Task
 from yolodsc.values import Value
 
@@ -65,12 +66,13 @@ RowTask = Callable[[Tensor, int, int], Task]
 
 
 class _Chunk(Value):
-    """Output blocks ``first`` to ``last`` - 1: their weights and table."""
+    """Output blocks ``first`` to ``last`` - 1: their weights and table; ``pixels`` if the product reads a copy of the input."""
 
     first: int
     last: int
     product: PackedProduct
     table: tuple[int, int]
+    pixels: ContiguousPixels | None = None
 
 
 class Convolution(TensorOperation, eq=False):
@@ -111,13 +113,14 @@ class Convolution(TensorOperation, eq=False):
         constants = context.constant_pool()
         first, last = self._blocks
         if self.weights.kernel.nbytes <= self._input_bytes() or context.threads == 1:
-            tasks, chosen = self._tasks(context, constants, first, last, context.parts(self.macs, self.y.height))
-            return Lowered((tasks,), constants, tiles=self._text(chosen))
-        tasks = []
+            tasks, scratch, chosen = self._tasks(context, constants, first, last, context.parts(self.macs, self.y.height))
+            return Lowered((tasks,), constants, scratch, self._text(chosen))
+        tasks, largest = [], 0
         for a, b in split(last - first, context.parts(self.macs, last - first)):
-            part, chosen = self._tasks(context, constants, first + a, first + b, 1)
+            part, scratch, chosen = self._tasks(context, constants, first + a, first + b, 1)
             tasks += part
-        return Lowered((tasks,), constants, tiles=self._text(chosen))
+            largest = max(largest, scratch)
+        return Lowered((tasks,), constants, largest, self._text(chosen))
 
     @property
     def _blocks(self) -> tuple[int, int]:
@@ -128,16 +131,27 @@ class Convolution(TensorOperation, eq=False):
 
     def _tasks(
         self, context: LoweringContext, constants: ConstantPool, first: int, last: int, parts: int
-    ) -> tuple[list[Task], tuple[Tile, ...]]:
-        """Tasks for output blocks ``first`` to ``last`` - 1, and their tiles."""
+    ) -> tuple[list[Task], int, tuple[Tile, ...]]:
+        """Tasks for output blocks ``first`` to ``last`` - 1, their scratch memory, their tiles."""
         x, y = self.x, self.y
+        copied = self._copied(context, last - first)
         if self._flattened():
             width = y.height * y.width
-            chunk, chosen = self._chunk(context, constants, first, last, width)
-            return self._flattened_tasks(chunk, width, parts), chosen
+            chunk, chosen = self._chunk(context, constants, first, last, width, copied=copied)
+            tasks, pixels = self._flattened_tasks(chunk, width, parts)
+            return tasks, copied.pixel * pixels if copied else 0, chosen
         ranges = strips(y.height, x.blocks[0][0].row * len(x.blocks) * self.geometry.stride_y, parts)
-        chunk, chosen = self._chunk(context, constants, first, last, y.width, min(b - a for a, b in ranges))
-        return [self._rows(chunk, a, b) + halo_calls(y, a, b, (first, last)) for a, b in ranges], chosen
+        chunk, chosen = self._chunk(context, constants, first, last, y.width, min(b - a for a, b in ranges), copied)
+        scratch = copied.pixel * y.width * max(b - a for a, b in ranges) if copied else 0
+        return [self._rows(chunk, a, b) + halo_calls(y, a, b, (first, last)) for a, b in ranges], scratch, chosen
+
+    def _copied(self, context: LoweringContext, blocks: int) -> ContiguousPixels | None:
+        """The copy of the input that a pointwise product for so many output blocks reads, if one is faster."""
+        method = self.weights.method(context.isa, self.x.lanes, self.y.lanes, deep=DEEP // 2)
+        if method != AMX or self.geometry != Geometry():
+            return None
+        pixels = ContiguousPixels.of(self.x)
+        return pixels if pixels.saves(blocks) else None
 
     def row_tasks(self, context: LoweringContext, constants: ConstantPool, shortest: int) -> tuple[RowTask, str]:
         """Code that writes the calls for rows ``a`` to ``b`` - 1 of a tensor like the output, ``shortest`` rows at least."""
@@ -149,12 +163,22 @@ class Convolution(TensorOperation, eq=False):
         return 0
 
     def _chunk(
-        self, context: LoweringContext, constants: ConstantPool, first: int, last: int, width: int, shortest: int = 1
+        self,
+        context: LoweringContext,
+        constants: ConstantPool,
+        first: int,
+        last: int,
+        width: int,
+        shortest: int = 1,
+        copied: ContiguousPixels | None = None,
     ) -> tuple[_Chunk, tuple[Tile, ...]]:
         """Weights and table for rows of ``width`` pixels, and the tiles."""
         n, x, g = self.y.lanes, self.x, self.geometry
         begin = (first - self._blocks[0]) * n
         weights = self.weights.filters(begin, begin + (last - first) * n)
+        if copied:
+            product, chosen = copied_product(constants, weights, copied, self.activation, last - first, width, shortest)
+            return _Chunk(first, last, product, copied.table(constants), copied), chosen
         method = weights.method(context.isa, x.lanes, n, deep=DEEP // 2)
         unroll, columns = channel_group(method, CHANNEL_GROUP), g.columns(method)
         each = row_groups(columns, x.pixel) if columns > 1 else 1
@@ -170,27 +194,40 @@ class Convolution(TensorOperation, eq=False):
     def _rows(self, chunk: _Chunk, a: int, b: int) -> Task:
         """Output rows ``a`` to ``b`` - 1."""
         g, x, y = self.geometry, self.x, self.y
+        if chunk.pixels:
+            calls = chunk.pixels.calls(tagged_address(SCRATCH, 0), row=a, rows=b - a, pixels=y.width)
+            return calls + chunk.product.calls(
+                x=tagged_address(SCRATCH, 0), table=chunk.table[0], segments=chunk.table[1],
+                y=y.at(chunk.first, a), block_y=y.block, rows=b - a, row_x=y.width * chunk.pixels.pixel, row_y=y.row,
+                residual=self._residual(chunk.first, a, 0), element=y.element,
+            )  # fmt: skip
         return chunk.product.calls(
             x=x.at(0, a * g.stride_y - g.leading, -g.leading), table=chunk.table[0], segments=chunk.table[1],
             y=y.at(chunk.first, a), block_y=y.block, rows=b - a, row_x=x.blocks[0][0].row * g.stride_y, row_y=y.row,
             residual=self._residual(chunk.first, a, 0), element=y.element,
         )  # fmt: skip
 
-    def _flattened_tasks(self, chunk: _Chunk, width: int, parts: int) -> list[Task]:
-        """The flattened tensor in ranges of whole tiles."""
+    def _flattened_tasks(self, chunk: _Chunk, width: int, parts: int) -> tuple[list[Task], int]:
+        """The flattened tensor in ranges of whole tiles; pixels of the longest."""
         x, y = self.x, self.y
         pixels = max(part.tile.pixels for part in chunk.product.parts)
         tasks: list[Task] = []
+        longest = 0
         for a, b in strips(-(-width // pixels), pixels * x.pixel * len(x.blocks), parts):
             end = min(b * pixels, width)
             start = min(a * pixels, end - pixels)
-            calls = chunk.product.calls(
-                x=x.at() + start * x.pixel, table=chunk.table[0], segments=chunk.table[1],
+            address, calls = x.at() + start * x.pixel, []
+            if chunk.pixels:
+                address = tagged_address(SCRATCH, 0)
+                calls = chunk.pixels.calls(address, pixel=start, pixels=end - start)
+            longest = max(longest, end - start)
+            calls += chunk.product.calls(
+                x=address, table=chunk.table[0], segments=chunk.table[1],
                 y=y.at(chunk.first) + start * y.pixel, block_y=y.block, width=end - start,
                 residual=self._residual(chunk.first, 0, start), element=y.element,
             )  # fmt: skip
             tasks.append(calls)
-        return tasks
+        return tasks, longest
 
     def _residual(self, first: int, row: int, pixel: int) -> Residual | None:
         if self.residual is None:

@@ -69,7 +69,7 @@ class DepthwiseFilters(Value, eq=False):
         sums = np.abs(self.kernel).reshape(len(self.kernel), -1).sum(axis=1) * (x_limit if isfinite(x_limit) else 0.0)
         largest = float(np.max(sums + np.abs(self.bias), initial=0.0)) if isfinite(x_limit) else inf
         bounded = self.unit is None and y.bounds(largest)
-        return DepthwiseKernel(*shape, x.dtype, y.dtype, self.unit is not None, bounded, fold)
+        return DepthwiseKernel(*shape, x.dtype, y.dtype, self.unit is not None, bounded, fold, y.from_zero)
 
     def packed(self, constants: ConstantPool, lanes: int, first: int, last: int) -> Addresses:
         """Addresses of weights ``[block][K * K][lanes]``, biases and units of blocks ``first`` to ``last`` - 1."""

@@ -81,11 +81,15 @@ class InterleavedFirst(PlanarOperation, eq=False):
 
     @property
     def _row(self) -> int:
-        """Bytes of a row of the strip: AMX reads up to three pixels beyond the last window."""
-        _, height, width = self.x.shape
-        halo = self.geometry.halo(height, width, self.y.height, self.y.width)
-        row = (halo.left + width + halo.right + 3) * self._pixel
+        """Bytes of a row of the strip."""
+        row = (self.geometry.leading + self.x.shape.width + self._right) * self._pixel
         return row + -row % 64 + 64
+
+    @property
+    def _right(self) -> int:
+        """Pixels of zeros after a row: AMX reads up to three beyond the last window."""
+        _, height, width = self.x.shape
+        return self.geometry.halo(height, width, self.y.height, self.y.width).right + 3
 
     def _rows(self, a: int, b: int) -> int:
         """Rows of the strip for output rows ``a`` to ``b`` - 1."""
@@ -97,9 +101,8 @@ class InterleavedFirst(PlanarOperation, eq=False):
         height = self.x.shape.height
         top, rows = a * g.stride_y - g.leading, self._rows(a, b)
         first, last = (min(max(edge, 0), height) for edge in (top, top + rows))
-        calls = self._cleared(top, first, last, rows)
-        if last > first:
-            calls.append(self._rounded(top, first, last))
+        calls = [self._rounded(top, first, last)] if last > first else []
+        calls += self._cleared(top, first, last, rows)
         calls += product.calls(
             x=tagged_address(SCRATCH, 0), table=table, segments=g.size, y=y.at(0, a), block_y=y.block,
             rows=b - a, row_x=row * g.stride_y, row_y=y.row, element=y.element,
@@ -115,7 +118,7 @@ class InterleavedFirst(PlanarOperation, eq=False):
         calls = []
         for y, x, tall, wide in (
             (0, 0, rows, g.leading),
-            (0, g.leading + width, rows, columns - g.leading - width),
+            (0, g.leading + width, rows, self._right),
             (0, 0, above, columns),
             (below, 0, rows - below, columns),
         ):

@@ -2,7 +2,8 @@
 
 A block of MobileNetV2 makes six times its input's channels and reduces them again. `InvertedResidual` keeps the expanded rows in a
 ring: it expands a row, convolves K rows depthwise and projects the result, with the residual added, one strip of rows per task. The
-expanded tensor never exists.
+expanded tensor never exists. In low precision the rings of some channels at a time stay in the first-level cache for a few rows,
+which are then projected together.
 """
 
 from collections.abc import Iterable
@@ -11,6 +12,7 @@ from math import inf
 from yolodsc.engine.codegen.dtypes import F32, Element
 from yolodsc.engine.codegen.kernels.depthwise import DepthwiseKernel
 from yolodsc.engine.codegen.kernels.elementwise import ClearKernel
+from yolodsc.engine.operations.coefficients import AMX
 from yolodsc.engine.operations.depthwise import Addresses, DepthwiseFilters, Pointwise, depthwise_call
 from yolodsc.engine.operations.operation import (
     PRECISION_NAMES,
@@ -25,6 +27,12 @@ from yolodsc.engine.operations.packing import PackedProduct, Residual, tiles_tex
 from yolodsc.engine.plan.layout import Buffer, Halo, Tensor, TensorView, tensors_of, whole
 from yolodsc.engine.runtime.program import Call, Task
 from yolodsc.values import Value
+
+RING = 36 * 1024
+"""Bytes of rings that stay in the first-level cache."""
+
+TOGETHER = 4
+"""Output rows that are projected together in low precision."""
 
 
 class InvertedResidual(TensorOperation, eq=False):
@@ -66,30 +74,56 @@ class InvertedResidual(TensorOperation, eq=False):
 
 
 def _lowered(op: InvertedResidual, context: LoweringContext, strips: list[tuple[int, int]]) -> Lowered:
-    """Pack the weights, assign scratch memory to ring and middle row, write the calls of all strips."""
+    """Pack the weights, assign scratch memory to ring and middle rows, write the calls of all strips."""
     constants = context.constant_pool()
     g, wide, width = op.filters.geometry, op.wide, op.x.shape[1]
     lanes, blocks = wide.lanes, len(wide.blocks)
     halo = g.halo(*op.x.shape, op.y.height, op.y.width)
     ring = Tensor(g.size, width, lanes, blocks, Halo(0, halo.left, 0, halo.right))
-    middle = Tensor(1, op.y.width, lanes, blocks, element=op.middle)
+    together = TOGETHER if _gathers_rows(op, context, ring) else 1
+    middle = Tensor(together, op.y.width, lanes, blocks, element=op.middle)
     needed, scratch = in_scratch(*([ring] if op.expand else []), *([middle] if op.project else []))
     elements = (F32 if op.expand else op.x.element, op.middle if op.project else op.y.element)
     kernel = op.filters.kernel_for(lanes, op.y.width, context.isa, *elements, limit=op.expand.limit if op.expand else inf)
-    runs = [(0, blocks)] if op.expand else list(op.x.runs())
-    arrays = tuple((first, count, op.filters.packed(constants, lanes, first, first + count)) for first, count in runs)
     text = f"{kernel.pixels}x{lanes}"
-    expansion = projection = None
-    if op.expand:
-        expansion = _Product(needed[0], *op.expand.packed(context, constants, op.x, lanes=lanes, width=width))
-        text = f"{tiles_text(expansion.product)} {text}"
+    groups = []
+    for first, count in _runs(op, ring, together):
+        expansion = None
+        if op.expand:
+            part = op.expand.channels(first * lanes, (first + count) * lanes)
+            expansion = _Product(needed[0], *part.packed(context, constants, op.x, lanes=lanes, width=width))
+            text = f"{tiles_text(expansion.product)} {kernel.pixels}x{lanes}"
+        groups.append(_BlockGroup(first, count, op.filters.packed(constants, lanes, first, first + count), expansion))
+    projection = None
     if op.project:
         view = whole(needed[-1], wide.channels)
-        alike = {"lanes": op.y.lanes, "width": op.y.width, "pixels": expansion.product.register_pixels if expansion else 0}
-        projection = _Product(needed[-1], *op.project.packed(context, constants, view, **alike))
+        expanded = groups[0].expansion
+        shape = {"lanes": op.y.lanes, "width": op.y.width, "rows": min(_shortest(b - a, together) for a, b in strips)}
+        pixels = expanded.product.register_pixels if expanded else 0
+        projection = _Product(needed[-1], *op.project.packed(context, constants, view, **shape, pixels=pixels))
         text += f" {tiles_text(projection.product)}"
-    rows = _Rows(op, kernel, elements, arrays, expansion, projection)
+    rows = _Rows(op, kernel, elements, tuple(groups), projection, together)
     return Lowered(([rows.task(a, b) for a, b in strips],), constants, scratch, text)
+
+
+def _gathers_rows(op: InvertedResidual, context: LoweringContext, ring: Tensor) -> bool:
+    """Whether rows are projected together: for rings larger than the cache, and for AMX, which then reads weights less often."""
+    if not op.project or op.project.weights.dtype == "f32":
+        return False
+    return bool(op.expand and ring.size > RING) or op.project.weights.method(context.isa, ring.lanes, op.y.lanes) == AMX
+
+
+def _runs(op: InvertedResidual, ring: Tensor, together: int) -> list[tuple[int, int]]:
+    """(first block, blocks) that are expanded and convolved together."""
+    if not op.expand:
+        return list(op.x.runs())
+    parts = -(-ring.size // RING) if together > 1 else 1
+    return [(a, b - a) for a, b in split(ring.blocks, parts)]
+
+
+def _shortest(rows: int, together: int) -> int:
+    """Rows of the last part of a strip."""
+    return rows % together or together
 
 
 class _Product(Value):
@@ -100,83 +134,86 @@ class _Product(Value):
     table: tuple[int, int]
 
 
-class _Rows(Value):
-    """Writes the calls of rows; ``arrays`` has (first block, blocks, addresses of weights and biases).
+class _BlockGroup(Value):
+    """Blocks that are convolved together: the first, how many, addresses of weights and biases, the expansion."""
 
-    ``elements`` are those that the depthwise convolution reads and writes.
+    first: int
+    count: int
+    arrays: Addresses
+    expansion: _Product | None
+
+
+class _Rows(Value):
+    """Writes the calls of rows.
+
+    ``elements`` are those that the depthwise convolution reads and writes; ``together`` rows are projected together.
     """
 
     op: InvertedResidual
     kernel: DepthwiseKernel
     elements: tuple[Element, Element]
-    arrays: tuple[tuple[int, int, Addresses], ...]
-    expansion: _Product | None
+    groups: tuple[_BlockGroup, ...]
     projection: _Product | None
+    together: int
 
     def task(self, a: int, b: int) -> Task:
         """Output rows ``a`` to ``b`` - 1."""
         op, g = self.op, self.op.filters.geometry
-        calls = halo_calls(self.expansion.tensor, 0, g.size) if self.expansion else []
-        end = a * g.stride_y - g.leading  # rows before this one are in the ring
-        for y in range(a, b):
-            top = y * g.stride_y - g.leading
-            if self.expansion:
-                for row in range(max(end, top), top + g.size):
-                    calls += self._expanded(self.expansion, row)
-                end = max(end, top + g.size)
-            calls += self._depthwise(top, y)
+        expansion = self.groups[0].expansion
+        calls = halo_calls(expansion.tensor, 0, g.size) if expansion else []
+        expanded = a * g.stride_y - g.leading  # rows before this one are in the ring
+        for first in range(a, b, self.together):
+            last = min(first + self.together, b)
+            for group in self.groups:
+                calls += self._convolved(group, first, last, expanded)
+            expanded = (last - 1) * g.stride_y - g.leading + g.size
             if self.projection:
-                calls += self._projected(self.projection, y)
+                calls += self._projected(self.projection, first, last)
         return calls + halo_calls(op.y, a, b)
 
-    def _expanded(self, expansion: _Product, row: int) -> list[Call]:
-        """One row of the ring: the expansion of an input row, or zeros outside the input."""
-        x, ring = self.op.x, expansion.tensor
-        slot = row % ring.height
-        if not 0 <= row < x.shape[0]:
-            area = {"y": ring.at(0, slot), "blocks": ring.blocks, "block_y": ring.block, "rows": 1, "vectors": ring.width}
-            return [Call(ClearKernel(ring.lanes), area)]
-        table, segments = expansion.table
-        return expansion.product.calls(x=x.at(0, row), table=table, segments=segments, y=ring.at(0, slot), block_y=ring.block)
-
-    def _depthwise(self, top: int, y: int) -> list[Call]:
-        """Output row ``y`` of the depthwise convolution, from input rows ``top`` on."""
-        op, g = self.op, self.op.filters.geometry
-        calls = []
-        for first, count, arrays in self.arrays:
-            if self.expansion:
-                ring = self.expansion.tensor
-                sources = [ring.at(0, (top + k) % g.size, -g.leading) for k in range(g.size)]
-                block_x = ring.block
-            else:
-                sources = [op.x.at(first, top + k, -g.leading) for k in range(g.size)]
-                block_x = op.x.blocks[first][0].block
-            out, row = (self.projection.tensor, 0) if self.projection else (op.y, y)
-            calls.append(
-                depthwise_call(
-                    self.kernel,
-                    arrays,
-                    sources,
-                    out.at(first, row),
-                    width=op.y.width,
-                    blocks=count,
-                    block_x=block_x,
-                    block_y=out.block,
-                    elements=self.elements,
-                )
-            )
+    def _convolved(self, group: _BlockGroup, first: int, last: int, expanded: int) -> list[Call]:
+        """Output rows ``first`` to ``last`` - 1 of the depthwise convolution; rows before ``expanded`` are in the ring."""
+        g, calls = self.op.filters.geometry, []
+        for y in range(first, last):
+            top = y * g.stride_y - g.leading
+            if group.expansion:
+                for row in range(max(expanded, top), top + g.size):
+                    calls += self._expanded(group, group.expansion, row)
+                expanded = top + g.size
+            calls.append(self._depthwise(group, top, y, y - first))
         return calls
 
-    def _projected(self, projection: _Product, y: int) -> list[Call]:
-        """Output row ``y`` from the middle row."""
-        op, (table, segments) = self.op, projection.table
-        residual = Residual(op.residual.at(0, y), op.residual.blocks[0][0].block, 0, op.residual.element) if op.residual else None
+    def _expanded(self, group: _BlockGroup, expansion: _Product, row: int) -> list[Call]:
+        """One row of the ring: the expansion of an input row, or zeros outside the input."""
+        x, ring = self.op.x, expansion.tensor
+        y = ring.at(group.first, row % ring.height)
+        if not 0 <= row < x.shape[0]:
+            area = {"y": y, "blocks": group.count, "block_y": ring.block, "rows": 1, "vectors": ring.width}
+            return [Call(ClearKernel(ring.lanes), area)]
+        table, segments = expansion.table
+        return expansion.product.calls(x=x.at(0, row), table=table, segments=segments, y=y, block_y=ring.block)
+
+    def _depthwise(self, group: _BlockGroup, top: int, y: int, slot: int) -> Call:
+        """Output row ``y`` of the depthwise convolution, middle row ``slot``, from input rows ``top`` on."""
+        op, g, first = self.op, self.op.filters.geometry, group.first
+        if group.expansion:
+            ring = group.expansion.tensor
+            sources = [ring.at(first, (top + k) % g.size, -g.leading) for k in range(g.size)]
+            block_x = ring.block
+        else:
+            sources = [op.x.at(first, top + k, -g.leading) for k in range(g.size)]
+            block_x = op.x.blocks[first][0].block
+        out, row = (self.projection.tensor, slot) if self.projection else (op.y, y)
+        return depthwise_call(
+            self.kernel, group.arrays, sources, out.at(first, row), width=op.y.width, blocks=group.count,
+            block_x=block_x, block_y=out.block, elements=self.elements,
+        )  # fmt: skip
+
+    def _projected(self, projection: _Product, first: int, last: int) -> list[Call]:
+        """Output rows ``first`` to ``last`` - 1 from the middle rows."""
+        op, (table, segments), r = self.op, projection.table, self.op.residual
+        residual = Residual(r.at(0, first), r.blocks[0][0].block, r.blocks[0][0].row, r.element) if r else None
         return projection.product.calls(
-            x=projection.tensor.at(),
-            table=table,
-            segments=segments,
-            y=op.y.at(0, y),
-            block_y=op.y.block,
-            residual=residual,
-            element=op.y.element,
-        )
+            x=projection.tensor.at(), table=table, segments=segments, rows=last - first, row_x=projection.tensor.row,
+            y=op.y.at(0, first), block_y=op.y.block, row_y=op.y.row, residual=residual, element=op.y.element,
+        )  # fmt: skip

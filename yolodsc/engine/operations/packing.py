@@ -120,7 +120,7 @@ class PackedProduct(Value):
         activation = "linear" if residual is None and element.absorbs(self.activation) else self.activation
         limit = 2 * max(self.limit, 1.0) + (residual.element.limit if residual else 0.0)
         shape = (self.lanes, tile.vectors, tile.pixels, self.stride, self.unroll, activation, residual is not None)
-        formats = (element.dtype, r, element.bounds(limit))
+        formats = (element.dtype, r, element.bounds(limit), element.from_zero)
         if self.method == FMA:
             return ConvKernel(*shape, *formats)
         from yolodsc.engine.codegen.kernels.dot import DotKernel

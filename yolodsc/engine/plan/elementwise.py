@@ -58,6 +58,8 @@ def activation(builder: PlanBuilder, layer: ActivationLayer) -> None:
 def shortcut(builder: PlanBuilder, layer: ShortcutLayer) -> None:
     """Add the sum of two or more layers, two at a time."""
     views = [builder.view(source) for source in builder.graph.sources(layer.index)]
+    if any(shape != layer.shape for shape in layer.inputs):
+        return _partial_sum(builder, layer, *views)
     if any(view.channels != views[0].channels for view in views):
         return builder.add_reference(layer)
     total = views[0]
@@ -68,6 +70,26 @@ def shortcut(builder: PlanBuilder, layer: ShortcutLayer) -> None:
         builder.add(Elementwise("shortcut", (layer.index,), 0, total, y, view, "add", last))
         total = whole(y, total.channels)
     return builder.set_output(layer.index, total)
+
+
+def _partial_sum(builder: PlanBuilder, layer: ShortcutLayer, x: TensorView, other: TensorView) -> None:
+    """Add the sum of the common channels; the other channels of ``x`` are a view where the activation leaves them unchanged."""
+    count, common = layer.shape.channels, min(shape.channels for shape in layer.inputs)
+    shared, added = sliced(x, 0, common), sliced(other, 0, common)
+    stored = {view.dtype for view in (x, other)} | {builder.precision.element(layer.index).dtype}
+    if shared.channels != added.channels or -1 in shared.channels or stored != {"f32"}:
+        return builder.add_reference(layer)
+    y = builder.tensor(layer.index, layer.shape, len(shared.blocks))
+    builder.add(Elementwise("shortcut", (layer.index,), 0, shared, y, added, "add", layer.activation))
+    parts = [whole(y, shared.channels)]
+    if common < count:
+        rest = sliced(x, common, count - common)
+        if layer.activation != "linear":
+            y = builder.tensor(layer.index, layer.shape, len(rest.blocks))
+            builder.add(Elementwise("shortcut", (layer.index,), 0, rest, y, None, "copy", layer.activation))
+            rest = whole(y, rest.channels)
+        parts.append(rest)
+    return builder.set_output(layer.index, joined(parts))
 
 
 def scale_channels(builder: PlanBuilder, layer: ScaleChannelsLayer) -> None:

@@ -150,9 +150,19 @@ def is_fusable(layer: Layer) -> bool:
 
 def is_sum(layer: Layer) -> bool:
     """A shortcut that is a plain sum of equal shapes."""
+    return _adds(layer) and all(shape == layer.shape for shape in layer.inputs)
+
+
+def is_partial_sum(layer: Layer) -> bool:
+    """A shortcut that adds the common channels of two layers of the same height and width."""
+    return _adds(layer) and len(layer.inputs) == 2 and all(shape[1:] == layer.shape[1:] for shape in layer.inputs)
+
+
+def _adds(layer: Layer) -> bool:
+    """Whether a layer is a shortcut without factors."""
     if not isinstance(layer, ShortcutLayer) or layer.weights_type != "none" or layer.activation not in ACTIVATIONS:
         return False
-    return layer.alpha == layer.beta == 1 and all(shape == layer.shape for shape in layer.inputs)
+    return layer.alpha == layer.beta == 1
 
 
 def is_pool(layer: Layer) -> bool:

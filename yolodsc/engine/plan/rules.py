@@ -11,7 +11,7 @@ from yolodsc.engine.plan.builder import PlanBuilder
 from yolodsc.engine.plan.convolutions import convolution
 from yolodsc.engine.plan.depthwise import depthwise
 from yolodsc.engine.plan.elementwise import activation, average, maxpool, route, sam, scale_channels, shortcut, upsample
-from yolodsc.engine.plan.graph import is_convolution, is_depthwise, is_pool, is_sum
+from yolodsc.engine.plan.graph import is_convolution, is_depthwise, is_partial_sum, is_pool, is_sum
 from yolodsc.engine.plan.heads import yolo
 from yolodsc.network import (
     ActivationLayer,
@@ -49,6 +49,10 @@ def _gates(layer: ScaleChannelsLayer) -> bool:
     return not layer.scale_wh and layer.activation in ACTIVATIONS
 
 
+def _sums(layer: ShortcutLayer) -> bool:
+    return is_sum(layer) or is_partial_sum(layer)
+
+
 def _repeats_pixels(layer: UpsampleLayer) -> bool:
     return 0 < layer.stride <= 4 and layer.scale == 1
 
@@ -83,7 +87,7 @@ RULES: Mapping[type[Layer], PlanRule] = {
     RouteLayer: PlanRule(route),
     SamLayer: PlanRule(sam, _has_activation),
     ScaleChannelsLayer: PlanRule(scale_channels, _gates),
-    ShortcutLayer: PlanRule(shortcut, is_sum),
+    ShortcutLayer: PlanRule(shortcut, _sums),
     UpsampleLayer: PlanRule(upsample, _repeats_pixels),
     YoloLayer: PlanRule(yolo, keeps_lanes=_never),
 }

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from yolodsc.arrays import Array, Ints
+from yolodsc.arrays import Array, Floats, Ints
 
 
 def plain_arguments(kernel: Any) -> Any:
@@ -49,6 +49,9 @@ class ConvolutionOperands(NamedTuple):
     bias : (F,)
     slope, limit
         The `ActivationParams` after the bias.
+    moments : (F, 3) float64
+        Filled with the pivot and the sums of distances and squared distances of the output, for batch norm; (0, 3) if they are not
+        needed.
     """
 
     x: Array
@@ -56,6 +59,7 @@ class ConvolutionOperands(NamedTuple):
     bias: Array
     slope: np.float32
     limit: np.float32
+    moments: Floats
 
 
 class ConvolutionGradients(NamedTuple):
@@ -71,6 +75,9 @@ class ConvolutionGradients(NamedTuple):
         Whether the gradient of the input is added to what ``x`` holds.
     weights, bias
         Gradients of the shapes of the operands; overwritten.
+    normalization : (F, 7)
+        With live batch norm, ``out`` is the gradient of its activated output. The gradient of the convolution follows from mean,
+        factor and shift of batch norm, the mean gradient, the product, and slope and limit of the activation. Otherwise (0, 7).
     """
 
     out: Array
@@ -78,6 +85,7 @@ class ConvolutionGradients(NamedTuple):
     accumulate: bool
     weights: Array
     bias: Array
+    normalization: Array
 
 
 class Tiling(NamedTuple):
@@ -122,34 +130,43 @@ class PhaseLayout(NamedTuple):
     ----------
     padding
         In pixels.
-    starts : (K * K,)
+    shape
+        Vertical and horizontal phases, rows and pitch of a phase.
+    starts : (taps,)
         Offset of the first element of each tap in the flattened phases.
     order : (K * K,)
-        The taps sorted by phase; those of phase p are ``order[parts[p] : parts[p + 1]]``.
+        The taps of a channel sorted by phase; those of phase p are ``order[parts[p] : parts[p + 1]]``.
+    shifts : (K * K,)
+        Offset of the first element of each sorted tap in the gradient of the output, for the gradient of a phase; not positive.
     parts : (s * s + 1,)
     """
 
     padding: int
+    shape: tuple[int, int, int, int]
     starts: Ints
     order: Ints
+    shifts: Ints
     parts: Ints
 
 
 class PhaseBuffers(NamedTuple):
-    """Memory for m images.
+    """Memory for one image, flattened.
 
     Attributes
     ----------
-    phases : (m, s, s, rows, pitch)
+    phases
         The padding must be 0; kernels do not write it.
-    line : (h + m * s * s * rows * pitch,)
-        For the output or its gradient, 0 wherever no pixel lies. The first h elements, as many as the largest shift, stay 0.
-    sums : (m, s, s, rows, pitch)
+    line
+        For the gradient of the output, 0 wherever no pixel lies.
+    head
+        Element of ``line`` where the output's first pixel lies; the elements before it stay 0.
+    sums
         For the gradient of the input.
     """
 
     phases: Array
     line: Array
+    head: int
     sums: Array
 
 

@@ -1,34 +1,40 @@
-"""Passes over (C, N) for batch norm with live statistics; sums of up to 1024 elements in float32, sums of those in float64."""
+"""Passes over (C, N) for batch norm with live statistics; sums of up to 4096 elements in float32, sums of those in float64.
+
+Kernels of convolutions do their part in passes of their own: they sum the moments of what they store (`add_moments`), and read
+gradients through batch norm (`output_gradient`).
+"""
 
 import numpy as np
 
 from yolodsc.arrays import Array, Floats
 from yolodsc.jit import njit
-from yolodsc.training.kernels.arguments import ActivationParams, Normalization, plain_arguments
-from yolodsc.training.kernels.piecewise_linear import BLOCK, activated, input_gradient
-from yolodsc.training.kernels.reductions import dot, row_sum
+from yolodsc.training.kernels.arguments import ActivationParams, ConvolutionGradients, Normalization, plain_arguments
+from yolodsc.training.kernels.piecewise_linear import activated
+from yolodsc.training.kernels.vectors.rows import gradient_rows, normalised_gradient_rows
+from yolodsc.training.kernels.vectors.sums import BLOCK, distance_sums, gradient_sums
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
-def sum_moments(x: Array, sums: Floats, squares: Floats) -> None:
-    """Fill (C,) with the sums of (C, N) and of its squared distances from the mean, in one pass.
+@njit(cache=True, nogil=True, error_model="numpy")
+def add_moments(x: Array, start: int, count: int, first: bool, moments: Floats) -> None:
+    """Add the sums of the distances of a part of (n,) from a pivot, and of their squares.
 
-    Distances are taken from the mean of the first block, which is near enough to the mean for no precision to be lost.
+    Parameters
+    ----------
+    first
+        Whether the part is the first of its channel. The mean of its first 64 elements is the pivot, which is near enough to the
+        mean for no precision to be lost.
+    moments : (3,)
+        Pivot, sum and sum of squares.
     """
-    count, distances = x.shape[1], np.empty(BLOCK, np.float32)
-    for c in range(len(x)):
-        head = x[c, :BLOCK]
-        pivot = row_sum(head) / np.float32(len(head))
-        first = second = np.float64(0)
-        for start in range(0, count, BLOCK):
-            part = x[c, start : start + BLOCK]
-            distance = distances[: len(part)]
-            for i in range(len(part)):
-                distance[i] = part[i] - pivot
-            first += row_sum(distance)
-            second += dot(distance, distance)
-        sums[c] = first + count * np.float64(pivot)
-        squares[c] = max(second - first * first / count, 0.0)
+    if first:
+        head = min(count, 64)
+        moments[0] = distance_sums((x,), start, head, (np.float32(0),))[0] / np.float32(head)
+        moments[1] = moments[2] = 0
+    pivot = np.float32(moments[0])
+    for i in range(start, start + count, BLOCK):
+        distance, square = distance_sums((x,), i, min(BLOCK, start + count - i), (pivot,))
+        moments[1] += distance
+        moments[2] += square
 
 
 @plain_arguments
@@ -44,37 +50,43 @@ def normalise(x: Array, normalization: Normalization, out: Array) -> None:
 
 
 @plain_arguments
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+@njit(cache=True, nogil=True, error_model="numpy")
 def sum_gradients(gradient: Array, x: Array, normalization: Normalization, bias_sums: Floats, product_sums: Floats) -> None:
     """Fill (C,) with the sums over (C, N) of the gradient of the activation's input, and of its products with x - mean."""
     normalization = Normalization(*normalization)
-    distances, values = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
+    count, rows = x.shape[1], (gradient.reshape(-1), x.reshape(-1))
     for c in range(len(x)):
-        m, f, b = normalization.mean[c], normalization.factor[c], normalization.bias[c]
-        first = second = np.float64(0)
-        for start in range(0, x.shape[1], BLOCK):
-            g, v = gradient[c, start : start + BLOCK], x[c, start:]
-            distance, value = distances[: len(g)], values[: len(g)]
-            for i in range(len(g)):
-                distance[i] = v[i] - m
-                value[i] = input_gradient(g[i], distance[i] * f + b, ActivationParams(normalization.slope, normalization.limit))
-            first += row_sum(value)
-            second += dot(value, distance)
-        bias_sums[c], product_sums[c] = first, second
+        scalars = normalization.mean[c], normalization.factor[c], normalization.bias[c], normalization.slope, normalization.limit
+        bias_sums[c] = product_sums[c] = 0
+        for start in range(0, count, BLOCK):
+            value, product = gradient_sums(rows, c * count + start, min(BLOCK, count - start), scalars)
+            bias_sums[c] += value
+            product_sums[c] += product
 
 
-@plain_arguments
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
-def normalise_backward(gradient: Array, x: Array, normalization: Normalization, means: Array, products: Array) -> None:
-    """Overwrite the gradient (C, N) of the output with that of x.
+Positions = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+"""Of the gradient, the output and the target: first element, and the distance of rows."""
 
-    The result is ``factor * (g - means - (x - mean) * products)``, where g is the gradient of the activation's input.
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def output_gradient(
+    gradients: ConvolutionGradients,
+    f: int,
+    arrays: tuple[Array, Array, Array],
+    positions: Positions,
+    shape: tuple[int, int],
+    activation: ActivationParams,
+) -> np.float32:
+    """Fill rows with the gradient of what a convolution computes for filter f; return its sum.
+
+    Parameters
+    ----------
+    arrays
+        Flattened: gradient, output and target. With live batch norm, the gradient is that of the activated output of batch norm.
+    shape
+        Rows and width.
     """
-    normalization = Normalization(*normalization)
-    for c in range(len(x)):
-        g, v, p, q = gradient[c], x[c], means[c], products[c]
-        m, f, b = normalization.mean[c], normalization.factor[c], normalization.bias[c]
-        for i in range(len(g)):
-            distance = v[i] - m
-            value = input_gradient(g[i], distance * f + b, ActivationParams(normalization.slope, normalization.limit))
-            g[i] = f * (value - p - distance * q)
+    if len(gradients.normalization) == 0:
+        return gradient_rows(arrays, positions, shape, (activation.slope, activation.limit))
+    n = gradients.normalization[f]
+    return normalised_gradient_rows(arrays, positions, shape, (n[0], n[1], n[2], n[3], n[4], n[5], n[6]))

@@ -15,7 +15,8 @@ from yolodsc.training.kernels.arguments import (
     ConvolutionOperands,
     plain_arguments,
 )
-from yolodsc.training.kernels.piecewise_linear import activation_backward, activation_forward
+from yolodsc.training.kernels.batchnorm import add_moments, output_gradient
+from yolodsc.training.kernels.piecewise_linear import activation_forward
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -110,8 +111,7 @@ def forward(operands: ConvolutionOperands, geometry: ConvolutionGeometry, rows: 
     """
     operands = ConvolutionOperands(*operands)
     geometry = ConvolutionGeometry(*geometry)
-    x, weights, bias, slope, limit = operands
-    activation = ActivationParams(slope, limit)
+    x, weights, bias, activation = operands.x, operands.weights, operands.bias, ActivationParams(operands.slope, operands.limit)
     groups, filters, taps = weights.shape
     size, out_width, total = geometry.size, out.shape[3], out.shape[1] * out.shape[2]
     out_rows = out.reshape(len(out), -1)
@@ -126,6 +126,8 @@ def forward(operands: ConvolutionOperands, geometry: ConvolutionGeometry, rows: 
             for k in range(filters):
                 f = g * filters + k
                 activation_forward(product[k], bias[f], activation, out_rows[f, first * out_width :])
+                if len(operands.moments):
+                    add_moments(out_rows[f], first * out_width, width, first == 0, operands.moments[f])
 
 
 @plain_arguments
@@ -149,6 +151,7 @@ def backward(
     part = np.empty_like(weights[0])
     gradients.weights[:] = 0
     gradients.bias[:] = 0
+    activation = ActivationParams(operands.slope, operands.limit)
     if not gradients.accumulate:
         gradients.x[:] = 0
     for first in range(0, total, rows):
@@ -161,9 +164,8 @@ def backward(
         for g in range(groups):
             for k in range(filters):
                 f = g * filters + k
-                gradients.bias[f] += activation_backward(
-                    gradient[f, start:], out_rows[f, start:], ActivationParams(operands.slope, operands.limit), before[k]
-                )
+                arrays, position = (gradient[f], out_rows[f], before[k]), (start, 0)
+                gradients.bias[f] += output_gradient(gradients, f, arrays, (position, position, (0, 0)), (1, width), activation)
             np.dot(before, grouped[g].T, part)
             gradients.weights[g] += part
             if gradients.x.size > 0:

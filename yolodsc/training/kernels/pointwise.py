@@ -9,7 +9,8 @@ import numpy as np
 from yolodsc.arrays import Array
 from yolodsc.jit import njit
 from yolodsc.training.kernels.arguments import ActivationParams, ConvolutionGradients, ConvolutionOperands, plain_arguments
-from yolodsc.training.kernels.piecewise_linear import activation_backward, activation_forward, activation_forward_inplace
+from yolodsc.training.kernels.batchnorm import add_moments, output_gradient
+from yolodsc.training.kernels.piecewise_linear import activation_forward, activation_forward_inplace
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -50,8 +51,7 @@ def forward(operands: ConvolutionOperands, block: int, memory: Array, out: Array
     out : (F, n, H, W)
     """
     operands = ConvolutionOperands(*operands)
-    x, weights, bias, slope, limit = operands
-    activation = ActivationParams(slope, limit)
+    x, weights, bias, activation = operands.x, operands.weights, operands.bias, ActivationParams(operands.slope, operands.limit)
     filters, channels = weights.shape
     flat, out_rows = x.reshape(channels, -1), out.reshape(filters, -1)
     width = flat.shape[1]
@@ -59,6 +59,8 @@ def forward(operands: ConvolutionOperands, block: int, memory: Array, out: Array
         np.dot(weights, flat, out_rows)
         for f in range(filters):
             activation_forward_inplace(out_rows[f], bias[f], activation)
+        for f in range(len(operands.moments)):
+            add_moments(out_rows[f], 0, width, True, operands.moments[f])
         return
     for start in range(0, width, block):
         n = min(block, width - start)
@@ -68,6 +70,8 @@ def forward(operands: ConvolutionOperands, block: int, memory: Array, out: Array
         np.dot(weights, columns, product)
         for f in range(filters):
             activation_forward(product[f], bias[f], activation, out_rows[f, start:])
+        for f in range(len(operands.moments)):
+            add_moments(out_rows[f], start, n, start == 0, operands.moments[f])
 
 
 @plain_arguments
@@ -85,14 +89,14 @@ def backward(operands: ConvolutionOperands, gradients: ConvolutionGradients, blo
     part, weights_gradient = np.empty_like(operands.weights), gradients.weights
     weights_gradient[:] = 0
     gradients.bias[:] = 0
+    activation = ActivationParams(operands.slope, operands.limit)
     for start in range(0, width, block):
         n = min(block, width - start)
         spare = memory[: channels * n].reshape(channels, n)
         before = memory[channels * n : (channels + filters) * n].reshape(filters, n)
         for f in range(filters):
-            gradients.bias[f] += activation_backward(
-                gradient[f, start:], out_rows[f, start:], ActivationParams(operands.slope, operands.limit), before[f]
-            )
+            arrays, first = (gradient[f], out_rows[f], before[f]), (start, 0)
+            gradients.bias[f] += output_gradient(gradients, f, arrays, (first, first, (0, 0)), (1, n), activation)
         if n == width:
             np.dot(before, x.T, part)
         else:

@@ -15,8 +15,9 @@ from yolodsc.training.kernels.arguments import (
     WinogradTiles,
     plain_arguments,
 )
+from yolodsc.training.kernels.batchnorm import add_moments, output_gradient
 from yolodsc.training.kernels.gemm import product
-from yolodsc.training.kernels.piecewise_linear import activated, activation_backward
+from yolodsc.training.kernels.piecewise_linear import activated
 from yolodsc.training.kernels.winograd_tiles import (
     LANES,
     transform_input,
@@ -92,8 +93,8 @@ def forward(operands: ConvolutionOperands, tiles: WinogradTiles, memory: Array, 
     filters, channels = len(out), len(operands.x)
     x, out_rows = operands.x.reshape(channels, -1), out.reshape(filters, -1)
     activation = ActivationParams(operands.slope, operands.limit)
-    for chunk in tiles.chunks:
-        count, padded, in_first, in_count, out_first, out_count, at = chunk
+    for number in range(len(tiles.chunks)):
+        count, padded, in_first, in_count, out_first, out_count, at = tiles.chunks[number]
         v_pitch, m_pitch = channels * padded + LINE, filters * padded + LINE
         v, m = memory[: POSITIONS * v_pitch], memory[POSITIONS * v_pitch : POSITIONS * (v_pitch + m_pitch)]
         rest = memory[POSITIONS * (v_pitch + m_pitch) :]
@@ -107,6 +108,8 @@ def forward(operands: ConvolutionOperands, tiles: WinogradTiles, memory: Array, 
         for f in range(filters):
             transform_output(m, (f * padded, m_pitch), block, (0, padded), padded // LANES)
             _store_activated(block, indices, operands.bias[f], activation, out_rows[f, out_first : out_first + out_count])
+            if len(operands.moments):
+                add_moments(out_rows[f], out_first, out_count, number == 0, operands.moments[f])
 
 
 @plain_arguments
@@ -137,8 +140,8 @@ def backward(
         at += POSITIONS * padded + out_count
         indices = tiles.indices[at : at + 16 * padded]
         for f in range(filters):
-            part = gradient[f, out_first : out_first + out_count]
-            gradients.bias[f] += activation_backward(part, out_rows[f, out_first:], activation, buffer[:out_count])
+            arrays, first = (gradient[f], out_rows[f], buffer), (out_first, 0)
+            gradients.bias[f] += output_gradient(gradients, f, arrays, (first, first, (0, 0)), (1, out_count), activation)
             buffer[out_count] = 0
             _gather(buffer, indices, block)
             transform_output_gradient(block, (0, padded), m, (f * padded, m_pitch), padded // LANES)

@@ -6,7 +6,7 @@ from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
-from yolodsc.arrays import Array
+from yolodsc.arrays import Array, Floats
 from yolodsc.network import Layer
 
 L = TypeVar("L", bound=Layer)
@@ -75,6 +75,8 @@ class LayerContext(Generic[L]):
         Arrays of the micro-batch, of the shapes of ``weights``; overwritten.
     scratch
         Memory of the thread.
+    moments, normalization
+        Of live batch norm; see the arguments of the kernels. Empty elsewhere.
     """
 
     layer: L
@@ -85,6 +87,8 @@ class LayerContext(Generic[L]):
     scratch: Scratch
     weights: Mapping[str, Array] = field(default_factory=dict)
     weight_gradients: Mapping[str, Array] = field(default_factory=dict)
+    moments: Floats = field(default_factory=lambda: np.empty((0, 3)))
+    normalization: Array = field(default_factory=lambda: np.empty((0, 7), np.float32))
 
 
 def flattened(x: Array) -> Array:

@@ -21,10 +21,10 @@ _LINE = 16
 
 
 class Workspace:
-    """Memory that the micro-batches of one thread use in turn: gradients of feature maps, and scratch."""
+    """Memory that micro-batches of one thread use in turn: gradients of feature maps, and the scratch of the thread."""
 
-    def __init__(self) -> None:
-        self.scratch = Scratch()
+    def __init__(self, scratch: Scratch) -> None:
+        self.scratch = scratch
         self._memory = np.empty(0, np.float32)
 
     def memory(self, count: int) -> Array:

@@ -12,6 +12,7 @@ from yolodsc.arrays import Array, Floats, Shape
 from yolodsc.engine import single_threaded_blas
 from yolodsc.errors import OptionError
 from yolodsc.network import ConvolutionalLayer, Network
+from yolodsc.training.layers.context import Scratch
 from yolodsc.training.model.arrays import FoldedArrays, LayerArrays, LiveArrays
 from yolodsc.training.model.graph import TrainingGraph
 from yolodsc.training.model.microbatch import MicroBatch, Workspace, owner_of
@@ -155,7 +156,8 @@ class TrainingModel:
             owner.clear()
         starts = range(0, count, MICROBATCH)
         shared = self._statistics is Statistics.FROZEN  # live statistics stop every micro-batch half-way
-        workspaces = [Workspace() for _ in range(self._threads if shared else len(starts))]
+        scratches = [Scratch() for _ in range(self._threads)]
+        workspaces = [Workspace(scratches[i % self._threads]) for i in range(self._threads if shared else len(starts))]
         self._microbatches = [
             MicroBatch(
                 self._graph,

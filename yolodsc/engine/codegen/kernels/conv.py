@@ -45,7 +45,7 @@ class ConvKernel(GeneratedKernel):
         Whether an array of the output's shape is added after the activation.
     y, r
         Number formats of the output and the residual.
-    bounded
+    bounded, from_zero
         As in `run_storer`.
     """
 
@@ -59,6 +59,7 @@ class ConvKernel(GeneratedKernel):
     y: DType = "f32"
     r: DType = "f32"
     bounded: bool = False
+    from_zero: bool = False
 
     fixed: ClassVar[tuple[str, ...]] = (
         "lanes",
@@ -191,4 +192,6 @@ class ConvKernel(GeneratedKernel):
     def ends(self, c: IRBuilder, index: Mapping[str, int]) -> tuple[Load, StoreRun]:
         """Code that loads the residual and stores the output."""
         y, r = ((index.get(f"scale_{n}", 0), index.get(f"zero_{n}", 0)) for n in "yr")
-        return loader(c, self.r if self.residual else "f32", r), run_storer(c, self.y, y, bounded=self.bounded)
+        return loader(c, self.r if self.residual else "f32", r), run_storer(
+            c, self.y, y, bounded=self.bounded, from_zero=self.from_zero
+        )

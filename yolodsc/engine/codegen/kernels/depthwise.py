@@ -23,7 +23,7 @@ class DepthwiseKernel(GeneratedKernel):
         Number formats of input and output.
     integer
         Whether bytes are multiplied by integers: exact in float32, bias and ``scales`` as for products of bytes.
-    bounded
+    bounded, from_zero
         As in `run_storer`.
     fold
         Neighbouring pixels in a vector, if the stride is 1.
@@ -40,6 +40,7 @@ class DepthwiseKernel(GeneratedKernel):
     integer: bool = False
     bounded: bool = False
     fold: int = 1
+    from_zero: bool = False
 
     gathers = False
     fixed = ("lanes", "size", "stride", "dilation", "pixels", "x_pixel", "y_pixel")
@@ -89,7 +90,7 @@ class DepthwiseKernel(GeneratedKernel):
         width = self.lanes * 4
         x, y_ = ((index.get(f"scale_{n}", 0), index.get(f"zero_{n}", 0)) for n in "xy")
         load = loader(c, self.x, None if self.integer else x)
-        store = run_storer(c, self.y, y_, bounded=self.bounded)
+        store = run_storer(c, self.y, y_, bounded=self.bounded, from_zero=self.from_zero)
         with c.loop(g["blocks"], [("i64", "0"), ("ptr", weights), ("ptr", biases), ("ptr", y)]) as block:
             x0, w, b, y0 = block.carried
             taps = [self._folded(c, w, k * width) for k in range(self.size**2)]

@@ -17,6 +17,8 @@ from yolodsc.engine.codegen.ir_builder import CONFIGURATION, IRBuilder
 SPINS = 100
 """Pauses before a waiting thread yields its core."""
 
+AHEAD = 4
+
 PATIENCE = 3000
 """Polls for new work before a helper sleeps: under a millisecond, several if other threads use the core."""
 
@@ -167,6 +169,8 @@ def _work(c: IRBuilder, tiled: bool) -> None:
         with c.loop(c.integer(task, 8), [("ptr", start)]) as call:
             here = call.carried[0]
             function = c.let(f"load ptr, ptr {here}, align 8")
+            for line in range(AHEAD, AHEAD + 4):
+                c.call("void", "llvm.prefetch.p0", f"ptr {c.at(here, 64 * line)}", "i32 0", "i32 3", "i32 1")
             c.do(f"call void {function}(ptr {c.at(here, 16)}, ptr %bases)")
             call.next(c.at(here, c.mul(c.integer(here, 8), 8)))
         _atomic_add(c, done, 1)

@@ -4,7 +4,8 @@ from yolodsc.network import ConvolutionalLayer
 from yolodsc.training.layers.context import LayerContext, TrainingOperation
 from yolodsc.training.layers.convolution.batchnorm import BatchNormTraining
 from yolodsc.training.layers.convolution.depthwise import DepthwiseTraining
-from yolodsc.training.layers.convolution.depthwise3x3 import Depthwise3x3Training, supports
+from yolodsc.training.layers.convolution.few_channels import FewChannelsTraining
+from yolodsc.training.layers.convolution.few_channels import supports as few_channels_supports
 from yolodsc.training.layers.convolution.moments import Moments
 from yolodsc.training.layers.convolution.pointwise import PointwiseTraining
 from yolodsc.training.layers.convolution.regular import RegularTraining
@@ -17,7 +18,9 @@ def convolution(context: LayerContext[ConvolutionalLayer]) -> TrainingOperation:
     if context.layer.pointwise:
         return PointwiseTraining(context)
     if context.layer.depthwise:
-        return Depthwise3x3Training(context) if supports(context.layer) else DepthwiseTraining(context)
+        return DepthwiseTraining(context)
+    if few_channels_supports(context):
+        return FewChannelsTraining(context)
     return WinogradTraining(context) if winograd_supports(context.layer) else RegularTraining(context)
 
 

@@ -30,7 +30,9 @@ class BatchNormTraining:
         self._kernels = batchnorm
         before = np.zeros_like(context.out)
         layer = replace(context.layer, activation="linear", batch_normalize=False)
-        self._convolution = convolution(replace(context, layer=layer, out=before))
+        self._table = np.zeros((layer.filters, 7), np.float32)
+        self._own = np.zeros((layer.filters, 3))
+        self._convolution = convolution(replace(context, layer=layer, out=before, moments=self._own, normalization=self._table))
         self._activation = OutputActivation(context.layer, context.out)
         self._profile, self._weights = context.layer.profile, context.weights
         self._z, self._gradient = flattened(before), flattened(context.gradient)
@@ -42,7 +44,9 @@ class BatchNormTraining:
 
     def _convolve(self) -> None:
         self._convolution.forward()
-        self._kernels.sum_moments(self._z, self._slot[Moments.SUM], self._slot[Moments.SQUARES])
+        (pivot, distance, square), count = self._own.T, self._z.shape[1]
+        self._slot[Moments.SUM] = distance + count * pivot
+        self._slot[Moments.SQUARES] = np.maximum(square - distance * distance / count, 0)
 
     def _normalise(self) -> None:
         self._inverse = _single(1 / self._profile.deviation(self._moments.variance()))
@@ -60,7 +64,8 @@ class BatchNormTraining:
     def _denormalise(self) -> None:
         means = _single(self._moments.total(Moments.BIAS) / self._moments.count)
         products = _single(self._moments.total(Moments.PRODUCT) / self._moments.count) * self._inverse
-        self._kernels.normalise_backward(self._gradient, self._z, self._normalization, means, products)
+        n = self._normalization
+        self._table[:] = np.stack(np.broadcast_arrays(n.mean, n.factor, n.bias, means, products, n.slope, n.limit), axis=1)
         self._convolution.backward()
 
 

@@ -41,8 +41,11 @@ def bound_operands(
 ) -> tuple[ConvolutionOperands, ConvolutionGradients]:
     """Return the arguments of a convolution's kernels, with weights of the given shape."""
     (x,), (target,), weights, gradients = context.inputs, context.targets, context.weights, context.weight_gradients
-    operands = ConvolutionOperands(x, weights["weights"].reshape(weights_shape), weights["biases"], *activation)
+    operands = ConvolutionOperands(x, weights["weights"].reshape(weights_shape), weights["biases"], *activation, context.moments)
     input_gradient = np.empty((len(x), 0, 0, 0), np.float32) if target is None else target.array
     accumulate = target is not None and target.accumulate
     weights_gradient = gradients["weights"].reshape(weights_shape)
-    return operands, ConvolutionGradients(context.gradient, input_gradient, accumulate, weights_gradient, gradients["biases"])
+    bound = ConvolutionGradients(
+        context.gradient, input_gradient, accumulate, weights_gradient, gradients["biases"], context.normalization
+    )
+    return operands, bound

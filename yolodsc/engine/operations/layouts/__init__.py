@@ -1,0 +1,1 @@
+"""Layouts that operations make for their own kernels."""
