@@ -17,8 +17,8 @@ from yolodsc.training.finetune.trainer import Trainer
 from yolodsc.training.loss.grid import grids
 
 RATE, BATCH, WARMUP = 3e-4, 8, 1.0
-"""Learning rate, images of a step, and passes with a rising rate. The rate first takes the layers away from their fits; small batches
-give enough steps to come back from there to a lower loss."""
+"""Learning rate, images of a step, and passes with a rising rate. The rate first takes the layers away from their fits; small
+batches give enough steps to come back from there to a lower loss."""
 
 
 def refine(
