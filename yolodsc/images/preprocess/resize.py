@@ -92,6 +92,19 @@ def _written(
             scaled(parts, upper + x, weight, out, to + x)
 
 
+@nb.njit(forceinline=True)
+def _placed(channels: int, columns: int, width: int, left: Ints, shifts: Floats) -> int:  # pragma: no cover
+    """Write the offset of the left pixel of each target column and the weight of the right one; return ``inside``."""
+    scale, inside = _scale(columns, width), 0
+    for x in range(width):
+        position = np.float32(x) * scale
+        near = i64(position)
+        shifts[x] = position - np.float32(near)
+        left[x] = near * channels
+        inside += channels == 3 and near <= columns - 3
+    return inside
+
+
 def resized(
     pixels: Bytes,
     channels: int,
@@ -115,13 +128,7 @@ def resized(
     ``left``, ``shifts``, ``words`` (width + 32,) and parts (2, channels * (width + 32)) are scratch.
     """
     length = len(left)
-    scale, inside = _scale(columns, width), 0
-    for x in range(width):
-        position = np.float32(x) * scale
-        near = i64(position)
-        shifts[x] = position - np.float32(near)
-        left[x] = near * channels
-        inside += channels == 3 and near <= columns - 3
+    inside = _placed(channels, columns, width, left, shifts)
     scale = _scale(rows, height)
     held_even, held_odd = -1, -1  # the source rows of which the two parts are
     for y in range(height):
