@@ -18,7 +18,7 @@ from yolodsc.decompose.search.blank import blank_chain
 from yolodsc.decompose.search.choices import KEEP, METHODS, FactorizationChoice
 from yolodsc.decompose.search.time_model import FormCosts, Timer
 from yolodsc.decompose.settings import DecomposeSettings
-from yolodsc.decompose.target import candidates, convolutions, obstacle
+from yolodsc.decompose.target import candidates, convolutions, obstacle, without
 from yolodsc.errors import DecompositionError
 from yolodsc.network.network import Network
 
@@ -77,6 +77,7 @@ def test_only_the_sole_reader_of_a_convolution_is_pruned() -> None:
     """Filters that a shortcut, a route or a grouped convolution reads as well stay."""
     assert {i: t.producer for i, t in candidates(network(CHAIN)).items()} == {0: None, 2: 0}
     assert all(t.producer is None for t in candidates(network(TANGLED)).values())
+    assert without(candidates(network(CHAIN)), (0,))[2].producer is None
 
 
 def test_budgets_in_milliseconds_may_prune(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,3 +28,11 @@ class Shape(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.channels}x{self.height}x{self.width}"
+
+
+def aligned_zeros(*shape: int) -> Array:
+    """Return an array of zeros that begins on a cache line, so that vectors of 64 bytes lie in one line each."""
+    count = int(np.prod(shape))
+    memory = np.zeros(count + 16, np.float32)
+    first = -memory.ctypes.data // 4 % 16
+    return memory[first : first + count].reshape(shape)

@@ -112,6 +112,21 @@ def test_gradients_of_a_depthwise_convolution_equal_autograd_at_any_size(height:
     check(built, [1, 3], count=count)
 
 
+@pytest.mark.parametrize("statistics", list(Statistics))
+def test_gradients_of_wide_feature_maps_with_few_channels_equal_autograd(statistics: Statistics) -> None:
+    """Of pointwise convolutions in blocks of columns, of a first layer with an odd number of filters, and of a pool."""
+    lines = """
+    convolutional filters=11 size=3 pad=1 stride=2 activation=leaky batch_normalize=1
+    convolutional filters=19 activation=relu6 batch_normalize=1
+    maxpool size=2 stride=2
+    route layers=-2
+    convolutional filters=9 activation=leaky
+    """
+    built = network(lines, height=140, width=92)
+
+    check(built, [2, 4], statistics=statistics, count=9)
+
+
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("kind", ["size=1", "size=3 pad=1", "size=3 pad=1 groups=4"])
 def test_gradients_through_an_activation_equal_autograd(activation: str, kind: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 from tests.networks import image, network
 from tests.training.test_gradients_layers import check
 from yolodsc.precision import dequantize, minmax_quantization, quantized_forward
-from yolodsc.training.layers.convolution.winograd import supports, tiles_of
+from yolodsc.training.layers.convolution.winograd import supports
 from yolodsc.training.model.model import LIVE, TrainingModel
 from yolodsc.training.quantization.learned import LearnedQuantization, calibrated_start
 
@@ -67,22 +67,3 @@ def test_convolutions_with_few_channels_strides_or_groups_have_no_winograd_form(
     built = network("convolutional filters=16\n" + "\n".join(f"convolutional {line}" for line in lines))
 
     assert not any(supports(layer) for layer in built.layers)
-
-
-@pytest.mark.parametrize("rows", [1, 2, 3, 100])
-def test_every_output_is_part_of_one_chunk_and_every_read_pixel_of_its_input(rows: int) -> None:
-    """The tables are indices of compiled kernels: none lies outside its chunk, and no output is lost or repeated."""
-    images, height, width = 3, 9, 11
-    written = np.zeros(images * height * width, int)
-
-    tiles = tiles_of(images, height, width, rows)
-
-    for count, padded, in_first, in_count, out_first, out_count, at in tiles.chunks:
-        sizes = [36 * padded, out_count, 16 * padded, 4 * in_count]
-        read, positions, outputs, copies = np.split(tiles.indices[at : at + sum(sizes)], np.cumsum(sizes)[:-1])
-        assert count <= padded and in_first + in_count <= len(written)
-        assert (
-            read.max() <= in_count and positions.max() < 16 * padded and outputs.max() <= out_count and copies.max() <= 36 * padded
-        )
-        written[out_first : out_first + out_count] += 1
-    assert (written == 1).all()

@@ -9,7 +9,7 @@ from yolodsc.decompose.calibration import samples
 from yolodsc.decompose.replacement import LayerReplacement
 from yolodsc.decompose.search.selection import select
 from yolodsc.decompose.settings import DecomposeSettings, Decomposition, ProgressCallback
-from yolodsc.decompose.target import DecompositionTarget, candidates, convolutions, obstacle
+from yolodsc.decompose.target import DecompositionTarget, candidates, convolutions, obstacle, without
 from yolodsc.decompose.thread_pool import FitThreadPool
 from yolodsc.errors import DecompositionError
 from yolodsc.network import ConvolutionalLayer, Network
@@ -35,7 +35,7 @@ def decompose(
     begin = time.perf_counter()
     targets = candidates(network)
     ensure_decomposable(network, targets, images, settings)
-    targets = {i: t for i, t in targets.items() if i not in settings.keep}
+    targets = without(targets, settings.keep)
     with FitThreadPool(settings.threads) as pool:
         work = _decomposed(network, targets, images, settings, pool, progress or (lambda what, share: None))
         return work.decomposition(begin)

@@ -15,7 +15,7 @@ from yolodsc.decompose.search.selection import fit_options, timed_options
 from yolodsc.decompose.search.sensitivity import SensitivityProbe, plan
 from yolodsc.decompose.search.time_model import FormCosts
 from yolodsc.decompose.settings import DecomposeSettings, Decomposition, ProgressCallback
-from yolodsc.decompose.target import DecompositionTarget, candidates, convolutions
+from yolodsc.decompose.target import DecompositionTarget, candidates, convolutions, without
 from yolodsc.decompose.thread_pool import FitThreadPool
 from yolodsc.errors import DecompositionError
 from yolodsc.network import Network
@@ -54,7 +54,7 @@ class DecompositionPlanner:
         threads: int = 1,
     ) -> None:
         self.network, self.images, self.settings = network, images, settings
-        self.targets = {i: t for i, t in candidates(network).items() if i not in settings.keep}
+        self.targets = without(candidates(network), settings.keep)
         ensure_decomposable(network, self.targets, images, settings)
         if costs is not None and not self._fits(costs, precisions):
             raise DecompositionError("costs: of forms of another network; expected those of an earlier planner")

@@ -1,5 +1,6 @@
 """The convolutions that can be decomposed, and their matrices."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -99,6 +100,11 @@ def candidates(network: Network) -> dict[int, DecompositionTarget]:
         for i, target in found.items()
         if obstacle(network, target.layer) is None
     }
+
+
+def without(targets: Mapping[int, DecompositionTarget], keep: Sequence[int]) -> dict[int, DecompositionTarget]:
+    """The targets but those to keep, none of which loses filters to the pruning of another."""
+    return {i: replace(t, producer=None) if t.producer in keep else t for i, t in targets.items() if i not in keep}
 
 
 def producer_of(network: Network, layer: Layer) -> int | None:

@@ -16,8 +16,9 @@ from yolodsc.training.finetune.settings import FinetuneSettings
 from yolodsc.training.finetune.trainer import Trainer
 from yolodsc.training.loss.grid import grids
 
-RATE, BATCH = 1e-4, 16
-"""Learning rate and images of a step. Networks without batch norm lose their fit at higher rates."""
+RATE, BATCH, WARMUP = 3e-4, 8, 1.0
+"""Learning rate, images of a step, and passes with a rising rate. The rate first takes the layers away from their fits; small
+batches give enough steps to come back from there to a lower loss."""
 
 
 def refine(
@@ -49,7 +50,7 @@ def refine(
     YolodscError
         A layer or head cannot be trained, or the loss is not finite.
     """
-    settings = FinetuneSettings(epochs=epochs, batch=min(BATCH, len(paths)), rate=rate, seed=seed)
+    settings = FinetuneSettings(epochs=epochs, batch=min(BATCH, len(paths)), rate=rate, warmup=WARMUP, seed=seed)
     with TemporaryDirectory(prefix="yolodsc-refine-") as folder:
         trainer = Trainer(
             network,

@@ -24,15 +24,22 @@ StoreRun = Callable[[Sequence[str], str], None]
 
 
 def run_storer(
-    c: IRBuilder, dtype: DType, affine: tuple[int, int] = (0, 0), *, bounded: bool = False, from_zero: bool = False
+    c: IRBuilder,
+    dtype: DType,
+    affine: tuple[int, int] = (0, 0),
+    *,
+    bounded: bool = False,
+    from_zero: bool = False,
+    step: int = 0,
 ) -> StoreRun:
     """Code that stores vectors of neighbouring pixels; ``affine`` as for `storer`.
 
     ``bounded`` promises that no number is NaN or 2^30 steps away from 0, ``from_zero`` that the zero point is 0.
+    Pixels are ``step`` bytes apart; 0: contiguous.
     """
-    single, pixel = storer(c, dtype, affine), c.lanes * BYTES[dtype]
+    single, pixel = storer(c, dtype, affine), step or c.lanes * BYTES[dtype]
     grouped = dtype == "u8" and c.lanes in TO_BYTES and platform.machine().lower() in {"x86_64", "amd64"}
-    group = _group_storer(c, affine, bounded, from_zero) if grouped else None
+    group = _group_storer(c, affine, bounded, from_zero, step) if grouped else None
     size = GROUP
     if dtype == "bf16" and c.lanes == 16:  # AVX512-BF16: bf16 is not used with AVX-512 otherwise
         group, size = _pair_storer(c), 2
@@ -57,7 +64,7 @@ def _pair_storer(c: IRBuilder) -> StoreRun:
     return store
 
 
-def _group_storer(c: IRBuilder, affine: tuple[int, int], bounded: bool, from_zero: bool) -> StoreRun:
+def _group_storer(c: IRBuilder, affine: tuple[int, int], bounded: bool, from_zero: bool, step: int) -> StoreRun:
     n = c.lanes
     integers, words, narrow = f"<{n} x i32>", f"<{2 * n} x i16>", f"<{4 * n} x i8>"
     inverse, zero = c.float_argument(affine[0]), c.integer_argument(affine[1])
@@ -82,6 +89,13 @@ def _group_storer(c: IRBuilder, affine: tuple[int, int], bounded: bool, from_zer
         order = ", ".join(f"i32 {GROUP * part + pixel}" for pixel in range(GROUP) for part in range(n // GROUP))
         mixed = c.let(f"bitcast {narrow} {mixed} to {integers}")
         ordered = c.let(f"shufflevector {integers} {mixed}, {integers} undef, <{n} x i32> <{order}>")
-        c.do(f"store {integers} {ordered}, ptr {pointer}, align 1")
+        if not step:
+            return c.do(f"store {integers} {ordered}, ptr {pointer}, align 1")
+        part = n // GROUP
+        for pixel in range(GROUP):
+            chosen = ", ".join(f"i32 {part * pixel + word}" for word in range(part))
+            one = c.let(f"shufflevector {integers} {ordered}, {integers} undef, <{part} x i32> <{chosen}>")
+            c.do(f"store <{part} x i32> {one}, ptr {c.at(pointer, step * pixel)}, align 1")
+        return None
 
     return store

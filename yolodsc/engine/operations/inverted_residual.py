@@ -9,11 +9,14 @@ which are then projected together.
 from collections.abc import Iterable
 from math import inf
 
+from msgspec.structs import replace
+
 from yolodsc.engine.codegen.dtypes import F32, Element
 from yolodsc.engine.codegen.kernels.depthwise import DepthwiseKernel
 from yolodsc.engine.codegen.kernels.elementwise import ClearKernel
 from yolodsc.engine.operations.coefficients import AMX
 from yolodsc.engine.operations.depthwise import Addresses, DepthwiseFilters, Pointwise, depthwise_call
+from yolodsc.engine.operations.layouts.contiguous import ContiguousPixels, copied_product
 from yolodsc.engine.operations.operation import (
     PRECISION_NAMES,
     Lowered,
@@ -33,6 +36,9 @@ RING = 36 * 1024
 
 TOGETHER = 4
 """Output rows that are projected together in low precision."""
+
+DEEP_CONTIGUOUS = 96
+"""As `DEEP`, for a projection whose input has the blocks of each pixel side by side."""
 
 
 class InvertedResidual(TensorOperation, eq=False):
@@ -77,17 +83,17 @@ def _lowered(op: InvertedResidual, context: LoweringContext, strips: list[tuple[
     """Pack the weights, assign scratch memory to ring and middle rows, write the calls of all strips."""
     constants = context.constant_pool()
     g, wide, width = op.filters.geometry, op.wide, op.x.shape[1]
-    lanes, blocks = wide.lanes, len(wide.blocks)
+    lanes = wide.lanes
     halo = g.halo(*op.x.shape, op.y.height, op.y.width)
-    ring = Tensor(g.size, width, lanes, blocks, Halo(0, halo.left, 0, halo.right))
-    together = TOGETHER if _gathers_rows(op, context, ring) else 1
-    middle = Tensor(together, op.y.width, lanes, blocks, element=op.middle)
+    ring = Tensor(g.size, width, lanes, len(wide.blocks), Halo(0, halo.left, 0, halo.right))
+    middle, copied = _middle(op, context, ring)
     needed, scratch = in_scratch(*([ring] if op.expand else []), *([middle] if op.project else []))
     elements = (F32 if op.expand else op.x.element, op.middle if op.project else op.y.element)
     kernel = op.filters.kernel_for(lanes, op.y.width, context.isa, *elements, limit=op.expand.limit if op.expand else inf)
+    kernel = replace(kernel, step=middle.pixel) if copied else kernel
     text = f"{kernel.pixels}x{lanes}"
     groups = []
-    for first, count in _runs(op, ring, together):
+    for first, count in _runs(op, ring, middle.height):
         expansion = None
         if op.expand:
             part = op.expand.channels(first * lanes, (first + count) * lanes)
@@ -96,29 +102,48 @@ def _lowered(op: InvertedResidual, context: LoweringContext, strips: list[tuple[
         groups.append(_BlockGroup(first, count, op.filters.packed(constants, lanes, first, first + count), expansion))
     projection = None
     if op.project:
-        view = whole(needed[-1], wide.channels)
         expanded = groups[0].expansion
-        shape = {"lanes": op.y.lanes, "width": op.y.width, "rows": min(_shortest(b - a, together) for a, b in strips)}
-        pixels = expanded.product.register_pixels if expanded else 0
-        projection = _Product(needed[-1], *op.project.packed(context, constants, view, **shape, pixels=pixels))
+        shape = {"width": op.y.width, "rows": min(_shortest(b - a, middle.height) for a, b in strips)}
+        shape["pixels"] = expanded.product.register_pixels if expanded else 0
+        if copied:
+            product = copied_product(constants, op.project.weights, copied, op.project.activation, op.y.blocks, **shape)
+            packed = (product[0], copied.table(constants))
+        else:
+            packed = op.project.packed(context, constants, whole(needed[-1], wide.channels), lanes=op.y.lanes, **shape)
+        projection = _Product(needed[-1], *packed)
         text += f" {tiles_text(projection.product)}"
-    rows = _Rows(op, kernel, elements, tuple(groups), projection, together)
+    rows = _Rows(op, kernel, elements, tuple(groups), projection, copied.x.pixel if copied else middle.block)
     return Lowered(([rows.task(a, b) for a, b in strips],), constants, scratch, text)
+
+
+def _middle(op: InvertedResidual, context: LoweringContext, ring: Tensor) -> tuple[Tensor, ContiguousPixels | None]:
+    """The rows that the projection reads, and their layout if the blocks of each pixel are side by side."""
+    middle = Tensor(TOGETHER if _gathers_rows(op, context, ring) else 1, op.y.width, ring.lanes, ring.blocks, element=op.middle)
+    if op.project and op.middle.dtype == "u8" and op.filters.unit is None:
+        contiguous = ContiguousPixels.of(whole(replace(middle, height=TOGETHER), op.wide.channels))
+        method = op.project.weights.method(context.isa, ring.lanes, op.y.lanes, deep=DEEP_CONTIGUOUS)
+        if method == AMX and len(contiguous.blocks) == ring.blocks > 1:
+            return contiguous.tensor, contiguous
+    return middle, None
 
 
 def _gathers_rows(op: InvertedResidual, context: LoweringContext, ring: Tensor) -> bool:
     """Whether rows are projected together: for rings larger than the cache, and for AMX, which then reads weights less often."""
     if not op.project or op.project.weights.dtype == "f32":
         return False
-    return bool(op.expand and ring.size > RING) or op.project.weights.method(context.isa, ring.lanes, op.y.lanes) == AMX
+    return bool(op.expand and _ring_parts(ring) > 1) or op.project.weights.method(context.isa, ring.lanes, op.y.lanes) == AMX
 
 
 def _runs(op: InvertedResidual, ring: Tensor, together: int) -> list[tuple[int, int]]:
     """(first block, blocks) that are expanded and convolved together."""
     if not op.expand:
         return list(op.x.runs())
-    parts = -(-ring.size // RING) if together > 1 else 1
-    return [(a, b - a) for a, b in split(ring.blocks, parts)]
+    return [(a, b - a) for a, b in split(ring.blocks, _ring_parts(ring) if together > 1 else 1)]
+
+
+def _ring_parts(ring: Tensor) -> int:
+    """Into how many parts a ring is divided; one that is hardly larger than the cache stays whole."""
+    return max(1, round(ring.size / RING))
 
 
 def _shortest(rows: int, together: int) -> int:
@@ -146,7 +171,8 @@ class _BlockGroup(Value):
 class _Rows(Value):
     """Writes the calls of rows.
 
-    ``elements`` are those that the depthwise convolution reads and writes; ``together`` rows are projected together.
+    ``elements`` are those that the depthwise convolution reads and writes; ``block`` is the distance of blocks in the middle rows,
+    which are projected together.
     """
 
     op: InvertedResidual
@@ -154,16 +180,16 @@ class _Rows(Value):
     elements: tuple[Element, Element]
     groups: tuple[_BlockGroup, ...]
     projection: _Product | None
-    together: int
+    block: int
 
     def task(self, a: int, b: int) -> Task:
         """Output rows ``a`` to ``b`` - 1."""
         op, g = self.op, self.op.filters.geometry
-        expansion = self.groups[0].expansion
+        expansion, together = self.groups[0].expansion, self.projection.tensor.height if self.projection else 1
         calls = halo_calls(expansion.tensor, 0, g.size) if expansion else []
         expanded = a * g.stride_y - g.leading  # rows before this one are in the ring
-        for first in range(a, b, self.together):
-            last = min(first + self.together, b)
+        for first in range(a, b, together):
+            last = min(first + together, b)
             for group in self.groups:
                 calls += self._convolved(group, first, last, expanded)
             expanded = (last - 1) * g.stride_y - g.leading + g.size
@@ -203,10 +229,10 @@ class _Rows(Value):
         else:
             sources = [op.x.at(first, top + k, -g.leading) for k in range(g.size)]
             block_x = op.x.blocks[first][0].block
-        out, row = (self.projection.tensor, slot) if self.projection else (op.y, y)
+        out, row, block_y = (self.projection.tensor, slot, self.block) if self.projection else (op.y, y, op.y.block)
         return depthwise_call(
-            self.kernel, group.arrays, sources, out.at(first, row), width=op.y.width, blocks=group.count,
-            block_x=block_x, block_y=out.block, elements=self.elements,
+            self.kernel, group.arrays, sources, out.at(0, row) + first * block_y, width=op.y.width, blocks=group.count,
+            block_x=block_x, block_y=block_y, elements=self.elements,
         )  # fmt: skip
 
     def _projected(self, projection: _Product, first: int, last: int) -> list[Call]:

@@ -9,7 +9,7 @@ from yolodsc.jit import Kernel
 
 __all__ = ["KERNELS", "exchanged", "grey", "planar", "resized"]
 
-RESIZED = "u1[1] int int int int int i8[1] f4[1] i4[2] f4[2] f4[1] int int int int"
+RESIZED = "u1[1] int int int int int i8[1] f4[1] i8[1] f4[2] f4[1] int int int int"
 _planar = Kernel("yolodsc.images.preprocess.conversion:planar", "u1[1] int int int f4[1] int int int")
 _resized = Kernel("yolodsc.images.preprocess.resize:resized", RESIZED)
 _grey = Kernel("yolodsc.images.preprocess.conversion:grey", "u1[1] u1[1]")
@@ -51,7 +51,7 @@ def resized(
         return None
     pixels = np.ascontiguousarray(image).reshape(-1)
     length = width + _SPARE
-    scratch = np.empty(length, np.int64), np.empty(length, np.float32), np.empty((2, length), np.int32)
+    scratch = np.empty(length, np.int64), np.empty(length, np.float32), np.empty(length, np.int64)
     parts = np.empty((2, channels * length), np.float32)
     _resized(pixels, channels, columns, rows, width, height, *scratch, parts, out.reshape(-1), *offsets, bgr * (channels - 1))
     return None

@@ -1,6 +1,6 @@
 """Darknet's bilinear resize (``image.c: resize_image``), from bytes to planar float32 in one pass.
 
-Rows come first: for each source row, the pixels left and right of every target column are gathered as words and converted to
+Rows come first: for each source row, the pixels left and right of every target column are gathered as one word and converted to
 weighted means by vector code. The last two rows of means are kept.
 """
 
@@ -11,14 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolodsc.images.preprocess.conversion import share
-from yolodsc.images.preprocess.simd import STEP, between, blended, scaled
-from yolodsc.jit import word
+from yolodsc.images.preprocess.simd import STEP, between_grey, between_rgb, blended, gathered, scaled
 
 i64: Any = np.int64
 """Converts array elements to 64 bits; untyped, so that type checkers accept any use."""
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
-Words = NDArray[np.int32]
 Floats = NDArray[np.float32]
 
 
@@ -29,24 +27,22 @@ def _scale(side: int, target: int) -> np.float32:  # pragma: no cover
 
 @nb.njit(forceinline=True)
 def _gathered(
-    pixels: Bytes, start: int, channels: int, columns: int, left: Ints, width: int, pairs: Words
+    pixels: Bytes, start: int, channels: int, columns: int, left: Ints, inside: int, width: int, words: Ints
 ) -> None:  # pragma: no cover
-    """Gather the pixels on both sides of each target column, first channel uppermost."""
-    for x in range(width):
+    """Gather the pixels on both sides of each target column: byte c has channel c of the left one, byte 3 + c of the right one.
+
+    Eight bytes from the left pixel lie within the row for the first ``inside`` columns.
+    """
+    for x in range(inside):
+        gathered(pixels, start + left[x], words, x)
+    for x in range(inside, width):
         near = left[x]
-        if channels == 3 and near <= columns - 3:  # eight bytes are within the row
-            both = word(pixels, start + 3 * near)
-            pairs[0, x], pairs[1, x] = both >> 32, both >> 8
-            continue
-        far = near + 1 if near + 1 < columns else near
-        if channels == 1:
-            pairs[0, x], pairs[1, x] = i64(pixels[start + near]) << 24, i64(pixels[start + far]) << 24
-            continue
-        one, other = 0, 0
+        far = near + channels if near + channels < columns * channels else near
+        both = 0
         for c in range(channels):
-            one |= i64(pixels[start + near * channels + c]) << (24 - 8 * c)
-            other |= i64(pixels[start + far * channels + c]) << (24 - 8 * c)
-        pairs[0, x], pairs[1, x] = one, other
+            both |= i64(pixels[start + near + c]) << (8 * c)
+            both |= i64(pixels[start + far + c]) << (24 + 8 * c)
+        words[x] = both
 
 
 @nb.njit(forceinline=True)
@@ -57,19 +53,23 @@ def _resampled(
     columns: int,
     width: int,
     left: Ints,
+    inside: int,
     shifts: Floats,
-    pairs: Words,
+    words: Ints,
     parts: Floats,
     flip: int,
 ) -> None:  # pragma: no cover
     """Write the source row at the target columns to ``parts[source & 1]``; ``flip`` as for `resized`."""
     length = len(left)
     start, part = source * columns * channels, (source & 1) * channels * length
-    _gathered(pixels, start, channels, columns, left, width, pairs)
+    _gathered(pixels, start, channels, columns, left, inside, width, words)
+    for x in range(0, width, STEP):
+        if channels == 3:
+            between_rgb(words, x, flip, shifts, parts, part + x, length)
+        else:
+            between_grey(words, x, flip, shifts, parts, part + x, length)
     for c in range(channels):
         given = flip - c if flip else c
-        for x in range(0, width, STEP):
-            between(pairs, length, x, 24 - 8 * given, shifts, parts, part + c * length + x)
         parts[source & 1, c * length + width - 1] = share(pixels[start + (columns - 1) * channels + given])
 
 
@@ -101,7 +101,7 @@ def resized(
     height: int,
     left: Ints,
     shifts: Floats,
-    pairs: Words,
+    words: Ints,
     parts: Floats,
     out: Floats,
     first: int,
@@ -112,14 +112,16 @@ def resized(
     """Write pixels (rows, columns, channels) as (channels, height, width) to ``out``, as `planar` does.
 
     ``flip`` is 0, or ``channels - 1`` to reverse the order of the channels.
-    ``left``, ``shifts`` (width + 32,), pairs (2, width + 32) and parts (2, channels * (width + 32)) are scratch.
+    ``left``, ``shifts``, ``words`` (width + 32,) and parts (2, channels * (width + 32)) are scratch.
     """
     length = len(left)
-    scale = _scale(columns, width)
+    scale, inside = _scale(columns, width), 0
     for x in range(width):
         position = np.float32(x) * scale
-        left[x] = i64(position)
-        shifts[x] = position - np.float32(left[x])
+        near = i64(position)
+        shifts[x] = position - np.float32(near)
+        left[x] = near * channels
+        inside += channels == 3 and near <= columns - 3
     scale = _scale(rows, height)
     held_even, held_odd = -1, -1  # the source rows of which the two parts are
     for y in range(height):
@@ -135,7 +137,7 @@ def resized(
                 held_odd = source
             else:
                 held_even = source
-            _resampled(pixels, source, channels, columns, width, left, shifts, pairs, parts, flip)
+            _resampled(pixels, source, channels, columns, width, left, inside, shifts, words, parts, flip)
         for c in range(channels):
             upper = ((top & 1) * channels + c) * length
             lower = ((below & 1) * channels + c) * length

@@ -5,6 +5,7 @@ rounded sum is the correctly rounded quotient for each of the 256 bytes. No oper
 before they are added, as in Darknet.
 """
 
+import sys
 from typing import Any
 
 from llvmlite import ir
@@ -16,7 +17,7 @@ STEP = 16
 HIGH = 257 / 65536
 LOW = 1 / 255 - HIGH
 _BYTE, _INT, _FLOAT = ir.IntType(8), ir.IntType(32), ir.FloatType()
-_FLOATS = ir.VectorType(_FLOAT, STEP)
+_FLOATS, _WORDS = ir.VectorType(_FLOAT, STEP), ir.VectorType(ir.IntType(64), STEP)
 
 
 def _shares(builder: Any, numbers: Any) -> Any:
@@ -42,24 +43,59 @@ def _load(builder: Any, address: Any) -> Any:
 
 
 @instruction  # type: ignore[untyped-decorator]
-def between(typing: Any, pairs: Any, length: Any, at: Any, bits: Any, shifts: Any, out: Any, to: Any) -> Any:
-    """Return means of the left pixels ``pairs[at]`` and the right ones ``pairs[length + at]``, of the channel from bit ``bits``."""
+def gathered(typing: Any, pixels: Any, at: Any, words: Any, to: Any) -> Any:
+    """Copy eight bytes to a word, the first byte lowest."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pairs, length, at, bits, shifts, out, to = arguments
-        lanes = Lanes(builder, 32, STEP)
-        shift = _broadcast(builder, builder.trunc(bits, _INT), lanes.type)
-        sides = []
-        for start in (at, builder.add(length, at)):
-            pixels = lanes.load(pointer(context, builder, signature.args[0], pairs, start, _INT, elements=STEP), 32)
-            sides.append(_shares(builder, builder.and_(builder.lshr(pixels, shift), lanes.constant(255))))
-        weight = _load(builder, pointer(context, builder, signature.args[4], shifts, at, _FLOAT, elements=STEP))
-        lanes.store(
-            _mean(builder, sides[0], sides[1], weight), pointer(context, builder, signature.args[5], out, to, _FLOAT, elements=STEP)
-        )
+        pixels, at, words, to = arguments
+        source = pointer(context, builder, signature.args[0], pixels, at, ir.IntType(64), elements=8)
+        value = builder.load(source, align=1)
+        if sys.byteorder == "big":
+            value = builder.bswap(value)
+        builder.store(value, pointer(context, builder, signature.args[2], words, to, ir.IntType(64), elements=1))
         return context.get_dummy_value()
 
-    return types.void(pairs, length, at, bits, shifts, out, to), code
+    return types.void(pixels, at, words, to), code
+
+
+def _between(channels: int) -> Any:
+    """Return the instruction that resamples sixteen pixels of so many channels."""
+
+    @instruction  # type: ignore[untyped-decorator]
+    def resampled(typing: Any, words: Any, at: Any, flip: Any, shifts: Any, out: Any, to: Any, length: Any) -> Any:
+        """Write the means of the pixels in each word, channels ``length`` floats apart; ``flip`` as for `resize.resized`.
+
+        Byte c of a word is channel c of the left pixel, byte 3 + c that of the right one.
+        """
+
+        def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            words, at, flip, shifts, out, to, length = arguments
+            lanes = Lanes(builder, 32, STEP)
+            first = pointer(context, builder, signature.args[0], words, at, ir.IntType(64), elements=STEP)
+            pair = builder.load(builder.bitcast(first, _WORDS.as_pointer()), align=8)
+            far = builder.lshr(pair, ir.Constant(_WORDS, [24] * STEP))
+            sides = [builder.trunc(side, lanes.type) for side in (pair, far)]
+            weight = _load(builder, pointer(context, builder, signature.args[3], shifts, at, _FLOAT, elements=STEP))
+            for channel in range(channels):
+                bits = _broadcast(builder, builder.trunc(_bits(builder, flip, channel), _INT), lanes.type)
+                near, far = (_shares(builder, builder.and_(builder.lshr(side, bits), lanes.constant(255))) for side in sides)
+                start = builder.add(to, builder.mul(length, ir.Constant(length.type, channel)))
+                target = pointer(context, builder, signature.args[4], out, start, _FLOAT, elements=STEP)
+                lanes.store(_mean(builder, near, far, weight), target)
+            return context.get_dummy_value()
+
+        return types.void(words, at, flip, shifts, out, to, length), code
+
+    return resampled
+
+
+def _bits(builder: Any, flip: Any, channel: int) -> Any:
+    """Return the first bit of a channel: of channel 2 in place of 0, and the other way round, if ``flip`` is 2 instead of 0."""
+    eight = builder.mul(flip, ir.Constant(flip.type, 8))
+    return (eight, ir.Constant(flip.type, 8), builder.sub(ir.Constant(flip.type, 16), eight))[channel]
+
+
+between_rgb, between_grey = _between(3), _between(1)
 
 
 @instruction  # type: ignore[untyped-decorator]

@@ -4,7 +4,6 @@ from functools import wraps
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from yolodsc.arrays import Array, Floats, Ints
 
@@ -88,13 +87,6 @@ class ConvolutionGradients(NamedTuple):
     normalization: Array
 
 
-class Tiling(NamedTuple):
-    """Images and rows of the output that are computed together; several images only with all their rows."""
-
-    images: int
-    rows: int
-
-
 class ConvolutionGeometry(NamedTuple):
     """Size, strides, padding in pixels and dilation of a square kernel."""
 
@@ -106,21 +98,10 @@ class ConvolutionGeometry(NamedTuple):
 
 
 class WinogradTiles(NamedTuple):
-    """The tiles of 4x4 output pixels of several images, in chunks.
+    """The number of images, and the rows of tiles of 4x4 output pixels that are computed together, over all images."""
 
-    Attributes
-    ----------
-    chunks : (n, 7) int64
-        For each chunk: tiles; tiles padded to whole vectors; first element and number of elements of a channel of the input, of a
-        channel of the output; and where its tables begin in ``indices``.
-    indices : (i,) uint32
-        For each chunk four tables. The element of the chunk's input at each position of each tile (36, P); the position of each
-        element of the output in tiles (16, P); the element of the output at each position (16, P); and the positions of each
-        element of the input in up to four tiles (36, P). An index behind the last element stands for 0.
-    """
-
-    chunks: Ints
-    indices: NDArray[np.uint32]
+    images: int
+    rows: int
 
 
 class PhaseLayout(NamedTuple):

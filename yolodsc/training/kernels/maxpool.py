@@ -5,9 +5,7 @@ import numpy as np
 from yolodsc.arrays import Array
 from yolodsc.jit import njit
 from yolodsc.training.kernels.arguments import PoolingWindow, plain_arguments
-
-Flattened = tuple[Array, Array, Array, Array]
-"""Gradient of the output, input, output, and gradient of the input, (n,) each."""
+from yolodsc.training.kernels.vectors.pooling import pool_row, pool_row_backward
 
 
 @plain_arguments
@@ -63,57 +61,16 @@ def backward(gradient: Array, x: Array, out: Array, window: PoolingWindow, targe
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def forward_2x2(x: Array, out: Array) -> None:
-    """Fill (C, n, H / 2, W / 2) from (C, n, H, W): windows of 2x2 without overlap, seven times as fast as `forward`."""
-    width = out.shape[3]
-    rows, pooled = x.reshape(-1, x.shape[3]), out.reshape(-1, width)
-    one, two = np.uint64(1), np.uint64(2)
-    for r in range(len(pooled)):
-        a, b, row = rows[2 * r], rows[2 * r + 1], pooled[r]
-        for j in range(np.uint64(width)):
-            k = two * j
-            row[j] = max(a[k], a[k + one], b[k], b[k + one])
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _distribute(arrays: Flattened, windows: np.uint64, pixels: np.uint64, width: np.uint64, count: int, accumulate: bool) -> None:
-    """Give the gradients of ``count`` adjacent windows to the first maximum of each.
-
-    The first window is number ``windows``; its upper left pixel is number ``pixels``, and rows have ``width`` pixels.
-    """
-    gradient, x, out, target = arrays
-    one, two, zero = np.uint64(1), np.uint64(2), np.float32(0)
-    for i in range(np.uint64(count)):
-        a = pixels + two * i
-        b = a + width
-        value, g = out[windows + i], gradient[windows + i]
-        is_first = x[a] == value
-        is_second = (x[a + one] == value) & (not is_first)
-        above = is_first | is_second
-        is_third = (x[b] == value) & (not above)
-        is_fourth = not (above | is_third)
-        target[a] = (target[a] if accumulate else zero) + (g if is_first else zero)
-        target[a + one] = (target[a + one] if accumulate else zero) + (g if is_second else zero)
-        target[b] = (target[b] if accumulate else zero) + (g if is_third else zero)
-        target[b + one] = (target[b + one] if accumulate else zero) + (g if is_fourth else zero)
+    """Fill (C, n, H / 2, W / 2) from (C, n, H, W): windows of 2x2 without overlap."""
+    width, arrays = out.shape[3], (x.reshape(-1), out.reshape(-1))
+    for r in range(out.size // width):
+        pool_row(arrays, (4 * r * width, r * width), width, False)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def backward_2x2(gradient: Array, x: Array, out: Array, target: Array, accumulate: bool) -> None:
-    """Store or add the gradients (C, n, H / 2, W / 2) of `forward_2x2`; every pixel is written.
-
-    LLVM writes vector code without a scalar remainder for a constant number of windows, which narrow feature maps need.
-    """
-    width, pitch = out.shape[3], np.uint64(x.shape[3])
-    arrays = gradient.reshape(-1), x.reshape(-1), out.reshape(-1), target.reshape(-1)
-    two, eight, sixteen = np.uint64(2), np.uint64(8), np.uint64(16)
-    window, pixel = np.uint64(0), np.uint64(0)
-    for _ in range(out.size // width):
-        rest = width
-        while rest >= 16:
-            _distribute(arrays, window, pixel, pitch, 16, accumulate)
-            window, pixel, rest = window + sixteen, pixel + two * sixteen, rest - 16
-        if rest >= 8:
-            _distribute(arrays, window, pixel, pitch, 8, accumulate)
-            window, pixel, rest = window + eight, pixel + two * eight, rest - 8
-        _distribute(arrays, window, pixel, pitch, rest, accumulate)
-        window, pixel = window + np.uint64(rest), pixel + two * np.uint64(rest) + pitch
+    """Store or add the gradients (C, n, H / 2, W / 2) of `forward_2x2`; every pixel is written."""
+    width, arrays = out.shape[3], (gradient.reshape(-1), x.reshape(-1), out.reshape(-1), target.reshape(-1))
+    for r in range(out.size // width):
+        windows, pixels = r * width, 4 * r * width
+        pool_row_backward(arrays, (windows, pixels, windows, pixels), width, accumulate)

@@ -11,6 +11,7 @@ from yolodsc.jit import njit
 from yolodsc.training.kernels.arguments import ActivationParams, ConvolutionGradients, ConvolutionOperands, plain_arguments
 from yolodsc.training.kernels.batchnorm import add_moments, output_gradient
 from yolodsc.training.kernels.piecewise_linear import activation_forward, activation_forward_inplace
+from yolodsc.training.kernels.vectors.products import LANES, ROWS, small_product
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -64,10 +65,14 @@ def forward(operands: ConvolutionOperands, block: int, memory: Array, out: Array
         return
     for start in range(0, width, block):
         n = min(block, width - start)
-        columns = memory[: channels * n].reshape(channels, n)
         product = memory[channels * n : (channels + filters) * n].reshape(filters, n)
-        _copy_columns(flat, start, columns)
-        np.dot(weights, columns, product)
+        if filters >= ROWS and n % LANES == 0:
+            arrays, starts = (weights.reshape(-1), flat.reshape(-1), product.reshape(-1)), (0, start, 0)
+            small_product(arrays, starts, (filters, channels, n), (channels, 1, width, n))
+        else:
+            columns = memory[: channels * n].reshape(channels, n)
+            _copy_columns(flat, start, columns)
+            np.dot(weights, columns, product)
         for f in range(filters):
             activation_forward(product[f], bias[f], activation, out_rows[f, start:])
         for f in range(len(operands.moments)):
@@ -108,6 +113,10 @@ def backward(operands: ConvolutionOperands, gradients: ConvolutionGradients, blo
             continue
         if n == width and not gradients.accumulate:
             np.dot(operands.weights.T, before, target)
+            continue
+        if n < width and not gradients.accumulate and channels >= ROWS and n % LANES == 0:
+            arrays, starts = (operands.weights.reshape(-1), before.reshape(-1), target.reshape(-1)), (0, 0, start)
+            small_product(arrays, starts, (channels, filters, n), (1, channels, n, width))
             continue
         np.dot(operands.weights.T, before, spare)
         _store_columns(spare, start, gradients.accumulate, target)

@@ -1,7 +1,7 @@
 """3x3 convolution of stride 1 through Winograd's F(4x4, 3x3), forward and backward, a chunk of tiles at a time.
 
-`WinogradTiles` describes the chunks. For each channel, the pixels of a chunk are gathered into tiles by a table of indices, so
-that narrow feature maps of several images fill vectors too. The element after the last pixel is 0 and stands for all padding.
+Rows of tiles are numbered over all images, and a chunk is some of them. The tiles of a chunk are numbered without gaps, so that
+narrow feature maps of several images fill the vectors of the transforms.
 """
 
 import numpy as np
@@ -17,7 +17,8 @@ from yolodsc.training.kernels.arguments import (
 )
 from yolodsc.training.kernels.batchnorm import add_moments, output_gradient
 from yolodsc.training.kernels.gemm import product
-from yolodsc.training.kernels.piecewise_linear import activated
+from yolodsc.training.kernels.vectors.products import small_product
+from yolodsc.training.kernels.vectors.tile_rows import add_input_row, read_input_row, read_output_row, write_output_row
 from yolodsc.training.kernels.winograd_tiles import (
     LANES,
     transform_input,
@@ -37,42 +38,77 @@ KERNELS = 512
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _gather(pixels: Array, indices: Array, out: Array) -> None:
-    for i in range(len(indices)):
-        out[i] = pixels[indices[i]]
+def _first_pixel(row: int, size: tuple[int, int]) -> int:
+    """Return the first pixel row of a row of tiles; both are numbered over all images."""
+    down = (size[0] + 3) // 4
+    return row // down * size[0] + row % down * 4
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _load(pixels: Array, buffer: Array) -> None:
-    """Copy the pixels (n,) of a chunk, and 0 behind them."""
-    for i in range(len(pixels)):
-        buffer[i] = pixels[i]
-    buffer[len(pixels)] = 0
+def _chunk(first: int, tiles: WinogradTiles, size: tuple[int, int]) -> tuple[int, int, int, int, int]:
+    """Return the end of the chunk that begins with a row of tiles, its tiles, these padded, its first pixel, and its pixels."""
+    down, across = (size[0] + 3) // 4, (size[1] + 3) // 4
+    last = min(first + tiles.rows, tiles.images * down)
+    end, last_row = _first_pixel(last - 1, size), (last - 1) % down * 4
+    begin, end = _first_pixel(first, size), end + min(4, size[0] - last_row)
+    count = (last - first) * across
+    return last, count, (count + LANES - 1) // LANES * LANES, begin * size[1], (end - begin) * size[1]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _transform_channels(x: Array, first: int, count: int, indices: Array, buffer: Array, block: Array, v: Array) -> None:
-    """Fill ``v`` (36, C, P) from channels (C, N): elements ``first`` to ``first + count - 1`` of each."""
-    padded = len(indices) // POSITIONS
+def _transform_channels(x: Array, rows: tuple[int, int], size: tuple[int, int], padded: int, block: Array, v: Array) -> None:
+    """Fill ``v`` (36, C, P) from the pixels around rows of tiles of channels (C, N)."""
+    (height, width), down, across = size, (size[0] + 3) // 4, (size[1] + 3) // 4
     pitch = len(x) * padded + LINE
     for c in range(len(x)):
-        _load(x[c, first : first + count], buffer)
-        _gather(buffer, indices, block)
+        for row in range(rows[0], rows[1]):
+            image, top = row // down * height, row % down * 4 - 1
+            position = (row - rows[0]) * across, padded, across
+            for i in range(6):
+                inside = 0 <= top + i < height
+                source = ((image + top + i) * width, width) if inside else (0, 0)
+                read_input_row(x[c], block, source, position, i, ())
         transform_input(block, (0, padded), v, (c * padded, pitch), padded // LANES)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
-def _store_activated(tiles: Array, indices: Array, bias: np.float32, activation: ActivationParams, out: Array) -> None:
-    """Fill (n,) with the activation of the pixels that lie in tiles."""
-    for i in range(len(indices)):
-        out[i] = activated(tiles[indices[i]] + bias, activation)
+@njit(cache=True, nogil=True, error_model="numpy")
+def _write_output(
+    block: Array,
+    rows: tuple[int, int],
+    size: tuple[int, int],
+    padded: int,
+    scalars: tuple[np.float32, np.float32, np.float32],
+    out: Array,
+) -> None:
+    """Store pixels of (N,) from 4x4 tiles, with bias, slope and limit."""
+    (height, width), down, across = size, (size[0] + 3) // 4, (size[1] + 3) // 4
+    for row in range(rows[0], rows[1]):
+        first, position = _first_pixel(row, size), ((row - rows[0]) * across, padded, across)
+        for i in range(min(4, height - row % down * 4)):
+            write_output_row(out, block, ((first + i) * width, width), position, i, scalars)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _add_tiles(tiles: Array, first: Array, second: Array, third: Array, fourth: Array, out: Array) -> None:
-    """Add to each pixel its elements in up to four overlapping tiles."""
-    for i in range(len(first)):
-        out[i] += (tiles[first[i]] + tiles[second[i]]) + (tiles[third[i]] + tiles[fourth[i]])
+def _read_gradient(buffer: Array, rows: tuple[int, int], size: tuple[int, int], padded: int, block: Array) -> None:
+    """Fill 4x4 tiles from the chunk's pixels, with zeros beyond the feature map."""
+    (height, width), down, across = size, (size[0] + 3) // 4, (size[1] + 3) // 4
+    begin = _first_pixel(rows[0], size)
+    for row in range(rows[0], rows[1]):
+        first, position = _first_pixel(row, size) - begin, ((row - rows[0]) * across, padded, across)
+        for i in range(4):
+            source = ((first + i) * width, width) if row % down * 4 + i < height else (0, 0)
+            read_output_row(buffer, block, source, position, i, ())
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _add_input_gradient(block: Array, rows: tuple[int, int], size: tuple[int, int], padded: int, target: Array) -> None:
+    """Add overlapping 6x6 tiles to the pixels of (N,)."""
+    (height, width), down, across = size, (size[0] + 3) // 4, (size[1] + 3) // 4
+    for row in range(rows[0], rows[1]):
+        image, top, position = row // down * height, row % down * 4 - 1, ((row - rows[0]) * across, padded, across)
+        for i in range(6):
+            if 0 <= top + i < height:
+                add_input_row(target, block, ((image + top + i) * width, width), position, i, ())
 
 
 @plain_arguments
@@ -85,31 +121,30 @@ def forward(operands: ConvolutionOperands, tiles: WinogradTiles, memory: Array, 
     operands
         With transformed weights (36 * F * C,).
     memory
-        As much as ``tiles.memory`` states.
+        36 * ((C + F + 1) * P + 32) elements, for chunks of P tiles.
     out : (F, n, OH, OW)
     """
     operands = ConvolutionOperands(*operands)
     tiles = WinogradTiles(*tiles)
-    filters, channels = len(out), len(operands.x)
+    filters, channels, size = len(out), len(operands.x), (out.shape[2], out.shape[3])
     x, out_rows = operands.x.reshape(channels, -1), out.reshape(filters, -1)
-    activation = ActivationParams(operands.slope, operands.limit)
-    for number in range(len(tiles.chunks)):
-        count, padded, in_first, in_count, out_first, out_count, at = tiles.chunks[number]
+    first, end = 0, tiles.images * ((size[0] + 3) // 4)
+    while first < end:
+        last, _, padded, pixel, pixels = _chunk(first, tiles, size)
         v_pitch, m_pitch = channels * padded + LINE, filters * padded + LINE
         v, m = memory[: POSITIONS * v_pitch], memory[POSITIONS * v_pitch : POSITIONS * (v_pitch + m_pitch)]
-        rest = memory[POSITIONS * (v_pitch + m_pitch) :]
-        block, buffer = rest[: POSITIONS * padded + 1], rest[POSITIONS * padded + 1 :]
-        _transform_channels(x, in_first, in_count, tiles.indices[at : at + POSITIONS * padded], buffer, block, v)
+        block = memory[POSITIONS * (v_pitch + m_pitch) :]
+        _transform_channels(x, (first, last), size, padded, block, v)
         for k in range(POSITIONS):
-            starts, pitches = (k * filters * channels, k * v_pitch, k * m_pitch), (channels, padded, padded)
-            product((operands.weights, v, m), starts, pitches, (filters, channels, count), (False, False), False)
-        at += POSITIONS * padded
-        indices = tiles.indices[at : at + out_count]
+            starts, pitches = (k * filters * channels, k * v_pitch, k * m_pitch), (channels, 1, padded, padded)
+            small_product((operands.weights, v, m), starts, (filters, channels, padded), pitches)
         for f in range(filters):
             transform_output(m, (f * padded, m_pitch), block, (0, padded), padded // LANES)
-            _store_activated(block, indices, operands.bias[f], activation, out_rows[f, out_first : out_first + out_count])
+            scalars = operands.bias[f], operands.slope, operands.limit
+            _write_output(block, (first, last), size, padded, scalars, out_rows[f])
             if len(operands.moments):
-                add_moments(out_rows[f], out_first, out_count, number == 0, operands.moments[f])
+                add_moments(out_rows[f], pixel, pixels, first == 0, operands.moments[f])
+        first = last
 
 
 @plain_arguments
@@ -121,7 +156,7 @@ def backward(
     operands = ConvolutionOperands(*operands)
     gradients = ConvolutionGradients(*gradients)
     tiles = WinogradTiles(*tiles)
-    filters, channels = len(out), len(operands.x)
+    filters, channels, size = len(out), len(operands.x), (out.shape[2], out.shape[3])
     x, out_rows, gradient = operands.x.reshape(channels, -1), out.reshape(filters, -1), gradients.out.reshape(filters, -1)
     target, needed = gradients.x.reshape(channels, -1), gradients.x.size > 0
     activation = ActivationParams(operands.slope, operands.limit)
@@ -130,35 +165,32 @@ def backward(
     gradients.bias[:] = 0
     if needed and not gradients.accumulate:
         target[:] = 0
-    for number in range(len(tiles.chunks)):
-        count, padded, in_first, in_count, out_first, out_count, at = tiles.chunks[number]
+    first, end = 0, tiles.images * ((size[0] + 3) // 4)
+    while first < end:
+        last, count, padded, pixel, pixels = _chunk(first, tiles, size)
+        rows = first, last
         v_pitch, m_pitch = channels * padded + LINE, filters * padded + LINE
         v, m = memory[: POSITIONS * v_pitch], memory[POSITIONS * v_pitch : POSITIONS * (v_pitch + m_pitch)]
         rest = memory[POSITIONS * (v_pitch + m_pitch) :]
-        block, buffer = rest[: POSITIONS * padded + 1], rest[POSITIONS * padded + 1 :]
-        _transform_channels(x, in_first, in_count, tiles.indices[at : at + POSITIONS * padded], buffer, block, v)
-        at += POSITIONS * padded + out_count
-        indices = tiles.indices[at : at + 16 * padded]
+        block, buffer = rest[: POSITIONS * padded], rest[POSITIONS * padded :]
+        _transform_channels(x, rows, size, padded, block, v)
         for f in range(filters):
-            arrays, first = (gradient[f], out_rows[f], buffer), (out_first, 0)
-            gradients.bias[f] += output_gradient(gradients, f, arrays, (first, first, (0, 0)), (1, out_count), activation)
-            buffer[out_count] = 0
-            _gather(buffer, indices, block)
+            arrays, positions = (gradient[f], out_rows[f], buffer), ((pixel, 0), (pixel, 0), (0, 0))
+            gradients.bias[f] += output_gradient(gradients, f, arrays, positions, (1, pixels), activation)
+            _read_gradient(buffer, rows, size, padded, block)
             transform_output_gradient(block, (0, padded), m, (f * padded, m_pitch), padded // LANES)
         for k in range(POSITIONS):
             starts, pitches = (k * m_pitch, k * v_pitch, k * kernels), (padded, padded, channels)
-            product((m, v, weights_gradient), starts, pitches, (filters, count, channels), (False, True), number > 0)
+            product((m, v, weights_gradient), starts, pitches, (filters, count, channels), (False, True), first > 0)
+        first = last
         if not needed:
             continue
         for k in range(POSITIONS):
-            starts, pitches = (k * kernels, k * m_pitch, k * v_pitch), (channels, padded, padded)
-            product((operands.weights, m, v), starts, pitches, (channels, filters, count), (True, False), False)
-        at += 16 * padded
-        parts = tiles.indices[at : at + 4 * in_count].reshape(4, in_count)
-        block[POSITIONS * padded] = 0
+            starts = k * kernels, k * m_pitch, k * v_pitch
+            small_product((operands.weights, m, v), starts, (channels, filters, padded), (1, channels, padded, padded))
         for c in range(channels):
             transform_input_gradient(v, (c * padded, v_pitch), block, (0, padded), padded // LANES)
-            _add_tiles(block, parts[0], parts[1], parts[2], parts[3], target[c, in_first : in_first + in_count])
+            _add_input_gradient(block, rows, size, padded, target[c])
     _restore_kernels(weights_gradient, memory, gradients.weights)
 
 
@@ -167,17 +199,19 @@ def transform_kernels(weights: Array, memory: Array, out: Array) -> None:
     """Fill (36 * F * C,) from kernels (F * C, 9); ``memory`` holds 45 * `KERNELS` elements."""
     total = len(weights)
     taps, transformed = memory[: 9 * KERNELS], memory[9 * KERNELS : 45 * KERNELS]
-    taps[:] = 0
     for start in range(0, total, KERNELS):
         count = min(KERNELS, total - start)
-        for i in range(count):
-            for k in range(9):
-                taps[k * KERNELS + i] = weights[start + i, k]
-        transform_kernel(taps, (0, KERNELS), transformed, (0, KERNELS), KERNELS // LANES)
-        for k in range(POSITIONS):
-            source, target = transformed[k * KERNELS :], out[k * total + start :]
+        for k in range(9):
+            row = taps[k * KERNELS :]
             for i in range(count):
-                target[i] = source[i]
+                row[i] = weights[start + i, k]
+        whole = count // LANES * LANES
+        transform_kernel(taps, (0, KERNELS), out, (start, total), whole // LANES)
+        if whole < count:
+            transform_kernel(taps, (whole, KERNELS), transformed, (0, LANES), 1)
+            for k in range(POSITIONS):
+                for i in range(count - whole):
+                    out[k * total + start + whole + i] = transformed[k * LANES + i]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -187,11 +221,13 @@ def _restore_kernels(gradient: Array, memory: Array, out: Array) -> None:
     transformed, taps = memory[: POSITIONS * KERNELS], memory[POSITIONS * KERNELS : 45 * KERNELS]
     for start in range(0, total, KERNELS):
         count = min(KERNELS, total - start)
-        for k in range(POSITIONS):
-            source, target = gradient[k * total + start :], transformed[k * KERNELS :]
-            for i in range(count):
-                target[i] = source[i]
-        transform_kernel_gradient(transformed, (0, KERNELS), taps, (0, KERNELS), KERNELS // LANES)
+        whole = count // LANES * LANES
+        transform_kernel_gradient(gradient, (start, total), taps, (0, KERNELS), whole // LANES)
+        if whole < count:
+            for k in range(POSITIONS):
+                for i in range(count - whole):
+                    transformed[k * LANES + i] = gradient[k * total + start + whole + i]
+            transform_kernel_gradient(transformed, (0, LANES), taps, (whole, KERNELS), 1)
         for i in range(count):
             for k in range(9):
                 out[start + i, k] = taps[k * KERNELS + i]

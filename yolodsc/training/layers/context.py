@@ -6,7 +6,7 @@ from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
-from yolodsc.arrays import Array, Floats
+from yolodsc.arrays import Array, Floats, aligned_zeros
 from yolodsc.network import Layer
 
 L = TypeVar("L", bound=Layer)
@@ -33,7 +33,7 @@ class Scratch:
     def reserve(self, count: int) -> None:
         """Make sure that ``count`` elements can be taken."""
         if count > len(self._memory):
-            self._memory = np.empty(count, np.float32)
+            self._memory = aligned_zeros(count)
 
     def take(self, *shape: int) -> Array:
         """Return an array of undefined content; every call returns the same memory."""

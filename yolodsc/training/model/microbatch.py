@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from yolodsc.arrays import Array, Shape
+from yolodsc.arrays import Array, Shape, aligned_zeros
 from yolodsc.engine import shared_offsets
 from yolodsc.network import INPUT_INDEX, ConvolutionalLayer, Layer
 from yolodsc.training.layers import training_operation
@@ -30,7 +30,7 @@ class Workspace:
     def memory(self, count: int) -> Array:
         """Return at least ``count`` elements, the same for every micro-batch; the largest micro-batch must call first."""
         if count > len(self._memory):
-            self._memory = np.zeros(count, np.float32)
+            self._memory = aligned_zeros(count)
         return self._memory
 
 
@@ -109,7 +109,7 @@ class MicroBatch:
                 self._gradients[self._graph.roots[index]] += gradient[self.images].transpose(1, 0, 2, 3)
 
     def _map(self, shape: Shape) -> Array:
-        return np.zeros((shape.channels, self._count, shape.height, shape.width), np.float32)
+        return aligned_zeros(shape.channels, self._count, shape.height, shape.width)
 
     def _plan_gradients(self) -> dict[int, Array]:
         """A gradient is alive from its last reader (from the end for outputs) back to the layer itself."""

@@ -48,16 +48,15 @@ class Adam:
 
     def step(self, *, rate: float) -> None:
         """Update by Kingma & Ba, algorithm 1, in the order of the last paragraph of section 2."""
+        from yolodsc.training.kernels.adam import update
+
         self._steps += 1
         first, second = 1 - self.beta1**self._steps, 1 - self.beta2**self._steps
-        size = np.float32(rate * np.sqrt(second) / first)
-        epsilon = np.float32(self.epsilon * np.sqrt(second))
+        size, epsilon = rate * np.sqrt(second) / first, self.epsilon * np.sqrt(second)
         for p, mean, square in zip(self.parameters, self._mean, self._square, strict=True):
-            np.add(mean, np.float32(1 - self.beta1) * (p.gradient - mean), out=mean)
-            np.add(square, np.float32(1 - self.beta2) * (p.gradient * p.gradient - square), out=square)
-            if self.decay and p.name == "weights":
-                p.value *= np.float32(1 - rate * self.decay)
-            p.value -= size * mean / (np.sqrt(square) + epsilon)
+            kept = 1 - rate * self.decay if p.name == "weights" else 1.0
+            numbers = tuple(np.float32(number) for number in (1 - self.beta1, 1 - self.beta2, kept, size, epsilon))
+            update(p.value.reshape(-1), p.gradient.reshape(-1), mean.reshape(-1), square.reshape(-1), numbers)
 
     def state(self) -> dict[str, Array]:
         """Moments and their count."""

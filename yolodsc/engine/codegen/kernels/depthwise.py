@@ -27,6 +27,8 @@ class DepthwiseKernel(GeneratedKernel):
         As in `run_storer`.
     fold
         Neighbouring pixels in a vector, if the stride is 1.
+    step
+        Bytes between neighbouring pixels of the output, where they are not contiguous.
     """
 
     lanes: int
@@ -41,9 +43,10 @@ class DepthwiseKernel(GeneratedKernel):
     bounded: bool = False
     fold: int = 1
     from_zero: bool = False
+    step: int = 0
 
     gathers = False
-    fixed = ("lanes", "size", "stride", "dilation", "pixels", "x_pixel", "y_pixel")
+    fixed = ("lanes", "size", "stride", "dilation", "pixels", "x_pixel", "y_pixel", "y_bytes")
 
     @property
     def x_pixel(self) -> int:
@@ -52,6 +55,11 @@ class DepthwiseKernel(GeneratedKernel):
 
     @property
     def y_pixel(self) -> int:
+        """Bytes between neighbouring pixels of one block of the output."""
+        return self.step or self.y_bytes
+
+    @property
+    def y_bytes(self) -> int:
         """Bytes of a pixel of one block of the output."""
         return self.lanes * BYTES[self.y]
 
@@ -70,13 +78,12 @@ class DepthwiseKernel(GeneratedKernel):
         x_first, x_last = tiled(a["tile_last"], k["stride"] * k["x_pixel"])
         y_first, y_last = tiled(a["tile_last"], k["y_pixel"])
         columns = (k["pixels"] - 1) * k["stride"] + (k["size"] - 1) * k["dilation"] + 1
+        y_walk = ((blocks, a["block_y"]), (rows, a["row_y"]), tiles)
         taps, x_walk = k["size"] ** 2 * width, ((blocks, a["block_x"]), (rows, a["row_x"]), tiles)
         return [
             Extent("weights", taps, ((blocks, taps),)),
             *(Extent(name, width, ((blocks, width),)) for name in ("biases", "scales") if name in a),
-            Extent(
-                "y", k["pixels"] * k["y_pixel"], ((blocks, a["block_y"]), (rows, a["row_y"]), tiles), y_first, y_last, writes=True
-            ),
+            Extent("y", (k["pixels"] - 1) * k["y_pixel"] + k["y_bytes"], y_walk, y_first, y_last, writes=True),
             *(Extent(x, columns * k["x_pixel"], x_walk, x_first, x_last) for x in a if x.startswith("x")),
         ]
 
@@ -90,7 +97,7 @@ class DepthwiseKernel(GeneratedKernel):
         width = self.lanes * 4
         x, y_ = ((index.get(f"scale_{n}", 0), index.get(f"zero_{n}", 0)) for n in "xy")
         load = loader(c, self.x, None if self.integer else x)
-        store = run_storer(c, self.y, y_, bounded=self.bounded, from_zero=self.from_zero)
+        store = run_storer(c, self.y, y_, bounded=self.bounded, from_zero=self.from_zero, step=self.step)
         with c.loop(g["blocks"], [("i64", "0"), ("ptr", weights), ("ptr", biases), ("ptr", y)]) as block:
             x0, w, b, y0 = block.carried
             taps = [self._folded(c, w, k * width) for k in range(self.size**2)]

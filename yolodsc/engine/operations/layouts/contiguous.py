@@ -99,17 +99,20 @@ class ContiguousPixels(Value):
 def copied_product(
     constants: ConstantPool,
     weights: Coefficients,
-    pixels: ContiguousPixels,
+    x: ContiguousPixels,
     activation: str,
     blocks: int,
     width: int,
     rows: int = 1,
-    register_pixels: int = 0,
+    pixels: int = 0,
 ) -> tuple[PackedProduct, tuple[Tile, ...]]:
-    """The product for ``blocks`` output blocks over ``rows`` rows at least of ``width`` copied pixels, and its tiles."""
-    chosen = amx_tiles(Contraction(pixels.groups, pixels.group, rows, register_pixels), blocks, width)
+    """The product for ``blocks`` output blocks over ``rows`` rows at least of ``width`` pixels, and its tiles.
+
+    ``pixels`` as in `Contraction`.
+    """
+    chosen = amx_tiles(Contraction(x.groups, x.group, rows, pixels), blocks, width)
     product = pack(
-        constants, weights, pixels.matrix, chosen, lanes=pixels.x.lanes, stride=pixels.pixel, unroll=pixels.unroll,
+        constants, weights, x.matrix, chosen, lanes=x.x.lanes, stride=x.pixel, unroll=x.unroll,
         activation=activation, width=width, method=AMX,
     )  # fmt: skip
     return product, chosen

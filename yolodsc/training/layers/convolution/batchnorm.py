@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from yolodsc.arrays import Array, Floats
+from yolodsc.arrays import Array, Floats, aligned_zeros
 from yolodsc.network import ConvolutionalLayer
 from yolodsc.training.kernels.arguments import Normalization
 from yolodsc.training.layers.context import LayerContext, TrainingOperation, flattened
@@ -28,7 +28,7 @@ class BatchNormTraining:
         from yolodsc.training.kernels import batchnorm
 
         self._kernels = batchnorm
-        before = np.zeros_like(context.out)
+        before = aligned_zeros(*context.out.shape)
         layer = replace(context.layer, activation="linear", batch_normalize=False)
         self._table = np.zeros((layer.filters, 7), np.float32)
         self._own = np.zeros((layer.filters, 3))
@@ -44,9 +44,7 @@ class BatchNormTraining:
 
     def _convolve(self) -> None:
         self._convolution.forward()
-        (pivot, distance, square), count = self._own.T, self._z.shape[1]
-        self._slot[Moments.SUM] = distance + count * pivot
-        self._slot[Moments.SQUARES] = np.maximum(square - distance * distance / count, 0)
+        Moments.store(self._own, self._z.shape[1], self._slot)
 
     def _normalise(self) -> None:
         self._inverse = _single(1 / self._profile.deviation(self._moments.variance()))

@@ -28,6 +28,13 @@ class Moments:
         self._slots.append(np.zeros((4, self._channels)))
         return self._slots[-1]
 
+    @staticmethod
+    def store(parts: Floats, count: int, slot: Floats) -> None:
+        """Fill a slot's sums and squares from (C, 3): a pivot, and the sums of distances from it and of their squares."""
+        pivot, distance, square = parts.T
+        slot[Moments.SUM] = distance + count * pivot
+        slot[Moments.SQUARES] = np.maximum(square - distance * distance / count, 0)
+
     def clear(self) -> None:
         """Drop all slots, before images of another shape are planned."""
         self._slots.clear()

@@ -1,10 +1,6 @@
 """3x3 convolution of stride 1 through Winograd's F(4x4, 3x3), where it multiplies less than im2col."""
 
-from functools import lru_cache
-from itertools import pairwise
-
 import numpy as np
-from numpy.typing import NDArray
 
 from yolodsc.arrays import Array
 from yolodsc.network import ConvolutionalLayer, Layer
@@ -56,11 +52,10 @@ class WinogradTraining:
         largest = max(CACHED // (POSITIONS * (channels + filters)), FEWEST)
         total, rows = x.shape[1] * -(-height // 4), max(largest // -(-width // 4), 1)
         chunks = -(-total // rows)
-        self._tiles = tiles_of(x.shape[1], height, width, -(-total // chunks))
-        padded, *_ = self._tiles.chunks.max(axis=0)[1:]
-        pixels = int(max(self._tiles.chunks[:, 3].max(), self._tiles.chunks[:, 5].max()))
-        self._forward = POSITIONS * ((channels + filters) * int(padded) + 2 * LINE + int(padded)) + 2 + pixels
-        self._size = max(self._forward, 45 * KERNELS) + POSITIONS * channels * filters
+        self._tiles = WinogradTiles(x.shape[1], -(-total // chunks))
+        padded = -(-self._tiles.rows * -(-width // 4) // LANES) * LANES
+        self._forward = POSITIONS * ((channels + filters + 1) * padded + 2 * LINE)
+        self._size = max(self._forward + 4 * self._tiles.rows * width, 45 * KERNELS) + POSITIONS * channels * filters
         context.scratch.reserve(self._size)
 
     def forward(self) -> None:
@@ -72,55 +67,3 @@ class WinogradTraining:
         """Compute all gradients; transformed pixels are computed again."""
         self._activation.backward(self._gradients.out)
         self._kernels.backward(self._operands, self._gradients, self._tiles, self._scratch.take(self._size), self._out)
-
-
-@lru_cache(maxsize=64)
-def tiles_of(images: int, height: int, width: int, rows: int) -> WinogradTiles:
-    """Return the tiles of ``images`` feature maps, ``rows`` rows of tiles at a time; rows are numbered over all images."""
-    down = -(-height // 4)
-    total = images * down
-    parts = [_chunk(first, min(first + rows, total), height, width) for first in range(0, total, rows)]
-    starts = np.cumsum([0, *(len(indices) for _, indices in parts)])
-    chunks = np.array([[*numbers, start] for (numbers, _), (start, _) in zip(parts, pairwise(starts), strict=True)], np.int64)
-    return WinogradTiles(chunks, np.concatenate([indices for _, indices in parts]))
-
-
-def _chunk(first: int, last: int, height: int, width: int) -> tuple[list[int], NDArray[np.uint32]]:
-    """Return numbers and tables of rows of tiles ``first`` to ``last`` - 1."""
-    down, across = -(-height // 4), -(-width // 4)
-    count = (last - first) * across
-    padded = -(-count // LANES) * LANES
-    row, column = np.divmod(np.arange(padded), across)
-    image, y = np.divmod(row + first, down)
-    top, bottom = _rows(first, down, height)[0], _rows(last - 1, down, height)[1]
-    low, high = max(top - 1, first // down * height), min(bottom + 1, ((last - 1) // down + 1) * height)
-    real = np.arange(padded) < count
-
-    def elements(offsets: NDArray[np.int64], start: int, end: int) -> NDArray[np.int64]:
-        """The index, in pixel rows ``start`` to ``end`` - 1, of pixels at offsets from the tiles' corners, or one behind them."""
-        v, u = (4 * y + offsets[:, None])[:, None], (4 * column + offsets[:, None])[None]  # rows and columns of (K, K, P)
-        inside = (v >= 0) & (v < height) & (u >= 0) & (u < width) & real
-        return np.where(inside, (image * height + v - start) * width + u, (end - start) * width)
-
-    read = elements(np.arange(-1, 5), low, high).reshape(POSITIONS, padded)
-    written = elements(np.arange(4), top, bottom).reshape(16, padded)
-    tables = [read, _inverse(written, (bottom - top) * width, 1), written, _inverse(read, (high - low) * width, 4)]
-    numbers = [count, padded, low * width, (high - low) * width, top * width, (bottom - top) * width]
-    return numbers, np.concatenate([table.reshape(-1) for table in tables]).astype(np.uint32)
-
-
-def _rows(row: int, down: int, height: int) -> tuple[int, int]:
-    """Return the first pixel row of a row of tiles, and the one behind the last, numbered over all images."""
-    image, y = divmod(row, down)
-    return image * height + 4 * y, image * height + min(4 * y + 4, height)
-
-
-def _inverse(table: NDArray[np.int64], count: int, copies: int) -> NDArray[np.int64]:
-    """Return for each of ``count`` elements its positions (copies, count) in a table, or those behind the last."""
-    order = np.argsort(table, axis=None, kind="stable")
-    element = table.reshape(-1)[order]
-    order, element = order[element < count], element[element < count]
-    number = np.arange(len(element)) - np.searchsorted(element, element)  # which copy of its element
-    out = np.full((copies, count), table.size)
-    out[number, element] = order
-    return out
