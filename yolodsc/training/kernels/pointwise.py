@@ -11,7 +11,8 @@ from yolodsc.jit import njit
 from yolodsc.training.kernels.arguments import ActivationParams, ConvolutionGradients, ConvolutionOperands, plain_arguments
 from yolodsc.training.kernels.batchnorm import add_moments, output_gradient
 from yolodsc.training.kernels.piecewise_linear import activation_forward, activation_forward_inplace
-from yolodsc.training.kernels.vectors.products import LANES, ROWS, small_product
+from yolodsc.training.kernels.vectors.products import ROWS, small_product
+from yolodsc.training.kernels.vectors.rows import LANES
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
