@@ -112,9 +112,12 @@ def test_gradients_of_a_depthwise_convolution_equal_autograd_at_any_size(height:
     check(built, [1, 3], count=count)
 
 
+@pytest.mark.parametrize(("height", "width", "count"), [(140, 96, 9), (16, 16, 8)])
 @pytest.mark.parametrize("statistics", list(Statistics))
-def test_gradients_of_wide_feature_maps_with_few_channels_equal_autograd(statistics: Statistics) -> None:
-    """Of pointwise convolutions in blocks of columns, of a first layer with an odd number of filters, and of a pool."""
+def test_gradients_of_feature_maps_of_whole_vectors_equal_autograd(
+    statistics: Statistics, height: int, width: int, count: int
+) -> None:
+    """Of pointwise convolutions, in blocks of columns or not, of a first layer with an odd number of filters, and of a pool."""
     lines = """
     convolutional filters=11 size=3 pad=1 stride=2 activation=leaky batch_normalize=1
     convolutional filters=19 activation=relu6 batch_normalize=1
@@ -122,9 +125,9 @@ def test_gradients_of_wide_feature_maps_with_few_channels_equal_autograd(statist
     route layers=-2
     convolutional filters=9 activation=leaky
     """
-    built = network(lines, height=140, width=92)
+    built = network(lines, height=height, width=width)
 
-    check(built, [2, 4], statistics=statistics, count=9)
+    check(built, [2, 4], statistics=statistics, count=count)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

@@ -58,7 +58,11 @@ def forward(operands: ConvolutionOperands, block: int, memory: Array, out: Array
     flat, out_rows = x.reshape(channels, -1), out.reshape(filters, -1)
     width = flat.shape[1]
     if block >= width:
-        np.dot(weights, flat, out_rows)
+        if filters >= ROWS and width % LANES == 0:
+            arrays = weights.reshape(-1), flat.reshape(-1), out_rows.reshape(-1)
+            small_product(arrays, (0, 0, 0), (filters, channels, width), (channels, 1, width, width))
+        else:
+            np.dot(weights, flat, out_rows)
         for f in range(filters):
             activation_forward_inplace(out_rows[f], bias[f], activation)
         for f in range(len(operands.moments)):
@@ -115,7 +119,7 @@ def backward(operands: ConvolutionOperands, gradients: ConvolutionGradients, blo
         if n == width and not gradients.accumulate:
             np.dot(operands.weights.T, before, target)
             continue
-        if n < width and not gradients.accumulate and channels >= ROWS and n % LANES == 0:
+        if not gradients.accumulate and channels >= ROWS and n % LANES == 0:
             arrays, starts = (operands.weights.reshape(-1), before.reshape(-1), target.reshape(-1)), (0, 0, start)
             small_product(arrays, starts, (channels, filters, n), (1, channels, n, width))
             continue
