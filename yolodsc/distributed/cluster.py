@@ -25,8 +25,15 @@ CONNECT_SECONDS = 10.0
 WORKER_SECONDS = 120.0
 """How long the first worker may take to appear: queues of batch systems are waited for by those who start the workers."""
 
-LOCAL_WORKER_CONFIG = {"distributed.worker.profile.enabled": False, "distributed.admin.system-monitor.log-length": 120}
-"""Dask's configuration of the workers of a local scheduler: without their profile of every second, which grows for an hour."""
+LOCAL_CONFIG = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.worker.memory.monitor-interval": "1s",
+    "distributed.admin.system-monitor.interval": "2s",
+    "distributed.admin.system-monitor.log-length": 120,
+    "distributed.admin.tick.interval": "200ms",
+}
+"""Dask's configuration of a local scheduler and its workers. Its own intervals take a tenth of a core that the network needs, and
+statistical profiles grow for an hour."""
 
 _LOCAL = re.compile(r"local(?::([0-9]{1,4}))?")
 _EXPECTED = "expected tcp://HOST:PORT, tls://HOST:PORT, local, local:N, or a scheduler file"
@@ -124,6 +131,7 @@ def connected(settings: ClusterSettings) -> Iterator["Client"]:
 
 def _local_cluster(settings: ClusterSettings, stack: ExitStack, security: "Security | None") -> "LocalCluster":
     """Worker processes on this machine, which share its cores."""
+    import dask.config
     from distributed import LocalCluster
 
     cores = available_cores()
@@ -131,7 +139,7 @@ def _local_cluster(settings: ClusterSettings, stack: ExitStack, security: "Secur
     workers = settings.adaptive[0] if settings.adaptive else count
     threads = max(cores // count, 1)
     address = "127.0.0.1:0"
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), dask.config.set(LOCAL_CONFIG):
         warnings.simplefilter("ignore")
         try:
             cluster = LocalCluster(
@@ -141,7 +149,7 @@ def _local_cluster(settings: ClusterSettings, stack: ExitStack, security: "Secur
                 dashboard_address=address,
                 silence_logs=logging.CRITICAL,
                 security=security,
-                config=LOCAL_WORKER_CONFIG,
+                config=LOCAL_CONFIG,
             )
         except (OSError, RuntimeError, TimeoutError) as error:
             raise OptionError(f"scheduler={settings.address}: cannot be started: {_line(error)}", parameter="scheduler") from None
